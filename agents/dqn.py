@@ -1,0 +1,109 @@
+"""Deep Q-network: Q-learning with a target network and experience replay.
+
+Mnih et al., "Human-level control through deep reinforcement learning", Nature 518,
+2015. Here with Adam, the stronger baseline of the Munchausen paper (Vieillard, Pietquin
+and Geist, NeurIPS 2020, https://arxiv.org/abs/2007.14430), whose settings these are.
+
+| symbol | here |
+| --- | --- |
+| gamma | `discount` |
+| theta, theta bar | `params`, `target_params` |
+
+Deviations:
+- Adam instead of centred RMSProp, as in the Munchausen authors' DQN (Adam).
+- Convolutions have no padding, as in the Nature paper; the Munchausen authors' framework
+  pads them.
+"""
+
+from dataclasses import dataclass, field
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from agents.parts import equations, exploration, networks, sgd
+from agents.parts.types import Agent, Metrics, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; defaults: the authors' `configs/atari.gin` (Adam baseline).
+
+    Attributes:
+        discount: gamma.
+        loss: regression of the TD error.
+        target_update_period: learner steps between copies of the target network (8,000
+            agent steps at one update every 4).
+        network: torso and widths.
+        optimizer: Adam.
+        exploration: epsilon-greedy schedule, in actor steps.
+        storage: replay, batch size, n-step.
+    """
+
+    discount: float = 0.99
+    loss: equations.Regression = "huber"
+    target_update_period: int = 2_000
+    network: networks.Config = networks.Config()
+    optimizer: sgd.Adam = sgd.Adam()
+    exploration: exploration.EpsilonGreedy = exploration.EpsilonGreedy()
+    storage: Storage = field(default_factory=Storage)
+
+    def __post_init__(self):
+        if not 0 <= self.discount <= 1:
+            raise ValueError(f"discount is {self.discount}: between 0 and 1")
+
+
+def td_error(
+    q_tm1: chex.Array,
+    a_tm1: chex.Array,
+    r_t: chex.Array,
+    discount_t: chex.Array,
+    target_q_t: chex.Array,
+) -> chex.Array:
+    """Q-learning TD error of one transition.
+
+    Args:
+        q_tm1: `[A]` online action values at time t-1.
+        a_tm1: `[]` action taken at time t-1.
+        r_t: `[]` reward.
+        discount_t: `[]` gamma, or 0 if the episode terminated.
+        target_q_t: `[A]` target action values at time t.
+
+    Returns:
+        `[]` target minus prediction; gradients flow through `q_tm1` only.
+    """
+    chex.assert_rank([q_tm1, a_tm1, r_t, discount_t, target_q_t], [1, 0, 0, 0, 1])
+    target = r_t + discount_t * jnp.max(target_q_t)
+    return jax.lax.stop_gradient(target) - q_tm1[a_tm1]
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds DQN for an environment with discrete actions."""
+    q_network = networks.action_values(config.network, spec)
+
+    def q_loss(params, target_params, batch: Transition, key) -> tuple:
+        del key
+        q_tm1 = q_network.apply(params["q"], batch.observation)
+        errors = jax.vmap(td_error)(
+            q_tm1=q_tm1,
+            a_tm1=batch.action,
+            r_t=batch.reward,
+            discount_t=config.discount * batch.discount,
+            target_q_t=q_network.apply(target_params["q"], batch.next_observation),
+        )
+        loss = jnp.mean(equations.regression_loss(errors, config.loss))
+        metrics: Metrics = {"q_mean": jnp.mean(q_tm1)}
+        return loss, metrics
+
+    def act(params, key, observation, actor_steps, evaluation) -> jax.Array:
+        q = q_network.apply(params["q"], observation)
+        epsilon = exploration.epsilon(config.exploration, actor_steps, evaluation)
+        return exploration.epsilon_greedy(key, q, epsilon)
+
+    init, update = sgd.learner(
+        networks={"q": q_network.init},
+        losses={"q": q_loss},
+        optimizers={"q": config.optimizer.make()},
+        target_update=sgd.periodic(config.target_update_period),
+    )
+    return Agent(init, update, act, config.storage, config.discount)

@@ -1,0 +1,152 @@
+"""Munchausen DQN: soft Q-learning that adds the scaled log-policy to the reward.
+
+Vieillard, Pietquin and Geist, "Munchausen Reinforcement Learning", NeurIPS 2020,
+https://arxiv.org/abs/2007.14430. Reference implementation: google-research,
+`munchausen_rl/agents/m_dqn.py`.
+
+| symbol | here |
+| --- | --- |
+| tau | `temperature` |
+| alpha | `munchausen` |
+| l_0 | `log_policy_floor` |
+| gamma | `discount` |
+| theta, theta bar | `params`, `target_params` |
+
+Implicitly a KL penalty of weight alpha tau between consecutive policies and an entropy
+bonus of weight (1 - alpha) tau (Theorem 1).
+
+Deviations:
+- tau ln pi is clipped from above at 0, as in the paper; the reference's M-DQN clips at 1,
+  which never binds.
+- Convolutions have no padding, as in the Nature paper; the reference pads them.
+- With n-step returns the log-policy is added at the first step only, as in the reference.
+"""
+
+import functools
+from dataclasses import dataclass, field
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from agents.parts import equations, exploration, networks, sgd
+from agents.parts.types import Agent, Metrics, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; defaults: the authors' `train.py` and `configs/atari.gin`.
+
+    Attributes:
+        temperature: tau > 0, in units of the clipped reward.
+        munchausen: alpha in [0, 1]; 0 is soft DQN.
+        log_policy_floor: l_0 <= 0, lower clip of tau ln pi.
+        discount: gamma.
+        loss: regression of the TD error.
+        target_update_period: learner steps between copies of the target network (8,000
+            agent steps at one update every 4).
+        network: torso and widths.
+        optimizer: Adam.
+        exploration: epsilon-greedy schedule, in actor steps.
+        storage: replay, batch size, n-step.
+    """
+
+    temperature: float = 0.03
+    munchausen: float = 0.9
+    log_policy_floor: float = -1.0
+    discount: float = 0.99
+    loss: equations.Regression = "huber"
+    target_update_period: int = 2_000
+    network: networks.Config = networks.Config()
+    optimizer: sgd.Adam = sgd.Adam()
+    exploration: exploration.EpsilonGreedy = exploration.EpsilonGreedy()
+    storage: Storage = field(default_factory=Storage)
+
+    def __post_init__(self):
+        if self.temperature <= 0:
+            raise ValueError(f"temperature is {self.temperature}: above 0")
+        if not 0 <= self.munchausen <= 1:
+            raise ValueError(f"munchausen is {self.munchausen}: between 0 and 1")
+        if self.log_policy_floor > 0:
+            raise ValueError(f"log_policy_floor is {self.log_policy_floor}: at most 0")
+        if not 0 <= self.discount <= 1:
+            raise ValueError(f"discount is {self.discount}: between 0 and 1")
+
+
+def td_error(
+    q_tm1: chex.Array,
+    a_tm1: chex.Array,
+    r_t: chex.Array,
+    discount_t: chex.Array,
+    target_q_tm1: chex.Array,
+    target_q_t: chex.Array,
+    *,
+    temperature: float,
+    munchausen: float,
+    log_policy_floor: float,
+) -> chex.Array:
+    """Munchausen TD error of one transition; both policies are the target network's.
+
+    Args:
+        q_tm1: `[A]` online action values at time t-1.
+        a_tm1: `[]` action taken at time t-1.
+        r_t: `[]` reward.
+        discount_t: `[]` gamma, or 0 if the episode terminated.
+        target_q_tm1: `[A]` target action values at time t-1.
+        target_q_t: `[A]` target action values at time t.
+        temperature: tau.
+        munchausen: alpha.
+        log_policy_floor: l_0, lower clip of tau ln pi.
+
+    Returns:
+        `[]` target minus prediction; gradients flow through `q_tm1` only.
+
+    Source: M-VI, Eq. (3), sampled; the bootstrap <pi, q - tau ln pi> is a log-sum-exp.
+    """
+    chex.assert_rank(
+        [q_tm1, a_tm1, r_t, discount_t, target_q_tm1, target_q_t], [1, 0, 0, 0, 1, 1]
+    )
+    log_policy = equations.scaled_log_softmax(target_q_tm1, temperature)[a_tm1]
+    bonus = jnp.clip(log_policy, log_policy_floor, 0.0)
+    soft_v_t = equations.soft_value(target_q_t, temperature)
+    target = r_t + munchausen * bonus + discount_t * soft_v_t
+    return jax.lax.stop_gradient(target) - q_tm1[a_tm1]
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds M-DQN for an environment with discrete actions."""
+    q_network = networks.action_values(config.network, spec)
+
+    def q_loss(params, target_params, batch: Transition, key) -> tuple:
+        del key
+        q_tm1 = q_network.apply(params["q"], batch.observation)
+        error = functools.partial(
+            td_error,
+            temperature=config.temperature,
+            munchausen=config.munchausen,
+            log_policy_floor=config.log_policy_floor,
+        )
+        errors = jax.vmap(error)(
+            q_tm1=q_tm1,
+            a_tm1=batch.action,
+            r_t=batch.reward,
+            discount_t=config.discount * batch.discount,
+            target_q_tm1=q_network.apply(target_params["q"], batch.observation),
+            target_q_t=q_network.apply(target_params["q"], batch.next_observation),
+        )
+        loss = jnp.mean(equations.regression_loss(errors, config.loss))
+        metrics: Metrics = {"q_mean": jnp.mean(q_tm1)}
+        return loss, metrics
+
+    def act(params, key, observation, actor_steps, evaluation) -> jax.Array:
+        q = q_network.apply(params["q"], observation)
+        epsilon = exploration.epsilon(config.exploration, actor_steps, evaluation)
+        return exploration.epsilon_greedy(key, q, epsilon)
+
+    init, update = sgd.learner(
+        networks={"q": q_network.init},
+        losses={"q": q_loss},
+        optimizers={"q": config.optimizer.make()},
+        target_update=sgd.periodic(config.target_update_period),
+    )
+    return Agent(init, update, act, config.storage, config.discount)

@@ -1,0 +1,162 @@
+"""Losses in, `init` and `update` out: the only gradient-descent code.
+
+It is also the only place that knows about devices: see `compile_update`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from agents.parts.types import Metrics, Params, TrainingState, Transition
+
+# (params, target_params, batch, key) -> ([] loss, metrics)
+Loss = Callable[
+    [dict[str, Params], dict[str, Params], Transition, chex.PRNGKey],
+    tuple[jax.Array, Metrics],
+]
+# (params, target_params, learner steps done, this one included) -> target_params
+TargetUpdate = Callable[
+    [dict[str, Params], dict[str, Params], jax.Array], dict[str, Params]
+]
+Init = Callable[[chex.PRNGKey], TrainingState]
+Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam's learning rate and the epsilon added to its denominator."""
+
+    learning_rate: float = 5e-5
+    epsilon: float = 0.01 / 32
+
+    def __post_init__(self):
+        for name in ("learning_rate", "epsilon"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"optimizer.{name} is {getattr(self, name)}: above 0")
+
+    def make(self) -> optax.GradientTransformation:
+        """Builds the optimiser."""
+        return optax.adam(self.learning_rate, eps=self.epsilon)
+
+
+def periodic(period: int) -> TargetUpdate:
+    """Targets become copies of the online networks every `period` learner steps."""
+    if period < 1:
+        raise ValueError(f"target_update_period is {period}: at least 1 learner step")
+    return lambda params, targets, steps: optax.periodic_update(
+        params, targets, steps, period
+    )
+
+
+def polyak(step_size: float) -> TargetUpdate:
+    """Targets move a fraction `step_size` towards the online networks at each step."""
+    return lambda params, targets, steps: optax.incremental_update(
+        params, targets, step_size
+    )
+
+
+def learner(
+    *,
+    networks: Mapping[str, Callable[[chex.PRNGKey], Params]],
+    losses: Mapping[str, Loss],
+    optimizers: Mapping[str, optax.GradientTransformation],
+    target_update: TargetUpdate,
+) -> tuple[Init, Update]:
+    """Turns losses into the `init` and `update` of an agent.
+
+    Losses run in the order listed; loss `x` is differentiated with respect to
+    `params["x"]` only and sees the networks before it already updated. Targets start
+    equal to the online networks.
+
+    Args:
+        networks: `(key) -> params` of each network.
+        losses: a loss for each network that learns.
+        optimizers: an optimiser for each loss.
+        target_update: see `periodic` and `polyak`.
+    """
+
+    def init(key: chex.PRNGKey) -> TrainingState:
+        key, *init_keys = jax.random.split(key, 1 + len(networks))
+        params = {
+            name: network(init_key)
+            for init_key, (name, network) in zip(
+                init_keys, networks.items(), strict=True
+            )
+        }
+        opt_state = {name: optimizers[name].init(params[name]) for name in losses}
+        return TrainingState(params, params, opt_state, jnp.zeros((), jnp.int32), key)
+
+    def update(
+        state: TrainingState, batch: Transition
+    ) -> tuple[TrainingState, Metrics]:
+        key, *loss_keys = jax.random.split(state.key, 1 + len(losses))
+        params, opt_state, metrics = dict(state.params), dict(state.opt_state), {}
+        for loss_key, (name, loss) in zip(loss_keys, losses.items(), strict=True):
+            value, gradient, info = _gradient(
+                loss, name, params, state.target_params, batch, loss_key
+            )
+            change, opt_state[name] = optimizers[name].update(
+                gradient, opt_state[name], params[name]
+            )
+            params[name] = optax.apply_updates(params[name], change)
+            metrics |= {f"{name}_loss": value, **info}
+        steps = state.steps + 1
+        targets = target_update(params, state.target_params, steps)
+        return TrainingState(params, targets, opt_state, steps, key), metrics
+
+    return init, update
+
+
+def _gradient(
+    loss: Loss,
+    name: str,
+    params: dict[str, Params],
+    target_params: dict[str, Params],
+    batch: Transition,
+    key: chex.PRNGKey,
+) -> tuple[jax.Array, Params, Metrics]:
+    """Value, gradient with respect to one network, and metrics of one loss."""
+
+    def own_loss(own: Params) -> tuple[jax.Array, Metrics]:
+        value, info = loss({**params, name: own}, target_params, batch, key)
+        chex.assert_rank(value, 0)
+        return value, info
+
+    (value, info), gradient = jax.value_and_grad(own_loss, has_aux=True)(params[name])
+    return value, gradient, info
+
+
+def compile_update(
+    update: Update, batch_size: int, devices: Sequence[Any] | None = None
+) -> Update:
+    """Compiles `update` for data-parallel execution on all local devices.
+
+    The batch is sharded over the mesh axis `data`, the state is replicated; the result
+    equals that of one device up to rounding.
+
+    Args:
+        update: an agent's update.
+        batch_size: B; the number of devices must divide it.
+        devices: default `jax.local_devices()`.
+
+    Raises:
+        ValueError: the batch cannot be shared out evenly.
+    """
+    devices = jax.local_devices() if devices is None else devices
+    if batch_size % len(devices):
+        raise ValueError(
+            f"storage.batch_size is {batch_size}: {len(devices)} devices cannot share "
+            f"it evenly; choose a multiple of {len(devices)}"
+        )
+    if len(devices) == 1:
+        return jax.jit(update)
+    mesh = Mesh(devices, ("data",))
+    replicated = NamedSharding(mesh, PartitionSpec())
+    sharded = NamedSharding(mesh, PartitionSpec("data"))
+    return jax.jit(update, in_shardings=(replicated, sharded), out_shardings=replicated)

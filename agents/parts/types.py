@@ -1,0 +1,131 @@
+"""The contract between a paper and the machinery that runs it.
+
+Letters in shapes: B batch, N environments of one actor, A actions, D features.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+Params = Any
+Metrics = dict[str, jax.Array]
+
+
+class Spec(NamedTuple):
+    """What an agent is told about its environment.
+
+    Attributes:
+        observation: shape and dtype of one observation, without a batch axis.
+        num_actions: A, the number of discrete actions; 0 if actions are continuous.
+        action: shape and dtype of one action, without a batch axis: `[]` int32 if
+            discrete, `[D]` float32 in [-1, 1] if continuous.
+    """
+
+    observation: jax.ShapeDtypeStruct
+    num_actions: int
+    action: jax.ShapeDtypeStruct
+
+
+class Transition(NamedTuple):
+    """A batch of n-step transitions, as a store returns them.
+
+    Attributes:
+        observation: `[B, ...]` at time t.
+        action: `[B]` or `[B, D]`, taken at time t.
+        reward: `[B]` sum of gamma^i r_{t+i+1} over at most n steps, ended early by a
+            discount of 0 and by the end of the episode.
+        discount: `[B]` product of the environment's discounts times gamma^(k-1), k the
+            number of steps in the sum; the agent multiplies by gamma once more.
+        next_observation: `[B, ...]` at time t + k.
+    """
+
+    observation: Any
+    action: Any
+    reward: Any
+    discount: Any
+    next_observation: Any
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What an agent needs stored; it does not know which store is used.
+
+    Attributes:
+        n_step: number of rewards summed in one transition.
+        capacity: number of agent steps kept; the oldest are overwritten.
+        min_size: agent steps stored before the first update.
+        batch_size: transitions per update.
+        samples_per_insert: transitions sampled per transition stored; with a batch of 32
+            and one update every 4 agent steps, 8.
+    """
+
+    n_step: int = 1
+    capacity: int = 1_000_000
+    min_size: int = 20_000
+    batch_size: int = 32
+    samples_per_insert: float = 8.0
+
+    def __post_init__(self):
+        for name in ("n_step", "capacity", "min_size", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"storage.{name} is {getattr(self, name)}: at least 1")
+        if self.samples_per_insert <= 0:
+            raise ValueError(
+                f"storage.samples_per_insert is {self.samples_per_insert}: above 0"
+            )
+        if self.min_size > self.capacity:
+            raise ValueError(
+                f"storage.min_size is {self.min_size}, above storage.capacity "
+                f"{self.capacity}: learning would never start"
+            )
+
+
+class TrainingState(NamedTuple):
+    """Everything a learner owns; the dictionaries are keyed by network name.
+
+    Attributes:
+        params: online parameters.
+        target_params: target parameters, equal to `params` at the start.
+        opt_state: optimiser states.
+        steps: `[]` int32 learner steps (gradient steps) done.
+        key: consumed and replaced by each update.
+    """
+
+    params: dict[str, Params]
+    target_params: dict[str, Params]
+    opt_state: dict[str, Any]
+    steps: jax.Array
+    key: jax.Array
+
+
+class Agent(NamedTuple):
+    """An algorithm: three pure functions and what they need stored.
+
+    Attributes:
+        init: `(key) -> TrainingState`.
+        update: `(state, batch) -> (state, metrics)`, one gradient step on a Transition
+            whose leaves are `[B, ...]`; jit-able.
+        act: `(params, key, observation, actor_steps, evaluation) -> action`; observation
+            leaves are `[N, ...]`, one row for each environment; `actor_steps` is `[]`,
+            the decisions taken so far by all actors; `evaluation` is a `[]` bool.
+        storage: what to store and how often to sample it.
+        discount: gamma; weighs the rewards inside an n-step transition.
+    """
+
+    init: Callable[[jax.Array], TrainingState]
+    update: Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
+    act: Callable[[dict[str, Params], jax.Array, Any, Any, Any], Any]
+    storage: Storage
+    discount: float
+
+
+def discrete_spec(shape: tuple[int, ...], dtype: Any, num_actions: int) -> Spec:
+    """Spec of an environment with discrete actions."""
+    return Spec(
+        observation=jax.ShapeDtypeStruct(shape, np.dtype(dtype)),
+        num_actions=num_actions,
+        action=jax.ShapeDtypeStruct((), np.dtype(np.int32)),
+    )
