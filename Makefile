@@ -1,0 +1,67 @@
+# The house's verbs. `make demo` and `make test` need nothing but git, make and either
+# some Python 3 with pip or uv; they install what they need into .venv.
+
+UV_VERSION := 0.13.9
+UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+SOURCES := agents environments launch experiments tests
+DEMO := train mdqn/pong-cpu --launch processes --steps 20000
+LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file requirements.lock \
+	--python-version 3.10 --python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
+
+export UV_PYTHON_PREFERENCE ?= system
+export UV_HTTP_TIMEOUT ?= 300
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow test-all format lint type check lock clean
+
+help:
+	@echo 'make demo     install, then train M-DQN on ALE Pong as a distributed program'
+	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
+	@echo 'make check    lint, type and test; also: format lint type install lock clean'
+
+install: .venv/.installed
+
+.venv/.installed: requirements.lock requirements.in setup.cfg pyproject.toml .python-version | $(UV)
+	test -x $(PYTHON) || $(UV) venv --quiet --python 3.10 .venv
+	$(UV) pip sync --quiet --python $(PYTHON) --compile-bytecode --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.uv/bin/uv:
+	python3 -m venv .uv || (cd / && python3 -m venv '$(CURDIR)/.uv') || { rm -rf .uv; \
+		echo 'python3 -m venv failed: install the package python3-venv, or uv' >&2; exit 1; }
+	.uv/bin/python -m pip install --quiet uv==$(UV_VERSION)
+
+demo: install
+	.venv/bin/munchausen $(DEMO)
+
+test: install
+	$(PYTEST) -m 'not slow'
+
+test-slow: install
+	$(PYTEST) -m slow
+
+test-all: install
+	$(PYTEST)
+
+format: install
+	.venv/bin/ruff check --quiet --fix $(SOURCES)
+	.venv/bin/ruff format $(SOURCES)
+
+lint: install
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/lint-imports
+
+type: install
+	.venv/bin/mypy
+
+check: lint type test
+
+lock: | $(UV)
+	$(LOCK)
+
+clean:
+	rm -rf .venv .uv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
