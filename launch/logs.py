@@ -1,0 +1,299 @@
+"""What a run leaves behind: its directory, `metrics.*`, `evaluations.csv`.
+
+Of two local runs with one seed every column is equal, except the fields for which
+`is_wall_time` holds. Each log has one writer: where several processes report, one of
+them writes.
+"""
+
+import csv
+import json
+import math
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import yaml
+
+from launch import config
+
+CONFIG = "config.yaml"
+METRICS = "metrics"
+EVALUATIONS = "evaluations.csv"
+EVALUATION_COLUMNS = (
+    "grid",
+    "actor_steps",
+    "frames",
+    "learner_steps",
+    "episodes",
+    "mean_return",
+    "returns",
+    "lengths",
+    "wall_time",
+)
+
+Scalar = float | int | bool | str | None
+
+
+class Counts(NamedTuple):
+    """How far a run is; every logged row carries all four.
+
+    Attributes:
+        actor_steps: agent decisions taken.
+        frames: environment frames, actor_steps x action repeat.
+        learner_steps: gradient steps.
+        episodes: training episodes ended.
+    """
+
+    actor_steps: int = 0
+    frames: int = 0
+    learner_steps: int = 0
+    episodes: int = 0
+
+
+class RunDirectoryError(Exception):
+    """A run directory cannot be written or read; the message says which and why."""
+
+
+def is_wall_time(name: str) -> bool:
+    """Whether a field measures wall time and so differs between equal runs."""
+    return name == "wall_time" or name.endswith(("_per_second", "_seconds"))
+
+
+def create(root: str | os.PathLike[str], experiment: Any) -> Path:
+    """Makes `<root>/<name>/seed<k>-<time>[-<i>]/` with `config.yaml` in it.
+
+    Args:
+        root: directory of all runs; made if missing.
+        experiment: the Experiment about to run.
+
+    Raises:
+        RunDirectoryError: nothing can be written there.
+    """
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    parent = Path(root) / experiment.name
+    description = {
+        "experiment": config.to_plain(experiment),
+        "command": shlex.join(sys.argv),
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "code": config.code_version(),
+        "versions": config.versions(),
+    }
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        directory = _make_unique(parent, f"seed{experiment.seed}-{stamp}")
+        with (directory / CONFIG).open("w", encoding="utf-8") as file:
+            yaml.safe_dump(description, file, sort_keys=False)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write runs to {root}: {error}") from error
+    return directory
+
+
+def _make_unique(parent: Path, name: str) -> Path:
+    for suffix in range(10_000):
+        directory = parent / (f"{name}-{suffix}" if suffix else name)
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            continue  # another run started in the same second
+        return directory
+    raise FileExistsError(f"{parent / name} and 9,999 successors exist")
+
+
+def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `create` wrote: `experiment`, `command`, `started`, `code`, `versions`.
+
+    Raises:
+        RunDirectoryError: the directory is missing or is not a run directory.
+    """
+    path = Path(directory) / CONFIG
+    try:
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunDirectoryError(
+            f"{directory} is no run directory: it has no {CONFIG}"
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise RunDirectoryError(f"cannot read {path}: {reason}") from error
+    if not isinstance(plain, dict) or "experiment" not in plain:
+        raise RunDirectoryError(f"{path} describes no experiment")
+    return plain
+
+
+def read_experiment(directory: str | os.PathLike[str]) -> Any:
+    """The Experiment of a run directory, equal to the one given to `create`.
+
+    Raises:
+        RunDirectoryError: not a run directory, or one of an incompatible version.
+    """
+    plain = read_config(directory)["experiment"]
+    try:
+        return config.read_experiment(plain)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunDirectoryError(
+            f"{Path(directory) / CONFIG} does not fit this version: {error}"
+        ) from error
+
+
+class MetricsLog:
+    """Rows of `metrics.jsonl` and `metrics.csv`, and TensorBoard events beside them.
+
+    A row holds the four counters, `wall_time` (seconds since `start`), `role` and any
+    values. JSON has no NaN or infinity: they become null there, and stay in the CSV.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        start: float | None = None,
+        tensorboard: bool = True,
+    ):
+        """Opens the files; rows already there are kept.
+
+        Args:
+            directory: a run directory.
+            start: `time.time()` when the run began; None: now.
+            tensorboard: whether to write events, under the tags `<role>/<name>`.
+        """
+        path = Path(directory)
+        self._start = time.time() if start is None else start
+        self._json = (path / f"{METRICS}.jsonl").open("a", encoding="utf-8")
+        self._csv = _GrowingCsv(path / f"{METRICS}.csv")
+        self._events = _make_events(path) if tensorboard else None
+
+    def write(self, counts: Counts, role: str, values: Mapping[str, Any]) -> None:
+        """Appends one row and flushes it; values are scalars of Python, numpy or jax.
+
+        Raises:
+            ValueError: a value has the name of a counter, or is no scalar.
+        """
+        row: dict[str, Scalar] = dict(counts._asdict())
+        row |= {"wall_time": round(time.time() - self._start, 3), "role": role}
+        clash = sorted(row.keys() & values.keys())
+        if clash:
+            raise ValueError(f"metric {clash[0]!r} has the name of a row's own column")
+        scalars = {name: _scalar(name, value) for name, value in values.items()}
+        row |= scalars
+        strict = {name: _strict(value) for name, value in row.items()}
+        self._json.write(json.dumps(strict, allow_nan=False) + "\n")
+        self._json.flush()
+        self._csv.write(row)
+        if self._events is not None:
+            for name, value in scalars.items():
+                if isinstance(_strict(value), bool | int | float):
+                    self._events.add_scalar(f"{role}/{name}", value, counts.actor_steps)
+
+    def close(self) -> None:
+        """Closes the files."""
+        self._json.close()
+        self._csv.close()
+        if self._events is not None:
+            self._events.close()
+
+
+class EvaluationLog:
+    """Rows of `evaluations.csv`: raw returns of the evaluator on a fixed step grid."""
+
+    def __init__(
+        self, directory: str | os.PathLike[str], *, start: float | None = None
+    ):
+        """Opens the file; rows already there are kept.
+
+        Args:
+            directory: a run directory.
+            start: `time.time()` when the run began; None: now.
+        """
+        self._start = time.time() if start is None else start
+        self._csv = _GrowingCsv(Path(directory) / EVALUATIONS, EVALUATION_COLUMNS)
+
+    def write(
+        self,
+        grid_step: int,
+        counts: Counts,
+        returns: Sequence[float],
+        lengths: Sequence[int],
+    ) -> None:
+        """Appends one evaluation and flushes it.
+
+        Args:
+            grid_step: the grid point, in actor steps, that this evaluation is for.
+            counts: the counters of the parameters that were evaluated.
+            returns: raw return of each episode, at least one.
+            lengths: agent decisions in each episode.
+        """
+        values = [float(value) for value in returns]
+        row: dict[str, Scalar] = {"grid": int(grid_step), **counts._asdict()}
+        row["mean_return"] = sum(values) / len(values)
+        row["returns"] = " ".join(map(repr, values))
+        row["lengths"] = " ".join(str(int(length)) for length in lengths)
+        row["wall_time"] = round(time.time() - self._start, 3)
+        self._csv.write(row)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._csv.close()
+
+
+class _GrowingCsv:
+    """A CSV file that gains a column whenever a row brings a new key."""
+
+    def __init__(self, path: Path, columns: Iterable[str] = ()):
+        self._path = path
+        self._columns = list(columns)
+        self._file: TextIO | None = None
+        if path.exists() and path.stat().st_size:
+            with path.open(newline="", encoding="utf-8") as file:
+                self._columns = next(csv.reader(file))
+            self._file = path.open("a", newline="", encoding="utf-8")
+
+    def write(self, row: Mapping[str, Scalar]) -> None:
+        new = [name for name in row if name not in self._columns]
+        if new or self._file is None:
+            self._columns += new
+            self._file = self._rewrite()
+        csv.DictWriter(self._file, self._columns, restval="").writerow(row)
+        self._file.flush()
+
+    def _rewrite(self) -> TextIO:
+        """The file again under the new header, replaced at once so no row is lost."""
+        rows: list[dict[str, str]] = []
+        if self._file is not None:
+            self._file.close()
+            with self._path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+        draft = self._path.with_name(f".{self._path.name}.draft")
+        with draft.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+        draft.replace(self._path)
+        return self._path.open("a", newline="", encoding="utf-8")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _make_events(directory: Path) -> Any:
+    # Imported here: 80 ms, which a process that writes no log need not spend.
+    from tensorboardX import SummaryWriter
+
+    return SummaryWriter(str(directory), flush_secs=10)
+
+
+def _scalar(name: str, value: Any) -> Scalar:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if getattr(value, "size", 1) != 1 or not hasattr(value, "item"):
+        raise ValueError(f"metric {name!r} is no scalar: {value!r}")
+    return value.item()
+
+
+def _strict(value: Scalar) -> Scalar:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

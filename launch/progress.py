@@ -1,0 +1,116 @@
+"""How a run is doing, live: one line on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from launch.logs import Counts
+
+_WINDOW = 30.0  # seconds over which rates are measured
+_TERMINAL_PERIOD = 0.2  # seconds between two drawings of the live line
+_PLAIN_PERIOD = 10.0  # seconds between two plain lines
+
+
+class Progress:
+    """Steps done, rates, latest values and the time that is left."""
+
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        *,
+        stream: TextIO | None = None,
+        period: float | None = None,
+    ):
+        """Shows nothing yet.
+
+        Args:
+            title: what runs, such as `mdqn/pong seed 0`.
+            total: actor steps of the whole run.
+            stream: where to write; None: standard error.
+            period: seconds between two reports; None: 0.2 on a terminal, else 10.
+        """
+        self._title = title
+        self._total = total
+        self._stream = sys.stderr if stream is None else stream
+        self._live = _make_live(self._stream) if self._stream.isatty() else None
+        default = _PLAIN_PERIOD if self._live is None else _TERMINAL_PERIOD
+        self._period = default if period is None else period
+        self._values: dict[str, Any] = {}
+        self._counts = Counts()
+        self._history = deque([(time.monotonic(), self._counts)])
+        self._shown = self._history[0][0]
+
+    def update(self, counts: Counts, values: Mapping[str, Any] | None = None) -> None:
+        """Takes note, and reports if the last report is old enough; cheap otherwise.
+
+        Args:
+            counts: the counters now.
+            values: what to show beside them, such as `{"return": -20.5}`; values not
+                given again stay.
+        """
+        self._counts = counts
+        if values:
+            self._values.update(values)
+        now = time.monotonic()
+        if now - self._shown >= self._period:
+            self._show(now)
+
+    def close(self) -> None:
+        """Reports a last time and leaves the terminal in order."""
+        self._show(time.monotonic())
+        if self._live is not None:
+            self._live.stop()
+
+    def _show(self, now: float) -> None:
+        self._shown = now
+        self._history.append((now, self._counts))
+        while len(self._history) > 2 and now - self._history[1][0] > _WINDOW:
+            self._history.popleft()
+        line = self._line(now)
+        if self._live is None:
+            print(line, file=self._stream, flush=True)
+        else:
+            from rich.text import Text
+
+            text = Text(line, no_wrap=True, overflow="ellipsis")
+            self._live.update(text, refresh=True)
+
+    def _line(self, now: float) -> str:
+        then, earlier = self._history[0]
+        seconds = max(now - then, 1e-9)
+        done = self._counts.actor_steps
+        rate = (done - earlier.actor_steps) / seconds
+        updates = (self._counts.learner_steps - earlier.learner_steps) / seconds
+        parts = [
+            self._title,
+            f"{done:,}/{self._total:,} steps ({100 * done / self._total:.0f} %)",
+            f"{rate:,.0f} steps/s",
+            f"{updates:,.0f} updates/s",
+            f"{self._counts.episodes:,} episodes",
+        ]
+        parts += [f"{name} {_short(value)}" for name, value in self._values.items()]
+        if rate > 0 and done < self._total:
+            parts.append(f"left {_duration((self._total - done) / rate)}")
+        return "  ".join(parts)
+
+
+def _make_live(stream: TextIO) -> Any:
+    from rich.console import Console
+    from rich.live import Live
+
+    # No refresh thread: a local run has one thread only.
+    live = Live(console=Console(file=stream), auto_refresh=False)
+    live.start()
+    return live
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else f"{float(value):.4g}"
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"

@@ -1,0 +1,278 @@
+"""The run directory and its logs, against files written out by hand."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import yaml
+
+from launch import config, logs
+
+
+@dataclass(frozen=True)
+class Network:
+    hidden: tuple[int, ...] = (7, 5)
+    activation: str | None = None
+
+
+@dataclass(frozen=True)
+class Sea:
+    depth: float = 3.0
+
+
+@dataclass(frozen=True)
+class Land:
+    height: float = 2.0
+
+
+@dataclass(frozen=True)
+class Fake:
+    """Stands in for an Experiment: only `name` and `seed` matter here."""
+
+    name: str = "mdqn/sea"
+    seed: int = 3
+    network: Network = Network()
+    place: Sea | Land = Sea()
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """Makes time.time() count seconds from 100."""
+    ticks = iter(range(100, 200))
+    monkeypatch.setattr(logs.time, "time", lambda: next(ticks))
+
+
+def read_csv(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_metrics_files_are_as_written_by_hand(tmp_path, seconds):
+    log = logs.MetricsLog(tmp_path, tensorboard=False)  # starts at 100
+    log.write(logs.Counts(8, 32, 2, 1), "learner", {"loss": 0.5})
+    log.write(logs.Counts(16, 64, 4, 1), "actor", {"return": -21.0})
+    log.close()
+    assert (tmp_path / "metrics.csv").read_text().splitlines() == [
+        "actor_steps,frames,learner_steps,episodes,wall_time,role,loss,return",
+        "8,32,2,1,1,learner,0.5,",
+        "16,64,4,1,2,actor,,-21.0",
+    ]
+    assert (tmp_path / "metrics.jsonl").read_text().splitlines() == [
+        '{"actor_steps": 8, "frames": 32, "learner_steps": 2, "episodes": 1, '
+        '"wall_time": 1, "role": "learner", "loss": 0.5}',
+        '{"actor_steps": 16, "frames": 64, "learner_steps": 4, "episodes": 1, '
+        '"wall_time": 2, "role": "actor", "return": -21.0}',
+    ]
+
+
+def test_a_reopened_log_keeps_its_rows_and_columns(tmp_path):
+    for value in ({"loss": 1.0}, {"return": 2.0}, {"loss": 3.0}):
+        log = logs.MetricsLog(tmp_path, tensorboard=False)
+        log.write(logs.Counts(), "learner", value)
+        log.close()
+    rows = read_csv(tmp_path / "metrics.csv")
+    assert [(row["loss"], row["return"]) for row in rows] == [
+        ("1.0", ""),
+        ("", "2.0"),
+        ("3.0", ""),
+    ]
+    assert not list(tmp_path.glob(".*"))  # no draft of the rewriting is left
+
+
+def test_rows_can_be_read_while_the_log_is_open(tmp_path):
+    log = logs.MetricsLog(tmp_path, tensorboard=False)
+    log.write(logs.Counts(actor_steps=5), "learner", {"loss": 1.0})
+    assert read_csv(tmp_path / "metrics.csv")[0]["actor_steps"] == "5"
+    assert json.loads((tmp_path / "metrics.jsonl").read_text())["loss"] == 1.0
+    log.close()
+
+
+def test_nan_and_infinity_leave_the_json_valid(tmp_path):
+    log = logs.MetricsLog(tmp_path)
+    values = {"a": float("nan"), "b": jnp.float32(jnp.inf), "c": np.float64(-np.inf)}
+    log.write(logs.Counts(), "learner", values)
+    log.close()
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    row = json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=refuse)
+    assert (row["a"], row["b"], row["c"]) == (None, None, None)
+    row = read_csv(tmp_path / "metrics.csv")[0]
+    assert (row["a"], row["b"], row["c"]) == ("nan", "inf", "-inf")
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (np.int64(7), 7),
+        (np.float32(0.25), 0.25),
+        (np.bool_(True), True),
+        (jnp.float32(0.5), 0.5),
+        (np.array([1.5]), 1.5),
+        ("learner waits", "learner waits"),
+        (None, None),
+    ],
+)
+def test_scalars_of_every_kind_are_plain_in_json(tmp_path, value, expected):
+    log = logs.MetricsLog(tmp_path, tensorboard=False)
+    log.write(logs.Counts(), "learner", {"value": value})
+    log.close()
+    row = json.loads((tmp_path / "metrics.jsonl").read_text())
+    assert row["value"] == expected and type(row["value"]) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"frames": 1.0}, "name of a row's own column"),
+        ({"loss": np.zeros(3)}, "'loss' is no scalar"),
+    ],
+)
+def test_a_row_that_cannot_be_written_is_refused(tmp_path, values, message):
+    log = logs.MetricsLog(tmp_path, tensorboard=False)
+    with pytest.raises(ValueError, match=message):
+        log.write(logs.Counts(), "learner", values)
+    log.close()
+    assert (tmp_path / "metrics.jsonl").read_text() == ""
+
+
+def test_tensorboard_events_come_without_tensorflow(tmp_path):
+    code = """
+import sys
+from launch import logs
+log = logs.MetricsLog(sys.argv[1])
+log.write(logs.Counts(actor_steps=5), "learner", {"loss": 0.5, "note": "x"})
+log.close()
+print(sorted({"tensorflow", "jax", "torch"} & sys.modules.keys()))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    events = next(tmp_path.glob("events.out.tfevents.*")).read_bytes()
+    assert b"learner/loss" in events and b"note" not in events
+
+
+def test_a_log_without_events_does_not_import_their_writer():
+    code = "import sys; from launch import logs; print('tensorboardX' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_evaluations_are_as_written_by_hand(tmp_path, seconds):
+    log = logs.EvaluationLog(tmp_path)  # starts at 100
+    counts = logs.Counts(250_040, 1_000_160, 57_510, 99)
+    log.write(250_000, counts, [np.float32(-21.0), 0.5], [900, 13])
+    log.close()
+    log = logs.EvaluationLog(tmp_path, start=90.0)
+    log.write(500_000, counts, [1.0], [7])
+    log.close()
+    assert (tmp_path / "evaluations.csv").read_text().splitlines() == [
+        "grid,actor_steps,frames,learner_steps,episodes,"
+        "mean_return,returns,lengths,wall_time",
+        "250000,250040,1000160,57510,99,-10.25,-21.0 0.5,900 13,1",
+        "500000,250040,1000160,57510,99,1.0,1.0,7,12.0",
+    ]
+
+
+def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
+    class Noon(logs.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 1, 2, 12, 0, 0)
+
+    monkeypatch.setattr(logs, "datetime", Noon)
+    made = [logs.create(tmp_path / "runs", Fake()) for _ in range(3)]
+    assert [str(path.relative_to(tmp_path)) for path in made] == [
+        "runs/mdqn/sea/seed3-20260102-120000",
+        "runs/mdqn/sea/seed3-20260102-120000-1",
+        "runs/mdqn/sea/seed3-20260102-120000-2",
+    ]
+
+
+def test_the_configuration_says_what_ran(tmp_path):
+    directory = logs.create(tmp_path, Fake(place=Land(height=0.00005)))
+    written = yaml.safe_load((directory / "config.yaml").read_text())
+    assert written["experiment"] == {
+        "kind": "Fake",
+        "name": "mdqn/sea",
+        "seed": 3,
+        "network": {"kind": "Network", "hidden": [7, 5], "activation": None},
+        "place": {"kind": "Land", "height": 0.00005},
+    }
+    assert written["versions"]["jax"].startswith("0.")
+    assert written["versions"]["python"].startswith("3.10")
+    assert {"command", "started", "code"} <= written.keys()
+    assert logs.read_config(directory) == written
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Fake(),
+        Fake(place=Land(), network=Network(hidden=(), activation="relu")),
+        Fake(place=Sea(depth=float("inf"))),
+        Fake(place=Sea(depth=3)),
+    ],
+)
+def test_plain_data_becomes_the_same_value_again(value):
+    plain = yaml.safe_load(yaml.safe_dump(config.to_plain(value)))
+    assert config.from_plain(Fake, plain) == value
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"place": {"kind": "Sky"}}, "no class named 'Sky'"),
+        ({"colour": 1}, "Fake has no field 'colour'"),
+    ],
+)
+def test_plain_data_of_another_version_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        config.from_plain(Fake, config.to_plain(Fake()) | change)
+
+
+def test_a_file_in_the_way_of_the_runs_is_reported_in_one_line(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(logs.RunDirectoryError, match="cannot write runs") as caught:
+        logs.create(tmp_path / "runs", Fake())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_directory_without_permission_is_reported(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(logs.RunDirectoryError, match="Permission denied"):
+        logs.create(tmp_path / "runs", Fake())
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("content", [None, "", "a: 1", "a: [", "\x00"])
+def test_a_foreign_directory_is_no_run(tmp_path, content):
+    if content is not None:
+        (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(logs.RunDirectoryError) as caught:
+        logs.read_config(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("wall_time", True),
+        ("actor_steps_per_second", True),
+        ("wait_seconds", True),
+        ("actor_steps", False),
+        ("loss", False),
+    ],
+)
+def test_wall_time_fields_are_told_by_their_names(name, expected):
+    assert logs.is_wall_time(name) is expected

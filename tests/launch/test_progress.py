@@ -1,0 +1,72 @@
+"""Progress lines, with a clock set by hand."""
+
+import io
+
+import pytest
+
+from launch import progress
+from launch.logs import Counts
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_plain_lines_come_every_ten_seconds_and_at_the_end(clock):
+    stream = io.StringIO()
+    shown = progress.Progress("mdqn/sea", 4000, stream=stream)
+    for second in range(1, 26):
+        clock[0] = 1000.0 + second
+        shown.update(Counts(40 * second, 160 * second, 10 * second, 3), {"return": 1.5})
+    shown.close()
+    assert stream.getvalue().splitlines() == [
+        "mdqn/sea  400/4,000 steps (10 %)  40 steps/s  10 updates/s  3 episodes  "
+        "return 1.5  left 0:01:30",
+        "mdqn/sea  800/4,000 steps (20 %)  40 steps/s  10 updates/s  3 episodes  "
+        "return 1.5  left 0:01:20",
+        "mdqn/sea  1,000/4,000 steps (25 %)  40 steps/s  10 updates/s  3 episodes  "
+        "return 1.5  left 0:01:15",
+    ]
+
+
+def test_rates_forget_a_slow_start(clock):
+    stream = io.StringIO()
+    shown = progress.Progress("mdqn/sea", 100_000, stream=stream)
+    clock[0] += 100.0  # compiling, say
+    shown.update(Counts())
+    for second in range(1, 61):
+        clock[0] += 1.0
+        shown.update(Counts(50 * second))
+    assert "  50 steps/s" in stream.getvalue().splitlines()[-1]
+
+
+def test_values_stay_until_they_are_given_again(clock):
+    stream = io.StringIO()
+    shown = progress.Progress("mdqn/sea", 10, stream=stream)
+    shown.update(Counts(1), {"return": -20.123456, "waits": "learner"})
+    shown.update(Counts(2), {"return": 3})
+    shown.close()
+    line = stream.getvalue().splitlines()[-1]
+    assert "return 3" in line and "waits learner" in line
+
+
+def test_a_terminal_gets_one_live_line(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    stream = Terminal()
+    shown = progress.Progress("mdqn/sea", 100, stream=stream)
+    for step in range(1, 5):
+        clock[0] += 1.0
+        shown.update(Counts(step))
+    shown.close()
+    text = stream.getvalue()
+    assert text.count("mdqn/sea") >= 4 and "\x1b[2K" in text
+    assert text.count("\n") == 1
