@@ -1,0 +1,58 @@
+"""Where transitions wait for the learner: two stores behind one interface.
+
+`launch.replay.in_process` is seeded and lives in this process; `launch.replay.
+reverb_store` serves runs whose actor and learner are apart, and is the only module
+that imports Reverb (and with it TensorFlow): import it where it is used.
+"""
+
+from typing import Protocol
+
+import dm_env
+import numpy as np
+
+from agents.parts.types import Transition
+
+
+class Adder(Protocol):
+    """What an actor tells about N environments that step together.
+
+    Rewards are those to learn from: where they are clipped, the actor has done so.
+    """
+
+    def observe_first(self, timestep: dm_env.TimeStep) -> None:
+        """Adds the first timestep of every lane; leaves are `[N, ...]`."""
+
+    def observe(self, actions: np.ndarray, timestep: dm_env.TimeStep) -> None:
+        """Adds a step.
+
+        Lanes whose timestep is FIRST start an episode and their action is ignored;
+        steps of the episode they leave are kept.
+
+        Args:
+            actions: `[N]` or `[N, D]`.
+            timestep: what the actions led to; leaves are `[N, ...]`. Neither is
+                written to afterwards.
+        """
+
+    def close(self) -> None:
+        """Hands over what is not stored yet and ends the connection, if any."""
+
+
+class Store(Adder, Protocol):
+    """A store in the process of the actor and the learner, which take turns.
+
+    Attributes:
+        inserted: transitions added so far.
+        sampled: transitions sampled so far.
+        size: transitions that can be sampled now.
+    """
+
+    inserted: int
+    sampled: int
+    size: int
+
+    def owed(self) -> int:
+        """Batches to sample now, so that samples per insert are as configured."""
+
+    def sample(self) -> Transition:
+        """Batch of transitions, uniform with replacement over those stored."""

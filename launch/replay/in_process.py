@@ -1,0 +1,149 @@
+"""The replay of runs in one process: seeded, no server, no thread."""
+
+import dm_env
+import numpy as np
+
+from agents.parts.types import Spec, Storage, Transition
+from launch.replay.rows import Row, Rows, decode
+
+
+class InProcess:
+    """Ring of rows for each environment, sampled uniformly.
+
+    The capacity counts rows, so the few rows that start and pad an episode displace
+    transitions: an episode of T decisions takes T + S + n - 1 of them.
+
+    Memory is taken only as the rings fill.
+
+    Args:
+        storage: what to store and how often to sample it.
+        spec: of one environment; observations have their stack first.
+        discount: gamma, weighs the rewards inside an n-step transition.
+        frame_stack: S, frames in one observation; 1 if they are not stacked.
+        num_environments: N, the number of lanes.
+        seed: of the sampling.
+
+    Attributes:
+        inserted: transitions added so far.
+        sampled: transitions sampled so far.
+        size: transitions that can be sampled now.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        spec: Spec,
+        *,
+        discount: float,
+        frame_stack: int,
+        num_environments: int,
+        seed: int,
+    ):
+        self._storage = storage
+        self._rows = Rows(
+            storage,
+            spec,
+            discount=discount,
+            frame_stack=frame_stack,
+            num_environments=num_environments,
+        )
+        self._frame_stack = frame_stack
+        self._random = np.random.Generator(np.random.PCG64(seed))
+        self._window = storage.n_step + frame_stack
+        # In two windows of rows there is always a transition, however short episodes
+        # are: at most one window passes between the rows that complete one.
+        self._length = max(-(-storage.capacity // num_environments), 2 * self._window)
+        rows = num_environments * self._length
+        frame_shape = spec.observation.shape[int(frame_stack > 1) :]
+        # Lane i has rows i * length to (i + 1) * length of each column.
+        self._frame = np.zeros((rows, *frame_shape), spec.observation.dtype)
+        self._action = np.zeros((rows, *spec.action.shape), spec.action.dtype)
+        self._reward = np.zeros(rows, np.float32)
+        self._discount = np.zeros(rows, np.float32)
+        # 0 where no transition ends, or its oldest row is overwritten.
+        self._steps = np.zeros(rows, np.int32)
+        self._written = [0] * num_environments
+        self.inserted = 0
+        self.sampled = 0
+        self.size = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes allocated for the rows."""
+        columns = (self._frame, self._action, self._reward, self._discount, self._steps)
+        return sum(column.nbytes for column in columns)
+
+    def observe_first(self, timestep: dm_env.TimeStep) -> None:
+        """Adds the first timestep of every lane."""
+        for lane, row in self._rows.observe_first(timestep):
+            self._write(lane, row)
+
+    def observe(self, actions: np.ndarray, timestep: dm_env.TimeStep) -> None:
+        """Adds a step: `[N, ...]` actions and the timestep they led to."""
+        for lane, row in self._rows.observe(actions, timestep):
+            self._write(lane, row)
+
+    def close(self) -> None:
+        """Does nothing: there is no connection to end."""
+
+    def owed(self) -> int:
+        """Batches to sample now, so that samples per insert are as configured."""
+        storage = self._storage
+        due = storage.samples_per_insert * (self.inserted - storage.min_size)
+        return max(0, int((due - self.sampled) // storage.batch_size))
+
+    def sample(self) -> Transition:
+        """Batch of transitions, uniform with replacement over those in the store.
+
+        Raises:
+            ValueError: if the store holds no transition.
+        """
+        ends, lane_starts = self._draw()
+        self.sampled += len(ends)
+        # Offsets are taken within a lane, where a window may wrap around.
+        offsets = ends[:, None] - np.arange(self._window - 1, -1, -1)
+        rows = offsets % self._length + lane_starts[:, None]
+        ends += lane_starts
+        return decode(
+            self._frame[rows],
+            self._action[ends],
+            self._reward[ends],
+            self._discount[ends],
+            self._steps[ends],
+            frame_stack=self._frame_stack,
+        )
+
+    def _draw(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions in their lane of rows that end transitions, and the lane starts."""
+        if not self.size:
+            raise ValueError("the store holds no transition to sample")
+        lanes = len(self._written)
+        # Rows that end no transition are drawn and rejected: they are few, and the
+        # draw stays uniform over the others.
+        high = lanes * min(self._length, max(self._written))
+        draws = self._random.integers(high, size=self._storage.batch_size)
+        while True:
+            ends, lane_starts = draws // lanes, draws % lanes * self._length
+            rejected = np.flatnonzero(self._steps[ends + lane_starts] == 0)
+            if not len(rejected):
+                return ends, lane_starts
+            draws[rejected] = self._random.integers(high, size=len(rejected))
+
+    def _write(self, lane: int, row: Row) -> None:
+        written = self._written[lane]
+        self._written[lane] = written + 1
+        start = lane * self._length
+        # The transition whose oldest row is overwritten now.
+        evicted = start + (written + self._window - 1) % self._length
+        if self._steps[evicted]:
+            self._steps[evicted] = 0
+            self.size -= 1
+        i = start + written % self._length
+        self._frame[i] = row.frame
+        self._steps[i] = row.steps
+        if row.steps:
+            self._action[i] = row.action
+            self._reward[i] = row.reward
+            self._discount[i] = row.discount
+            self.inserted += 1
+            self.size += 1

@@ -1,0 +1,189 @@
+"""Vector timesteps in, one stream of rows per environment out; both stores keep rows.
+
+A row holds one frame, so a frame is stored once however many stacks it is part of.
+With n = `n_step` and S = `frame_stack`, an episode of T decisions becomes
+
+    S rows       the frames of the first observation; they complete no transition
+    T rows       the newest frame of each later observation
+    n - 1 rows   padding, which completes the transitions shorter than n steps that
+                 end at the last observation
+
+and there is exactly one transition for each decision. The n + S rows that end at the
+row which completes a transition hold it: the first S are its observation, the S that
+start `steps` rows later its next observation. They never reach into another episode.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import dm_env
+import numpy as np
+
+from agents.parts.types import Spec, Storage, Transition
+
+_FIRST = int(dm_env.StepType.FIRST)
+_LAST = int(dm_env.StepType.LAST)
+
+
+class Row(NamedTuple):
+    """One frame, and the transition that is complete once this frame is known.
+
+    Attributes:
+        frame: newest frame of the observation; all of it if frames are not stacked.
+        action: taken `steps` decisions ago.
+        reward: sum of `steps` rewards, as in `Transition.reward`.
+        discount: as in `Transition.discount`.
+        steps: number of rewards in the sum; 0 if this row completes no transition.
+    """
+
+    frame: np.ndarray
+    action: Any
+    reward: float
+    discount: float
+    steps: int
+
+
+class Rows:
+    """Turns the timesteps of N environments into rows, lane by lane.
+
+    Frames and actions are kept by reference until they are stored: they must not be
+    written to after they are handed over.
+
+    Args:
+        storage: says how many rewards are summed.
+        spec: of one environment; observations have their stack first.
+        discount: gamma, weighs the rewards inside an n-step transition.
+        frame_stack: S, frames in one observation; 1 if they are not stacked.
+        num_environments: N, the number of lanes.
+
+    Raises:
+        ValueError: if observations do not start with a stack of S frames.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        spec: Spec,
+        *,
+        discount: float,
+        frame_stack: int,
+        num_environments: int,
+    ):
+        shape = spec.observation.shape
+        if frame_stack > 1 and shape[:1] != (frame_stack,):
+            raise ValueError(
+                f"observations have shape {shape}: expected {frame_stack} stacked "
+                "frames as the first axis"
+            )
+        self._n_step = storage.n_step
+        self._discount = discount
+        self._frame_stack = frame_stack
+        self._no_action = np.zeros(spec.action.shape, spec.action.dtype)
+        # The last (action, reward, discount) of each lane, at most n; None outside
+        # of an episode.
+        self._recent: list[deque | None] = [None] * num_environments
+
+    def observe_first(self, timestep: dm_env.TimeStep) -> Iterator[tuple[int, Row]]:
+        """Rows, each with its lane, of a timestep that is the first in every lane."""
+        for lane in range(len(self._recent)):
+            yield from self._start(lane, timestep.observation[lane])
+
+    def observe(
+        self, actions: np.ndarray, timestep: dm_env.TimeStep
+    ) -> Iterator[tuple[int, Row]]:
+        """Rows, each with its lane, that a step adds.
+
+        Args:
+            actions: `[N]` or `[N, D]`, ignored in lanes that start an episode.
+            timestep: what the step returned; leaves are `[N, ...]`.
+
+        Yields:
+            Lane and row, in the order in which a lane's rows must be stored.
+
+        Raises:
+            ValueError: if a lane steps without a first timestep.
+        """
+        actions = np.asarray(actions)
+        observations = timestep.observation
+        rewards = timestep.reward.tolist()
+        discounts = timestep.discount.tolist()
+        for lane, step_type in enumerate(timestep.step_type.tolist()):
+            if step_type == _FIRST:
+                yield from self._start(lane, observations[lane])
+                continue
+            recent = self._recent[lane]
+            if recent is None:
+                raise ValueError(
+                    f"environment {lane} has step type {step_type} outside of an "
+                    f"episode: expected {_FIRST} (FIRST)"
+                )
+            recent.append((actions[lane], rewards[lane], discounts[lane]))
+            frame = self._newest(observations[lane])
+            yield lane, self._row(frame, recent, self._n_step)
+            if step_type == _LAST:
+                yield from self._end(lane, frame)
+
+    def _newest(self, observation: np.ndarray) -> np.ndarray:
+        return observation[-1] if self._frame_stack > 1 else observation
+
+    def _start(self, lane: int, observation: np.ndarray) -> Iterator[tuple[int, Row]]:
+        self._recent[lane] = deque(maxlen=self._n_step)
+        frames = observation if self._frame_stack > 1 else observation[None]
+        for frame in frames:
+            yield lane, Row(frame, self._no_action, 0.0, 0.0, 0)
+
+    def _end(self, lane: int, frame: np.ndarray) -> Iterator[tuple[int, Row]]:
+        recent, self._recent[lane] = self._recent[lane], None
+        for steps in range(self._n_step - 1, 0, -1):
+            if len(recent) > steps:
+                recent.popleft()
+            # An episode shorter than `steps` has no such transition, but its first
+            # window still needs n + S rows.
+            yield lane, self._row(frame, recent, steps)
+
+    def _row(self, frame: np.ndarray, recent: deque, steps: int) -> Row:
+        """Row that completes the transition over `recent` if that holds `steps`."""
+        if len(recent) < steps:
+            return Row(frame, self._no_action, 0.0, 0.0, 0)
+        action, total, weight = recent[0]
+        for i in range(1, steps):
+            _, reward, discount = recent[i]
+            weight *= self._discount
+            total += weight * reward
+            weight *= discount
+        return Row(frame, action, total, weight, steps)
+
+
+def decode(
+    window: np.ndarray,
+    action: np.ndarray,
+    reward: np.ndarray,
+    discount: np.ndarray,
+    steps: np.ndarray,
+    *,
+    frame_stack: int,
+) -> Transition:
+    """Transitions from the windows of rows that hold them.
+
+    Args:
+        window: `[B, n + S, ...]` frames.
+        action: `[B]` or `[B, D]`, with the next three from the last row of the window.
+        reward: `[B]`.
+        discount: `[B]`.
+        steps: `[B]` integers in 1..n.
+        frame_stack: S.
+
+    Returns:
+        Batch of B transitions; observations may be views of `window`.
+    """
+    n_step = window.shape[1] - frame_stack
+    observation = window[:, :frame_stack]
+    if n_step == 1 or (steps == n_step).all():
+        next_observation = window[:, n_step:]
+    else:
+        rows = steps[:, None] + np.arange(frame_stack)
+        next_observation = window[np.arange(len(steps))[:, None], rows]
+    if frame_stack == 1:
+        observation, next_observation = observation[:, 0], next_observation[:, 0]
+    return Transition(observation, action, reward, discount, next_observation)
