@@ -1,0 +1,269 @@
+"""`munchausen doctor`: is this machine fit for a run, and if not, what mends it?
+
+Whatever may be broken is imported in a process of its own, so that the doctor itself
+needs little more than the standard library and always comes to its end.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata, util
+from pathlib import Path
+from typing import NamedTuple
+
+GIGABYTE = 1e9
+MINIMUM_DISK = 2 * GIGABYTE
+MINIMUM_MEMORY = 4 * GIGABYTE
+PROBE_SECONDS = 120.0
+REINSTALL = "make clean install"
+REBUILD_PYTHON = (
+    "build Python 3.10 with --enable-shared (pyenv: "
+    "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.10), or use uv's "
+    f"(uv python install 3.10); then {REINSTALL}"
+)
+
+
+class Check(NamedTuple):
+    """One finding.
+
+    Attributes:
+        name: what was looked at.
+        detail: what was found.
+        mend: what to do about it; empty if nothing is wrong.
+    """
+
+    name: str
+    detail: str
+    mend: str = ""
+
+
+class Probe(NamedTuple):
+    """How a process that tried something ended.
+
+    Attributes:
+        succeeded: whether it exited with 0.
+        text: the last line that it printed, of the error if it failed.
+    """
+
+    succeeded: bool
+    text: str
+
+
+def probe(code: str, seconds: float = PROBE_SECONDS) -> Probe:
+    """Runs Python code in a process of its own.
+
+    Args:
+        code: Python source; what it prints last is the probe's text.
+        seconds: wall-clock time after which it is ended and counts as failed.
+    """
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+    except subprocess.TimeoutExpired:
+        return Probe(False, f"no answer within {seconds:g} s")
+    succeeded = result.returncode == 0
+    lines = (result.stdout if succeeded else result.stderr).strip().splitlines()
+    silent = "" if succeeded else f"ended with code {result.returncode}"
+    return Probe(succeeded, lines[-1] if lines else silent)
+
+
+def check_python(
+    version: Sequence[int], implementation: str, system: str, machine: str
+) -> Check:
+    """Launchpad and TensorFlow 2.8 have no wheels but for this one kind of Python."""
+    detail = f"{implementation} {'.'.join(map(str, version))}, {system} {machine}"
+    if (system, machine) != ("Linux", "x86_64"):
+        mend = "use Linux on x86-64: a container or a virtual machine will do"
+        return Check("python", detail, mend)
+    if implementation != "CPython" or tuple(version[:2]) != (3, 10):
+        return Check("python", detail, f"only CPython 3.10 works: {REINSTALL}")
+    return Check("python", detail)
+
+
+def check_versions(
+    requirements: Iterable[str], installed: Callable[[str], str]
+) -> Check:
+    """Compares what is installed with what was pinned.
+
+    Args:
+        requirements: as in requirements.in; those of extras are left out.
+        installed: `(package) -> version`, as `importlib.metadata.version`.
+    """
+    from packaging.requirements import Requirement
+
+    wrong, count = [], 0
+    for requirement in map(Requirement, requirements):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        count += 1
+        try:
+            version = installed(requirement.name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            specifier = requirement.specifier
+            wrong.append(f"{requirement.name} is {version}, needed {specifier}")
+    if wrong:
+        return Check("versions", "; ".join(wrong), REINSTALL)
+    return Check("versions", f"{count} packages as required")
+
+
+def check_installation() -> Check:
+    """Versions of everything that the installed `munchausen` requires."""
+    try:
+        requirements = metadata.requires("munchausen") or []
+        return check_versions(requirements, metadata.version)
+    except ModuleNotFoundError as error:
+        return Check("versions", f"{error.name} is not installed", REINSTALL)
+
+
+def check_courier(result: Probe, libpython: Path) -> Check:
+    """Explains why Courier, which carries every remote call, does not load.
+
+    Args:
+        result: of importing courier.
+        libpython: where this Python's shared library would be.
+    """
+    if result.succeeded:
+        return Check("courier", "imports, libpython found")
+    if "libpython" not in result.text:
+        return Check("courier", result.text, REINSTALL)
+    if libpython.exists():
+        return Check("courier", result.text, "make libpython")
+    return Check("courier", f"{libpython} is missing", REBUILD_PYTHON)
+
+
+def check_reverb(result: Probe) -> Check:
+    """Reverb, the replay of distributed runs, imports TensorFlow with it."""
+    if result.succeeded:
+        return Check("reverb", f"imports with TensorFlow {result.text}")
+    mend = "make libpython" if "libpython" in result.text else REINSTALL
+    return Check("reverb", result.text, mend)
+
+
+def check_devices(result: Probe, nvidia: bool, platforms: str) -> Check:
+    """JAX has a device, and an NVIDIA GPU does not lie idle unnoticed.
+
+    Args:
+        result: of printing JAX's devices, each with its platform.
+        nvidia: whether the machine has an NVIDIA driver.
+        platforms: the variable JAX_PLATFORMS, which may exclude the GPU on purpose.
+    """
+    if not result.succeeded:
+        mend = REINSTALL
+        if platforms:
+            mend = f"JAX_PLATFORMS is {platforms!r}: unset it, or {REINSTALL}"
+        return Check("devices", result.text, mend)
+    if nvidia and not platforms and "gpu" not in result.text:
+        detail = f"{result.text}, while an NVIDIA GPU lies idle"
+        mend = (
+            "uv pip install -c requirements.lock -e '.[cuda12]', or JAX_PLATFORMS=cpu"
+        )
+        return Check("devices", detail, mend)
+    return Check("devices", result.text)
+
+
+def check_roms(folder: Path) -> Check:
+    """The Atari games that ale-py ships."""
+    games = {path.stem for path in folder.glob("*.bin")}
+    missing = sorted({"pong", "breakout"} - games)
+    if missing:
+        detail = f"{', '.join(missing)} missing in {folder}"
+        return Check("roms", detail, REINSTALL)
+    return Check("roms", f"{len(games)} Atari games")
+
+
+def check_disk(free: float) -> Check:
+    """Free disk, in bytes, where runs are written."""
+    detail = f"{free / GIGABYTE:.1f} GB free"
+    if free < MINIMUM_DISK:
+        mend = f"free {MINIMUM_DISK / GIGABYTE:g} GB, or write elsewhere: --runs DIR"
+        return Check("disk", detail, mend)
+    return Check("disk", detail)
+
+
+def check_memory(available: float) -> Check:
+    """Memory, in bytes, that new processes may use."""
+    detail = f"{available / GIGABYTE:.1f} GB available; 7.1 GB hold 1 M Atari steps"
+    if available < MINIMUM_MEMORY:
+        mend = "end other programs, or store less: --agent.storage.capacity 100000"
+        return Check("memory", detail, mend)
+    return Check("memory", detail)
+
+
+def available_memory(meminfo: str) -> float:
+    """Bytes that new processes may use, from the text of /proc/meminfo."""
+    for line in meminfo.splitlines():
+        if line.startswith("MemAvailable:"):
+            return 1024 * float(line.split()[1])
+    return 0.0
+
+
+def examine() -> list[Check]:
+    """Looks at everything that a run needs on this machine."""
+    python = check_python(
+        sys.version_info[:3],
+        platform.python_implementation(),
+        platform.system(),
+        platform.machine(),
+    )
+    if python.mend:
+        return [python]  # nothing else can be right then
+    with ThreadPoolExecutor() as pool:
+        devices = pool.submit(
+            probe, "import jax; print(*(f'{d} ({d.platform})' for d in jax.devices()))"
+        )
+        courier = pool.submit(probe, "import courier")
+        reverb = pool.submit(
+            probe, "import reverb, tensorflow; print(tensorflow.__version__)"
+        )
+    ale = util.find_spec("ale_py")
+    roms = Path(ale.origin).parent / "roms" if ale and ale.origin else Path("ale_py")
+    return [
+        python,
+        check_installation(),
+        check_courier(
+            courier.result(), Path(sys.base_prefix, "lib", "libpython3.10.so.1.0")
+        ),
+        check_reverb(reverb.result()),
+        check_devices(
+            devices.result(),
+            nvidia=Path("/dev/nvidiactl").exists(),
+            platforms=os.environ.get("JAX_PLATFORMS", ""),
+        ),
+        check_roms(roms),
+        check_disk(shutil.disk_usage(Path.cwd()).free),
+        check_memory(available_memory(Path("/proc/meminfo").read_text())),
+    ]
+
+
+def report(checks: Iterable[Check]) -> str:
+    """One line for each check, and one more for each mend."""
+    lines = []
+    for check in checks:
+        state = "problem" if check.mend else "ok"
+        lines.append(f"{state:8} {check.name:9} {check.detail}")
+        if check.mend:
+            lines.append(f"{'':8} {'mend':9} {check.mend}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Prints the findings; returns the exit code, 1 if there is a problem."""
+    checks = examine()
+    print(report(checks))
+    return int(any(check.mend for check in checks))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Each thing that can be wrong with a machine gets the line that mends it."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from experiments import doctor
+from experiments.doctor import Check, Probe
+
+MISSING_LIBPYTHON = Probe(
+    False,
+    "ImportError: libpython3.10.so.1.0: cannot open shared object file: "
+    "No such file or directory",
+)
+
+
+def test_the_one_right_python_is_fine():
+    check = doctor.check_python((3, 10, 13), "CPython", "Linux", "x86_64")
+    assert check == Check("python", "CPython 3.10.13, Linux x86_64")
+
+
+@pytest.mark.parametrize(
+    ("version", "implementation", "system", "machine", "mend"),
+    [
+        ((3, 11, 2), "CPython", "Linux", "x86_64", "CPython 3.10"),
+        ((3, 10, 13), "PyPy", "Linux", "x86_64", "CPython 3.10"),
+        ((3, 10, 13), "CPython", "Darwin", "x86_64", "Linux"),
+        ((3, 10, 13), "CPython", "Linux", "aarch64", "x86-64"),
+    ],
+)
+def test_any_other_python_is_not(version, implementation, system, machine, mend):
+    check = doctor.check_python(version, implementation, system, machine)
+    assert mend in check.mend
+
+
+def test_versions_are_compared_with_the_requirements():
+    versions = {"jax": "0.6.2", "numpy": "1.26.4"}
+    requirements = ["jax==0.6.2", "numpy<2", 'pytest; extra == "dev"']
+    check = doctor.check_versions(requirements, versions.__getitem__)
+    assert check == Check("versions", "2 packages as required")
+
+
+def test_wrong_and_missing_versions_are_named():
+    def installed(package: str) -> str:
+        if package == "optax":
+            raise metadata.PackageNotFoundError(package)
+        return "2.1.0"
+
+    check = doctor.check_versions(["numpy<2", "optax==0.2.8"], installed)
+    assert check.detail == "numpy is 2.1.0, needed <2; optax is missing"
+    assert check.mend == "make clean install"
+
+
+def test_without_an_installation_the_doctor_says_so(monkeypatch):
+    def requires(package: str) -> list[str]:
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "requires", requires)
+    check = doctor.check_installation()
+    assert check.detail == "munchausen is not installed"
+    assert check.mend == "make clean install"
+
+
+def test_this_installation_has_the_versions_it_requires():
+    assert not doctor.check_installation().mend
+
+
+def test_a_libpython_that_lies_elsewhere_is_linked(tmp_path):
+    library = tmp_path / "libpython3.10.so.1.0"
+    library.touch()
+    assert doctor.check_courier(MISSING_LIBPYTHON, library).mend == "make libpython"
+
+
+def test_a_static_python_is_replaced(tmp_path):
+    check = doctor.check_courier(MISSING_LIBPYTHON, tmp_path / "libpython3.10.so.1.0")
+    assert "--enable-shared" in check.mend
+
+
+def test_courier_that_is_not_installed():
+    failure = Probe(False, "ModuleNotFoundError: No module named 'courier'")
+    check = doctor.check_courier(failure, Path("libpython3.10.so.1.0"))
+    assert check.mend == "make clean install"
+    assert not doctor.check_courier(Probe(True, ""), Path()).mend
+
+
+def test_reverb():
+    assert doctor.check_reverb(Probe(True, "2.8.4")).detail.endswith("TensorFlow 2.8.4")
+    assert doctor.check_reverb(MISSING_LIBPYTHON).mend == "make libpython"
+    failure = Probe(False, "ImportError: undefined symbol: _ZN10tensorflow")
+    assert doctor.check_reverb(failure).mend == "make clean install"
+
+
+@pytest.mark.parametrize(
+    ("result", "nvidia", "platforms", "mend"),
+    [
+        (Probe(True, "TFRT_CPU_0 (cpu)"), False, "", ""),
+        (Probe(True, "TFRT_CPU_0 (cpu)"), True, "cpu", ""),
+        (Probe(True, "cuda:0 (gpu)"), True, "", ""),
+        (Probe(True, "TFRT_CPU_0 (cpu)"), True, "", ".[cuda12]"),
+        (Probe(False, "RuntimeError: no backend"), False, "cuda", "JAX_PLATFORMS"),
+        (Probe(False, "ModuleNotFoundError: jax"), False, "", "make clean install"),
+    ],
+)
+def test_devices(result, nvidia, platforms, mend):
+    check = doctor.check_devices(result, nvidia, platforms)
+    assert bool(check.mend) == bool(mend)
+    assert mend in check.mend
+
+
+def test_roms(tmp_path):
+    (tmp_path / "pong.bin").touch()
+    check = doctor.check_roms(tmp_path)
+    assert check.detail.startswith("breakout missing")
+    assert check.mend
+    (tmp_path / "breakout.bin").touch()
+    assert doctor.check_roms(tmp_path) == Check("roms", "2 Atari games")
+
+
+def test_disk_and_memory():
+    assert "--runs" in doctor.check_disk(1e9).mend
+    assert not doctor.check_disk(3e9).mend
+    assert "capacity" in doctor.check_memory(1e9).mend
+    assert not doctor.check_memory(8e9).mend
+
+
+def test_available_memory_is_read_in_bytes():
+    meminfo = "MemTotal:  4000 kB\nMemFree:  100 kB\nMemAvailable:  2000 kB\n"
+    assert doctor.available_memory(meminfo) == 2_048_000
+
+
+def test_a_probe_tells_what_was_printed_last_and_how_it_failed():
+    assert doctor.probe("print('first'); print('last')") == Probe(True, "last")
+    assert doctor.probe("raise ValueError('bad')") == Probe(False, "ValueError: bad")
+    assert doctor.probe("raise SystemExit(3)") == Probe(False, "ended with code 3")
+    assert "0.1 s" in doctor.probe("import time; time.sleep(60)", seconds=0.1).text
+
+
+def test_the_report_has_a_mend_under_each_problem(monkeypatch, capsys):
+    checks = [Check("python", "fine"), Check("roms", "none", "make clean install")]
+    monkeypatch.setattr(doctor, "examine", lambda: checks)
+    assert doctor.main() == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "ok       python    fine",
+        "problem  roms      none",
+        "         mend      make clean install",
+    ]
+
+
+def test_without_a_problem_the_exit_code_is_0(monkeypatch):
+    monkeypatch.setattr(doctor, "examine", lambda: [Check("python", "fine")])
+    assert doctor.main() == 0
+
+
+def test_under_another_python_nothing_else_is_examined(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 12, 1))
+    assert [check.name for check in doctor.examine()] == ["python"]
