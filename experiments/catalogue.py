@@ -1,0 +1,171 @@
+"""The named experiments, as data: every agent on every task.
+
+A task describes an environment, a budget and the settings in which it departs from an
+agent's defaults (on Atari, the paper's). They are written once, for every agent.
+"""
+
+from typing import Any, NamedTuple
+
+import agents
+import environments
+from environments import Atari, Catch, Classic
+from experiments import overrides
+from launch.experiment import Evaluation, Experiment
+
+
+class Task(NamedTuple):
+    """What to learn, and for how long.
+
+    Attributes:
+        description: one line for `munchausen list`.
+        environment: its configuration.
+        steps: actor steps.
+        evaluation: the evaluator's grid.
+        settings: the agent's settings that differ from its defaults, by path.
+    """
+
+    description: str
+    environment: environments.Config
+    steps: int
+    evaluation: Evaluation
+    settings: dict[str, Any]
+
+
+ATARI: dict[str, Any] = {}  # the agents' defaults
+
+# Dopamine's settings for CartPole, as used by the Munchausen authors (`cartpole.gin`)
+# and in "Leverage the Average" (appendix E): an update every 4 steps, epsilon 0.01.
+CONTROL = {
+    "network.torso": "mlp",
+    "network.hidden": (512, 512),
+    "optimizer.learning_rate": 1e-3,
+    "optimizer.epsilon": 0.01 / 32,
+    "target_update_period": 25,  # 100 agent steps
+    "exploration.initial": 0.01,
+    "exploration.final": 0.01,
+    "exploration.start": 0,
+    "exploration.decay_steps": 0,
+    "exploration.evaluation": 0.0,
+    "storage.capacity": 50_000,
+    "storage.min_size": 500,
+    "storage.batch_size": 128,
+    "storage.samples_per_insert": 32.0,
+}
+
+LUNAR_LANDER = CONTROL | {"target_update_period": 625}  # 2,500 agent steps
+
+CATCH = CONTROL | {
+    "network.hidden": (64,),
+    "exploration.initial": 1.0,
+    "exploration.final": 0.05,
+    "exploration.decay_steps": 2_000,
+    "storage.capacity": 10_000,
+    "storage.min_size": 100,
+    "storage.batch_size": 32,
+    "storage.samples_per_insert": 8.0,
+}
+
+# Small enough for two CPU cores: the network of 2013 and a short schedule.
+PONG_CPU = {
+    "network.torso": "dqn2013",
+    "network.hidden": (256,),
+    "optimizer.learning_rate": 2.5e-4,
+    "target_update_period": 500,
+    "exploration.start": 5_000,
+    "exploration.decay_steps": 100_000,
+    "storage.capacity": 200_000,
+    "storage.min_size": 5_000,
+}
+
+PAPER_GRID = Evaluation(period=250_000, episodes=10)
+CONTROL_GRID = Evaluation(period=5_000, episodes=10)
+
+TASKS: dict[str, Task] = {
+    "pong": Task(
+        "Atari Pong in the paper's settings",
+        Atari("pong"),
+        50_000_000,
+        PAPER_GRID,
+        ATARI,
+    ),
+    "pong-cpu": Task(
+        "Atari Pong on a computer without GPU: small network, short schedule",
+        Atari("pong"),
+        1_000_000,
+        Evaluation(period=50_000, episodes=10),
+        PONG_CPU,
+    ),
+    "breakout": Task(
+        "Atari Breakout in the paper's settings",
+        Atari("breakout"),
+        50_000_000,
+        PAPER_GRID,
+        ATARI,
+    ),
+    "atari": Task(
+        "any Atari game, named by --environment.game, in the paper's settings",
+        Atari("pong"),
+        50_000_000,
+        PAPER_GRID,
+        ATARI,
+    ),
+    "cartpole": Task(
+        "balance a pole on a cart; at best 500",
+        Classic("CartPole-v1"),
+        100_000,
+        CONTROL_GRID,
+        CONTROL,
+    ),
+    "acrobot": Task(
+        "swing up a double pendulum; -1 a step, about -80 is good",
+        Classic("Acrobot-v1"),
+        100_000,
+        CONTROL_GRID,
+        CONTROL,
+    ),
+    "mountaincar": Task(
+        "leave a valley by gathering speed; -1 a step, about -110 is good",
+        Classic("MountainCar-v0"),
+        100_000,
+        CONTROL_GRID,
+        CONTROL,
+    ),
+    "lunarlander": Task(
+        "land softly between two flags; 200 is solved",
+        Classic("LunarLander-v3"),
+        100_000,
+        CONTROL_GRID,
+        LUNAR_LANDER,
+    ),
+    "catch": Task(
+        "catch a falling ball; the optimal return is 1",
+        Catch(),
+        20_000,
+        Evaluation(period=2_000, episodes=10),
+        CATCH,
+    ),
+}
+
+# The task that is not an experiment before a flag completes it.
+ANY_GAME = "atari"
+
+
+def _experiment(agent_name: str, task_name: str) -> Experiment:
+    task = TASKS[task_name]
+    config = agents.REGISTRY[agent_name].config()
+    return Experiment(
+        name=f"{agent_name}/{task_name}",
+        agent_name=agent_name,
+        agent=overrides.replace(config, task.settings, "agent."),
+        environment=task.environment,
+        steps=task.steps,
+        evaluation=task.evaluation,
+        description=task.description,
+    )
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    f"{agent_name}/{task_name}": _experiment(agent_name, task_name)
+    for agent_name in agents.REGISTRY
+    for task_name in TASKS
+}

@@ -1,0 +1,165 @@
+"""The command `munchausen`.
+
+Errors of the user are one line on standard error and exit code 2. Imports are late, so
+that help and mistakes are answered at once.
+"""
+
+import math
+import signal
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments import overrides
+from experiments.overrides import OverrideError
+from launch.logs import RunDirectoryError
+
+USAGE = """\
+usage: munchausen <verb> ...
+
+  list [<word> ...]              experiments whose names hold the words
+  train <experiment> [...]       train an agent; --help after the experiment: all fields
+  evaluate <run directory> [...] play the policy that a run saved
+  doctor                         check this machine, and say how to mend it"""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """What `evaluate` takes.
+
+    Attributes:
+        episodes: episodes to play.
+        seed: of the environments and of the policy.
+    """
+
+    episodes: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise ValueError(f"{self.episodes} episodes: at least 1")
+        if self.seed < 0:
+            raise ValueError(f"{self.seed} is no seed: at least 0")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in ("-h", "--help", "help"):
+        print(USAGE)
+        return 0
+    try:
+        return _verb(arguments)(arguments[1:])
+    except (OverrideError, RunDirectoryError) as error:
+        print(f"munchausen: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("munchausen: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
+def _verb(arguments: Sequence[str]) -> Callable[[Sequence[str]], int]:
+    if not arguments:
+        raise OverrideError(f"name a verb: {', '.join(VERBS)}")
+    if arguments[0] not in VERBS:
+        closest = overrides.nearest(arguments[0], VERBS)
+        raise OverrideError(f"unknown verb {arguments[0]}; nearest: {closest}")
+    return VERBS[arguments[0]]
+
+
+def _list(arguments: Sequence[str]) -> int:
+    if _asks_help(arguments):
+        print("usage: munchausen list [<word> ...]")
+        return 0
+    words, _ = overrides.read(arguments, {})
+    from experiments.catalogue import EXPERIMENTS
+
+    chosen = [
+        experiment
+        for name, experiment in EXPERIMENTS.items()
+        if all(word in name for word in words)
+    ]
+    if not chosen:
+        closest = overrides.nearest(words[-1], EXPERIMENTS)
+        raise OverrideError(
+            f"no experiment is named like {' '.join(words)}; nearest: {closest}"
+        )
+    rows = [("experiment", "agent", "environment", "actor steps", "")]
+    for experiment in chosen:
+        settings = overrides.fields(experiment.environment).values()
+        kind = type(experiment.environment).__name__
+        rows.append(
+            (
+                experiment.name,
+                experiment.agent_name,
+                " ".join([kind, *(overrides.show(field.value) for field in settings)]),
+                f"{experiment.steps:,}",
+                experiment.description,
+            )
+        )
+    print("\n".join(overrides.align(rows)))
+    return 0
+
+
+def _train(arguments: Sequence[str]) -> int:
+    from experiments import train
+
+    if _asks_help(arguments):
+        print("\n".join(train.help_lines(arguments)))
+        return 0
+    return train.run(train.plan(arguments))
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    known = overrides.fields(Evaluate())
+    if _asks_help(arguments):
+        print("usage: munchausen evaluate <run directory> [--episodes N] [--seed K]")
+        return 0
+    plain, values = overrides.read(arguments, known)
+    if len(plain) != 1:
+        raise OverrideError("name one run directory, as `train` printed it")
+    options = overrides.replace(Evaluate(), values, "--")
+    directory = Path(plain[0])
+    if not directory.is_dir():
+        raise OverrideError(f"{directory} is no directory")
+    from launch.evaluator import evaluate_run
+
+    returns = evaluate_run(directory, options.episodes, options.seed)
+    spread = statistics.stdev(returns) if len(returns) > 1 else math.nan
+    error = spread / math.sqrt(len(returns))
+    shown = f"{error:.3g}" if math.isfinite(error) else "unknown"
+    print(
+        f"mean return {statistics.fmean(returns):.4g}  standard error {shown}  "
+        f"episodes {len(returns)}"
+    )
+    return 0
+
+
+def _doctor(arguments: Sequence[str]) -> int:
+    if _asks_help(arguments):
+        print("usage: munchausen doctor")
+        return 0
+    plain, _ = overrides.read(arguments, {})
+    if plain:
+        raise OverrideError(f"doctor takes no arguments: {plain[0]}")
+    from experiments import doctor
+
+    return doctor.main()
+
+
+VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    "list": _list,
+    "train": _train,
+    "evaluate": _evaluate,
+    "doctor": _doctor,
+}
+
+
+def _asks_help(arguments: Sequence[str]) -> bool:
+    return "--help" in arguments or "-h" in arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""Overrides of dataclass fields, on dataclasses made for the purpose."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from experiments import overrides
+from experiments.overrides import OverrideError
+
+
+@dataclass(frozen=True)
+class Inner:
+    """Something nested.
+
+    Attributes:
+        width: how wide, a long story
+            over two lines.
+        kind: which.
+    """
+
+    width: float = 1.5
+    kind: Literal["red", "green"] = "red"
+
+    def __post_init__(self):
+        if self.width < 0:
+            raise ValueError(f"width is {self.width}:\n  at least 0")
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = Inner()
+    count: int = 3
+    sizes: tuple[int, ...] = (7, 5)
+    limit: float | None = None
+    loud: bool = False
+    title: str = "x"
+
+
+def test_fields_are_flat_typed_and_described():
+    found = overrides.fields(Outer(), "top.")
+    assert list(found) == [
+        "top.inner.width",
+        "top.inner.kind",
+        "top.count",
+        "top.sizes",
+        "top.limit",
+        "top.loud",
+        "top.title",
+    ]
+    assert found["top.inner.width"] == overrides.Field(
+        "top.inner.width", float, 1.5, "how wide, a long story over two lines."
+    )
+    assert [overrides.type_name(field.annotation) for field in found.values()] == [
+        "float",
+        "red|green",
+        "int",
+        "int,...",
+        "float|none",
+        "bool",
+        "str",
+    ]
+
+
+@pytest.mark.parametrize(
+    "annotation, text, value",
+    [
+        (int, "-3", -3),
+        (int, "1_000", 1000),
+        (int, "2e6", 2_000_000),
+        (float, "3", 3.0),
+        (float, "-1e-3", -0.001),
+        (bool, "True", True),
+        (bool, "false", False),
+        (str, "none", "none"),
+        (float | None, "none", None),
+        (float | None, "0.5", 0.5),
+        (tuple[int, ...], "64,32", (64, 32)),
+        (tuple[int, ...], "(64, 32,)", (64, 32)),
+        (tuple[int, ...], "()", ()),
+        (tuple[float, ...], "1", (1.0,)),
+        (Literal["red", "green"], "green", "green"),
+        (Literal[1, 2], "2", 2),
+    ],
+)
+def test_text_becomes_a_value_of_the_type(annotation, text, value):
+    parsed = overrides.parse(annotation, text)
+    assert parsed == value and type(parsed) is type(value)
+    assert overrides.parse(annotation, overrides.show(value)) == value
+
+
+@pytest.mark.parametrize(
+    "annotation, text, message",
+    [
+        (int, "1.5", "'1.5' is not an integer; nearest: 2"),
+        (int, "inf", "'inf' is not an integer: it must be finite"),
+        (int, "", "'' is not an integer"),
+        (float, "1,5", "'1,5' is not a number"),
+        (bool, "yes", "'yes' is none of true, false"),
+        (float | None, "non", "'non' is not a number"),
+        (Literal["red", "green"], "gren", "nearest: green"),
+        (bytes, "x", "a bytes cannot be set from the command line"),
+    ],
+)
+def test_text_that_is_no_value_is_refused(annotation, text, message):
+    with pytest.raises(OverrideError, match=message):
+        overrides.parse(annotation, text)
+
+
+def test_replace_changes_the_named_fields_of_a_copy():
+    base = Outer()
+    changed = overrides.replace(base, {"inner.width": 2.5, "count": 4})
+    assert changed == Outer(inner=Inner(width=2.5), count=4)
+    assert base == Outer()
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"cuont": 1}, "^unknown field --cuont; nearest: --count$"),
+        ({"inner.with": 1.0}, "^unknown field --inner.with; nearest: --inner.width$"),
+        ({"inner.width": -1.0}, "^--inner.width: width is -1.0: at least 0$"),
+    ],
+)
+def test_replace_refuses_in_one_line(changes, message):
+    with pytest.raises(OverrideError, match=message):
+        overrides.replace(Outer(), changes, "--")
+
+
+def test_read_tells_flags_from_arguments():
+    known = overrides.fields(Outer())
+    line = ["one", "--count", "-4", "two", "--inner.width=-2.5", "--title=a=b"]
+    plain, values = overrides.read(line, known)
+    assert plain == ["one", "two"]
+    assert values == {"count": -4, "inner.width": -2.5, "title": "a=b"}
+
+
+def test_a_right_name_in_the_wrong_place_is_recognised():
+    with pytest.raises(OverrideError, match=r"nearest: --inner.width$"):
+        overrides.read(["--width", "1"], overrides.fields(Outer()))
