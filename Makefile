@@ -11,7 +11,6 @@ DEMO := train mdqn/pong-cpu --launch processes --steps 20000
 LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file requirements.lock \
 	--python-version 3.10 --python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
 
-export UV_PYTHON_PREFERENCE ?= system
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
@@ -28,7 +27,7 @@ install: .venv/.installed
 	test -x $(PYTHON) || $(UV) venv --quiet --python 3.10 .venv
 	$(UV) pip sync --quiet --python $(PYTHON) --compile-bytecode --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
-	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("$(LIBPYTHON)")' 2>/dev/null || $(MAKE) libpython
+	@$(PYTHON) -c 'import courier' 2>/dev/null || $(MAKE) --no-print-directory libpython
 	@touch $@
 
 # Courier and Reverb are linked to libpython. The Pythons that uv and conda bring have it,
@@ -36,7 +35,7 @@ install: .venv/.installed
 libpython:
 	@library="$$($(PYTHON) -c 'import sys; print(sys.base_prefix)')/lib/$(LIBPYTHON)"; \
 	test -e "$$library" || { echo "$$library is missing, so nothing can run through Launchpad:" \
-		"build this Python with --enable-shared, or 'uv python install 3.10; make clean install'" >&2; exit 0; }; \
+		"make clean install UV_PYTHON_PREFERENCE=only-managed" >&2; exit 0; }; \
 	for folder in courier/python reverb; do \
 		ln -sfv "$$library" .venv/lib/python3.10/site-packages/$$folder; done
 

@@ -20,10 +20,9 @@ MINIMUM_DISK = 2 * GIGABYTE
 MINIMUM_MEMORY = 4 * GIGABYTE
 PROBE_SECONDS = 120.0
 REINSTALL = "make clean install"
-REBUILD_PYTHON = (
-    "build Python 3.10 with --enable-shared (pyenv: "
-    "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.10), or use uv's "
-    f"(uv python install 3.10); then {REINSTALL}"
+REPLACE_PYTHON = (
+    f"{REINSTALL} UV_PYTHON_PREFERENCE=only-managed, or build Python 3.10 with "
+    "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.10"
 )
 
 
@@ -127,28 +126,21 @@ def check_installation() -> Check:
         return Check("versions", f"{error.name} is not installed", REINSTALL)
 
 
-def check_courier(result: Probe, libpython: Path) -> Check:
-    """Explains why Courier, which carries every remote call, does not load.
+def check_native(name: str, result: Probe, libpython: Path) -> Check:
+    """Explains why a package that is linked to libpython does not load.
 
     Args:
-        result: of importing courier.
+        name: of the package: Courier carries every remote call, Reverb is the replay.
+        result: of importing it.
         libpython: where this Python's shared library would be.
     """
     if result.succeeded:
-        return Check("courier", "imports, libpython found")
+        return Check(name, result.text)
     if "libpython" not in result.text:
-        return Check("courier", result.text, REINSTALL)
+        return Check(name, result.text, REINSTALL)
     if libpython.exists():
-        return Check("courier", result.text, "make libpython")
-    return Check("courier", f"{libpython} is missing", REBUILD_PYTHON)
-
-
-def check_reverb(result: Probe) -> Check:
-    """Reverb, the replay of distributed runs, imports TensorFlow with it."""
-    if result.succeeded:
-        return Check("reverb", f"imports with TensorFlow {result.text}")
-    mend = "make libpython" if "libpython" in result.text else REINSTALL
-    return Check("reverb", result.text, mend)
+        return Check(name, result.text, "make libpython")
+    return Check(name, f"{libpython} is missing", REPLACE_PYTHON)
 
 
 def check_devices(result: Probe, nvidia: bool, platforms: str) -> Check:
@@ -223,19 +215,19 @@ def examine() -> list[Check]:
         devices = pool.submit(
             probe, "import jax; print(*(f'{d} ({d.platform})' for d in jax.devices()))"
         )
-        courier = pool.submit(probe, "import courier")
+        courier = pool.submit(probe, "import courier; print('imports')")
         reverb = pool.submit(
-            probe, "import reverb, tensorflow; print(tensorflow.__version__)"
+            probe,
+            "import reverb, tensorflow; print('with TensorFlow', tensorflow.__version__)",
         )
+    libpython = Path(sys.base_prefix, "lib", "libpython3.10.so.1.0")
     ale = util.find_spec("ale_py")
     roms = Path(ale.origin).parent / "roms" if ale and ale.origin else Path("ale_py")
     return [
         python,
         check_installation(),
-        check_courier(
-            courier.result(), Path(sys.base_prefix, "lib", "libpython3.10.so.1.0")
-        ),
-        check_reverb(reverb.result()),
+        check_native("courier", courier.result(), libpython),
+        check_native("reverb", reverb.result(), libpython),
         check_devices(
             devices.result(),
             nvidia=Path("/dev/nvidiactl").exists(),

@@ -70,26 +70,33 @@ def test_this_installation_has_the_versions_it_requires():
 def test_a_libpython_that_lies_elsewhere_is_linked(tmp_path):
     library = tmp_path / "libpython3.10.so.1.0"
     library.touch()
-    assert doctor.check_courier(MISSING_LIBPYTHON, library).mend == "make libpython"
+    check = doctor.check_native("courier", MISSING_LIBPYTHON, library)
+    assert check.mend == "make libpython"
 
 
 def test_a_static_python_is_replaced(tmp_path):
-    check = doctor.check_courier(MISSING_LIBPYTHON, tmp_path / "libpython3.10.so.1.0")
+    library = tmp_path / "libpython3.10.so.1.0"
+    check = doctor.check_native("reverb", MISSING_LIBPYTHON, library)
+    assert check.detail == f"{library} is missing"
     assert "--enable-shared" in check.mend
 
 
-def test_courier_that_is_not_installed():
-    failure = Probe(False, "ModuleNotFoundError: No module named 'courier'")
-    check = doctor.check_courier(failure, Path("libpython3.10.so.1.0"))
-    assert check.mend == "make clean install"
-    assert not doctor.check_courier(Probe(True, ""), Path()).mend
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ModuleNotFoundError: No module named 'reverb'",
+        "ImportError: undefined symbol: _ZN10tensorflow",
+    ],
+)
+def test_a_package_that_fails_otherwise_is_installed_again(text):
+    check = doctor.check_native("reverb", Probe(False, text), Path("libpython"))
+    assert check == Check("reverb", text, "make clean install")
 
 
-def test_reverb():
-    assert doctor.check_reverb(Probe(True, "2.8.4")).detail.endswith("TensorFlow 2.8.4")
-    assert doctor.check_reverb(MISSING_LIBPYTHON).mend == "make libpython"
-    failure = Probe(False, "ImportError: undefined symbol: _ZN10tensorflow")
-    assert doctor.check_reverb(failure).mend == "make clean install"
+def test_a_package_that_loads_is_fine():
+    result = Probe(True, "imports TensorFlow 2.8.4")
+    check = doctor.check_native("reverb", result, Path("libpython"))
+    assert check == Check("reverb", "imports TensorFlow 2.8.4")
 
 
 @pytest.mark.parametrize(
