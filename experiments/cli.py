@@ -109,7 +109,12 @@ def _train(arguments: Sequence[str]) -> int:
     if _asks_help(arguments):
         print("\n".join(train.help_lines(arguments)))
         return 0
-    return train.run(train.plan(arguments))
+    plan = train.plan(arguments)
+    try:
+        return train.run(plan)
+    except train.RunFailed as error:
+        print(f"munchausen: {error}", file=sys.stderr)
+        return 1
 
 
 def _evaluate(arguments: Sequence[str]) -> int:

@@ -1,8 +1,6 @@
 """`munchausen train`: a named experiment with typed overrides, for some seeds."""
 
-import csv
 import dataclasses
-import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +15,13 @@ from launch.experiment import Experiment
 _FIXED = ("name", "agent_name", "description")
 
 
+Mode = Literal["local", "threads", "processes"]
+
+
+class RunFailed(Exception):
+    """A run ended before its time; the message says why and where its logs are."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What `train` takes beside the fields of an experiment.
@@ -27,7 +32,7 @@ class Options:
         seeds: runs seeds 0 to N-1 one after the other, instead of --seed.
     """
 
-    launch: Literal["local", "threads", "processes"] = "local"
+    launch: Mode = "local"
     runs: str = "runs"
     seeds: int | None = None
 
@@ -106,6 +111,7 @@ def run(plan: Plan) -> int:
 
     Raises:
         OverrideError: the agent does not fit the environment.
+        RunFailed: a process of a distributed run died.
         RunDirectoryError: a run directory cannot be written.
     """
     from launch import experiment as experiments
@@ -126,20 +132,23 @@ def run(plan: Plan) -> int:
 
 def final_return(directory: Path) -> float | None:
     """Mean return of a run's last evaluation; None if it has none."""
-    path = directory / logs.EVALUATIONS
-    if not path.exists():
-        return None
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return float(rows[-1]["mean_return"]) if rows else None
+    rows = logs.read_evaluations(directory)
+    return rows[-1].mean_return if rows else None
 
 
-def _launch(experiment: Experiment, directory: Path, mode: str) -> None:
-    # Imported by name and late: only a program needs Reverb and with it TensorFlow.
+def _launch(experiment: Experiment, directory: Path, mode: Mode) -> None:
+    # Imported late: only a program needs Reverb and with it TensorFlow.
     if mode == "local":
-        importlib.import_module("launch.local").run(experiment, directory)
-    else:
-        importlib.import_module("launch.program").run(experiment, directory, mode)
+        from launch import local
+
+        local.run(experiment, directory)
+        return
+    from launch import program, supervisor
+
+    try:
+        program.run(experiment, directory, mode)
+    except supervisor.RoleFailed as error:
+        raise RunFailed(f"{error}\n  all logs: {directory}") from error
 
 
 def _summarise(finals: Sequence[tuple[int, float | None]]) -> None:

@@ -12,14 +12,15 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import yaml
 
 from launch import config
+from launch.growing_csv import GrowingCsv, Scalar
 
 CONFIG = "config.yaml"
 METRICS = "metrics"
@@ -35,8 +36,6 @@ EVALUATION_COLUMNS = (
     "lengths",
     "wall_time",
 )
-
-Scalar = float | int | bool | str | None
 
 
 class Counts(NamedTuple):
@@ -164,7 +163,7 @@ class MetricsLog:
         path = Path(directory)
         self._start = time.time() if start is None else start
         self._json = (path / f"{METRICS}.jsonl").open("a", encoding="utf-8")
-        self._csv = _GrowingCsv(path / f"{METRICS}.csv")
+        self._csv = GrowingCsv(path / f"{METRICS}.csv")
         self._events = _make_events(path) if tensorboard else None
 
     def write(self, counts: Counts, role: str, values: Mapping[str, Any]) -> None:
@@ -210,7 +209,7 @@ class EvaluationLog:
             start: `time.time()` when the run began; None: now.
         """
         self._start = time.time() if start is None else start
-        self._csv = _GrowingCsv(Path(directory) / EVALUATIONS, EVALUATION_COLUMNS)
+        self._csv = GrowingCsv(Path(directory) / EVALUATIONS, EVALUATION_COLUMNS)
 
     def write(
         self,
@@ -240,44 +239,46 @@ class EvaluationLog:
         self._csv.close()
 
 
-class _GrowingCsv:
-    """A CSV file that gains a column whenever a row brings a new key."""
+class EvaluationRow(NamedTuple):
+    """A row of `evaluations.csv`.
 
-    def __init__(self, path: Path, columns: Iterable[str] = ()):
-        self._path = path
-        self._columns = list(columns)
-        self._file: TextIO | None = None
-        if path.exists() and path.stat().st_size:
-            with path.open(newline="", encoding="utf-8") as file:
-                self._columns = next(csv.reader(file))
-            self._file = path.open("a", newline="", encoding="utf-8")
+    Attributes:
+        grid: the grid point, in actor steps, that it is for.
+        counts: the counters of the parameters that were evaluated.
+        returns: raw return of each episode.
+        lengths: agent decisions in each episode.
+        wall_time: seconds since the start of the run.
+    """
 
-    def write(self, row: Mapping[str, Scalar]) -> None:
-        new = [name for name in row if name not in self._columns]
-        if new or self._file is None:
-            self._columns += new
-            self._file = self._rewrite()
-        csv.DictWriter(self._file, self._columns, restval="").writerow(row)
-        self._file.flush()
+    grid: int
+    counts: Counts
+    returns: list[float]
+    lengths: list[int]
+    wall_time: float
 
-    def _rewrite(self) -> TextIO:
-        """The file again under the new header, replaced at once so no row is lost."""
-        rows: list[dict[str, str]] = []
-        if self._file is not None:
-            self._file.close()
-            with self._path.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-        draft = self._path.with_name(f".{self._path.name}.draft")
-        with draft.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-        draft.replace(self._path)
-        return self._path.open("a", newline="", encoding="utf-8")
+    @property
+    def mean_return(self) -> float:
+        """Mean over the episodes."""
+        return sum(self.returns) / len(self.returns)
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+
+def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:
+    """The evaluations of a run so far, oldest first; none if there is no file yet."""
+    path = Path(directory) / EVALUATIONS
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            EvaluationRow(
+                int(row["grid"]),
+                Counts(*(int(row[name]) for name in Counts._fields)),
+                [float(value) for value in row["returns"].split()],
+                [int(value) for value in row["lengths"].split()],
+                float(row["wall_time"]),
+            )
+            for row in csv.DictReader(file)
+            if row["wall_time"]  # absent while the last row is being written
+        ]
 
 
 def _make_events(directory: Path) -> Any:

@@ -248,6 +248,15 @@ def test_a_run_without_evaluations_says_so(monkeypatch, capsys):
     assert "seed 0  final evaluation return no evaluation" in capsys.readouterr().out
 
 
+def test_a_run_that_fails_is_no_traceback_but_another_exit_code(monkeypatch, capsys):
+    def failed(*_):
+        raise train.RunFailed("learner died")
+
+    monkeypatch.setattr(train, "_launch", failed)
+    assert cli.main(["train", "dqn/catch"]) == 1
+    assert capsys.readouterr().err == "munchausen: learner died\n"
+
+
 def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -183,6 +183,20 @@ def test_evaluations_are_as_written_by_hand(tmp_path, seconds):
     ]
 
 
+def test_evaluations_are_read_as_they_were_written(tmp_path):
+    assert logs.read_evaluations(tmp_path) == []
+    log = logs.EvaluationLog(tmp_path, start=0.0)
+    assert logs.read_evaluations(tmp_path) == []
+    log.write(50, logs.Counts(52, 208, 13, 2), [0.1, -3], [7, 5])
+    log.write(100, logs.Counts(100, 400, 25, 4), [2.0], [9])
+    log.close()
+    first, last = logs.read_evaluations(tmp_path)
+    assert first[:4] == (50, logs.Counts(52, 208, 13, 2), [0.1, -3.0], [7, 5])
+    assert first.mean_return == pytest.approx(-1.45)
+    assert (last.grid, last.returns) == (100, [2.0])
+    assert last.wall_time >= first.wall_time > 0
+
+
 def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
     class Noon(logs.datetime):
         @classmethod
