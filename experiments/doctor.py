@@ -218,7 +218,7 @@ def examine() -> list[Check]:
         courier = pool.submit(probe, "import courier; print('imports')")
         reverb = pool.submit(
             probe,
-            "import reverb, tensorflow; print('with TensorFlow', tensorflow.__version__)",
+            "import reverb, tensorflow as tf; print('with TensorFlow', tf.__version__)",
         )
     libpython = Path(sys.base_prefix, "lib", "libpython3.10.so.1.0")
     ale = util.find_spec("ale_py")
