@@ -1,0 +1,75 @@
+"""What agents act on: environments under dm_env's protocol, made from a config.
+
+A config is a small frozen value that can be written to a file and typed on a command
+line; it is checked when it is made, and nothing is imported or built before `make`.
+"""
+
+import dm_env
+
+from environments import atari, catch, classic
+from environments.atari import Atari
+from environments.catch import Catch
+from environments.classic import Classic
+from environments.vector import Batched, Single, VectorEnvironment
+
+__all__ = [
+    "Atari",
+    "Batched",
+    "Catch",
+    "Classic",
+    "Config",
+    "Single",
+    "VectorEnvironment",
+    "make",
+    "make_single",
+]
+
+Config = Atari | Classic | Catch
+
+
+def make(
+    config: Config, num_environments: int, seed: int, evaluation: bool = False
+) -> VectorEnvironment:
+    """N environments that are stepped together.
+
+    Args:
+        config: which environment.
+        num_environments: N, at least 1.
+        seed: of all randomness; each lane has its own generator. Equal seeds give equal
+            streams for equal actions.
+        evaluation: whether episodes are played to be reported, not learnt from; differs
+            under Atari's `nature` protocol only.
+
+    Returns:
+        An environment that no one else uses; `close` it.
+
+    Raises:
+        ValueError: if `num_environments` is less than 1.
+        TypeError: if `config` is not an environment config.
+    """
+    if num_environments < 1:
+        raise ValueError(f"num_environments is {num_environments}: at least 1")
+    match config:
+        case Atari():
+            return atari.Vector(config, num_environments, seed, evaluation)
+        case Classic():
+            return classic.make(config, num_environments, seed)
+        case Catch():
+            return catch.make(config, num_environments, seed)
+    raise TypeError(f"environment is {config!r}: Atari, Classic or Catch")
+
+
+def make_single(
+    config: Config, seed: int, evaluation: bool = False
+) -> dm_env.Environment:
+    """One environment; lane 0 of a vector of one that has the same seed.
+
+    Args:
+        config: which environment.
+        seed: as for `make`.
+        evaluation: as for `make`.
+
+    Returns:
+        A plain dm_env environment; `close` it.
+    """
+    return Single(make(config, 1, seed, evaluation))

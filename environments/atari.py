@@ -1,0 +1,219 @@
+"""Atari 2600 games under the two evaluation protocols of the literature.
+
+Both show the newest four frames in grey, 84 x 84, oldest first; a frame is the maximum
+over the last two of the four emulated frames that an action lasts.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import dm_env
+import numpy as np
+from dm_env import StepType, specs
+
+from environments import vector
+from environments.choices import check_choice
+
+ProtocolName = Literal["dopamine", "nature"]
+
+# Cartridges that need a second player.
+_TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
+
+
+class Settings(NamedTuple):
+    """What a protocol fixes.
+
+    Attributes:
+        repeat_action_probability: that the emulator repeats the last action instead of
+            the one it is given, at each emulated frame ("sticky actions").
+        noop_max: an episode starts with 1 to `noop_max` frames of no-op; 0 for none.
+        life_loss_discount: the environment's discount when a life is lost in training;
+            the game, and the episode that is reported, go on.
+        frames_per_episode: emulated frames before truncation; 30 minutes of play.
+        action_repeat: emulated frames per agent step.
+        frame_stack: frames in an observation.
+        reward_clip: bound on the rewards that a learner is given.
+    """
+
+    repeat_action_probability: float
+    noop_max: int
+    life_loss_discount: float
+    frames_per_episode: int = 108_000
+    action_repeat: int = 4
+    frame_stack: int = 4
+    reward_clip: float = 1.0
+
+
+# dopamine: Machado et al. 2018, as run by Dopamine and by the M-DQN paper.
+# nature: Mnih et al. 2015; its episodes are of 30 minutes here in evaluation as well.
+SETTINGS: dict[str, Settings] = {
+    "dopamine": Settings(0.25, noop_max=0, life_loss_discount=1.0),
+    "nature": Settings(0.0, noop_max=30, life_loss_discount=0.0),
+}
+
+
+@dataclass(frozen=True)
+class Atari:
+    """One Atari game under one protocol.
+
+    Attributes:
+        game: name of the cartridge in snake case, such as `space_invaders`.
+        protocol: `dopamine` has sticky actions, no no-op starts, and discount 0 at the
+            end of the game only; `nature` has no sticky actions, up to 30 no-ops at
+            the start, and discount 0 at each lost life in training. Both end an episode
+            after 108,000 frames (27,000 agent steps, 30 minutes), use the game's
+            minimal action set and clip the learner's rewards to [-1, 1].
+    """
+
+    game: str = "pong"
+    protocol: ProtocolName = "dopamine"
+
+    def __post_init__(self):
+        check_choice("environment.protocol", self.protocol, get_args(ProtocolName))
+        check_choice("environment.game", self.game, games())
+
+
+@cache
+def games() -> tuple[str, ...]:
+    """Names of the single-player cartridges that are installed, sorted.
+
+    Raises:
+        ModuleNotFoundError: if the emulator is not installed.
+    """
+    # Found without importing the emulator, which takes longer than a check may.
+    found = find_spec("ale_py")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("Atari games need the package ale-py")
+    names = {path.stem for path in (Path(found.origin).parent / "roms").glob("*.bin")}
+    return tuple(sorted(names - _TWO_PLAYERS))
+
+
+class Vector:
+    """N games of one kind in the emulator's threads; see `VectorEnvironment`.
+
+    Args:
+        config: the game and its protocol.
+        num_environments: N.
+        seed: of all randomness: sticky actions and the number of no-ops.
+        evaluation: whether discounts are to ignore lost lives.
+    """
+
+    def __init__(
+        self, config: Atari, num_environments: int, seed: int, evaluation: bool
+    ):
+        settings = SETTINGS[config.protocol]
+        self.num_environments = num_environments
+        self.action_repeat = settings.action_repeat
+        self.frame_stack = settings.frame_stack
+        self.reward_clip = settings.reward_clip
+        self._life_loss_discount = 1.0 if evaluation else settings.life_loss_discount
+        self._seeds: np.ndarray | None = np.array(
+            vector.lane_seeds(num_environments, seed), np.int32
+        )
+        self._emulators = _make_emulators(config.game, settings, num_environments)
+        self._num_actions = int(self._emulators.single_action_space.n)
+        self._last = np.zeros(num_environments, bool)
+        self._lives = np.zeros(num_environments, np.int32)
+
+    def reset(self) -> dm_env.TimeStep:
+        """Starts a new episode in every lane."""
+        # Later resets go on with the generators that the first one has seeded.
+        observation, info = self._emulators.reset(seed=self._seeds)
+        self._seeds = None
+        self._last = np.zeros(self.num_environments, bool)
+        self._lives = info["lives"]
+        return dm_env.TimeStep(
+            step_type=np.full(self.num_environments, StepType.FIRST, np.int32),
+            reward=np.zeros(self.num_environments, np.float32),
+            discount=np.ones(self.num_environments, np.float32),
+            observation=observation,
+        )
+
+    def step(self, actions: np.ndarray) -> dm_env.TimeStep:
+        """Steps every lane once; see `VectorEnvironment.step`.
+
+        Raises:
+            ValueError: if an action is not in the game's action set.
+        """
+        if self._seeds is not None:
+            return self.reset()
+        first = self._last
+        step = self._emulators.step(self._checked(actions, first))
+        observation, reward, terminated, truncated, info = step
+        lives = info["lives"]
+        lost = (lives < self._lives) & ~first
+        self._lives, self._last = lives, terminated | truncated
+        step_type = np.where(self._last, StepType.LAST, StepType.MID)
+        discount = np.where(lost, self._life_loss_discount, 1.0)
+        return dm_env.TimeStep(
+            step_type=np.where(first, StepType.FIRST, step_type).astype(np.int32),
+            reward=reward.astype(np.float32),
+            discount=np.where(terminated, 0.0, discount).astype(np.float32),
+            observation=observation,
+        )
+
+    def _checked(self, actions: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """`[N]` int32 actions, checked because the emulator hangs on a wrong one."""
+        checked = np.where(first, 0, actions).astype(np.int32)
+        if checked.shape != first.shape or (
+            checked.min() < 0 or checked.max() >= self._num_actions
+        ):
+            raise ValueError(
+                f"actions {actions}: {self.num_environments} below {self._num_actions}"
+            )
+        return checked
+
+    def observation_spec(self) -> specs.BoundedArray:
+        """`[4, 84, 84]` uint8, oldest frame first."""
+        shape = self._emulators.single_observation_space.shape
+        return specs.BoundedArray(shape, np.uint8, 0, 255, "frames")
+
+    def action_spec(self) -> specs.DiscreteArray:
+        """The game's minimal action set."""
+        return specs.DiscreteArray(self._num_actions, np.int32, "action")
+
+    def reward_spec(self) -> specs.Array:
+        """The raw change of the game's score, `[]` float32."""
+        return vector.reward_spec()
+
+    def discount_spec(self) -> specs.BoundedArray:
+        """Discount of one game, `[]` float32."""
+        return vector.discount_spec()
+
+    def close(self) -> None:
+        """Closes the emulators."""
+        self._emulators.close()
+
+
+def _make_emulators(game: str, settings: Settings, num_environments: int):
+    from ale_py.vector_env import AtariVectorEnv
+
+    # Every argument is given, so that no default of another version changes a protocol.
+    return AtariVectorEnv(
+        game=game,
+        num_envs=num_environments,
+        batch_size=num_environments,
+        num_threads=min(num_environments, len(os.sched_getaffinity(0))),
+        thread_affinity_offset=-1,
+        max_num_frames_per_episode=settings.frames_per_episode,
+        repeat_action_probability=settings.repeat_action_probability,
+        full_action_space=False,
+        continuous=False,
+        continuous_action_threshold=0.5,
+        autoreset_mode="NextStep",
+        img_height=84,
+        img_width=84,
+        grayscale=True,
+        stack_num=settings.frame_stack,
+        frameskip=settings.action_repeat,
+        maxpool=True,
+        noop_max=settings.noop_max,
+        episodic_life=False,
+        life_loss_info=False,
+        reward_clipping=False,
+        use_fire_reset=False,
+    )

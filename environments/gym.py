@@ -1,0 +1,72 @@
+"""A gymnasium environment as a dm_env environment."""
+
+import dm_env
+import gymnasium
+import numpy as np
+from dm_env import specs
+
+
+class Gym(dm_env.Environment):
+    """Adapts one gymnasium environment, whose time limit is a truncation.
+
+    Termination is a LAST of discount 0, truncation a LAST of discount 1; a step that is
+    both is a termination. Observations are float32; their bounds are not given, because
+    environments leave the bounds that they declare.
+
+    Args:
+        environment: with a Box observation space, and a Discrete or Box action space.
+        seed: of the first reset; later resets go on with the same generator.
+    """
+
+    def __init__(self, environment: gymnasium.Env, seed: int):
+        self._environment = environment
+        self._step = environment.step
+        self._seed: int | None = seed
+        self._reset_next = True
+        self._action_spec = _action_spec(environment.action_space)
+        self._discrete = isinstance(self._action_spec, specs.DiscreteArray)
+
+    def reset(self) -> dm_env.TimeStep:
+        """Starts a new episode."""
+        self._reset_next = False
+        observation, _ = self._environment.reset(seed=self._seed)
+        self._seed = None
+        return dm_env.restart(np.asarray(observation, np.float32))
+
+    def step(self, action: np.ndarray) -> dm_env.TimeStep:
+        """Steps once; after a LAST the action is ignored and the step is a FIRST."""
+        if self._reset_next:
+            return self.reset()
+        if self._discrete:
+            action = int(action)
+        observation, reward, terminated, truncated, _ = self._step(action)
+        observation = np.asarray(observation, np.float32)
+        if terminated:
+            self._reset_next = True
+            return dm_env.termination(float(reward), observation)
+        if truncated:
+            self._reset_next = True
+            return dm_env.truncation(float(reward), observation)
+        return dm_env.transition(float(reward), observation)
+
+    def observation_spec(self) -> specs.Array:
+        """Float32 of the shape of the observation space."""
+        shape = self._environment.observation_space.shape
+        return specs.Array(shape, np.float32, "observation")
+
+    def action_spec(self) -> specs.Array:
+        """`[]` int32 if actions are discrete, else float32 within their bounds."""
+        return self._action_spec
+
+    def close(self) -> None:
+        """Closes the gymnasium environment."""
+        self._environment.close()
+
+
+def _action_spec(space: gymnasium.Space) -> specs.Array:
+    if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0:
+        return specs.DiscreteArray(int(space.n), np.int32, "action")
+    if isinstance(space, gymnasium.spaces.Box):
+        low, high = space.low.astype(np.float32), space.high.astype(np.float32)
+        return specs.BoundedArray(space.shape, np.float32, low, high, "action")
+    raise ValueError(f"action space {space}: a Box, or Discrete from 0")
