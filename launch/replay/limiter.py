@@ -1,0 +1,69 @@
+"""The rate limiter of the Reverb table: its tolerance, and who waits for whom."""
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from agents.parts.types import Storage
+
+if TYPE_CHECKING:
+    import reverb
+
+TABLE = "replay"
+
+
+class LimiterState(NamedTuple):
+    """Where the table stands, and who waits for whom.
+
+    Attributes:
+        size: transitions in the table.
+        inserted: transitions inserted so far.
+        sampled: transitions sampled so far.
+        missing_inserts: inserts needed before the next sample; 0 if it may go ahead.
+        missing_samples: samples needed before the next insert; 0 if it may go ahead.
+    """
+
+    size: int
+    inserted: int
+    sampled: int
+    missing_inserts: int
+    missing_samples: int
+
+
+def error_buffer(storage: Storage) -> float:
+    """Tolerance of the limiter, in samples.
+
+    Once `min_size` transitions are stored, the server keeps
+
+        |samples - samples_per_insert * (inserts - min_size)| <= error_buffer
+
+    It is a tenth of the samples owed for `min_size` inserts, so that actor and learner
+    need not wait for each other at every turn, and at least two inserts' worth of
+    samples and two batches, so that neither can starve the other for good.
+    """
+    spi = storage.samples_per_insert
+    return max(0.1 * storage.min_size * spi, 2 * max(1.0, spi, storage.batch_size))
+
+
+def limiter_state(client: "reverb.Client") -> LimiterState:
+    """What the table's rate limiter allows now.
+
+    Raises:
+        RuntimeError: if the server does not answer within ten seconds.
+    """
+    info = client.server_info(timeout=10)[TABLE]
+    limiter = info.rate_limiter_info
+    spi = limiter.samples_per_insert
+    inserted = limiter.insert_stats.completed
+    sampled = limiter.sample_stats.completed
+    error = spi * inserted - sampled
+    missing_inserts = max(
+        limiter.min_size_to_sample - info.current_size,
+        math.ceil((limiter.min_diff + 1 - error) / spi),
+        0,
+    )
+    missing_samples = 0
+    if info.current_size >= limiter.min_size_to_sample:
+        missing_samples = max(math.ceil(error + spi - limiter.max_diff), 0)
+    return LimiterState(
+        info.current_size, inserted, sampled, missing_inserts, missing_samples
+    )

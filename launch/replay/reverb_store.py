@@ -1,0 +1,250 @@
+"""The replay of runs whose actor and learner are apart: a Reverb table of windows.
+
+Rows are streamed by one `reverb.StructuredWriter` for each environment, which sends
+each frame once and makes an item of the n + S rows that end at a completed transition.
+
+Importing this module imports TensorFlow; it is kept off GPUs and to few threads,
+because it only moves data and shares the cores with the learner.
+"""
+
+from collections.abc import Callable, Iterator
+
+import dm_env
+import numpy as np
+import reverb
+import tensorflow as tf
+
+from agents.parts.types import Spec, Storage, Transition
+from launch.replay.limiter import TABLE, error_buffer
+from launch.replay.rows import Row, Rows, decode
+
+# How often, in milliseconds, whoever waits for the rate limiter looks for a stop.
+_POLL_MS = 500
+# Items of one environment that the server has not confirmed. They bound the memory of
+# the actor and how far it runs ahead of the limiter; a few keep the writer from waiting
+# for each reply.
+_MAX_PENDING = 16
+
+tf.config.set_visible_devices([], "GPU")
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(2)
+
+
+def make_tables(
+    storage: Storage, spec: Spec, *, frame_stack: int
+) -> list[reverb.Table]:
+    """Tables of a Reverb server: one, sampled uniformly, the oldest item removed first.
+
+    Args:
+        storage: sizes, counted in transitions, and samples per insert.
+        spec: of one environment; observations have their stack first.
+        frame_stack: S, frames in one observation; 1 if they are not stacked.
+    """
+    limiter = reverb.rate_limiters.SampleToInsertRatio(
+        samples_per_insert=storage.samples_per_insert,
+        min_size_to_sample=storage.min_size,
+        error_buffer=error_buffer(storage),
+    )
+    table = reverb.Table(
+        name=TABLE,
+        sampler=reverb.selectors.Uniform(),
+        remover=reverb.selectors.Fifo(),
+        max_size=storage.capacity,
+        max_times_sampled=0,
+        rate_limiter=limiter,
+        signature=_signature(storage, spec, frame_stack),
+    )
+    return [table]
+
+
+class ReverbAdder:
+    """Sends what N environments do to a Reverb table.
+
+    It waits when the rate limiter wants samples first, and looks for a stop meanwhile.
+
+    Args:
+        client: of the server that holds the table.
+        storage: says how many rewards are summed.
+        spec: of one environment; observations have their stack first.
+        discount: gamma, weighs the rewards inside an n-step transition.
+        frame_stack: S, frames in one observation; 1 if they are not stacked.
+        num_environments: N, the number of lanes.
+        stop: whether to give up waiting; what is not stored by then is lost.
+    """
+
+    def __init__(
+        self,
+        client: reverb.Client,
+        storage: Storage,
+        spec: Spec,
+        *,
+        discount: float,
+        frame_stack: int,
+        num_environments: int,
+        stop: Callable[[], bool],
+    ):
+        self._rows = Rows(
+            storage,
+            spec,
+            discount=discount,
+            frame_stack=frame_stack,
+            num_environments=num_environments,
+        )
+        self._spec = spec
+        self._stop = stop
+        config = _writer_config(storage.n_step + frame_stack)
+        self._writers = [
+            client.structured_writer([config]) for _ in range(num_environments)
+        ]
+
+    def observe_first(self, timestep: dm_env.TimeStep) -> None:
+        """Adds the first timestep of every lane."""
+        self._append(self._rows.observe_first(timestep))
+
+    def observe(self, actions: np.ndarray, timestep: dm_env.TimeStep) -> None:
+        """Adds a step: `[N, ...]` actions and the timestep they led to."""
+        self._append(self._rows.observe(actions, timestep))
+
+    def close(self) -> None:
+        """Waits until all items are stored, or for a stop, and ends the streams."""
+        for writer in self._writers:
+            self._flush(writer, 0)
+        self._writers.clear()
+
+    def _append(self, rows: Iterator[tuple[int, Row]]) -> None:
+        # A writer is never told that an episode ends: rows that complete nothing keep
+        # windows inside of one, and telling it would wait for every pending item.
+        for lane, row in rows:
+            self._writers[lane].append(
+                Row(
+                    row.frame,
+                    np.asarray(row.action, self._spec.action.dtype),
+                    np.float32(row.reward),
+                    np.float32(row.discount),
+                    np.int32(row.steps),
+                )
+            )
+        for writer in self._writers:
+            self._flush(writer, _MAX_PENDING)
+
+    def _flush(
+        self, writer: reverb.structured_writer.StructuredWriter, max_pending: int
+    ) -> None:
+        while True:
+            try:
+                return writer.flush(max_pending, timeout_ms=_POLL_MS)
+            except reverb.errors.DeadlineExceededError:
+                if self._stop():
+                    return
+
+
+class ReverbReader:
+    """Iterator over batches of transitions, until a stop.
+
+    Samples travel ahead of the learner, at most `workers` times two batches and two
+    more; the limiter counts them as they leave the table.
+
+    Args:
+        server_address: of the server that holds the table, `host:port`.
+        storage: as the table was made with.
+        spec: of one environment; observations have their stack first.
+        frame_stack: S, frames in one observation; 1 if they are not stacked.
+        stop: whether to end the iteration, asked at least every half second.
+        workers: streams that fetch samples at the same time.
+    """
+
+    def __init__(
+        self,
+        server_address: str,
+        storage: Storage,
+        spec: Spec,
+        *,
+        frame_stack: int,
+        stop: Callable[[], bool],
+        workers: int = 2,
+    ):
+        self._batch_size = storage.batch_size
+        self._frame_stack = frame_stack
+        self._stop = stop
+        signature = _signature(storage, spec, frame_stack)
+        self._dataset = _dataset(server_address, signature, self._batch_size, workers)
+        self._samples: Iterator | None = None
+        self._leftover: Row | None = None
+
+    def __iter__(self) -> Iterator[Transition]:
+        return self
+
+    def __next__(self) -> Transition:
+        """Next batch; its arrays are read-only.
+
+        Raises:
+            StopIteration: once `stop()` is true.
+        """
+        while not self._stop():
+            if self._samples is None:
+                self._samples = self._dataset.as_numpy_iterator()
+            sample = next(self._samples, None)
+            if sample is None:  # The limiter let nothing through for a while.
+                self._samples = None
+                continue
+            rows = self._whole(sample.data)
+            if rows is not None:
+                return decode(*rows, frame_stack=self._frame_stack)
+        self._samples = None
+        raise StopIteration
+
+    def _whole(self, rows: Row) -> Row | None:
+        """A whole batch of rows, if there is one.
+
+        The batch under way when the limiter blocks comes up short. Its samples are
+        counted, so they wait for others instead of being dropped.
+        """
+        if len(rows.steps) == self._batch_size:
+            return rows
+        if self._leftover is not None:
+            both = zip(self._leftover, rows, strict=True)
+            rows = Row(*(np.concatenate(columns) for columns in both))
+        whole = len(rows.steps) >= self._batch_size
+        taken = self._batch_size if whole else 0
+        self._leftover = Row(*(column[taken:] for column in rows))
+        return Row(*(column[:taken] for column in rows)) if whole else None
+
+
+def _dataset(
+    server_address: str, signature: Row, batch_size: int, workers: int
+) -> tf.data.Dataset:
+    samples = reverb.TrajectoryDataset(
+        server_address,
+        TABLE,
+        dtypes=tf.nest.map_structure(lambda leaf: leaf.dtype, signature),
+        shapes=tf.nest.map_structure(lambda leaf: leaf.shape, signature),
+        max_in_flight_samples_per_worker=2 * batch_size,
+        num_workers_per_iterator=workers,
+        rate_limiter_timeout_ms=_POLL_MS,
+    )
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 2
+    return samples.batch(batch_size).prefetch(2).with_options(options)
+
+
+def _signature(storage: Storage, spec: Spec, frame_stack: int) -> Row:
+    """Shapes and dtypes of an item: a window of frames, and its last row's rest."""
+    stacked = int(frame_stack > 1)
+    step = Row(
+        tf.TensorSpec(spec.observation.shape[stacked:], spec.observation.dtype),
+        tf.TensorSpec(spec.action.shape, spec.action.dtype),
+        tf.TensorSpec([], tf.float32),
+        tf.TensorSpec([], tf.float32),
+        tf.TensorSpec([], tf.int32),
+    )
+    config = _writer_config(storage.n_step + frame_stack)
+    return reverb.structured_writer.infer_signature([config], step)
+
+
+def _writer_config(window: int) -> reverb.structured_writer.Config:
+    """An item for each row that completes a transition: the window that ends there."""
+    structure = Row(*Row._fields)
+    row = reverb.structured_writer.create_reference_step(structure)
+    pattern = Row(row.frame[-window:], *(column[-1] for column in row[1:]))
+    completes = reverb.structured_writer.Condition.data(structure).steps >= 1
+    return reverb.structured_writer.create_config(pattern, TABLE, [completes])
