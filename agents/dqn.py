@@ -11,17 +11,18 @@ and Geist, NeurIPS 2020, https://arxiv.org/abs/2007.14430), whose settings these
 
 Deviations:
 - Adam instead of centred RMSProp, as in the Munchausen authors' DQN (Adam).
-- Convolutions have no padding, as in the Nature paper; the Munchausen authors' framework
-  pads them.
+- Convolutions have no padding, as in the Nature paper; the Munchausen authors'
+  framework pads them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import chex
 import jax
 import jax.numpy as jnp
 
 from agents.parts import equations, exploration, networks, sgd
+from agents.parts.exploration import EpsilonGreedy
 from agents.parts.types import Agent, Metrics, Spec, Storage, Transition
 
 
@@ -45,8 +46,8 @@ class Config:
     target_update_period: int = 2_000
     network: networks.Config = networks.Config()
     optimizer: sgd.Adam = sgd.Adam()
-    exploration: exploration.EpsilonGreedy = exploration.EpsilonGreedy()
-    storage: Storage = field(default_factory=Storage)
+    exploration: EpsilonGreedy = EpsilonGreedy()
+    storage: Storage = Storage()
 
     def __post_init__(self):
         if not 0 <= self.discount <= 1:

@@ -16,20 +16,22 @@ Implicitly a KL penalty of weight alpha tau between consecutive policies and an 
 bonus of weight (1 - alpha) tau (Theorem 1).
 
 Deviations:
-- tau ln pi is clipped from above at 0, as in the paper; the reference's M-DQN clips at 1,
-  which never binds.
+- tau ln pi is clipped from above at 0, as in the paper; the reference's M-DQN clips at
+  1, which never binds.
 - Convolutions have no padding, as in the Nature paper; the reference pads them.
-- With n-step returns the log-policy is added at the first step only, as in the reference.
+- With n-step returns the log-policy is added at the first step only, as in the
+  reference.
 """
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import chex
 import jax
 import jax.numpy as jnp
 
 from agents.parts import equations, exploration, networks, sgd
+from agents.parts.exploration import EpsilonGreedy
 from agents.parts.types import Agent, Metrics, Spec, Storage, Transition
 
 
@@ -59,8 +61,8 @@ class Config:
     target_update_period: int = 2_000
     network: networks.Config = networks.Config()
     optimizer: sgd.Adam = sgd.Adam()
-    exploration: exploration.EpsilonGreedy = exploration.EpsilonGreedy()
-    storage: Storage = field(default_factory=Storage)
+    exploration: EpsilonGreedy = EpsilonGreedy()
+    storage: Storage = Storage()
 
     def __post_init__(self):
         if self.temperature <= 0:

@@ -1,0 +1,1 @@
+"""What papers share: the contract, equations, networks, gradient descent."""

@@ -51,8 +51,8 @@ class Network(NamedTuple):
 class Torso(nn.Module):
     """Convolutions over a frame stack, then fully connected layers, all with ReLU.
 
-    Images `[B, S, H, W]` (stack first, as stored) are scaled from bytes to [0, 1]; other
-    observations are flattened as they are. Returns `[B, D]`.
+    Images `[B, S, H, W]` (stack first, as stored) are scaled from bytes to [0, 1];
+    other observations are flattened as they are. Returns `[B, D]`.
     """
 
     convolutions: tuple[tuple[int, int, int], ...]
@@ -60,6 +60,7 @@ class Torso(nn.Module):
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
+        """Features of a batch of observations."""
         x = observation.astype(jnp.float32)
         if observation.dtype == jnp.uint8:
             x = x / 255.0
@@ -89,6 +90,7 @@ class ActionValues(nn.Module):
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
+        """Action values of a batch of observations."""
         head = nn.Dense(self.num_actions, kernel_init=nn.initializers.xavier_uniform())
         return head(self.torso(observation))
 

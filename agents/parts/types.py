@@ -58,8 +58,8 @@ class Storage:
         capacity: number of agent steps kept; the oldest are overwritten.
         min_size: agent steps stored before the first update.
         batch_size: transitions per update.
-        samples_per_insert: transitions sampled per transition stored; with a batch of 32
-            and one update every 4 agent steps, 8.
+        samples_per_insert: transitions sampled per transition stored; with a batch of
+            32 and one update every 4 agent steps, 8.
     """
 
     n_step: int = 1
@@ -108,9 +108,10 @@ class Agent(NamedTuple):
         init: `(key) -> TrainingState`.
         update: `(state, batch) -> (state, metrics)`, one gradient step on a Transition
             whose leaves are `[B, ...]`; jit-able.
-        act: `(params, key, observation, actor_steps, evaluation) -> action`; observation
-            leaves are `[N, ...]`, one row for each environment; `actor_steps` is `[]`,
-            the decisions taken so far by all actors; `evaluation` is a `[]` bool.
+        act: `(params, key, observation, actor_steps, evaluation) -> action`; leaves of
+            `observation` are `[N, ...]`, one row for each environment; `actor_steps`
+            is `[]`, the decisions taken so far by all actors; `evaluation` is a `[]`
+            bool.
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
     """

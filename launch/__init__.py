@@ -1,0 +1,1 @@
+"""How an experiment runs: actors, replay, learner, evaluator; one process or several."""

@@ -1,0 +1,154 @@
+"""Acting: a policy for N environments at once, and the loop that drives it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import dm_env
+import jax
+import numpy as np
+
+from agents.parts.types import Params
+from environments.vector import VectorEnvironment
+from launch.replay import Adder
+
+Act = Callable[..., jax.Array]
+
+
+class Episode(NamedTuple):
+    """An episode that ended: undiscounted raw return, and length in decisions."""
+
+    episode_return: float
+    length: int
+
+
+class Actor:
+    """Chooses actions and records what follows; N environments, one policy call.
+
+    It has the methods of `acme.core.Actor` (see `launch/acme.py`). Observations and
+    timesteps have a leading axis `[N]`.
+
+    Attributes:
+        actor_steps: decisions taken so far by all actors, for exploration schedules;
+            counts its own unless somebody who knows better sets it.
+    """
+
+    def __init__(
+        self,
+        act: Act,
+        variables: Callable[[], dict[str, Params]],
+        seed: int,
+        *,
+        adder: Adder | None = None,
+        reward_clip: float | None = None,
+        evaluation: bool = False,
+    ):
+        """Builds an actor.
+
+        Args:
+            act: an agent's `act`.
+            variables: returns the newest parameters.
+            seed: of exploration.
+            adder: where experience goes; None if nothing is stored.
+            reward_clip: bound on the size of stored rewards; None stores them raw.
+            evaluation: passed on to `act`.
+        """
+        self.actor_steps = 0
+        self._key = jax.random.key(seed)
+        self._calls = 0
+        self._variables = variables
+        self._adder = adder
+        self._reward_clip = reward_clip
+        self._evaluation = np.bool_(evaluation)
+
+        def policy(params, key, calls, observation, actor_steps, evaluation):
+            # The key of a call is derived inside the compiled function: splitting it
+            # outside costs as much as a small policy.
+            key = jax.random.fold_in(key, calls)
+            return act(params, key, observation, actor_steps, evaluation)
+
+        self._policy = jax.jit(policy)
+
+    def select_action(self, observation: Any) -> np.ndarray:
+        """Actions `[N]` for observations `[N, ...]`."""
+        actions = self._policy(
+            self._variables(),
+            self._key,
+            np.int32(self._calls),
+            observation,
+            np.int32(self.actor_steps),
+            self._evaluation,
+        )
+        self._calls += 1
+        return np.asarray(actions)
+
+    def observe_first(self, timestep: dm_env.TimeStep) -> None:
+        """Records the first timestep of all lanes."""
+        if self._adder is not None:
+            self._adder.observe_first(timestep)
+
+    def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
+        """Records the actions and what they led to."""
+        if self._adder is None:
+            return
+        if self._reward_clip is not None:
+            bound = self._reward_clip
+            reward = np.clip(next_timestep.reward, -bound, bound)
+            next_timestep = next_timestep._replace(reward=reward)
+        self._adder.observe(action, next_timestep)
+
+    def update(self, wait: bool = False) -> None:
+        """Nothing to do: parameters are asked for at every call of the policy."""
+
+
+class Loop:
+    """Steps N environments with an actor and keeps the score of each.
+
+    Attributes:
+        frames: environment frames so far.
+        actor_steps: decisions so far.
+    """
+
+    def __init__(self, environment: VectorEnvironment, actor: Actor):
+        self._environment = environment
+        self._actor = actor
+        self._timestep: dm_env.TimeStep | None = None
+        self._returns = np.zeros(environment.num_environments)
+        self._lengths = np.zeros(environment.num_environments, np.int64)
+        self.actor_steps = 0
+
+    @property
+    def frames(self) -> int:
+        """Environment frames so far."""
+        return self.actor_steps * self._environment.action_repeat
+
+    def reset(self) -> None:
+        """Begins a new episode in every lane and forgets unfinished ones."""
+        self._timestep = self._environment.reset()
+        self._returns[:] = 0
+        self._lengths[:] = 0
+        self._actor.observe_first(self._timestep)
+
+    def step(self) -> Sequence[tuple[int, Episode]]:
+        """One decision in every lane; returns `(lane, episode)` of those that ended."""
+        if self._timestep is None:
+            self.reset()
+        assert self._timestep is not None
+        action = self._actor.select_action(self._timestep.observation)
+        timestep = self._environment.step(action)
+        self._actor.observe(action, timestep)
+        self._timestep = timestep
+        # A lane that begins an episode took no decision: its action was ignored.
+        decided = timestep.step_type != dm_env.StepType.FIRST
+        decisions = int(np.count_nonzero(decided))
+        self.actor_steps += decisions
+        self._actor.actor_steps += decisions
+        self._returns += timestep.reward
+        self._lengths += decided
+        last = np.flatnonzero(timestep.step_type == dm_env.StepType.LAST)
+        ended = []
+        for lane in last:
+            episode = Episode(float(self._returns[lane]), int(self._lengths[lane]))
+            ended.append((int(lane), episode))
+            self._returns[lane] = 0.0
+            self._lengths[lane] = 0
+        return ended

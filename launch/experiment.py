@@ -1,0 +1,120 @@
+"""An experiment: everything that describes one run, as frozen, picklable data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import dm_env
+import jax
+import numpy as np
+
+import agents
+import environments
+from agents.parts.types import Agent, Spec
+
+# Each role draws from its own stream of seeds; the order must not change.
+ROLES = ("learner", "replay", "actor", "evaluator")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """When and how the evaluator measures the policy.
+
+    Attributes:
+        period: actor steps between evaluations.
+        episodes: episodes in each.
+    """
+
+    period: int = 250_000
+    episodes: int = 10
+
+    def __post_init__(self):
+        for name in ("period", "episodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"evaluation.{name} is {getattr(self, name)}: above 0")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run.
+
+    Attributes:
+        name: `<agent>/<environment>`, as on the command line.
+        agent_name: key of `agents.REGISTRY`.
+        agent: configuration of that agent.
+        environment: configuration of the environment.
+        steps: actor steps (decisions of all actors together).
+        evaluation: the evaluator's grid.
+        log_period: actor steps between rows of `metrics.jsonl`.
+        seed: of everything random.
+        actors: number of actors; one if local.
+        environments: environments that each actor steps together.
+        description: one line for `munchausen list`.
+    """
+
+    name: str
+    agent_name: str
+    agent: Any
+    environment: environments.Config
+    steps: int
+    evaluation: Evaluation = Evaluation()
+    log_period: int = 1_000
+    seed: int = 0
+    actors: int = 1
+    environments: int = 1
+    description: str = ""
+
+    def __post_init__(self):
+        for name in ("steps", "log_period", "actors", "environments"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: at least 1")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}: at least 0")
+
+    def seeds(self, role: str, index: int = 0, count: int = 2) -> list[int]:
+        """Independent 31-bit seeds for one process: `count` of them.
+
+        Uses numpy only: whoever launches the processes must not start a JAX backend.
+        """
+        key = (ROLES.index(role), index)
+        words = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(count)
+        return [int(word) >> 1 for word in words]
+
+
+def make_spec(environment: dm_env.Environment) -> Spec:
+    """Describes an environment, single or vectorised, to an agent."""
+    observation, action = environment.observation_spec(), environment.action_spec()
+    num_actions = (
+        action.num_values if isinstance(action, dm_env.specs.DiscreteArray) else 0
+    )
+    return Spec(
+        observation=jax.ShapeDtypeStruct(observation.shape, observation.dtype),
+        num_actions=num_actions,
+        action=jax.ShapeDtypeStruct(action.shape, action.dtype),
+    )
+
+
+def make_agent(experiment: Experiment, spec: Spec) -> Agent:
+    """Builds the experiment's agent.
+
+    Raises:
+        ValueError: the agent does not fit the environment.
+    """
+    return agents.REGISTRY[experiment.agent_name].agent(experiment.agent, spec)
+
+
+def check(experiment: Experiment) -> tuple[Spec, int]:
+    """Builds environment and agent once, so that misfits show before anything starts.
+
+    Returns:
+        The environment's spec and how many frames its observations stack.
+
+    Raises:
+        ValueError: names what does not fit and what would.
+    """
+    environment = environments.make(experiment.environment, 1, experiment.seed)
+    try:
+        spec = make_spec(environment)
+        make_agent(experiment, spec)
+    finally:
+        environment.close()
+    return spec, environment.frame_stack

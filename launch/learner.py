@@ -1,0 +1,66 @@
+"""Learning: a compiled update over a stream of batches; serves its parameters."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from agents.parts import sgd
+from agents.parts.types import Agent, Metrics, Params, TrainingState, Transition
+
+
+class Learner:
+    """One gradient step after another, on all local devices.
+
+    It has the methods of `acme.core.Learner` (see `launch/acme.py`).
+    """
+
+    def __init__(
+        self, agent: Agent, seed: int, next_batch: Callable[[], Transition]
+    ) -> None:
+        """Builds a learner.
+
+        Args:
+            agent: what to learn.
+            seed: of initialisation and of the updates.
+            next_batch: returns a Transition with leaves `[B, ...]`; may block.
+
+        Raises:
+            ValueError: the local devices cannot share the batch evenly.
+        """
+        self._update = sgd.compile_update(agent.update, agent.storage.batch_size)
+        self._state = jax.jit(agent.init)(jax.random.key(seed))
+        self._next_batch = next_batch
+        self.learner_steps = 0
+        self.metrics: Metrics = {}
+
+    @property
+    def params(self) -> dict[str, Params]:
+        """The newest online parameters, by network name."""
+        return self._state.params
+
+    def step(self) -> None:
+        """One learner step; returns as soon as it is under way on the device."""
+        self._state, self.metrics = self._update(self._state, self._next_batch())
+        self.learner_steps += 1
+
+    def run(self, num_steps: int | None = None) -> None:
+        """Steps `num_steps` times, or for ever."""
+        done = 0
+        while num_steps is None or done < num_steps:
+            self.step()
+            done += 1
+
+    def get_variables(self, names: Sequence[str]) -> list[Params]:
+        """Online parameters of the named networks, as numpy arrays."""
+        params = self._state.params
+        return [jax.tree.map(np.asarray, params[name]) for name in names]
+
+    def save(self) -> TrainingState:
+        """The whole training state."""
+        return self._state
+
+    def restore(self, state: TrainingState) -> None:
+        """Continues from a saved state."""
+        self._state = state
+        self.learner_steps = int(state.steps)

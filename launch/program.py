@@ -1,0 +1,164 @@
+"""The same experiment as a Launchpad program, run as threads or as processes.
+
+Nodes: replay, coordinator, learner, actors, evaluator. Courier and Reverb listen on all
+interfaces without authentication, and Courier unpickles what it receives: private
+networks only.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import acme.core
+import launchpad as lp
+from absl import flags
+
+from agents.parts.types import Agent, Spec, Storage, Transition
+from environments.vector import VectorEnvironment
+from launch import actor, learner, logs, supervisor
+from launch.coordinator import Coordinator
+from launch.experiment import Experiment, check, make_agent
+from launch.follow import Follower
+from launch.replay import Adder
+from launch.roles import ActorRole, EvaluatorRole, LearnerRole
+
+Mode = Literal["threads", "processes"]
+# Roles end in order, each with the supervisor's patience, not Launchpad's ten seconds.
+_NOTICE_SECONDS = 120
+STOP_ORDER = ("actor", "evaluator", "learner", "coordinator", "replay")
+
+# They have Acme's interfaces, so that Acme's own loops can drive them; they do not
+# inherit, because importing Acme imports Launchpad, which a local run must not need.
+acme.core.Actor.register(actor.Actor)
+acme.core.Learner.register(learner.Learner)
+acme.core.VariableSource.register(learner.Learner)
+
+
+def make(experiment: Experiment, directory: Path, *, threads: bool) -> lp.Program:
+    """Builds the program; starts nothing, and no JAX backend.
+
+    Args:
+        experiment: what to run.
+        directory: its run directory.
+        threads: whether all nodes will share one process.
+
+    Raises:
+        ValueError: the agent does not fit the environment.
+    """
+    spec, frame_stack = check(experiment)
+    agent = make_agent(experiment, spec)
+    program = lp.Program("munchausen")
+    with program.group("replay"):
+        tables = functools.partial(_make_tables, agent.storage, spec, frame_stack)
+        replay = program.add_node(lp.ReverbNode(tables))
+    with program.group("coordinator"):
+        coordinator = program.add_node(
+            lp.CourierNode(Coordinator, experiment, directory, threads)
+        )
+    with program.group("learner"):
+        reader = functools.partial(_make_reader, frame_stack=frame_stack)
+        node = lp.CourierNode(
+            LearnerRole, experiment, spec, reader, replay, coordinator
+        )
+        served = program.add_node(node)
+    with program.group("actor"):
+        for index in range(experiment.actors):
+            program.add_node(
+                lp.PyClassNode(
+                    ActorRole,
+                    experiment,
+                    index,
+                    _make_adder,
+                    replay,
+                    served,
+                    coordinator,
+                )
+            )
+    with program.group("evaluator"):
+        program.add_node(
+            lp.PyClassNode(EvaluatorRole, experiment, directory, served, coordinator)
+        )
+    return program
+
+
+def _make_tables(storage: Storage, spec: Spec, frame_stack: int) -> list:
+    # Imported in the process that needs it: Reverb brings TensorFlow along.
+    from launch.replay import reverb_store
+
+    return reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
+
+
+def _make_adder(
+    client: Any,
+    agent: Agent,
+    spec: Spec,
+    environment: VectorEnvironment,
+    stop: Callable[[], bool],
+) -> Adder:
+    from launch.replay import reverb_store
+
+    return reverb_store.ReverbAdder(
+        client,
+        agent.storage,
+        spec,
+        discount=agent.discount,
+        frame_stack=environment.frame_stack,
+        num_environments=environment.num_environments,
+        stop=stop,
+    )
+
+
+def _make_reader(
+    client: Any, agent: Agent, spec: Spec, stop: Callable[[], bool], frame_stack: int
+) -> Iterator[Transition]:
+    from launch.replay import reverb_store
+
+    return reverb_store.ReverbReader(
+        client.server_address, agent.storage, spec, frame_stack=frame_stack, stop=stop
+    )
+
+
+def run(
+    experiment: Experiment, directory: Path, mode: Mode, progress: bool = True
+) -> list[float]:
+    """Runs an experiment as a Launchpad program; returns the last evaluation's returns.
+
+    Args:
+        experiment: what to run.
+        directory: its run directory.
+        mode: `threads` of this process, or `processes`.
+        progress: whether to show a live line.
+
+    Raises:
+        ValueError: the agent does not fit the environment.
+        RoleFailed: a role died.
+        Interrupted: SIGINT or SIGTERM ended the run early.
+    """
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(sys.argv[:1])  # Launchpad reads absl flags; ours are not absl's
+    program = make(experiment, directory, threads=mode == "threads")
+    with Follower(experiment, directory, progress):
+        if mode == "threads":
+            # A second stop signal must not cut short what the first one asked for.
+            flags.FLAGS.lp_termination_notice_secs = _NOTICE_SECONDS
+            lp.launch(program, lp.LaunchType.LOCAL_MULTI_THREADING).wait()
+        else:
+            supervisor.launch(
+                program,
+                {group: _resources(group) for group in program.groups},
+                directory / "logs",
+                finished_by="coordinator",
+                stop_order=STOP_ORDER,
+            )
+    return logs.read_evaluations(directory)[-1].returns
+
+
+def _resources(group: str) -> lp.PythonProcess:
+    """The learner owns the accelerators; every other role stays off them."""
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    if group != "learner":
+        environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    arguments = {"lp_termination_notice_secs": _NOTICE_SECONDS}
+    return lp.PythonProcess(args=arguments, env=environment)

@@ -1,0 +1,175 @@
+"""Runs a Launchpad program as processes: one log for each role, an ordered end.
+
+Launchpad's own launcher loses exit codes, mixes all output and kills whatever has not
+ended ten seconds after a stop. This one starts the same program from the same nodes.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import launchpad as lp
+
+GRACE_SECONDS = 20.0  # for one group of roles to end after it was asked to
+_POLL_SECONDS = 0.05
+_TAIL_LINES = 12
+_LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
+_PR_SET_PDEATHSIG = 1
+
+
+class RoleFailed(Exception):
+    """A role died; the message names it and ends with its last log lines."""
+
+
+class Role:
+    """One process of the program."""
+
+    def __init__(self, group: str, command: Any, directory: Path):
+        self.group = group
+        self.name = command.title
+        self.log = directory / f"{self.name.replace('/', '-')}.log"
+        environment = {**os.environ, **command.env_overrides}
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command.command_as_list,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl+C reaches the launcher only, which then ends roles in order.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+
+    def tail(self) -> str:
+        """The last lines of its log."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-_TAIL_LINES:])
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to end this process if the launcher is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def launch(
+    program: lp.Program,
+    resources: Mapping[str, lp.PythonProcess],
+    directory: Path,
+    *,
+    finished_by: str,
+    stop_order: Sequence[str],
+) -> int | None:
+    """Runs a program to its end.
+
+    Args:
+        program: nodes by group.
+        resources: environment variables and arguments of each group.
+        directory: where logs go, one file for each role.
+        finished_by: the group whose orderly end ends the program.
+        stop_order: groups, first to last to be stopped.
+
+    Returns:
+        None after an orderly end, else the signal that ended the program early.
+
+    Raises:
+        RoleFailed: a role ended in any other way.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    roles: list[Role] = []
+    with _caught_signals() as caught:
+        try:
+            for group, command in _commands(program, resources):
+                roles.append(Role(group, command, directory))
+            _watch(roles, finished_by, caught)
+        finally:
+            _stop(roles, stop_order, caught)
+    return caught[0] if caught else None
+
+
+def _commands(
+    program: lp.Program, resources: Mapping[str, lp.PythonProcess]
+) -> list[tuple[str, Any]]:
+    """Binds the nodes' addresses and returns the command of each process."""
+    for group, nodes in program.groups.items():
+        for node in nodes:
+            node.launch_context.initialize(
+                _LAUNCH_TYPE,
+                resources[group],
+                lp.make_program_stopper(_LAUNCH_TYPE),
+            )
+    for group, nodes in program.groups.items():
+        for node in nodes:
+            for handle in node.input_handles:
+                handle.connect(node, group)
+    for node in program.get_all_nodes():
+        node.bind_addresses()
+    commands = []
+    for group, nodes in program.groups.items():
+        executables = nodes[0].to_executables(nodes, group, nodes[0].launch_context)
+        commands += [(group, command) for command in executables]
+    return commands
+
+
+@contextlib.contextmanager
+def _caught_signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM; the second one ends the process at once."""
+    caught: list[int] = []
+
+    def handle(number: int, frame: Any) -> None:
+        caught.append(number)
+
+    previous = {
+        number: signal.signal(number, handle)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield caught
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _watch(roles: Sequence[Role], finished_by: str, caught: list[int]) -> None:
+    """Waits until the program has ended or was asked to; raises RoleFailed."""
+    while not caught:
+        for role in roles:
+            code = role.process.poll()
+            if code is not None and code != 0:
+                how = f"signal {-code}" if code < 0 else f"exit code {code}"
+                raise RoleFailed(
+                    f"{role.name} died ({how}); its last lines, from {role.log}:\n"
+                    f"{role.tail()}"
+                )
+            if code == 0 and role.group == finished_by:
+                return
+        time.sleep(_POLL_SECONDS)
+
+
+def _stop(
+    roles: Sequence[Role], stop_order: Sequence[str], caught: Sequence[int]
+) -> None:
+    """Asks group after group to end; kills what does not."""
+    for group in stop_order:
+        members = [role for role in roles if role.group == group]
+        for role in members:
+            if role.process.poll() is None:
+                role.process.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while any(role.process.poll() is None for role in members):
+            if time.monotonic() > deadline or len(caught) > 1:
+                break
+            time.sleep(_POLL_SECONDS)
+        for role in members:
+            if role.process.poll() is None:
+                print(f"{role.name} did not end: killed", file=sys.stderr)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(role.process.pid, signal.SIGKILL)
+                role.process.wait()

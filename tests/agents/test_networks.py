@@ -1,0 +1,70 @@
+"""Networks: shapes, sizes, and what they refuse."""
+
+import jax
+import numpy as np
+import pytest
+
+from agents.parts import networks
+from agents.parts.types import Spec, discrete_spec
+
+ATARI = discrete_spec((4, 84, 84), np.uint8, 5)
+
+
+def count(params):
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+@pytest.mark.parametrize(
+    ("torso", "hidden", "expected"),
+    [
+        # Mnih et al. 2015: 4x32x8x8, 32x64x4x4, 64x64x3x3, 3136x512, 512x5 and biases
+        ("nature", (512,), 8224 + 32832 + 36928 + 1606144 + 2565),
+        # Mnih et al. 2013: 4x16x8x8, 16x32x4x4, 2592x256, 256x5 and biases
+        ("dqn2013", (256,), 4112 + 8224 + 663808 + 1285),
+    ],
+)
+def test_sizes_are_those_of_the_papers(key, torso, hidden, expected):
+    network = networks.action_values(networks.Config(torso, hidden), ATARI)
+    params = network.init(key)
+    assert count(params) == expected
+    observation = np.zeros((3, 4, 84, 84), np.uint8)
+    assert network.apply(params, observation).shape == (3, 5)
+
+
+def test_images_are_scaled_to_one(key):
+    """Bytes and the same image in [0, 1] give the same values."""
+    network = networks.action_values(networks.Config("dqn2013", (7,)), ATARI)
+    params = network.init(key)
+    image = np.random.default_rng(0).integers(0, 256, (2, 4, 84, 84), np.uint8)
+    scaled = image.astype(np.float32) / 255
+    np.testing.assert_allclose(
+        network.apply(params, image), network.apply(params, scaled), rtol=1e-4
+    )
+
+
+def test_stack_is_the_channel_axis(key):
+    """Permuting frames changes the values; they are not mixed with rows or columns."""
+    config = networks.Config("nature", (7,))
+    params = networks.action_values(config, ATARI).init(key)
+    kernel = params["params"]["torso"]["Conv_0"]["kernel"]
+    assert kernel.shape == (8, 8, 4, 32)
+
+
+def test_mlp_flattens_any_observation(key):
+    spec = discrete_spec((3, 5), np.float32, 2)
+    network = networks.action_values(networks.Config("mlp", (7, 11)), spec)
+    params = network.init(key)
+    assert count(params) == (15 * 7 + 7) + (7 * 11 + 11) + (11 * 2 + 2)
+    assert network.apply(params, np.zeros((4, 3, 5), np.float32)).shape == (4, 2)
+
+
+def test_convolutions_of_a_vector_are_refused():
+    spec = discrete_spec((4,), np.float32, 2)
+    with pytest.raises(ValueError, match=r"nature needs images.*\[4\].*torso mlp"):
+        networks.action_values(networks.Config("nature"), spec)
+
+
+def test_continuous_actions_are_refused():
+    spec = Spec(ATARI.observation, 0, jax.ShapeDtypeStruct((3,), np.float32))
+    with pytest.raises(ValueError, match="needs discrete actions"):
+        networks.action_values(networks.Config(), spec)

@@ -1,0 +1,123 @@
+"""Gradient descent: order of losses, targets, and sharing a batch among devices."""
+
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from agents.parts import sgd
+
+ONE = {"a": jnp.array(1.0), "b": jnp.array(10.0)}
+
+
+def two_networks(target_update):
+    """Both losses are a * b: with rate 1, a loses b, then b loses the new a."""
+
+    def product(params, target_params, batch, key):
+        del target_params, batch, key
+        return params["a"] * params["b"], {}
+
+    return sgd.learner(
+        networks={
+            name: (lambda key, value=value: value) for name, value in ONE.items()
+        },
+        losses={"a": product, "b": product},
+        optimizers={"a": optax.sgd(1.0), "b": optax.sgd(1.0)},
+        target_update=target_update,
+    )
+
+
+def test_losses_run_in_order_and_move_their_own_network(key):
+    init, update = two_networks(sgd.periodic(1))
+    state, metrics = update(init(key), None)
+    assert float(state.params["a"]) == 1.0 - 10.0
+    assert float(state.params["b"]) == 10.0 - (1.0 - 10.0)
+    assert float(metrics["a_loss"]) == 10.0 and float(metrics["b_loss"]) == -90.0
+
+
+def test_targets_start_equal_and_are_copied_on_the_period(key):
+    init, update = two_networks(sgd.periodic(3))
+    state = init(key)
+    assert state.target_params == state.params
+    for step in (1, 2, 3):
+        state, _ = update(state, None)
+        copied = float(state.target_params["a"]) == float(state.params["a"])
+        assert copied == (step == 3)
+        assert int(state.steps) == step
+
+
+def test_polyak_moves_a_fraction(key):
+    init, update = two_networks(sgd.polyak(0.25))
+    state, _ = update(init(key), None)
+    # a: 1 -> -9; the target moves a quarter of the way.
+    np.testing.assert_allclose(state.target_params["a"], 1.0 + 0.25 * (-9.0 - 1.0))
+
+
+def test_every_update_consumes_the_key(key):
+    init, update = two_networks(sgd.periodic(1))
+    state = init(key)
+    following, _ = update(state, None)
+    assert not jnp.array_equal(
+        jax.random.key_data(state.key), jax.random.key_data(following.key)
+    )
+
+
+def test_batch_that_devices_cannot_share_is_refused():
+    with pytest.raises(ValueError, match=r"batch_size is 10: 4 devices.*multiple of 4"):
+        sgd.compile_update(lambda state, batch: (state, {}), 10, devices=[None] * 4)
+
+
+FOUR_DEVICES = """
+import jax, numpy as np
+from agents import REGISTRY
+from agents.parts import sgd
+from agents.parts.types import Transition, discrete_spec
+import dataclasses
+
+assert len(jax.devices()) == 4
+rng = np.random.default_rng(0)
+spec = discrete_spec((7,), np.float32, 3)
+batch = Transition(
+    rng.normal(size=(12, 7)).astype(np.float32),
+    rng.integers(0, 3, 12).astype(np.int32),
+    rng.normal(size=12).astype(np.float32),
+    rng.integers(0, 2, 12).astype(np.float32),
+    rng.normal(size=(12, 7)).astype(np.float32),
+)
+for name, recipe in REGISTRY.items():
+    config = recipe.config()
+    network = dataclasses.replace(config.network, torso="mlp", hidden=(5, 11))
+    agent = recipe.agent(dataclasses.replace(config, network=network), spec)
+    results = []
+    for devices in (jax.devices(), jax.devices()[:1]):
+        update = sgd.compile_update(agent.update, 12, devices)
+        state = agent.init(jax.random.key(1))
+        for _ in range(5):
+            state, _ = update(state, batch)
+        results.append(jax.tree.map(np.asarray, state.params))
+        leaf = jax.tree.leaves(state.params)[0]
+        assert len(leaf.sharding.device_set) == len(devices), name
+    jax.tree.map(
+        lambda four, one: np.testing.assert_allclose(four, one, atol=1e-6), *results
+    )
+print("equal")
+"""
+
+
+def test_four_devices_give_the_update_of_one():
+    result = subprocess.run(
+        [sys.executable, "-c", FOUR_DEVICES],
+        capture_output=True,
+        text=True,
+        env={
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+            "PATH": "",
+        },
+        cwd=".",
+    )
+    assert result.stdout == "equal\n", result.stderr
