@@ -148,7 +148,7 @@ def _launch(experiment: Experiment, directory: Path, mode: Mode) -> None:
     try:
         program.run(experiment, directory, mode)
     except supervisor.RoleFailed as error:
-        raise RunFailed(f"{error}\n  all logs: {directory}") from error
+        raise RunFailed(str(error)) from error
 
 
 def _summarise(finals: Sequence[tuple[int, float | None]]) -> None:

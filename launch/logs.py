@@ -77,7 +77,7 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
     parent = Path(root) / experiment.name
     description = {
         "experiment": config.to_plain(experiment),
-        "command": shlex.join(sys.argv),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "code": config.code_version(),
         "versions": config.versions(),

@@ -212,7 +212,9 @@ def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
     ]
 
 
-def test_the_configuration_says_what_ran(tmp_path):
+def test_the_configuration_says_what_ran(tmp_path, monkeypatch):
+    line = ["/some/bin/munchausen", "train", "mdqn/sea", "--title", "a b"]
+    monkeypatch.setattr(logs.sys, "argv", line)
     directory = logs.create(tmp_path, Fake(place=Land(height=0.00005)))
     written = yaml.safe_load((directory / "config.yaml").read_text())
     assert written["experiment"] == {
@@ -224,7 +226,8 @@ def test_the_configuration_says_what_ran(tmp_path):
     }
     assert written["versions"]["jax"].startswith("0.")
     assert written["versions"]["python"].startswith("3.10")
-    assert {"command", "started", "code"} <= written.keys()
+    assert written["command"] == "munchausen train mdqn/sea --title 'a b'"
+    assert {"started", "code"} <= written.keys()
     assert logs.read_config(directory) == written
 
 
