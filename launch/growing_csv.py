@@ -32,7 +32,9 @@ class GrowingCsv:
         if new or self._file is None:
             self._columns += new
             self._file = self._rewrite()
-        csv.DictWriter(self._file, self._columns, restval="").writerow(row)
+        csv.DictWriter(
+            self._file, self._columns, restval="", lineterminator="\n"
+        ).writerow(row)
         self._file.flush()
 
     def _rewrite(self) -> TextIO:
@@ -44,7 +46,9 @@ class GrowingCsv:
                 rows = list(csv.DictReader(file))
         draft = self._path.with_name(f".{self._path.name}.draft")
         with draft.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns, restval="")
+            writer = csv.DictWriter(
+                file, self._columns, restval="", lineterminator="\n"
+            )
             writer.writeheader()
             writer.writerows(rows)
         draft.replace(self._path)

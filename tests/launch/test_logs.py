@@ -58,6 +58,7 @@ def test_metrics_files_are_as_written_by_hand(tmp_path, seconds):
     log.write(logs.Counts(8, 32, 2, 1), "learner", {"loss": 0.5})
     log.write(logs.Counts(16, 64, 4, 1), "actor", {"return": -21.0})
     log.close()
+    assert b"\r" not in (tmp_path / "metrics.csv").read_bytes()
     assert (tmp_path / "metrics.csv").read_text().splitlines() == [
         "actor_steps,frames,learner_steps,episodes,wall_time,role,loss,return",
         "8,32,2,1,1,learner,0.5,",
