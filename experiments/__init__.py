@@ -1,0 +1,1 @@
+"""What did we run, and what came out? Named experiments, the command, results."""
