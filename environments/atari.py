@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import dm_env
 import numpy as np
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
     frames_per_episode: int = 108_000
     action_repeat: int = 4
     frame_stack: int = 4
-    reward_clip: float = 1.0
+    reward_clip: float | None = 1.0
 
 
 # dopamine: Machado et al. 2018, as run by Dopamine and by the M-DQN paper.
@@ -72,7 +72,7 @@ class Atari:
     game: str = "pong"
     protocol: ProtocolName = "dopamine"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("environment.protocol", self.protocol, get_args(ProtocolName))
         check_choice("environment.game", self.game, games())
 
@@ -158,13 +158,13 @@ class Vector:
 
     def _checked(self, actions: np.ndarray, first: np.ndarray) -> np.ndarray:
         """`[N]` int32 actions, checked because the emulator hangs on a wrong one."""
-        checked = np.where(first, 0, actions).astype(np.int32)
-        if checked.shape != first.shape or (
-            checked.min() < 0 or checked.max() >= self._num_actions
-        ):
+        if np.shape(actions) != first.shape:
             raise ValueError(
-                f"actions {actions}: {self.num_environments} below {self._num_actions}"
+                f"{np.size(actions)} actions for {self.num_environments} environments"
             )
+        checked = np.where(first, 0, actions).astype(np.int32)
+        if checked.min() < 0 or checked.max() >= self._num_actions:
+            raise ValueError(f"actions {actions}: from 0 to {self._num_actions - 1}")
         return checked
 
     def observation_spec(self) -> specs.BoundedArray:
@@ -189,7 +189,7 @@ class Vector:
         self._emulators.close()
 
 
-def _make_emulators(game: str, settings: Settings, num_environments: int):
+def _make_emulators(game: str, settings: Settings, num_environments: int) -> Any:
     from ale_py.vector_env import AtariVectorEnv
 
     # Every argument is given, so that no default of another version changes a protocol.

@@ -27,7 +27,7 @@ class Catch:
     rows: int = 10
     columns: int = 5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.rows < 2:
             raise ValueError(f"environment.rows is {self.rows}: at least 2")
         most = 2 * self.rows - 1

@@ -20,7 +20,7 @@ class Classic:
 
     name: Name = "CartPole-v1"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("environment.name", self.name, get_args(Name))
 
 
@@ -31,7 +31,7 @@ def make(config: Classic, num_environments: int, seed: int) -> vector.Batched:
     from environments.gym import Gym
 
     def single(seed: int) -> Gym:
-        # The checker validates every step; tests of the specs do that here.
+        # The checker would test every step; here the tests do.
         environment = gymnasium.make(config.name, disable_env_checker=True)
         return Gym(environment, seed)
 

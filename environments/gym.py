@@ -33,7 +33,7 @@ class Gym(dm_env.Environment):
         self._seed = None
         return dm_env.restart(np.asarray(observation, np.float32))
 
-    def step(self, action: np.ndarray) -> dm_env.TimeStep:
+    def step(self, action: np.ndarray | int) -> dm_env.TimeStep:
         """Steps once; after a LAST the action is ignored and the step is a FIRST."""
         if self._reset_next:
             return self.reset()

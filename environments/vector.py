@@ -86,7 +86,7 @@ class Batched:
 
     action_repeat = 1
     frame_stack = 1
-    reward_clip = None
+    reward_clip: float | None = None
 
     def __init__(self, environments: Sequence[dm_env.Environment]):
         if not environments:

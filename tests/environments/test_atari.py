@@ -1,0 +1,140 @@
+"""Atari: what each protocol does, seen from outside the emulator."""
+
+import numpy as np
+import pytest
+from dm_env import StepType
+
+import environments
+from environments import atari
+
+FIRE = 1  # in Breakout's minimal action set; the ball is then lost after 25 steps
+
+
+def shorten(monkeypatch, protocol, **changes):
+    settings = atari.SETTINGS[protocol]._replace(**changes)
+    monkeypatch.setitem(atari.SETTINGS, protocol, settings)
+
+
+def lose_every_life(protocol, *, evaluation):
+    """The first episode of Breakout in which nothing but FIRE is pressed."""
+    config = environments.Atari("breakout", protocol)
+    environment = environments.make_single(config, seed=3, evaluation=evaluation)
+    timesteps = [environment.reset()]
+    while not timesteps[-1].last():
+        assert len(timesteps) < 400
+        timesteps.append(environment.step(FIRE))
+    return timesteps[1:]
+
+
+def test_protocols_are_the_published_ones():
+    dopamine, nature = atari.SETTINGS["dopamine"], atari.SETTINGS["nature"]
+    assert dopamine.repeat_action_probability == 0.25
+    assert nature.repeat_action_probability == 0.0
+    assert (dopamine.noop_max, nature.noop_max) == (0, 30)
+    for settings in (dopamine, nature):
+        assert settings.frames_per_episode == 108_000
+        assert settings.frames_per_episode // settings.action_repeat == 27_000
+        assert settings.reward_clip == 1.0
+
+
+@pytest.mark.parametrize("protocol", ["dopamine", "nature"])
+def test_time_limit_carries_discount_one(protocol, monkeypatch):
+    shorten(monkeypatch, protocol, frames_per_episode=4 * 17)
+    environment = environments.make(environments.Atari("pong", protocol), 3, seed=0)
+    environment.reset()
+    for episode in range(2):
+        for step in range(1, 18):
+            timestep = environment.step(np.zeros(3, np.int32))
+            expected = StepType.LAST if step == 17 else StepType.MID
+            assert (timestep.step_type == expected).all(), (episode, step)
+            assert (timestep.discount == 1.0).all()
+        assert (environment.step(np.zeros(3, np.int32)).step_type == 0).all()
+
+
+def test_life_loss_ends_the_discount_but_not_the_game():
+    timesteps = lose_every_life("nature", evaluation=False)
+    zeros = [t for t in timesteps if t.discount == 0.0]
+    assert [t.step_type for t in zeros] == [StepType.MID] * 4 + [StepType.LAST]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "evaluation"),
+    [("nature", True), ("dopamine", False), ("dopamine", True)],
+)
+def test_only_the_end_of_the_game_ends_the_discount(protocol, evaluation):
+    timesteps = lose_every_life(protocol, evaluation=evaluation)
+    assert [t.discount for t in timesteps[:-1]] == [1.0] * (len(timesteps) - 1)
+    assert timesteps[-1].discount == 0.0
+
+
+def test_rewards_are_raw():
+    environment = environments.make(environments.Atari("ms_pacman"), 1, seed=0)
+    environment.reset()
+    rewards = [environment.step(np.array([t % 4])).reward[0] for t in range(100)]
+    assert max(rewards) >= 10.0  # each dot is worth 10 points
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sticky"), [("nature", False), ("dopamine", True)]
+)
+def test_sticky_actions(protocol, sticky, monkeypatch):
+    """Without no-op starts, nature's games depend on the actions only."""
+    shorten(monkeypatch, protocol, noop_max=0)
+    environment = environments.make(environments.Atari("breakout", protocol), 3, seed=5)
+    environment.reset()
+    actions = np.random.default_rng(1).integers(4, size=60)
+    frames = [environment.step(np.full(3, a, np.int32)).observation for a in actions]
+    lanes = np.stack(frames, axis=1)
+    assert (lanes[0] != lanes[1]).any() == sticky
+    assert (lanes[0] != lanes[2]).any() == sticky
+
+
+def test_noop_starts():
+    """Nature's episodes start at different moments of the game, dopamine's do not."""
+    for protocol, several in (("nature", True), ("dopamine", False)):
+        environment = environments.make(
+            environments.Atari("freeway", protocol), 5, seed=0
+        )
+        frames = environment.reset().observation
+        assert (frames != frames[0]).any() == several
+
+
+def test_newest_frame_is_last():
+    environment = environments.make(environments.Atari("pong"), 1, seed=0)
+    first = environment.reset().observation[0]
+    assert not first[:3].any()
+    assert first[3].any()
+    before = first
+    for _ in range(6):
+        after = environment.step(np.array([2])).observation[0]
+        np.testing.assert_array_equal(after[:3], before[1:])
+        before = after
+
+
+def test_actions_are_checked():
+    environment = environments.make(environments.Atari("breakout"), 3, seed=0)
+    environment.reset()
+    for actions in ([0, 4, 0], [0, -1, 0], [0, 0]):
+        with pytest.raises(ValueError, match="actions"):
+            environment.step(np.array(actions, np.int32))
+
+
+def test_names_are_checked():
+    with pytest.raises(ValueError, match="'SpaceInvaders': did you mean 'space_inv"):
+        environments.Atari("SpaceInvaders")
+    with pytest.raises(ValueError, match=r"protocol is 'natur'.*'nature'"):
+        environments.Atari(protocol="natur")
+    with pytest.raises(ValueError, match="'warlords'"):
+        environments.Atari("warlords")
+
+
+def test_games_are_those_that_gymnasium_registers():
+    import ale_py  # noqa: F401, which registers them
+    import gymnasium
+
+    registered = {
+        spec.kwargs["game"]
+        for name, spec in gymnasium.registry.items()
+        if name.startswith("ALE/")
+    }
+    assert set(atari.games()) == registered

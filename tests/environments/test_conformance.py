@@ -1,0 +1,87 @@
+"""Every environment, alone, against dm_env's own test of its protocol."""
+
+import unittest
+
+import dm_env
+import gymnasium
+import numpy as np
+from dm_env import test_utils
+
+import environments
+from environments import catch
+from environments.gym import Gym
+
+
+class Conformance(test_utils.EnvironmentTestMixin):
+    """Random actions, enough of them to end an episode."""
+
+    config: environments.Config
+    steps: int
+
+    def make_object_under_test(self):
+        return environments.make_single(self.config, seed=3)
+
+    def make_action_sequence(self):
+        spec = self.environment.action_spec()
+        generator = np.random.default_rng(5)
+        for _ in range(self.steps):
+            yield generator.integers(spec.num_values, dtype=np.int32)
+
+
+class TestCatch(Conformance, unittest.TestCase):
+    config, steps = environments.Catch(), 25
+
+
+class TestOddCatch(Conformance, unittest.TestCase):
+    config, steps = environments.Catch(rows=2, columns=3), 7
+
+
+class TestCartPole(Conformance, unittest.TestCase):
+    config, steps = environments.Classic("CartPole-v1"), 60
+
+
+class TestAcrobot(Conformance, unittest.TestCase):
+    config, steps = environments.Classic("Acrobot-v1"), 510
+
+
+class TestMountainCar(Conformance, unittest.TestCase):
+    config, steps = environments.Classic("MountainCar-v0"), 210
+
+
+class TestLunarLander(Conformance, unittest.TestCase):
+    config, steps = environments.Classic("LunarLander-v3"), 150
+
+
+class TestDopamine(Conformance, unittest.TestCase):
+    config, steps = environments.Atari("breakout", "dopamine"), 250
+
+
+class TestNature(Conformance, unittest.TestCase):
+    config, steps = environments.Atari("breakout", "nature"), 250
+
+
+class TestGame(Conformance, unittest.TestCase):
+    """The single game itself, which carries dm_env's Python floats."""
+
+    steps = 25
+
+    def make_object_under_test(self):
+        return catch.Game(environments.Catch(), seed=3)
+
+
+class TestGym(test_utils.EnvironmentTestMixin, unittest.TestCase):
+    """The adapter itself, with continuous actions and a truncation."""
+
+    def make_object_under_test(self):
+        return Gym(gymnasium.make("Pendulum-v1", max_episode_steps=11), seed=3)
+
+    def test_truncation_carries_discount_one(self):
+        action = np.array([1.5], np.float32)
+        timesteps = [self.environment.step(action) for _ in range(13)]
+        assert [t.step_type for t in timesteps[-3:]] == [
+            dm_env.StepType.MID,
+            dm_env.StepType.LAST,
+            dm_env.StepType.FIRST,
+        ]
+        assert timesteps[11].discount == 1.0
+        assert timesteps[11].reward < 0.0
