@@ -22,6 +22,7 @@ class Task(NamedTuple):
         steps: actor steps.
         evaluation: the evaluator's grid.
         settings: the agent's settings that differ from its defaults, by path.
+        environments: environments that an actor steps together.
     """
 
     description: str
@@ -29,6 +30,7 @@ class Task(NamedTuple):
     steps: int
     evaluation: Evaluation
     settings: dict[str, Any]
+    environments: int = 1
 
 
 ATARI: dict[str, Any] = {}  # the agents' defaults
@@ -70,9 +72,10 @@ PONG_CPU = {
     "network.torso": "dqn2013",
     "network.hidden": (256,),
     "optimizer.learning_rate": 2.5e-4,
-    "target_update_period": 500,
+    "target_update_period": 500,  # 2,000 agent steps
     "exploration.start": 5_000,
-    "exploration.decay_steps": 100_000,
+    "exploration.decay_steps": 50_000,
+    "storage.n_step": 3,
     "storage.capacity": 200_000,
     "storage.min_size": 5_000,
 }
@@ -94,6 +97,7 @@ TASKS: dict[str, Task] = {
         1_000_000,
         Evaluation(period=50_000, episodes=10),
         PONG_CPU,
+        environments=8,
     ),
     "breakout": Task(
         "Atari Breakout in the paper's settings",
@@ -160,6 +164,7 @@ def _experiment(agent_name: str, task_name: str) -> Experiment:
         environment=task.environment,
         steps=task.steps,
         evaluation=task.evaluation,
+        environments=task.environments,
         description=task.description,
     )
 

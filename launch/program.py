@@ -6,6 +6,7 @@ networks only.
 """
 
 import functools
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 
 import acme.core
 import launchpad as lp
+from launchpad.nodes.python.local_multi_processing import PythonProcess
 from absl import flags
 
 from agents.parts.types import Agent, Spec, Storage, Transition
@@ -141,9 +143,7 @@ def run(
     program = make(experiment, directory, threads=mode == "threads")
     with Follower(experiment, directory, progress):
         if mode == "threads":
-            # A second stop signal must not cut short what the first one asked for.
-            flags.FLAGS.lp_termination_notice_secs = _NOTICE_SECONDS
-            lp.launch(program, lp.LaunchType.LOCAL_MULTI_THREADING).wait()
+            _run_threads(program)
         else:
             supervisor.launch(
                 program,
@@ -151,14 +151,26 @@ def run(
                 directory / "logs",
                 finished_by="coordinator",
                 stop_order=STOP_ORDER,
+                arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
             )
-    return logs.read_evaluations(directory)[-1].returns
+    evaluations = logs.read_evaluations(directory)
+    if not evaluations or evaluations[-1].grid < experiment.steps:
+        raise supervisor.Interrupted(signal.SIGINT)
+    return evaluations[-1].returns
 
 
-def _resources(group: str) -> lp.PythonProcess:
+def _run_threads(program: lp.Program) -> None:
+    flags.FLAGS.lp_termination_notice_secs = _NOTICE_SECONDS
+    manager = lp.launch(program, lp.LaunchType.LOCAL_MULTI_THREADING)
+    try:
+        manager.wait()
+    except Exception as error:  # whatever a role raised; Launchpad printed its trace
+        raise supervisor.RoleFailed(f"a role died: {error!r}") from error
+
+
+def _resources(group: str) -> PythonProcess:
     """The learner owns the accelerators; every other role stays off them."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2"}
     if group != "learner":
         environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    arguments = {"lp_termination_notice_secs": _NOTICE_SECONDS}
-    return lp.PythonProcess(args=arguments, env=environment)
+    return PythonProcess(env=environment)

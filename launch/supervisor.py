@@ -16,12 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import launchpad as lp
+from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 GRACE_SECONDS = 20.0  # for one group of roles to end after it was asked to
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 12
 _LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
 _PR_SET_PDEATHSIG = 1
+
+
+class Interrupted(Exception):
+    """A signal ended the program early, in order.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.signal = number
 
 
 class RoleFailed(Exception):
@@ -31,14 +44,16 @@ class RoleFailed(Exception):
 class Role:
     """One process of the program."""
 
-    def __init__(self, group: str, command: Any, directory: Path):
+    def __init__(
+        self, group: str, command: Any, arguments: Sequence[str], directory: Path
+    ):
         self.group = group
         self.name = command.title
         self.log = directory / f"{self.name.replace('/', '-')}.log"
         environment = {**os.environ, **command.env_overrides}
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                command.command_as_list,
+                [*command.command_as_list, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -61,41 +76,42 @@ def _die_with_parent() -> None:
 
 def launch(
     program: lp.Program,
-    resources: Mapping[str, lp.PythonProcess],
+    resources: Mapping[str, PythonProcess],
     directory: Path,
     *,
     finished_by: str,
     stop_order: Sequence[str],
-) -> int | None:
+    arguments: Sequence[str] = (),
+) -> None:
     """Runs a program to its end.
 
     Args:
         program: nodes by group.
-        resources: environment variables and arguments of each group.
+        resources: environment variables of each group.
         directory: where logs go, one file for each role.
         finished_by: the group whose orderly end ends the program.
         stop_order: groups, first to last to be stopped.
-
-    Returns:
-        None after an orderly end, else the signal that ended the program early.
+        arguments: Launchpad flags for every process.
 
     Raises:
-        RoleFailed: a role ended in any other way.
+        RoleFailed: a role died.
+        Interrupted: SIGINT or SIGTERM ended the program early.
     """
     directory.mkdir(parents=True, exist_ok=True)
     roles: list[Role] = []
     with _caught_signals() as caught:
         try:
             for group, command in _commands(program, resources):
-                roles.append(Role(group, command, directory))
+                roles.append(Role(group, command, arguments, directory))
             _watch(roles, finished_by, caught)
         finally:
             _stop(roles, stop_order, caught)
-    return caught[0] if caught else None
+    if caught:
+        raise Interrupted(caught[0])
 
 
 def _commands(
-    program: lp.Program, resources: Mapping[str, lp.PythonProcess]
+    program: lp.Program, resources: Mapping[str, PythonProcess]
 ) -> list[tuple[str, Any]]:
     """Binds the nodes' addresses and returns the command of each process."""
     for group, nodes in program.groups.items():
