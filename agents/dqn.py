@@ -21,9 +21,9 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from agents.parts import equations, exploration, networks, sgd
+from agents.parts import checks, equations, exploration, networks, sgd
 from agents.parts.exploration import EpsilonGreedy
-from agents.parts.types import Agent, Metrics, Spec, Storage, Transition
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,17 @@ class Config:
     exploration: EpsilonGreedy = EpsilonGreedy()
     storage: Storage = Storage()
 
-    def __post_init__(self):
-        if not 0 <= self.discount <= 1:
-            raise ValueError(f"discount is {self.discount}: between 0 and 1")
+    def __post_init__(self) -> None:
+        checks.between("discount", self.discount, 0, 1)
 
 
 def td_error(
-    q_tm1: chex.Array,
-    a_tm1: chex.Array,
-    r_t: chex.Array,
-    discount_t: chex.Array,
-    target_q_t: chex.Array,
-) -> chex.Array:
+    q_tm1: jax.Array,
+    a_tm1: jax.Array,
+    r_t: jax.Array,
+    discount_t: jax.Array,
+    target_q_t: jax.Array,
+) -> jax.Array:
     """Q-learning TD error of one transition.
 
     Args:
@@ -82,7 +81,9 @@ def agent(config: Config, spec: Spec) -> Agent:
     """Builds DQN for an environment with discrete actions."""
     q_network = networks.action_values(config.network, spec)
 
-    def q_loss(params, target_params, batch: Transition, key) -> tuple:
+    def q_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
         del key
         q_tm1 = q_network.apply(params["q"], batch.observation)
         errors = jax.vmap(td_error)(
@@ -93,14 +94,12 @@ def agent(config: Config, spec: Spec) -> Agent:
             target_q_t=q_network.apply(target_params["q"], batch.next_observation),
         )
         loss = jnp.mean(equations.regression_loss(errors, config.loss))
-        metrics: Metrics = {"q_mean": jnp.mean(q_tm1)}
-        return loss, metrics
+        return loss, {"q_mean": jnp.mean(q_tm1)}
 
-    def act(params, key, observation, actor_steps, evaluation) -> jax.Array:
-        q = q_network.apply(params["q"], observation)
-        epsilon = exploration.epsilon(config.exploration, actor_steps, evaluation)
-        return exploration.epsilon_greedy(key, q, epsilon)
-
+    act = exploration.acting(
+        lambda params, observation: q_network.apply(params["q"], observation),
+        config.exploration,
+    )
     init, update = sgd.learner(
         networks={"q": q_network.init},
         losses={"q": q_loss},

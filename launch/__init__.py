@@ -1,1 +1,1 @@
-"""How an experiment runs: actors, replay, learner, evaluator; one process or several."""
+"""How an experiment runs: actors, replay, learner, evaluator; in one process or not."""

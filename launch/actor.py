@@ -7,11 +7,9 @@ import dm_env
 import jax
 import numpy as np
 
-from agents.parts.types import Params
+from agents.parts.types import Act, Params
 from environments.vector import VectorEnvironment
 from launch.replay import Adder
-
-Act = Callable[..., jax.Array]
 
 
 class Episode(NamedTuple):
@@ -35,7 +33,7 @@ class Actor:
     def __init__(
         self,
         act: Act,
-        variables: Callable[[], dict[str, Params]],
+        variables: Callable[[], Params],
         seed: int,
         *,
         adder: Adder | None = None,
@@ -60,11 +58,12 @@ class Actor:
         self._reward_clip = reward_clip
         self._evaluation = np.bool_(evaluation)
 
-        def policy(params, key, calls, observation, actor_steps, evaluation):
-            # The key of a call is derived inside the compiled function: splitting it
-            # outside costs as much as a small policy.
-            key = jax.random.fold_in(key, calls)
-            return act(params, key, observation, actor_steps, evaluation)
+        # The key of a call is derived inside the compiled function: splitting it
+        # outside costs as much as a small policy.
+        def policy(
+            params: Params, key: jax.Array, calls: Any, *inputs: Any
+        ) -> jax.Array:
+            return act(params, jax.random.fold_in(key, calls), *inputs)
 
         self._policy = jax.jit(policy)
 

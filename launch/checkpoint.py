@@ -31,7 +31,7 @@ class PolicySaver:
             options=ocp.CheckpointManagerOptions(max_to_keep=KEPT),
         )
 
-    def save(self, actor_steps: int, params: dict[str, Params]) -> None:
+    def save(self, actor_steps: int, params: Params) -> None:
         """Saves the parameters of all networks under a step; returns when written."""
         plain = jax.tree.map(np.asarray, params)
         self._manager.save(actor_steps, args=self._save_args(plain), force=True)
@@ -42,7 +42,7 @@ class PolicySaver:
         self._manager.close()
 
 
-def load_params(directory: Path, agent: Agent) -> dict[str, Params]:
+def load_params(directory: Path, agent: Agent) -> Params:
     """The newest parameters that a run saved.
 
     Args:

@@ -41,8 +41,8 @@ class Coordinator:
         self._learning = self._evaluating = True
         self._finished = threading.Event()
 
-    def counts(self) -> tuple[int, ...]:
-        """The fields of `Counts`."""
+    def counts(self) -> Counts:
+        """How far the run is; arrives at the caller as a plain tuple."""
         counts = self._counter.get_counts()
         return Counts(**{name: counts.get(name, 0) for name in Counts._fields})
 

@@ -36,11 +36,11 @@ class Evaluator:
         self._environment = environments.make(
             experiment.environment, lanes, environment_seed, evaluation=True
         )
-        self._params: dict[str, Params] = {}
+        self._params: Params = {}
         self._actor = Actor(agent.act, lambda: self._params, seed, evaluation=True)
         self._loop = Loop(self._environment, self._actor)
 
-    def evaluate(self, params: dict[str, Params]) -> Sequence[Episode]:
+    def evaluate(self, params: Params) -> Sequence[Episode]:
         """Episodes of the policy with these parameters, lane after lane."""
         self._params = params
         played: list[list[Episode]] = [[] for _ in self._shares]

@@ -9,6 +9,7 @@ import numpy as np
 
 import agents
 import environments
+from agents.parts import checks
 from agents.parts.types import Agent, Spec
 
 # Each role draws from its own stream of seeds; the order must not change.
@@ -27,10 +28,9 @@ class Evaluation:
     period: int = 250_000
     episodes: int = 10
 
-    def __post_init__(self):
-        for name in ("period", "episodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"evaluation.{name} is {getattr(self, name)}: above 0")
+    def __post_init__(self) -> None:
+        checks.at_least("evaluation.period", self.period, 1)
+        checks.at_least("evaluation.episodes", self.episodes, 1)
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,10 @@ class Experiment:
     environments: int = 1
     description: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("steps", "log_period", "actors", "environments"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: at least 1")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}: at least 0")
+            checks.at_least(name, getattr(self, name), 1)
+        checks.at_least("seed", self.seed, 0)
 
     def seeds(self, role: str, index: int = 0, count: int = 2) -> list[int]:
         """Independent 31-bit seeds for one process: `count` of them.

@@ -6,7 +6,14 @@ import jax
 import numpy as np
 
 from agents.parts import sgd
-from agents.parts.types import Agent, Metrics, Params, TrainingState, Transition
+from agents.parts.types import (
+    Agent,
+    Metrics,
+    NetworkParams,
+    Params,
+    TrainingState,
+    Transition,
+)
 
 
 class Learner:
@@ -35,7 +42,7 @@ class Learner:
         self.metrics: Metrics = {}
 
     @property
-    def params(self) -> dict[str, Params]:
+    def params(self) -> Params:
         """The newest online parameters, by network name."""
         return self._state.params
 
@@ -51,7 +58,7 @@ class Learner:
             self.step()
             done += 1
 
-    def get_variables(self, names: Sequence[str]) -> list[Params]:
+    def get_variables(self, names: Sequence[str]) -> list[NetworkParams]:
         """Online parameters of the named networks, as numpy arrays."""
         params = self._state.params
         return [jax.tree.map(np.asarray, params[name]) for name in names]

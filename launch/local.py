@@ -78,8 +78,8 @@ class Local:
         )
 
     def run(self) -> list[float]:
-        """Acts, learns, evaluates on the grid; returns the last evaluation's returns."""
-        experiment, returns = self._experiment, []
+        """Acts, learns and evaluates; returns the last evaluation's returns."""
+        experiment, returns = self._experiment, list[float]()
         grid = Grid(experiment.evaluation.period, experiment.steps)
         try:
             while self._loop.actor_steps < experiment.steps:

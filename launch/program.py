@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import acme.core
 import launchpad as lp
-from launchpad.nodes.python.local_multi_processing import PythonProcess
 from absl import flags
+from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from agents.parts.types import Agent, Spec, Storage, Transition
 from environments.vector import VectorEnvironment
@@ -160,7 +160,7 @@ def run(
 
 
 def _run_threads(program: lp.Program) -> None:
-    flags.FLAGS.lp_termination_notice_secs = _NOTICE_SECONDS
+    flags.FLAGS["lp_termination_notice_secs"].value = _NOTICE_SECONDS
     manager = lp.launch(program, lp.LaunchType.LOCAL_MULTI_THREADING)
     try:
         manager.wait()

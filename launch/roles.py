@@ -9,7 +9,7 @@ import jax
 import launchpad as lp
 
 import environments
-from agents.parts.types import Agent, Params, Spec, Transition
+from agents.parts.types import Agent, NetworkParams, Params, Spec, Transition
 from launch.actor import Actor, Loop
 from launch.checkpoint import PolicySaver
 from launch.evaluator import Evaluator
@@ -53,7 +53,7 @@ class Variables:
         self._due = 0.0
         self._params = self.fetch()
 
-    def fetch(self) -> dict[str, Params]:
+    def fetch(self) -> Params:
         """The newest parameters; waits for them."""
         self._ask()
         while not self._pending.done():
@@ -61,7 +61,7 @@ class Variables:
                 raise Stopped
         return self._take()
 
-    def __call__(self) -> dict[str, Params]:
+    def __call__(self) -> Params:
         """The newest parameters at hand; asks for newer ones when it is time."""
         if self._pending is None:
             if time.monotonic() >= self._due:
@@ -74,7 +74,7 @@ class Variables:
         self._asked = time.monotonic()
         self._pending = self._source.futures.get_variables(self._names)
 
-    def _take(self) -> dict[str, Params]:
+    def _take(self) -> Params:
         values = self._pending.result()
         self._pending = None
         now = time.monotonic()
@@ -148,7 +148,7 @@ class ActorRole:
         episodes: list[tuple[float, int]] = []
         due = time.monotonic()
         while total < self._experiment.steps and not stop.is_set():
-            episodes += [tuple(episode) for _, episode in loop.step()]
+            episodes += [(e.episode_return, e.length) for _, e in loop.step()]
             # The steps of all actors, as far as known: exploration depends on them.
             known = total + loop.actor_steps - reported_steps
             if time.monotonic() >= due or known >= self._experiment.steps:
@@ -195,7 +195,7 @@ class LearnerRole:
         self._reported = 0
         self._waiting_since = 0.0
 
-    def get_variables(self, names: Sequence[str]) -> list[Params]:
+    def get_variables(self, names: Sequence[str]) -> list[NetworkParams]:
         """Remote call: online parameters of the named networks."""
         return self._learner.get_variables(names)
 

@@ -5,14 +5,13 @@ Batches are the caller's `jax.vmap`. `_tm1` is time t-1, `_t` is time t.
 
 from typing import Literal
 
-import chex
 import jax
 import jax.numpy as jnp
 
 Regression = Literal["huber", "squared"]
 
 
-def scaled_log_softmax(q: chex.Array, temperature: float) -> chex.Array:
+def scaled_log_softmax(q: jax.Array, temperature: float) -> jax.Array:
     """Returns tau ln softmax(q / tau), computed without dividing large values.
 
     Args:
@@ -31,7 +30,7 @@ def scaled_log_softmax(q: chex.Array, temperature: float) -> chex.Array:
     )
 
 
-def soft_value(q: chex.Array, temperature: float) -> chex.Array:
+def soft_value(q: jax.Array, temperature: float) -> jax.Array:
     """Returns tau ln sum exp(q / tau) = <pi, q - tau ln pi> for pi = softmax(q / tau).
 
     Args:
@@ -44,7 +43,7 @@ def soft_value(q: chex.Array, temperature: float) -> chex.Array:
     return temperature * jax.nn.logsumexp(q / temperature, axis=-1)
 
 
-def regression_loss(error: chex.Array, kind: Regression) -> chex.Array:
+def regression_loss(error: jax.Array, kind: Regression) -> jax.Array:
     """Loss of each error: Huber with threshold 1, or the plain square.
 
     Args:

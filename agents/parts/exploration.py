@@ -1,10 +1,15 @@
 """How agents with discrete actions explore."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
+
+from agents.parts import checks
+from agents.parts.types import Act, Params
 
 
 @dataclass(frozen=True)
@@ -25,21 +30,16 @@ class EpsilonGreedy:
     decay_steps: int = 250_000
     evaluation: float = 0.001
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("initial", "final", "evaluation"):
-            if not 0 <= getattr(self, name) <= 1:
-                value = getattr(self, name)
-                raise ValueError(f"exploration.{name} is {value}: between 0 and 1")
+            checks.between(f"exploration.{name}", getattr(self, name), 0, 1)
         for name in ("start", "decay_steps"):
-            if getattr(self, name) < 0:
-                raise ValueError(
-                    f"exploration.{name} is {getattr(self, name)}: at least 0"
-                )
+            checks.at_least(f"exploration.{name}", getattr(self, name), 0)
 
 
 def epsilon(
-    config: EpsilonGreedy, actor_steps: chex.Array, evaluation: chex.Array
-) -> chex.Array:
+    config: EpsilonGreedy, actor_steps: jax.Array, evaluation: jax.Array
+) -> jax.Array:
     """Probability of a random action, `[]`, after `actor_steps` decisions."""
     progress = (actor_steps - config.start) / max(config.decay_steps, 1)
     training = config.initial + (config.final - config.initial) * jnp.clip(
@@ -49,8 +49,8 @@ def epsilon(
 
 
 def epsilon_greedy(
-    key: chex.PRNGKey, preferences: chex.Array, probability: chex.Array
-) -> chex.Array:
+    key: jax.Array, preferences: jax.Array, probability: jax.Array
+) -> jax.Array:
     """Samples actions: uniform with the given probability, else the preferred one.
 
     Args:
@@ -69,3 +69,26 @@ def epsilon_greedy(
     return jnp.where(explore, random, jnp.argmax(preferences, axis=-1)).astype(
         jnp.int32
     )
+
+
+def acting(
+    preferences: Callable[[Params, Any], jax.Array], config: EpsilonGreedy
+) -> Act:
+    """The `act` of an agent that explores epsilon-greedily.
+
+    Args:
+        preferences: `(params, observation [N, ...]) -> [N, A]`, such as action values.
+        config: the schedule.
+    """
+
+    def act(
+        params: Params,
+        key: jax.Array,
+        observation: Any,
+        actor_steps: jax.Array,
+        evaluation: jax.Array,
+    ) -> jax.Array:
+        probability = epsilon(config, actor_steps, evaluation)
+        return epsilon_greedy(key, preferences(params, observation), probability)
+
+    return act

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts.types import Params, Spec
+from agents.parts import checks
+from agents.parts.types import NetworkParams, Spec
 
 # (features, kernel, stride) of each convolution.
 CONVOLUTIONS = {
@@ -31,9 +32,9 @@ class Config:
     torso: Literal["nature", "dqn2013", "mlp"] = "nature"
     hidden: tuple[int, ...] = (512,)
 
-    def __post_init__(self):
-        if any(width < 1 for width in self.hidden):
-            raise ValueError(f"network.hidden is {self.hidden}: widths of at least 1")
+    def __post_init__(self) -> None:
+        for width in self.hidden:
+            checks.at_least("network.hidden", width, 1)
 
 
 class Network(NamedTuple):
@@ -44,8 +45,8 @@ class Network(NamedTuple):
         apply: `(params, observation [B, ...]) -> [B, outputs]` float32.
     """
 
-    init: Callable[[jax.Array], Params]
-    apply: Callable[[Params, Any], jax.Array]
+    init: Callable[[jax.Array], NetworkParams]
+    apply: Callable[[NetworkParams, Any], jax.Array]
 
 
 class Torso(nn.Module):
@@ -118,4 +119,8 @@ def action_values(config: Config, spec: Spec) -> Network:
         )
     module = ActionValues(make_torso(config, spec), spec.num_actions)
     dummy = np.zeros((1, *spec.observation.shape), spec.observation.dtype)
-    return Network(lambda key: module.init(key, dummy), module.apply)
+
+    def apply(params: NetworkParams, observation: Any) -> jax.Array:
+        return cast(jax.Array, module.apply(params, observation))
+
+    return Network(lambda key: module.init(key, dummy), apply)

@@ -13,19 +13,24 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from agents.parts.types import Metrics, Params, TrainingState, Transition
+from agents.parts import checks
+from agents.parts.types import (
+    Init,
+    Metrics,
+    NetworkParams,
+    Params,
+    TrainingState,
+    Transition,
+    Update,
+)
 
 # (params, target_params, batch, key) -> ([] loss, metrics)
 Loss = Callable[
-    [dict[str, Params], dict[str, Params], Transition, chex.PRNGKey],
+    [Params, Params, Transition, jax.Array],
     tuple[jax.Array, Metrics],
 ]
 # (params, target_params, learner steps done, this one included) -> target_params
-TargetUpdate = Callable[
-    [dict[str, Params], dict[str, Params], jax.Array], dict[str, Params]
-]
-Init = Callable[[chex.PRNGKey], TrainingState]
-Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
+TargetUpdate = Callable[[Params, Params, jax.Array], Params]
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,9 @@ class Adam:
     learning_rate: float = 5e-5
     epsilon: float = 0.01 / 32
 
-    def __post_init__(self):
-        for name in ("learning_rate", "epsilon"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"optimizer.{name} is {getattr(self, name)}: above 0")
+    def __post_init__(self) -> None:
+        checks.above("optimizer.learning_rate", self.learning_rate, 0)
+        checks.above("optimizer.epsilon", self.epsilon, 0)
 
     def make(self) -> optax.GradientTransformation:
         """Builds the optimiser."""
@@ -47,8 +51,7 @@ class Adam:
 
 def periodic(period: int) -> TargetUpdate:
     """Targets become copies of the online networks every `period` learner steps."""
-    if period < 1:
-        raise ValueError(f"target_update_period is {period}: at least 1 learner step")
+    checks.at_least("target_update_period", period, 1)
     return lambda params, targets, steps: optax.periodic_update(
         params, targets, steps, period
     )
@@ -63,7 +66,7 @@ def polyak(step_size: float) -> TargetUpdate:
 
 def learner(
     *,
-    networks: Mapping[str, Callable[[chex.PRNGKey], Params]],
+    networks: Mapping[str, Callable[[jax.Array], NetworkParams]],
     losses: Mapping[str, Loss],
     optimizers: Mapping[str, optax.GradientTransformation],
     target_update: TargetUpdate,
@@ -81,7 +84,7 @@ def learner(
         target_update: see `periodic` and `polyak`.
     """
 
-    def init(key: chex.PRNGKey) -> TrainingState:
+    def init(key: jax.Array) -> TrainingState:
         key, *init_keys = jax.random.split(key, 1 + len(networks))
         params = {
             name: network(init_key)
@@ -96,7 +99,8 @@ def learner(
         state: TrainingState, batch: Transition
     ) -> tuple[TrainingState, Metrics]:
         key, *loss_keys = jax.random.split(state.key, 1 + len(losses))
-        params, opt_state, metrics = dict(state.params), dict(state.opt_state), {}
+        params, opt_state = dict(state.params), dict(state.opt_state)
+        metrics: Metrics = {}
         for loss_key, (name, loss) in zip(loss_keys, losses.items(), strict=True):
             value, gradient, info = _gradient(
                 loss, name, params, state.target_params, batch, loss_key
@@ -116,14 +120,14 @@ def learner(
 def _gradient(
     loss: Loss,
     name: str,
-    params: dict[str, Params],
-    target_params: dict[str, Params],
+    params: Params,
+    target_params: Params,
     batch: Transition,
-    key: chex.PRNGKey,
-) -> tuple[jax.Array, Params, Metrics]:
+    key: jax.Array,
+) -> tuple[jax.Array, NetworkParams, Metrics]:
     """Value, gradient with respect to one network, and metrics of one loss."""
 
-    def own_loss(own: Params) -> tuple[jax.Array, Metrics]:
+    def own_loss(own: NetworkParams) -> tuple[jax.Array, Metrics]:
         value, info = loss({**params, name: own}, target_params, batch, key)
         chex.assert_rank(value, 0)
         return value, info

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-Params = Any
+from agents.parts import checks
+
+NetworkParams = Any  # of one network
+Params = dict[str, NetworkParams]  # of all networks of an agent, by name
 Metrics = dict[str, jax.Array]
 
 
@@ -68,14 +71,10 @@ class Storage:
     batch_size: int = 32
     samples_per_insert: float = 8.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("n_step", "capacity", "min_size", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"storage.{name} is {getattr(self, name)}: at least 1")
-        if self.samples_per_insert <= 0:
-            raise ValueError(
-                f"storage.samples_per_insert is {self.samples_per_insert}: above 0"
-            )
+            checks.at_least(f"storage.{name}", getattr(self, name), 1)
+        checks.above("storage.samples_per_insert", self.samples_per_insert, 0)
         if self.min_size > self.capacity:
             raise ValueError(
                 f"storage.min_size is {self.min_size}, above storage.capacity "
@@ -94,11 +93,16 @@ class TrainingState(NamedTuple):
         key: consumed and replaced by each update.
     """
 
-    params: dict[str, Params]
-    target_params: dict[str, Params]
+    params: Params
+    target_params: Params
     opt_state: dict[str, Any]
     steps: jax.Array
     key: jax.Array
+
+
+Init = Callable[[jax.Array], TrainingState]
+Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
+Act = Callable[[Params, jax.Array, Any, Any, Any], jax.Array]
 
 
 class Agent(NamedTuple):
@@ -116,9 +120,9 @@ class Agent(NamedTuple):
         discount: gamma; weighs the rewards inside an n-step transition.
     """
 
-    init: Callable[[jax.Array], TrainingState]
-    update: Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
-    act: Callable[[dict[str, Params], jax.Array, Any, Any, Any], Any]
+    init: Init
+    update: Update
+    act: Act
     storage: Storage
     discount: float
 
