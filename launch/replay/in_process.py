@@ -1,9 +1,13 @@
 """The replay of runs in one process: seeded, no server, no thread."""
 
+from pathlib import Path
+from typing import Any
+
 import dm_env
 import numpy as np
 
 from agents.parts.types import Spec, Storage, Transition
+from launch.logs import RunDirectoryError
 from launch.replay.rows import Row, Rows, decode
 
 
@@ -70,8 +74,7 @@ class InProcess:
     @property
     def nbytes(self) -> int:
         """Bytes allocated for the rows."""
-        columns = (self._frame, self._action, self._reward, self._discount, self._steps)
-        return sum(column.nbytes for column in columns)
+        return sum(column.nbytes for column in self._columns().values())
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Adds the first timestep of every lane."""
@@ -85,6 +88,61 @@ class InProcess:
 
     def close(self) -> None:
         """Does nothing: there is no connection to end."""
+
+    def progress(self) -> dict[str, Any]:
+        """What `restore` needs beside the rows, as plain data."""
+        return {
+            "written": list(self._written),
+            "inserted": self.inserted,
+            "sampled": self.sampled,
+            "random": self._random.bit_generator.state,
+        }
+
+    def save(self, path: Path) -> None:
+        """Writes the rows that are filled to a new directory."""
+        path.mkdir()
+        filled = min(self._length, max(self._written))
+        for name, column in self._columns().items():
+            np.save(path / f"{name}.npy", column[:, :filled])
+
+    def restore(self, path: Path, progress: dict[str, Any]) -> None:
+        """Goes on from rows that `save` wrote; episodes begun then are not continued.
+
+        Args:
+            path: what `save` wrote.
+            progress: what `progress` returned at that time.
+
+        Raises:
+            RunDirectoryError: the rows do not fit this store.
+        """
+        for name, column in self._columns().items():
+            rows = np.load(path / f"{name}.npy", mmap_mode="r")
+            lanes, filled, shape = column.shape[0], rows.shape[1], column.shape[2:]
+            if filled > self._length or rows.shape != (lanes, filled, *shape):
+                raise RunDirectoryError(
+                    f"{path} holds rows {rows.shape}, this run stores {column.shape}: "
+                    "resume with the capacity and the environments it was saved with"
+                )
+            column[:, :filled] = rows
+        self._written = list(progress["written"])
+        self.inserted, self.sampled = progress["inserted"], progress["sampled"]
+        self.size = int(np.count_nonzero(self._steps))
+        self._random.bit_generator.state = progress["random"]
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        """The columns as `[lanes, rows, ...]`, views of this store."""
+        columns = {
+            "frame": self._frame,
+            "action": self._action,
+            "reward": self._reward,
+            "discount": self._discount,
+            "steps": self._steps,
+        }
+        lanes = len(self._written)
+        return {
+            name: column.reshape(lanes, self._length, *column.shape[1:])
+            for name, column in columns.items()
+        }
 
     def owed(self) -> int:
         """Batches to sample now, so that samples per insert are as configured."""

@@ -7,6 +7,7 @@ Importing this module imports TensorFlow; it is kept off GPUs and to few threads
 because it only moves data and shares the cores with the learner.
 """
 
+import ctypes
 from collections.abc import Callable, Iterator
 
 import dm_env
@@ -96,6 +97,11 @@ class ReverbAdder:
         self._writers = [
             client.structured_writer([config]) for _ in range(num_environments)
         ]
+        # A writer with items that the limiter holds back blocks where it is destroyed,
+        # for as long as the server lives, and an actor would never exit. So a writer
+        # is not destroyed until it has flushed.
+        for writer in self._writers:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(writer))
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Adds the first timestep of every lane."""
@@ -107,9 +113,10 @@ class ReverbAdder:
 
     def close(self) -> None:
         """Waits until all items are stored, or for a stop, and ends the streams."""
-        for writer in self._writers:
-            self._flush(writer, 0)
-        self._writers.clear()
+        while self._writers:
+            writer = self._writers.pop()
+            if self._flush(writer, 0):
+                ctypes.pythonapi.Py_DecRef(ctypes.py_object(writer))
 
     def _append(self, rows: Iterator[tuple[int, Row]]) -> None:
         # A writer is never told that an episode ends: rows that complete nothing keep
@@ -129,27 +136,30 @@ class ReverbAdder:
 
     def _flush(
         self, writer: reverb.structured_writer.StructuredWriter, max_pending: int
-    ) -> None:
+    ) -> bool:
+        """Waits until no more items are pending than that; false if stopped first."""
         while True:
             try:
-                return writer.flush(max_pending, timeout_ms=_POLL_MS)
+                writer.flush(max_pending, timeout_ms=_POLL_MS)
+                return True
             except reverb.errors.DeadlineExceededError:
                 if self._stop():
-                    return
+                    return False
 
 
 class ReverbReader:
     """Iterator over batches of transitions, until a stop.
 
     Samples travel ahead of the learner, at most `workers` times two batches and two
-    more; the limiter counts them as they leave the table.
+    more; the limiter counts them as they leave the table. A stop ends the iteration while
+    the server lives: stop the server last, for TensorFlow waits for one that is gone.
 
     Args:
         server_address: of the server that holds the table, `host:port`.
         storage: as the table was made with.
         spec: of one environment; observations have their stack first.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
-        stop: whether to end the iteration, asked at least every half second.
+        stop: whether to end the iteration, asked at least once a second.
         workers: streams that fetch samples at the same time.
     """
 
@@ -166,6 +176,7 @@ class ReverbReader:
         self._batch_size = storage.batch_size
         self._frame_stack = frame_stack
         self._stop = stop
+        self._client = reverb.Client(server_address)
         signature = _signature(storage, spec, frame_stack)
         self._dataset = _dataset(server_address, signature, self._batch_size, workers)
         self._samples: Iterator | None = None
@@ -182,6 +193,8 @@ class ReverbReader:
         """
         while not self._stop():
             if self._samples is None:
+                if not self._answers():
+                    continue
                 self._samples = self._dataset.as_numpy_iterator()
             sample = next(self._samples, None)
             if sample is None:  # The limiter let nothing through for a while.
@@ -192,6 +205,14 @@ class ReverbReader:
                 return decode(*rows, frame_stack=self._frame_stack)
         self._samples = None
         raise StopIteration
+
+    def _answers(self) -> bool:
+        """Whether the server answers; without it, a stop would go unnoticed."""
+        try:
+            self._client.server_info(timeout=1)
+            return True
+        except reverb.errors.DeadlineExceededError:
+            return False
 
     def _whole(self, rows: Row) -> Row | None:
         """A whole batch of rows, if there is one.
