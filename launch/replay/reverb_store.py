@@ -8,7 +8,10 @@ because it only moves data and shares the cores with the learner.
 """
 
 import ctypes
+import shutil
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import dm_env
 import numpy as np
@@ -71,6 +74,9 @@ class ReverbAdder:
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         num_environments: N, the number of lanes.
         stop: whether to give up waiting; what is not stored by then is lost.
+
+    Attributes:
+        waited_seconds: time spent waiting for the server so far.
     """
 
     def __init__(
@@ -93,6 +99,7 @@ class ReverbAdder:
         )
         self._spec = spec
         self._stop = stop
+        self.waited_seconds = 0.0
         config = _writer_config(storage.n_step + frame_stack)
         self._writers = [
             client.structured_writer([config]) for _ in range(num_environments)
@@ -138,21 +145,46 @@ class ReverbAdder:
         self, writer: reverb.structured_writer.StructuredWriter, max_pending: int
     ) -> bool:
         """Waits until no more items are pending than that; false if stopped first."""
-        while True:
-            try:
-                writer.flush(max_pending, timeout_ms=_POLL_MS)
-                return True
-            except reverb.errors.DeadlineExceededError:
-                if self._stop():
-                    return False
+        began = time.monotonic()
+        try:
+            while True:
+                try:
+                    writer.flush(max_pending, timeout_ms=_POLL_MS)
+                    return True
+                except reverb.errors.DeadlineExceededError:
+                    if self._stop():
+                        return False
+        finally:
+            self.waited_seconds += time.monotonic() - began
+
+
+def save(client: reverb.Client, path: Path) -> None:
+    """Has the server write its tables to a new directory; it must be on this host."""
+    shutil.move(client.checkpoint(), path)
+
+
+def make_checkpointer(
+    scratch: Path, snapshot: Path | None
+) -> reverb.checkpointers.CheckpointerBase:
+    """What a server needs to write its tables, and to start from those of `snapshot`.
+
+    Args:
+        scratch: an empty directory, on the file system of the run directory.
+        snapshot: what `save` wrote; None: the tables start empty.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    return reverb.checkpointers.DefaultCheckpointer(
+        str(scratch),
+        fallback_checkpoint_path=None if snapshot is None else str(snapshot),
+    )
 
 
 class ReverbReader:
     """Iterator over batches of transitions, until a stop.
 
     Samples travel ahead of the learner, at most `workers` times two batches and two
-    more; the limiter counts them as they leave the table. A stop ends the iteration while
-    the server lives: stop the server last, for TensorFlow waits for one that is gone.
+    more; the limiter counts them as they leave the table. Stop the server last:
+    TensorFlow waits for one that is gone, and a stop goes unnoticed.
 
     Args:
         server_address: of the server that holds the table, `host:port`.

@@ -29,6 +29,8 @@ _LAST = int(dm_env.StepType.LAST)
 class Row(NamedTuple):
     """One frame, and the transition that is complete once this frame is known.
 
+    Columns of several rows, and their specs, have the same structure.
+
     Attributes:
         frame: newest frame of the observation; all of it if frames are not stacked.
         action: taken `steps` decisions ago.
@@ -37,11 +39,11 @@ class Row(NamedTuple):
         steps: number of rewards in the sum; 0 if this row completes no transition.
     """
 
-    frame: np.ndarray
+    frame: Any
     action: Any
-    reward: float
-    discount: float
-    steps: int
+    reward: Any
+    discount: Any
+    steps: Any
 
 
 class Rows:
@@ -122,7 +124,8 @@ class Rows:
             frame = self._newest(observations[lane])
             yield lane, self._row(frame, recent, self._n_step)
             if step_type == _LAST:
-                yield from self._end(lane, frame)
+                self._recent[lane] = None
+                yield from self._end(lane, frame, recent)
 
     def _newest(self, observation: np.ndarray) -> np.ndarray:
         return observation[-1] if self._frame_stack > 1 else observation
@@ -133,8 +136,9 @@ class Rows:
         for frame in frames:
             yield lane, Row(frame, self._no_action, 0.0, 0.0, 0)
 
-    def _end(self, lane: int, frame: np.ndarray) -> Iterator[tuple[int, Row]]:
-        recent, self._recent[lane] = self._recent[lane], None
+    def _end(
+        self, lane: int, frame: np.ndarray, recent: deque
+    ) -> Iterator[tuple[int, Row]]:
         for steps in range(self._n_step - 1, 0, -1):
             if len(recent) > steps:
                 recent.popleft()
