@@ -22,6 +22,8 @@ usage: munchausen <verb> ...
   list [<word> ...]              experiments whose names hold the words
   train <experiment> [...]       train an agent; --help after the experiment: all fields
   evaluate <run directory> [...] play the policy that a run saved
+  report <run directory> ... [...]
+                                 one page of curves and tables, for one run or many
   doctor                         check this machine, and say how to mend it"""
 
 
@@ -142,6 +144,15 @@ def _evaluate(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _report(arguments: Sequence[str]) -> int:
+    from experiments import report
+
+    if _asks_help(arguments):
+        print(report.HELP)
+        return 0
+    return report.main(arguments)
+
+
 def _doctor(arguments: Sequence[str]) -> int:
     if _asks_help(arguments):
         print("usage: munchausen doctor")
@@ -158,6 +169,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": _list,
     "train": _train,
     "evaluate": _evaluate,
+    "report": _report,
     "doctor": _doctor,
 }
 

@@ -8,8 +8,10 @@ from typing import Literal, NamedTuple
 
 from experiments import overrides
 from experiments.overrides import OverrideError
-from launch import logs
+from launch import faults, logs
+from launch.checkpoint import Checkpoint, SaveFailed
 from launch.experiment import Experiment
+from launch.lock import locked
 
 # Fields of an Experiment that its name decides.
 _FIXED = ("name", "agent_name", "description")
@@ -111,23 +113,29 @@ def run(plan: Plan) -> int:
 
     Raises:
         OverrideError: the agent does not fit the environment.
-        RunFailed: a process of a distributed run died.
+        RunFailed: a run ended before its time.
+        Interrupted: a signal ended a run, which has saved itself.
         RunDirectoryError: a run directory cannot be written.
     """
-    from launch import experiment as experiments
-
-    try:
-        experiments.check(plan.experiments[0])
-    except ValueError as error:
-        raise OverrideError(" ".join(str(error).split())) from error
+    check(plan.experiments[0])
     finals: list[tuple[int, float | None]] = []
     for experiment in plan.experiments:
         directory = logs.create(plan.options.runs, experiment)
         print(directory, flush=True)
-        _launch(experiment, directory, plan.options.launch)
+        launch(experiment, directory, plan.options.launch)
         finals.append((experiment.seed, final_return(directory)))
-    _summarise(finals)
+    summarise(finals)
     return 0
+
+
+def check(experiment: Experiment) -> None:
+    """Raises OverrideError if the agent does not fit the environment."""
+    from launch import experiment as experiments
+
+    try:
+        experiments.check(experiment)
+    except ValueError as error:
+        raise OverrideError(" ".join(str(error).split())) from error
 
 
 def final_return(directory: Path) -> float | None:
@@ -136,22 +144,35 @@ def final_return(directory: Path) -> float | None:
     return rows[-1].mean_return if rows else None
 
 
-def _launch(experiment: Experiment, directory: Path, mode: Mode) -> None:
+def launch(
+    experiment: Experiment,
+    directory: Path,
+    mode: Mode,
+    resume: Checkpoint | None = None,
+) -> None:
+    """Runs one experiment in its directory, from the beginning or a checkpoint.
+
+    Raises:
+        RunFailed: it ended before its time.
+        Interrupted: a signal ended it; it has saved itself.
+    """
     # Imported late: only a program needs Reverb and with it TensorFlow.
-    if mode == "local":
-        from launch import local
+    with locked(directory):
+        try:
+            if mode == "local":
+                from launch import local
 
-        local.run(experiment, directory)
-        return
-    from launch import program, supervisor
+                local.run(experiment, directory, resume=resume)
+            else:
+                from launch import program
 
-    try:
-        program.run(experiment, directory, mode)
-    except supervisor.RoleFailed as error:
-        raise RunFailed(str(error)) from error
+                program.run(experiment, directory, mode, resume=resume)
+        except (faults.RoleFailed, faults.NotFinite, SaveFailed) as error:
+            raise RunFailed(f"{error}\n{directory} keeps what it saved") from error
 
 
-def _summarise(finals: Sequence[tuple[int, float | None]]) -> None:
+def summarise(finals: Sequence[tuple[int, float | None]]) -> None:
+    """Prints the last evaluation of each seed, and of all together."""
     returns = [value for _, value in finals if value is not None]
     for seed, value in finals:
         shown = "no evaluation" if value is None else f"{value:.4g}"

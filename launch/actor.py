@@ -50,9 +50,7 @@ class Actor:
             reward_clip: bound on the size of stored rewards; None stores them raw.
             evaluation: passed on to `act`.
         """
-        self.actor_steps = 0
-        self._key = jax.random.key(seed)
-        self._calls = 0
+        self.reseed(seed, actor_steps=0)
         self._variables = variables
         self._adder = adder
         self._reward_clip = reward_clip
@@ -66,6 +64,12 @@ class Actor:
             return act(params, jax.random.fold_in(key, calls), *inputs)
 
         self._policy = jax.jit(policy)
+
+    def reseed(self, seed: int, actor_steps: int) -> None:
+        """Starts exploration afresh, `actor_steps` into the run."""
+        self.actor_steps = actor_steps
+        self._key = jax.random.key(seed)
+        self._calls = 0
 
     def select_action(self, observation: Any) -> np.ndarray:
         """Actions `[N]` for observations `[N, ...]`."""
@@ -107,13 +111,16 @@ class Loop:
         actor_steps: decisions so far.
     """
 
-    def __init__(self, environment: VectorEnvironment, actor: Actor):
+    def __init__(
+        self, environment: VectorEnvironment, actor: Actor, actor_steps: int = 0
+    ):
+        """Starts at an episode boundary, `actor_steps` into the run."""
         self._environment = environment
         self._actor = actor
         self._timestep: dm_env.TimeStep | None = None
         self._returns = np.zeros(environment.num_environments)
         self._lengths = np.zeros(environment.num_environments, np.int64)
-        self.actor_steps = 0
+        self.actor_steps = actor_steps
 
     @property
     def frames(self) -> int:

@@ -1,90 +1,225 @@
-"""The policy that a run leaves behind: its newest parameters, through orbax."""
+"""Checkpoints of a run: written whole or not at all, and checked before they are used.
 
-from collections.abc import Callable
+`<run>/checkpoints/<actor steps>/` holds `state/` (the TrainingState, through orbax),
+`replay/` (the store's own snapshot) and `manifest.json`: counters, what else a resumed
+run needs, and size and checksum of every file.
+"""
+
+import contextlib
+import json
+import math
+import shutil
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-import environments
-from agents.parts.types import Agent, Params
-from launch import logs
-from launch.actor import Actor
-from launch.experiment import make_agent, make_spec
+from agents.parts.types import Agent, TrainingState
+from launch.experiment import Checkpointing
+from launch.grid import Grid
+from launch.logs import Counts, RunDirectoryError
 
 DIRECTORY = "checkpoints"
-KEPT = 2  # the newest, and the one before it in case the newest is damaged
+STATE = "state"
+REPLAY = "replay"
+MANIFEST = "manifest.json"
+_CHUNK = 1 << 24
 
 
-class PolicySaver:
-    """Writes parameters to `<run>/checkpoints/<actor steps>/`, atomically."""
+class Checkpoint(NamedTuple):
+    """A checkpoint whose files are as they were written.
 
-    def __init__(self, directory: Path):
-        """Prepares the directory of a run."""
-        # Imported here: orbax takes a second that nobody need wait for at the start.
-        import orbax.checkpoint as ocp
+    Attributes:
+        path: its directory.
+        counts: how far the run was.
+        extra: whatever else the run saved, as plain data.
+    """
 
-        self._save_args = ocp.args.StandardSave
-        self._manager = ocp.CheckpointManager(
-            (directory / DIRECTORY).absolute(),
-            options=ocp.CheckpointManagerOptions(max_to_keep=KEPT),
-        )
+    path: Path
+    counts: Counts
+    extra: dict[str, Any]
 
-    def save(self, actor_steps: int, params: Params) -> None:
-        """Saves the parameters of all networks under a step; returns when written."""
-        plain = jax.tree.map(np.asarray, params)
-        self._manager.save(actor_steps, args=self._save_args(plain), force=True)
-        self._manager.wait_until_finished()
-
-    def close(self) -> None:
-        """Waits for what is being written."""
-        self._manager.close()
+    @property
+    def replay(self) -> Path | None:
+        """The store's snapshot, if the run saved one."""
+        path = self.path / REPLAY
+        return path if path.is_dir() else None
 
 
-def load_params(directory: Path, agent: Agent) -> Params:
-    """The newest parameters that a run saved.
+class Timer:
+    """Says when a checkpoint is due: on a grid of actor steps, and by the clock."""
+
+    def __init__(self, settings: Checkpointing, steps: int, done: int):
+        """Starts `done` actor steps into a run of `steps`."""
+        self._grid = Grid(settings.period, steps, done)
+        self._seconds = settings.minutes * 60 or math.inf
+        self._last = time.monotonic()
+
+    def due(self, actor_steps: int) -> bool:
+        """Whether to save now; True once for each point of the grid."""
+        late = time.monotonic() - self._last > self._seconds
+        if self._grid.passed(actor_steps) is None and not late:
+            return False
+        self._last = time.monotonic()
+        return True
+
+
+class SaveFailed(Exception):
+    """A checkpoint could not be written; those before it are still there."""
+
+
+class Damaged(Exception):
+    """A checkpoint is incomplete or was altered; the message says where."""
+
+
+def save(
+    directory: Path,
+    counts: Counts,
+    state: TrainingState,
+    *,
+    extra: dict[str, Any],
+    save_replay: Callable[[Path], None] | None,
+    keep: int,
+) -> Path:
+    """Writes a checkpoint, and then removes all but the newest `keep`.
+
+    Args:
+        directory: the run directory.
+        counts: how far the run is.
+        state: everything the learner owns.
+        extra: plain data that a resumed run needs.
+        save_replay: writes the store's snapshot to the path it is given; None: none.
+        keep: how many checkpoints to keep, at least 1.
+
+    Raises:
+        SaveFailed: it could not be written; those before it are still there.
+    """
+    root = directory / DIRECTORY
+    final = root / str(counts.actor_steps)
+    draft = root / f".{counts.actor_steps}.partial"
+    try:
+        _discard(draft)
+        draft.mkdir(parents=True)
+        _save_state(draft / STATE, state)
+        if save_replay is not None:
+            save_replay(draft / REPLAY)
+        manifest = {"counts": counts._asdict(), "extra": extra, "files": _files(draft)}
+        (draft / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        _discard(final)
+        draft.rename(final)
+    except (OSError, ValueError) as error:
+        # Orbax reports a full disk as ValueError.
+        with contextlib.suppress(OSError):
+            _discard(draft)
+        reason = " ".join(str(error).split())[:300]
+        raise SaveFailed(f"cannot write checkpoint {final}: {reason}") from error
+    for step in _steps(root)[:-keep]:
+        _discard(root / str(step))
+    return final
+
+
+def newest(directory: Path) -> Checkpoint:
+    """The newest checkpoint that is whole; says on standard error which are not.
 
     Args:
         directory: a run directory.
-        agent: of the run's experiment; gives the shapes to expect.
 
     Raises:
-        RunDirectoryError: nothing was saved there, or it does not fit the agent.
+        RunDirectoryError: there is none.
     """
+    root = directory / DIRECTORY
+    for step in reversed(_steps(root)):
+        try:
+            return _read(root / str(step))
+        except Damaged as error:
+            print(f"munchausen: {error}; trying the one before", file=sys.stderr)
+    raise RunDirectoryError(f"{directory} holds no usable checkpoint")
+
+
+def load_state(checkpoint: Checkpoint, agent: Agent) -> TrainingState:
+    """The training state of a checkpoint.
+
+    Args:
+        checkpoint: a whole one.
+        agent: of the run's experiment; gives the structure to expect.
+
+    Raises:
+        RunDirectoryError: it does not fit the agent.
+    """
+    # Imported here: orbax takes a second that nobody need wait for at the start.
     import orbax.checkpoint as ocp
 
-    path = (directory / DIRECTORY).absolute()
-    if not path.is_dir():
-        raise logs.RunDirectoryError(f"{directory} holds no saved policy yet")
-    expected = jax.eval_shape(agent.init, jax.random.key(0)).params
-    with ocp.CheckpointManager(path) as manager:
-        step = manager.latest_step()
-        if step is None:
-            raise logs.RunDirectoryError(f"{directory} holds no saved policy yet")
-        try:
-            return manager.restore(step, args=ocp.args.StandardRestore(expected))
-        except (ValueError, KeyError, FileNotFoundError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise logs.RunDirectoryError(
-                f"cannot read {path / str(step)}: {reason}"
-            ) from error
+    expected = jax.eval_shape(agent.init, jax.random.key(0))
+    key = jax.eval_shape(jax.random.key_data, expected.key)
+    like = expected._replace(key=key)._asdict()
+    path = checkpoint.path / STATE
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            plain = checkpointer.restore(path.absolute(), like)
+    except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise RunDirectoryError(f"{path} does not fit the agent: {reason}") from error
+    state = TrainingState(**plain)
+    return state._replace(key=jax.random.wrap_key_data(state.key))
 
 
-def load_policy(directory: Path, seed: int = 0) -> Callable[[Any], np.ndarray]:
-    """The policy of a run: `observation [N, ...] -> action [N]`, as in evaluation.
+def _save_state(path: Path, state: TrainingState) -> None:
+    import orbax.checkpoint as ocp
 
-    Args:
-        directory: a run directory.
-        seed: of whatever randomness the policy has in evaluation.
+    plain = state._replace(key=jax.random.key_data(state.key))._asdict()
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(path.absolute(), jax.tree.map(np.asarray, plain))
 
-    Raises:
-        RunDirectoryError: no run, or a run without a saved policy.
-    """
-    experiment = logs.read_experiment(directory)
-    environment = environments.make(experiment.environment, 1, seed)
-    agent = make_agent(experiment, make_spec(environment))
-    environment.close()
-    params = load_params(Path(directory), agent)
-    actor = Actor(agent.act, lambda: params, seed, evaluation=True)
-    return actor.select_action
+
+def _read(path: Path) -> Checkpoint:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        counts = Counts(**manifest["counts"])
+        expected, extra = manifest["files"], manifest["extra"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"checkpoint {path} has no readable {MANIFEST}") from error
+    found = _files(path)
+    for name, written in expected.items():
+        if found.get(name) != written:
+            state = "is missing" if name not in found else "was altered"
+            raise Damaged(f"checkpoint {path} is damaged: {name} {state}")
+    return Checkpoint(path, counts, extra)
+
+
+def _files(path: Path) -> dict[str, list[int]]:
+    """Size and CRC-32 of every file below, by relative name."""
+    return {
+        str(file.relative_to(path)): [file.stat().st_size, _checksum(file)]
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.name != MANIFEST
+    }
+
+
+def _checksum(file: Path) -> int:
+    value = 0
+    for chunk in _chunks(file):
+        value = zlib.crc32(chunk, value)
+    return value
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
+def _steps(root: Path) -> list[int]:
+    """Actor steps of all checkpoints, in order."""
+    if not root.is_dir():
+        return []
+    return sorted(int(path.name) for path in root.iterdir() if path.name.isdigit())
+
+
+def _discard(path: Path) -> None:
+    if path.exists():
+        shutil.rmtree(path)

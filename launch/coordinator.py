@@ -2,16 +2,17 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 import launchpad as lp
 from acme.utils import counting
 
+from launch import titles
 from launch.actor import Episode
-from launch.experiment import Experiment
 from launch.logs import Counts
 from launch.recorder import Recorder
-from launch.titles import set_title
+from launch.roles import Run
+from launch.watchdog import Watchdog
 
 
 class Coordinator:
@@ -22,51 +23,80 @@ class Coordinator:
     then learner and replay. All public methods but `run` are remote calls.
     """
 
-    def __init__(self, experiment: Experiment, directory: Path, threads: bool):
+    def __init__(self, run: Run, replay: Any, threads: bool):
         """Opens the logs.
 
         Args:
-            experiment: what runs.
-            directory: its run directory.
+            run: what runs.
+            replay: address of the Reverb server, for the watchdog's diagnosis.
             threads: all nodes share this process, which must be stopped at the end.
         """
-        self._experiment = experiment
-        self._recorder = Recorder(experiment, directory)
+        titles.set_role("coordinator", run.experiment.name)
+        self._recorder = Recorder(run.experiment, run.directory, resume=run.resume)
+        self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, replay)
         self._threads = threads
-        set_title("coordinator", experiment)
         self._counter = counting.Counter()
+        self._counter.increment(**run.start._asdict())
         self._lock = threading.Lock()
         self._learner_metrics: Mapping[str, float] = {}
-        self._acting = experiment.actors
+        self._waiting: dict[str, float] = {}
+        self._acting = run.experiment.actors
         self._learning = self._evaluating = True
         self._finished = threading.Event()
 
     def counts(self) -> Counts:
         """How far the run is; arrives at the caller as a plain tuple."""
         counts = self._counter.get_counts()
-        return Counts(**{name: counts.get(name, 0) for name in Counts._fields})
+        return Counts(**{name: int(counts.get(name, 0)) for name in Counts._fields})
+
+    def pending(self) -> dict[str, Any]:
+        """What a checkpoint must hold for the logs to go on."""
+        with self._lock:
+            return self._recorder.pending()
 
     def report_actor(
         self,
+        name: str,
         actor_steps: int,
         frames: int,
         episodes: Sequence[tuple[float, int]],
+        waiting: float,
     ) -> int:
-        """Adds what an actor did since its last report; returns all actors' steps."""
+        """Adds what an actor did since its last report; returns all actors' steps.
+
+        Args:
+            name: of the actor.
+            actor_steps: decisions.
+            frames: environment frames.
+            episodes: `(return, length)` of those that ended.
+            waiting: share of that time in which it waited for the rate limiter.
+        """
         self._counter.increment(
             actor_steps=actor_steps, frames=frames, episodes=len(episodes)
         )
         with self._lock:
+            self._watchdog.moved(name)
+            self._waiting[name] = waiting
             self._recorder.add_episodes(Episode(*episode) for episode in episodes)
             counts = self.counts()
-            self._recorder.report(counts, self._learner_metrics)
+            self._recorder.report(counts, self._learner_metrics, self._waiting)
         return counts.actor_steps
 
-    def report_learner(self, learner_steps: int, metrics: Mapping[str, float]) -> None:
-        """Adds the learner steps done since the last report."""
+    def report_learner(
+        self, learner_steps: int, metrics: Mapping[str, float], waiting: float
+    ) -> None:
+        """Adds the learner steps done since the last report.
+
+        Args:
+            learner_steps: how many.
+            metrics: of the last one.
+            waiting: share of that time in which it waited for batches.
+        """
         self._counter.increment(learner_steps=learner_steps)
         with self._lock:
+            self._watchdog.moved("learner")
             self._learner_metrics = metrics
+            self._waiting["learner"] = waiting
 
     def report_evaluation(
         self, grid_step: int, counts: tuple, episodes: Sequence[tuple[float, int]]
@@ -74,7 +104,13 @@ class Coordinator:
         """Logs an evaluation of the parameters at `counts`."""
         played = [Episode(*episode) for episode in episodes]
         with self._lock:
+            self._watchdog.moved("evaluator")
             self._recorder.evaluation(grid_step, Counts(*counts), played)
+
+    def moved(self, role: str) -> None:
+        """A role is alive, though it has nothing to report yet."""
+        with self._lock:
+            self._watchdog.moved(role)
 
     def actor_ended(self) -> None:
         """An actor has spent its share and handed over its experience."""
@@ -106,11 +142,17 @@ class Coordinator:
         self._finished.set()
 
     def run(self) -> None:
-        """Waits for the end, in order or not, and closes the logs."""
+        """Waits for the end, in order or not, and closes the logs.
+
+        Raises:
+            Stalled: nothing moved for too long.
+        """
         stop = lp.stop_event()
-        while not self._finished.wait(0.1) and not stop.is_set():
-            pass
-        with self._lock:
-            self._recorder.close()
+        try:
+            while not self._finished.wait(0.1) and not stop.is_set():
+                self._watchdog.check()
+        finally:
+            with self._lock:
+                self._recorder.close()
         if self._threads and not stop.is_set():
             lp.stop()

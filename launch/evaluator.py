@@ -1,14 +1,14 @@
 """Evaluation: whole episodes of the current policy, in an environment of its own."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import environments
 from agents.parts.types import Agent, Params
-from launch import checkpoint, logs
+from launch import policy
 from launch.actor import Actor, Episode, Loop
-from launch.experiment import Experiment, make_agent, make_spec
+from launch.experiment import Experiment
 
 # More lanes would only cost memory: the policy call is amortised long before.
 MAX_LANES = 32
@@ -18,44 +18,61 @@ class Evaluator:
     """Plays a fixed number of episodes; raw returns, nothing stored.
 
     Every lane plays its own share of the episodes. Taking the first episodes to end
-    instead would favour the short ones.
+    instead would favour the short ones. Each evaluation draws seeds of its own, so that
+    it does not depend on those before it.
     """
 
-    def __init__(self, experiment: Experiment, agent: Agent, episodes: int, index: int):
-        """Builds an evaluator with environments of its own.
+    def __init__(self, experiment: Experiment, agent: Agent, episodes: int):
+        """Builds an evaluator.
 
         Args:
             experiment: gives environment and seeds.
             agent: gives the policy.
             episodes: played at each call.
-            index: evaluators with different indices draw different seeds.
         """
         lanes = min(episodes, MAX_LANES)
-        environment_seed, seed = experiment.seeds("evaluator", index)
+        self._experiment = experiment
         self._shares = [len(range(lane, episodes, lanes)) for lane in range(lanes)]
-        self._environment = environments.make(
-            experiment.environment, lanes, environment_seed, evaluation=True
-        )
         self._params: Params = {}
-        self._actor = Actor(agent.act, lambda: self._params, seed, evaluation=True)
-        self._loop = Loop(self._environment, self._actor)
+        self._actor = Actor(agent.act, lambda: self._params, seed=0, evaluation=True)
 
-    def evaluate(self, params: Params) -> Sequence[Episode]:
-        """Episodes of the policy with these parameters, lane after lane."""
+    def evaluate(
+        self, params: Params, point: int, tick: Callable[[], None] = lambda: None
+    ) -> Sequence[Episode]:
+        """Plays the episodes with these parameters.
+
+        Args:
+            params: of all networks.
+            point: actor steps of the run; evaluations at other points draw other seeds.
+            tick: called at every step, to show that it moves.
+
+        Returns:
+            The episodes, lane after lane.
+        """
         self._params = params
+        environment_seed, seed = self._experiment.seeds("evaluator", start=point)
+        environment = environments.make(
+            self._experiment.environment,
+            len(self._shares),
+            environment_seed,
+            evaluation=True,
+        )
+        try:
+            self._actor.reseed(seed, actor_steps=point)
+            return self._play(Loop(environment, self._actor, point), tick)
+        finally:
+            environment.close()
+
+    def _play(self, loop: Loop, tick: Callable[[], None]) -> Sequence[Episode]:
         played: list[list[Episode]] = [[] for _ in self._shares]
-        self._loop.reset()
         while any(
             len(done) < share for done, share in zip(played, self._shares, strict=True)
         ):
-            for lane, episode in self._loop.step():
+            tick()
+            for lane, episode in loop.step():
                 if len(played[lane]) < self._shares[lane]:
                     played[lane].append(episode)
         return [episode for lane in played for episode in lane]
-
-    def close(self) -> None:
-        """Closes the environments."""
-        self._environment.close()
 
 
 def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:
@@ -67,15 +84,10 @@ def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:
         seed: of environments and policy, instead of the run's own.
 
     Raises:
-        RunDirectoryError: no run, or a run without a saved policy.
+        RunDirectoryError: no run, or a run without a checkpoint.
     """
-    experiment = dataclasses.replace(logs.read_experiment(directory), seed=seed)
-    environment = environments.make(experiment.environment, 1, seed)
-    agent = make_agent(experiment, make_spec(environment))
-    environment.close()
-    params = checkpoint.load_params(directory, agent)
-    evaluator = Evaluator(experiment, agent, episodes, index=1)
-    try:
-        return [episode.episode_return for episode in evaluator.evaluate(params)]
-    finally:
-        evaluator.close()
+    experiment, agent, params = policy.load(directory)
+    evaluator = Evaluator(dataclasses.replace(experiment, seed=seed), agent, episodes)
+    # Not a point of the run's own grid: with the run's seed, the episodes are new.
+    played = evaluator.evaluate(params, point=experiment.steps + 1)
+    return [episode.episode_return for episode in played]

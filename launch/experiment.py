@@ -34,6 +34,29 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Checkpointing:
+    """When a run saves itself; it always does at its end.
+
+    Attributes:
+        period: actor steps between checkpoints.
+        minutes: wall time between checkpoints beside those; 0: none. Local runs restart
+            their environments at a checkpoint, so with this they are not reproducible.
+        keep: how many to keep, the newest.
+        replay: whether to save what the store holds as well.
+    """
+
+    period: int = 250_000
+    minutes: float = 0.0
+    keep: int = 2
+    replay: bool = True
+
+    def __post_init__(self) -> None:
+        checks.at_least("checkpoint.period", self.period, 1)
+        checks.at_least("checkpoint.minutes", self.minutes, 0)
+        checks.at_least("checkpoint.keep", self.keep, 1)
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One run.
 
@@ -44,7 +67,9 @@ class Experiment:
         environment: configuration of the environment.
         steps: actor steps (decisions of all actors together).
         evaluation: the evaluator's grid.
+        checkpoint: when the run saves itself.
         log_period: actor steps between rows of `metrics.jsonl`.
+        stall_seconds: after which a run in which nothing moves is ended.
         seed: of everything random.
         actors: number of actors; one if local.
         environments: environments that each actor steps together.
@@ -57,7 +82,9 @@ class Experiment:
     environment: environments.Config
     steps: int
     evaluation: Evaluation = Evaluation()
+    checkpoint: Checkpointing = Checkpointing()
     log_period: int = 1_000
+    stall_seconds: float = 600.0
     seed: int = 0
     actors: int = 1
     environments: int = 1
@@ -67,14 +94,20 @@ class Experiment:
         for name in ("steps", "log_period", "actors", "environments"):
             checks.at_least(name, getattr(self, name), 1)
         checks.at_least("seed", self.seed, 0)
+        checks.above("stall_seconds", self.stall_seconds, 0)
 
-    def seeds(self, role: str, index: int = 0, count: int = 2) -> list[int]:
-        """Independent 31-bit seeds for one process: `count` of them.
+    def seeds(self, role: str, index: int = 0, start: int = 0) -> list[int]:
+        """Two independent 31-bit seeds of a process: its environment's and its own.
 
         Uses numpy only: whoever launches the processes must not start a JAX backend.
+
+        Args:
+            role: one of `ROLES`.
+            index: which process of that role.
+            start: actor steps of the run when it starts; other draws after a restart.
         """
-        key = (ROLES.index(role), index)
-        words = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(count)
+        key = (ROLES.index(role), index, start)
+        words = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(2)
         return [int(word) >> 1 for word in words]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,6 +32,7 @@ class Follower:
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._offset = 0
         self._counts = Counts()
+        self._waiting: dict[str, float] = {}
 
     def __enter__(self) -> None:
         if self._progress is not None:
@@ -55,12 +57,16 @@ class Follower:
 
     def _update(self) -> None:
         assert self._progress is not None
-        shown: dict[str, float] = {}
+        shown: dict[str, Any] = {}
         counts = None
         for row in self._new_rows():
             counts = Counts(*(row[name] for name in Counts._fields))
             if "episode_return" in row:
                 shown["return"] = row["episode_return"]
+            if "waiting_share" in row:
+                self._waiting[row["role"]] = row["waiting_share"]
+        if self._waiting:
+            shown["bottleneck"] = bottleneck(self._waiting)
         evaluations = read_evaluations(self._directory)
         if evaluations:
             shown["evaluation"] = evaluations[-1].mean_return
@@ -78,3 +84,18 @@ class Follower:
         complete = new[: new.rfind(b"\n") + 1]  # the writer may be within a row
         self._offset += len(complete)
         return [json.loads(line) for line in complete.splitlines()]
+
+
+def bottleneck(waiting: Mapping[str, float]) -> str:
+    """Who holds the others up: `learner (actor/0 waits 62 %)`.
+
+    Args:
+        waiting: share of its time that each role waits for others.
+    """
+    learner = waiting.get("learner", 0.0)
+    actors = {role: share for role, share in waiting.items() if role != "learner"}
+    slowest = max(actors, key=actors.__getitem__, default="actors")
+    share = actors.get(slowest, 0.0)
+    if learner >= share:
+        return f"actors (learner waits {100 * learner:.0f} %)"
+    return f"learner ({slowest} waits {100 * share:.0f} %)"

@@ -1,43 +1,55 @@
 """One experiment in one process and one thread: for debugging, and reproducible.
 
-Equal seeds give equal runs, bit for bit. Nothing of Reverb, Launchpad or TensorFlow is
-imported.
+Equal seeds give equal runs, bit for bit, whether or not they were resumed on the way:
+at every checkpoint the environments restart, in a run that goes on as in one that is
+resumed. Only what was saved at an interruption, or by the clock, lies off that grid.
+Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import environments
+from agents.parts.types import Agent
+from launch import checkpoint, faults
 from launch.actor import Actor, Loop
-from launch.checkpoint import PolicySaver
+from launch.checkpoint import Checkpoint
 from launch.evaluator import Evaluator
 from launch.experiment import Experiment, make_agent, make_spec
+from launch.grid import Grid
 from launch.learner import Learner
 from launch.logs import Counts
 from launch.progress import Progress
-from launch.recorder import Grid, Recorder
+from launch.recorder import Recorder
 from launch.replay.in_process import InProcess
+from launch.watchdog import LocalWatchdog
 
 
 class Local:
     """The pieces of a run, wired together; `run` turns the crank."""
 
-    def __init__(self, experiment: Experiment, directory: Path, progress: bool = True):
+    def __init__(
+        self,
+        experiment: Experiment,
+        directory: Path,
+        progress: bool = True,
+        resume: Checkpoint | None = None,
+    ):
         """Builds environment, replay, learner, actor and evaluator.
 
         Args:
             experiment: what to run; one actor, whatever it says.
             directory: its run directory.
             progress: whether to show a live line.
+            resume: where to go on.
 
         Raises:
             ValueError: the agent does not fit the environment or the devices.
+            RunDirectoryError: the checkpoint does not fit the experiment.
         """
         self._experiment = experiment
         self._directory = directory
-        environment_seed, actor_seed = experiment.seeds("actor")
-        self._environment = environments.make(
-            experiment.environment, experiment.environments, environment_seed
-        )
+        self._environment = self._make_environment(start=0)
         spec = make_spec(self._environment)
         agent = make_agent(experiment, spec)
         self._store = InProcess(
@@ -46,26 +58,26 @@ class Local:
             discount=agent.discount,
             frame_stack=self._environment.frame_stack,
             num_environments=experiment.environments,
-            seed=experiment.seeds("replay")[0],
+            seed=experiment.seeds("replay")[1],
         )
         self._learner = Learner(
-            agent, experiment.seeds("learner")[0], self._store.sample
+            agent, experiment.seeds("learner")[1], self._store.sample
         )
-        actor = Actor(
+        self._actor = Actor(
             agent.act,
             lambda: self._learner.params,
-            actor_seed,
+            seed=0,
             adder=self._store,
             reward_clip=self._environment.reward_clip,
         )
-        self._loop = Loop(self._environment, actor)
-        self._evaluator = Evaluator(
-            experiment, agent, experiment.evaluation.episodes, index=0
-        )
+        self._evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
+        self._episodes = 0
         title = f"{experiment.name} seed {experiment.seed}"
         shown = Progress(title, experiment.steps) if progress else None
-        self._recorder = Recorder(experiment, directory, shown)
-        self._episodes = 0
+        self._recorder = Recorder(experiment, directory, shown, resume)
+        if resume is not None:
+            self._restore(agent, resume)
+        self._start(0 if resume is None else resume.counts.actor_steps)
 
     @property
     def counts(self) -> Counts:
@@ -78,39 +90,89 @@ class Local:
         )
 
     def run(self) -> list[float]:
-        """Acts, learns and evaluates; returns the last evaluation's returns."""
+        """Acts, learns, evaluates and saves; returns the last evaluation's returns.
+
+        Raises:
+            Interrupted: SIGINT or SIGTERM came; the run has saved itself.
+            NotFinite: a loss or the environment gave NaN or infinity.
+            SaveFailed: a checkpoint could not be written.
+        """
         experiment, returns = self._experiment, list[float]()
-        grid = Grid(experiment.evaluation.period, experiment.steps)
+        done = self._loop.actor_steps
+        evaluations = Grid(experiment.evaluation.period, experiment.steps, done)
+        checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
+        watchdog = LocalWatchdog(experiment.stall_seconds, self._directory)
         try:
-            while self._loop.actor_steps < experiment.steps:
-                ended = [episode for _, episode in self._loop.step()]
-                self._episodes += len(ended)
-                self._recorder.add_episodes(ended)
-                for _ in range(self._store.owed()):
-                    self._learner.step()
-                self._recorder.report(self.counts, self._learner.metrics)
-                point = grid.passed(self._loop.actor_steps)
-                if point is not None:
-                    returns = self._evaluate(point)
+            with faults.caught_signals() as caught:
+                while self._loop.actor_steps < experiment.steps and not caught:
+                    watchdog.alive()
+                    self._step()
+                    point = evaluations.passed(self._loop.actor_steps)
+                    if point is not None:
+                        returns = self._evaluate(point, watchdog.alive)
+                    if checkpoints.due(self._loop.actor_steps) or caught:
+                        self._save()
+            if caught:
+                raise faults.Interrupted(caught[0])
         finally:
-            self._close()
+            watchdog.close()
+            self._recorder.close()
+            self._environment.close()
         return returns
 
-    def _evaluate(self, point: int) -> list[float]:
-        params = self._learner.params
-        episodes = self._evaluator.evaluate(params)
+    def _step(self) -> None:
+        """One decision in every environment, and the updates that it calls for."""
+        ended = [episode for _, episode in self._loop.step()]
+        self._episodes += len(ended)
+        self._recorder.add_episodes(ended)
+        for _ in range(self._store.owed()):
+            self._learner.step()
+        self._recorder.report(self.counts, self._learner.metrics)
+
+    def _evaluate(self, point: int, tick: Callable[[], None]) -> list[float]:
+        episodes = self._evaluator.evaluate(self._learner.params, point, tick)
         self._recorder.evaluation(point, self.counts, episodes)
-        saver = PolicySaver(self._directory)
-        saver.save(self._loop.actor_steps, params)
-        saver.close()
         return [episode.episode_return for episode in episodes]
 
-    def _close(self) -> None:
-        self._recorder.close()
-        self._evaluator.close()
+    def _save(self) -> None:
+        settings = self._experiment.checkpoint
+        checkpoint.save(
+            self._directory,
+            self.counts,
+            self._learner.save(),
+            extra={"store": self._store.progress(), **self._recorder.pending()},
+            save_replay=self._store.save if settings.replay else None,
+            keep=settings.keep,
+        )
+        self._start(self._loop.actor_steps)
+
+    def _restore(self, agent: Agent, resume: Checkpoint) -> None:
+        self._learner.restore(checkpoint.load_state(resume, agent))
+        self._episodes = resume.counts.episodes
+        if resume.replay is not None:
+            self._store.restore(resume.replay, resume.extra["store"])
+
+    def _start(self, actor_steps: int) -> None:
+        """Restarts environments and exploration, `actor_steps` into the run."""
         self._environment.close()
+        self._environment = self._make_environment(actor_steps)
+        seed = self._experiment.seeds("actor", start=actor_steps)[1]
+        self._actor.reseed(seed, actor_steps)
+        self._loop = Loop(self._environment, self._actor, actor_steps)
+
+    def _make_environment(self, start: int) -> environments.VectorEnvironment:
+        return environments.make(
+            self._experiment.environment,
+            self._experiment.environments,
+            self._experiment.seeds("actor", start=start)[0],
+        )
 
 
-def run(experiment: Experiment, directory: Path, progress: bool = True) -> list[float]:
+def run(
+    experiment: Experiment,
+    directory: Path,
+    progress: bool = True,
+    resume: Checkpoint | None = None,
+) -> list[float]:
     """Runs an experiment in this thread; returns the last evaluation's returns."""
-    return Local(experiment, directory, progress).run()
+    return Local(experiment, directory, progress, resume).run()

@@ -152,6 +152,7 @@ class MetricsLog:
         *,
         start: float | None = None,
         tensorboard: bool = True,
+        purge_step: int = 0,
     ):
         """Opens the files; rows already there are kept.
 
@@ -159,12 +160,13 @@ class MetricsLog:
             directory: a run directory.
             start: `time.time()` when the run began; None: now.
             tensorboard: whether to write events, under the tags `<role>/<name>`.
+            purge_step: actor steps after which events already there no longer count.
         """
         path = Path(directory)
         self._start = time.time() if start is None else start
         self._json = (path / f"{METRICS}.jsonl").open("a", encoding="utf-8")
         self._csv = GrowingCsv(path / f"{METRICS}.csv")
-        self._events = _make_events(path) if tensorboard else None
+        self._events = _make_events(path, purge_step) if tensorboard else None
 
     def write(self, counts: Counts, role: str, values: Mapping[str, Any]) -> None:
         """Appends one row and flushes it; values are scalars of Python, numpy or jax.
@@ -281,11 +283,11 @@ def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:
         ]
 
 
-def _make_events(directory: Path) -> Any:
+def _make_events(directory: Path, purge_step: int) -> Any:
     # Imported here: 80 ms, which a process that writes no log need not spend.
     from tensorboardX import SummaryWriter
 
-    return SummaryWriter(str(directory), flush_secs=10)
+    return SummaryWriter(str(directory), flush_secs=10, purge_step=purge_step + 1)
 
 
 def _scalar(name: str, value: Any) -> Scalar:

@@ -6,6 +6,7 @@ networks only.
 """
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -19,12 +20,13 @@ from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from agents.parts.types import Agent, Spec, Storage, Transition
 from environments.vector import VectorEnvironment
-from launch import actor, learner, logs, supervisor
+from launch import actor, checkpoint, faults, learner, logs, supervisor, titles
+from launch.checkpoint import Checkpoint
 from launch.coordinator import Coordinator
 from launch.experiment import Experiment, check, make_agent
 from launch.follow import Follower
 from launch.replay import Adder
-from launch.roles import ActorRole, EvaluatorRole, LearnerRole
+from launch.roles import ActorRole, EvaluatorRole, LearnerRole, Run
 
 Mode = Literal["threads", "processes"]
 # Roles end in order, each with the supervisor's patience, not Launchpad's ten seconds.
@@ -38,39 +40,41 @@ acme.core.Learner.register(learner.Learner)
 acme.core.VariableSource.register(learner.Learner)
 
 
-def make(experiment: Experiment, directory: Path, *, threads: bool) -> lp.Program:
+def make(run: Run, *, threads: bool) -> lp.Program:
     """Builds the program; starts nothing, and no JAX backend.
 
     Args:
-        experiment: what to run.
-        directory: its run directory.
+        run: what to run.
         threads: whether all nodes will share one process.
 
     Raises:
         ValueError: the agent does not fit the environment.
     """
-    spec, frame_stack = check(experiment)
-    agent = make_agent(experiment, spec)
+    spec, frame_stack = check(run.experiment)
+    agent = make_agent(run.experiment, spec)
     program = lp.Program("munchausen")
     with program.group("replay"):
-        tables = functools.partial(_make_tables, agent.storage, spec, frame_stack)
-        replay = program.add_node(lp.ReverbNode(tables))
+        tables = functools.partial(
+            _make_tables, run.experiment.name, agent.storage, spec, frame_stack
+        )
+        snapshot = None if run.resume is None else run.resume.replay
+        checkpointer = functools.partial(_make_checkpointer, run.directory, snapshot)
+        server = lp.ReverbNode(tables, checkpointer)
+        replay = program.add_node(server)
     with program.group("coordinator"):
         coordinator = program.add_node(
-            lp.CourierNode(Coordinator, experiment, directory, threads)
+            lp.CourierNode(Coordinator, run, server.reverb_address, threads)
         )
     with program.group("learner"):
         reader = functools.partial(_make_reader, frame_stack=frame_stack)
-        node = lp.CourierNode(
-            LearnerRole, experiment, spec, reader, replay, coordinator
-        )
+        node = lp.CourierNode(LearnerRole, run, spec, reader, replay, coordinator)
         served = program.add_node(node)
     with program.group("actor"):
-        for index in range(experiment.actors):
+        for index in range(run.experiment.actors):
             program.add_node(
                 lp.PyClassNode(
                     ActorRole,
-                    experiment,
+                    run,
                     index,
                     _make_adder,
                     replay,
@@ -79,17 +83,23 @@ def make(experiment: Experiment, directory: Path, *, threads: bool) -> lp.Progra
                 )
             )
     with program.group("evaluator"):
-        program.add_node(
-            lp.PyClassNode(EvaluatorRole, experiment, directory, served, coordinator)
-        )
+        program.add_node(lp.PyClassNode(EvaluatorRole, run, served, coordinator))
     return program
 
 
-def _make_tables(storage: Storage, spec: Spec, frame_stack: int) -> list:
+def _make_tables(name: str, storage: Storage, spec: Spec, frame_stack: int) -> list:
     # Imported in the process that needs it: Reverb brings TensorFlow along.
     from launch.replay import reverb_store
 
+    titles.set_role("replay", name)
     return reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
+
+
+def _make_checkpointer(directory: Path, snapshot: Path | None) -> Any:
+    from launch.replay import reverb_store
+
+    scratch = directory / checkpoint.DIRECTORY / f".replay-{os.getpid()}"
+    return reverb_store.make_checkpointer(scratch, snapshot)
 
 
 def _make_adder(
@@ -123,7 +133,11 @@ def _make_reader(
 
 
 def run(
-    experiment: Experiment, directory: Path, mode: Mode, progress: bool = True
+    experiment: Experiment,
+    directory: Path,
+    mode: Mode,
+    progress: bool = True,
+    resume: Checkpoint | None = None,
 ) -> list[float]:
     """Runs an experiment as a Launchpad program; returns the last evaluation's returns.
 
@@ -132,6 +146,7 @@ def run(
         directory: its run directory.
         mode: `threads` of this process, or `processes`.
         progress: whether to show a live line.
+        resume: where to go on.
 
     Raises:
         ValueError: the agent does not fit the environment.
@@ -140,7 +155,7 @@ def run(
     """
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(sys.argv[:1])  # Launchpad reads absl flags; ours are not absl's
-    program = make(experiment, directory, threads=mode == "threads")
+    program = make(Run(experiment, directory, resume), threads=mode == "threads")
     with Follower(experiment, directory, progress):
         if mode == "threads":
             _run_threads(program)
@@ -155,7 +170,7 @@ def run(
             )
     evaluations = logs.read_evaluations(directory)
     if not evaluations or evaluations[-1].grid < experiment.steps:
-        raise supervisor.Interrupted(signal.SIGINT)
+        raise faults.Interrupted(signal.SIGINT)
     return evaluations[-1].returns
 
 
@@ -165,7 +180,7 @@ def _run_threads(program: lp.Program) -> None:
     try:
         manager.wait()
     except Exception as error:  # whatever a role raised; Launchpad printed its trace
-        raise supervisor.RoleFailed(f"a role died: {error!r}") from error
+        raise faults.RoleFailed(f"a role died: {error!r}") from error
 
 
 def _resources(group: str) -> PythonProcess:

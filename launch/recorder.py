@@ -1,43 +1,30 @@
 """Turns what roles report into rows of the run directory and a live line."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from launch import faults, rewind
 from launch.actor import Episode
+from launch.checkpoint import Checkpoint
 from launch.experiment import Experiment
+from launch.grid import Grid
 from launch.logs import Counts, EvaluationLog, MetricsLog
 from launch.progress import Progress
-
-
-class Grid:
-    """Points `period, 2 period, ..., end`; each is passed once."""
-
-    def __init__(self, period: int, end: int):
-        self._period = period
-        self._end = end
-        self._next = min(period, end)
-
-    def passed(self, steps: int) -> int | None:
-        """The newest point that `steps` has reached since the last call, or None."""
-        if steps < self._next:
-            return None
-        point = self._end if steps >= self._end else steps - steps % self._period
-        following = point - point % self._period + self._period
-        self._next = min(following, self._end) if point < self._end else _NEVER
-        return point
-
-
-_NEVER = 1 << 62
 
 
 class Recorder:
     """The only writer of a run's metrics, evaluations and progress."""
 
     def __init__(
-        self, experiment: Experiment, directory: Path, progress: Progress | None = None
+        self,
+        experiment: Experiment,
+        directory: Path,
+        progress: Progress | None = None,
+        resume: Checkpoint | None = None,
     ):
         """Opens the logs.
 
@@ -45,26 +32,43 @@ class Recorder:
             experiment: what runs.
             directory: its run directory.
             progress: where to show how it goes, if anywhere.
+            resume: where the run goes on; rows from after it are removed.
         """
-        self._metrics = MetricsLog(directory)
-        self._evaluations = EvaluationLog(directory)
-        self._progress = progress
-        self._grid = Grid(experiment.log_period, experiment.steps)
+        done, start = 0, time.time()
         self._episodes: list[Episode] = []
+        if resume is not None:
+            done = resume.counts.actor_steps
+            start -= resume.extra["seconds"]
+            self._episodes = [Episode(*row) for row in resume.extra["episodes"]]
+            rewind.rewind(directory, done)
+        self._start = start
+        self._metrics = MetricsLog(directory, start=start, purge_step=done)
+        self._evaluations = EvaluationLog(directory, start=start)
+        self._progress = progress
+        self._grid = Grid(experiment.log_period, experiment.steps, done)
 
     def add_episodes(self, episodes: Iterable[Episode]) -> None:
         """Takes note of training episodes that ended."""
         self._episodes += episodes
 
-    def report(self, counts: Counts, learner: Mapping[str, Any]) -> None:
+    def report(
+        self,
+        counts: Counts,
+        learner: Mapping[str, Any],
+        waiting: Mapping[str, float] | None = None,
+    ) -> None:
         """Writes a row for each role if a point of the log grid has passed.
 
         Args:
             counts: the counters now.
             learner: the learner's newest metrics; may lie on a device, from which they
                 are fetched only if a row is due.
+            waiting: share of its time that each role lately waited for others.
+
+        Raises:
+            NotFinite: a metric is NaN or infinite.
         """
-        shown = {}
+        shown: dict[str, Any] = {}
         if self._grid.passed(counts.actor_steps) is not None:
             if self._episodes:
                 returns = [episode.episode_return for episode in self._episodes]
@@ -74,10 +78,14 @@ class Recorder:
                     "episode_length": float(np.mean(lengths)),
                 }
                 self._metrics.write(counts, "actor", row)
-                shown = {"return": row["episode_return"]}
+                shown["return"] = row["episode_return"]
                 self._episodes = []
             if learner:
-                self._metrics.write(counts, "learner", learner)
+                values = {name: float(value) for name, value in learner.items()}
+                faults.check_metrics(values, counts.learner_steps)
+                self._metrics.write(counts, "learner", values)
+            for role, share in (waiting or {}).items():
+                self._metrics.write(counts, role, {"waiting_share": share})
         if self._progress is not None:
             self._progress.update(counts, shown)
 
@@ -97,6 +105,11 @@ class Recorder:
         if self._progress is not None:
             shown = {"evaluation": float(np.mean(returns))}
             self._progress.update(counts, shown)
+
+    def pending(self) -> dict[str, Any]:
+        """What a checkpoint must hold, as plain data, for the logs to go on."""
+        seconds = time.time() - self._start
+        return {"seconds": seconds, "episodes": [list(row) for row in self._episodes]}
 
     def close(self) -> None:
         """Closes the logs and leaves the terminal in order."""

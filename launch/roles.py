@@ -3,84 +3,44 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
 import launchpad as lp
 
 import environments
-from agents.parts.types import Agent, NetworkParams, Params, Spec, Transition
+from agents.parts.types import NetworkParams, Spec, Transition
+from launch import checkpoint, faults, titles
 from launch.actor import Actor, Loop
-from launch.checkpoint import PolicySaver
+from launch.checkpoint import Checkpoint
 from launch.evaluator import Evaluator
 from launch.experiment import Experiment, make_agent, make_spec
+from launch.grid import Grid
 from launch.learner import Learner
 from launch.logs import Counts
-from launch.recorder import Grid
-from launch.titles import set_title
+from launch.variables import Stopped, Variables, network_names
 
-_REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
-_FETCH_SECONDS = 0.2  # between two fetches of parameters, at least
+REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
+_TICK_SECONDS = 2.0  # between two signs of life of a long evaluation
 _STARVED_SECONDS = 2.0  # a batch on its way takes less
-_FETCH_SHARE = 0.05  # of an actor's time at most, so that the learner is not kept busy
 
 
-class Stopped(Exception):
-    """The program is being stopped before its end."""
+class Run(NamedTuple):
+    """What every role of a run is told.
 
+    Attributes:
+        experiment: what runs.
+        directory: its run directory.
+        resume: where it goes on; None at the beginning.
+    """
 
-def network_names(agent: Agent) -> list[str]:
-    """Names of the agent's networks; runs nothing on a device."""
-    return sorted(jax.eval_shape(agent.init, jax.random.key(0)).params)
+    experiment: Experiment
+    directory: Path
+    resume: Checkpoint | None
 
-
-class Variables:
-    """The learner's parameters, fetched in the background while actors act."""
-
-    def __init__(self, source: Any, names: Sequence[str]):
-        """Fetches for the first time, and waits for it.
-
-        Args:
-            source: Courier client of the learner.
-            names: networks to fetch.
-
-        Raises:
-            Stopped: the program ended before the learner answered.
-        """
-        self._source = source
-        self._names = list(names)
-        self._pending: Any = None
-        self._due = 0.0
-        self._params = self.fetch()
-
-    def fetch(self) -> Params:
-        """The newest parameters; waits for them."""
-        self._ask()
-        while not self._pending.done():
-            if lp.wait_for_stop(0.01):
-                raise Stopped
-        return self._take()
-
-    def __call__(self) -> Params:
-        """The newest parameters at hand; asks for newer ones when it is time."""
-        if self._pending is None:
-            if time.monotonic() >= self._due:
-                self._ask()
-        elif self._pending.done():
-            self._params = self._take()
-        return self._params
-
-    def _ask(self) -> None:
-        self._asked = time.monotonic()
-        self._pending = self._source.futures.get_variables(self._names)
-
-    def _take(self) -> Params:
-        values = self._pending.result()
-        self._pending = None
-        now = time.monotonic()
-        self._due = now + max(_FETCH_SECONDS, (now - self._asked) / _FETCH_SHARE)
-        # On the device once, not at every call of the policy.
-        return jax.device_put(dict(zip(self._names, values, strict=True)))
+    @property
+    def start(self) -> Counts:
+        """The counters at the start."""
+        return Counts() if self.resume is None else self.resume.counts
 
 
 class ActorRole:
@@ -88,24 +48,24 @@ class ActorRole:
 
     def __init__(
         self,
-        experiment: Experiment,
+        run: Run,
         index: int,
         make_adder: Callable[..., Any],
         replay: Any,
         learner: Any,
         coordinator: Any,
     ):
-        """Builds the environments; connects to nobody yet.
+        """Connects to nobody yet.
 
         Args:
-            experiment: what runs.
+            run: what runs.
             index: which actor this is.
             make_adder: builds the writer of the store from its client.
             replay: Reverb client.
             learner: Courier client that serves parameters.
             coordinator: Courier client.
         """
-        self._experiment = experiment
+        self._run = run
         self._index = index
         self._make_adder = make_adder
         self._replay = replay
@@ -114,9 +74,10 @@ class ActorRole:
 
     def run(self) -> None:
         """Acts, reports, and hands over the last experience."""
-        experiment = self._experiment
-        set_title(f"actor/{self._index}", experiment)
-        environment_seed, seed = experiment.seeds("actor", self._index)
+        experiment, start = self._run.experiment, self._run.start.actor_steps
+        name = f"actor/{self._index}"
+        titles.set_role(name, experiment.name)
+        environment_seed, seed = experiment.seeds("actor", self._index, start)
         environment = environments.make(
             experiment.environment, experiment.environments, environment_seed
         )
@@ -135,7 +96,8 @@ class ActorRole:
                 adder=adder,
                 reward_clip=environment.reward_clip,
             )
-            self._act(Loop(environment, actor), actor, stop)
+            actor.actor_steps = start
+            self._act(name, Loop(environment, actor), actor, adder, stop)
             adder.close()
             self._coordinator.actor_ended()
         except Stopped:
@@ -143,23 +105,31 @@ class ActorRole:
         finally:
             environment.close()
 
-    def _act(self, loop: Loop, actor: Actor, stop: Any) -> None:
-        total, reported_steps, reported_frames = 0, 0, 0
-        episodes: list[tuple[float, int]] = []
-        due = time.monotonic()
-        while total < self._experiment.steps and not stop.is_set():
+    def _act(self, name: str, loop: Loop, actor: Actor, adder: Any, stop: Any) -> None:
+        """Steps until all actors together have done the run's steps."""
+        budget, total = self._run.experiment.steps, self._run.start.actor_steps
+        steps, frames, waited, episodes = 0, 0, 0.0, list[tuple[float, int]]()
+        began = time.monotonic()
+        while total < budget and not stop.is_set():
             episodes += [(e.episode_return, e.length) for _, e in loop.step()]
+            now = time.monotonic()
             # The steps of all actors, as far as known: exploration depends on them.
-            known = total + loop.actor_steps - reported_steps
-            if time.monotonic() >= due or known >= self._experiment.steps:
+            known = total + loop.actor_steps - steps
+            if now - began >= REPORT_SECONDS or known >= budget:
+                waiting = (adder.waited_seconds - waited) / (now - began)
                 total = self._coordinator.report_actor(
-                    loop.actor_steps - reported_steps,
-                    loop.frames - reported_frames,
+                    name,
+                    loop.actor_steps - steps,
+                    loop.frames - frames,
                     episodes,
+                    waiting,
                 )
-                reported_steps, reported_frames = loop.actor_steps, loop.frames
-                actor.actor_steps, episodes = total, []
-                due = time.monotonic() + _REPORT_SECONDS
+                steps, frames, waited = (
+                    loop.actor_steps,
+                    loop.frames,
+                    adder.waited_seconds,
+                )
+                actor.actor_steps, episodes, began = total, [], now
 
 
 class LearnerRole:
@@ -167,40 +137,43 @@ class LearnerRole:
 
     def __init__(
         self,
-        experiment: Experiment,
+        run: Run,
         spec: Spec,
         make_reader: Callable[..., Any],
         replay: Any,
         coordinator: Any,
     ):
-        """Builds the learner.
+        """Builds the learner, or restores it.
 
         Args:
-            experiment: what runs.
+            run: what runs.
             spec: of its environment; the learner has none.
             make_reader: builds the batch iterator from the store's client.
             replay: Reverb client.
             coordinator: Courier client.
         """
-        set_title("learner", experiment)
+        titles.set_role("learner", run.experiment.name)
+        self._run = run
         self._coordinator = coordinator
         self._replay = replay
         self._make_reader = make_reader
         self._spec = spec
-        self._agent = make_agent(experiment, spec)
+        self._agent = make_agent(run.experiment, spec)
         self._batches: Any = None
-        self._learner = Learner(
-            self._agent, experiment.seeds("learner")[0], self._next_batch
-        )
-        self._reported = 0
+        seed = run.experiment.seeds("learner")[1]
+        self._learner = Learner(self._agent, seed, self._next_batch)
+        if run.resume is not None:
+            self._learner.restore(checkpoint.load_state(run.resume, self._agent))
+        self._reported = self._learner.learner_steps
         self._waiting_since = 0.0
+        self._waited = 0.0
 
     def get_variables(self, names: Sequence[str]) -> list[NetworkParams]:
         """Remote call: online parameters of the named networks."""
         return self._learner.get_variables(names)
 
     def run(self) -> None:
-        """Learns until nothing more is owed, then serves the last evaluation."""
+        """Learns until nothing more is owed, serves the last evaluation, saves."""
         stop = lp.stop_event()
         self._batches = self._make_reader(
             self._replay,
@@ -208,95 +181,126 @@ class LearnerRole:
             self._spec,
             stop=lambda: stop.is_set() or self._starved(),
         )
-        due, end = 0.0, None
+        self._learn(stop)
+        if not stop.is_set():
+            self._coordinator.learner_ended()
+        while not stop.is_set() and self._coordinator.evaluating():
+            stop.wait(REPORT_SECONDS / 2)
+        self._save(Counts(*self._coordinator.counts()))
+        self._coordinator.finish()
+
+    def _learn(self, stop: Any) -> None:
+        experiment, start = self._run.experiment, self._run.start.actor_steps
+        checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, start)
+        began, end = time.monotonic(), None
         while not stop.is_set() and (end is None or self._learner.learner_steps < end):
             try:
                 self._learner.step()
             except StopIteration:
                 break
-            if time.monotonic() >= due:
-                self._report()
-                end = self._last_step() if not self._coordinator.acting() else None
-                due = time.monotonic() + _REPORT_SECONDS
-        self._report()
-        self._coordinator.learner_ended()
-        while self._coordinator.evaluating() and not stop.wait(_REPORT_SECONDS / 2):
-            pass
-        self._coordinator.finish()
+            if time.monotonic() - began < REPORT_SECONDS:
+                continue
+            self._report(time.monotonic() - began)
+            counts = Counts(*self._coordinator.counts())
+            end = None if self._coordinator.acting() else self._last_step(counts)
+            due = checkpoints.due(counts.actor_steps)
+            if due and counts.actor_steps < experiment.steps:
+                self._save(counts)
+            began = time.monotonic()
+        self._report(time.monotonic() - began)
 
     def _next_batch(self) -> Transition:
         self._waiting_since = time.monotonic()
-        return next(self._batches)
+        try:
+            return next(self._batches)
+        finally:
+            self._waited += time.monotonic() - self._waiting_since
 
     def _starved(self) -> bool:
         """Whether no batch comes and, the actors having ended, none ever will."""
         waited = time.monotonic() - self._waiting_since
         return waited > _STARVED_SECONDS and not self._coordinator.acting()
 
-    def _report(self) -> None:
+    def _report(self, seconds: float) -> None:
         metrics = {name: float(value) for name, value in self._learner.metrics.items()}
         done = self._learner.learner_steps
-        self._coordinator.report_learner(done - self._reported, metrics)
-        self._reported = done
+        faults.check_metrics(metrics, done)
+        waiting = self._waited / max(seconds, 1e-9)
+        self._coordinator.report_learner(done - self._reported, metrics, waiting)
+        self._reported, self._waited = done, 0.0
 
-    def _last_step(self) -> int:
+    def _last_step(self, counts: Counts) -> int:
         """Learner steps that samples per insert allow for all that was acted."""
         storage = self._agent.storage
-        inserts = Counts(*self._coordinator.counts()).actor_steps - storage.min_size
+        inserts = counts.actor_steps - storage.min_size
         return int(storage.samples_per_insert * max(inserts, 0) / storage.batch_size)
+
+    def _save(self, counts: Counts) -> None:
+        """Saves the learner, and what the store holds at this moment."""
+        from launch.replay import reverb_store
+
+        def save_replay(path: Path) -> None:
+            reverb_store.save(self._replay, path)
+
+        settings = self._run.experiment.checkpoint
+        done = self._learner.learner_steps
+        checkpoint.save(
+            self._run.directory,
+            counts._replace(learner_steps=done),
+            self._learner.save(),
+            extra={"store": "reverb", **self._coordinator.pending()},
+            save_replay=save_replay if settings.replay else None,
+            keep=settings.keep,
+        )
 
 
 class EvaluatorRole:
     """Measures the newest policy each time the actors pass a point of the grid."""
 
-    def __init__(
-        self, experiment: Experiment, directory: Path, learner: Any, coordinator: Any
-    ):
+    def __init__(self, run: Run, learner: Any, coordinator: Any):
         """Connects to nobody yet.
 
         Args:
-            experiment: what runs.
-            directory: its run directory; the evaluated parameters are saved there.
+            run: what runs.
             learner: Courier client that serves parameters.
             coordinator: Courier client.
         """
-        self._experiment = experiment
-        self._directory = directory
+        self._run = run
         self._learner = learner
         self._coordinator = coordinator
+        self._told = 0.0
 
     def run(self) -> None:
         """Evaluates on the grid, and once more when the learner has ended."""
-        experiment = self._experiment
-        set_title("evaluator", experiment)
+        experiment = self._run.experiment
+        titles.set_role("evaluator", experiment.name)
         environment = environments.make(experiment.environment, 1, experiment.seed)
         agent = make_agent(experiment, make_spec(environment))
         environment.close()
-        evaluator = Evaluator(
-            experiment, agent, experiment.evaluation.episodes, index=0
-        )
-        saver = PolicySaver(self._directory)
-        grid = Grid(experiment.evaluation.period, experiment.steps)
+        evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
+        start = self._run.start.actor_steps
+        grid = Grid(experiment.evaluation.period, experiment.steps, start)
         try:
             variables = Variables(self._learner, network_names(agent))
-            while not lp.wait_for_stop(_REPORT_SECONDS):
-                ended = not self._coordinator.learning()
-                counts = Counts(*self._coordinator.counts())
-                point = experiment.steps if ended else grid.passed(counts.actor_steps)
-                # The end of the budget is evaluated when its updates are done as well.
-                if point is None or (point == experiment.steps and not ended):
-                    continue
-                params = variables.fetch()
-                episodes = evaluator.evaluate(params)
-                self._coordinator.report_evaluation(
-                    point, tuple(counts), [tuple(episode) for episode in episodes]
-                )
-                saver.save(counts.actor_steps, params)
-                if ended:
-                    break
-            self._coordinator.evaluator_ended()
         except Stopped:
-            pass  # asked to end before the learner was there: nothing to evaluate
-        finally:
-            saver.close()
-            evaluator.close()
+            return  # asked to end before the learner was there: nothing to evaluate
+        ended = False
+        while not ended and not lp.wait_for_stop(REPORT_SECONDS):
+            ended = not self._coordinator.learning()
+            counts = Counts(*self._coordinator.counts())
+            point = experiment.steps if ended else grid.passed(counts.actor_steps)
+            # The end of the budget is evaluated when its updates are done as well.
+            if point is None or (point == experiment.steps and not ended):
+                continue
+            episodes = evaluator.evaluate(variables.fetch(), point, self._tick)
+            played = [(episode.episode_return, episode.length) for episode in episodes]
+            self._coordinator.report_evaluation(point, tuple(counts), played)
+        if ended:
+            self._coordinator.evaluator_ended()
+
+    def _tick(self) -> None:
+        """Shows the watchdog that the evaluation goes on."""
+        now = time.monotonic()
+        if now - self._told > _TICK_SECONDS:
+            self._told = now
+            self._coordinator.moved("evaluator")

@@ -11,34 +11,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import launchpad as lp
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
+from launch import faults
+
 GRACE_SECONDS = 20.0  # for one group of roles to end after it was asked to
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 12
 _LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
 _PR_SET_PDEATHSIG = 1
-
-
-class Interrupted(Exception):
-    """A signal ended the program early, in order.
-
-    Attributes:
-        signal: its number.
-    """
-
-    def __init__(self, number: int):
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.signal = number
-
-
-class RoleFailed(Exception):
-    """A role died; the message names it and ends with its last log lines."""
 
 
 class Role:
@@ -62,6 +48,14 @@ class Role:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
+
+    def is_titled(self) -> bool:
+        """Whether it has called `titles.set_role`, and so answers SIGUSR2."""
+        try:
+            command = Path(f"/proc/{self.process.pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+        return command.startswith(b"munchausen")
 
     def tail(self) -> str:
         """The last lines of its log."""
@@ -99,7 +93,7 @@ def launch(
     """
     directory.mkdir(parents=True, exist_ok=True)
     roles: list[Role] = []
-    with _caught_signals() as caught:
+    with faults.caught_signals(exit_at_second=False) as caught:
         try:
             for group, command in _commands(program, resources):
                 roles.append(Role(group, command, arguments, directory))
@@ -107,7 +101,7 @@ def launch(
         finally:
             _stop(roles, stop_order, caught)
     if caught:
-        raise Interrupted(caught[0])
+        raise faults.Interrupted(caught[0])
 
 
 def _commands(
@@ -134,39 +128,28 @@ def _commands(
     return commands
 
 
-@contextlib.contextmanager
-def _caught_signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM; the second one ends the process at once."""
-    caught: list[int] = []
-
-    def handle(number: int, frame: Any) -> None:
-        caught.append(number)
-
-    previous = {
-        number: signal.signal(number, handle)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield caught
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
 def _watch(roles: Sequence[Role], finished_by: str, caught: list[int]) -> None:
     """Waits until the program has ended or was asked to; raises RoleFailed."""
     while not caught:
         for role in roles:
             code = role.process.poll()
             if code is not None and code != 0:
+                _dump_stacks(roles)
                 how = f"signal {-code}" if code < 0 else f"exit code {code}"
-                raise RoleFailed(
+                raise faults.RoleFailed(
                     f"{role.name} died ({how}); its last lines, from {role.log}:\n"
                     f"{role.tail()}"
                 )
             if code == 0 and role.group == finished_by:
                 return
         time.sleep(_POLL_SECONDS)
+
+
+def _dump_stacks(roles: Sequence[Role]) -> None:
+    """Has every living role write the stacks of its threads to its log."""
+    for role in roles:
+        if role.process.poll() is None and role.is_titled():
+            role.process.send_signal(signal.SIGUSR2)
 
 
 def _stop(

@@ -92,6 +92,7 @@ class InProcess:
     def progress(self) -> dict[str, Any]:
         """What `restore` needs beside the rows, as plain data."""
         return {
+            "length": self._length,
             "written": list(self._written),
             "inserted": self.inserted,
             "sampled": self.sampled,
@@ -115,15 +116,16 @@ class InProcess:
         Raises:
             RunDirectoryError: the rows do not fit this store.
         """
+        lanes, length = len(progress["written"]), progress["length"]
+        if (lanes, length) != (len(self._written), self._length):
+            raise RunDirectoryError(
+                f"{path} holds {lanes} x {length} rows, this run stores "
+                f"{len(self._written)} x {self._length}: resume with the "
+                "storage.capacity and the environments that it was saved with"
+            )
         for name, column in self._columns().items():
             rows = np.load(path / f"{name}.npy", mmap_mode="r")
-            lanes, filled, shape = column.shape[0], rows.shape[1], column.shape[2:]
-            if filled > self._length or rows.shape != (lanes, filled, *shape):
-                raise RunDirectoryError(
-                    f"{path} holds rows {rows.shape}, this run stores {column.shape}: "
-                    "resume with the capacity and the environments it was saved with"
-                )
-            column[:, :filled] = rows
+            column[:, : rows.shape[1]] = rows
         self._written = list(progress["written"])
         self.inserted, self.sampled = progress["inserted"], progress["sampled"]
         self.size = int(np.count_nonzero(self._steps))

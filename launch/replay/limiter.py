@@ -44,6 +44,20 @@ def error_buffer(storage: Storage) -> float:
     return max(0.1 * storage.min_size * spi, 2 * max(1.0, spi, storage.batch_size))
 
 
+def describe(state: LimiterState) -> str:
+    """One line for people: who waits, and for how many."""
+    if state.missing_inserts:
+        waits = f"the learner waits for {state.missing_inserts} inserts"
+    elif state.missing_samples:
+        waits = f"the actors wait for {state.missing_samples} samples"
+    else:
+        waits = "nobody waits for the rate limiter"
+    return (
+        f"replay: {state.size} transitions, {state.inserted} inserted, "
+        f"{state.sampled} sampled; {waits}"
+    )
+
+
 def limiter_state(client: "reverb.Client") -> LimiterState:
     """What the table's rate limiter allows now.
 

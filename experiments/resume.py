@@ -1,0 +1,85 @@
+"""`munchausen train --resume RUN`: goes on with a run from its newest checkpoint."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments import overrides, train
+from experiments.overrides import OverrideError
+from launch import checkpoint, logs
+from launch.checkpoint import Checkpoint
+from launch.experiment import Experiment
+
+HELP = """\
+usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
+
+The run goes on as it was configured; --steps extends it. A local run goes on in local
+mode, a run of threads or processes in either of those."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What `--resume` takes beside the run directory.
+
+    Attributes:
+        resume: run directory.
+        launch: how to go on; none: as before, a distributed run as processes.
+        steps: actor steps of the whole run; none: as before.
+    """
+
+    resume: str = ""
+    launch: train.Mode | None = None
+    steps: int | None = None
+
+
+def asked(arguments: Sequence[str]) -> bool:
+    """Whether a command line of `train` resumes a run."""
+    return any(argument.split("=")[0] == "--resume" for argument in arguments)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Reads the command line, checks the run, and goes on with it.
+
+    Raises:
+        OverrideError: anything that does not fit; nothing was started or written.
+        RunDirectoryError: no run, or one without a usable checkpoint.
+        RunFailed: the run ended before its time.
+        Interrupted: a signal ended the run, which has saved itself.
+    """
+    plain, values = overrides.read(arguments, overrides.fields(Options()))
+    if plain:
+        raise OverrideError(f"--resume knows the experiment: {plain[0]} is not needed")
+    options = overrides.replace(Options(), values, "--")
+    directory = Path(options.resume)
+    if not directory.is_dir():
+        raise OverrideError(f"{directory} is no directory")
+    experiment = logs.read_experiment(directory)
+    if options.steps is not None:
+        experiment = overrides.replace(experiment, {"steps": options.steps}, "--")
+    saved = checkpoint.newest(directory)
+    mode = _mode(options, saved)
+    _check(experiment, saved)
+    train.check(experiment)
+    logs.record_resume(directory, experiment)
+    print(f"{directory}: from actor step {saved.counts.actor_steps:,}", flush=True)
+    train.launch(experiment, directory, mode, saved)
+    train.summarise([(experiment.seed, train.final_return(directory))])
+    return 0
+
+
+def _mode(options: Options, saved: Checkpoint) -> train.Mode:
+    distributed = saved.extra["store"] == "reverb"
+    mode = options.launch or ("processes" if distributed else "local")
+    if distributed == (mode == "local"):
+        fitting = "threads or processes" if distributed else "local"
+        raise OverrideError(f"--launch {mode}: this run goes on as {fitting}")
+    return mode
+
+
+def _check(experiment: Experiment, saved: Checkpoint) -> None:
+    done = saved.counts.actor_steps
+    if done >= experiment.steps:
+        raise OverrideError(
+            f"the run is complete: {done} of {experiment.steps} actor steps; "
+            "--steps with a larger number extends it"
+        )

@@ -1,0 +1,61 @@
+"""What can end a run before its time."""
+
+import contextlib
+import math
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class Interrupted(Exception):
+    """A signal ended the run early, in order.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.signal = number
+
+
+class NotFinite(Exception):
+    """A loss or an environment gave NaN or infinity; the message says which."""
+
+
+class RoleFailed(Exception):
+    """A role died; the message names it and ends with its last log lines."""
+
+
+@contextlib.contextmanager
+def caught_signals(exit_at_second: bool = True) -> Iterator[list[int]]:
+    """Collects the numbers of SIGINT and SIGTERM in a list.
+
+    Args:
+        exit_at_second: whether a second signal ends this process at once.
+    """
+    caught: list[int] = []
+
+    def handle(number: int, frame: Any) -> None:
+        caught.append(number)
+        if exit_at_second and len(caught) > 1:
+            os._exit(128 + number)
+
+    previous = {
+        number: signal.signal(number, handle)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield caught
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def check_metrics(metrics: Mapping[str, float], learner_steps: int) -> None:
+    """Raises NotFinite if a metric is NaN or infinite; a loss names its network."""
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            what = f"loss of network {name[:-5]}" if name.endswith("_loss") else name
+            raise NotFinite(f"{what} is {value} at learner step {learner_steps}")

@@ -1,0 +1,33 @@
+"""One writer for each run directory."""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+from launch.logs import RunDirectoryError
+
+FILE = ".lock"
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Context in which no other process may run or resume this run.
+
+    The lock ends with the process, however that ends.
+
+    Raises:
+        RunDirectoryError: another process holds it, or nothing can be written there.
+    """
+    try:
+        file = (directory / FILE).open("w")
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write to {directory}: {error}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunDirectoryError(
+                f"{directory} is being written by another process"
+            ) from error
+        yield

@@ -1,0 +1,41 @@
+"""The policy that a run learned, ready to be called."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import environments
+from agents.parts.types import Agent, Params
+from launch import checkpoint, logs
+from launch.actor import Actor
+from launch.experiment import Experiment, make_agent, make_spec
+
+
+def load_policy(directory: str | Path, seed: int = 0) -> Callable[[Any], np.ndarray]:
+    """The policy of a run: `observation [N, ...] -> action [N]`, as in evaluation.
+
+    Args:
+        directory: a run directory.
+        seed: of whatever randomness the policy has in evaluation.
+
+    Raises:
+        RunDirectoryError: no run, or a run without a checkpoint.
+    """
+    _, agent, params = load(Path(directory))
+    return Actor(agent.act, lambda: params, seed, evaluation=True).select_action
+
+
+def load(directory: Path) -> tuple[Experiment, Agent, Params]:
+    """A run's experiment, its agent, and the newest parameters it saved.
+
+    Raises:
+        RunDirectoryError: no run, or a run without a checkpoint.
+    """
+    experiment = logs.read_experiment(directory)
+    saved = checkpoint.newest(directory)
+    environment = environments.make(experiment.environment, 1, experiment.seed)
+    agent = make_agent(experiment, make_spec(environment))
+    environment.close()
+    return experiment, agent, checkpoint.load_state(saved, agent).params

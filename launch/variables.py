@@ -1,0 +1,71 @@
+"""Parameters of the learner, as seen from another node."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import launchpad as lp
+
+from agents.parts.types import Agent, Params
+
+_FETCH_SECONDS = 0.2  # between two fetches of parameters, at least
+_FETCH_SHARE = 0.05  # of an actor's time at most, so that the learner is not kept busy
+
+
+class Stopped(Exception):
+    """The program is being stopped before its end."""
+
+
+def network_names(agent: Agent) -> list[str]:
+    """Names of the agent's networks; runs nothing on a device."""
+    return sorted(jax.eval_shape(agent.init, jax.random.key(0)).params)
+
+
+class Variables:
+    """The learner's parameters, fetched in the background while actors act."""
+
+    def __init__(self, source: Any, names: Sequence[str]):
+        """Fetches for the first time, and waits for it.
+
+        Args:
+            source: Courier client of the learner.
+            names: networks to fetch.
+
+        Raises:
+            Stopped: the program ended before the learner answered.
+        """
+        self._source = source
+        self._names = list(names)
+        self._pending: Any = None
+        self._due = 0.0
+        self._params = self.fetch()
+
+    def fetch(self) -> Params:
+        """The newest parameters; waits for them."""
+        self._ask()
+        while not self._pending.done():
+            if lp.wait_for_stop(0.01):
+                raise Stopped
+        return self._take()
+
+    def __call__(self) -> Params:
+        """The newest parameters at hand; asks for newer ones when it is time."""
+        if self._pending is None:
+            if time.monotonic() >= self._due:
+                self._ask()
+        elif self._pending.done():
+            self._params = self._take()
+        return self._params
+
+    def _ask(self) -> None:
+        self._asked = time.monotonic()
+        self._pending = self._source.futures.get_variables(self._names)
+
+    def _take(self) -> Params:
+        values = self._pending.result()
+        self._pending = None
+        now = time.monotonic()
+        self._due = now + max(_FETCH_SECONDS, (now - self._asked) / _FETCH_SHARE)
+        # On the device once, not at every call of the policy.
+        return jax.device_put(dict(zip(self._names, values, strict=True)))
