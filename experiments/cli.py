@@ -21,6 +21,7 @@ usage: munchausen <verb> ...
 
   list [<word> ...]              experiments whose names hold the words
   train <experiment> [...]       train an agent; --help after the experiment: all fields
+  train --resume <run directory> go on with a run from its newest checkpoint
   evaluate <run directory> [...] play the policy that a run saved
   report <run directory> ... [...]
                                  one page of curves and tables, for one run or many
@@ -106,17 +107,21 @@ def _list(arguments: Sequence[str]) -> int:
 
 
 def _train(arguments: Sequence[str]) -> int:
-    from experiments import train
+    from experiments import resume, train
+    from launch import faults
 
+    resumes = resume.asked(arguments)
     if _asks_help(arguments):
-        print("\n".join(train.help_lines(arguments)))
+        print(resume.HELP if resumes else "\n".join(train.help_lines(arguments)))
         return 0
-    plan = train.plan(arguments)
     try:
-        return train.run(plan)
+        return resume.run(arguments) if resumes else train.run(train.plan(arguments))
     except train.RunFailed as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 1
+    except faults.Interrupted as error:
+        print(f"munchausen: {error}; --resume goes on from there", file=sys.stderr)
+        return 128 + error.signal
 
 
 def _evaluate(arguments: Sequence[str]) -> int:

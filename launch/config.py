@@ -4,10 +4,13 @@ import dataclasses
 import functools
 import importlib.metadata
 import platform
+import shlex
 import subprocess
+import sys
 import types
 import typing
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,16 @@ def _from_mapping(cls: type, plain: Mapping[str, Any], **built: Any) -> Any:
         for name in names & set(plain) - set(built)
     }
     return cls(**values, **built)
+
+
+def circumstances() -> dict[str, Any]:
+    """The command that runs now, when, and with which code and packages."""
+    return {
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "code": code_version(),
+        "versions": versions(),
+    }
 
 
 def versions() -> dict[str, str | None]:

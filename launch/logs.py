@@ -9,8 +9,6 @@ import csv
 import json
 import math
 import os
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -75,21 +73,32 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     parent = Path(root) / experiment.name
-    description = {
-        "experiment": config.to_plain(experiment),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "code": config.code_version(),
-        "versions": config.versions(),
-    }
+    plain = {"experiment": config.to_plain(experiment), **config.circumstances()}
     try:
         parent.mkdir(parents=True, exist_ok=True)
         directory = _make_unique(parent, f"seed{experiment.seed}-{stamp}")
         with (directory / CONFIG).open("w", encoding="utf-8") as file:
-            yaml.safe_dump(description, file, sort_keys=False)
+            yaml.safe_dump(plain, file, sort_keys=False)
     except OSError as error:
         raise RunDirectoryError(f"cannot write runs to {root}: {error}") from error
     return directory
+
+
+def record_resume(directory: str | os.PathLike[str], experiment: Any) -> None:
+    """Adds to `config.yaml` that the run goes on, as this experiment, with this code.
+
+    Raises:
+        RunDirectoryError: nothing can be written there.
+    """
+    plain = read_config(directory) | {"experiment": config.to_plain(experiment)}
+    plain["resumed"] = [*plain.get("resumed", []), config.circumstances()]
+    path = Path(directory) / CONFIG
+    draft = path.with_name(f".{CONFIG}.draft")
+    try:
+        draft.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write {path}: {error}") from error
 
 
 def _make_unique(parent: Path, name: str) -> Path:
