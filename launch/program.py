@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import acme.core
 import launchpad as lp
 from absl import flags
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from agents.parts.types import Agent, Spec, Storage, Transition
 from environments.vector import VectorEnvironment
-from launch import actor, checkpoint, faults, learner, logs, supervisor, titles
+from launch import checkpoint, faults, logs, supervisor, titles
 from launch.checkpoint import Checkpoint
 from launch.coordinator import Coordinator
 from launch.experiment import Experiment, check, make_agent
@@ -32,12 +31,6 @@ Mode = Literal["threads", "processes"]
 # Roles end in order, each with the supervisor's patience, not Launchpad's ten seconds.
 _NOTICE_SECONDS = 120
 STOP_ORDER = ("actor", "evaluator", "learner", "coordinator", "replay")
-
-# They have Acme's interfaces, so that Acme's own loops can drive them; they do not
-# inherit, because importing Acme imports Launchpad, which a local run must not need.
-acme.core.Actor.register(actor.Actor)
-acme.core.Learner.register(learner.Learner)
-acme.core.VariableSource.register(learner.Learner)
 
 
 def make(run: Run, *, threads: bool) -> lp.Program:

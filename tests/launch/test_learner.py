@@ -1,0 +1,112 @@
+"""The learner: steps, parameters for others, and its state."""
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+
+import agents
+from agents.parts.types import Transition, discrete_spec
+from launch.learner import Learner
+
+SPEC = discrete_spec((10, 5), np.float32, 3)
+BATCH = 11
+
+
+@pytest.fixture(scope="module")
+def agent():
+    from experiments import overrides
+
+    small = {"network.torso": "mlp", "network.hidden": (7,)}
+    small |= {"storage.batch_size": BATCH, "target_update_period": 3}
+    config = overrides.replace(agents.REGISTRY["mdqn"].config(), small, "--agent.")
+    return agents.REGISTRY["mdqn"].agent(config, SPEC)
+
+
+def batches():
+    rng = np.random.default_rng(0)
+    while True:
+        yield Transition(
+            observation=rng.normal(size=(BATCH, 10, 5)).astype(np.float32),
+            action=rng.integers(0, 3, BATCH).astype(np.int32),
+            reward=rng.normal(size=BATCH).astype(np.float32),
+            discount=np.ones(BATCH, np.float32),
+            next_observation=rng.normal(size=(BATCH, 10, 5)).astype(np.float32),
+        )
+
+
+def make(agent, seed=0, stream=None):
+    stream = batches() if stream is None else stream
+    return Learner(agent, seed, lambda: next(stream))
+
+
+def values(tree):
+    return [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(tree)]
+
+
+def test_a_step_takes_one_batch_and_moves_the_parameters(agent):
+    learner = make(agent)
+    before = values(learner.params)
+    assert learner.metrics == {}
+    learner.step()
+    assert learner.learner_steps == 1 == int(learner.save().steps)
+    assert values(learner.params) != before
+    assert {"q_loss", "q_mean"} <= set(learner.metrics)
+    assert all(np.isfinite(float(value)) for value in learner.metrics.values())
+
+
+def test_run_takes_so_many_steps_or_goes_on_until_data_ends(agent):
+    learner = make(agent, stream=itertools.islice(batches(), 9))
+    learner.run(4)
+    assert learner.learner_steps == 4
+    learner.run(0)
+    assert learner.learner_steps == 4
+    with pytest.raises(StopIteration):
+        learner.run()
+    assert learner.learner_steps == 9
+
+
+def test_equal_seeds_learn_equally_and_others_do_not(agent):
+    same = [make(agent, seed) for seed in (3, 3, 4)]
+    for learner in same:
+        learner.run(4)
+    first, second, other = (values(learner.params) for learner in same)
+    assert first == second != other
+
+
+def test_variables_are_numpy_and_come_in_the_order_asked_for(agent):
+    both = agent._replace(
+        init=lambda key: agent.init(key)._replace(
+            params={"policy": {"w": np.ones(2)}, "q": {"w": np.zeros(3)}}
+        )
+    )
+    learner = make(both)
+    q, policy, again = learner.get_variables(["q", "policy", "q"])
+    assert [leaf["w"].tolist() for leaf in (q, policy)] == [[0, 0, 0], [1, 1]]
+    assert type(q["w"]) is np.ndarray and again["w"].tolist() == q["w"].tolist()
+    with pytest.raises(KeyError, match="critic"):
+        learner.get_variables(["critic"])
+
+
+def test_variables_are_a_snapshot(agent):
+    learner = make(agent)
+    before = learner.get_variables(["q"])
+    kept = values(before)
+    learner.run(2)
+    assert values(before) == kept != values(learner.get_variables(["q"]))
+
+
+def test_a_restored_learner_goes_on_as_if_never_interrupted(agent):
+    whole = make(agent)
+    whole.run(7)
+    stream = batches()
+    first = make(agent, stream=stream)
+    first.run(4)
+    second = make(agent, seed=99, stream=stream)
+    second.restore(first.save())
+    assert second.learner_steps == 4
+    second.run(3)
+    assert second.learner_steps == 7
+    assert values(second.params) == values(whole.params)
+    assert values(second.save().opt_state) == values(whole.save().opt_state)
