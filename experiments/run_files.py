@@ -1,0 +1,265 @@
+"""Reads run directories, and groups the runs that differ in nothing but their seed."""
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments import overrides
+from launch import logs
+from launch.logs import EvaluationRow, RunDirectoryError
+
+# Fields in which the seeds of one agent may differ.
+_OF_A_RUN = ("seed", "description", "log_period")
+_SHOWN = 3  # fields in a label
+_DEPTH = 3  # <root>/<agent>/<environment>/<run>, as `train` makes them
+
+
+class Run(NamedTuple):
+    """A run directory, read once.
+
+    Attributes:
+        directory: as it was named.
+        config: what `config.yaml` holds.
+        evaluations: oldest first.
+        metrics: rows of `metrics.jsonl`, oldest first.
+    """
+
+    directory: Path
+    config: dict[str, Any]
+    evaluations: list[EvaluationRow]
+    metrics: list[dict[str, Any]]
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """The experiment as plain data."""
+        return self.config["experiment"]
+
+    @property
+    def actor_steps(self) -> int:
+        """The most actor steps that any row has."""
+        return int(self._last("actor_steps"))
+
+    @property
+    def frames(self) -> int:
+        """The most frames that any row has."""
+        return int(self._last("frames"))
+
+    @property
+    def wall_time(self) -> float:
+        """Seconds that the run has taken so far."""
+        return self._last("wall_time")
+
+    def _last(self, name: str) -> float:
+        rows = [row._asdict() | row.counts._asdict() for row in self.evaluations[-1:]]
+        return max(row[name] for row in [*rows, *self.metrics[-1:]])
+
+    @property
+    def complete(self) -> bool:
+        """Whether the evaluation at the last step is there."""
+        return self.evaluations[-1].grid >= self.experiment["steps"]
+
+
+class Group(NamedTuple):
+    """The seeds of one agent.
+
+    Attributes:
+        label: what tells it from the other groups on its environment.
+        runs: at least one, by seed.
+    """
+
+    label: str
+    runs: list[Run]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The experiment's fields by dotted path, without those of a single run."""
+        return settings(self.runs[0].experiment)
+
+
+class Reading(NamedTuple):
+    """What some paths hold.
+
+    Attributes:
+        groups: those with evaluations, by environment in the order of the paths.
+        notes: one sentence for each run that was left out.
+    """
+
+    groups: dict[str, list[Group]]
+    notes: list[str]
+
+
+def read(paths: Sequence[str]) -> Reading:
+    """The runs at, or up to three folders below, some paths.
+
+    Raises:
+        RunDirectoryError: a path holds no run, a run is damaged, or none has been
+            evaluated yet.
+    """
+    found = {path.resolve(): path for name in paths for path in _expand(Path(name))}
+    runs = [_read_run(path) for path in found.values()]
+    evaluated = [run for run in runs if run.evaluations]
+    if not evaluated:
+        raise RunDirectoryError(f"{paths[0]} has no evaluation yet: nothing to report")
+    notes = [
+        f"{run.directory} has no evaluation yet." for run in runs if not run.evaluations
+    ]
+    environments: dict[str, list[list[Run]]] = {}
+    for runs in _by_identity(evaluated):
+        kept, repeated = _one_per_seed(runs)
+        notes += [f"{run.directory} repeats a seed of another run." for run in repeated]
+        title = environment_title(kept[0].experiment["environment"])
+        environments.setdefault(title, []).append(kept)
+    groups = {title: _label(members) for title, members in environments.items()}
+    return Reading(groups, notes)
+
+
+def settings(experiment: dict[str, Any]) -> dict[str, str]:
+    """An experiment's fields by dotted path, as the command line would take them."""
+    flat = dict(_flatten(experiment))
+    return {path: text for path, text in flat.items() if path not in _OF_A_RUN}
+
+
+def environment_title(environment: dict[str, Any]) -> str:
+    """An environment's configuration in a few words, such as `Atari pong dopamine`."""
+    words = [str(environment.get("kind", "environment"))]
+    for name, value in environment.items():
+        if name != "kind":
+            words.append(value if isinstance(value, str) else f"{name} {value}")
+    return " ".join(words)
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.exists():
+        raise RunDirectoryError(f"{path} does not exist")
+    if not path.is_dir():
+        raise RunDirectoryError(f"{path} is a file: name a run directory")
+    if (path / logs.CONFIG).exists():
+        return [path]
+    for depth in range(1, _DEPTH + 1):
+        found = sorted(path.glob("*/" * depth + logs.CONFIG))
+        if found:
+            return [config.parent for config in found]
+    raise RunDirectoryError(f"{path} is no run directory: it has no {logs.CONFIG}")
+
+
+def _read_run(directory: Path) -> Run:
+    config = logs.read_config(directory)
+    _check_config(directory, config["experiment"])
+    try:
+        evaluations = logs.read_evaluations(directory)
+        finite = all(map(math.isfinite, (row.mean_return for row in evaluations)))
+    except (ArithmeticError, KeyError, OSError, TypeError, ValueError, csv.Error) as e:
+        path = directory / logs.EVALUATIONS
+        raise RunDirectoryError(f"cannot read {path}: {_one_line(e)}") from e
+    if not finite:
+        path = directory / logs.EVALUATIONS
+        raise RunDirectoryError(f"cannot read {path}: a return is not finite")
+    rows = sorted(evaluations, key=lambda row: row.grid)
+    return Run(directory, config, rows, _read_metrics(directory))
+
+
+def _check_config(directory: Path, experiment: Any) -> None:
+    wanted = {
+        "name": str,
+        "agent_name": str,
+        "seed": int,
+        "steps": int,
+        "environment": dict,
+    }
+    for name, kind in wanted.items():
+        if not isinstance(experiment, dict) or not isinstance(
+            experiment.get(name), kind
+        ):
+            path = directory / logs.CONFIG
+            raise RunDirectoryError(f"{path} has no experiment with a {name}")
+
+
+def _read_metrics(directory: Path) -> list[dict[str, Any]]:
+    """Rows of `metrics.jsonl`; a last line that is still being written is left out."""
+    path = directory / f"{logs.METRICS}.jsonl"
+    if not path.exists():
+        return []
+    needed = {*logs.Counts._fields, "wall_time", "role"}
+    rows = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        for line in lines:
+            if line.endswith("\n"):
+                row = json.loads(line)
+                missing = needed - set(row)
+                if missing:
+                    raise ValueError(f"a row has no {min(missing)}")
+                rows.append(row)
+    except (OSError, TypeError, ValueError) as error:
+        raise RunDirectoryError(f"cannot read {path}: {_one_line(error)}") from error
+    return rows
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"no column {text}" if isinstance(error, KeyError) else text
+
+
+def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
+    """Runs that differ in nothing but what a single run may have of its own."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        identity = json.dumps(settings(run.experiment), sort_keys=True)
+        found.setdefault(identity, []).append(run)
+    return list(found.values())
+
+
+def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """The run of each seed that got furthest (the newest of equals), and the rest."""
+    ranked = sorted(
+        runs, key=lambda run: (run.actor_steps, str(run.config.get("started", "")))
+    )
+    best = {run.experiment["seed"]: run for run in ranked}
+    kept = [best[seed] for seed in sorted(best)]
+    return kept, [run for run in ranked if run not in kept]
+
+
+def _label(members: Sequence[list[Run]]) -> list[Group]:
+    """Groups under the shortest names that tell them apart."""
+    experiments = [runs[0].experiment for runs in members]
+    for field in ("agent_name", "name"):
+        names = [experiment[field] for experiment in experiments]
+        if len(set(names)) == len(names):
+            return [Group(*pair) for pair in zip(names, members, strict=True)]
+    changed = differences([settings(experiment) for experiment in experiments])
+    field = "name" if "agent_name" in changed else "agent_name"
+    labels: list[str] = []
+    for index, experiment in enumerate(experiments):
+        shown = [
+            f"{path.rpartition('.')[2]} {values[index]}"
+            for path, values in changed.items()
+            if path not in ("name", "agent_name") and values[index] is not None
+        ]
+        label = ", ".join([experiment[field], *shown[:_SHOWN]])
+        labels.append(f"{label} #{index + 1}" if label in labels else label)
+    return [Group(*pair) for pair in zip(labels, members, strict=True)]
+
+
+def differences(
+    flat: Sequence[dict[str, str]],
+) -> dict[str, list[str | None]]:
+    """The fields that are not the same in all, with the value in each or None."""
+    paths = dict.fromkeys(path for fields in flat for path in fields)
+    values = {path: [fields.get(path) for fields in flat] for path in paths}
+    return {path: row for path, row in values.items() if len(set(row)) > 1}
+
+
+def _flatten(plain: Any, path: str = "") -> Iterable[tuple[str, str]]:
+    if not isinstance(plain, dict):
+        yield path, overrides.show(tuple(plain) if isinstance(plain, list) else plain)
+        return
+    kind = str(plain.get("kind", "Config"))
+    last = path.rpartition(".")[2]
+    if path and kind != "Config" and kind.lower() != last:
+        yield path, kind
+    for name, value in plain.items():
+        if name != "kind":
+            yield from _flatten(value, f"{path}.{name}" if path else name)

@@ -1,0 +1,227 @@
+"""What a report says of one environment, as text and numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments import comparison, curves, figures, formats
+from experiments.curves import Estimate
+from experiments.figures import Drawing, Look
+from experiments.run_files import Group, Run
+
+
+class Row(NamedTuple):
+    """A line of a table about one agent.
+
+    Attributes:
+        label: the agent.
+        estimate: its number.
+        bar: places of low, mean and high on the table's scale, in per cent.
+        cells: the other columns.
+    """
+
+    label: str
+    estimate: Estimate
+    bar: tuple[float, float, float]
+    cells: tuple[str, ...]
+
+
+class Panel(NamedTuple):
+    """A drawing and what it shows.
+
+    Attributes:
+        drawing: inlined.
+        title: above it.
+        caption: below it.
+    """
+
+    drawing: Drawing
+    title: str
+    caption: str
+
+
+def section(
+    index: int, title: str, groups: Sequence[Group], looks: Mapping[str, Look]
+) -> dict[str, Any]:
+    """All of one environment.
+
+    Args:
+        index: of the environment on the page.
+        title: of the environment.
+        groups: the agents on it.
+        looks: by label.
+    """
+    name = f"environment-{index}"
+    several = len(groups) > 1
+    return {
+        "title": title,
+        "labels": [group.label for group in groups],
+        "evaluation": _evaluation(name, groups, looks),
+        "training": _training(name, groups, looks),
+        "finals": _finals(groups),
+        "comparison": _comparison(name, groups, looks) if several else None,
+        "published": _published(groups),
+        "rates": _rates(name, groups, looks),
+        "throughput": [_throughput(group) for group in groups],
+        "waiting": [
+            (group.label, sorted(waits.items()))
+            for group in groups
+            if (waits := curves.waiting(group.runs))
+        ],
+    }
+
+
+def finals_note(runs: Sequence[Run]) -> str:
+    """What a final estimate is over: `3 seeds`, `2 complete of 3 seeds`, `1 seed`."""
+    chosen = curves.finals(runs)
+    if len(chosen) < len(runs):
+        return f"{len(chosen)} complete of {formats.plural(len(runs), 'seed')}"
+    return formats.plural(len(chosen), "seed")
+
+
+def _evaluation(name: str, groups: Sequence[Group], looks: Mapping[str, Look]) -> Panel:
+    lines = {group.label: curves.evaluation_curve(group.runs) for group in groups}
+    drawing = figures.curves(f"{name}-evaluation", lines, looks, "evaluation return")
+    return Panel(drawing, "Evaluation return", f"Raw returns. {_band(groups)}")
+
+
+def _training(
+    name: str, groups: Sequence[Group], looks: Mapping[str, Look]
+) -> Panel | None:
+    lines = {
+        group.label: curve
+        for group in groups
+        if (curve := curves.training_curve(group.runs)) is not None
+    }
+    if not lines:
+        return None
+    drawing = figures.curves(f"{name}-training", lines, looks, "training return")
+    caption = f"Raw returns of episodes that explore. {_band(groups)}"
+    return Panel(drawing, "Training return", caption)
+
+
+def _band(groups: Sequence[Group]) -> str:
+    if all(len(group.runs) == 1 for group in groups):
+        return "One seed, so there is no band."
+    return "Line: mean over seeds; band: from the lowest to the highest seed."
+
+
+def _finals(groups: Sequence[Group]) -> list[Row]:
+    estimates = [curves.final_estimate(group.runs) for group in groups]
+    cells = [
+        (
+            finals_note(group.runs),
+            formats.number(curves.whole_run_return(group.runs)),
+            formats.steps(max(run.evaluations[-1].grid for run in group.runs)),
+        )
+        for group in groups
+    ]
+    return _rows([group.label for group in groups], estimates, cells)
+
+
+def _rows(
+    labels: Sequence[str],
+    estimates: Sequence[Estimate],
+    cells: Sequence[tuple[str, ...]],
+) -> list[Row]:
+    least = min(_ends(estimate)[0] for estimate in estimates)
+    span = max(_ends(estimate)[1] for estimate in estimates) - least or 1.0
+    rows = []
+    for label, estimate, others in zip(labels, estimates, cells, strict=True):
+        low, high = _ends(estimate)
+        bar = [100 * (end - least) / span for end in (low, estimate.mean, high)]
+        rows.append(Row(label, estimate, (bar[0], bar[1], bar[2]), others))
+    return rows
+
+
+def _ends(estimate: Estimate) -> tuple[float, float]:
+    if estimate.low is None or estimate.high is None:
+        return estimate.mean, estimate.mean
+    return estimate.low, estimate.high
+
+
+def _comparison(
+    name: str, groups: Sequence[Group], looks: Mapping[str, Look]
+) -> dict[str, Any]:
+    returns = {group.label: curves.final_returns(group.runs) for group in groups}
+    found = comparison.compare(returns)
+    labels = list(returns)
+    drawing = figures.profiles(
+        f"{name}-profiles", found.thresholds, found.profiles, looks
+    )
+    caption = "Share of seeds whose final return is above a value; 95 % intervals."
+    return {
+        "iqm": _rows(
+            labels,
+            [found.iqm[label] for label in labels],
+            [(finals_note(group.runs),) for group in groups],
+        ),
+        "profiles": Panel(drawing, "Performance profile", caption),
+        "repetitions": comparison.REPETITIONS,
+    }
+
+
+def _published(groups: Sequence[Group]) -> dict[str, Any] | None:
+    """Published numbers by agent and frames, ours at the same frames above them."""
+    rows = comparison.published(groups[0].runs[0].experiment["environment"])
+    if not rows:
+        return None
+    windows = sorted({(row.frames, row.window) for row in rows})
+    theirs: dict[str, dict[tuple[int, int], float]] = {}
+    for row in rows:
+        theirs.setdefault(row.agent, {})[row.frames, row.window] = row.value
+    return {
+        "columns": [f"{formats.steps(frames)} frames" for frames, _ in windows],
+        "ours": [
+            (group.label, [_at(group.runs, *window) for window in windows])
+            for group in groups
+        ],
+        "theirs": [
+            (agent, [values.get(window) for window in windows])
+            for agent, values in theirs.items()
+        ],
+        "reached": formats.steps(
+            max(run.frames for group in groups for run in group.runs)
+        ),
+        "statistic": ", ".join(dict.fromkeys(row.statistic for row in rows)),
+        "window": ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows)),
+        "sources": list(
+            dict.fromkeys((row.source, row.status, row.seeds) for row in rows)
+        ),
+        "notes": list(dict.fromkeys(row.note for row in rows if row.note)),
+    }
+
+
+def _at(runs: Sequence[Run], frames: int, window: int) -> float | None:
+    values = [curves.training_return(run, frames, window) for run in runs]
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _rates(
+    name: str, groups: Sequence[Group], looks: Mapping[str, Look]
+) -> list[Panel]:
+    panels = []
+    for role in ("actor", "learner"):
+        lines = [
+            (looks[group.label], *rate)
+            for group in groups
+            for run in group.runs
+            if (rate := curves.rate(run, f"{role}_steps")) is not None
+        ]
+        if lines:
+            y_label = f"{role} steps per second"
+            drawing = figures.rates(f"{name}-{role}-rate", lines, y_label)
+            panels.append(Panel(drawing, f"{role.capitalize()} throughput", ""))
+    return panels
+
+
+def _throughput(group: Group) -> tuple[str, list[str]]:
+    cells = []
+    for counter in ("actor_steps", "frames", "learner_steps"):
+        rates = [curves.mean_rate(run, counter) for run in group.runs]
+        known = [rate for rate in rates if rate is not None]
+        cells.append(formats.number(float(np.mean(known)) if known else None))
+    seconds = float(np.mean([run.wall_time for run in group.runs]))
+    return group.label, [*cells, formats.duration(seconds)]
