@@ -72,12 +72,13 @@ PONG_CPU = {
     "network.torso": "dqn2013",
     "network.hidden": (256,),
     "optimizer.learning_rate": 2.5e-4,
-    "target_update_period": 500,  # 2,000 agent steps
+    "target_update_period": 500,  # 1,000 agent steps
     "exploration.start": 5_000,
     "exploration.decay_steps": 50_000,
     "storage.n_step": 3,
     "storage.capacity": 200_000,
     "storage.min_size": 5_000,
+    "storage.samples_per_insert": 16.0,  # an update every 2 agent steps
 }
 
 PAPER_GRID = Evaluation(period=250_000, episodes=10)

@@ -5,8 +5,9 @@ interfaces without authentication, and Courier unpickles what it receives: priva
 networks only.
 """
 
+import contextlib
 import functools
-import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from launch.roles import ActorRole, EvaluatorRole, LearnerRole, Run
 Mode = Literal["threads", "processes"]
 # Roles end in order, each with the supervisor's patience, not Launchpad's ten seconds.
 _NOTICE_SECONDS = 120
+_SCRATCH = Path(checkpoint.DIRECTORY, ".server")  # where Reverb writes its tables
 STOP_ORDER = ("actor", "evaluator", "learner", "coordinator", "replay")
 
 
@@ -91,8 +93,7 @@ def _make_tables(name: str, storage: Storage, spec: Spec, frame_stack: int) -> l
 def _make_checkpointer(directory: Path, snapshot: Path | None) -> Any:
     from launch.replay import reverb_store
 
-    scratch = directory / checkpoint.DIRECTORY / f".replay-{os.getpid()}"
-    return reverb_store.make_checkpointer(scratch, snapshot)
+    return reverb_store.make_checkpointer(directory / _SCRATCH, snapshot)
 
 
 def _make_adder(
@@ -149,7 +150,7 @@ def run(
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(sys.argv[:1])  # Launchpad reads absl flags; ours are not absl's
     program = make(Run(experiment, directory, resume), threads=mode == "threads")
-    with Follower(experiment, directory, progress):
+    with Follower(experiment, directory, progress), _removed(directory / _SCRATCH):
         if mode == "threads":
             _run_threads(program)
         else:
@@ -165,6 +166,15 @@ def run(
     if not evaluations or evaluations[-1].grid < experiment.steps:
         raise faults.Interrupted(signal.SIGINT)
     return evaluations[-1].returns
+
+
+@contextlib.contextmanager
+def _removed(path: Path) -> Iterator[None]:
+    """Context that leaves no directory at `path`."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _run_threads(program: lp.Program) -> None:

@@ -172,7 +172,8 @@ def make_checkpointer(
         scratch: an empty directory, on the file system of the run directory.
         snapshot: what `save` wrote; None: the tables start empty.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+    scratch.mkdir(parents=True)
     return reverb.checkpointers.DefaultCheckpointer(
         str(scratch),
         fallback_checkpoint_path=None if snapshot is None else str(snapshot),
