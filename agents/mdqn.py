@@ -19,8 +19,7 @@ Deviations:
 - tau ln pi is clipped from above at 0, as in the paper; the reference's M-DQN clips at
   1, which never binds.
 - Convolutions have no padding, as in the Nature paper; the reference pads them.
-- With n-step returns the log-policy is added at the first step only, as in the
-  reference.
+- With n-step returns only the first step gets the log-policy, as in the reference.
 """
 
 import functools
