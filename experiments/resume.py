@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     saved = checkpoint.newest(directory)
     mode = _mode(options, saved)
     _check(experiment, saved)
-    train.check(experiment)
+    train.check(experiment, mode)
     logs.record_resume(directory, experiment)
     print(f"{directory}: from actor step {saved.counts.actor_steps:,}", flush=True)
     train.launch(experiment, directory, mode, saved)

@@ -117,7 +117,7 @@ def run(plan: Plan) -> int:
         Interrupted: a signal ended a run, which has saved itself.
         RunDirectoryError: a run directory cannot be written.
     """
-    check(plan.experiments[0])
+    check(plan.experiments[0], plan.options.launch)
     finals: list[tuple[int, float | None]] = []
     for experiment in plan.experiments:
         directory = logs.create(plan.options.runs, experiment)
@@ -128,12 +128,12 @@ def run(plan: Plan) -> int:
     return 0
 
 
-def check(experiment: Experiment) -> None:
-    """Raises OverrideError if the agent does not fit the environment."""
+def check(experiment: Experiment, mode: Mode) -> None:
+    """Raises OverrideError if agent, environment and machine do not fit each other."""
     from launch import experiment as experiments
 
     try:
-        experiments.check(experiment)
+        experiments.check(experiment, local=mode == "local")
     except ValueError as error:
         raise OverrideError(" ".join(str(error).split())) from error
 

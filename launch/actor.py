@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.parts.types import Act, Params
 from environments.vector import VectorEnvironment
+from launch import faults
 from launch.replay import Adder
 
 
@@ -150,6 +151,7 @@ class Loop:
         self._actor.actor_steps += decisions
         self._returns += timestep.reward
         self._lengths += decided
+        faults.check_timestep(timestep, self.actor_steps)
         last = np.flatnonzero(timestep.step_type == dm_env.StepType.LAST)
         ended = []
         for lane in last:

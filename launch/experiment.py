@@ -11,6 +11,7 @@ import agents
 import environments
 from agents.parts import checks
 from agents.parts.types import Agent, Spec
+from launch import memory
 
 # Each role draws from its own stream of seeds; the order must not change.
 ROLES = ("learner", "replay", "actor", "evaluator")
@@ -133,8 +134,12 @@ def make_agent(experiment: Experiment, spec: Spec) -> Agent:
     return agents.REGISTRY[experiment.agent_name].agent(experiment.agent, spec)
 
 
-def check(experiment: Experiment) -> tuple[Spec, int]:
+def check(experiment: Experiment, local: bool = False) -> tuple[Spec, int]:
     """Builds environment and agent once, so that misfits show before anything starts.
+
+    Args:
+        experiment: what is to run.
+        local: whether it will be one process.
 
     Returns:
         The environment's spec and how many frames its observations stack.
@@ -145,7 +150,10 @@ def check(experiment: Experiment) -> tuple[Spec, int]:
     environment = environments.make(experiment.environment, 1, experiment.seed)
     try:
         spec = make_spec(environment)
-        make_agent(experiment, spec)
+        storage = make_agent(experiment, spec).storage
     finally:
         environment.close()
+    memory.check(
+        storage, spec, environment.frame_stack, actors=experiment.actors, local=local
+    )
     return spec, environment.frame_stack

@@ -7,6 +7,9 @@ import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import dm_env
+import numpy as np
+
 
 class Interrupted(Exception):
     """A signal ended the run early, in order.
@@ -51,6 +54,28 @@ def caught_signals(exit_at_second: bool = True) -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def check_timestep(timestep: dm_env.TimeStep, actor_steps: int) -> None:
+    """Raises NotFinite if a lane's reward, discount or observation is NaN or infinite.
+
+    Sums are checked first: one number tells about all, and it is the hot path. Integers
+    are always finite.
+    """
+    fields = {
+        "reward": timestep.reward,
+        "discount": timestep.discount,
+        "observation": timestep.observation,
+    }
+    for name, values in fields.items():
+        if values.dtype.kind != "f" or math.isfinite(values.sum()):
+            continue
+        finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        for lane in np.flatnonzero(~finite):
+            raise NotFinite(
+                f"the environment gave a {name} of {values[lane]} in lane {lane} at "
+                f"actor step {actor_steps}"
+            )
 
 
 def check_metrics(metrics: Mapping[str, float], learner_steps: int) -> None:

@@ -46,6 +46,11 @@ class Learner:
         """The newest online parameters, by network name."""
         return self._state.params
 
+    @property
+    def running(self) -> jax.Array:
+        """A result of the update under way, or of the last one."""
+        return self._state.steps
+
     def step(self) -> None:
         """One learner step; returns as soon as it is under way on the device."""
         self._state, self.metrics = self._update(self._state, self._next_batch())

@@ -18,6 +18,7 @@ from launch.grid import Grid
 from launch.learner import Learner
 from launch.logs import Counts
 from launch.variables import Stopped, Variables, network_names
+from launch.waiting import IdleClock
 
 REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
 _TICK_SECONDS = 2.0  # between two signs of life of a long evaluation
@@ -165,8 +166,8 @@ class LearnerRole:
         if run.resume is not None:
             self._learner.restore(checkpoint.load_state(run.resume, self._agent))
         self._reported = self._learner.learner_steps
-        self._waiting_since = 0.0
-        self._waited = 0.0
+        self._asked = 0.0
+        self._clock = IdleClock()
 
     def get_variables(self, names: Sequence[str]) -> list[NetworkParams]:
         """Remote call: online parameters of the named networks."""
@@ -198,6 +199,7 @@ class LearnerRole:
                 self._learner.step()
             except StopIteration:
                 break
+            self._clock.dispatched(self._learner.running)
             if time.monotonic() - began < REPORT_SECONDS:
                 continue
             self._report(time.monotonic() - began)
@@ -210,24 +212,24 @@ class LearnerRole:
         self._report(time.monotonic() - began)
 
     def _next_batch(self) -> Transition:
-        self._waiting_since = time.monotonic()
-        try:
-            return next(self._batches)
-        finally:
-            self._waited += time.monotonic() - self._waiting_since
+        self._asked = time.monotonic()
+        batch = next(self._batches)
+        self._clock.fetched(self._asked, self._learner.running)
+        return batch
 
     def _starved(self) -> bool:
         """Whether no batch comes and, the actors having ended, none ever will."""
-        waited = time.monotonic() - self._waiting_since
+        waited = time.monotonic() - self._asked
         return waited > _STARVED_SECONDS and not self._coordinator.acting()
 
     def _report(self, seconds: float) -> None:
         metrics = {name: float(value) for name, value in self._learner.metrics.items()}
         done = self._learner.learner_steps
         faults.check_metrics(metrics, done)
-        waiting = self._waited / max(seconds, 1e-9)
+        waiting = self._clock.idle_seconds / max(seconds, 1e-9)
         self._coordinator.report_learner(done - self._reported, metrics, waiting)
-        self._reported, self._waited = done, 0.0
+        self._reported = done
+        self._clock.reset()
 
     def _last_step(self, counts: Counts) -> int:
         """Learner steps that samples per insert allow for all that was acted."""

@@ -1,0 +1,81 @@
+"""Whether what a run will store fits into this machine, asked before it starts."""
+
+import math
+
+import numpy as np
+import psutil
+
+from agents.parts.types import Spec, Storage
+
+# Beside the replay: interpreter, JAX and TensorFlow, networks, environments, in bytes.
+_ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
+_LOCAL_BYTES = 1.0e9
+_ROW_BYTES = 20  # action, reward, discount, steps and an action of several numbers
+
+
+def replay_bytes(storage: Storage, spec: Spec, frame_stack: int) -> int:
+    """Bytes of a full replay: each frame once, uncompressed.
+
+    Reverb compresses, by how much depends on the frames: this is its upper bound.
+    """
+    return storage.capacity * _transition_bytes(spec, frame_stack)
+
+
+def estimate(
+    storage: Storage, spec: Spec, frame_stack: int, *, actors: int, local: bool
+) -> dict[str, float]:
+    """Bytes that each role of a run will take, the actors together."""
+    replay = replay_bytes(storage, spec, frame_stack)
+    if local:
+        return {"local": _LOCAL_BYTES + replay}
+    roles = dict(_ROLE_BYTES)
+    roles["replay"] += replay
+    roles["actor"] *= actors
+    return roles
+
+
+def check(
+    storage: Storage,
+    spec: Spec,
+    frame_stack: int,
+    *,
+    actors: int,
+    local: bool,
+    available: int | None = None,
+) -> None:
+    """Refuses a run that cannot fit.
+
+    Args:
+        storage: of the agent.
+        spec: of the environment.
+        frame_stack: S, frames in one observation.
+        actors: how many.
+        local: whether all is one process.
+        available: bytes; None asks the machine.
+
+    Raises:
+        ValueError: with the estimate, and the capacity that would fit.
+    """
+    available = psutil.virtual_memory().available if available is None else available
+    roles = estimate(storage, spec, frame_stack, actors=actors, local=local)
+    needed = sum(roles.values())
+    if needed <= available:
+        return
+    rest = needed - replay_bytes(storage, spec, frame_stack)
+    fitting = math.floor((available - rest) / _transition_bytes(spec, frame_stack))
+    shares = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in roles.items())
+    remedy = (
+        f"--agent.storage.capacity {fitting} would fit"
+        if fitting >= storage.min_size
+        else "use fewer actors, or a machine with more memory"
+    )
+    raise ValueError(
+        f"storage.capacity is {storage.capacity}: the run needs {needed / 1e9:.1f} GB "
+        f"({shares}), {available / 1e9:.1f} GB are free; {remedy}"
+    )
+
+
+def _transition_bytes(spec: Spec, frame_stack: int) -> int:
+    shape = spec.observation.shape[int(frame_stack > 1) :]
+    frame = math.prod(shape) * np.dtype(spec.observation.dtype).itemsize
+    return frame + _ROW_BYTES

@@ -1,0 +1,45 @@
+"""How long a learner's device stands idle for want of data."""
+
+import time
+
+import jax
+
+
+class IdleClock:
+    """Adds up the time between the end of an update and the arrival of its next batch.
+
+    Updates run while the next batch is fetched, so the time spent fetching says
+    nothing; the device waits only from the end of the update. When that was is known
+    from how long updates take, which one update after each `reset` is timed for.
+    """
+
+    def __init__(self) -> None:
+        self._update_seconds = 0.0
+        self._dispatched = time.monotonic()
+        self._timed = False
+        self.idle_seconds = 0.0
+
+    def reset(self) -> None:
+        """Begins a new sum; the next update will be timed."""
+        self.idle_seconds = 0.0
+        self._timed = False
+
+    def fetched(self, asked: float, running: jax.Array | None) -> None:
+        """A batch has arrived.
+
+        Args:
+            asked: `time.monotonic()` when it was asked for.
+            running: a result of the update under way; None if there is none.
+        """
+        if running is not None and not running.is_ready():
+            return
+        ended = self._dispatched + self._update_seconds
+        self.idle_seconds += max(0.0, time.monotonic() - max(asked, ended))
+
+    def dispatched(self, running: jax.Array) -> None:
+        """An update is under way, of which this is a result."""
+        self._dispatched = time.monotonic()
+        if not self._timed:
+            running.block_until_ready()
+            self._update_seconds = time.monotonic() - self._dispatched
+            self._timed = True
