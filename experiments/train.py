@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import setproctitle
+
 from experiments import overrides
 from experiments.overrides import OverrideError
 from launch import faults, logs
@@ -156,6 +158,8 @@ def launch(
         RunFailed: it ended before its time.
         Interrupted: a signal ended it; it has saved itself.
     """
+    role = "launcher" if mode == "processes" else mode
+    setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
     # Imported late: only a program needs Reverb and with it TensorFlow.
     with locked(directory):
         try:
