@@ -1,8 +1,10 @@
 """An experiment as plain data: what `config.yaml` holds, and back again."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib.metadata
+import os
 import platform
 import shlex
 import subprocess
@@ -13,6 +15,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 PACKAGES = (
     "munchausen",
@@ -113,9 +117,22 @@ def circumstances() -> dict[str, Any]:
     return {
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "machine": machine(),
         "code": code_version(),
         "versions": versions(),
     }
+
+
+def machine() -> str:
+    """Processor, cores and memory of this machine; the learner's log names GPUs."""
+    model = platform.machine()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB"
 
 
 def versions() -> dict[str, str | None]:
