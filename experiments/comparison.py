@@ -1,8 +1,8 @@
 """Agents against each other on one environment, and against what others published."""
 
+import contextlib
 import csv
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,23 +79,29 @@ def compare(returns: Mapping[str, np.ndarray]) -> Comparison:
         above = (scores > thresholds).mean(axis=0)
         return np.concatenate([[metrics.aggregate_iqm(scores)], above])
 
-    # One column: the seeds of one environment are the only stratum.
-    with warnings.catch_warnings():
-        # arch is to rename the argument through which rliable hands the seed over.
-        warnings.filterwarnings("ignore", "random_state is deprecated", FutureWarning)
-        points, intervals = library.get_interval_estimates(
-            {label: scores[:, None] for label, scores in returns.items()},
-            statistics,
-            reps=REPETITIONS,
-            random_state=np.random.RandomState(0),
-        )
     iqm, profiles = {}, {}
     for label, scores in returns.items():
+        # One column: the seeds of one environment are the only stratum.
+        with _seeded():
+            points, intervals = library.get_interval_estimates(
+                {label: scores[:, None]}, statistics, reps=REPETITIONS
+            )
         point, (low, high) = points[label], intervals[label]
         ends = (float(low[0]), float(high[0])) if len(scores) > 1 else (None, None)
         iqm[label] = Estimate(float(point[0]), *ends)
         profiles[label] = Curve(thresholds, point[1:], low[1:], high[1:])
     return Comparison(iqm, thresholds, profiles)
+
+
+@contextlib.contextmanager
+def _seeded() -> Iterator[None]:
+    """Equal draws from numpy's global generator, the one that rliable uses."""
+    state = np.random.get_state()
+    np.random.seed(0)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
 
 
 def published(

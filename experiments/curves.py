@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.run_files import Run
+from experiments.run_files import WAITING, Run
 
 TRAINING_BINS = 100
 RATE_BINS = 40
@@ -135,8 +135,8 @@ def waiting(runs: Sequence[Run]) -> dict[str, float]:
     for run in runs:
         for row in run.metrics:
             for name, value in row.items():
-                if name.endswith("waiting_share") and value is not None:
-                    what = name.removesuffix("waiting_share").strip("_")
+                if name.endswith(WAITING) and value is not None:
+                    what = name.removesuffix(WAITING).strip("_")
                     label = row["role"] if what in ("", row["role"]) else what
                     found.setdefault(label.replace("_", " "), []).append(float(value))
     return {label: float(np.mean(values)) for label, values in found.items()}

@@ -5,12 +5,13 @@ import math
 from experiments.curves import Estimate
 
 MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
 
 
 def number(value: float | None) -> str:
     """About four digits: 20.31, 488.7, 10,118; a dash for None or what is no number."""
     if value is None or not math.isfinite(value):
-        return "\N{EN DASH}"
+        return NONE
     size = abs(value)
     decimals = next(
         (digits for bound, digits in ((1000, 0), (100, 1), (1, 2)) if size >= bound), 3
@@ -22,14 +23,14 @@ def number(value: float | None) -> str:
 def interval(estimate: Estimate) -> str:
     """`[low, high]`, or a dash where there is none."""
     if estimate.low is None:
-        return "\N{EN DASH}"
+        return NONE
     return f"[{number(estimate.low)}, {number(estimate.high)}]"
 
 
 def quoted(value: float | None) -> str:
     """A number with the digits that its source has; a dash for None."""
     if value is None:
-        return "\N{EN DASH}"
+        return NONE
     return f"{value:,.10g}".replace("-", MINUS)
 
 

@@ -58,7 +58,7 @@ def _context(reading: Reading) -> dict[str, Any]:
     groups = [group for _, group in _members(reading)]
     runs = [run for group in groups for run in group.runs]
     counts = (
-        (len(groups), "agent"),
+        (len(looks), "agent"),
         (len(reading.groups), "environment"),
         (len(runs), "run"),
     )
@@ -127,7 +127,7 @@ def _versions(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """Each part of the stack with the versions that the runs had."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
-        stack = {"code": run.config.get("code"), **(run.config.get("versions") or {})}
+        stack = {"code": run.config.get("code"), **run.config.get("versions", {})}
         for name, version in stack.items():
             found.setdefault(name, {})[str(version or "unknown")[:12]] = None
     return [(name, list(versions)) for name, versions in found.items()]

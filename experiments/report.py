@@ -94,20 +94,32 @@ def _destinations(options: Options, reading: "Reading") -> dict[str, Path]:
 
 def _check_writable(path: Path) -> None:
     """Says no before any work is done."""
-    reason = ""
-    if path.exists() and not path.is_file():
-        reason = "it is a directory" if path.is_dir() else "it is no regular file"
-    elif not path.parent.is_dir():
-        reason = f"there is no directory {path.parent}"
-    elif not os.access(path.parent, os.W_OK | os.X_OK):
-        reason = f"{path.parent} is read-only; choose another place with --output"
+    try:
+        reason = _obstacle(path)
+    except OSError as error:  # a name that is too long, a folder that is locked
+        reason = str(error.strerror)
     if reason:
         raise RunDirectoryError(f"cannot write {path}: {reason}")
 
 
+def _obstacle(path: Path) -> str:
+    if path.is_dir():
+        return "it is a directory"
+    if path.exists() and not path.is_file():
+        return "it is no regular file"
+    if not path.parent.is_dir():
+        return f"there is no directory {path.parent}"
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return f"{path.parent} is read-only; choose another place with --output"
+    return ""
+
+
 def _write(content: dict[Path, bytes]) -> None:
     """Writes all files or none; an old one stays whole until the new one is."""
-    drafts = {path: path.with_name(f".{path.name}.draft") for path in content}
+    drafts = {
+        path: path.with_name(f".munchausen-{os.getpid()}{path.suffix}.draft")
+        for path in content
+    }
     try:
         for path, draft in drafts.items():
             draft.write_bytes(content[path])

@@ -13,7 +13,15 @@ from launch.logs import EvaluationRow, RunDirectoryError
 
 # Fields in which the seeds of one agent may differ.
 _OF_A_RUN = ("seed", "description", "log_period")
-_SHOWN = 3  # fields in a label
+_NEEDED: dict[str, type] = {
+    "name": str,
+    "agent_name": str,
+    "seed": int,
+    "steps": int,
+    "environment": dict,
+}
+_SHOWN = 4  # fields in a label
+WAITING = "waiting_share"  # how metrics end that say how long a role waited
 _DEPTH = 3  # <root>/<agent>/<environment>/<run>, as `train` makes them
 
 
@@ -132,8 +140,21 @@ def environment_title(environment: dict[str, Any]) -> str:
 
 
 def _expand(path: Path) -> list[Path]:
-    if not path.exists():
-        raise RunDirectoryError(f"{path} does not exist")
+    try:
+        found = _runs_at(path)
+    except FileNotFoundError as error:
+        raise RunDirectoryError(f"{path} does not exist") from error
+    except OSError as error:
+        raise RunDirectoryError(f"cannot read {path}: {error.strerror}") from error
+    if not found:
+        raise RunDirectoryError(
+            f"{path} is no run directory, nor a folder of them: no {logs.CONFIG} there"
+        )
+    return found
+
+
+def _runs_at(path: Path) -> list[Path]:
+    path.stat()  # raises what `exists` would hide
     if not path.is_dir():
         raise RunDirectoryError(f"{path} is a file: name a run directory")
     if (path / logs.CONFIG).exists():
@@ -142,12 +163,12 @@ def _expand(path: Path) -> list[Path]:
         found = sorted(path.glob("*/" * depth + logs.CONFIG))
         if found:
             return [config.parent for config in found]
-    raise RunDirectoryError(f"{path} is no run directory: it has no {logs.CONFIG}")
+    return []
 
 
 def _read_run(directory: Path) -> Run:
     config = logs.read_config(directory)
-    _check_config(directory, config["experiment"])
+    _check_config(directory / logs.CONFIG, config)
     try:
         evaluations = logs.read_evaluations(directory)
         finite = all(map(math.isfinite, (row.mean_return for row in evaluations)))
@@ -161,20 +182,18 @@ def _read_run(directory: Path) -> Run:
     return Run(directory, config, rows, _read_metrics(directory))
 
 
-def _check_config(directory: Path, experiment: Any) -> None:
-    wanted = {
-        "name": str,
-        "agent_name": str,
-        "seed": int,
-        "steps": int,
-        "environment": dict,
-    }
-    for name, kind in wanted.items():
-        if not isinstance(experiment, dict) or not isinstance(
-            experiment.get(name), kind
-        ):
-            path = directory / logs.CONFIG
-            raise RunDirectoryError(f"{path} has no experiment with a {name}")
+def _check_config(path: Path, config: dict[str, Any]) -> None:
+    """Refuses what the page could not show."""
+    experiment = config["experiment"]
+    if not isinstance(experiment, dict):
+        raise RunDirectoryError(f"{path} describes no experiment")
+    for name, kind in _NEEDED.items():
+        if not isinstance(experiment.get(name), kind):
+            raise RunDirectoryError(f"{path}: the experiment has no {name}")
+    if experiment["steps"] < 1:
+        raise RunDirectoryError(f"{path}: {experiment['steps']} steps")
+    if not isinstance(config.get("versions", {}), dict):
+        raise RunDirectoryError(f"{path}: the versions have no names")
 
 
 def _read_metrics(directory: Path) -> list[dict[str, Any]]:
@@ -182,20 +201,28 @@ def _read_metrics(directory: Path) -> list[dict[str, Any]]:
     path = directory / f"{logs.METRICS}.jsonl"
     if not path.exists():
         return []
-    needed = {*logs.Counts._fields, "wall_time", "role"}
     rows = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         for line in lines:
             if line.endswith("\n"):
-                row = json.loads(line)
-                missing = needed - set(row)
-                if missing:
-                    raise ValueError(f"a row has no {min(missing)}")
-                rows.append(row)
+                rows.append(_metrics_row(json.loads(line)))
     except (OSError, TypeError, ValueError) as error:
         raise RunDirectoryError(f"cannot read {path}: {_one_line(error)}") from error
     return rows
+
+
+def _metrics_row(row: Any) -> dict[str, Any]:
+    if not isinstance(row, dict) or not isinstance(row.get("role"), str):
+        raise ValueError("a row names no role")
+    for name in (*logs.Counts._fields, "wall_time"):
+        if not isinstance(row.get(name), int | float):
+            raise ValueError(f"a row has no number for {name}")
+    for name, value in row.items():
+        if name == "episode_return" or name.endswith(WAITING):
+            if not isinstance(value, int | float | None):
+                raise ValueError(f"{value!r} is no {name}")
+    return row
 
 
 def _one_line(error: Exception) -> str:
@@ -229,17 +256,16 @@ def _label(members: Sequence[list[Run]]) -> list[Group]:
         names = [experiment[field] for experiment in experiments]
         if len(set(names)) == len(names):
             return [Group(*pair) for pair in zip(names, members, strict=True)]
-    changed = differences([settings(experiment) for experiment in experiments])
-    field = "name" if "agent_name" in changed else "agent_name"
+    pairs = {(each["agent_name"], each["name"]) for each in experiments}
+    field = "agent_name" if len(pairs) == len({agent for agent, _ in pairs}) else "name"
+    flat = [settings(experiment) for experiment in experiments]
     labels: list[str] = []
-    for index, experiment in enumerate(experiments):
-        shown = [
-            f"{path.rpartition('.')[2]} {values[index]}"
-            for path, values in changed.items()
-            if path not in ("name", "agent_name") and values[index] is not None
-        ]
-        label = ", ".join([experiment[field], *shown[:_SHOWN]])
-        labels.append(f"{label} #{index + 1}" if label in labels else label)
+    for own, experiment in zip(flat, experiments, strict=True):
+        rivals = [each for each in flat if each["name"] == own["name"]]
+        changed = [path for path in differences(rivals) if path in own]
+        shown = [f"{path.rpartition('.')[2]} {own[path]}" for path in changed[:_SHOWN]]
+        label = ", ".join([experiment[field], *shown])
+        labels.append(f"{label} #{len(labels) + 1}" if label in labels else label)
     return [Group(*pair) for pair in zip(labels, members, strict=True)]
 
 
@@ -262,4 +288,4 @@ def _flatten(plain: Any, path: str = "") -> Iterable[tuple[str, str]]:
         yield path, kind
     for name, value in plain.items():
         if name != "kind":
-            yield from _flatten(value, f"{path}.{name}" if path else name)
+            yield from _flatten(value, f"{path}.{name}" if path else str(name))

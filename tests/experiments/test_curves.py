@@ -1,0 +1,225 @@
+"""Aggregates of runs, against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from experiments import comparison, curves, formats, run_files
+from tests.experiments.run_directories import metrics_row, write
+
+POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
+
+
+def groups_of(*paths):
+    """Label and runs of the only environment."""
+    (groups,) = run_files.read([str(path) for path in paths]).groups.values()
+    return {group.label: group.runs for group in groups}
+
+
+def test_the_curve_is_the_mean_over_seeds_and_its_band_their_range(tmp_path):
+    write(tmp_path, seed=0, evaluations=POINTS)
+    write(tmp_path, seed=1, evaluations={50: [4.0], 100: [20.0]})
+    write(tmp_path, seed=2, evaluations={50: [7.0], 100: [6.0]})
+    curve = curves.evaluation_curve(groups_of(tmp_path)["mdqn"])
+    np.testing.assert_allclose(curve.x, [50, 100])
+    np.testing.assert_allclose(curve.mean, [4.0, 37 / 3])
+    np.testing.assert_allclose(curve.low, [1.0, 6.0])
+    np.testing.assert_allclose(curve.high, [7.0, 20.0])
+
+
+def test_a_skipped_point_is_interpolated_and_an_absent_end_is_not():
+    full = np.array([0.0, 10.0, 20.0, 30.0])
+    curve = curves.aggregate(
+        [(full, np.array([0.0, 1.0, 2.0, 3.0])), (full[[0, 2]], np.array([4.0, 8.0]))]
+    )
+    np.testing.assert_allclose(curve.mean, [2.0, 3.5, 5.0, 3.0])
+    np.testing.assert_allclose(curve.high, [4.0, 6.0, 8.0, 3.0])
+
+
+def test_training_returns_are_weighted_by_episodes(tmp_path):
+    rows = [
+        metrics_row(10, "actor", 1.0, episodes=1, episode_return=0.0),
+        metrics_row(100, "actor", 2.0, episodes=4, episode_return=8.0),
+        metrics_row(100, "learner", 2.0, episodes=4, q_loss=None),
+    ]
+    path = write(tmp_path, evaluations=POINTS, metrics=rows)
+    (run,) = groups_of(path)["mdqn"]
+    # 1 episode of return 0 and 3 of return 8, all within the last 400 frames.
+    assert curves.training_return(run, frames=400, window=400) == pytest.approx(6.0)
+    assert curves.training_return(run, frames=400, window=100) == pytest.approx(8.0)
+    assert curves.training_return(run, frames=401, window=400) is None
+    curve = curves.training_curve([run])
+    np.testing.assert_allclose(curve.x, [9.5, 99.5])
+    np.testing.assert_allclose(curve.mean, [0.0, 8.0])
+
+
+def test_rates_are_steps_over_wall_time(tmp_path):
+    rows = [metrics_row(steps, "learner", steps / 20) for steps in (20, 60, 100)]
+    path = write(tmp_path, evaluations=POINTS, metrics=rows)
+    (run,) = groups_of(path)["mdqn"]
+    assert curves.mean_rate(run, "actor_steps") == pytest.approx(20)
+    assert curves.mean_rate(run, "learner_steps") == pytest.approx(5)
+    seconds, rate = curves.rate(run, "actor_steps")
+    np.testing.assert_allclose(seconds, [2.0, 4.0])
+    np.testing.assert_allclose(rate, [20.0, 20.0])
+
+
+def test_waiting_is_the_mean_share_of_each_role(tmp_path):
+    rows = [
+        metrics_row(10, "learner", 1.0, waiting_share=0.5),
+        metrics_row(20, "learner", 2.0, learner_waiting_share=0.3),
+        metrics_row(20, "actor", 2.0, insert_waiting_share=0.2),
+        metrics_row(30, "actor", 3.0, insert_waiting_share=None),
+    ]
+    path = write(tmp_path, evaluations=POINTS, metrics=rows)
+    found = curves.waiting(groups_of(path)["mdqn"])
+    assert found == pytest.approx({"learner": 0.4, "insert": 0.2})
+
+
+def test_the_final_interval_is_students_over_seeds(tmp_path):
+    for seed, value in enumerate([1.0, 2.0, 3.0]):
+        write(tmp_path, seed=seed, evaluations={100: [value, value]})
+    final = curves.final_estimate(groups_of(tmp_path)["mdqn"])
+    half = 4.302652729911275 / 3**0.5  # quantile for 2 degrees; deviation 1
+    assert final == pytest.approx((2.0, 2.0 - half, 2.0 + half))
+
+
+def test_of_one_seed_the_interval_is_over_episodes(tmp_path):
+    write(tmp_path, evaluations={50: [9.0], 100: [1.0, 2.0, 3.0]})
+    final = curves.final_estimate(groups_of(tmp_path)["mdqn"])
+    assert final.high - final.low == pytest.approx(2 * 4.302652729911275 / 3**0.5)
+
+
+def test_one_value_has_no_interval():
+    assert curves.estimate([3.0]) == (3.0, None, None)
+    assert formats.interval(curves.estimate([3.0])) == formats.NONE
+
+
+def test_runs_that_are_not_complete_count_only_where_none_is(tmp_path):
+    write(tmp_path, seed=0, evaluations=POINTS)
+    write(tmp_path, seed=1, evaluations={50: [100.0]})
+    runs = groups_of(tmp_path)["mdqn"]
+    assert curves.final_returns(runs).tolist() == [11.0]
+    assert curves.whole_run_return(runs) == pytest.approx(6.0)
+    assert curves.final_returns(runs[1:]).tolist() == [100.0]
+
+
+def test_the_interquartile_mean_and_the_profile_are_those_of_hand():
+    eight = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 1000.0])
+    found = comparison.compare({"a": eight, "b": np.array([4.0])})
+    low, high = found.iqm["a"].low, found.iqm["a"].high
+    assert found.iqm["a"].mean == pytest.approx(4.5)  # of 3, 4, 5, 6
+    assert 1.0 < low < 4.5 < high < 1000.0
+    assert found.iqm["b"] == (4.0, None, None)
+    above = [(eight > threshold).mean() for threshold in found.thresholds]
+    np.testing.assert_allclose(found.profiles["a"].mean, above)
+    assert found.profiles["a"].mean[0] == 1 and found.profiles["a"].mean[-1] == 0
+    again = comparison.compare({"a": eight, "b": np.array([4.0])})
+    assert again.iqm == found.iqm
+
+
+def test_equal_returns_can_be_compared():
+    found = comparison.compare({"a": np.full(3, 5.0), "b": np.full(3, 5.0)})
+    assert found.iqm["a"] == (5.0, 5.0, 5.0)
+
+
+def test_runs_that_differ_in_a_setting_are_never_one_agent(tmp_path):
+    for seed in (0, 1):
+        write(tmp_path / "a", seed=seed, evaluations=POINTS, loss="huber")
+        write(tmp_path / "b", seed=seed, evaluations=POINTS, loss="squared")
+    found = groups_of(tmp_path / "a", tmp_path / "b")
+    assert {label: len(runs) for label, runs in found.items()} == {
+        "mdqn, loss huber": 2,
+        "mdqn, loss squared": 2,
+    }
+
+
+def test_labels_are_as_short_as_they_can_be(tmp_path):
+    write(tmp_path, "dqn/catch", evaluations=POINTS)
+    write(tmp_path, "mdqn/catch", evaluations=POINTS)
+    assert list(groups_of(tmp_path)) == ["dqn", "mdqn"]
+    write(tmp_path, "mdqn/catch-fast", evaluations=POINTS)
+    assert list(groups_of(tmp_path)) == ["dqn/catch", "mdqn/catch", "mdqn/catch-fast"]
+
+
+def test_a_seed_counts_once_and_what_is_left_out_is_said(tmp_path):
+    first = write(tmp_path, evaluations={50: [1.0]}, directory="first")
+    second = write(tmp_path, evaluations=POINTS, directory="second")
+    empty = write(tmp_path, seed=1)
+    reading = run_files.read([str(tmp_path), str(first)])
+    ((group,),) = reading.groups.values()
+    assert [run.directory for run in group.runs] == [second]
+    assert reading.notes == [
+        f"{empty} has no evaluation yet.",
+        f"{first} repeats a seed of another run.",
+    ]
+
+
+def test_a_row_that_is_still_being_written_is_left_out(tmp_path):
+    path = write(tmp_path, evaluations=POINTS, metrics=[metrics_row(50, "actor", 5.0)])
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('{"actor_steps": 10')
+    with (path / "evaluations.csv").open("a") as file:
+        file.write("150,150,600")
+    (run,) = groups_of(path)["mdqn"]
+    assert len(run.metrics) == 1 and len(run.evaluations) == 2
+
+
+def test_published_numbers_from_memory_are_never_given(tmp_path):
+    header = "environment,task,protocol,agent,statistic,frames,window,value,seeds,"
+    rows = [
+        f"Atari,pong,{protocol},DQN,training return,9,9,{value},5,{status},book,\n"
+        for protocol, value, status in [
+            ("dopamine", 1.5, "verified"),
+            ("dopamine", 2.5, "computed"),
+            ("dopamine", 3.5, "recalled"),
+            ("nature", 4.5, "verified"),
+        ]
+    ]
+    (tmp_path / "a.csv").write_text(header + "status,source,note\n" + "".join(rows))
+    environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
+    found = comparison.published(environment, tmp_path)
+    assert [row.value for row in found] == [1.5, 2.5]
+    (tmp_path / "a.csv").write_text(
+        header + "status,source,note\n" + rows[0].replace("verified", "sure")
+    )
+    with pytest.raises(ValueError, match="'sure' is none of"):
+        comparison.published(environment, tmp_path)
+
+
+def test_what_is_shipped_as_published_has_a_source():
+    environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
+    rows = comparison.published(environment)
+    rainbow = {row.frames: row.value for row in rows if row.agent == "Rainbow"}
+    assert rainbow[200_000_000] == 20.2
+    assert all(row.source and row.status in ("verified", "computed") for row in rows)
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (10118, "10,118"),
+        (488.69, "488.7"),
+        (-21.0, f"{formats.MINUS}21.00"),
+        (0.98765, "0.988"),
+        (-0.0001, "0"),
+        (0, "0"),
+        (None, formats.NONE),
+        (float("nan"), formats.NONE),
+    ],
+)
+def test_numbers_have_about_four_digits(value, text):
+    assert formats.number(value) == text
+
+
+@pytest.mark.parametrize(
+    "seconds, text", [(59.4, "59 s"), (425, "7 min 5 s"), (8061, "2 h 14 min")]
+)
+def test_durations_have_two_units(seconds, text):
+    assert formats.duration(seconds) == text
+
+
+def test_a_folder_of_runs_stands_for_all_of_them(tmp_path):
+    write(tmp_path, seed=0, evaluations=POINTS)
+    write(tmp_path, seed=1, evaluations=POINTS)
+    for folder in (tmp_path, tmp_path / "mdqn", tmp_path / "mdqn/catch"):
+        assert len(groups_of(folder)["mdqn"]) == 2

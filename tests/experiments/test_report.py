@@ -1,0 +1,293 @@
+"""`munchausen report`: the page, the picture, and how it says no."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from experiments import cli, comparison, formats
+from tests.experiments.run_directories import metrics_row, write
+
+POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
+ATARI = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
+ROWS = [
+    metrics_row(20, "actor", 2.0, episodes=2, episode_return=-3.0),
+    metrics_row(20, "learner", 2.0, q_loss=0.5, learner_waiting_share=0.125),
+    metrics_row(60, "actor", 4.0, episodes=6, episode_return=5.0),
+    metrics_row(100, "learner", 6.0, q_loss=0.4),
+]
+
+
+class Elements(HTMLParser):
+    """Every start tag and its attributes; every identifier."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.ids = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """The working directory; runs lie below it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    return tmp_path
+
+
+def report(*arguments):
+    return cli.main(["report", *map(str, arguments)])
+
+
+def snapshot(root):
+    """Every file with its content."""
+    return {
+        path: path.read_bytes() if path.is_file() else None for path in root.rglob("*")
+    }
+
+
+def text_of(page):
+    """What a reader of the page sees, figures aside."""
+    page = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", page, flags=re.DOTALL)
+    page = page.replace(formats.MINUS, "-").replace(formats.NONE, "none")
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def test_one_run_is_reported_in_its_directory(elsewhere, capsys):
+    path = write(elsewhere / "runs", evaluations=POINTS, metrics=ROWS)
+    assert report(path) == 0
+    assert capsys.readouterr().out == f"{path / 'report.html'}\n"
+    page = (path / "report.html").read_text()
+    text = text_of(page)
+    for part in (
+        "mdqn/catch, seed 0",
+        "Catch rows 10 columns 5",
+        "final return 11.00",
+        "[-1.71, 23.71]",  # Student, two episodes
+        "actor steps per second 20.00",
+        "learner 12.5 %",
+        "agent.discount 0.99",
+        "code 0123456789ab",
+        "dm-acme unknown",
+        "munchausen train mdqn/catch --seed 0",
+        "complete 100 of 100",
+    ):
+        assert part in text, part
+    assert "Comparison" not in text and "published" not in text
+    assert "NaN" not in page and "nan" not in re.sub(r"<style>.*</style>", "", text)
+
+
+def test_agents_are_compared_on_each_environment(elsewhere, capsys):
+    runs = elsewhere / "runs"
+    for seed in (0, 1, 2):
+        write(runs, "mdqn/catch", seed, {100: [9.0 + seed]}, ROWS, temperature=0.03)
+        write(runs, "dqn/catch", seed, {100: [5.0 + seed]}, ROWS)
+    write(runs, "mdqn/pong", 0, POINTS, ROWS, environment=ATARI, temperature=0.03)
+    assert report("runs") == 0
+    assert capsys.readouterr().out == "report.html\n"
+    text = text_of((elsewhere / "report.html").read_text())
+    for part in (
+        "2 agents · 2 environments · 7 runs",
+        "Catch rows 10 columns 5",
+        "Atari pong dopamine",
+        "mdqn 10.00 [7.52, 12.48]",
+        "dqn 6.00 [3.52, 8.48]",
+        "interquartile mean",
+        "mdqn 10.00 [9.00, 11.00]",
+        "Performance profile",
+        "agent.temperature none 0.03 0.03",
+        "Beside published numbers",
+        "Rainbow 15.2 18.9 19.3 19.7 20.2",
+        "Source, computed: Dopamine",
+    ):
+        assert part in text, part
+    assert text.count("interquartile mean") == 1  # one agent on Pong
+
+
+def test_the_page_needs_nothing_but_itself(elsewhere):
+    for seed in (0, 1):
+        write(elsewhere, "mdqn/catch", seed, POINTS, ROWS)
+        write(elsewhere, "dqn/catch", seed, POINTS, ROWS)
+    assert report("mdqn", "dqn", "--output", "page.html") == 0
+    page = (elsewhere / "page.html").read_text()
+    elements = Elements(page)
+    tags = {tag for tag, _ in elements.found}
+    assert not tags & {"script", "link", "img", "iframe", "object", "a", "base"}
+    for _, attributes in elements.found:
+        for name, value in attributes.items():
+            if name.startswith("on") or name in ("src", "href", "xlink:href"):
+                assert name.endswith("href") and value.startswith("#")
+            if value and "url(" in value:
+                assert "url(#" in value
+    assert "@import" not in page and "url(http" not in page
+    assert len(set(elements.ids)) == len(elements.ids)
+    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', page))
+    assert used and used <= set(elements.ids)
+    views = [attributes for tag, attributes in elements.found if tag == "svg"]
+    assert views and all("viewbox" in attributes for attributes in views)
+    assert not re.search(r'style="[^"]*#[0-9a-f]{6}', page)  # colours of the theme only
+
+
+def test_equal_runs_give_equal_pages(elsewhere):
+    write(elsewhere, "mdqn/catch", 0, POINTS)
+    write(elsewhere, "dqn/catch", 0, POINTS)
+    for output in ("a.html", "b.html"):
+        assert report("mdqn", "dqn", "--output", output) == 0
+    assert (elsewhere / "a.html").read_bytes() == (elsewhere / "b.html").read_bytes()
+
+
+def test_a_run_in_progress_is_reported(elsewhere):
+    path = write(elsewhere, evaluations={50: [1.0]}, steps=400)
+    assert report(path) == 0
+    text = text_of((path / "report.html").read_text())
+    assert "50 of 400" in text and "12%" in text
+    assert "actor steps per second none" in text
+
+
+def test_names_are_text_and_never_markup(elsewhere):
+    settings = {"environment": {"kind": "Catch", "name": "<b>$x$</b>"}}
+    path = write(elsewhere, "<i>a&b", evaluations=POINTS, metrics=ROWS, **settings)
+    assert report(path) == 0
+    page = (path / "report.html").read_text()
+    assert "<i>" not in page and "<b>$" not in page
+    assert "&lt;i&gt;a&amp;b" in page
+    assert report(path, "--picture", "p.svg") == 0
+
+
+@pytest.mark.parametrize(
+    "name, start", [("p.png", b"\x89PNG\r\n"), ("p.svg", b"<?xml")]
+)
+def test_the_picture_alone(elsewhere, name, start, capsys):
+    write(elsewhere / "runs", "mdqn/catch", 0, POINTS, ROWS)
+    write(elsewhere / "runs", "mdqn/pong", 0, POINTS, ROWS, environment=ATARI)
+    assert report("runs", "--picture", name) == 0
+    assert capsys.readouterr().out == f"{name}\n"
+    first = (elsewhere / name).read_bytes()
+    assert first.startswith(start)
+    assert sorted(path.name for path in elsewhere.iterdir()) == [name, "runs"]
+    assert report("runs", "--picture", name) == 0
+    assert (elsewhere / name).read_bytes() == first
+
+
+def test_page_and_picture_together(elsewhere):
+    path = write(elsewhere / "runs", evaluations=POINTS)
+    assert report(path, "--output", "a.html", "--picture", "a.svg") == 0
+    assert (elsewhere / "a.html").exists() and (elsewhere / "a.svg").exists()
+    assert not (path / "report.html").exists()
+
+
+def _damage(path, name, content):
+    target = path / name
+    if content is None:
+        target.unlink(missing_ok=True)
+        target.mkdir()
+    else:
+        target.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("config.yaml", b"{", "cannot read run/config.yaml"),
+        ("config.yaml", b"\xff\xfe", "cannot read run/config.yaml"),
+        ("config.yaml", b"a: 1", "run/config.yaml describes no experiment"),
+        ("config.yaml", b"experiment: 5", "config.yaml describes no experiment"),
+        ("config.yaml", b"experiment: {name: a}", "the experiment has no agent_name"),
+        ("config.yaml", None, "cannot read run/config.yaml"),
+        ("evaluations.csv", b"nonsense\n1\n", "evaluations.csv: no column 'wall_time'"),
+        ("evaluations.csv", b"\xff\xfe\n\x00", "cannot read run/evaluations.csv"),
+        ("evaluations.csv", None, "cannot read run/evaluations.csv"),
+        ("metrics.jsonl", b"{\n", "cannot read run/metrics.jsonl"),
+        ("metrics.jsonl", b"[1]\n", "metrics.jsonl: a row names no role"),
+        ("metrics.jsonl", b'{"role": "a"}\n', "no number for actor_steps"),
+        ("metrics.jsonl", None, "cannot read run/metrics.jsonl"),
+    ],
+)
+def test_a_damaged_run_is_one_line(name, content, message, elsewhere, capsys):
+    write(elsewhere, evaluations=POINTS, metrics=ROWS).rename(elsewhere / "run")
+    _damage(elsewhere / "run", name, content)
+    _assert_refused(["run"], message, elsewhere, capsys)
+
+
+def test_returns_that_are_no_numbers_are_one_line(elsewhere, capsys):
+    path = write(elsewhere, evaluations={100: [float("nan")]})
+    _assert_refused([path], "a return is not finite", elsewhere, capsys)
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("", "name a run directory"),
+        ("nowhere", "nowhere does not exist"),
+        ("file", "file is a file: name a run directory"),
+        ("file/x", "cannot read file/x: Not a directory"),
+        ("foreign", "foreign is no run directory, nor a folder of them"),
+        ("new", "new has no evaluation yet"),
+        ("run nowhere", "nowhere does not exist"),
+        ("run --output file", "--output: file does not end in .html or .htm"),
+        ("run --output folder.html", "folder.html: it is a directory"),
+        ("run --output none/a.html", "there is no directory none"),
+        ("run --output " + "a" * 300 + ".html", "File name too long"),
+        ("run --output file/a.html", "cannot write file/a.html"),
+        ("run --output", "--output needs a value"),
+        ("run --out a.html", "unknown field --out; nearest: --output"),
+        ("run --picture a.gif", "a.gif does not end in .png or .svg"),
+        ("run --output a.html --picture none/a.png", "there is no directory none"),
+    ],
+)
+def test_a_mistake_is_one_line(line, message, elsewhere, capsys):
+    write(elsewhere, evaluations=POINTS).rename(elsewhere / "run")
+    write(elsewhere, seed=1).rename(elsewhere / "new")
+    for folder in ("foreign", "folder.html"):
+        (elsewhere / folder).mkdir()
+    (elsewhere / "file").write_text("mine")
+    _assert_refused(line.split(), message, elsewhere, capsys)
+
+
+def _assert_refused(arguments, message, root, capsys):
+    before = snapshot(root)
+    assert report(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("munchausen: ") and err.count("\n") == 1, err
+    assert re.search(message, err), err
+    assert snapshot(root) == before
+
+
+def test_a_full_disk_keeps_the_old_report(elsewhere, monkeypatch, capsys):
+    path = write(elsewhere, evaluations=POINTS)
+    (path / "report.html").write_text("old")
+
+    def fail(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", fail)
+    _assert_refused([path], "No space left on device", elsewhere, capsys)
+
+
+def test_help_names_the_options(capsys):
+    assert report("--help") == 0
+    out = capsys.readouterr().out
+    assert "--output" in out and "--picture" in out
+
+
+def test_nothing_heavy_is_imported(elsewhere):
+    for name in ("mdqn/catch", "dqn/catch"):
+        write(elsewhere / "runs", name, 0, POINTS, ROWS)
+    heavy = ("jax", "tensorflow", "reverb", "launchpad", "acme", "gymnasium")
+    code = f"""
+import sys
+sys.addaudithook(lambda event, args: event == "import" and args[0] in {heavy!r}
+                 and sys.exit(f"imported {{args[0]}}"))
+from experiments.cli import main
+sys.exit(main(["report", "runs", "--picture", "p.png", "--output", "p.html"]))
+"""
+    command = [sys.executable, "-W", "error::FutureWarning", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
