@@ -1,0 +1,72 @@
+"""Turns run directories into a table for `experiments/results/`, with its provenance.
+
+python -m experiments.results runs/mdqn/cartpole runs/dqn/cartpole cartpole.csv
+"""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from launch import logs
+
+COLUMNS = (
+    "experiment",
+    "seed",
+    "grid",
+    "actor_steps",
+    "frames",
+    "learner_steps",
+    "mean_return",
+    "returns",
+    "wall_time",
+    "command",
+    "code",
+    "machine",
+    "started",
+)
+
+
+def rows(directory: Path) -> Iterator[dict[str, Any]]:
+    """One row for each evaluation of a run, with what it takes to run it again."""
+    config = logs.read_config(directory)
+    for evaluation in logs.read_evaluations(directory):
+        yield {
+            "experiment": config["experiment"]["name"],
+            "seed": config["experiment"]["seed"],
+            "grid": evaluation.grid,
+            "actor_steps": evaluation.counts.actor_steps,
+            "frames": evaluation.counts.frames,
+            "learner_steps": evaluation.counts.learner_steps,
+            "mean_return": f"{evaluation.mean_return:.6g}",
+            "returns": " ".join(f"{value:g}" for value in evaluation.returns),
+            "wall_time": evaluation.wall_time,
+            "command": config["command"],
+            "code": config["code"],
+            "machine": config["machine"],
+            "started": config["started"],
+        }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the table of all runs below the directories named."""
+    if len(arguments) < 2 or not arguments[-1].endswith(".csv"):
+        print("usage: python -m experiments.results RUN... TABLE.csv", file=sys.stderr)
+        return 2
+    found = sorted(
+        config.parent
+        for root in arguments[:-1]
+        for config in Path(root).rglob(logs.CONFIG)
+    )
+    with open(arguments[-1], "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for directory in found:
+            writer.writerows(rows(directory))
+    print(f"{len(found)} runs: {arguments[-1]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
