@@ -93,6 +93,8 @@ def _tiles(group: Group) -> list[tuple[str, str, str]]:
     """Value, meaning and small print of what one agent's reader looks for first."""
     final = curves.final_estimate(group.runs)
     reached = max(run.actor_steps for run in group.runs)
+    complete = any(run.complete for run in group.runs)
+    when = "final return" if complete else "latest return"
     wanted = group.runs[0].experiment["steps"]
     share = "" if reached >= wanted else f"of {formats.steps(wanted)}"
     rates = [curves.mean_rate(run, "actor_steps") for run in group.runs]
@@ -100,7 +102,7 @@ def _tiles(group: Group) -> list[tuple[str, str, str]]:
     rate = formats.number(float(np.mean(known)) if known else None)
     seconds = float(np.mean([run.wall_time for run in group.runs]))
     return [
-        (formats.number(final.mean), "final return", sections.finals_note(group.runs)),
+        (formats.number(final.mean), when, sections.finals_note(group.runs)),
         (formats.steps(reached), "actor steps", share),
         (rate, "actor steps per second", ""),
         (formats.duration(seconds), "wall time", "per run"),

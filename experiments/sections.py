@@ -174,16 +174,18 @@ def _published(groups: Sequence[Group]) -> dict[str, Any] | None:
     return {
         "columns": [f"{formats.steps(frames)} frames" for frames, _ in windows],
         "ours": [
-            (group.label, [_at(group.runs, *window) for window in windows])
+            (
+                f"{group.label}, at {formats.steps(_reached(group.runs))} frames",
+                group.label,
+                [_latest(group.runs, windows[-1][1])]
+                + [_at(group.runs, *window) for window in windows],
+            )
             for group in groups
         ],
         "theirs": [
             (agent, [values.get(window) for window in windows])
             for agent, values in theirs.items()
         ],
-        "reached": formats.steps(
-            max(run.frames for group in groups for run in group.runs)
-        ),
         "statistic": ", ".join(dict.fromkeys(row.statistic for row in rows)),
         "window": ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows)),
         "sources": list(
@@ -193,8 +195,23 @@ def _published(groups: Sequence[Group]) -> dict[str, Any] | None:
     }
 
 
+def _reached(runs: Sequence[Run]) -> int:
+    return max(run.frames for run in runs)
+
+
+def _latest(runs: Sequence[Run], window: int) -> float | None:
+    """Training return at the end of the runs, over a tenth of them at most."""
+    ends = [(run, run.metrics[-1]["frames"]) for run in runs if run.metrics]
+    return _mean(
+        [curves.training_return(run, end, min(window, end // 10)) for run, end in ends]
+    )
+
+
 def _at(runs: Sequence[Run], frames: int, window: int) -> float | None:
-    values = [curves.training_return(run, frames, window) for run in runs]
+    return _mean([curves.training_return(run, frames, window) for run in runs])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
@@ -220,8 +237,7 @@ def _rates(
 def _throughput(group: Group) -> tuple[str, list[str]]:
     cells = []
     for counter in ("actor_steps", "frames", "learner_steps"):
-        rates = [curves.mean_rate(run, counter) for run in group.runs]
-        known = [rate for rate in rates if rate is not None]
-        cells.append(formats.number(float(np.mean(known)) if known else None))
+        rate = _mean([curves.mean_rate(run, counter) for run in group.runs])
+        cells.append(formats.number(rate))
     seconds = float(np.mean([run.wall_time for run in group.runs]))
     return group.label, [*cells, formats.duration(seconds)]
