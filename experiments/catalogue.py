@@ -59,12 +59,12 @@ LUNAR_LANDER = CONTROL | {"target_update_period": 625}  # 2,500 agent steps
 CATCH = CONTROL | {
     "network.hidden": (64,),
     "exploration.initial": 1.0,
-    "exploration.final": 0.05,
-    "exploration.decay_steps": 2_000,
+    "exploration.final": 0.1,
+    "exploration.decay_steps": 6_000,
     "storage.capacity": 10_000,
     "storage.min_size": 100,
     "storage.batch_size": 32,
-    "storage.samples_per_insert": 8.0,
+    "storage.samples_per_insert": 32.0,  # an update at every step
 }
 
 # Small enough for two CPU cores: the network of 2013 and a short schedule.

@@ -18,19 +18,19 @@ import pytest
 from environments.vector import discount_spec, reward_spec
 from experiments import overrides
 from experiments.catalogue import EXPERIMENTS
-from launch import logs
+from launch import local, logs
 
 FIRST, MID, LAST = dm_env.StepType
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def catch():
     """Makes Catch experiments of 300 steps; takes settings by their paths."""
     small = {
         "steps": 300,
         "log_period": 100,
         "evaluation.period": 100,
-        "evaluation.episodes": 3,
+        "evaluation.episodes": 20,
         "agent.network.hidden": (16,),
     }
 
@@ -40,10 +40,22 @@ def catch():
     return make
 
 
-@pytest.fixture
-def run_directory(tmp_path):
-    """Makes the directory that a run of an experiment writes to."""
-    return lambda experiment, root="runs": logs.create(tmp_path / root, experiment)
+# Batches of 32 fall due at odd steps, none before the first point of the grid.
+UNEVEN = {"agent.storage.samples_per_insert": 3.5, "agent.storage.min_size": 120}
+
+
+@pytest.fixture(scope="session")
+def finished(catch, tmp_path_factory):
+    """Three finished local runs: two with seed 0, one with seed 1."""
+    root = tmp_path_factory.mktemp("runs")
+    directories = []
+    for seed in (0, 0, 1):
+        settings = UNEVEN | {"seed": seed, "environments": 3, "checkpoint.period": 150}
+        experiment = catch(settings)
+        directory = logs.create(root, experiment)
+        local.run(experiment, directory, progress=False)
+        directories.append(directory)
+    return directories
 
 
 class Scripted:
@@ -202,7 +214,7 @@ def command(tmp_path):
     command.clean_up()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def untimed():
     """Reads all logs of a run, without the fields that measure wall time."""
 

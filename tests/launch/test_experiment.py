@@ -1,0 +1,92 @@
+"""Experiments: checked when they are made, picklable, and their seeds."""
+
+import dataclasses
+import itertools
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from environments import Catch, Classic
+from launch import experiment as experiments
+from launch.experiment import ROLES, Checkpointing, Evaluation
+
+
+@pytest.mark.parametrize(
+    "field, value, message",
+    [
+        ("steps", 0, "steps is 0: at least 1"),
+        ("log_period", -5, "log_period is -5: at least 1"),
+        ("actors", 0, "actors is 0: at least 1"),
+        ("environments", 0, "environments is 0: at least 1"),
+        ("seed", -1, "seed is -1: at least 0"),
+        ("stall_seconds", 0.0, "stall_seconds is 0.0: "),
+    ],
+)
+def test_a_value_out_of_range_is_named(catch, field, value, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(catch(), **{field: value})
+
+
+@pytest.mark.parametrize(
+    "settings, field",
+    [(Evaluation, "period"), (Evaluation, "episodes"), (Checkpointing, "period")],
+)
+def test_grids_need_at_least_one(settings, field):
+    with pytest.raises(ValueError, match=f"{field} is 0: at least 1"):
+        settings(**{field: 0})
+
+
+def test_an_experiment_travels_to_other_processes(catch):
+    experiment = catch({"seed": 7})
+    assert pickle.loads(pickle.dumps(experiment)) == experiment
+
+
+def test_no_two_processes_share_a_seed(catch):
+    runs = [catch({"seed": seed}) for seed in (0, 1, 2)]
+    places = itertools.product(runs, ROLES, range(3), (0, 1, 100))
+    seeds = [
+        seed
+        for run, role, index, start in places
+        for seed in run.seeds(role, index, start)
+    ]
+    assert len(set(seeds)) == len(seeds) == 3 * len(ROLES) * 3 * 3 * 2
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_seeds_stay_as_they_are_from_version_to_version(catch):
+    assert ROLES == ("learner", "replay", "actor", "evaluator")
+    experiment = catch({"seed": 5})
+    assert experiment.seeds("actor", 1) == [1804607440, 148145967]
+
+
+def test_the_agent_is_told_what_the_environment_is_like(catch):
+    spec, frame_stack = experiments.check(catch())
+    assert spec.observation.shape == (10, 5) and spec.observation.dtype == "float32"
+    assert (spec.num_actions, spec.action.shape, frame_stack) == (3, (), 1)
+
+
+def test_an_agent_that_does_not_fit_is_refused(catch):
+    with pytest.raises(ValueError, match="nature"):
+        experiments.check(catch({"agent.network.torso": "nature"}))
+
+
+def test_any_environment_config_fits(catch):
+    for config in (Catch(4, 3), Classic("Acrobot-v1")):
+        spec, _ = experiments.check(dataclasses.replace(catch(), environment=config))
+        assert spec.num_actions == 3
+
+
+def test_checking_starts_no_jax_backend():
+    """Whoever launches the processes must leave the accelerators to the learner."""
+    code = """
+from experiments.catalogue import EXPERIMENTS
+from launch import experiment
+experiment.check(EXPERIMENTS["mdqn/catch"])
+EXPERIMENTS["mdqn/catch"].seeds("actor")
+from jax._src import xla_bridge
+print("backends:", list(xla_bridge._backends))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "backends: []", done.stderr

@@ -1,0 +1,109 @@
+"""The live line of a program, read from what its coordinator writes."""
+
+import time
+
+import pytest
+
+from launch import follow
+from launch.actor import Episode
+from launch.follow import Follower, bottleneck
+from launch.logs import Counts
+from launch.recorder import Recorder
+
+
+class Shown:
+    """Notes what a live line would show."""
+
+    def __init__(self, title, total):
+        self.title, self.total = title, total
+        self.updates, self.closed = [], False
+
+    def update(self, counts, values):
+        self.updates.append((counts, dict(values)))
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """The live lines that were made."""
+    made = []
+
+    def make(title, total):
+        made.append(Shown(title, total))
+        return made[-1]
+
+    monkeypatch.setattr(follow, "Progress", make)
+    monkeypatch.setattr(follow, "_PERIOD_SECONDS", 0.01)
+    return made
+
+
+def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_it_shows_what_another_process_writes(catch, tmp_path, lines):
+    experiment = catch({"seed": 4})
+    with Follower(experiment, tmp_path, progress=True):
+        [line] = lines
+        assert (line.title, line.total) == ("mdqn/catch seed 4", 300)
+        until(lambda: line.updates)
+        assert line.updates[0] == (Counts(), {}), "no file yet"
+        recorder = Recorder(experiment, tmp_path)
+        recorder.add_episodes([Episode(0.5, 9)])
+        recorder.report(Counts(100, 100, 3, 11), {"q_loss": 1.0}, {"learner": 0.25})
+        until(lambda: line.updates[-1][0] == Counts(100, 100, 3, 11))
+        recorder.evaluation(100, Counts(100), [Episode(1.0, 9), Episode(0.0, 9)])
+        until(lambda: "evaluation" in line.updates[-1][1])
+        recorder.report(Counts(300, 300, 9, 33), {"q_loss": 1.0})
+        recorder.close()
+    # What was written last is shown, however short the time was.
+    counts, values = line.updates[-1]
+    assert counts == Counts(300, 300, 9, 33)
+    assert values["evaluation"] == 0.5
+    assert values["bottleneck"] == "actors (learner waits 25 %)"
+    assert any(values.get("return") == 0.5 for _, values in line.updates)
+    assert line.closed
+
+
+def test_half_a_row_waits_for_its_end(catch, tmp_path, lines):
+    follower = Follower(catch(), tmp_path, progress=True)
+    path = tmp_path / "metrics.jsonl"
+    row = '{"actor_steps": 1, "frames": 2, "learner_steps": 3, "episodes": 4}\n'
+    path.write_text(row + row[:30])
+    assert len(follower._new_rows()) == 1
+    assert follower._new_rows() == []
+    path.write_text(row + row)
+    assert len(follower._new_rows()) == 1
+
+
+def test_it_ends_with_the_program_also_if_that_fails(catch, tmp_path, lines):
+    with pytest.raises(KeyError):
+        with Follower(catch(), tmp_path, progress=True):
+            raise KeyError
+    assert lines[0].closed
+
+
+def test_it_may_show_nothing(catch, tmp_path, lines):
+    with Follower(catch(), tmp_path, progress=False):
+        pass
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    "waiting, expected",
+    [
+        ({"learner": 0.6, "actor/0": 0.1}, "actors (learner waits 60 %)"),
+        (
+            {"learner": 0.1, "actor/0": 0.2, "actor/1": 0.62},
+            "learner (actor/1 waits 62 %)",
+        ),
+        ({"actor/0": 0.3}, "learner (actor/0 waits 30 %)"),
+    ],
+)
+def test_who_holds_the_others_up(waiting, expected):
+    assert bottleneck(waiting) == expected
