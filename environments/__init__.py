@@ -6,10 +6,11 @@ line; it is checked when it is made, and nothing is imported or built before `ma
 
 import dm_env
 
-from environments import atari, catch, classic
+from environments import atari, catch, classic, render
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.render import Rendered
 from environments.vector import Batched, Single, VectorEnvironment
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "Catch",
     "Classic",
     "Config",
+    "Rendered",
     "Single",
     "VectorEnvironment",
     "make",
+    "make_rendered",
     "make_single",
 ]
 
@@ -73,3 +76,20 @@ def make_single(
         A plain dm_env environment; `close` it.
     """
     return Single(make(config, 1, seed, evaluation))
+
+
+def make_rendered(config: Config, seed: int) -> Rendered:
+    """One environment to be evaluated and watched at once.
+
+    Args:
+        config: which environment.
+        seed: as for `make`; equal seeds give the streams that `make` gives.
+
+    Returns:
+        A vector of one, which acts as the one of `make(config, 1, seed, True)`, and the
+        pictures of it.
+
+    Raises:
+        TypeError: if `config` is not an environment config.
+    """
+    return render.make(config, seed)

@@ -56,6 +56,26 @@ SETTINGS: dict[str, Settings] = {
 }
 
 
+class Picture(NamedTuple):
+    """How the emulator shows its screen of 210 x 160 pixels.
+
+    Attributes:
+        height: in pixels.
+        width: in pixels.
+        grayscale: one byte for a pixel, else red, green and blue.
+        frame_stack: newest frames shown at once; None: as many as the protocol says.
+    """
+
+    height: int = 84
+    width: int = 84
+    grayscale: bool = True
+    frame_stack: int | None = None
+
+
+AGENT = Picture()
+SCREEN = Picture(210, 160, grayscale=False, frame_stack=1)  # for people
+
+
 @dataclass(frozen=True)
 class Atari:
     """One Atari game under one protocol.
@@ -100,24 +120,38 @@ class Vector:
         num_environments: N.
         seed: of all randomness: sticky actions and the number of no-ops.
         evaluation: whether discounts are to ignore lost lives.
+        picture: what observations show; nothing else depends on it.
     """
 
     def __init__(
-        self, config: Atari, num_environments: int, seed: int, evaluation: bool
+        self,
+        config: Atari,
+        num_environments: int,
+        seed: int,
+        evaluation: bool,
+        *,
+        picture: Picture = AGENT,
     ):
         settings = SETTINGS[config.protocol]
         self.num_environments = num_environments
         self.action_repeat = settings.action_repeat
-        self.frame_stack = settings.frame_stack
+        self.frame_stack = picture.frame_stack or settings.frame_stack
         self.reward_clip = settings.reward_clip
         self._life_loss_discount = 1.0 if evaluation else settings.life_loss_discount
         self._seeds: np.ndarray | None = np.array(
             vector.lane_seeds(num_environments, seed), np.int32
         )
-        self._emulators = _make_emulators(config.game, settings, num_environments)
+        self._emulators = _make_emulators(
+            config.game, settings, num_environments, picture
+        )
         self._num_actions = int(self._emulators.single_action_space.n)
         self._last = np.zeros(num_environments, bool)
         self._lives = np.zeros(num_environments, np.int32)
+
+    @property
+    def lives(self) -> np.ndarray:
+        """`[N]` lives left in each game; 0 in games without lives."""
+        return self._lives
 
     def reset(self) -> dm_env.TimeStep:
         """Starts a new episode in every lane."""
@@ -168,7 +202,7 @@ class Vector:
         return checked
 
     def observation_spec(self) -> specs.BoundedArray:
-        """`[4, 84, 84]` uint8, oldest frame first."""
+        """`[4, 84, 84]` uint8, oldest frame first, unless `picture` is another."""
         shape = self._emulators.single_observation_space.shape
         return specs.BoundedArray(shape, np.uint8, 0, 255, "frames")
 
@@ -189,7 +223,9 @@ class Vector:
         self._emulators.close()
 
 
-def _make_emulators(game: str, settings: Settings, num_environments: int) -> Any:
+def _make_emulators(
+    game: str, settings: Settings, num_environments: int, picture: Picture
+) -> Any:
     from ale_py.vector_env import AtariVectorEnv
 
     # Every argument is given, so that no default of another version changes a protocol.
@@ -205,10 +241,10 @@ def _make_emulators(game: str, settings: Settings, num_environments: int) -> Any
         continuous=False,
         continuous_action_threshold=0.5,
         autoreset_mode="NextStep",
-        img_height=84,
-        img_width=84,
-        grayscale=True,
-        stack_num=settings.frame_stack,
+        img_height=picture.height,
+        img_width=picture.width,
+        grayscale=picture.grayscale,
+        stack_num=picture.frame_stack or settings.frame_stack,
         frameskip=settings.action_repeat,
         maxpool=True,
         noop_max=settings.noop_max,

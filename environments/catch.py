@@ -14,6 +14,10 @@ from dm_env import specs
 
 from environments import vector
 
+_CELL = 24  # pixels
+_BALL_COLOUR = (240, 200, 60)
+_PADDLE_COLOUR = (90, 160, 250)
+
 
 @dataclass(frozen=True)
 class Catch:
@@ -79,6 +83,13 @@ class Game(dm_env.Environment):
     def action_spec(self) -> specs.DiscreteArray:
         """Left, stay, right."""
         return specs.DiscreteArray(3, np.int32, "action")
+
+    def render(self) -> np.ndarray:
+        """`[24 rows, 24 columns, 3]` uint8 picture of the board."""
+        picture = np.zeros((self._rows, self._columns, 3), np.uint8)
+        picture[-1, self._paddle] = _PADDLE_COLOUR
+        picture[self._row, self._ball] = _BALL_COLOUR
+        return picture.repeat(_CELL, axis=0).repeat(_CELL, axis=1)
 
     def _board(self) -> np.ndarray:
         board = np.zeros((self._rows, self._columns), np.float32)

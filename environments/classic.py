@@ -1,10 +1,14 @@
 """Classic control and LunarLander, from gymnasium, with the time limits it sets."""
 
+import os
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from environments import vector
 from environments.choices import check_choice
+
+if TYPE_CHECKING:
+    from environments.gym import Gym
 
 Name = Literal["CartPole-v1", "Acrobot-v1", "MountainCar-v0", "LunarLander-v3"]
 
@@ -26,14 +30,28 @@ class Classic:
 
 def make(config: Classic, num_environments: int, seed: int) -> vector.Batched:
     """N environments, each with a seed of its own; observations are float32."""
+    seeds = vector.lane_seeds(num_environments, seed)
+    return vector.Batched([make_one(config, seed) for seed in seeds])
+
+
+def make_one(config: Classic, seed: int, *, rendered: bool = False) -> "Gym":
+    """One environment.
+
+    Args:
+        config: which.
+        seed: of all randomness.
+        rendered: whether its `render` is to work.
+    """
     import gymnasium
 
     from environments.gym import Gym
 
-    def single(seed: int) -> Gym:
-        # The checker would test every step; here the tests do.
-        environment = gymnasium.make(config.name, disable_env_checker=True)
-        return Gym(environment, seed)
-
-    seeds = vector.lane_seeds(num_environments, seed)
-    return vector.Batched([single(seed) for seed in seeds])
+    if rendered:  # pygame draws; it needs no screen and is to greet nobody
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    environment = gymnasium.make(
+        config.name,
+        render_mode="rgb_array" if rendered else None,
+        disable_env_checker=True,  # it would test every step; here the tests do
+    )
+    return Gym(environment, seed)

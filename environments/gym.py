@@ -58,6 +58,15 @@ class Gym(dm_env.Environment):
         """`[]` int32 if actions are discrete, else float32 within their bounds."""
         return self._action_spec
 
+    def render(self) -> np.ndarray:
+        """`[H, W, 3]` uint8 picture of the newest timestep; needs a render mode."""
+        return np.asarray(self._environment.render(), np.uint8)
+
+    @property
+    def frames_per_second(self) -> float:
+        """Decisions in a second, as the environment is meant to be watched."""
+        return float(self._environment.metadata["render_fps"])
+
     def close(self) -> None:
         """Closes the gymnasium environment."""
         self._environment.close()

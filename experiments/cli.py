@@ -23,6 +23,7 @@ usage: munchausen <verb> ...
   train <experiment> [...]       train an agent; --help after the experiment: all fields
   train --resume <run directory> go on with a run from its newest checkpoint
   evaluate <run directory> [...] play the policy that a run saved
+  record <run directory> [...]   a video of that policy, with score and step
   report <run directory> ... [...]
                                  one page of curves and tables, for one run or many
   doctor                         check this machine, and say how to mend it"""
@@ -149,6 +150,15 @@ def _evaluate(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _record(arguments: Sequence[str]) -> int:
+    from experiments import record
+
+    if _asks_help(arguments):
+        print(record.HELP)
+        return 0
+    return record.main(arguments)
+
+
 def _report(arguments: Sequence[str]) -> int:
     from experiments import report
 
@@ -174,6 +184,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": _list,
     "train": _train,
     "evaluate": _evaluate,
+    "record": _record,
     "report": _report,
     "doctor": _doctor,
 }

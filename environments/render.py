@@ -1,0 +1,125 @@
+"""Environments that can be watched: one to act on, and pictures of it for people."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import dm_env
+import numpy as np
+from dm_env import specs
+
+from environments import atari, catch, classic, vector
+from environments.atari import Atari
+from environments.catch import Catch
+from environments.classic import Classic
+
+_FRAMES_PER_SECOND = 60.0  # of the console
+_CATCH_FRAMES_PER_SECOND = 5.0
+
+
+class Rendered(NamedTuple):
+    """An environment and how to see it.
+
+    Attributes:
+        environment: a vector of one; `close` it.
+        render: `[H, W, 3]` uint8 picture of its newest timestep, at the resolution it
+            is made for.
+        frames_per_second: pictures in a second, one for each timestep, in real time.
+    """
+
+    environment: vector.VectorEnvironment
+    render: Callable[[], np.ndarray]
+    frames_per_second: float
+
+
+def make(config: Atari | Classic | Catch, seed: int) -> Rendered:
+    """The environment that `environments.make(config, 1, seed, True)` is, to be seen.
+
+    Args:
+        config: which environment.
+        seed: of all randomness; rendering draws none.
+    """
+    match config:
+        case Atari():
+            game = Lockstep(config, seed)
+            return Rendered(game, game.render, _FRAMES_PER_SECOND / game.action_repeat)
+        case Classic():
+            [lane_seed] = vector.lane_seeds(1, seed)
+            single = classic.make_one(config, lane_seed, rendered=True)
+            return Rendered(
+                vector.Batched([single]), single.render, single.frames_per_second
+            )
+        case Catch():
+            [lane_seed] = vector.lane_seeds(1, seed)
+            board = catch.Game(config, lane_seed)
+            return Rendered(
+                vector.Batched([board]), board.render, _CATCH_FRAMES_PER_SECOND
+            )
+    raise TypeError(f"environment is {config!r}: Atari, Classic or Catch")
+
+
+class Lockstep:
+    """A game of Atari played twice: as an agent sees it, and as people do.
+
+    The emulators show one kind of picture each. Both get the same seed and the same
+    actions, so they play the same game, sticky actions included; it is checked at each
+    step.
+
+    Args:
+        config: the game and its protocol.
+        seed: of both.
+    """
+
+    num_environments = 1
+
+    def __init__(self, config: Atari, seed: int):
+        self._played = atari.Vector(config, 1, seed, evaluation=True)
+        self._shown = atari.Vector(
+            config, 1, seed, evaluation=True, picture=atari.SCREEN
+        )
+        self.action_repeat = self._played.action_repeat
+        self.frame_stack = self._played.frame_stack
+        self.reward_clip = self._played.reward_clip
+
+    def reset(self) -> dm_env.TimeStep:
+        """Starts a new episode in both."""
+        return self._take(self._played.reset(), self._shown.reset())
+
+    def step(self, actions: np.ndarray) -> dm_env.TimeStep:
+        """Steps both; `actions` is `[1]`."""
+        return self._take(self._played.step(actions), self._shown.step(actions))
+
+    def render(self) -> np.ndarray:
+        """`[210, 160, 3]` uint8 screen at the newest timestep."""
+        return self._screen
+
+    def _take(self, played: dm_env.TimeStep, shown: dm_env.TimeStep) -> dm_env.TimeStep:
+        one = (played.step_type, played.reward, played.discount, self._played.lives)
+        other = (shown.step_type, shown.reward, shown.discount, self._shown.lives)
+        if not all(map(np.array_equal, one, other)):
+            raise RuntimeError(
+                "the game that is shown is not the one that is played: step type, "
+                f"reward, discount and lives are {other}, not {one}"
+            )
+        self._screen = shown.observation[0, -1]
+        return played
+
+    def observation_spec(self) -> specs.Array:
+        """What the agent sees."""
+        return self._played.observation_spec()
+
+    def action_spec(self) -> specs.Array:
+        """The game's minimal action set."""
+        return self._played.action_spec()
+
+    def reward_spec(self) -> specs.Array:
+        """The raw change of the game's score, `[]` float32."""
+        return self._played.reward_spec()
+
+    def discount_spec(self) -> specs.BoundedArray:
+        """Discount of the game, `[]` float32."""
+        return self._played.discount_spec()
+
+    def close(self) -> None:
+        """Closes both."""
+        self._played.close()
+        self._shown.close()

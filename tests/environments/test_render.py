@@ -1,0 +1,84 @@
+"""What people see is what is acted on."""
+
+import numpy as np
+import pytest
+
+import environments
+from environments import render
+
+CONFIGS = [
+    environments.Atari("pong"),
+    environments.Atari("breakout", "nature"),
+    environments.Classic("CartPole-v1"),
+    environments.Catch(rows=7, columns=3),
+]
+
+
+def actions(environment, steps, seed=0):
+    high = environment.action_spec().num_values
+    return np.random.default_rng(seed).integers(high, size=(steps, 1))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_a_rendered_environment_acts_as_any_other(config):
+    plain = environments.make(config, 1, seed=3, evaluation=True)
+    rendered = environments.make_rendered(config, seed=3)
+    watched = rendered.environment
+    assert watched.num_environments == 1
+    assert watched.action_repeat == plain.action_repeat
+    assert watched.frame_stack == plain.frame_stack
+    assert watched.observation_spec() == plain.observation_spec()
+    pairs = [(plain.reset(), watched.reset())]
+    shapes = {rendered.render().shape}
+    for action in actions(plain, 30):
+        pairs.append((plain.step(action), watched.step(action)))
+        shapes.add(rendered.render().shape)
+    for expected, timestep in pairs:
+        for one, other in zip(expected, timestep, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert len(shapes) == 1 and shapes.pop()[-1] == 3
+    plain.close()
+    watched.close()
+
+
+@pytest.mark.parametrize("protocol", ["dopamine", "nature"])
+def test_the_screen_of_atari_is_the_game_that_is_played(protocol):
+    rendered = environments.make_rendered(environments.Atari("pong", protocol), 5)
+    assert rendered.frames_per_second == 15
+    environment = rendered.environment
+    environment.reset()
+    for action in actions(environment, 40):
+        observation = environment.step(action).observation[0, -1].astype(float)
+        screen = rendered.render()
+        assert screen.shape == (210, 160, 3) and screen.dtype == np.uint8
+        # Brightness of the halves, in the weights of the eye: where paddles and ball
+        # are differs by far less than the players' colours do.
+        grey = screen @ np.array([0.299, 0.587, 0.114])
+        assert grey[:, :80].mean() == pytest.approx(observation[:, :42].mean(), abs=1)
+        assert grey[:, 80:].mean() == pytest.approx(observation[:, 42:].mean(), abs=1)
+    environment.close()
+
+
+def test_a_screen_of_another_game_is_refused():
+    lockstep = render.Lockstep(environments.Atari("pong"), seed=0)
+    lockstep.reset()
+    lockstep._shown.step(np.array([0]))  # one step ahead from now on
+    with pytest.raises(RuntimeError, match="not the one that is played"):
+        for _ in range(300):
+            lockstep.step(np.array([0]))
+    lockstep.close()
+
+
+def test_catch_shows_ball_and_paddle():
+    rendered = environments.make_rendered(environments.Catch(rows=4, columns=3), 0)
+    timestep = rendered.environment.reset()
+    picture = rendered.render()
+    assert picture.shape == (4 * 24, 3 * 24, 3)
+    lit = picture[::24, ::24].any(axis=-1)
+    np.testing.assert_array_equal(lit, timestep.observation[0] > 0)
+    assert (picture[0].max(axis=0) != picture[-1].max(axis=0)).any()
+
+
+def test_what_is_no_config_is_refused():
+    with pytest.raises(TypeError, match="Atari, Classic or Catch"):
+        environments.make_rendered("pong", 0)

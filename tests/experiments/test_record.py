@@ -1,0 +1,243 @@
+"""`munchausen record`: what the video shows, and how the verb says no."""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio_ffmpeg
+import jax
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+import environments
+from experiments import cli, overrides, video
+from experiments.catalogue import EXPERIMENTS
+from launch import checkpoint, logs
+from launch.experiment import make_agent, make_spec
+from launch.watch import Frame
+
+SMALL = {
+    "mdqn/catch": {"agent.network.hidden": (16,), "environment.rows": 6},
+    "mdqn/cartpole": {"agent.network.hidden": (16,)},
+    "mdqn/pong-cpu": {"agent.network.hidden": (16,)},
+}
+
+
+def make_run(root, name):
+    """The directory of a run that has saved its first parameters."""
+    experiment = overrides.replace(EXPERIMENTS[name], SMALL[name])
+    environment = environments.make(experiment.environment, 1, 0)
+    agent = make_agent(experiment, make_spec(environment))
+    environment.close()
+    directory = logs.create(root, experiment)
+    state = agent.init(jax.random.key(0))
+    checkpoint.save(
+        directory, logs.Counts(7), state, extra={}, save_replay=None, keep=1
+    )
+    return directory
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Makes a run of an experiment once."""
+    made = {}
+
+    def run(name):
+        if name not in made:
+            made[name] = make_run(tmp_path_factory.mktemp("runs"), name)
+        return made[name]
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def record(run, *flags):
+    return cli.main(["record", str(run), *flags])
+
+
+def frames_of(path):
+    with Image.open(path) as image:
+        return [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
+
+
+def test_a_gif_shows_every_step_of_two_games_of_catch(runs, elsewhere, capsys):
+    line = ["--output", "catch.gif", "--episodes", "2", "--seed", "3"]
+    assert record(runs("mdqn/catch"), *line) == 0
+    frames = frames_of("catch.gif")
+    assert len(frames) == 2 * (1 + 5)
+    assert {frame.size for frame in frames} == {(160, 6 * 24 + 18)}
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "catch.gif"
+    assert out[1].startswith("steps 10  returns ") and out[1].count("1") == 3
+    with Image.open("catch.gif") as image:
+        assert image.info["duration"] == 200
+    assert os.listdir(elsewhere) == ["catch.gif"]
+
+
+def test_cartpole_is_recorded_at_its_own_size_and_speed(runs, capsys):
+    line = ["--output", "pole.gif", "--steps", "4"]
+    assert record(runs("mdqn/cartpole"), *line) == 0
+    frames = frames_of("pole.gif")
+    assert len(frames) == 5 and frames[0].size == (600, 400 + 28)
+    strips = [np.asarray(frame)[400:] for frame in frames]
+    assert all(strip.max() > 150 for strip in strips)  # there is ink
+    assert all((a != b).any() for a, b in itertools.pairwise(strips))
+    assert capsys.readouterr().out == "pole.gif\nsteps 4  returns no episode ended\n"
+
+
+def test_atari_is_an_mp4_in_the_run_that_a_player_reads(runs, capsys):
+    run = runs("mdqn/pong-cpu")
+    assert record(run, "--steps", "29") == 0
+    path = run / "policy.mp4"
+    assert capsys.readouterr().out.startswith(f"{path}\nsteps 29 ")
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), *raw]
+    read = subprocess.run(command, capture_output=True, check=True)
+    frames = np.frombuffer(read.stdout, np.uint8).reshape(-1, 210 + 18, 160, 3)
+    assert len(frames) == 30
+    assert re.search(rb"Duration: 00:00:02.0.*yuv420p.* 15 fps", read.stderr, re.DOTALL)
+    brown = frames[-1, 80:180, 40:120].mean(axis=(0, 1))
+    assert brown == pytest.approx([144, 72, 17], abs=8)
+    assert all(frame[210:].max() > 150 for frame in frames)
+
+
+def test_equal_seeds_give_equal_videos_and_others_do_not(runs):
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        line = ["--output", f"{name}.gif", "--episodes", "4", "--seed", seed]
+        assert record(runs("mdqn/catch"), *line) == 0
+    a, b, c = (Path(f"{name}.gif").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_a_video_replaces_the_one_before(runs, elsewhere):
+    (elsewhere / "a.gif").write_text("old")
+    assert record(runs("mdqn/catch"), "--output", "a.gif", "--steps", "1") == 0
+    assert len(frames_of("a.gif")) == 2
+
+
+def test_the_caption_fits_and_changes_only_the_strip():
+    picture = np.full((210, 160, 3), 7, np.uint8)
+    images = [
+        np.asarray(video.captioned(Frame(picture, score, step, False)))
+        for score, step in ((0.0, 0), (1_234_567.0, 27_000), (-99.5, 1))
+    ]
+    for image in images:
+        np.testing.assert_array_equal(image[:210], picture)
+        ink = image[210:, :, 0] > 100
+        assert ink.any() and not ink[:, [0, -1]].any() and not ink[[0, -1]].any()
+    long = images[1][210:, :, 0] > 100  # score and step keep apart
+    columns = np.flatnonzero(long.any(axis=0))
+    assert np.diff(columns).max() >= 6
+
+
+@pytest.mark.parametrize(
+    "score, shown",
+    [(0, "0"), (-21.0, "-21"), (1200.0, "1,200"), (-0.25, "-0.2"), (200.04, "200.0")],
+)
+def test_scores_are_short(score, shown):
+    assert video.number(score) == shown
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("", "name one run directory"),
+        ("nowhere", "nowhere is no directory"),
+        ("file", "file is no directory"),
+        (".", "is no run directory: it has no config.yaml"),
+        (". .", "name one run directory"),
+        (". --output video.avi", "video.avi does not end in .mp4 or .gif"),
+        (". --output video", "--output: video does not end in"),
+        (". --output missing/video.gif", "there is no directory missing"),
+        (". --output folder.gif", "folder.gif: it is a directory"),
+        (". --output file/video.gif", "cannot write file/video.gif"),
+        (f". --output {'x' * 300}.gif", "cannot write .*name too long"),
+        (". --episodes 0", "--episodes: .*at least 1"),
+        (". --steps 0", "--steps: .*at least 1"),
+        (". --seed -1", "--seed: .*at least 0"),
+        (". --step 5", "unknown field --step; nearest: --steps"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(line, message, elsewhere, capsys):
+    (elsewhere / "file").write_text("mine")
+    (elsewhere / "folder.gif").mkdir()
+    assert cli.main(["record", *line.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("munchausen: ") and err.count("\n") == 1
+    assert re.search(message, err, re.IGNORECASE), err
+    assert sorted(os.listdir(elsewhere)) == ["file", "folder.gif"]
+
+
+def test_a_run_without_or_with_a_damaged_checkpoint_is_refused(elsewhere, capsys):
+    run = make_run(elsewhere, "mdqn/catch")
+    [saved] = (run / "checkpoints").iterdir()
+    (saved / "manifest.json").write_text("{")
+    assert record(run) == 2
+    err = capsys.readouterr().err
+    assert err.splitlines()[-1] == f"munchausen: {run} holds no usable checkpoint"
+    (run / "config.yaml").write_text("experiment: {kind: Other}")
+    assert record(run) == 2
+    assert "does not fit this version" in capsys.readouterr().err
+    assert not (run / "policy.mp4").exists()
+
+
+@pytest.mark.parametrize("suffix", ["gif", "mp4"])
+def test_a_disk_that_fills_up_leaves_the_old_video(
+    runs, suffix, elsewhere, capsys, monkeypatch
+):
+    path = elsewhere / f"a.{suffix}"
+    path.write_text("old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(video, f"_write_{suffix}", full)
+    assert record(runs("mdqn/catch"), "--output", str(path)) == 2
+    err = capsys.readouterr().err
+    assert err == f"munchausen: cannot write {path}: No space left on device\n"
+    assert path.read_text() == "old" and os.listdir(elsewhere) == [path.name]
+
+
+def test_an_encoder_that_fails_says_why(runs, monkeypatch, capsys, elsewhere):
+    monkeypatch.setattr(video, "_MP4", ("-c:v", "nonsense", "-f", "mp4"))
+    assert record(runs("mdqn/catch"), "--output", "a.mp4") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("munchausen: cannot write a.mp4: ") and "nonsense" in err
+    assert err.count("\n") == 1 and not os.listdir(elsewhere)
+
+
+def test_without_an_encoder_gif_is_offered(runs, monkeypatch, capsys, elsewhere):
+    def missing():
+        raise RuntimeError("No ffmpeg exe could be found.")
+
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", missing)
+    assert record(runs("mdqn/catch"), "--output", "a.mp4") == 2
+    assert "no ffmpeg to write MP4 with: --output FILE.gif" in capsys.readouterr().err
+    assert not os.listdir(elsewhere)
+
+
+def test_recording_prints_nothing_of_the_libraries(runs):
+    command = [
+        "record",
+        str(runs("mdqn/cartpole")),
+        "--steps",
+        "1",
+        "--output",
+        "a.mp4",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.cli", *command],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "a.mp4\nsteps 1  returns no episode ended\n"
