@@ -25,8 +25,9 @@ from launch.checkpoint import Checkpoint
 from launch.coordinator import Coordinator
 from launch.experiment import Experiment, check, make_agent
 from launch.follow import Follower
+from launch.learner_role import LearnerRole
 from launch.replay import Adder
-from launch.roles import ActorRole, EvaluatorRole, LearnerRole, Run
+from launch.roles import ActorRole, EvaluatorRole, Run
 
 Mode = Literal["threads", "processes"]
 # Roles end in order, each with the supervisor's patience, not Launchpad's ten seconds.
@@ -52,8 +53,8 @@ def make(run: Run, *, threads: bool) -> lp.Program:
         tables = functools.partial(
             _make_tables, run.experiment.name, agent.storage, spec, frame_stack
         )
-        snapshot = None if run.resume is None else run.resume.replay
-        checkpointer = functools.partial(_make_checkpointer, run.directory, snapshot)
+        saved = None if run.resume is None else run.resume.replay
+        checkpointer = functools.partial(_make_checkpointer, run.directory, saved)
         server = lp.ReverbNode(tables, checkpointer)
         replay = program.add_node(server)
     with program.group("coordinator"):
@@ -90,10 +91,10 @@ def _make_tables(name: str, storage: Storage, spec: Spec, frame_stack: int) -> l
     return reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
 
 
-def _make_checkpointer(directory: Path, snapshot: Path | None) -> Any:
-    from launch.replay import reverb_store
+def _make_checkpointer(directory: Path, saved: Path | None) -> Any:
+    from launch.replay import snapshot
 
-    return reverb_store.make_checkpointer(directory / _SCRATCH, snapshot)
+    return snapshot.make_checkpointer(directory / _SCRATCH, saved)
 
 
 def _make_adder(

@@ -8,10 +8,8 @@ because it only moves data and shares the cores with the learner.
 """
 
 import ctypes
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import dm_env
 import numpy as np
@@ -156,28 +154,6 @@ class ReverbAdder:
                         return False
         finally:
             self.waited_seconds += time.monotonic() - began
-
-
-def save(client: reverb.Client, path: Path) -> None:
-    """Has the server write its tables to a new directory; it must be on this host."""
-    shutil.move(client.checkpoint(), path)
-
-
-def make_checkpointer(
-    scratch: Path, snapshot: Path | None
-) -> reverb.checkpointers.CheckpointerBase:
-    """What a server needs to write its tables, and to start from those of `snapshot`.
-
-    Args:
-        scratch: an empty directory, on the file system of the run directory.
-        snapshot: what `save` wrote; None: the tables start empty.
-    """
-    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-    scratch.mkdir(parents=True)
-    return reverb.checkpointers.DefaultCheckpointer(
-        str(scratch),
-        fallback_checkpoint_path=None if snapshot is None else str(snapshot),
-    )
 
 
 class ReverbReader:

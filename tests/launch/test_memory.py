@@ -1,0 +1,46 @@
+"""The estimate of memory, by hand, and what is refused."""
+
+import numpy as np
+import pytest
+
+from agents.parts.types import Storage, discrete_spec
+from launch import memory
+
+ATARI = discrete_spec((4, 84, 84), np.uint8, 6)
+STORAGE = Storage(capacity=1_000_000, min_size=20_000)
+
+
+def test_replay_of_atari_keeps_each_frame_once():
+    # 84 x 84 bytes and 20 for the rest, not four frames of them.
+    assert memory.replay_bytes(STORAGE, ATARI, 4) == 1_000_000 * (7_056 + 20)
+
+
+def test_replay_of_vectors_counts_their_four_bytes():
+    spec = discrete_spec((7,), np.float32, 3)
+    assert memory.replay_bytes(Storage(capacity=50_000), spec, 1) == 50_000 * 48
+
+
+def test_actors_count_each():
+    roles = memory.estimate(STORAGE, ATARI, 4, actors=5, local=False)
+    assert roles["actor"] == 5 * 0.7e9
+    assert roles["replay"] == 0.3e9 + 7.076e9
+    assert set(memory.estimate(STORAGE, ATARI, 4, actors=1, local=True)) == {"local"}
+
+
+def test_what_fits_passes():
+    memory.check(STORAGE, ATARI, 4, actors=1, local=True, available=9 * 10**9)
+
+
+def test_what_cannot_fit_is_refused_with_the_number_that_would():
+    # 5 GB less 1 GB for the rest, in transitions of 7,076 bytes: 565,291.
+    with pytest.raises(
+        ValueError, match=r"8\.1 GB.*5\.0 GB are free.*565291 would fit"
+    ):
+        memory.check(STORAGE, ATARI, 4, actors=1, local=True, available=5 * 10**9)
+    fitting = Storage(capacity=565_291)
+    memory.check(fitting, ATARI, 4, actors=1, local=True, available=5 * 10**9)
+
+
+def test_a_machine_too_small_for_anything_is_told_so():
+    with pytest.raises(ValueError, match="fewer actors, or a machine with more memory"):
+        memory.check(STORAGE, ATARI, 4, actors=9, local=False, available=10**9)

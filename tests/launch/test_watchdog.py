@@ -1,0 +1,103 @@
+"""The watchdog: what it says, when, and how it ends a local run that hangs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from launch import watchdog
+from launch.replay import limiter
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self, monkeypatch):
+        self.now = 100.0
+        monkeypatch.setattr(watchdog.time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def watched(clock, tmp_path, monkeypatch):
+    dog = watchdog.Watchdog(30.0, tmp_path, replay=None)
+    state = limiter.LimiterState(7, 7, 0, 13, 0)
+    monkeypatch.setattr(dog, "_limiter", lambda: limiter.describe(state))
+    return dog
+
+
+def test_nothing_is_said_while_anybody_moves(watched, clock):
+    for _ in range(5):
+        clock.now += 29
+        watched.moved("actor/0")
+        watched.check()
+
+
+def test_start_up_takes_twice_as_long(watched, clock):
+    clock.now += 59
+    watched.check()
+    clock.now += 2
+    with pytest.raises(watchdog.Stalled, match="no role has reported"):
+        watched.check()
+
+
+def test_diagnosis_names_roles_and_the_limiter(watched, clock, tmp_path):
+    watched.moved("learner")
+    clock.now += 10
+    watched.moved("actor/0")
+    clock.now += 31
+    with pytest.raises(watchdog.Stalled) as stalled:
+        watched.check()
+    lines = str(stalled.value).splitlines()
+    assert lines == [
+        "nothing has moved for 30 seconds",
+        "learner: last progress 41 seconds ago",
+        "actor/0: last progress 31 seconds ago",
+        "replay: 7 transitions, 7 inserted, 0 sampled; "
+        "the learner waits for 13 inserts",
+    ]
+    assert (tmp_path / watchdog.FILE).read_text() == str(stalled.value) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("missing_inserts", "missing_samples", "said"),
+    [
+        (5, 0, "the learner waits for 5 inserts"),
+        (0, 3, "the actors wait for 3 samples"),
+        (0, 0, "nobody waits for the rate limiter"),
+    ],
+)
+def test_limiter_says_who_waits_for_whom(missing_inserts, missing_samples, said):
+    state = limiter.LimiterState(11, 13, 17, missing_inserts, missing_samples)
+    assert limiter.describe(state).endswith(said)
+
+
+HANG = """
+import sys, time
+from pathlib import Path
+from launch import watchdog
+
+def hangs_here():
+    time.sleep(60)
+
+dog = watchdog.LocalWatchdog(0.5, Path(sys.argv[1]))
+dog.alive()
+hangs_here()
+"""
+
+
+def test_local_run_that_hangs_ends_with_its_stack(tmp_path):
+    done = subprocess.run([sys.executable, "-c", HANG, str(tmp_path)], timeout=50)
+    assert done.returncode == 1
+    assert "hangs_here" in (tmp_path / watchdog.FILE).read_text()
+
+
+def test_local_run_that_ends_leaves_nothing(tmp_path):
+    dog = watchdog.LocalWatchdog(50.0, tmp_path)
+    dog.alive()
+    dog.close()
+    assert not list(tmp_path.iterdir())
