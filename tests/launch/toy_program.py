@@ -1,0 +1,66 @@
+"""A program of idle roles under the supervisor: `toy_program.py actor=sleeps ...`.
+
+Every role notes on the tape, a file in the working directory, that it is there and that
+it was told to end. The program ends with its coordinator.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import launchpad as lp
+from absl import flags
+from launchpad.nodes.python.local_multi_processing import PythonProcess
+
+from launch import faults, supervisor
+
+
+def play(role: str, part: str) -> None:
+    def note(what: str) -> None:
+        with Path("tape").open("a") as tape:
+            tape.write(f"{role} {what}\n")
+
+    stop = lp.stop_event()
+    note("began")
+    if part == "fails":
+        raise ValueError(f"{role} has had enough")
+    if part == "ends":
+        # Not before the others are there, who take their time under load.
+        while Path("tape").read_text().count("began") < ROLES:
+            time.sleep(0.05)
+        return
+    stop.wait()
+    note("ended")
+    while part == "ignores":
+        time.sleep(0.1)
+
+
+def main(parts: list[str]) -> int:
+    flags.FLAGS(sys.argv[:1])
+    supervisor.GRACE_SECONDS = 5.0
+    program = lp.Program("toy")
+    roles = [part.split("=") for part in parts]
+    for role, part in roles:
+        with program.group(role):
+            program.add_node(lp.PyNode(play, role, part))
+    try:
+        supervisor.launch(
+            program,
+            {role: PythonProcess(env={"TOY_ROLE": role}) for role, _ in roles},
+            Path("logs"),
+            finished_by="coordinator",
+            stop_order=("actor", "replay", "coordinator"),
+            arguments=["--lp_termination_notice_secs=120"],
+        )
+    except faults.RoleFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    except faults.Interrupted as error:
+        print(error, file=sys.stderr)
+        return 128 + error.signal
+    return 0
+
+
+ROLES = len(sys.argv) - 1
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
