@@ -1,8 +1,7 @@
 """How long a learner's device stands idle for want of data."""
 
 import time
-
-import jax
+from typing import Any
 
 
 class IdleClock:
@@ -24,19 +23,19 @@ class IdleClock:
         self.idle_seconds = 0.0
         self._timed = False
 
-    def fetched(self, asked: float, running: jax.Array | None) -> None:
+    def fetched(self, asked: float, running: Any) -> None:
         """A batch has arrived.
 
         Args:
             asked: `time.monotonic()` when it was asked for.
-            running: a result of the update under way; None if there is none.
+            running: `jax.Array`, a result of the update under way.
         """
-        if running is not None and not running.is_ready():
+        if not running.is_ready():
             return
         ended = self._dispatched + self._update_seconds
         self.idle_seconds += max(0.0, time.monotonic() - max(asked, ended))
 
-    def dispatched(self, running: jax.Array) -> None:
+    def dispatched(self, running: Any) -> None:
         """An update is under way, of which this is a result."""
         self._dispatched = time.monotonic()
         if not self._timed:

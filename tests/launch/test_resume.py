@@ -1,0 +1,234 @@
+"""A run that was cut short goes on as if nothing had happened."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from agents import REGISTRY
+from agents.parts.types import discrete_spec
+from experiments import cli
+from experiments.catalogue import EXPERIMENTS
+from launch import checkpoint, faults, local, logs, policy
+from launch.experiment import Checkpointing, Evaluation
+from launch.logs import Counts, RunDirectoryError, is_wall_time
+
+
+def catch(steps, period=200, **changes):
+    experiment = dataclasses.replace(
+        EXPERIMENTS["mdqn/catch"],
+        steps=steps,
+        evaluation=Evaluation(period=150, episodes=3),
+        checkpoint=Checkpointing(period=period),
+        log_period=70,
+    )
+    return dataclasses.replace(experiment, **changes)
+
+
+def rows(directory, name):
+    with (directory / name).open(newline="") as file:
+        return [
+            {key: value for key, value in row.items() if not is_wall_time(key)}
+            for row in csv.DictReader(file)
+        ]
+
+
+def metrics(directory):
+    lines = (directory / "metrics.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    return [{k: v for k, v in row.items() if not is_wall_time(k)} for row in found]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of 500 steps without interruption."""
+    directory = logs.create(tmp_path_factory.mktemp("whole"), catch(500))
+    local.run(catch(500), directory, progress=False)
+    return directory
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def run_until(experiment, directory, steps, monkeypatch):
+    """Runs until `steps`, and then dies without a chance to save anything."""
+    step = local.Local._step
+
+    def dying(self):
+        if self.counts.actor_steps >= steps:
+            raise Killed
+        step(self)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(local.Local, "_step", dying)
+        local.run(experiment, directory, progress=False)
+
+
+@pytest.mark.parametrize("environments", [1, 3])
+def test_resumed_local_run_equals_the_uninterrupted_one(
+    environments, tmp_path, monkeypatch
+):
+    experiment = catch(500, environments=environments)
+    whole = logs.create(tmp_path / "whole", experiment)
+    local.run(experiment, whole, progress=False)
+    cut = logs.create(tmp_path / "cut", experiment)
+    run_until(experiment, cut, 330, monkeypatch)
+    assert rows(cut, "metrics.csv")[-1]["actor_steps"] >= "250"  # rows to take back
+    saved = checkpoint.newest(cut)
+    assert 200 <= saved.counts.actor_steps < 203
+    local.run(experiment, cut, progress=False, resume=saved)
+    assert metrics(cut) == metrics(whole)
+    for name in ("evaluations.csv", "metrics.csv"):
+        assert rows(cut, name) == rows(whole, name)
+    ends = [policy.load(directory)[2] for directory in (whole, cut)]
+    for left, right in zip(*map(jax.tree.leaves, ends), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_signal_saves_and_resume_completes(tmp_path, monkeypatch, capsys):
+    directory = logs.create(tmp_path, catch(500))
+    step = local.Local._step
+
+    def interrupted(self):
+        step(self)
+        if self.counts.actor_steps == 123:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(local.Local, "_step", interrupted)
+    with pytest.raises(faults.Interrupted) as stopped:
+        local.run(catch(500), directory, progress=False)
+    assert stopped.value.signal == signal.SIGTERM
+    assert checkpoint.newest(directory).counts.actor_steps == 123
+    assert cli.main(["train", "--resume", str(directory)]) == 0
+    assert [row.grid for row in logs.read_evaluations(directory)] == [
+        150,
+        300,
+        450,
+        500,
+    ]
+    assert "from actor step 123" in capsys.readouterr().out
+
+
+def test_only_the_newest_are_kept(whole):
+    kept = sorted(int(p.name) for p in (whole / "checkpoints").iterdir())
+    assert kept == [400, 500]
+
+
+def test_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    whole, tmp_path, capsys
+):
+    copied = tmp_path / "run"
+    _copy(whole, copied)
+    frames = copied / "checkpoints" / "500" / "replay" / "frame.npy"
+    frames.write_bytes(frames.read_bytes()[:-1])
+    assert checkpoint.newest(copied).counts.actor_steps == 400
+    assert "500 is damaged: replay/frame.npy was altered" in capsys.readouterr().err
+
+
+def test_half_written_checkpoint_is_not_seen(whole, tmp_path):
+    copied = tmp_path / "run"
+    _copy(whole, copied)
+    (copied / "checkpoints" / "500").rename(copied / "checkpoints" / ".500.partial")
+    assert checkpoint.newest(copied).counts.actor_steps == 400
+    (copied / "checkpoints" / "400" / "manifest.json").unlink()
+    with pytest.raises(RunDirectoryError, match="no usable checkpoint"):
+        checkpoint.newest(copied)
+
+
+def test_failed_write_keeps_the_one_before(whole, tmp_path):
+    copied = tmp_path / "run"
+    _copy(whole, copied)
+    agent = REGISTRY["mdqn"].agent(catch(500).agent, discrete_spec((10, 5), "f4", 3))
+    state = agent.init(jax.random.key(0))
+
+    def full(path):
+        path.mkdir()
+        (path / "frame.npy").write_bytes(b"some")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(checkpoint.SaveFailed, match="No space left on device"):
+        checkpoint.save(copied, Counts(600), state, extra={}, save_replay=full, keep=2)
+    assert checkpoint.newest(copied).counts.actor_steps == 500
+    assert not (copied / "checkpoints" / ".600.partial").exists()
+
+
+def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
+    tmp_path, monkeypatch, capsys
+):
+    experiment = catch(500)
+    directory = logs.create(tmp_path, experiment)
+    run_until(experiment, directory, 330, monkeypatch)
+    step = local.Learner.step
+
+    def diverging(self):
+        step(self)
+        self.metrics = {"q_loss": float("nan")}
+
+    monkeypatch.setattr(local.Learner, "step", diverging)
+    assert cli.main(["train", "--resume", str(directory)]) == 1
+    error = capsys.readouterr().err
+    assert "loss of network q is nan at learner step" in error
+    assert "Traceback" not in error
+    assert checkpoint.newest(directory).counts.actor_steps == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "complete: 500 of 500 actor steps"),
+        (["--steps", "400"], "complete: 500 of 400 actor steps"),
+        (["--steps", "900", "--launch", "threads"], "this run goes on as local"),
+        (["--agent.temperature", "1"], "--agent.temperature"),
+        (["mdqn/catch"], "mdqn/catch is not needed"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(whole, arguments, said, capsys):
+    before = sorted(path.name for path in whole.rglob("*"))
+    assert cli.main(["train", "--resume", str(whole), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert sorted(path.name for path in whole.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "file", "foreign"])
+def test_directories_that_are_no_run_are_one_line(kind, tmp_path, capsys):
+    path = tmp_path / "run"
+    if kind == "file":
+        path.write_text("no run")
+    elif kind != "missing":
+        path.mkdir()
+    if kind == "foreign":
+        (path / "config.yaml").write_text("learning_rate: 1")
+    assert cli.main(["train", "--resume", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert str(path) in error and error.count("\n") == 1
+
+
+def test_run_that_is_under_way_cannot_be_resumed(whole, tmp_path, capsys):
+    from launch.lock import locked
+
+    copied = tmp_path / "run"
+    _copy(whole, copied)
+    with locked(copied):
+        assert cli.main(["train", "--resume", str(copied), "--steps", "600"]) == 2
+    assert "being written by another process" in capsys.readouterr().err
+
+
+def test_other_capacity_is_refused_by_the_store(whole):
+    saved = checkpoint.newest(whole)
+    smaller = dataclasses.replace(catch(500).agent.storage, capacity=777)
+    agent = dataclasses.replace(catch(500).agent, storage=smaller)
+    with pytest.raises(RunDirectoryError, match="1 x 777"):
+        local.Local(catch(600, agent=agent), whole, progress=False, resume=saved)
+
+
+def _copy(source, target):
+    import shutil
+
+    shutil.copytree(source, target)
