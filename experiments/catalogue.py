@@ -35,8 +35,8 @@ class Task(NamedTuple):
 
 ATARI: dict[str, Any] = {}  # the agents' defaults
 
-# Ours, chosen on CartPole-v1. Dopamine's settings for it (two layers of 512, learning
-# rate 1e-3, a target copy every 100 steps, epsilon 0.01 throughout) are made for 500,000
+# Ours, chosen on CartPole-v1. Dopamine's settings for it (two layers of 512, rate
+# 1e-3, a target copy every 100 steps, epsilon 0.01 throughout) are made for 500,000
 # steps and for inputs scaled to [-1, 1]; within 100,000 steps of raw inputs the action
 # values of both DQN and M-DQN diverged with them.
 CONTROL = {
