@@ -8,10 +8,12 @@ from experiments import overrides, train
 from experiments.overrides import OverrideError
 from launch import checkpoint, logs
 from launch.checkpoint import Checkpoint
+from launch.dashboards import WandbMode
 from launch.experiment import Experiment
 
 HELP = """\
 usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
+                        [--wandb offline|online]
 
 The run goes on as it was configured; --steps extends it. A local run goes on in local
 mode, a run of threads or processes in either of those."""
@@ -25,11 +27,13 @@ class Options:
         resume: run directory.
         launch: how to go on; none: as before, a distributed run as processes.
         steps: actor steps of the whole run; none: as before.
+        wandb: whether Weights & Biases shows it, where it did before.
     """
 
     resume: str = ""
     launch: train.Mode | None = None
     steps: int | None = None
+    wandb: WandbMode = "off"
 
 
 def asked(arguments: Sequence[str]) -> bool:
@@ -59,10 +63,10 @@ def run(arguments: Sequence[str]) -> int:
     saved = checkpoint.newest(directory)
     mode = _mode(options, saved)
     _check(experiment, saved)
-    train.check(experiment, mode)
+    train.check(experiment, mode, options.wandb)
     logs.record_resume(directory, experiment)
     print(f"{directory}: from actor step {saved.counts.actor_steps:,}", flush=True)
-    train.launch(experiment, directory, mode, saved)
+    train.launch(experiment, directory, mode, saved, options.wandb)
     train.summarise([(experiment.seed, train.final_return(directory))])
     return 0
 

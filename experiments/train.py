@@ -12,6 +12,7 @@ from experiments import overrides
 from experiments.overrides import OverrideError
 from launch import faults, logs
 from launch.checkpoint import Checkpoint, SaveFailed
+from launch.dashboards import WandbMode
 from launch.experiment import Experiment
 from launch.lock import locked
 
@@ -34,11 +35,13 @@ class Options:
         launch: one thread, reproducible; or a program of threads or processes.
         runs: root of the run directories.
         seeds: runs seeds 0 to N-1 one after the other, instead of --seed.
+        wandb: whether Weights & Biases shows the run, too; offline: when synced.
     """
 
     launch: Mode = "local"
     runs: str = "runs"
     seeds: int | None = None
+    wandb: WandbMode = "off"
 
     def __post_init__(self) -> None:
         if self.seeds is not None and self.seeds < 1:
@@ -119,22 +122,24 @@ def run(plan: Plan) -> int:
         Interrupted: a signal ended a run, which has saved itself.
         RunDirectoryError: a run directory cannot be written.
     """
-    check(plan.experiments[0], plan.options.launch)
+    check(plan.experiments[0], plan.options.launch, plan.options.wandb)
     finals: list[tuple[int, float | None]] = []
     for experiment in plan.experiments:
         directory = logs.create(plan.options.runs, experiment)
         print(directory, flush=True)
-        launch(experiment, directory, plan.options.launch)
+        launch(experiment, directory, plan.options.launch, wandb=plan.options.wandb)
         finals.append((experiment.seed, final_return(directory)))
     summarise(finals)
     return 0
 
 
-def check(experiment: Experiment, mode: Mode) -> None:
+def check(experiment: Experiment, mode: Mode, wandb: WandbMode) -> None:
     """Raises OverrideError if agent, environment and machine do not fit each other."""
+    from launch import dashboards
     from launch import experiment as experiments
 
     try:
+        dashboards.check(wandb)
         experiments.check(experiment, local=mode == "local")
     except ValueError as error:
         raise OverrideError(" ".join(str(error).split())) from error
@@ -151,6 +156,7 @@ def launch(
     directory: Path,
     mode: Mode,
     resume: Checkpoint | None = None,
+    wandb: WandbMode = "off",
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
 
@@ -166,11 +172,11 @@ def launch(
             if mode == "local":
                 from launch import local
 
-                local.run(experiment, directory, resume=resume)
+                local.run(experiment, directory, resume=resume, wandb=wandb)
             else:
                 from launch import program
 
-                program.run(experiment, directory, mode, resume=resume)
+                program.run(experiment, directory, mode, resume=resume, wandb=wandb)
         except (faults.RoleFailed, faults.NotFinite, SaveFailed) as error:
             raise RunFailed(f"{error}\n{directory} keeps what it saved") from error
 

@@ -32,7 +32,9 @@ class Coordinator:
             threads: all nodes share this process, which must be stopped at the end.
         """
         titles.set_role("coordinator", run.experiment.name)
-        self._recorder = Recorder(run.experiment, run.directory, resume=run.resume)
+        self._recorder = Recorder(
+            run.experiment, run.directory, resume=run.resume, wandb=run.wandb
+        )
         self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, replay)
         self._threads = threads
         self._counter = counting.Counter()

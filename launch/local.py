@@ -14,6 +14,7 @@ from agents.parts.types import Agent
 from launch import checkpoint, faults
 from launch.actor import Actor, Loop
 from launch.checkpoint import Checkpoint
+from launch.dashboards import WandbMode
 from launch.evaluator import Evaluator
 from launch.experiment import Experiment, make_agent, make_spec
 from launch.grid import Grid
@@ -34,6 +35,7 @@ class Local:
         directory: Path,
         progress: bool = True,
         resume: Checkpoint | None = None,
+        wandb: WandbMode = "off",
     ):
         """Builds environment, replay, learner, actor and evaluator.
 
@@ -42,6 +44,7 @@ class Local:
             directory: its run directory.
             progress: whether to show a live line.
             resume: where to go on.
+            wandb: whether to show it at Weights & Biases, too.
 
         Raises:
             ValueError: the agent does not fit the environment or the devices.
@@ -72,11 +75,11 @@ class Local:
         )
         self._evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
         self._episodes = 0
+        if resume is not None:
+            self._restore(agent, resume)  # before the logs are taken back to it
         title = f"{experiment.name} seed {experiment.seed}"
         shown = Progress(title, experiment.steps) if progress else None
-        self._recorder = Recorder(experiment, directory, shown, resume)
-        if resume is not None:
-            self._restore(agent, resume)
+        self._recorder = Recorder(experiment, directory, shown, resume, wandb)
         self._start(0 if resume is None else resume.counts.actor_steps)
 
     @property
@@ -173,6 +176,7 @@ def run(
     directory: Path,
     progress: bool = True,
     resume: Checkpoint | None = None,
+    wandb: WandbMode = "off",
 ) -> list[float]:
     """Runs an experiment in this thread; returns the last evaluation's returns."""
-    return Local(experiment, directory, progress, resume).run()
+    return Local(experiment, directory, progress, resume, wandb).run()

@@ -149,33 +149,25 @@ def read_experiment(directory: str | os.PathLike[str]) -> Any:
 
 
 class MetricsLog:
-    """Rows of `metrics.jsonl` and `metrics.csv`, and TensorBoard events beside them.
+    """Rows of `metrics.jsonl` and `metrics.csv`.
 
     A row holds the four counters, `wall_time` (seconds since `start`), `role` and any
     values. JSON has no NaN or infinity: they become null there, and stay in the CSV.
     """
 
     def __init__(
-        self,
-        directory: str | os.PathLike[str],
-        *,
-        start: float | None = None,
-        tensorboard: bool = True,
-        purge_step: int = 0,
+        self, directory: str | os.PathLike[str], *, start: float | None = None
     ):
         """Opens the files; rows already there are kept.
 
         Args:
             directory: a run directory.
             start: `time.time()` when the run began; None: now.
-            tensorboard: whether to write events, under the tags `<role>/<name>`.
-            purge_step: actor steps after which events already there no longer count.
         """
         path = Path(directory)
         self._start = time.time() if start is None else start
         self._json = (path / f"{METRICS}.jsonl").open("a", encoding="utf-8")
         self._csv = GrowingCsv(path / f"{METRICS}.csv")
-        self._events = _make_events(path, purge_step) if tensorboard else None
 
     def write(self, counts: Counts, role: str, values: Mapping[str, Any]) -> None:
         """Appends one row and flushes it; values are scalars of Python, numpy or jax.
@@ -188,23 +180,16 @@ class MetricsLog:
         clash = sorted(row.keys() & values.keys())
         if clash:
             raise ValueError(f"metric {clash[0]!r} has the name of a row's own column")
-        scalars = {name: _scalar(name, value) for name, value in values.items()}
-        row |= scalars
+        row |= {name: _scalar(name, value) for name, value in values.items()}
         strict = {name: _strict(value) for name, value in row.items()}
         self._json.write(json.dumps(strict, allow_nan=False) + "\n")
         self._json.flush()
         self._csv.write(row)
-        if self._events is not None:
-            for name, value in scalars.items():
-                if isinstance(_strict(value), bool | int | float):
-                    self._events.add_scalar(f"{role}/{name}", value, counts.actor_steps)
 
     def close(self) -> None:
         """Closes the files."""
         self._json.close()
         self._csv.close()
-        if self._events is not None:
-            self._events.close()
 
 
 class EvaluationLog:
@@ -290,13 +275,6 @@ def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:
             for row in csv.DictReader(file)
             if row["wall_time"]  # absent while the last row is being written
         ]
-
-
-def _make_events(directory: Path, purge_step: int) -> Any:
-    # Imported here: 80 ms, which a process that writes no log need not spend.
-    from tensorboardX import SummaryWriter
-
-    return SummaryWriter(str(directory), flush_secs=10, purge_step=purge_step + 1)
 
 
 def _scalar(name: str, value: Any) -> Scalar:

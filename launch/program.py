@@ -23,6 +23,7 @@ from environments.vector import VectorEnvironment
 from launch import checkpoint, faults, logs, supervisor, titles
 from launch.checkpoint import Checkpoint
 from launch.coordinator import Coordinator
+from launch.dashboards import WandbMode
 from launch.experiment import Experiment, check, make_agent
 from launch.follow import Follower
 from launch.learner_role import LearnerRole
@@ -133,6 +134,7 @@ def run(
     mode: Mode,
     progress: bool = True,
     resume: Checkpoint | None = None,
+    wandb: WandbMode = "off",
 ) -> list[float]:
     """Runs an experiment as a Launchpad program; returns the last evaluation's returns.
 
@@ -142,6 +144,7 @@ def run(
         mode: `threads` of this process, or `processes`.
         progress: whether to show a live line.
         resume: where to go on.
+        wandb: whether to show it at Weights & Biases, too.
 
     Raises:
         ValueError: the agent does not fit the environment.
@@ -150,7 +153,7 @@ def run(
     """
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(sys.argv[:1])  # Launchpad reads absl flags; ours are not absl's
-    program = make(Run(experiment, directory, resume), threads=mode == "threads")
+    program = make(Run(experiment, directory, resume, wandb), threads=mode == "threads")
     with Follower(experiment, directory, progress), _removed(directory / _SCRATCH):
         if mode == "threads":
             _run_threads(program)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from launch import faults, rewind
+from launch import dashboards, faults, rewind
 from launch.actor import Episode
 from launch.checkpoint import Checkpoint
+from launch.dashboards import WandbMode
 from launch.experiment import Experiment
 from launch.grid import Grid
 from launch.logs import Counts, EvaluationLog, MetricsLog
@@ -25,6 +26,7 @@ class Recorder:
         directory: Path,
         progress: Progress | None = None,
         resume: Checkpoint | None = None,
+        wandb: WandbMode = "off",
     ):
         """Opens the logs.
 
@@ -33,6 +35,10 @@ class Recorder:
             directory: its run directory.
             progress: where to show how it goes, if anywhere.
             resume: where the run goes on; rows from after it are removed.
+            wandb: whether to show it at Weights & Biases, too.
+
+        Raises:
+            RunDirectoryError: Weights & Biases did not start.
         """
         done, start = 0, time.time()
         self._episodes: list[Episode] = []
@@ -42,7 +48,10 @@ class Recorder:
             self._episodes = [Episode(*row) for row in resume.extra["episodes"]]
             rewind.rewind(directory, done)
         self._start = start
-        self._metrics = MetricsLog(directory, start=start, purge_step=done)
+        self._dashboards = dashboards.make(
+            directory, experiment, purge_step=done, wandb=wandb
+        )
+        self._metrics = MetricsLog(directory, start=start)
         self._evaluations = EvaluationLog(directory, start=start)
         self._progress = progress
         self._grid = Grid(experiment.log_period, experiment.steps, done)
@@ -71,21 +80,16 @@ class Recorder:
         shown: dict[str, Any] = {}
         if self._grid.passed(counts.actor_steps) is not None:
             if self._episodes:
-                returns = [episode.episode_return for episode in self._episodes]
-                lengths = [episode.length for episode in self._episodes]
-                row = {
-                    "episode_return": float(np.mean(returns)),
-                    "episode_length": float(np.mean(lengths)),
-                }
-                self._metrics.write(counts, "actor", row)
+                row = _means(self._episodes)
+                self._write(counts, "actor", row)
                 shown["return"] = row["episode_return"]
                 self._episodes = []
             if learner:
                 values = {name: float(value) for name, value in learner.items()}
                 faults.check_metrics(values, counts.learner_steps)
-                self._metrics.write(counts, "learner", values)
+                self._write(counts, "learner", values)
             for role, share in (waiting or {}).items():
-                self._metrics.write(counts, role, {"waiting_share": share})
+                self._write(counts, role, {"waiting_share": share})
         if self._progress is not None:
             self._progress.update(counts, shown)
 
@@ -102,9 +106,19 @@ class Recorder:
         returns = [episode.episode_return for episode in episodes]
         lengths = [episode.length for episode in episodes]
         self._evaluations.write(grid_step, counts, returns, lengths)
+        means = _means(episodes)
+        self._display(counts, "evaluator", means)
         if self._progress is not None:
-            shown = {"evaluation": float(np.mean(returns))}
+            shown = {"evaluation": means["episode_return"]}
             self._progress.update(counts, shown)
+
+    def _write(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
+        self._metrics.write(counts, role, values)
+        self._display(counts, role, values)
+
+    def _display(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
+        for dashboard in self._dashboards:
+            dashboard.write(counts, role, values)
 
     def pending(self) -> dict[str, Any]:
         """What a checkpoint must hold, as plain data, for the logs to go on."""
@@ -117,3 +131,13 @@ class Recorder:
         self._evaluations.close()
         if self._progress is not None:
             self._progress.close()
+        for dashboard in self._dashboards:
+            dashboard.close()
+
+
+def _means(episodes: Sequence[Episode]) -> dict[str, float]:
+    returns, lengths = zip(*episodes, strict=True)
+    return {
+        "episode_return": float(np.mean(returns)),
+        "episode_length": float(np.mean(lengths)),
+    }

@@ -11,6 +11,7 @@ import environments
 from launch import titles
 from launch.actor import Actor, Loop
 from launch.checkpoint import Checkpoint
+from launch.dashboards import WandbMode
 from launch.evaluator import Evaluator
 from launch.experiment import Experiment, make_agent, make_spec
 from launch.grid import Grid
@@ -28,11 +29,13 @@ class Run(NamedTuple):
         experiment: what runs.
         directory: its run directory.
         resume: where it goes on; None at the beginning.
+        wandb: whether Weights & Biases is to show it, too.
     """
 
     experiment: Experiment
     directory: Path
     resume: Checkpoint | None
+    wandb: WandbMode = "off"
 
     @property
     def start(self) -> Counts:
