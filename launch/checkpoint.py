@@ -6,6 +6,7 @@ run needs, and size and checksum of every file.
 """
 
 import contextlib
+import functools
 import json
 import math
 import shutil
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from absl import logging
 
 from agents.parts.types import Agent, TrainingState
 from launch.experiment import Checkpointing
@@ -29,6 +31,7 @@ STATE = "state"
 REPLAY = "replay"
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 24
+_FULL = "No space left on device"
 
 
 class Checkpoint(NamedTuple):
@@ -116,7 +119,8 @@ def save(
         # Orbax reports a full disk as ValueError.
         with contextlib.suppress(OSError):
             _discard(draft)
-        reason = " ".join(str(error).split())[:300]
+        text = " ".join(str(error).split())
+        reason = "no space left on the device" if _FULL in text else text[:300]
         raise SaveFailed(f"cannot write checkpoint {final}: {reason}") from error
     for step in _steps(root)[:-keep]:
         _discard(root / str(step))
@@ -151,16 +155,12 @@ def load_state(checkpoint: Checkpoint, agent: Agent) -> TrainingState:
     Raises:
         RunDirectoryError: it does not fit the agent.
     """
-    # Imported here: orbax takes a second that nobody need wait for at the start.
-    import orbax.checkpoint as ocp
-
     expected = jax.eval_shape(agent.init, jax.random.key(0))
     key = jax.eval_shape(jax.random.key_data, expected.key)
     like = expected._replace(key=key)._asdict()
     path = checkpoint.path / STATE
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
-            plain = checkpointer.restore(path.absolute(), like)
+        plain = _checkpointer().restore(path.absolute(), like)
     except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
         reason = " ".join(str(error).split())[:300]
         raise RunDirectoryError(f"{path} does not fit the agent: {reason}") from error
@@ -169,11 +169,22 @@ def load_state(checkpoint: Checkpoint, agent: Agent) -> TrainingState:
 
 
 def _save_state(path: Path, state: TrainingState) -> None:
+    plain = state._replace(key=jax.random.key_data(state.key))._asdict()
+    # Orbax logs the stacks of its threads before it raises the error that we report.
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.FATAL)
+    try:
+        _checkpointer().save(path.absolute(), jax.tree.map(np.asarray, plain))
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+@functools.cache
+def _checkpointer() -> Any:
+    # Imported here: orbax takes a second that nobody need wait for at the start.
     import orbax.checkpoint as ocp
 
-    plain = state._replace(key=jax.random.key_data(state.key))._asdict()
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(path.absolute(), jax.tree.map(np.asarray, plain))
+    return ocp.Checkpointer(ocp.StandardCheckpointHandler())
 
 
 def _read(path: Path) -> Checkpoint:

@@ -152,7 +152,7 @@ def test_failed_write_keeps_the_one_before(whole, tmp_path):
         (path / "frame.npy").write_bytes(b"some")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(checkpoint.SaveFailed, match="No space left on device"):
+    with pytest.raises(checkpoint.SaveFailed, match="no space left on the device"):
         checkpoint.save(copied, Counts(600), state, extra={}, save_replay=full, keep=2)
     assert checkpoint.newest(copied).counts.actor_steps == 500
     assert not (copied / "checkpoints" / ".600.partial").exists()
