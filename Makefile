@@ -7,7 +7,8 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 SOURCES := agents environments launch experiments tests
 LIBPYTHON := libpython3.10.so.1.0
-DEMO := train mdqn/pong-cpu --launch processes --steps 20000
+DEMO := train mdqn/pong-cpu --launch processes --steps 30000 --evaluation.period 15000 \
+	--evaluation.episodes 4 --runs runs/demo
 LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file requirements.lock \
 	--python-version 3.10 --python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
 
@@ -45,7 +46,9 @@ libpython:
 	.uv/bin/python -m pip install --quiet uv==$(UV_VERSION)
 
 demo: install
+	rm -rf runs/demo
 	.venv/bin/munchausen $(DEMO)
+	.venv/bin/munchausen report runs/demo --output runs/demo/report.html --picture runs/demo/curve.png
 
 test: install
 	$(PYTEST) -m 'not slow'
