@@ -74,5 +74,5 @@ class Learner:
 
     def restore(self, state: TrainingState) -> None:
         """Continues from a saved state."""
-        self._state = state
+        self._state = jax.device_put(state)
         self.learner_steps = int(state.steps)
