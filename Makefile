@@ -15,11 +15,12 @@ LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file 
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install libpython demo test test-slow test-all format lint type check lock clean
+.PHONY: help install libpython demo bench test test-slow test-all format lint type check lock clean
 
 help:
 	@echo 'make demo     install, then train M-DQN on ALE Pong as a distributed program'
 	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
+	@echo 'make bench    measure speed and memory beside their limits, into bench.json'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
 install: .venv/.installed
@@ -49,6 +50,9 @@ demo: install
 	rm -rf runs/demo
 	.venv/bin/munchausen $(DEMO)
 	.venv/bin/munchausen report runs/demo --output runs/demo/report.html --picture runs/demo/curve.png
+
+bench: install
+	.venv/bin/munchausen bench --output bench.json
 
 test: install
 	$(PYTEST) -m 'not slow'

@@ -26,6 +26,7 @@ usage: munchausen <verb> ...
   record <run directory> [...]   a video of that policy, with score and step
   report <run directory> ... [...]
                                  one page of curves and tables, for one run or many
+  bench [...]                    how fast everything is, beside what it could be
   doctor                         check this machine, and say how to mend it"""
 
 
@@ -168,6 +169,19 @@ def _report(arguments: Sequence[str]) -> int:
     return report.main(arguments)
 
 
+def _bench(arguments: Sequence[str]) -> int:
+    from experiments import bench, measure
+
+    if _asks_help(arguments):
+        print(bench.HELP)
+        return 0
+    try:
+        return bench.main(arguments)
+    except measure.BenchFailed as error:
+        print(f"munchausen: {error}", file=sys.stderr)
+        return 1
+
+
 def _doctor(arguments: Sequence[str]) -> int:
     if _asks_help(arguments):
         print("usage: munchausen doctor")
@@ -186,6 +200,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": _evaluate,
     "record": _record,
     "report": _report,
+    "bench": _bench,
     "doctor": _doctor,
 }
 

@@ -1,0 +1,78 @@
+"""A Reverb server in a process of its own, outside of any program."""
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from agents.parts.types import Spec, Storage
+
+
+class Served(NamedTuple):
+    """A server that runs.
+
+    Attributes:
+        client: `reverb.Client` of it.
+        address: `host:port`.
+        pid: of its process.
+    """
+
+    client: Any
+    address: str
+    pid: int
+
+
+@contextlib.contextmanager
+def served(storage: Storage, spec: Spec, *, frame_stack: int) -> Iterator[Served]:
+    """Context in which a server with the tables of `make_tables` runs.
+
+    Args:
+        storage: as for `make_tables`.
+        spec: as for `make_tables`.
+        frame_stack: as for `make_tables`.
+
+    Raises:
+        RuntimeError: it did not start; says why.
+    """
+    import reverb
+
+    processes = multiprocessing.get_context("spawn")
+    ours, theirs = processes.Pipe()
+    arguments = (theirs, storage, spec, frame_stack)
+    process = processes.Process(target=_serve, args=arguments, daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        assert process.pid is not None
+        port = ours.recv()
+        if isinstance(port, str):
+            raise RuntimeError(f"the Reverb server did not start: {port}")
+        address = f"localhost:{port}"
+        yield Served(reverb.Client(address), address, process.pid)
+    finally:
+        ours.close()
+        process.join(timeout=10)
+        process.kill()
+        process.join()
+
+
+def _serve(parent: Connection, storage: Storage, spec: Spec, frame_stack: int) -> None:
+    """Serves until the parent closes its end."""
+    # Reverb tells of its life on standard error.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    try:
+        import reverb
+
+        from launch.replay import reverb_store
+
+        tables = reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
+        server = reverb.Server(tables)
+    except Exception as error:
+        parent.send(repr(error))
+        return
+    parent.send(server.port)
+    with contextlib.suppress(EOFError):
+        parent.recv()
+    server.stop()
