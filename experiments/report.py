@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments import overrides
+from experiments import outputs, overrides
 from experiments.overrides import OverrideError
 from launch.logs import RunDirectoryError
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     reading = run_files.read(plain)
     wanted = _destinations(options, reading)
     for path in wanted.values():
-        _check_writable(path)
+        outputs.check_writable(path)
     from experiments import page
 
     content = {}
@@ -90,28 +90,6 @@ def _destinations(options: Options, reading: "Reading") -> dict[str, Path]:
     if options.picture is not None:
         found["picture"] = Path(options.picture)
     return found
-
-
-def _check_writable(path: Path) -> None:
-    """Says no before any work is done."""
-    try:
-        reason = _obstacle(path)
-    except OSError as error:  # a name that is too long, a folder that is locked
-        reason = str(error.strerror)
-    if reason:
-        raise RunDirectoryError(f"cannot write {path}: {reason}")
-
-
-def _obstacle(path: Path) -> str:
-    if path.is_dir():
-        return "it is a directory"
-    if path.exists() and not path.is_file():
-        return "it is no regular file"
-    if not path.parent.is_dir():
-        return f"there is no directory {path.parent}"
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        return f"{path.parent} is read-only; choose another place with --output"
-    return ""
 
 
 def _write(content: dict[Path, bytes]) -> None:
