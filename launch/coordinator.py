@@ -14,6 +14,8 @@ from launch.recorder import Recorder
 from launch.roles import Run
 from launch.watchdog import Watchdog
 
+_LAST_CALLS_SECONDS = 15.0  # for the learner to save itself after a stop
+
 
 class Coordinator:
     """Counts of all roles, one log, and the order in which roles may end.
@@ -153,6 +155,9 @@ class Coordinator:
         try:
             while not self._finished.wait(0.1) and not stop.is_set():
                 self._watchdog.check()
+            if self._threads:
+                # All nodes stop at once; the learner saves itself and asks for counts.
+                self._finished.wait(_LAST_CALLS_SECONDS)
         finally:
             with self._lock:
                 self._recorder.close()

@@ -12,6 +12,7 @@ from launch import checkpoint, faults, titles
 from launch.experiment import make_agent
 from launch.learner import Learner
 from launch.logs import Counts
+from launch.remote import Remote, Stopped
 from launch.roles import REPORT_SECONDS, Run
 from launch.waiting import IdleClock
 
@@ -40,7 +41,7 @@ class LearnerRole:
         """
         titles.set_role("learner", run.experiment.name)
         self._run = run
-        self._coordinator = coordinator
+        self._coordinator = Remote(coordinator, patience=10)
         self._replay = replay
         self._make_reader = make_reader
         self._spec = spec
@@ -67,13 +68,16 @@ class LearnerRole:
             self._spec,
             stop=lambda: stop.is_set() or self._starved(),
         )
-        self._learn(stop)
-        if not stop.is_set():
-            self._coordinator.learner_ended()
-        while not stop.is_set() and self._coordinator.evaluating():
-            stop.wait(REPORT_SECONDS / 2)
-        self._save(Counts(*self._coordinator.counts()))
-        self._coordinator.finish()
+        try:
+            self._learn(stop)
+            if not stop.is_set():
+                self._coordinator.learner_ended()
+            while not stop.is_set() and self._coordinator.evaluating():
+                stop.wait(REPORT_SECONDS / 2)
+            self._save(Counts(*self._coordinator.counts()))
+            self._coordinator.finish()
+        except Stopped:
+            pass  # the coordinator is gone, and with it what a checkpoint needs
 
     def _learn(self, stop: Any) -> None:
         experiment, start = self._run.experiment, self._run.start.actor_steps

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,8 @@ from launch.evaluator import Evaluator
 from launch.experiment import Experiment, make_agent, make_spec
 from launch.grid import Grid
 from launch.logs import Counts
-from launch.variables import Stopped, Variables, network_names
+from launch.remote import Remote, Stopped
+from launch.variables import Variables, network_names
 
 REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
 _TICK_SECONDS = 2.0  # between two signs of life of a long evaluation
@@ -70,7 +72,7 @@ class ActorRole:
         self._make_adder = make_adder
         self._replay = replay
         self._learner = learner
-        self._coordinator = coordinator
+        self._coordinator = Remote(coordinator)
 
     def run(self) -> None:
         """Acts, reports, and hands over the last experience."""
@@ -88,20 +90,21 @@ class ActorRole:
             self._replay, agent, spec, environment, stop=stop.is_set
         )
         try:
-            variables = Variables(self._learner, network_names(agent))
-            actor = Actor(
-                agent.act,
-                variables,
-                seed,
-                adder=adder,
-                reward_clip=environment.reward_clip,
-            )
-            actor.actor_steps = start
-            self._act(name, Loop(environment, actor), actor, adder, stop)
+            with closing(Variables(self._learner, network_names(agent))) as variables:
+                actor = Actor(
+                    agent.act,
+                    variables,
+                    seed,
+                    adder=adder,
+                    reward_clip=environment.reward_clip,
+                )
+                actor.actor_steps = start
+                self._act(name, Loop(environment, actor), actor, adder, stop)
             adder.close()
-            self._coordinator.actor_ended()
+            if not stop.is_set():
+                self._coordinator.actor_ended()
         except Stopped:
-            pass  # asked to end before the learner was there: nothing to hand over
+            pass  # before the learner was there, or after the coordinator was gone
         finally:
             environment.close()
 
@@ -145,7 +148,7 @@ class EvaluatorRole:
         """
         self._run = run
         self._learner = learner
-        self._coordinator = coordinator
+        self._coordinator = Remote(coordinator)
         self._told = 0.0
 
     def run(self) -> None:
@@ -156,19 +159,22 @@ class EvaluatorRole:
         agent = make_agent(experiment, make_spec(environment))
         environment.close()
         evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
-        start = self._run.start.actor_steps
-        grid = Grid(experiment.evaluation.period, experiment.steps, start)
         try:
-            variables = Variables(self._learner, network_names(agent))
+            with closing(Variables(self._learner, network_names(agent))) as variables:
+                self._evaluate(evaluator, variables)
         except Stopped:
-            return  # asked to end before the learner was there: nothing to evaluate
+            pass  # whatever was under way will be evaluated by a run that resumes
+
+    def _evaluate(self, evaluator: Evaluator, variables: Variables) -> None:
+        steps, start = self._run.experiment.steps, self._run.start.actor_steps
+        grid = Grid(self._run.experiment.evaluation.period, steps, start)
         ended = False
         while not ended and not lp.wait_for_stop(REPORT_SECONDS):
             ended = not self._coordinator.learning()
             counts = Counts(*self._coordinator.counts())
-            point = experiment.steps if ended else grid.passed(counts.actor_steps)
+            point = steps if ended else grid.passed(counts.actor_steps)
             # The end of the budget is evaluated when its updates are done as well.
-            if point is None or (point == experiment.steps and not ended):
+            if point is None or (point == steps and not ended):
                 continue
             episodes = evaluator.evaluate(variables.fetch(), point, self._tick)
             played = [(episode.episode_return, episode.length) for episode in episodes]
@@ -177,7 +183,9 @@ class EvaluatorRole:
             self._coordinator.evaluator_ended()
 
     def _tick(self) -> None:
-        """Shows the watchdog that the evaluation goes on."""
+        """Shows the watchdog that the evaluation goes on; ends it with the program."""
+        if lp.wait_for_stop(0):
+            raise Stopped
         now = time.monotonic()
         if now - self._told > _TICK_SECONDS:
             self._told = now

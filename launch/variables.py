@@ -8,13 +8,10 @@ import jax
 import launchpad as lp
 
 from agents.parts.types import Agent, Params
+from launch.remote import Stopped
 
 _FETCH_SECONDS = 0.2  # between two fetches of parameters, at least
 _FETCH_SHARE = 0.05  # of an actor's time at most, so that the learner is not kept busy
-
-
-class Stopped(Exception):
-    """The program is being stopped before its end."""
 
 
 def network_names(agent: Agent) -> list[str]:
@@ -46,8 +43,14 @@ class Variables:
         self._ask()
         while not self._pending.done():
             if lp.wait_for_stop(0.01):
+                self.close()
                 raise Stopped
         return self._take()
+
+    def close(self) -> None:
+        """Gives up what is being fetched; Courier would wait for it to the very end."""
+        if self._pending is not None:
+            self._pending.cancel()
 
     def __call__(self) -> Params:
         """The newest parameters at hand; asks for newer ones when it is time."""

@@ -10,7 +10,12 @@ import reverb
 
 
 def save(client: reverb.Client, path: Path) -> None:
-    """Has the server write its tables to a new directory; it must be on this host."""
+    """Has the server write its tables to a new directory; it must be on this host.
+
+    Raises:
+        RuntimeError: the server does not answer.
+    """
+    client.server_info(timeout=5)  # without a server, the next call waits for ever
     shutil.move(client.checkpoint(), path)
 
 

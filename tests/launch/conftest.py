@@ -175,13 +175,13 @@ class Command:
 
     def await_role(self, title, seconds=60):
         """The process id of the role with this title."""
-        for _ in self.patiently(seconds, f"{title} in {self.alive()}"):
+        for _ in self.patiently(seconds, title):
             for pid, found in self.alive().items():
                 if title in found:
                     return pid
 
     def await_all_gone(self, seconds):
-        for _ in self.patiently(seconds, f"the end of {self.alive()}"):
+        for _ in self.patiently(seconds, "the end of all"):
             if not self.alive():
                 return
 
@@ -190,7 +190,8 @@ class Command:
         while time.monotonic() < deadline:
             yield
             time.sleep(0.05)
-        raise AssertionError(f"waited {seconds} s in vain for {what}")
+        alive = "\n".join(title.strip() for title in self.alive().values())
+        raise AssertionError(f"waited {seconds} s in vain for {what}; alive:\n{alive}")
 
     def clean_up(self):
         if self.process is not None:

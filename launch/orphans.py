@@ -1,0 +1,24 @@
+"""Ends a role whose launcher was killed and so cannot end it."""
+
+import os
+import threading
+import time
+
+_POLL_SECONDS = 1.0
+_GRACE_SECONDS = 20.0  # to end in order, which Linux asks for when the parent dies
+
+
+def end_with_parent() -> None:
+    """Starts a thread that ends this process some time after its parent has ended.
+
+    The main thread may wait, out of reach of signals, for a role that is gone as well.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_POLL_SECONDS)
+        time.sleep(_GRACE_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="orphans", daemon=True).start()

@@ -1,0 +1,53 @@
+"""Calls to other nodes of the program, which end when the program does."""
+
+import concurrent.futures
+import time
+from collections.abc import Callable
+from typing import Any
+
+import launchpad as lp
+
+_POLL_SECONDS = 0.2
+
+
+class Stopped(Exception):
+    """The program is being stopped, and a node that was asked does not answer."""
+
+
+class Remote:
+    """A node whose public methods are called like those of an object.
+
+    A plain Courier call waits for ever for a node that is gone, and not even a signal
+    gets through to its thread. Made by the thread that runs the calling node.
+    """
+
+    def __init__(self, client: Any, patience: float = 5.0):
+        """Wraps a Courier client.
+
+        Args:
+            client: of the node.
+            patience: seconds for an answer once the program is being stopped.
+        """
+        self._client = client
+        self._patience = patience
+        self._stop = lp.stop_event()
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """The method; it raises Stopped if the node is gone at the end."""
+
+        def call(*args: Any) -> Any:
+            return self._wait(getattr(self._client.futures, method)(*args))
+
+        return call
+
+    def _wait(self, pending: concurrent.futures.Future) -> Any:
+        deadline = None
+        while not concurrent.futures.wait([pending], _POLL_SECONDS).done:
+            if self._stop.is_set():
+                now = time.monotonic()
+                deadline = now + self._patience if deadline is None else deadline
+                if now >= deadline:
+                    # Courier would wait for the answer when the client is destroyed.
+                    pending.cancel()
+                    raise Stopped
+        return pending.result()

@@ -1,0 +1,156 @@
+"""Whole Launchpad programs through the command line: how they run and how they end."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from launch import checkpoint, policy
+from launch.evaluator import evaluate_run
+from launch.logs import read_evaluations
+
+pytestmark = pytest.mark.launchpad
+
+ROLES = ("replay", "coordinator", "learner", "actor/0", "actor/1", "evaluator")
+LINE = (
+    "train mdqn/catch --actors 2 --environments 2 --log_period 200 "
+    "--evaluation.period 500 --evaluation.episodes 20 --agent.network.hidden 16"
+)
+
+
+def run_directories(command, out):
+    names = [line for line in out.splitlines() if line.startswith("runs/")]
+    return [command.directory / name for name in names]
+
+
+def titles(command):
+    """The roles that the titles of the processes name."""
+    words = [title.split() for title in command.alive().values()]
+    return {found[1] for found in words if found[:1] == ["munchausen"]}
+
+
+def check(directory, steps):
+    """A finished run has what a finished run must have."""
+    rows = read_evaluations(directory)
+    grid = [row.grid for row in rows]
+    assert grid == sorted(set(grid)) and grid[-1] == steps
+    assert all(point % 500 == 0 for point in grid)
+    counts = [row.counts for row in rows]
+    assert all(
+        now.actor_steps >= point for now, point in zip(counts, grid, strict=True)
+    )
+    last = counts[-1]
+    assert steps <= last.actor_steps == last.frames < steps * 1.5
+    assert 0 < last.episodes <= last.actor_steps / 9
+    assert all(len(row.returns) == 20 for row in rows)
+    # As many updates as samples per insert calls for, within the limiter's tolerance.
+    owed = (last.actor_steps - 100) * 32 / 32
+    assert abs(last.learner_steps - owed) < 320 / 32 + 16
+    assert checkpoint.newest(directory).counts.learner_steps == last.learner_steps
+    assert len(evaluate_run(directory, 3, 0)) == 3
+    assert policy.load_policy(directory) is not None
+
+
+def test_processes_run_to_the_end(command):
+    command.munchausen(f"{LINE} --steps 1000 --launch processes")
+    seen = set()
+    for _ in command.patiently(100, "the end"):
+        seen |= titles(command)
+        if command.process.poll() is not None:
+            break
+    code, out, err = command.wait()
+    assert code == 0, err
+    assert not command.alive()
+    # A process that is being started has the title of its parent for a moment.
+    assert seen - {"launcher"} == set(ROLES)
+    [directory] = run_directories(command, out)
+    check(directory, 1000)
+    logs = {path.name for path in (directory / "logs").iterdir()}
+    assert logs == {
+        "replay-0.log",
+        "coordinator-0.log",
+        "learner-0.log",
+        "actor-0.log",
+        "actor-1.log",
+        "evaluator-0.log",
+    }
+    assert "final evaluation return" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["threads", "processes"])
+def test_catch_is_learnt_for_two_seeds_in_a_row(command, mode):
+    line = "train mdqn/catch --seeds 2 --steps 10000 --evaluation.episodes 30"
+    code, out, err = command.munchausen(f"{line} --launch {mode}").wait(400)
+    assert code == 0, err
+    assert not command.alive()
+    directories = run_directories(command, out)
+    assert len(directories) == 2
+    for directory in directories:
+        assert read_evaluations(directory)[-1].returns == [1.0] * 30
+
+
+@pytest.fixture
+def running(command):
+    """Starts a long run and waits until it is in full swing."""
+
+    def start(mode="processes"):
+        line = LINE.replace("--actors 2", "") if mode == "local" else LINE
+        command.munchausen(f"{line} --steps 1000000 --launch {mode}")
+        for _ in command.patiently(100, "the first evaluation"):
+            assert command.process.poll() is None, command.process.communicate()
+            found = list(Path(command.directory).glob("runs/*/*/*/evaluations.csv"))
+            if found and len(found[0].read_text().splitlines()) > 1:
+                return found[0].parent
+
+    return start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
+def test_the_death_of_a_role_ends_the_run_within_30_seconds(command, running, role):
+    running()
+    os.kill(command.await_role(f"munchausen {role} "), signal.SIGKILL)
+    code, _, err = command.wait(30)
+    assert code == 1
+    name = role if "/" in role else f"{role}/0"
+    assert f"{name} died (signal 9); its last lines, from " in err
+    assert "Traceback" not in err
+    assert not command.alive()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["processes", "threads", "local"])
+def test_ctrl_c_saves_and_ends_in_order(command, running, mode):
+    directory = running(mode)
+    command.process.send_signal(signal.SIGINT)
+    code, _, err = command.wait(60)
+    assert code == 130
+    assert "Traceback" not in err
+    assert "did not end" not in err
+    assert not command.alive()
+    saved = checkpoint.newest(directory)
+    assert (
+        saved.counts.actor_steps >= read_evaluations(directory)[-1].counts.actor_steps
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["processes", "threads", "local"])
+def test_a_second_ctrl_c_ends_at_once(command, running, mode):
+    running(mode)
+    command.process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    command.process.send_signal(signal.SIGINT)
+    assert command.wait(10)[0] != 0
+    assert not command.alive()
+
+
+@pytest.mark.slow
+def test_nobody_survives_a_launcher_that_is_killed(command, running):
+    running()
+    command.process.kill()
+    command.process.wait()
+    command.await_all_gone(30)
