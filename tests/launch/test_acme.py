@@ -47,7 +47,8 @@ def test_our_classes_have_acmes_interfaces(ours, theirs):
 
 
 def test_acmes_environment_loop_drives_our_actor_and_learner(catch):
-    experiment = catch({"agent.storage.n_step": 3})
+    settings = {"agent.storage.n_step": 3, "agent.storage.samples_per_insert": 8.0}
+    experiment = catch(settings)
     environment = environments.make_single(experiment.environment, seed=1)
     spec = make_spec(environment)
     agent = make_agent(experiment, spec)
