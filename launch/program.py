@@ -7,6 +7,7 @@ networks only.
 
 import contextlib
 import functools
+import os
 import shutil
 import signal
 import sys
@@ -183,11 +184,22 @@ def _removed(path: Path) -> Iterator[None]:
 
 def _run_threads(program: lp.Program) -> None:
     flags.FLAGS["lp_termination_notice_secs"].value = _NOTICE_SECONDS
+    before = signal.getsignal(signal.SIGINT)
     manager = lp.launch(program, lp.LaunchType.LOCAL_MULTI_THREADING)
     try:
+        # Launchpad hears Ctrl+C in the first program of a process only.
+        signal.signal(signal.SIGINT, _stop_threads)
         manager.wait()
     except Exception as error:  # whatever a role raised; Launchpad printed its trace
         raise faults.RoleFailed(f"a role died: {error!r}") from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stop_threads(number: int, frame: Any) -> None:
+    """Stops the program in order; the next Ctrl+C ends the process at once."""
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
+    signal.raise_signal(signal.SIGTERM)  # to which Launchpad listens
 
 
 def _resources(group: str) -> PythonProcess:

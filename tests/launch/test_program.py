@@ -138,6 +138,23 @@ def test_ctrl_c_saves_and_ends_in_order(command, running, mode):
 
 
 @pytest.mark.slow
+def test_ctrl_c_ends_the_second_program_of_a_process_too(command):
+    """Launchpad listens to signals for the first program of a process only."""
+    line = f"{LINE} --launch threads --seeds 3 --steps 2000"
+    command.munchausen(line)
+    for _ in command.patiently(100, "the second seed"):
+        found = list(Path(command.directory).glob("runs/*/*/seed1-*/evaluations.csv"))
+        if found and len(found[0].read_text().splitlines()) > 1:
+            break
+    command.process.send_signal(signal.SIGINT)
+    code, out, _ = command.wait(60)
+    assert code == 130
+    first, second = run_directories(command, out)
+    assert read_evaluations(first)[-1].grid == 2000
+    assert checkpoint.newest(second).counts.actor_steps <= 2000
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["processes", "threads", "local"])
 def test_a_second_ctrl_c_ends_at_once(command, running, mode):
     running(mode)
