@@ -1,6 +1,7 @@
 """The node that counts, writes the logs and knows how far the program is."""
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from launch.recorder import Recorder
 from launch.roles import Run
 from launch.watchdog import Watchdog
 
+_LAST_ANSWER_SECONDS = 0.5  # for the reply to the call that ended the run
 _LAST_CALLS_SECONDS = 15.0  # for the learner to save itself after a stop
 
 
@@ -163,3 +165,5 @@ class Coordinator:
                 self._recorder.close()
         if self._threads and not stop.is_set():
             lp.stop()
+        time.sleep(_LAST_ANSWER_SECONDS)
+        titles.leave()

@@ -78,6 +78,7 @@ class LearnerRole:
             self._coordinator.finish()
         except Stopped:
             pass  # the coordinator is gone, and with it what a checkpoint needs
+        titles.leave()
 
     def _learn(self, stop: Any) -> None:
         experiment, start = self._run.experiment, self._run.start.actor_steps

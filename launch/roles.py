@@ -107,6 +107,7 @@ class ActorRole:
             pass  # before the learner was there, or after the coordinator was gone
         finally:
             environment.close()
+        titles.leave()
 
     def _act(self, name: str, loop: Loop, actor: Actor, adder: Any, stop: Any) -> None:
         """Steps until all actors together have done the run's steps."""
@@ -164,6 +165,7 @@ class EvaluatorRole:
                 self._evaluate(evaluator, variables)
         except Stopped:
             pass  # whatever was under way will be evaluated by a run that resumes
+        titles.leave()
 
     def _evaluate(self, evaluator: Evaluator, variables: Variables) -> None:
         steps, start = self._run.experiment.steps, self._run.start.actor_steps
