@@ -78,6 +78,8 @@ class LearnerRole:
             self._coordinator.finish()
         except Stopped:
             pass  # the coordinator is gone, and with it what a checkpoint needs
+        finally:
+            self._coordinator.close()
         titles.leave()
 
     def _learn(self, stop: Any) -> None:

@@ -40,6 +40,10 @@ class Remote:
 
         return call
 
+    def close(self) -> None:
+        """Makes no more calls."""
+        shut_down(self._client)
+
     def _wait(self, pending: concurrent.futures.Future) -> Any:
         deadline = None
         while not concurrent.futures.wait([pending], _POLL_SECONDS).done:
@@ -51,3 +55,12 @@ class Remote:
                     pending.cancel()
                     raise Stopped
         return pending.result()
+
+
+def shut_down(client: Any) -> None:
+    """Waits for the threads of a Courier client.
+
+    One that still hands over an answer while the interpreter ends aborts the process:
+    "terminate called without an active exception".
+    """
+    client._client.Shutdown()

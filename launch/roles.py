@@ -107,6 +107,7 @@ class ActorRole:
             pass  # before the learner was there, or after the coordinator was gone
         finally:
             environment.close()
+            self._coordinator.close()
         titles.leave()
 
     def _act(self, name: str, loop: Loop, actor: Actor, adder: Any, stop: Any) -> None:
@@ -165,6 +166,8 @@ class EvaluatorRole:
                 self._evaluate(evaluator, variables)
         except Stopped:
             pass  # whatever was under way will be evaluated by a run that resumes
+        finally:
+            self._coordinator.close()
         titles.leave()
 
     def _evaluate(self, evaluator: Evaluator, variables: Variables) -> None:

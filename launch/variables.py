@@ -8,7 +8,7 @@ import jax
 import launchpad as lp
 
 from agents.parts.types import Agent, Params
-from launch.remote import Stopped
+from launch.remote import Stopped, shut_down
 
 _FETCH_SECONDS = 0.2  # between two fetches of parameters, at least
 _FETCH_SHARE = 0.05  # of an actor's time at most, so that the learner is not kept busy
@@ -48,9 +48,10 @@ class Variables:
         return self._take()
 
     def close(self) -> None:
-        """Gives up what is being fetched; Courier would wait for it to the very end."""
+        """Gives up what is being fetched, and fetches no more."""
         if self._pending is not None:
             self._pending.cancel()
+        shut_down(self._source)
 
     def __call__(self) -> Params:
         """The newest parameters at hand; asks for newer ones when it is time."""

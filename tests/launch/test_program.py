@@ -116,7 +116,7 @@ def test_the_death_of_a_role_ends_the_run_within_30_seconds(command, running, ro
     code, _, err = command.wait(30)
     assert code == 1
     name = role if "/" in role else f"{role}/0"
-    assert f"{name} died (signal 9); its last lines, from " in err
+    assert f"{name} died (signal 9); its last lines, from " in err, err
     assert "Traceback" not in err
     assert not command.alive()
 

@@ -114,8 +114,9 @@ def test_a_second_signal_ends_all_at_once(program):
     assert not command.alive()
 
 
-def test_nobody_survives_a_launcher_that_is_killed(program):
-    command = program({})
+@pytest.mark.parametrize("part", ["sleeps", "ignores"])
+def test_nobody_survives_a_launcher_that_is_killed(program, part):
+    command = program({"actor": part})
     command.process.kill()
     command.process.wait()
     command.await_all_gone(30)

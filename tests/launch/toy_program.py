@@ -12,7 +12,7 @@ import launchpad as lp
 from absl import flags
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
-from launch import faults, supervisor
+from launch import faults, orphans, supervisor
 
 
 def play(role: str, part: str) -> None:
@@ -20,6 +20,8 @@ def play(role: str, part: str) -> None:
         with Path("tape").open("a") as tape:
             tape.write(f"{role} {what}\n")
 
+    orphans._GRACE_SECONDS = 1.0
+    orphans.end_with_parent()
     stop = lp.stop_event()
     note("began")
     if part in ("ends", "fails"):

@@ -1,0 +1,113 @@
+"""Calls to other nodes: their answers, and their end with the program."""
+
+import concurrent.futures
+import threading
+import time
+
+import pytest
+
+from launch import remote, variables
+from launch.remote import Remote, Stopped
+from launch.variables import Variables
+
+
+class Client:
+    """A Courier client whose calls are answered by hand."""
+
+    def __init__(self):
+        self.calls, self.shut = [], 0
+        self.futures = self._client = self
+
+    def __getattr__(self, method):
+        def call(*args):
+            self.calls.append((method, args, concurrent.futures.Future()))
+            return self.calls[-1][2]
+
+        return call
+
+    def Shutdown(self):
+        self.shut += 1
+
+
+@pytest.fixture
+def client():
+    return Client()
+
+
+@pytest.fixture
+def stop(monkeypatch):
+    """The program's stop event."""
+    event = threading.Event()
+    monkeypatch.setattr(remote.lp, "stop_event", lambda: event)
+    monkeypatch.setattr(variables.lp, "wait_for_stop", event.wait)
+    return event
+
+
+def later(client, answer, seconds=0.05):
+    def run():
+        while not client.calls or client.calls[-1][2].done():
+            time.sleep(0.01)
+        time.sleep(seconds)
+        answer(client.calls[-1][2])
+
+    threading.Thread(target=run).start()
+
+
+def test_it_calls_like_an_object(client, stop):
+    later(client, lambda future: future.set_result(7))
+    assert Remote(client).add(3, 4) == 7
+    [(method, args, _)] = client.calls
+    assert (method, args) == ("add", (3, 4))
+
+
+def test_what_the_node_raises_is_raised_here(client, stop):
+    later(client, lambda future: future.set_exception(RuntimeError("it is full")))
+    with pytest.raises(RuntimeError, match="it is full"):
+        Remote(client).add()
+
+
+def test_a_slow_answer_is_waited_for_while_the_program_runs(client, stop):
+    later(client, lambda future: future.set_result(7), seconds=0.5)
+    assert Remote(client, patience=0.0).add() == 7
+
+
+def test_an_answer_within_patience_counts_also_at_the_end(client, stop):
+    stop.set()
+    later(client, lambda future: future.set_result(7), seconds=0.3)
+    assert Remote(client, patience=20.0).add() == 7
+
+
+def test_it_gives_up_when_the_program_stops(client, stop):
+    threading.Timer(0.1, stop.set).start()
+    with pytest.raises(Stopped):
+        Remote(client, patience=0.1).add()
+    assert client.calls[0][2].cancelled()
+
+
+def test_closing_waits_for_couriers_threads(client, stop):
+    Remote(client).close()
+    assert client.shut == 1
+
+
+def test_variables_are_fetched_again_only_when_it_is_time(client, stop, monkeypatch):
+    later(client, lambda future: future.set_result([{"w": 1.0}]))
+    newest = Variables(client, ["q"])
+    assert float(newest()["q"]["w"]) == 1.0
+    assert len(client.calls) == 1
+    newest._due = 0.0
+    newest()
+    assert client.calls[1][:2] == ("get_variables", (["q"],))
+    assert float(newest()["q"]["w"]) == 1.0, "the old ones while the new ones come"
+    client.calls[1][2].set_result([{"w": 2.0}])
+    assert float(newest()["q"]["w"]) == 2.0
+    newest._due = 0.0
+    newest()
+    newest.close()
+    assert client.calls[2][2].cancelled() and client.shut == 1
+
+
+def test_variables_do_not_wait_for_a_learner_that_never_comes(client, stop):
+    threading.Timer(0.1, stop.set).start()
+    with pytest.raises(Stopped):
+        Variables(client, ["q"])
+    assert client.calls[0][2].cancelled() and client.shut == 1
