@@ -162,7 +162,7 @@ ANY_GAME = "atari"
 
 def _experiment(agent_name: str, task_name: str) -> Experiment:
     task = TASKS[task_name]
-    config = agents.REGISTRY[agent_name].config()
+    config = agents.REGISTRY[agent_name].default()
     return Experiment(
         name=f"{agent_name}/{task_name}",
         agent_name=agent_name,
