@@ -1,0 +1,8 @@
+"""One module per paper whose figures are computed; importing them stays cheap.
+
+A module imports JAX, numpy and matplotlib inside its functions only.
+"""
+
+from experiments.papers.computation import Computation
+
+COMPUTATIONS: dict[str, Computation] = {}

@@ -1,0 +1,73 @@
+"""A figure of a paper that is trained: variants of one task, some seeds of each."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import agents
+from experiments import overrides
+from experiments.catalogue import Task
+from launch.experiment import Experiment
+
+
+class Variant(NamedTuple):
+    """One line of a figure.
+
+    Attributes:
+        agent_name: key of `agents.REGISTRY`.
+        settings: where it departs from the task's settings, by path.
+    """
+
+    agent_name: str
+    settings: Mapping[str, Any] = {}
+
+
+class Figure(NamedTuple):
+    """What `train <name>` stands for.
+
+    Attributes:
+        name: `<paper>/<figure>`.
+        description: one line.
+        experiments: its variants by name, `<paper>/<figure>_<variant>`.
+        seeds: as many as the paper has.
+    """
+
+    name: str
+    description: str
+    experiments: dict[str, Experiment]
+    seeds: int
+
+
+def make(
+    name: str, task: Task, variants: Mapping[str, Variant], *, seeds: int
+) -> Figure:
+    """A figure whose variants share one task.
+
+    Args:
+        name: `<paper>/<figure>`.
+        task: environment, steps, evaluation, and the settings that all variants share.
+        variants: by what is added to the name.
+        seeds: as many as the paper has.
+    """
+    experiments = [
+        _experiment(f"{name}_{suffix}", task, variant)
+        for suffix, variant in variants.items()
+        if variant.agent_name in agents.REGISTRY
+    ]
+    return Figure(
+        name, task.description, {each.name: each for each in experiments}, seeds
+    )
+
+
+def _experiment(name: str, task: Task, variant: Variant) -> Experiment:
+    config = agents.REGISTRY[variant.agent_name].config()
+    settings = {**task.settings, **variant.settings}
+    return Experiment(
+        name=name,
+        agent_name=variant.agent_name,
+        agent=overrides.replace(config, settings, "agent."),
+        environment=task.environment,
+        steps=task.steps,
+        evaluation=task.evaluation,
+        environments=task.environments,
+        description=task.description,
+    )
