@@ -4,6 +4,7 @@ A task describes an environment, a budget and the settings in which it departs f
 agent's defaults (on Atari, the paper's). They are written once, for every agent.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import agents
@@ -160,13 +161,27 @@ TASKS: dict[str, Task] = {
 ANY_GAME = "atari"
 
 
-def _experiment(agent_name: str, task_name: str) -> Experiment:
-    task = TASKS[task_name]
-    config = agents.REGISTRY[agent_name].config()
+def experiment(
+    name: str, agent_name: str, task: Task, settings: Mapping[str, Any]
+) -> Experiment:
+    """An agent on a task.
+
+    Args:
+        name: of the experiment.
+        agent_name: key of `agents.REGISTRY`.
+        task: where the agent departs from its defaults; a task's regression `loss` is
+            of no concern to an agent that has no choice of one.
+        settings: where it departs from the task's settings, by path.
+    """
+    recipe = agents.REGISTRY[agent_name]
+    config = recipe.config(**getattr(recipe, "settings", {}))
+    wanted = dict(task.settings)
+    if not hasattr(config, "loss"):
+        wanted.pop("loss", None)
     return Experiment(
-        name=f"{agent_name}/{task_name}",
+        name=name,
         agent_name=agent_name,
-        agent=overrides.replace(config, task.settings, "agent."),
+        agent=overrides.replace(config, {**wanted, **settings}, "agent."),
         environment=task.environment,
         steps=task.steps,
         evaluation=task.evaluation,
@@ -176,7 +191,9 @@ def _experiment(agent_name: str, task_name: str) -> Experiment:
 
 
 EXPERIMENTS: dict[str, Experiment] = {
-    f"{agent_name}/{task_name}": _experiment(agent_name, task_name)
+    f"{agent_name}/{task_name}": experiment(
+        f"{agent_name}/{task_name}", agent_name, TASKS[task_name], {}
+    )
     for agent_name in agents.REGISTRY
     for task_name in TASKS
 }

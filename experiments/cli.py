@@ -21,7 +21,8 @@ usage: munchausen <verb> ...
 
   list [<word> ...]              experiments and figures whose names hold the words
   train <experiment> [...]       train an agent; --help after the experiment: all fields
-  train <paper>/<figure> [...]   all variants and seeds of a figure, or go on with it
+  train <paper>/<figure> [...]   all variants and seeds of a figure, or go on with it;
+                                 a computed figure: its rows and picture
   train --resume <run directory> go on with a run from its newest checkpoint
   evaluate <run directory> [...] play the policy that a run saved
   record <run directory> [...]   a video of that policy, with score and step
@@ -85,14 +86,22 @@ def _list(arguments: Sequence[str]) -> int:
 
 
 def _train(arguments: Sequence[str]) -> int:
-    from experiments import planning, resume
-    from launch import faults
+    from experiments import computing, planning, resume
 
     resumes = resume.asked(arguments)
+    computation = computing.asked(arguments)
     if _asks_help(arguments):
-        print(resume.HELP if resumes else "\n".join(planning.help_lines(arguments)))
+        if resumes:
+            print(resume.HELP)
+        elif computation is not None:
+            print("\n".join(computing.help_lines(computation)))
+        else:
+            print("\n".join(planning.help_lines(arguments)))
         return 0
+    if computation is not None and not resumes:
+        return computing.run(computation, arguments)
     from experiments import one_run, train
+    from launch import faults
 
     plan = None if resumes else planning.plan(arguments)
     try:

@@ -25,19 +25,21 @@ def main(arguments: Sequence[str]) -> int:
     from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
 
     known = [*EXPERIMENTS, *FIGURES, *COMPUTATIONS]
-    tables = (
-        ("experiment", "agent", "environment", "actor steps", ""),
-        [_experiment(each) for each in _chosen(EXPERIMENTS, words)],
-        ("figure", "variants", "seeds", "actor steps", ""),
-        [_figure(each) for each in _chosen(FIGURES, words)],
-        ("computation", ""),
-        [(each.name, each.description) for each in _chosen(COMPUTATIONS, words)],
-    )
-    shown = [
-        "\n".join(overrides.align([head, *rows]))
-        for head, rows in zip(tables[::2], tables[1::2], strict=True)
-        if rows
+    tables: list[list[_Row]] = [
+        [
+            ("experiment", "agent", "environment", "actor steps", ""),
+            *map(_experiment, _chosen(EXPERIMENTS, words)),
+        ],
+        [
+            ("figure", "variants", "seeds", "actor steps", ""),
+            *map(_figure, _chosen(FIGURES, words)),
+        ],
+        [
+            ("computation", ""),
+            *((one.name, one.description) for one in _chosen(COMPUTATIONS, words)),
+        ],
     ]
+    shown = ["\n".join(overrides.align(table)) for table in tables if len(table) > 1]
     if not shown:
         closest = overrides.nearest(words[-1], known)
         raise OverrideError(

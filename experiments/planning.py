@@ -135,7 +135,7 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
 
 def _find(arguments: Sequence[str]) -> Experiment | Figure:
     """What a command line names, wherever its flags stand."""
-    from experiments.names import EXPERIMENTS, FIGURES
+    from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
 
     known: dict[str, Experiment | Figure] = {**EXPERIMENTS, **FIGURES}
     for argument in arguments:
@@ -144,7 +144,7 @@ def _find(arguments: Sequence[str]) -> Experiment | Figure:
     if not arguments or arguments[0].startswith("-"):
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
     name = arguments[0]
-    closest = overrides.nearest(name, known)
+    closest = overrides.nearest(name, [*known, *COMPUTATIONS])
     raise OverrideError(f"unknown experiment {name}; nearest: {closest}")
 
 

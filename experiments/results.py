@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments import computing
 from launch import logs
 
 COLUMNS = (
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         config.parent
         for root in arguments[:-1]
         for config in Path(root).rglob(logs.CONFIG)
+        if not computing.is_computed(config.parent)
     )
     with open(arguments[-1], "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments import overrides
+from experiments import computing, overrides
 from launch import logs
 from launch.logs import EvaluationRow, RunDirectoryError
 
@@ -161,8 +161,9 @@ def _runs_at(path: Path) -> list[Path]:
         return [path]
     for depth in range(1, _DEPTH + 1):
         found = sorted(path.glob("*/" * depth + logs.CONFIG))
-        if found:
-            return [config.parent for config in found]
+        runs = [config.parent for config in found]
+        if runs:
+            return [run for run in runs if not computing.is_computed(run)]
     return []
 
 

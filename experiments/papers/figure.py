@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import agents
-from experiments import overrides
+from experiments import catalogue
 from experiments.catalogue import Task
 from launch.experiment import Experiment
 
@@ -49,25 +49,12 @@ def make(
         seeds: as many as the paper has.
     """
     experiments = [
-        _experiment(f"{name}_{suffix}", task, variant)
+        catalogue.experiment(
+            f"{name}_{suffix}", variant.agent_name, task, variant.settings
+        )
         for suffix, variant in variants.items()
         if variant.agent_name in agents.REGISTRY
     ]
     return Figure(
         name, task.description, {each.name: each for each in experiments}, seeds
-    )
-
-
-def _experiment(name: str, task: Task, variant: Variant) -> Experiment:
-    config = agents.REGISTRY[variant.agent_name].config()
-    settings = {**task.settings, **variant.settings}
-    return Experiment(
-        name=name,
-        agent_name=variant.agent_name,
-        agent=overrides.replace(config, settings, "agent."),
-        environment=task.environment,
-        steps=task.steps,
-        evaluation=task.evaluation,
-        environments=task.environments,
-        description=task.description,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.catalogue import EXPERIMENTS
+from experiments.names import EXPERIMENTS
 from launch import config, logs
 from launch.experiment import Experiment
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from experiments import cli, train
-from experiments.catalogue import EXPERIMENTS
+from experiments.names import EXPERIMENTS
 from launch import logs
 
 
