@@ -4,12 +4,13 @@ python -m experiments.results runs/mdqn/cartpole runs/dqn/cartpole cartpole.csv
 """
 
 import csv
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import computing
+from experiments import computing, curves, run_files
 from launch import logs
 
 COLUMNS = (
@@ -21,6 +22,8 @@ COLUMNS = (
     "learner_steps",
     "mean_return",
     "returns",
+    "whole_run_by_episode",
+    "whole_run_by_step",
     "wall_time",
     "command",
     "code",
@@ -30,9 +33,18 @@ COLUMNS = (
 
 
 def rows(directory: Path) -> Iterator[dict[str, Any]]:
-    """One row for each evaluation of a run, with what it takes to run it again."""
+    """One row for each evaluation of a run, with what it takes to run it again.
+
+    `whole_run_*` are mean training returns from the start to there; see
+    `curves.Average`.
+    """
     config = logs.read_config(directory)
+    metrics = run_files.read_metrics(directory)
     for evaluation in logs.read_evaluations(directory):
+        if not evaluation.returns:
+            continue  # in lock-step no episode may have ended
+        average = curves.training_average(metrics, evaluation.counts.actor_steps)
+        by_episode, by_step = average or (math.nan, math.nan)
         yield {
             "experiment": config["experiment"]["name"],
             "seed": config["experiment"]["seed"],
@@ -42,6 +54,8 @@ def rows(directory: Path) -> Iterator[dict[str, Any]]:
             "learner_steps": evaluation.counts.learner_steps,
             "mean_return": f"{evaluation.mean_return:.6g}",
             "returns": " ".join(f"{value:g}" for value in evaluation.returns),
+            "whole_run_by_episode": f"{by_episode:.6g}",
+            "whole_run_by_step": f"{by_step:.6g}",
             "wall_time": evaluation.wall_time,
             "command": config["command"],
             "code": config["code"],

@@ -171,7 +171,7 @@ def _read_run(directory: Path) -> Run:
     config = logs.read_config(directory)
     _check_config(directory / logs.CONFIG, config)
     try:
-        evaluations = logs.read_evaluations(directory)
+        evaluations = [row for row in logs.read_evaluations(directory) if row.returns]
         finite = all(map(math.isfinite, (row.mean_return for row in evaluations)))
     except (ArithmeticError, KeyError, OSError, TypeError, ValueError, csv.Error) as e:
         path = directory / logs.EVALUATIONS
@@ -180,7 +180,7 @@ def _read_run(directory: Path) -> Run:
         path = directory / logs.EVALUATIONS
         raise RunDirectoryError(f"cannot read {path}: a return is not finite")
     rows = sorted(evaluations, key=lambda row: row.grid)
-    return Run(directory, config, rows, _read_metrics(directory))
+    return Run(directory, config, rows, read_metrics(directory))
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:
@@ -197,8 +197,12 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
         raise RunDirectoryError(f"{path}: the versions have no names")
 
 
-def _read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Rows of `metrics.jsonl`; a last line that is still being written is left out."""
+def read_metrics(directory: Path) -> list[dict[str, Any]]:
+    """Rows of `metrics.jsonl`; a last line that is still being written is left out.
+
+    Raises:
+        RunDirectoryError: the file is damaged.
+    """
     path = directory / f"{logs.METRICS}.jsonl"
     if not path.exists():
         return []

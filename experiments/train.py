@@ -4,7 +4,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import continuation, one_run, overrides, side_by_side
+from experiments import (
+    continuation,
+    curves,
+    one_run,
+    overrides,
+    run_files,
+    side_by_side,
+)
 from experiments.continuation import Entry
 from experiments.overrides import OverrideError
 from experiments.planning import Mode, Options, Plan
@@ -81,7 +88,7 @@ def check(
 
 def final_return(directory: Path) -> float | None:
     """Mean return of a run's last evaluation; None if it has none."""
-    rows = logs.read_evaluations(directory)
+    rows = [row for row in logs.read_evaluations(directory) if row.returns]
     return rows[-1].mean_return if rows else None
 
 
@@ -100,20 +107,33 @@ def _summarise_all(
     entries: Sequence[Entry], directories: dict[Entry, Path | None]
 ) -> None:
     """Prints the seeds of one experiment, or a line for each variant of a figure."""
-    finals: dict[str, list[tuple[int, float | None]]] = {}
+    runs: dict[str, list[tuple[int, Path | None]]] = {}
     for entry in entries:
-        directory = directories[entry]
-        value = None if directory is None else final_return(directory)
-        seeds = finals.setdefault(entry.experiment.name, [])
-        seeds.append((entry.experiment.seed, value))
-    if len(finals) == 1:
-        summarise(*finals.values())
+        seeds = runs.setdefault(entry.experiment.name, [])
+        seeds.append((entry.experiment.seed, directories[entry]))
+    if len(runs) == 1:
+        [seeds] = runs.values()
+        summarise(
+            [
+                (seed, None if path is None else final_return(path))
+                for seed, path in seeds
+            ]
+        )
         return
-    rows = [("experiment", "seeds", "final evaluation return")]
-    for name, seeds in finals.items():
-        returns = [value for _, value in seeds if value is not None]
-        rows.append((name, str(len(returns)), _spread(returns) if returns else "none"))
-    print("\n".join(overrides.align(rows)), flush=True)
+    rows = [("experiment", "seeds", "whole run", "final evaluation return")]
+    for name, seeds in runs.items():
+        begun = [path for _, path in seeds if path is not None]
+        finals = [value for path in begun if (value := final_return(path)) is not None]
+        averages = [
+            average.by_episode
+            for path in begun
+            if (average := curves.training_average(run_files.read_metrics(path)))
+        ]
+        whole = f"{sum(averages) / len(averages):.4g}" if averages else "none"
+        spread = _spread(finals) if finals else "none"
+        rows.append((name, str(len(begun)), whole, spread))
+    print("\n".join(overrides.align(rows)))
+    print("whole run: mean return of all training episodes", flush=True)
 
 
 def _spread(returns: Sequence[float]) -> str:

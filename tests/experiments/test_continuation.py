@@ -1,7 +1,6 @@
 """Which runs of a figure count as there, and how the others go on."""
 
 import dataclasses
-import os
 import signal
 import subprocess
 import sys
@@ -143,7 +142,6 @@ def test_a_figure_goes_on_after_a_kill(tmp_path, capsys):
     launcher = subprocess.Popen(
         [sys.executable, "-m", "experiments.cli", *line],
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "JAX_DISABLE_JIT": "1"},  # slow enough to be hit
     )
     deadline = time.monotonic() + 100
     while not list(tmp_path.glob("munchausen/*/*/checkpoints/500/manifest.json")):

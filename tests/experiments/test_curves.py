@@ -165,9 +165,9 @@ def test_a_row_that_is_still_being_written_is_left_out(tmp_path):
 
 
 def test_published_numbers_from_memory_are_never_given(tmp_path):
-    header = "environment,task,protocol,agent,statistic,frames,window,value,seeds,"
+    header = "environment,task,protocol,agent,statistic,frames,window,value,spread,seeds,"
     rows = [
-        f"Atari,pong,{protocol},DQN,training return,9,9,{value},5,{status},book,\n"
+        f"Atari,pong,{protocol},DQN,training return,9,9,{value},,5,{status},book,\n"
         for protocol, value, status in [
             ("dopamine", 1.5, "verified"),
             ("dopamine", 2.5, "computed"),
