@@ -82,8 +82,17 @@ def test_help_and_list_know_it(computation, capsys):
 
 def test_reports_and_tables_pass_over_it(computation, elsewhere, capsys):
     cli.main("train toy/figure".split())
-    run = run_directories.write(elsewhere / "runs", evaluations={100: [1.0]})
+    rows = [
+        run_directories.metrics_row(60, "actor", 1.0, 3, episode_return=1.0),
+        run_directories.metrics_row(100, "actor", 2.0, 4, episode_return=11.0),
+    ]
+    points = {60: [2.0], 100: [1.0]}
+    run = run_directories.write(elsewhere / "runs", "mdqn/catch", 0, points, rows)
     [[group]] = run_files.read(["runs"]).groups.values()
     assert [each.directory.name for each in group.runs] == [run.name]
     assert results.main(["runs", "table.csv"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 runs: table.csv"
+    with open("table.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["whole_run_by_episode"] for row in table] == ["1", "3.5"]
+    assert [row["whole_run_by_step"] for row in table] == ["1", "5"]
