@@ -6,10 +6,11 @@ line; it is checked when it is made, and nothing is imported or built before `ma
 
 import dm_env
 
-from environments import atari, catch, classic, render
+from environments import atari, catch, classic, minatar, render
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.minatar import MinAtar
 from environments.render import Rendered
 from environments.vector import Batched, Single, VectorEnvironment
 
@@ -19,6 +20,7 @@ __all__ = [
     "Catch",
     "Classic",
     "Config",
+    "MinAtar",
     "Rendered",
     "Single",
     "VectorEnvironment",
@@ -27,7 +29,7 @@ __all__ = [
     "make_single",
 ]
 
-Config = Atari | Classic | Catch
+Config = Atari | MinAtar | Classic | Catch
 
 
 def make(
@@ -55,11 +57,13 @@ def make(
     match config:
         case Atari():
             return atari.Vector(config, num_environments, seed, evaluation)
+        case MinAtar():
+            return minatar.make(config, num_environments, seed)
         case Classic():
             return classic.make(config, num_environments, seed)
         case Catch():
             return catch.make(config, num_environments, seed)
-    raise TypeError(f"environment is {config!r}: Atari, Classic or Catch")
+    raise TypeError(f"environment is {config!r}: Atari, MinAtar, Classic or Catch")
 
 
 def make_single(

@@ -146,8 +146,8 @@ def check(experiment: Experiment, mode: Mode, wandb: WandbMode) -> None:
 
 
 def final_return(directory: Path) -> float | None:
-    """Mean return of a run's last evaluation; None if it has none."""
-    rows = logs.read_evaluations(directory)
+    """Mean return of a run's last evaluation with episodes; None if it has none."""
+    rows = [row for row in logs.read_evaluations(directory) if row.returns]
     return rows[-1].mean_return if rows else None
 
 
