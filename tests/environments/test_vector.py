@@ -11,6 +11,7 @@ from environments import atari, catch, vector
 # Steps that end at least one episode of random actions in each of three lanes.
 CASES = [
     (environments.Catch(7, 3), 30),
+    (environments.MinAtar("breakout"), 90),
     (environments.Classic("CartPole-v1"), 150),
     (environments.Classic("Acrobot-v1"), 510),
     (environments.Classic("MountainCar-v0"), 210),
