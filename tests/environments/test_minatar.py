@@ -39,7 +39,9 @@ def test_it_is_the_game_of_the_package(name, sticky, ramping):
         original.reset()
         originals.append(original)
     timestep = environment.reset()
-    assert timestep.observation.dtype == bool and timestep.observation.flags.c_contiguous
+    assert (
+        timestep.observation.dtype == bool and timestep.observation.flags.c_contiguous
+    )
     generator = np.random.default_rng(3)
     episodes = 0
     for _ in range(600):
