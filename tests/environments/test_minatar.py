@@ -1,4 +1,4 @@
-"""MinAtar: the games of the package, seeded, and with the end of episodes told apart."""
+"""MinAtar: the games of the package, seeded; the ends of episodes told apart."""
 
 import importlib.metadata
 from typing import get_args
