@@ -6,10 +6,11 @@ line; it is checked when it is made, and nothing is imported or built before `ma
 
 import dm_env
 
-from environments import atari, catch, classic, minatar, render
+from environments import atari, catch, classic, maze, minatar, render
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.maze import Maze
 from environments.minatar import MinAtar
 from environments.render import Rendered
 from environments.vector import Batched, Single, VectorEnvironment
@@ -20,6 +21,7 @@ __all__ = [
     "Catch",
     "Classic",
     "Config",
+    "Maze",
     "MinAtar",
     "Rendered",
     "Single",
@@ -29,7 +31,7 @@ __all__ = [
     "make_single",
 ]
 
-Config = Atari | MinAtar | Classic | Catch
+Config = Atari | MinAtar | Classic | Catch | Maze
 
 
 def make(
@@ -63,7 +65,11 @@ def make(
             return classic.make(config, num_environments, seed)
         case Catch():
             return catch.make(config, num_environments, seed)
-    raise TypeError(f"environment is {config!r}: Atari, MinAtar, Classic or Catch")
+        case Maze():
+            return maze.make(config, num_environments, seed)
+    raise TypeError(
+        f"environment is {config!r}: Atari, MinAtar, Classic, Catch or Maze"
+    )
 
 
 def make_single(

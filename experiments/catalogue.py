@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 import agents
 import environments
-from environments import Atari, Catch, Classic, MinAtar, minatar
+from environments import Atari, Catch, Classic, Maze, MinAtar, minatar
 from experiments import overrides
 from launch.experiment import Evaluation, Experiment
 
@@ -93,6 +93,18 @@ MINATAR = {
     "storage.samples_per_insert": 8.0,  # an update every 4 agent steps
 }
 
+# Network, rate and gamma of "Deep Variance Weighting" in its maze; its authors update
+# on all states at once, so replay and exploration are ours.
+MAZE = CONTROL | {
+    "discount": 0.995,
+    "loss": "squared",
+    "optimizer.learning_rate": 1e-3,
+    "optimizer.epsilon": 1e-8,
+    "target_update_period": 100,
+    "exploration.final": 0.1,
+    "exploration.decay_steps": 100_000,
+}
+
 # Small enough for two CPU cores: the network of 2013 and a short schedule.
 PONG_CPU = {
     "network.torso": "dqn2013",
@@ -175,6 +187,13 @@ TASKS: dict[str, Task] = {
         20_000,
         Evaluation(period=2_000, episodes=10),
         CATCH,
+    ),
+    "maze": Task(
+        "reach the goal of a maze with pitfalls, seen as random vectors; at best 1",
+        Maze(),
+        500_000,
+        Evaluation(period=25_000, episodes=10),
+        MAZE,
     ),
 }
 

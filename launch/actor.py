@@ -12,7 +12,6 @@ from environments.vector import VectorEnvironment
 from launch import faults
 from launch.replay import Adder
 
-
 # Plain numbers: comparing an array with an enumeration's member takes much longer.
 _FIRST, _LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
 

@@ -72,6 +72,10 @@ class TestSpaceInvaders(Conformance, unittest.TestCase):
     config, steps = environments.MinAtar("space_invaders", episode_steps=70), 80
 
 
+class TestMaze(Conformance, unittest.TestCase):
+    config, steps = environments.Maze(episode_steps=60), 70
+
+
 class TestDopamine(Conformance, unittest.TestCase):
     config, steps = environments.Atari("breakout", "dopamine"), 250
 

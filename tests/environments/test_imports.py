@@ -9,7 +9,7 @@ import environments
 def test_import_builds_nothing():
     code = (
         "import sys, environments as e; e.Atari('pong'), e.MinAtar();"
-        "e.Classic(), e.Catch();"
+        "e.Classic(), e.Catch(), e.Maze();"
         "heavy = {'gymnasium', 'ale_py', 'jax', 'Box2D', 'minatar', 'matplotlib'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

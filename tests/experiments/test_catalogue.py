@@ -21,7 +21,7 @@ def test_every_experiment_survives_its_configuration_file(name, tmp_path):
     "task_name",
     "pong pong-cpu breakout atari cartpole acrobot mountaincar lunarlander "
     "catch minatar-asterix minatar-breakout minatar-freeway minatar-seaquest "
-    "minatar-space-invaders".split(),
+    "minatar-space-invaders maze".split(),
 )
 def test_the_promised_experiments_exist(agent_name, task_name):
     assert EXPERIMENTS[f"{agent_name}/{task_name}"].agent_name == agent_name
