@@ -52,7 +52,9 @@ def rows(directory: Path) -> Iterator[dict[str, Any]]:
             "actor_steps": evaluation.counts.actor_steps,
             "frames": evaluation.counts.frames,
             "learner_steps": evaluation.counts.learner_steps,
-            "mean_return": f"{evaluation.mean_return:.6g}",
+            "mean_return": f"{evaluation.mean_return:.6g}"
+            if evaluation.returns
+            else "",
             "returns": " ".join(f"{value:g}" for value in evaluation.returns),
             "whole_run_by_episode": f"{by_episode:.6g}",
             "whole_run_by_step": f"{by_step:.6g}",

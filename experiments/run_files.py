@@ -31,14 +31,16 @@ class Run(NamedTuple):
     Attributes:
         directory: as it was named.
         config: what `config.yaml` holds.
-        evaluations: oldest first.
+        evaluations: oldest first, those in which an episode ended.
         metrics: rows of `metrics.jsonl`, oldest first.
+        evaluated: the last point of the evaluation grid, with an episode or without.
     """
 
     directory: Path
     config: dict[str, Any]
     evaluations: list[EvaluationRow]
     metrics: list[dict[str, Any]]
+    evaluated: int
 
     @property
     def experiment(self) -> dict[str, Any]:
@@ -67,7 +69,7 @@ class Run(NamedTuple):
     @property
     def complete(self) -> bool:
         """Whether the evaluation at the last step is there."""
-        return self.evaluations[-1].grid >= self.experiment["steps"]
+        return self.evaluated >= self.experiment["steps"]
 
 
 class Group(NamedTuple):
@@ -171,16 +173,18 @@ def _read_run(directory: Path) -> Run:
     config = logs.read_config(directory)
     _check_config(directory / logs.CONFIG, config)
     try:
-        evaluations = [row for row in logs.read_evaluations(directory) if row.returns]
-        finite = all(map(math.isfinite, (row.mean_return for row in evaluations)))
+        evaluations = logs.read_evaluations(directory)
+        rows = sorted(evaluations, key=lambda row: row.grid)
+        played = [row for row in rows if row.returns]
+        finite = all(math.isfinite(row.mean_return) for row in played)
     except (ArithmeticError, KeyError, OSError, TypeError, ValueError, csv.Error) as e:
         path = directory / logs.EVALUATIONS
         raise RunDirectoryError(f"cannot read {path}: {_one_line(e)}") from e
     if not finite:
         path = directory / logs.EVALUATIONS
         raise RunDirectoryError(f"cannot read {path}: a return is not finite")
-    rows = sorted(evaluations, key=lambda row: row.grid)
-    return Run(directory, config, rows, read_metrics(directory))
+    evaluated = rows[-1].grid if rows else 0
+    return Run(directory, config, played, read_metrics(directory), evaluated)
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:

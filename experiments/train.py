@@ -87,7 +87,7 @@ def check(
 
 
 def final_return(directory: Path) -> float | None:
-    """Mean return of a run's last evaluation; None if it has none."""
+    """Mean return of a run's last evaluation with episodes; None if it has none."""
     rows = [row for row in logs.read_evaluations(directory) if row.returns]
     return rows[-1].mean_return if rows else None
 

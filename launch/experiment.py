@@ -23,11 +23,15 @@ class Evaluation:
 
     Attributes:
         period: actor steps between evaluations.
-        episodes: episodes in each.
+        episodes: whole episodes in each, played by the policy of that moment.
+        lockstep: instead, the evaluator takes a decision for each of the actors', with
+            the newest policy, and an evaluation is of the episodes that ended since the
+            one before: as many as there were, perhaps none.
     """
 
     period: int = 250_000
     episodes: int = 10
+    lockstep: bool = False
 
     def __post_init__(self) -> None:
         checks.at_least("evaluation.period", self.period, 1)
