@@ -47,10 +47,13 @@ def perturbed(mdp: MDP, scale: float) -> Model:
 
 
 def next_states(key: jax.Array, mdp: MDP, samples: int) -> jax.Array:
-    """Returns `[samples, S, A]` independent next states of every pair."""
+    """Returns `[samples, S, A]` independent next states of every pair.
+
+    The uniforms are single, so that both precisions see the same states.
+    """
     edges = jnp.cumsum(mdp.transitions, axis=-1)[..., :-1]  # the last may round below 1
     shape = (samples, *mdp.rewards.shape, 1)
-    uniforms = jax.random.uniform(key, shape, mdp.transitions.dtype)
+    uniforms = jax.random.uniform(key, shape, jnp.float32)
     return jnp.sum(uniforms >= edges[None], axis=-1)
 
 
@@ -82,48 +85,41 @@ def greedy(
     return jax.nn.log_softmax(q / temperature)
 
 
-def evaluation(
-    mdp: MDP,
+def bonus(
     log_policy: jax.Array,
-    q: jax.Array,
     log_reference: jax.Array | None = None,
     *,
     kl_weight: float = 0.0,
     entropy_weight: float = 0.0,
 ) -> jax.Array:
-    """Returns `[S, A]` T q = r + gamma P(<pi, q> - lambda KL(pi || mu) + tau H(pi)).
+    """Returns `[S]` -lambda KL(pi || mu) + tau H(pi), in the units of values.
 
     Args:
-        mdp: of this iteration.
         log_policy: `[S, A]` ln pi.
-        q: `[S, A]`.
         log_reference: `[S, A]` ln mu; not needed without a KL weight.
         kl_weight: lambda.
         entropy_weight: tau.
     """
-    values = jnp.sum(jnp.exp(log_policy) * q, axis=-1)
-    return mdp.backup(
-        values + bonus(log_policy, log_reference, kl_weight, entropy_weight)
-    )
-
-
-def bonus(
-    log_policy: jax.Array,
-    log_reference: jax.Array | None,
-    kl_weight: float,
-    entropy_weight: float,
-) -> jax.Array:
-    """Returns `[S]` -lambda KL(pi || mu) + tau H(pi), in the units of values."""
     policy = jnp.exp(log_policy)
     total = jnp.zeros_like(log_policy[..., 0])
     if kl_weight:
         assert log_reference is not None, "a KL weight needs a reference"
         total -= kl_weight * jnp.sum(policy * (log_policy - log_reference), axis=-1)
     if entropy_weight:
-        total += entropy_weight * entropy(policy)
+        total += entropy_weight * jnp.sum(jax.scipy.special.entr(policy), axis=-1)
     return total
 
 
-def entropy(policy: jax.Array) -> jax.Array:
-    """Returns `[...]` entropies, in nats, of `[..., A]` probabilities."""
-    return jnp.sum(jax.scipy.special.entr(policy), axis=-1)
+def evaluation(
+    mdp: MDP, log_policy: jax.Array, q: jax.Array, bonus: jax.Array | None = None
+) -> jax.Array:
+    """Returns `[S, A]` T q = r + gamma P(<pi, q> + bonus).
+
+    Args:
+        mdp: of this iteration.
+        log_policy: `[S, A]` ln pi.
+        q: `[S, A]`.
+        bonus: `[S]` the regularisation, if any.
+    """
+    values = jnp.sum(jnp.exp(log_policy) * q, axis=-1)
+    return mdp.backup(values if bonus is None else values + bonus)

@@ -124,8 +124,13 @@ def mirror_descent(
             kl_weight=kl_weight,
             entropy_weight=entropy_weight,
         )
-        weights = (kl_weight, entropy_weight) if regularised else (0.0, 0.0)
-        q = _evaluate(mdp, log_policy, state, weights, evaluations)
+        bonus = operators.bonus(
+            log_policy,
+            state.log_policy,
+            kl_weight=kl_weight * regularised,
+            entropy_weight=entropy_weight * regularised,
+        )
+        q = solvers.evaluated(mdp, log_policy, state.q, evaluations, bonus)
         return Iterate(log_policy, q, state.average, state.iteration + 1)
 
     return Scheme(start, step)
@@ -155,8 +160,13 @@ def dual_averaging(
             average = state.average + (state.q - state.average) / count
             scaled = count * average if kl_weight else average
             log_policy = operators.greedy(scaled, entropy_weight=kl_weight)
-        weights = (kl_weight, entropy_weight) if regularised else (0.0, 0.0)
-        q = _evaluate(mdp, log_policy, state, weights, evaluations)
+        bonus = operators.bonus(
+            log_policy,
+            state.log_policy,
+            kl_weight=kl_weight * regularised,
+            entropy_weight=entropy_weight * regularised,
+        )
+        q = solvers.evaluated(mdp, log_policy, state.q, evaluations, bonus)
         return Iterate(log_policy, q, average, count)
 
     return Scheme(start, step)
@@ -235,35 +245,9 @@ def munchausen(scaling: float, temperature: float) -> Scheme:
 
     def step(state: Iterate, mdp: MDP) -> Iterate:
         log_policy = jax.nn.log_softmax(state.q / temperature)
-        soft = operators.evaluation(
-            mdp, log_policy, state.q, entropy_weight=temperature
-        )
-        q = soft + scaling * temperature * log_policy
+        bonus = operators.bonus(log_policy, entropy_weight=temperature)
+        q = operators.evaluation(mdp, log_policy, state.q, bonus)
+        q += scaling * temperature * log_policy
         return Iterate(log_policy, q, state.average, state.iteration + 1)
 
     return Scheme(start, step)
-
-
-def _evaluate(
-    mdp: MDP,
-    log_policy: jax.Array,
-    state: Iterate,
-    weights: tuple[float, float],
-    evaluations: int | None,
-) -> jax.Array:
-    """(T_{pi | pi_k})^m q_k, or its fixed point."""
-    kl_weight, entropy_weight = weights
-    if evaluations is None:
-        bonus = operators.bonus(log_policy, state.log_policy, *weights)
-        return solvers.action_values(mdp, jnp.exp(log_policy), bonus)
-    q = state.q
-    for _ in range(evaluations):
-        q = operators.evaluation(
-            mdp,
-            log_policy,
-            q,
-            state.log_policy,
-            kl_weight=kl_weight,
-            entropy_weight=entropy_weight,
-        )
-    return q

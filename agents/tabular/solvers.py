@@ -38,8 +38,31 @@ def soft_action_values(
     mdp: MDP, log_policy: jax.Array, temperature: float
 ) -> jax.Array:
     """Returns `[S, A]` q_pi of the problem with an entropy bonus tau H(pi)."""
-    bonus = operators.bonus(log_policy, None, 0.0, temperature)
+    bonus = operators.bonus(log_policy, entropy_weight=temperature)
     return action_values(mdp, jnp.exp(log_policy), bonus)
+
+
+def evaluated(
+    mdp: MDP,
+    log_policy: jax.Array,
+    q: jax.Array,
+    evaluations: int | None,
+    bonus: jax.Array | None = None,
+) -> jax.Array:
+    """Returns `[S, A]` (T_pi)^m q, or its limit q_pi.
+
+    Args:
+        mdp: of this iteration.
+        log_policy: `[S, A]` ln pi.
+        q: `[S, A]`.
+        evaluations: m; None for the limit.
+        bonus: `[S]` as in `state_values`.
+    """
+    if evaluations is None:
+        return action_values(mdp, jnp.exp(log_policy), bonus)
+    for _ in range(evaluations):
+        q = operators.evaluation(mdp, log_policy, q, bonus)
+    return q
 
 
 def occupancy(mdp: MDP, policy: jax.Array, start: jax.Array) -> jax.Array:
