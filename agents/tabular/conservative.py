@@ -102,14 +102,12 @@ def safe(start: jax.Array) -> Rate:
     def rate(
         mdp: MDP, policy: jax.Array, target: jax.Array, q: jax.Array
     ) -> jax.Array:
-        gain = advantage(mdp, policy, target, q, start)
+        gain = jnp.maximum(advantage(mdp, policy, target, q, start), 0)
         distance = jnp.max(jnp.sum(jnp.abs(target - policy), axis=-1))
         span = jnp.ptp(jnp.sum((target - policy) * q, axis=-1))
-        bound = mdp.discount * distance * span
-        whole = (1 - mdp.discount) * gain >= bound  # also where nothing is left to gain
-        return jnp.where(
-            whole, 1.0, (1 - mdp.discount) * gain / jnp.where(whole, 1.0, bound)
-        )
+        gained, bound = (1 - mdp.discount) * gain, mdp.discount * distance * span
+        whole = gained >= bound  # also where nothing is left to gain, 0 >= 0
+        return jnp.where(whole, 1.0, gained / jnp.where(whole, 1.0, bound))
 
     return rate
 

@@ -62,10 +62,11 @@ def maze(tiles: jax.Array, *, slip: float = 0.1, discount: float = 0.995) -> MDP
     chex.assert_rank(tiles, 2)
     rows, columns = tiles.shape
     cells = rows * columns
-    here = jnp.stack(jnp.divmod(jnp.arange(cells), columns), axis=-1)
-    there = here[:, None] + jnp.array(MOVES)[None]
-    inside = jnp.all((there >= 0) & (there < jnp.array([rows, columns])), axis=-1)
-    target = jnp.where(inside, there[..., 0] * columns + there[..., 1], 0)
+    down, right = jnp.array(MOVES).T
+    row = jnp.add.outer(jnp.arange(cells) // columns, down)
+    column = jnp.add.outer(jnp.arange(cells) % columns, right)
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    target = jnp.where(inside, row * columns + column, 0)
     kind = tiles.ravel()
     held = (kind == WALL) | (kind == PITFALL)
     free = inside & (kind[target] != WALL) & ~held[:, None]
