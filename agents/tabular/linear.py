@@ -13,10 +13,10 @@ notebook.
 | H | 1 / (1 - gamma) |
 
 Deviations:
-- G_f has 1 / f^2, as weighted least squares must; the notebook has 1 / f there and
-  1 / f^2 on the other side, which scales the values by about f.
-- Samples are drawn for all pairs and used in the core set only; `num_samples` counts
-  those used.
+- G_f has 1 / f^2, as weighted least squares must. The notebook has 1 / f there and
+  1 / f^2 on the other side, which divides every target by about f and so shortens the
+  horizon; `gram_power=1` does that, to compare.
+- Samples are drawn for all pairs, and used in the core set only.
 """
 
 from typing import NamedTuple
@@ -98,7 +98,12 @@ def leverages(phi: jax.Array, design: jax.Array) -> jax.Array:
 
 
 def regression(
-    features: jax.Array, design: jax.Array, weighting: jax.Array, targets: jax.Array
+    features: jax.Array,
+    design: jax.Array,
+    weighting: jax.Array,
+    targets: jax.Array,
+    *,
+    gram_power: int = 2,
 ) -> jax.Array:
     """Returns `[D]` G_f^-1 sum of rho phi y / f^2, all pairs at once.
 
@@ -107,15 +112,22 @@ def regression(
         design: `[S, A]` rho.
         weighting: `[S, A]` f.
         targets: `[S, A]` y.
+        gram_power: of f in G_f: 2 is least squares, 1 is the notebook.
     """
     chex.assert_equal_shape([design, weighting, targets])
-    weights = design / weighting**2
-    gram = jnp.einsum("sa,sad,sae->de", weights, features, features)
-    return jnp.linalg.solve(gram, jnp.einsum("sa,sad->d", weights * targets, features))
+    gram_weights = design / weighting**gram_power
+    gram = jnp.einsum("sa,sad,sae->de", gram_weights, features, features)
+    moments = jnp.einsum("sa,sad->d", design / weighting**2 * targets, features)
+    return jnp.linalg.solve(gram, moments)
 
 
 def weighted_mdvi(
-    features: jax.Array, design: jax.Array, weighting: jax.Array, forgetting: float
+    features: jax.Array,
+    design: jax.Array,
+    weighting: jax.Array,
+    forgetting: float,
+    *,
+    gram_power: int = 2,
 ) -> Scheme:
     """WLS-MDVI: theta_{k+1} = regression of r + gamma P v_k, plus alpha theta_k.
 
@@ -126,11 +138,14 @@ def weighted_mdvi(
         design: `[S, A]` rho, optimal for phi / f.
         weighting: `[S, A]` f.
         forgetting: alpha; the paper takes gamma.
+        gram_power: as of `regression`.
     """
 
     def step(state: Parameters, mdp: MDP) -> Parameters:
         targets = mdp.backup(state_values(features, state, forgetting))
-        theta = regression(features, design, weighting, targets)
+        theta = regression(
+            features, design, weighting, targets, gram_power=gram_power
+        )
         theta += forgetting * state.theta
         q = features @ theta
         return Parameters(operators.greedy(q), q, theta, state.theta)

@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.tabular import mdp as mdps_
 from agents.tabular import schemes, solvers
-from agents.tabular.mdp import MDP
+from agents.tabular.mdp import MDP, garnet
 from agents.tabular.operators import Model
 from agents.tabular.schemes import Scheme
 
@@ -27,34 +26,35 @@ def batch(keys: jax.Array, discount: float) -> MDP:
         keys: of the Garnets.
         discount: gamma.
     """
-    make = functools.partial(
-        mdps_.garnet, states=STATES, actions=ACTIONS, branching=BRANCHING
-    )
-    return jax.vmap(lambda key: make(key, discount=discount))(keys)
+    return jax.vmap(
+        lambda key: garnet(key, STATES, ACTIONS, BRANCHING, discount=discount)
+    )(keys)
 
 
 def policies(
-    scheme: Callable[[MDP], Scheme] | Scheme,
+    scheme: Scheme,
     model: Callable[[MDP], Model],
     mdps: MDP,
     keys: jax.Array,
     iterations: Sequence[int],
+    *,
+    first: Callable[[MDP], jax.Array] | None = None,
 ) -> jax.Array:
     """Returns `[N, len(iterations), S, A]` log-policies of a scheme on N MDPs.
 
     Args:
-        scheme: what to iterate from q_0 = 0; a function if it depends on the MDP.
+        scheme: what to iterate.
         model: the noise that it sees.
         mdps: with a leading axis N.
         keys: `[N]` of the noise.
         iterations: after which to look, counted from 1; rising.
+        first: `[S, A]` q_0 of an MDP; 0 if None.
     """
     chosen = jnp.array(iterations) - 1
 
     def one(mdp: MDP, key: jax.Array) -> jax.Array:
-        built = scheme if isinstance(scheme, Scheme) else scheme(mdp)
-        start = jnp.zeros_like(mdp.rewards)
-        states = schemes.run(built, model(mdp), key, iterations[-1], start)
+        q = jnp.zeros_like(mdp.rewards) if first is None else first(mdp)
+        states = schemes.run(scheme, model(mdp), key, iterations[-1], q)
         return states.log_policy[chosen]
 
     return jax.jit(jax.vmap(one))(mdps, keys)

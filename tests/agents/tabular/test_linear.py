@@ -10,7 +10,7 @@ from agents.tabular.mdp import hard_linear
 
 @pytest.fixture
 def hard(key):
-    return hard_linear(key, actions=5, features=4, difference=0.05, discount=0.9)
+    return hard_linear(key, actions=5, features=4, difference=0.04, discount=0.9)
 
 
 def one_hot(states, actions):

@@ -126,7 +126,7 @@ def test_mirror_descent_without_weights_is_value_iteration(mdp, key, q, kl_weigh
         close(avi.q[k], noisy.backup(jnp.max(avi.q[k - 1], axis=-1)))
 
 
-def test_politex_is_dual_averaging_is_mirror_descent_on_exact_values(mdp, key, q, continuous):
+def test_politex_is_dual_averaging_is_mirror_descent_on_exact_values(mdp, key, q):
     eta = 0.8
     politex = run(schemes.politex(eta), mdp, key, q, continuous)
     for scheme in (dual_averaging, mirror_descent):
@@ -144,7 +144,7 @@ def test_mirror_descent_is_politex_given_the_same_values(key):
         np.testing.assert_allclose(mirror, dual, rtol=0, atol=1e-10)
 
 
-def test_regularised_iterations_find_their_optimum_without_noise(mdp, key, q, continuous):
+def test_regularised_iterations_find_their_optimum_without_noise(mdp, key, q):
     tau = 0.2
     found = run(mirror_descent(0.3, tau), mdp, key, q, operators.exact, 300)
     close(found.q[-1], solvers.optimal_action_values(mdp, tau))
