@@ -77,9 +77,7 @@ def adaptive(start: jax.Array, largest_reward: float) -> Rate:
     scaled by 1 - gamma.
     """
 
-    def rate(
-        mdp: MDP, policy: jax.Array, target: jax.Array, q: jax.Array
-    ) -> jax.Array:
+    def rate(mdp: MDP, policy: jax.Array, target: jax.Array, q: jax.Array) -> jax.Array:
         gain = advantage(mdp, policy, target, q, start)
         return jnp.clip((1 - mdp.discount) ** 2 * gain / (4 * largest_reward), 0, 1)
 
@@ -99,9 +97,7 @@ def safe(start: jax.Array) -> Rate:
     sums to 1 / (1 - gamma).
     """
 
-    def rate(
-        mdp: MDP, policy: jax.Array, target: jax.Array, q: jax.Array
-    ) -> jax.Array:
+    def rate(mdp: MDP, policy: jax.Array, target: jax.Array, q: jax.Array) -> jax.Array:
         gain = jnp.maximum(advantage(mdp, policy, target, q, start), 0)
         distance = jnp.max(jnp.sum(jnp.abs(target - policy), axis=-1))
         span = jnp.ptp(jnp.sum((target - policy) * q, axis=-1))

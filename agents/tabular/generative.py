@@ -44,7 +44,7 @@ class Totals(NamedTuple):
 
 
 def mdvi(forgetting: float, temperature: float = 0.0) -> Scheme:
-    """MDVI: v_k = w_k - alpha w_{k-1}; q_{k+1} = r + gamma P v_k; s_{k+1} = q_{k+1} + alpha s_k.
+    """MDVI: q_{k+1} = r + gamma P (w_k - alpha w_{k-1}); s_{k+1} = q_{k+1} + alpha s_k.
 
     Args:
         forgetting: alpha; gamma and 1 - (1 - gamma)^2 are the paper's two choices.

@@ -143,9 +143,7 @@ def weighted_mdvi(
 
     def step(state: Parameters, mdp: MDP) -> Parameters:
         targets = mdp.backup(state_values(features, state, forgetting))
-        theta = regression(
-            features, design, weighting, targets, gram_power=gram_power
-        )
+        theta = regression(features, design, weighting, targets, gram_power=gram_power)
         theta += forgetting * state.theta
         q = features @ theta
         return Parameters(operators.greedy(q), q, theta, state.theta)

@@ -77,7 +77,9 @@ def greedy(
     """
     temperature = kl_weight + entropy_weight
     if temperature == 0:
-        return jnp.log(jax.nn.one_hot(jnp.argmax(q, axis=-1), q.shape[-1], dtype=q.dtype))
+        return jnp.log(
+            jax.nn.one_hot(jnp.argmax(q, axis=-1), q.shape[-1], dtype=q.dtype)
+        )
     if kl_weight:
         assert log_reference is not None, "a KL weight needs a reference"
         chex.assert_equal_shape([q, log_reference])

@@ -185,7 +185,10 @@ def politex(step_size: float) -> Scheme:
 
 
 def momentum() -> Scheme:
-    """MoVI: pi_{k+1} = G(h_k); h_{k+1} = ((k + 1) h_k + q_{k+1}) / (k + 2), h_0 = q_0."""
+    """MoVI: pi_{k+1} = G(h_k); h_{k+1} = ((k + 1) h_k + q_{k+1}) / (k + 2).
+
+    h_0 = q_0; q_{k+1} = T_{pi_{k+1}} q_k.
+    """
 
     def step(state: Iterate, mdp: MDP) -> Iterate:
         k, h = state.iteration, state.average
@@ -232,9 +235,9 @@ def speedy_q_learning() -> Scheme:
 
 
 def munchausen(scaling: float, temperature: float) -> Scheme:
-    """M-VI: q_{k+1} = r + alpha tau ln pi_{k+1} + gamma P <pi_{k+1}, q_k - tau ln pi_{k+1}>.
+    """M-VI: q_{k+1} = r + alpha tau ln pi + gamma P <pi, q_k - tau ln pi>.
 
-    pi_{k+1} = softmax(q_k / tau).
+    pi = pi_{k+1} = softmax(q_k / tau).
 
     Args:
         scaling: alpha.

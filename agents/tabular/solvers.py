@@ -10,7 +10,9 @@ from agents.tabular.mdp import MDP
 _MOST_STEPS = 1_000  # policy iteration needs a dozen; a bound in case of rounding
 
 
-def state_values(mdp: MDP, policy: jax.Array, bonus: jax.Array | None = None) -> jax.Array:
+def state_values(
+    mdp: MDP, policy: jax.Array, bonus: jax.Array | None = None
+) -> jax.Array:
     """Returns `[S]` v_pi = (I - gamma P_pi)^-1 (r_pi + bonus).
 
     Args:

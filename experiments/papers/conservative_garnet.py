@@ -118,7 +118,7 @@ def draw(rows: list[Row], path: Path) -> None:
 
 COMPUTATION = Computation(
     name="cpi/garnet",
-    description="conservative policy iteration, constant or adaptive rates: 100 Garnets",
+    description="conservative policy iteration by rate: 100 Garnets",
     compute=compute,
     draw=draw,
 )

@@ -66,7 +66,9 @@ def test_the_hard_mdp_is_linear_in_its_features(key):
     assert phi.shape == (2, 5, 6)
     np.testing.assert_allclose(mdp.transitions.sum(-1), 1, atol=1e-12)
     beta = phi[0, -1, 2:]
-    np.testing.assert_allclose(mdp.transitions[0, :, 0], 0.9 + 0.02 * phi[0, :, 2:] @ beta)
+    np.testing.assert_allclose(
+        mdp.transitions[0, :, 0], 0.9 + 0.02 * phi[0, :, 2:] @ beta
+    )
     np.testing.assert_allclose(mdp.transitions[1, :, 1], 1)
     np.testing.assert_array_equal(mdp.rewards, [[1] * 5, [0] * 5])
     for target in (mdp.rewards, mdp.transitions[..., 0]):
@@ -76,7 +78,7 @@ def test_the_hard_mdp_is_linear_in_its_features(key):
 
 
 def test_a_hard_mdp_whose_chances_could_pass_one_is_refused(key):
-    with pytest.raises(ValueError, match="difference is 0.06"):
+    with pytest.raises(ValueError, match=r"difference is 0\.06"):
         hard_linear(key, features=4, difference=0.06, discount=0.9)
 
 

@@ -1,4 +1,4 @@
-"""The identities of the papers, to 1e-8 in double precision, under one noise sequence."""
+"""The identities of the papers, to 1e-8, under one noise sequence."""
 
 import functools
 
@@ -90,7 +90,9 @@ def test_many_evaluations_are_policy_iteration(mdp, key, q):
 
 def test_momentum_is_unregularised_dual_averaging_without_weights(mdp, key, q):
     movi = run(schemes.momentum(), mdp, key, q, continuous)
-    same_policies(movi, run(dual_averaging(0, 0, regularised=False), mdp, key, q, continuous))
+    same_policies(
+        movi, run(dual_averaging(0, 0, regularised=False), mdp, key, q, continuous)
+    )
     # It is also the limit of small weights, and not mirror descent's.
     small = run(dual_averaging(1e-11, 0.0, regularised=False), mdp, key, q, continuous)
     same_policies(movi, small)

@@ -40,7 +40,9 @@ def test_the_optimum_is_the_best_of_all_deterministic_policies():
     policies = jax.nn.one_hot(plans, 3)
     values = jax.vmap(lambda policy: solvers.state_values(mdp, policy))(policies)
     best = solvers.optimal_action_values(mdp)
-    np.testing.assert_allclose(jnp.max(best, axis=-1), jnp.max(values, axis=0), atol=1e-12)
+    np.testing.assert_allclose(
+        jnp.max(best, axis=-1), jnp.max(values, axis=0), atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-3, 0.2, 5.0])
