@@ -6,10 +6,12 @@ line; it is checked when it is made, and nothing is imported or built before `ma
 
 import dm_env
 
-from environments import atari, catch, classic, render
+from environments import atari, catch, classic, maze, minatar, render
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.maze import Maze
+from environments.minatar import MinAtar
 from environments.render import Rendered
 from environments.vector import Batched, Single, VectorEnvironment
 
@@ -19,6 +21,8 @@ __all__ = [
     "Catch",
     "Classic",
     "Config",
+    "Maze",
+    "MinAtar",
     "Rendered",
     "Single",
     "VectorEnvironment",
@@ -27,7 +31,7 @@ __all__ = [
     "make_single",
 ]
 
-Config = Atari | Classic | Catch
+Config = Atari | MinAtar | Classic | Catch | Maze
 
 
 def make(
@@ -55,11 +59,17 @@ def make(
     match config:
         case Atari():
             return atari.Vector(config, num_environments, seed, evaluation)
+        case MinAtar():
+            return minatar.make(config, num_environments, seed)
         case Classic():
             return classic.make(config, num_environments, seed)
         case Catch():
             return catch.make(config, num_environments, seed)
-    raise TypeError(f"environment is {config!r}: Atari, Classic or Catch")
+        case Maze():
+            return maze.make(config, num_environments, seed)
+    raise TypeError(
+        f"environment is {config!r}: Atari, MinAtar, Classic, Catch or Maze"
+    )
 
 
 def make_single(

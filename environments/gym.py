@@ -16,12 +16,20 @@ class Gym(dm_env.Environment):
     Args:
         environment: with a Box observation space, and a Discrete or Box action space.
         seed: of the first reset; later resets go on with the same generator.
+        scaling: factor and offset, `[D]` float32 each, applied to observations; None:
+            they stay as they are.
     """
 
-    def __init__(self, environment: gymnasium.Env, seed: int):
+    def __init__(
+        self,
+        environment: gymnasium.Env,
+        seed: int,
+        scaling: tuple[np.ndarray, np.ndarray] | None = None,
+    ):
         self._environment = environment
         self._step = environment.step
         self._seed: int | None = seed
+        self._scaling = scaling
         self._reset_next = True
         self._action_spec = _action_spec(environment.action_space)
         self._discrete = isinstance(self._action_spec, specs.DiscreteArray)
@@ -31,7 +39,7 @@ class Gym(dm_env.Environment):
         self._reset_next = False
         observation, _ = self._environment.reset(seed=self._seed)
         self._seed = None
-        return dm_env.restart(np.asarray(observation, np.float32))
+        return dm_env.restart(self._seen(observation))
 
     def step(self, action: np.ndarray | int) -> dm_env.TimeStep:
         """Steps once; after a LAST the action is ignored and the step is a FIRST."""
@@ -40,7 +48,7 @@ class Gym(dm_env.Environment):
         if self._discrete:
             action = int(action)
         observation, reward, terminated, truncated, _ = self._step(action)
-        observation = np.asarray(observation, np.float32)
+        observation = self._seen(observation)
         if terminated:
             self._reset_next = True
             return dm_env.termination(float(reward), observation)
@@ -48,6 +56,13 @@ class Gym(dm_env.Environment):
             self._reset_next = True
             return dm_env.truncation(float(reward), observation)
         return dm_env.transition(float(reward), observation)
+
+    def _seen(self, observation: np.ndarray) -> np.ndarray:
+        seen = np.asarray(observation, np.float32)
+        if self._scaling is None:
+            return seen
+        factor, offset = self._scaling
+        return factor * seen + offset
 
     def observation_spec(self) -> specs.Array:
         """Float32 of the shape of the observation space."""

@@ -7,10 +7,12 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
-from environments import atari, catch, classic, vector
+from environments import atari, catch, classic, maze, minatar, vector
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.maze import Maze
+from environments.minatar import MinAtar
 
 _FRAMES_PER_SECOND = 60.0  # of the console
 _CATCH_FRAMES_PER_SECOND = 5.0
@@ -31,7 +33,7 @@ class Rendered(NamedTuple):
     frames_per_second: float
 
 
-def make(config: Atari | Classic | Catch, seed: int) -> Rendered:
+def make(config: Atari | MinAtar | Classic | Catch | Maze, seed: int) -> Rendered:
     """The environment that `environments.make(config, 1, seed, True)` is, to be seen.
 
     Args:
@@ -42,6 +44,14 @@ def make(config: Atari | Classic | Catch, seed: int) -> Rendered:
         case Atari():
             game = Lockstep(config, seed)
             return Rendered(game, game.render, _FRAMES_PER_SECOND / game.action_repeat)
+        case MinAtar():
+            [lane_seed] = vector.lane_seeds(1, seed)
+            miniature = minatar.Game(config, lane_seed)
+            return Rendered(
+                vector.Batched([miniature]),
+                miniature.render,
+                minatar.FRAMES_PER_SECOND,
+            )
         case Classic():
             [lane_seed] = vector.lane_seeds(1, seed)
             single = classic.make_one(config, lane_seed, rendered=True)
@@ -54,7 +64,13 @@ def make(config: Atari | Classic | Catch, seed: int) -> Rendered:
             return Rendered(
                 vector.Batched([board]), board.render, _CATCH_FRAMES_PER_SECOND
             )
-    raise TypeError(f"environment is {config!r}: Atari, Classic or Catch")
+        case Maze():
+            [lane_seed] = vector.lane_seeds(1, seed)
+            walk = maze.Game(config, lane_seed)
+            return Rendered(vector.Batched([walk]), walk.render, walk.frames_per_second)
+    raise TypeError(
+        f"environment is {config!r}: Atari, MinAtar, Classic, Catch or Maze"
+    )
 
 
 class Lockstep:

@@ -4,11 +4,12 @@ A task describes an environment, a budget and the settings in which it departs f
 agent's defaults (on Atari, the paper's). They are written once, for every agent.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_args
 
 import agents
 import environments
-from environments import Atari, Catch, Classic
+from environments import Atari, Catch, Classic, Maze, MinAtar, minatar
 from experiments import overrides
 from launch.experiment import Evaluation, Experiment
 
@@ -72,6 +73,39 @@ CATCH = CONTROL | {
     "storage.samples_per_insert": 32.0,  # an update at every step
 }
 
+# Those of "Deep Variance Weighting" (Kitamura et al. 2023) as released; its M-DQN has
+# our constants: KL coefficient .027 and entropy coefficient .003 are alpha .9, tau .03.
+# Epsilon decays over the first 1,000,000 of 10,000,000 steps; in a shorter run as well.
+MINATAR = {
+    "network.torso": "minatar",
+    "network.hidden": (128,),
+    "loss": "squared",
+    "optimizer.learning_rate": 2.5e-4,
+    "optimizer.epsilon": 1e-8,
+    "target_update_period": 250,  # 1,000 agent steps
+    "exploration.initial": 1.0,
+    "exploration.final": 0.1,
+    "exploration.start": 0,
+    "exploration.decay_steps": 1_000_000,
+    "exploration.evaluation": 0.0,
+    "storage.capacity": 100_000,
+    "storage.min_size": 10_000,
+    "storage.batch_size": 32,
+    "storage.samples_per_insert": 8.0,  # an update every 4 agent steps
+}
+
+# Network, rate and gamma of "Deep Variance Weighting" in its maze; its authors update
+# on all states at once, so replay and exploration are ours.
+MAZE = CONTROL | {
+    "discount": 0.995,
+    "loss": "squared",
+    "optimizer.learning_rate": 1e-3,
+    "optimizer.epsilon": 1e-8,
+    "target_update_period": 100,
+    "exploration.final": 0.1,
+    "exploration.decay_steps": 100_000,
+}
+
 # Small enough for two CPU cores: the network of 2013 and a short schedule.
 PONG_CPU = {
     "network.torso": "dqn2013",
@@ -88,6 +122,7 @@ PONG_CPU = {
 
 PAPER_GRID = Evaluation(period=250_000, episodes=10)
 CONTROL_GRID = Evaluation(period=5_000, episodes=10)
+MINATAR_GRID = Evaluation(period=100_000, lockstep=True)
 
 TASKS: dict[str, Task] = {
     "pong": Task(
@@ -154,19 +189,50 @@ TASKS: dict[str, Task] = {
         Evaluation(period=2_000, episodes=10),
         CATCH,
     ),
+    "maze": Task(
+        "reach the goal of a maze with pitfalls, seen as random vectors; at best 1",
+        Maze(),
+        500_000,
+        Evaluation(period=25_000, episodes=10),
+        MAZE,
+    ),
+}
+
+TASKS |= {
+    f"minatar-{game.replace('_', '-')}": Task(
+        f"MinAtar {game.replace('_', ' ').title()} as in Deep Variance Weighting",
+        MinAtar(game),
+        10_000_000,
+        MINATAR_GRID,
+        MINATAR,
+    )
+    for game in get_args(minatar.GameName)
 }
 
 # The task that is not an experiment before a flag completes it.
 ANY_GAME = "atari"
 
 
-def _experiment(agent_name: str, task_name: str) -> Experiment:
-    task = TASKS[task_name]
+def experiment(
+    name: str, agent_name: str, task: Task, settings: Mapping[str, Any]
+) -> Experiment:
+    """An agent on a task.
+
+    Args:
+        name: of the experiment.
+        agent_name: key of `agents.REGISTRY`.
+        task: where the agent departs from its defaults; a task's regression `loss` is
+            of no concern to an agent that has no choice of one.
+        settings: where it departs from the task's settings, by path.
+    """
     config = agents.REGISTRY[agent_name].default()
+    wanted = dict(task.settings)
+    if not hasattr(config, "loss"):
+        wanted.pop("loss", None)
     return Experiment(
-        name=f"{agent_name}/{task_name}",
+        name=name,
         agent_name=agent_name,
-        agent=overrides.replace(config, task.settings, "agent."),
+        agent=overrides.replace(config, {**wanted, **settings}, "agent."),
         environment=task.environment,
         steps=task.steps,
         evaluation=task.evaluation,
@@ -176,7 +242,9 @@ def _experiment(agent_name: str, task_name: str) -> Experiment:
 
 
 EXPERIMENTS: dict[str, Experiment] = {
-    f"{agent_name}/{task_name}": _experiment(agent_name, task_name)
+    f"{agent_name}/{task_name}": experiment(
+        f"{agent_name}/{task_name}", agent_name, TASKS[task_name], {}
+    )
     for agent_name in agents.REGISTRY
     for task_name in TASKS
 }

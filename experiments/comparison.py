@@ -12,6 +12,7 @@ from experiments.curves import Curve, Estimate
 
 PUBLISHED = Path(__file__).with_name("published")
 STATUSES = ("verified", "computed", "recalled")
+STATISTICS = ("training return", "evaluation return", "whole-run training return")
 REPETITIONS = 2_000  # of the bootstrap
 _THRESHOLDS = 101
 
@@ -38,10 +39,11 @@ class Published(NamedTuple):
         task: its game or name.
         protocol: empty where the environment has none.
         agent: as its authors call it.
-        statistic: what `value` is; `training return` is compared with ours.
+        statistic: what `value` is, one of `STATISTICS`.
         frames: where on the curve, at the end of the window.
         window: frames over which the value is a mean.
         value: the number.
+        spread: what its source gives after a plus or minus; the note says what it is.
         seeds: how many, or empty if the source does not say.
         status: `verified` (read in the source), `computed` (from the source's data) or
             `recalled` (from memory: never shown).
@@ -57,6 +59,7 @@ class Published(NamedTuple):
     frames: int
     window: int
     value: float
+    spread: str
     seeds: str
     status: str
     source: str
@@ -114,7 +117,7 @@ def published(
         folder: of CSV files.
 
     Raises:
-        ValueError: a row has a status of its own invention.
+        ValueError: a row has a status or a statistic of its own invention.
     """
     task = environment.get("game", environment.get("name", ""))
     key = (environment.get("kind"), task, environment.get("protocol", ""))
@@ -130,8 +133,9 @@ def _rows(path: Path) -> Sequence[Published]:
     with path.open(newline="", encoding="utf-8") as file:
         found = []
         for row in csv.DictReader(file):
-            if row["status"] not in STATUSES:
-                raise ValueError(f"{path}: {row['status']!r} is none of {STATUSES}")
+            for name, known in (("status", STATUSES), ("statistic", STATISTICS)):
+                if row[name] not in known:
+                    raise ValueError(f"{path}: {row[name]!r} is none of {known}")
             types = Published.__annotations__
             found.append(Published(**{name: types[name](row[name]) for name in types}))
     return found

@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import overrides, train
+from experiments import one_run, overrides, train
 from experiments.overrides import OverrideError
+from experiments.planning import Mode
 from launch import checkpoint, logs
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
@@ -31,7 +32,7 @@ class Options:
     """
 
     resume: str = ""
-    launch: train.Mode | None = None
+    launch: Mode | None = None
     steps: int | None = None
     wandb: WandbMode = "off"
 
@@ -66,12 +67,12 @@ def run(arguments: Sequence[str]) -> int:
     train.check(experiment, mode, options.wandb)
     logs.record_resume(directory, experiment)
     print(f"{directory}: from actor step {saved.counts.actor_steps:,}", flush=True)
-    train.launch(experiment, directory, mode, saved, options.wandb)
+    one_run.launch(experiment, directory, mode, saved, options.wandb)
     train.summarise([(experiment.seed, train.final_return(directory))])
     return 0
 
 
-def _mode(options: Options, saved: Checkpoint) -> train.Mode:
+def _mode(options: Options, saved: Checkpoint) -> Mode:
     distributed = saved.extra["store"] == "reverb"
     mode = options.launch or ("processes" if distributed else "local")
     if distributed == (mode == "local"):

@@ -127,6 +127,11 @@ def save(
     return final
 
 
+def reached(directory: Path) -> int:
+    """Actor steps of a run's newest checkpoint, whole or not; 0 if it has none."""
+    return max(_steps(directory / DIRECTORY), default=0)
+
+
 def newest(directory: Path) -> Checkpoint:
     """The newest checkpoint that is whole; says on standard error which are not.
 

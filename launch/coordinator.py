@@ -104,6 +104,12 @@ class Coordinator:
             self._learner_metrics = metrics
             self._waiting["learner"] = waiting
 
+    def report_evaluated(self, episodes: Sequence[tuple[float, int]]) -> None:
+        """Takes note of `(return, length)` of episodes of the next evaluation."""
+        with self._lock:
+            self._watchdog.moved("evaluator")
+            self._recorder.add_evaluated(Episode(*episode) for episode in episodes)
+
     def report_evaluation(
         self, grid_step: int, counts: tuple, episodes: Sequence[tuple[float, int]]
     ) -> None:

@@ -31,3 +31,17 @@ def locked(directory: Path) -> Iterator[None]:
                 f"{directory} is being written by another process"
             ) from error
         yield
+
+
+def is_held(directory: Path) -> bool:
+    """Whether another process runs or resumes this run now."""
+    try:
+        file = (directory / FILE).open()
+    except OSError:
+        return False  # nobody has ever run it, or nobody could
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -35,7 +35,7 @@ class Progress:
         self._title = title
         self._total = total
         self._stream = sys.stderr if stream is None else stream
-        self._live = _make_live(self._stream) if self._stream.isatty() else None
+        self._live = make_live(self._stream) if self._stream.isatty() else None
         default = _PLAIN_PERIOD if self._live is None else _TERMINAL_PERIOD
         self._period = default if period is None else period
         self._values: dict[str, Any] = {}
@@ -97,7 +97,8 @@ class Progress:
         return "  ".join(parts)
 
 
-def _make_live(stream: TextIO) -> Any:
+def make_live(stream: TextIO) -> Any:
+    """A rich display that is drawn when it is updated; nothing is drawn yet."""
     from rich.console import Console
     from rich.live import Live
 

@@ -1,7 +1,7 @@
 """Actors and evaluators of a distributed run: what these nodes do."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +10,10 @@ import launchpad as lp
 
 import environments
 from launch import titles
-from launch.actor import Actor, Loop
+from launch.actor import Actor, Episode, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
-from launch.evaluator import Evaluator
+from launch.evaluator import Evaluator, Lockstep
 from launch.experiment import Experiment, make_agent, make_spec
 from launch.grid import Grid
 from launch.logs import Counts
@@ -21,6 +21,7 @@ from launch.remote import Remote, Stopped
 from launch.variables import Variables, network_names
 
 REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
+_FOLLOW_SECONDS = 1.0  # of playing between two looks at where the actors are
 _TICK_SECONDS = 2.0  # between two signs of life of a long evaluation
 
 
@@ -160,10 +161,14 @@ class EvaluatorRole:
         environment = environments.make(experiment.environment, 1, experiment.seed)
         agent = make_agent(experiment, make_spec(environment))
         environment.close()
-        evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
         try:
             with closing(Variables(self._learner, network_names(agent))) as variables:
-                self._evaluate(evaluator, variables)
+                if experiment.evaluation.lockstep:
+                    lanes = experiment.actors * experiment.environments
+                    self._accompany(Lockstep(experiment, agent, variables, lanes))
+                else:
+                    episodes = experiment.evaluation.episodes
+                    self._evaluate(Evaluator(experiment, agent, episodes), variables)
         except Stopped:
             pass  # whatever was under way will be evaluated by a run that resumes
         finally:
@@ -171,6 +176,26 @@ class EvaluatorRole:
         titles.leave()
 
     def _evaluate(self, evaluator: Evaluator, variables: Variables) -> None:
+        for counts, point in self._polls():
+            if point is not None:
+                episodes = evaluator.evaluate(variables.fetch(), point, self._tick)
+                self._coordinator.report_evaluation(point, counts, _plain(episodes))
+
+    def _accompany(self, lockstep: Lockstep) -> None:
+        """Follows the actors; where they outrun it, it plays less than they do."""
+        lockstep.start(self._run.start.actor_steps)
+        with closing(lockstep):
+            for counts, point in self._polls():
+                episodes = lockstep.follow(
+                    counts.actor_steps, _FOLLOW_SECONDS, self._tick
+                )
+                if episodes:
+                    self._coordinator.report_evaluated(_plain(episodes))
+                if point is not None:
+                    self._coordinator.report_evaluation(point, counts, [])
+
+    def _polls(self) -> Iterator[tuple[Counts, int | None]]:
+        """Now and then, how far the run is and which point of the grid is due."""
         steps, start = self._run.experiment.steps, self._run.start.actor_steps
         grid = Grid(self._run.experiment.evaluation.period, steps, start)
         ended = False
@@ -179,11 +204,7 @@ class EvaluatorRole:
             counts = Counts(*self._coordinator.counts())
             point = steps if ended else grid.passed(counts.actor_steps)
             # The end of the budget is evaluated when its updates are done as well.
-            if point is None or (point == steps and not ended):
-                continue
-            episodes = evaluator.evaluate(variables.fetch(), point, self._tick)
-            played = [(episode.episode_return, episode.length) for episode in episodes]
-            self._coordinator.report_evaluation(point, tuple(counts), played)
+            yield counts, point if ended or point != steps else None
         if ended:
             self._coordinator.evaluator_ended()
 
@@ -195,3 +216,8 @@ class EvaluatorRole:
         if now - self._told > _TICK_SECONDS:
             self._told = now
             self._coordinator.moved("evaluator")
+
+
+def _plain(episodes: Sequence[Episode]) -> list[tuple[float, int]]:
+    """Episodes as they travel to the coordinator."""
+    return [(episode.episode_return, episode.length) for episode in episodes]

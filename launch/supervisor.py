@@ -5,7 +5,6 @@ ended ten seconds after a stop. This one starts the same program from the same n
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -18,13 +17,12 @@ from typing import Any
 import launchpad as lp
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
-from launch import faults
+from launch import faults, orphans
 
 GRACE_SECONDS = 20.0  # for one group of roles to end after it was asked to
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 12
 _LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
-_PR_SET_PDEATHSIG = 1
 
 
 class Role:
@@ -46,7 +44,7 @@ class Role:
                 stderr=subprocess.STDOUT,
                 # Ctrl+C reaches the launcher only, which then ends roles in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=orphans.die_with_parent,
             )
 
     def is_titled(self) -> bool:
@@ -61,11 +59,6 @@ class Role:
         """The last lines of its log."""
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-_TAIL_LINES:])
-
-
-def _die_with_parent() -> None:
-    """Asks Linux to end this process if the launcher is killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def launch(

@@ -17,6 +17,7 @@ from agents.parts.types import NetworkParams, Spec
 CONVOLUTIONS = {
     "nature": ((32, 8, 4), (64, 4, 2), (64, 3, 1)),  # Mnih et al. 2015, Nature
     "dqn2013": ((16, 8, 4), (32, 4, 2)),  # Mnih et al. 2013: a third of the cost
+    "minatar": ((16, 3, 1),),  # Young and Tian 2019
     "mlp": (),
 }
 
@@ -26,11 +27,12 @@ class Config:
     """Shape of a network.
 
     Attributes:
-        torso: convolutions: those of the Nature paper, those of the 2013 paper, none.
+        torso: convolutions: those of the Nature paper, of the 2013 paper, of MinAtar's
+            paper, none.
         hidden: widths of the fully connected layers between torso and output.
     """
 
-    torso: Literal["nature", "dqn2013", "mlp"] = "nature"
+    torso: Literal["nature", "dqn2013", "minatar", "mlp"] = "nature"
     hidden: tuple[int, ...] = (512,)
 
     def __post_init__(self) -> None:

@@ -52,6 +52,30 @@ class TestLunarLander(Conformance, unittest.TestCase):
     config, steps = environments.Classic("LunarLander-v3"), 150
 
 
+class TestAsterix(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("asterix"), 150
+
+
+class TestBreakout(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("breakout"), 60
+
+
+class TestFreeway(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("freeway"), 2_510
+
+
+class TestSeaquest(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("seaquest", minimal_actions=True), 250
+
+
+class TestSpaceInvaders(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("space_invaders", episode_steps=70), 80
+
+
+class TestMaze(Conformance, unittest.TestCase):
+    config, steps = environments.Maze(episode_steps=60), 70
+
+
 class TestDopamine(Conformance, unittest.TestCase):
     config, steps = environments.Atari("breakout", "dopamine"), 250
 

@@ -8,8 +8,10 @@ import environments
 
 def test_import_builds_nothing():
     code = (
-        "import sys, environments as e; e.Atari('pong'), e.Classic(), e.Catch();"
-        "print(sorted({'gymnasium', 'ale_py', 'jax', 'Box2D'} & set(sys.modules)))"
+        "import sys, environments as e; e.Atari('pong'), e.MinAtar();"
+        "e.Classic(), e.Catch(), e.Maze();"
+        "heavy = {'gymnasium', 'ale_py', 'jax', 'Box2D', 'minatar', 'matplotlib'};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -18,5 +20,6 @@ def test_import_builds_nothing():
 
 def test_configs_are_values():
     assert environments.Atari() == environments.Atari("pong", "dopamine")
+    assert environments.MinAtar() == environments.MinAtar("asterix", 0.1, True)
     assert environments.Catch() == environments.Catch(rows=10, columns=5)
     assert hash(environments.Classic()) == hash(environments.Classic("CartPole-v1"))

@@ -9,6 +9,8 @@ from environments import render
 CONFIGS = [
     environments.Atari("pong"),
     environments.Atari("breakout", "nature"),
+    environments.MinAtar("seaquest"),
+    environments.Maze(size=7, pitfalls=2),
     environments.Classic("CartPole-v1"),
     environments.Catch(rows=7, columns=3),
 ]
@@ -80,5 +82,5 @@ def test_catch_shows_ball_and_paddle():
 
 
 def test_what_is_no_config_is_refused():
-    with pytest.raises(TypeError, match="Atari, Classic or Catch"):
+    with pytest.raises(TypeError, match="Atari, MinAtar, Classic, Catch or Maze"):
         environments.make_rendered("pong", 0)

@@ -81,6 +81,21 @@ def test_processes_run_to_the_end(command):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["threads", "processes"])
+def test_the_evaluator_keeps_step_with_the_actors(command, mode):
+    line = f"{LINE} --steps 3000 --evaluation.lockstep true --launch {mode}"
+    code, out, err = command.munchausen(line).wait()
+    assert code == 0, err
+    assert not command.alive()
+    [directory] = run_directories(command, out)
+    rows = read_evaluations(directory)
+    assert rows[-1].grid == 3_000 and all(row.grid % 500 == 0 for row in rows)
+    decisions = sum(sum(row.lengths) for row in rows)
+    # Four lanes stop at once, and it may fall behind but never gets ahead.
+    assert 1_000 < decisions < rows[-1].counts.actor_steps + 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["threads", "processes"])
 def test_catch_is_learnt_for_two_seeds_in_a_row(command, mode):
     line = "train mdqn/catch --seeds 2 --steps 10000 --evaluation.episodes 30"
     code, out, err = command.munchausen(f"{line} --launch {mode}").wait(400)

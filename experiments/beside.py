@@ -1,0 +1,103 @@
+"""Our numbers beside those that others published for the same environment."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments import comparison, curves, formats
+from experiments.comparison import Published
+from experiments.run_files import Group, Run
+
+_Window = tuple[int, int]  # frames and window of a published number
+
+
+def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """A table for each published statistic: by agent and frames, ours above theirs."""
+    rows = comparison.published(groups[0].runs[0].experiment["environment"])
+    statistics = dict.fromkeys(row.statistic for row in rows)
+    return [
+        _table(groups, [row for row in rows if row.statistic == statistic])
+        for statistic in statistics
+    ]
+
+
+def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]:
+    windows = sorted({(row.frames, row.window) for row in rows})
+    theirs: dict[str, dict[_Window, str]] = {}
+    for row in rows:
+        theirs.setdefault(row.agent, {})[row.frames, row.window] = _quoted(row)
+    return {
+        "columns": _columns(windows),
+        "ours": [
+            (
+                f"{group.label}, at {formats.steps(_reached(group.runs))} frames",
+                group.label,
+                _ours(group.runs, rows[0].statistic, windows),
+            )
+            for group in groups
+        ],
+        "theirs": [
+            (agent, [values.get(window, formats.NONE) for window in windows])
+            for agent, values in theirs.items()
+        ],
+        "statistic": rows[0].statistic,
+        "window": ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows)),
+        "sources": list(
+            dict.fromkeys((row.source, row.status, row.seeds) for row in rows)
+        ),
+        "notes": list(dict.fromkeys(row.note for row in rows if row.note)),
+    }
+
+
+def _columns(windows: Sequence[_Window]) -> list[str]:
+    """Headings; where two are at the same frames, the window tells them apart."""
+    places = [frames for frames, _ in windows]
+    return [
+        f"{formats.steps(frames)} frames"
+        + (f", over {formats.steps(window)}" if places.count(frames) > 1 else "")
+        for frames, window in windows
+    ]
+
+
+def _quoted(row: Published) -> str:
+    spread = f" ± {row.spread}" if row.spread else ""
+    return formats.quoted(row.value) + spread
+
+
+def _ours(
+    runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
+) -> list[float | None]:
+    """The latest number, then one for each window that the runs have reached."""
+    measure = _MEASURES[statistic]
+    ends = [(run, run.frames) for run in runs]
+    window = windows[-1][1]
+    latest = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
+    return [_mean(latest)] + [
+        _mean([measure(run, *where) for run in runs if run.frames >= where[0]])
+        for where in windows
+    ]
+
+
+def _whole_run(run: Run, frames: int, window: int) -> float | None:
+    """Mean over the episodes from the start; `window` is the whole run."""
+    del window
+    inside = [row for row in run.metrics if row["frames"] <= frames]
+    average = curves.training_average(inside)
+    return None if average is None else average.by_episode
+
+
+_MEASURES: dict[str, Callable[[Run, int, int], float | None]] = {
+    "training return": curves.training_return,
+    "evaluation return": curves.evaluation_return,
+    "whole-run training return": _whole_run,
+}
+
+
+def _reached(runs: Sequence[Run]) -> int:
+    return max(run.frames for run in runs)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

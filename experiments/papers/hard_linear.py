@@ -1,0 +1,100 @@
+"""One hard linear MDP after another: what `vwls_linear` computes on each.
+
+Imports JAX: to be imported by functions of this package, not by its modules.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from agents.tabular import linear, mdp, operators, schemes, solvers
+from agents.tabular.linear import Parameters
+
+
+@functools.partial(
+    jax.jit, static_argnames=("samples", "iterations", "first", "variances")
+)
+def gaps(
+    keys: jax.Array,
+    *,
+    samples: int,
+    iterations: int,
+    first: int,
+    variances: tuple[tuple[str, int], ...],
+) -> dict[str, tuple[jax.Array, jax.Array]]:
+    """Returns `[N, K]` gaps and samples used so far, by scheme.
+
+    Args:
+        keys: `[N]`, one for each MDP.
+        samples: M of each pair in an iteration.
+        iterations: K.
+        first: iterations that VWLS runs unweighted.
+        variances: name and M_sigma of each VWLS.
+    """
+
+    def one(key: jax.Array) -> dict[str, tuple[jax.Array, jax.Array]]:
+        mdp_key, run_key, pair_key = jax.random.split(key, 3)
+        problem = mdp.hard_linear(mdp_key)
+        run = functools.partial(_run, run_key, problem, samples)
+        plain = jnp.ones_like(problem.mdp.rewards)
+        best = jnp.max(solvers.optimal_action_values(problem.mdp), axis=-1)
+        ideal = linear.exact_variance(problem.mdp, best)
+        states, gap, used = run(plain, iterations)
+        found = {"f = 1": (gap, used)}
+        for power, suffix in ((2, ""), (1, ", notebook")):
+            run = functools.partial(_run, run_key, problem, samples, gram_power=power)
+            found["f = f*" + suffix] = run(weighting(problem, ideal), iterations)[1:]
+            for name, pairs in variances:
+                estimate, spent = _variance(pair_key, problem, states, first, pairs)
+                later = run(weighting(problem, estimate), iterations - first)[1:]
+                found[name + suffix] = (
+                    jnp.concatenate([gap[:first], later[0]]),
+                    jnp.concatenate([used[:first], used[first - 1] + spent + later[1]]),
+                )
+        return found
+
+    return jax.lax.map(one, keys)
+
+
+def weighting(problem: mdp.Linear, variance: jax.Array) -> jax.Array:
+    """Returns `[S, A]` f of the `[S, A]` variance of the next state's value."""
+    return linear.weighting_of(variance, problem.mdp.discount)
+
+
+def _run(
+    key: jax.Array,
+    problem: mdp.Linear,
+    samples: int,
+    f: jax.Array,
+    iterations: int,
+    gram_power: int = 2,
+) -> tuple[Parameters, jax.Array, jax.Array]:
+    """States, `[K]` gaps and `[K]` samples used, of WLS-MDVI with weighting f."""
+    design = linear.optimal_design(problem.features / f[..., None])
+    scheme = linear.weighted_mdvi(
+        problem.features, design, f, problem.mdp.discount, gram_power=gram_power
+    )
+    model = operators.sampled(problem.mdp, samples)
+    states = schemes.run(scheme, model, key, iterations, jnp.zeros_like(f))
+    best = jnp.max(solvers.optimal_action_values(problem.mdp), axis=-1)
+
+    def gap(log_policy: jax.Array) -> jax.Array:
+        values = solvers.state_values(problem.mdp, jnp.exp(log_policy))
+        return jnp.max(jnp.abs(best - values)) / jnp.max(best)
+
+    used = samples * jnp.sum(design > 0) * jnp.arange(1, iterations + 1)
+    return states, jax.vmap(gap)(states.log_policy), used
+
+
+def _variance(
+    key: jax.Array, problem: mdp.Linear, states: Parameters, first: int, pairs: int
+) -> tuple[jax.Array, jax.Array]:
+    """`[S, A]` variance estimated after `first` iterations, and the samples it took."""
+    design = linear.optimal_design(problem.features)
+    state = jax.tree.map(lambda leaf: leaf[first - 1], states)
+    values = linear.state_values(problem.features, state, problem.mdp.discount)
+    estimate = linear.estimated_variance(
+        key, problem.mdp, problem.features, design, values, samples=pairs
+    )
+    return estimate, 2 * pairs * jnp.sum(design > 0)
