@@ -125,7 +125,7 @@ def weighted_mdvi(
     features: jax.Array,
     design: jax.Array,
     weighting: jax.Array,
-    forgetting: float,
+    forgetting: jax.Array | float,
     *,
     gram_power: int = 2,
 ) -> Scheme:
@@ -157,7 +157,7 @@ def weighted_mdvi(
 
 
 def state_values(
-    features: jax.Array, state: Parameters, forgetting: float
+    features: jax.Array, state: Parameters, forgetting: jax.Array | float
 ) -> jax.Array:
     """Returns `[S]` v_k = max phi theta_k - alpha max phi theta_{k-1}."""
     now = jnp.max(features @ state.theta, axis=-1)

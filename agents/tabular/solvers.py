@@ -62,9 +62,12 @@ def evaluated(
     """
     if evaluations is None:
         return action_values(mdp, jnp.exp(log_policy), bonus)
-    for _ in range(evaluations):
-        q = operators.evaluation(mdp, log_policy, q, bonus)
-    return q
+    return jax.lax.fori_loop(
+        0,
+        evaluations,
+        lambda _, q: operators.evaluation(mdp, log_policy, q, bonus),
+        q,
+    )
 
 
 def occupancy(mdp: MDP, policy: jax.Array, start: jax.Array) -> jax.Array:

@@ -105,7 +105,7 @@ def worst_gaps(mdps: MDP, log_policies: jax.Array) -> jax.Array:
     return jax.vmap(one)(mdps, log_policies)
 
 
-def summary(errors: jax.Array) -> tuple[list[float], list[float]]:
+def summary(errors: jax.Array | np.ndarray) -> tuple[list[float], list[float]]:
     """Means over the first axis of `[N, K]`, and their standard errors."""
     values = np.asarray(errors)
     deviation = values.std(axis=0, ddof=1) if len(values) > 1 else 0 * values[0]

@@ -59,7 +59,9 @@ def compute(
         Rows of part, discount, scheme, samples_per_pair (M), iterations (K), total (M
         K), gap (mean over Garnets), standard_error and garnets.
     """
-    parts = [("samples", 0.9, (VI, GAMMA, SQUARED))]
+    parts: list[tuple[str, float, tuple[str, ...]]] = [
+        ("samples", 0.9, (VI, GAMMA, SQUARED))
+    ]
     parts += [("horizon", discount, (VI, GAMMA)) for discount in discounts]
     return [
         {"part": part, "discount": discount, "scheme": name, **row, "garnets": garnets}
