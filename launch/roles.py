@@ -91,7 +91,8 @@ class ActorRole:
             self._replay, agent, spec, environment, stop=stop.is_set
         )
         try:
-            with closing(Variables(self._learner, network_names(agent))) as variables:
+            names = network_names(agent, spec)
+            with closing(Variables(self._learner, names)) as variables:
                 actor = Actor(
                     agent.act,
                     variables,
@@ -159,10 +160,12 @@ class EvaluatorRole:
         experiment = self._run.experiment
         titles.set_role("evaluator", experiment.name)
         environment = environments.make(experiment.environment, 1, experiment.seed)
-        agent = make_agent(experiment, make_spec(environment))
+        spec = make_spec(environment)
+        agent = make_agent(experiment, spec)
         environment.close()
         try:
-            with closing(Variables(self._learner, network_names(agent))) as variables:
+            names = network_names(agent, spec)
+            with closing(Variables(self._learner, names)) as variables:
                 if experiment.evaluation.lockstep:
                     lanes = experiment.actors * experiment.environments
                     self._accompany(Lockstep(experiment, agent, variables, lanes))
