@@ -54,9 +54,9 @@ def test_leverage_has_every_variant_whose_agent_is_there():
 
 
 def test_variants_differ_from_their_task_where_they_say():
-    for name, experiment in FIGURES["deep_cpi/cartpole"].experiments.items():
+    for name, experiment in FIGURES["cpi/cartpole"].experiments.items():
         if experiment.agent_name == "deep_cpi":
-            rate = name.removeprefix("deep_cpi/cartpole_rate_")
+            rate = name.removeprefix("cpi/cartpole_rate_")
             wanted = 1.0 if "adaptive" in name else float(rate)
             assert experiment.agent.mixing_rate == wanted
             assert experiment.agent.adaptive == ("adaptive" in name)
