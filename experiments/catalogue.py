@@ -225,8 +225,7 @@ def experiment(
             of no concern to an agent that has no choice of one.
         settings: where it departs from the task's settings, by path.
     """
-    recipe = agents.REGISTRY[agent_name]
-    config = recipe.config(**getattr(recipe, "settings", {}))
+    config = agents.REGISTRY[agent_name].default()
     wanted = dict(task.settings)
     if not hasattr(config, "loss"):
         wanted.pop("loss", None)

@@ -51,9 +51,19 @@ class Adam:
 
 def periodic(period: int) -> TargetUpdate:
     """Targets become copies of the online networks every `period` learner steps."""
+    return every(period, lambda params, targets, steps: params)
+
+
+def every(period: int, change: TargetUpdate) -> TargetUpdate:
+    """Targets change every `period` learner steps, and only then."""
     checks.at_least("target_update_period", period, 1)
-    return lambda params, targets, steps: optax.periodic_update(
-        params, targets, steps, period
+    return lambda params, targets, steps: jax.lax.cond(
+        steps % period == 0,
+        change,
+        lambda params, targets, steps: targets,
+        params,
+        targets,
+        steps,
     )
 
 
@@ -70,18 +80,20 @@ def learner(
     losses: Mapping[str, Loss],
     optimizers: Mapping[str, optax.GradientTransformation],
     target_update: TargetUpdate,
+    first_targets: Callable[[Params], Params] = dict,
 ) -> tuple[Init, Update]:
     """Turns losses into the `init` and `update` of an agent.
 
     Losses run in the order listed; loss `x` is differentiated with respect to
-    `params["x"]` only and sees the networks before it already updated. Targets start
-    equal to the online networks.
+    `params["x"]` only and sees the networks before it already updated.
 
     Args:
         networks: `(key) -> params` of each network.
         losses: a loss for each network that learns.
         optimizers: an optimiser for each loss.
         target_update: see `periodic` and `polyak`.
+        first_targets: the targets at the start, of the online networks; by default
+            these themselves. What a paper remembers beside copies goes here.
     """
 
     def init(key: jax.Array) -> TrainingState:
@@ -93,7 +105,8 @@ def learner(
             )
         }
         opt_state = {name: optimizers[name].init(params[name]) for name in losses}
-        return TrainingState(params, params, opt_state, jnp.zeros((), jnp.int32), key)
+        steps = jnp.zeros((), jnp.int32)
+        return TrainingState(params, first_targets(params), opt_state, steps, key)
 
     def update(
         state: TrainingState, batch: Transition

@@ -50,6 +50,25 @@ def test_targets_start_equal_and_are_copied_on_the_period(key):
         assert int(state.steps) == step
 
 
+def test_targets_may_hold_more_than_copies(key):
+    init, update = sgd.learner(
+        networks={"a": lambda key: ONE["a"]},
+        losses={"a": lambda params, targets, batch, key: (params["a"], {})},
+        optimizers={"a": optax.sgd(1.0)},
+        target_update=sgd.every(
+            2, lambda params, targets, steps: {**params, "before": targets["a"]}
+        ),
+        first_targets=lambda params: {**params, "before": params["a"] - 5.0},
+    )
+    state, seen = init(key), []
+    for _ in range(5):
+        targets = state.target_params
+        seen.append((float(targets["a"]), float(targets["before"])))
+        state, _ = update(state, None)
+    # a falls by 1 a step, and is copied after the second and the fourth.
+    assert seen == [(1, -4), (1, -4), (-1, 1), (-1, 1), (-3, -1)]
+
+
 def test_polyak_moves_a_fraction(key):
     init, update = two_networks(sgd.polyak(0.25))
     state, _ = update(init(key), None)
@@ -88,8 +107,10 @@ batch = Transition(
     rng.integers(0, 2, 12).astype(np.float32),
     rng.normal(size=(12, 7)).astype(np.float32),
 )
-for name, recipe in REGISTRY.items():
-    config = recipe.config()
+# Of the agents: one network, random numbers of the batch's shape, three networks.
+for name in ("mdqn", "miqn", "dvw_mdqn"):
+    recipe = REGISTRY[name]
+    config = recipe.default()
     network = dataclasses.replace(config.network, torso="mlp", hidden=(5, 11))
     agent = recipe.agent(dataclasses.replace(config, network=network), spec)
     results = []
