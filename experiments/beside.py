@@ -69,7 +69,7 @@ def _ours(
     runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
 ) -> list[float | None]:
     """The latest number, then one for each window that the runs have reached."""
-    measure = _MEASURES[statistic]
+    measure = STATISTICS[statistic]
     ends = [(run, run.frames) for run in runs]
     window = windows[-1][1]
     latest = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
@@ -87,7 +87,8 @@ def _whole_run(run: Run, frames: int, window: int) -> float | None:
     return None if average is None else average.by_episode
 
 
-_MEASURES: dict[str, Callable[[Run, int, int], float | None]] = {
+# What our runs have a number for.
+STATISTICS: dict[str, Callable[[Run, int, int], float | None]] = {
     "training return": curves.training_return,
     "evaluation return": curves.evaluation_return,
     "whole-run training return": _whole_run,

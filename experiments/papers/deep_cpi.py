@@ -18,7 +18,7 @@ TASK: Task = leverage.CARTPOLE._replace(
 
 FIGURES = (
     figure.make(
-        "deep_cpi/cartpole",
+        "cpi/cartpole",
         TASK,
         {
             "dqn": Variant("dqn"),

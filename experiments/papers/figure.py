@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import agents
 from experiments import catalogue
 from experiments.catalogue import Task
 from launch.experiment import Experiment
@@ -53,7 +52,6 @@ def make(
             f"{name}_{suffix}", variant.agent_name, task, variant.settings
         )
         for suffix, variant in variants.items()
-        if variant.agent_name in agents.REGISTRY
     ]
     return Figure(
         name, task.description, {each.name: each for each in experiments}, seeds

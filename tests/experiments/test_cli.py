@@ -44,7 +44,7 @@ def launched(monkeypatch):
         ("--halp", "unknown verb --halp"),
         ("train", "name an experiment first"),
         ("train mdqn/pnog", "unknown experiment mdqn/pnog; nearest: mdqn/pong"),
-        ("train mqdn/catch", "unknown experiment mqdn/catch; nearest: mdqn/catch"),
+        ("train mdqnn/catch", "unknown experiment mdqnn/catch; nearest: mdqn/catch"),
         ("train mdqn/pong dqn/pong", "one experiment at a time"),
         (
             "train mdqn/pong --agent.temprature 0.1",
@@ -77,7 +77,7 @@ def launched(monkeypatch):
         ("train mdqn/pong --steps many", "'many' is not an integer"),
         ("train mdqn/pong --agent.network.hidden 64,x", "'x' is not an integer"),
         ("train mdqn/pong --agent.discount 2", "--agent.discount: .*2.0.* 0 and 1"),
-        ("train mdqn/pong --agent.temperature=0", "--agent.temperature: .*above 0"),
+        ("train miqn/pong --agent.temperature=0", "--agent.temperature: .*above 0"),
         ("train mdqn/pong --agent.storage.batch_size 0", "batch_size is 0: at least 1"),
         ("train mdqn/pong --agent.storage.capacity 5", "learning would never start"),
         ("train mdqn/pong --agent.target_update_period 0", "at least 1"),
@@ -193,7 +193,7 @@ def test_list_shows_every_experiment(capsys):
 def test_list_filters_by_words(capsys):
     assert cli.main(["list", "mdqn/", "cart"]) == 0
     rows = capsys.readouterr().out.splitlines()[1:]
-    assert [row.split()[0] for row in rows] == ["mdqn/cartpole"]
+    assert [row.split()[0] for row in rows] == ["mdqn/cartpole", "dvw_mdqn/cartpole"]
 
 
 def test_train_runs_what_the_flags_say(launched, capsys, elsewhere):
