@@ -36,11 +36,17 @@ class Task(NamedTuple):
 
 ATARI: dict[str, Any] = {}  # the agents' defaults
 
+# Settings of no concern to agents that have no such field.
+SOME_HAVE = ("loss", "online_fractions", "target_fractions")
+
+# Quantile networks on small tasks: an eighth of the papers' 64, and of the cost.
+FEW_FRACTIONS = {"online_fractions": 8, "target_fractions": 8}
+
 # Ours, chosen on CartPole-v1. Dopamine's settings for it (two layers of 512, rate
 # 1e-3, a target copy every 100 steps, epsilon 0.01 throughout) are made for 500,000
 # steps and for inputs scaled to [-1, 1]; within 100,000 steps of raw inputs the action
 # values of both DQN and M-DQN diverged with them.
-CONTROL = {
+CONTROL = FEW_FRACTIONS | {
     "network.torso": "mlp",
     "network.hidden": (128, 128),
     "optimizer.learning_rate": 7e-4,
@@ -76,7 +82,7 @@ CATCH = CONTROL | {
 # Those of "Deep Variance Weighting" (Kitamura et al. 2023) as released; its M-DQN has
 # our constants: KL coefficient .027 and entropy coefficient .003 are alpha .9, tau .03.
 # Epsilon decays over the first 1,000,000 of 10,000,000 steps; in a shorter run as well.
-MINATAR = {
+MINATAR = FEW_FRACTIONS | {
     "network.torso": "minatar",
     "network.hidden": (128,),
     "loss": "squared",
@@ -221,14 +227,15 @@ def experiment(
     Args:
         name: of the experiment.
         agent_name: key of `agents.REGISTRY`.
-        task: where the agent departs from its defaults; a task's regression `loss` is
-            of no concern to an agent that has no choice of one.
+        task: where the agent departs from its defaults.
         settings: where it departs from the task's settings, by path.
     """
     config = agents.REGISTRY[agent_name].default()
-    wanted = dict(task.settings)
-    if not hasattr(config, "loss"):
-        wanted.pop("loss", None)
+    wanted = {
+        path: value
+        for path, value in task.settings.items()
+        if path not in SOME_HAVE or hasattr(config, path)
+    }
     return Experiment(
         name=name,
         agent_name=agent_name,

@@ -19,12 +19,13 @@ Deviations:
 """
 
 from environments import Classic
+from experiments import catalogue
 from experiments.catalogue import Task
 from experiments.papers import figure
 from experiments.papers.figure import Variant
 from launch.experiment import Evaluation
 
-SETTINGS = {
+SETTINGS = catalogue.FEW_FRACTIONS | {
     "discount": 0.99,
     "loss": "squared",
     "network.torso": "mlp",

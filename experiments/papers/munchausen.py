@@ -7,8 +7,8 @@ of the authors' code, `munchausen_rl/configs/cartpole.gin`.
 Deviations:
 - Epsilon is 0.001 in evaluation, Dopamine's default.
 - CartPole-v1 is the authors' CartPole-v0 with a cap of 500 steps.
-- The authors' file configures M-DQN; IQN and M-IQN, with their own settings else, stand
-  beside it.
+- The authors' file configures M-DQN; IQN and M-IQN stand beside it, with 8 quantile
+  fractions instead of their 64.
 - The authors give no number of seeds for it: 5.
 """
 
