@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         OverrideError: anything that does not fit; nothing was started or written.
         RunDirectoryError: no run, or one without a usable checkpoint.
         RunFailed: the run ended before its time.
-        Interrupted: a signal ended the run, which has saved itself.
+        RunStopped: a signal ended the run, which has saved itself.
     """
     plain, values = overrides.read(arguments, overrides.fields(Options()))
     if plain:

@@ -10,7 +10,7 @@ import setproctitle
 
 from experiments import overrides
 from experiments.overrides import OverrideError
-from launch import faults, logs
+from launch import checkpoint, faults, logs
 from launch.checkpoint import Checkpoint, SaveFailed
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment
@@ -25,6 +25,18 @@ Mode = Literal["local", "threads", "processes"]
 
 class RunFailed(Exception):
     """A run ended before its time; the message says why and where its logs are."""
+
+
+class RunStopped(Exception):
+    """A signal ended a run; the message says what is left of it.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.signal = number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +131,7 @@ def run(plan: Plan) -> int:
     Raises:
         OverrideError: the agent does not fit the environment.
         RunFailed: a run ended before its time.
-        Interrupted: a signal ended a run, which has saved itself.
+        RunStopped: a signal ended a run, which has saved itself.
         RunDirectoryError: a run directory cannot be written.
     """
     check(plan.experiments[0], plan.options.launch, plan.options.wandb)
@@ -162,7 +174,7 @@ def launch(
 
     Raises:
         RunFailed: it ended before its time.
-        Interrupted: a signal ended it; it has saved itself.
+        RunStopped: a signal ended it; it has saved itself.
     """
     role = "launcher" if mode == "processes" else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
@@ -179,6 +191,24 @@ def launch(
                 program.run(experiment, directory, mode, resume=resume, wandb=wandb)
         except (faults.RoleFailed, faults.NotFinite, SaveFailed) as error:
             raise RunFailed(f"{error}\n{directory} keeps what it saved") from error
+        except OSError as error:  # a disk that is full, or gone
+            reason = str(error.strerror or error).lower()
+            raise RunFailed(
+                f"cannot write to {directory}: {reason}\nit keeps what it saved"
+            ) from error
+        except faults.Interrupted as error:
+            left = _left(experiment, directory)
+            raise RunStopped(f"{error}; {left}", error.signal) from error
+
+
+def _left(experiment: Experiment, directory: Path) -> str:
+    """What is left of a run that was stopped."""
+    evaluations = logs.read_evaluations(directory)
+    if evaluations and evaluations[-1].grid >= experiment.steps:
+        return f"{directory} was complete"
+    if checkpoint.exists(directory):
+        return f"--resume {directory} goes on from there"
+    return "nothing was saved yet"
 
 
 def summarise(finals: Sequence[tuple[int, float | None]]) -> None:

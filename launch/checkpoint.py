@@ -127,6 +127,11 @@ def save(
     return final
 
 
+def exists(directory: Path) -> bool:
+    """Whether a run directory has a checkpoint, whole or not."""
+    return bool(_steps(directory / DIRECTORY))
+
+
 def newest(directory: Path) -> Checkpoint:
     """The newest checkpoint that is whole; says on standard error which are not.
 

@@ -104,6 +104,8 @@ def _make_live(stream: TextIO) -> Any:
     # No refresh thread: a local run has one thread only.
     live = Live(console=Console(file=stream), auto_refresh=False)
     live.start()
+    # Rich hides the cursor, and a run that is killed could not bring it back.
+    live.console.show_cursor(True)
     return live
 
 

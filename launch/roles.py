@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import launchpad as lp
 
 import environments
-from launch import titles
+from launch import logs, titles
 from launch.actor import Actor, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
@@ -171,8 +171,8 @@ class EvaluatorRole:
         titles.leave()
 
     def _evaluate(self, evaluator: Evaluator, variables: Variables) -> None:
-        steps, start = self._run.experiment.steps, self._run.start.actor_steps
-        grid = Grid(self._run.experiment.evaluation.period, steps, start)
+        steps = self._run.experiment.steps
+        grid = Grid(self._run.experiment.evaluation.period, steps, self._evaluated())
         ended = False
         while not ended and not lp.wait_for_stop(REPORT_SECONDS):
             ended = not self._coordinator.learning()
@@ -186,6 +186,16 @@ class EvaluatorRole:
             self._coordinator.report_evaluation(point, tuple(counts), played)
         if ended:
             self._coordinator.evaluator_ended()
+
+    def _evaluated(self) -> int:
+        """The last point that was evaluated before the checkpoint.
+
+        One under way when the checkpoint was made is missing, and comes first now.
+        """
+        start = self._run.start.actor_steps
+        rows = logs.read_evaluations(self._run.directory)
+        points = [row.grid for row in rows if row.counts.actor_steps <= start]
+        return max(points, default=0)
 
     def _tick(self) -> None:
         """Shows the watchdog that the evaluation goes on; ends it with the program."""

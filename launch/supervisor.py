@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class Role:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # What is inheritable is meant to be: the lock of the run directory.
+                close_fds=False,
                 # Ctrl+C reaches the launcher only, which then ends roles in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
@@ -76,6 +78,7 @@ def launch(
     finished_by: str,
     stop_order: Sequence[str],
     arguments: Sequence[str] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Runs a program to its end.
 
@@ -86,6 +89,7 @@ def launch(
         finished_by: the group whose orderly end ends the program.
         stop_order: groups, first to last to be stopped.
         arguments: Launchpad flags for every process.
+        check: called again and again; raises RoleFailed to end the program.
 
     Raises:
         RoleFailed: a role died.
@@ -97,7 +101,7 @@ def launch(
         try:
             for group, command in _commands(program, resources):
                 roles.append(Role(group, command, arguments, directory))
-            _watch(roles, finished_by, caught)
+            _watch(roles, finished_by, check, caught)
         finally:
             _stop(roles, stop_order, caught)
     if caught:
@@ -128,9 +132,19 @@ def _commands(
     return commands
 
 
-def _watch(roles: Sequence[Role], finished_by: str, caught: list[int]) -> None:
+def _watch(
+    roles: Sequence[Role],
+    finished_by: str,
+    check: Callable[[], None],
+    caught: list[int],
+) -> None:
     """Waits until the program has ended or was asked to; raises RoleFailed."""
     while not caught:
+        try:
+            check()
+        except faults.RoleFailed:
+            _dump_stacks(roles)
+            raise
         for role in roles:
             code = role.process.poll()
             if code is not None and code != 0:
@@ -150,25 +164,35 @@ def _dump_stacks(roles: Sequence[Role]) -> None:
     for role in roles:
         if role.process.poll() is None and role.is_titled():
             role.process.send_signal(signal.SIGUSR2)
+            role.process.send_signal(signal.SIGCONT)
 
 
 def _stop(
     roles: Sequence[Role], stop_order: Sequence[str], caught: Sequence[int]
 ) -> None:
     """Asks group after group to end; kills what does not."""
+    for role in roles:
+        if role.process.poll() is None:
+            # Who is suspended can neither end nor answer those who wait for it.
+            role.process.send_signal(signal.SIGCONT)
     for group in stop_order:
         members = [role for role in roles if role.group == group]
         for role in members:
             if role.process.poll() is None:
                 role.process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
-        while any(role.process.poll() is None for role in members):
-            if time.monotonic() > deadline or len(caught) > 1:
-                break
-            time.sleep(_POLL_SECONDS)
-        for role in members:
-            if role.process.poll() is None:
-                print(f"{role.name} did not end: killed", file=sys.stderr)
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(role.process.pid, signal.SIGKILL)
-                role.process.wait()
+        _await_end(members, caught)
+
+
+def _await_end(roles: Sequence[Role], caught: Sequence[int]) -> None:
+    """Waits for roles that were asked to end; kills those that do not."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while any(role.process.poll() is None for role in roles):
+        if time.monotonic() > deadline or len(caught) > 1:
+            break
+        time.sleep(_POLL_SECONDS)
+    for role in roles:
+        if role.process.poll() is None:
+            print(f"{role.name} did not end: killed", file=sys.stderr)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(role.process.pid, signal.SIGKILL)
+            role.process.wait()

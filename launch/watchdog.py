@@ -5,7 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from launch import faults
+
 FILE = "stalled.txt"
+ALIVE = ".alive"  # touched by the coordinator
+_DIAGNOSIS_SECONDS = 30.0  # in which a coordinator may be too busy to touch it
 _ARM_SECONDS = 1.0
 
 
@@ -37,11 +41,15 @@ class Watchdog:
 
     def check(self) -> None:
         """Raises Stalled, with a diagnosis in the run directory, if nothing moves."""
+        (self._directory / ALIVE).touch()
         last = max(self._moved.values(), default=self._began + self._seconds)
         if time.monotonic() - last < self._seconds:
             return
         diagnosis = "\n".join(self._diagnosis())
-        (self._directory / FILE).write_text(diagnosis + "\n", encoding="utf-8")
+        with (self._directory / FILE).open("w", encoding="utf-8") as file:
+            print(diagnosis, file=file, flush=True)
+            # Of all roles if they are threads; processes write theirs to their logs.
+            faulthandler.dump_traceback(file)
         raise Stalled(diagnosis)
 
     def _diagnosis(self) -> list[str]:
@@ -61,9 +69,34 @@ class Watchdog:
 
         try:
             state = limiter.limiter_state(reverb.Client(self._replay.resolve()))
-        except RuntimeError as error:
-            return f"the replay does not answer: {error}"
+        except (RuntimeError, reverb.errors.ReverbError) as error:
+            return f"the replay does not answer: {' '.join(str(error).split())}"
         return limiter.describe(state)
+
+
+class Heartbeat:
+    """Watches, from the launcher, the coordinator that watches everybody else."""
+
+    def __init__(self, seconds: float, directory: Path):
+        """Waits for a first sign of life; see `Watchdog` for the arguments."""
+        self._seconds = seconds + _DIAGNOSIS_SECONDS
+        self._directory = directory
+        self._file = directory / ALIVE
+        self._file.unlink(missing_ok=True)
+        self._last = 0.0
+        # By a clock that stands still while the machine sleeps.
+        self._since = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raises RoleFailed if the coordinator has been silent for too long."""
+        last = self._file.stat().st_mtime if self._file.exists() else 0.0
+        now = time.monotonic()
+        if last != self._last:
+            self._last, self._since = last, now
+        if now - self._since > self._seconds:
+            text = f"coordinator/0 has shown no sign of life for {self._seconds:.0f} s"
+            (self._directory / FILE).write_text(text + "\n", encoding="utf-8")
+            raise faults.RoleFailed(text)
 
 
 class LocalWatchdog:
