@@ -178,6 +178,7 @@ def launch(
     """
     role = "launcher" if mode == "processes" else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
+    kept = f"{directory} keeps what it saved"
     # Imported late: only a program needs Reverb and with it TensorFlow.
     with locked(directory):
         try:
@@ -190,12 +191,11 @@ def launch(
 
                 program.run(experiment, directory, mode, resume=resume, wandb=wandb)
         except (faults.RoleFailed, faults.NotFinite, SaveFailed) as error:
-            raise RunFailed(f"{error}\n{directory} keeps what it saved") from error
+            raise RunFailed(f"{error}\n{kept}") from error
         except OSError as error:  # a disk that is full, or gone
             reason = str(error.strerror or error).lower()
-            raise RunFailed(
-                f"cannot write to {directory}: {reason}\nit keeps what it saved"
-            ) from error
+            said = f"cannot write to {directory}: {reason}\n{kept}"
+            raise RunFailed(said) from error
         except faults.Interrupted as error:
             left = _left(experiment, directory)
             raise RunStopped(f"{error}; {left}", error.signal) from error

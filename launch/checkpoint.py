@@ -9,6 +9,7 @@ import contextlib
 import functools
 import json
 import math
+import re
 import shutil
 import sys
 import time
@@ -31,7 +32,8 @@ STATE = "state"
 REPLAY = "replay"
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 24
-_FULL = "No space left on device"
+# What the system says of a full disk, and what numpy does.
+_FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")
 
 
 class Checkpoint(NamedTuple):
@@ -115,12 +117,13 @@ def save(
         (draft / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         _discard(final)
         draft.rename(final)
-    except (OSError, ValueError) as error:
-        # Orbax reports a full disk as ValueError.
+    except (OSError, RuntimeError, ValueError) as error:
+        # Orbax reports a full disk as ValueError, Reverb's server as RuntimeError.
         with contextlib.suppress(OSError):
             _discard(draft)
         text = " ".join(str(error).split())
-        reason = "no space left on the device" if _FULL in text else text[:300]
+        full = _FULL.search(text)
+        reason = "no space left on the device" if full else text[:300]
         raise SaveFailed(f"cannot write checkpoint {final}: {reason}") from error
     for step in _steps(root)[:-keep]:
         _discard(root / str(step))

@@ -74,6 +74,7 @@ class ActorRole:
         self._learner = learner
         self._coordinator = Remote(coordinator)
 
+    @titles.told()
     def run(self) -> None:
         """Acts, reports, and hands over the last experience."""
         experiment, start = self._run.experiment, self._run.start.actor_steps

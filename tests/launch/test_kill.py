@@ -73,7 +73,7 @@ def check_goes_on(before, after, saved):
     kept = [row for row in before if row[0].actor_steps <= saved.actor_steps]
     assert after[: len(kept)] == kept
     following = after[len(kept) :]
-    assert following and following[0][0].actor_steps > saved.actor_steps
+    assert following and following[0][0].actor_steps >= saved.actor_steps
     assert all(now >= then for now, then in zip(following[0][0], saved, strict=True))
     for column in zip(*(row[0] for row in after), strict=True):
         assert list(column) == sorted(column)
