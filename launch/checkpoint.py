@@ -108,7 +108,8 @@ def save(
     final = root / str(counts.actor_steps)
     draft = root / f".{counts.actor_steps}.partial"
     try:
-        _discard(draft)
+        for abandoned in root.glob(".*.partial"):  # by runs that were killed
+            _discard(abandoned)
         draft.mkdir(parents=True)
         _save_state(draft / STATE, state)
         if save_replay is not None:
@@ -117,8 +118,8 @@ def save(
         (draft / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         _discard(final)
         draft.rename(final)
-    except (OSError, RuntimeError, ValueError) as error:
-        # Orbax reports a full disk as ValueError, Reverb's server as RuntimeError.
+    except (OSError, ValueError) as error:
+        # Orbax reports a full disk as ValueError.
         with contextlib.suppress(OSError):
             _discard(draft)
         text = " ".join(str(error).split())
