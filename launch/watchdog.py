@@ -9,7 +9,7 @@ from launch import faults
 
 FILE = "stalled.txt"
 ALIVE = ".alive"  # touched by the coordinator
-_DIAGNOSIS_SECONDS = 30.0  # in which a coordinator may be too busy to touch it
+_DIAGNOSIS_SECONDS = 60.0  # in which a coordinator may be too busy to touch it
 _ARM_SECONDS = 1.0
 
 
@@ -42,22 +42,28 @@ class Watchdog:
     def check(self) -> None:
         """Raises Stalled, with a diagnosis in the run directory, if nothing moves."""
         (self._directory / ALIVE).touch()
-        last = max(self._moved.values(), default=self._began + self._seconds)
-        if time.monotonic() - last < self._seconds:
+        if not self._silent():
             return
         diagnosis = "\n".join(self._diagnosis())
+        if not self._silent():  # it took its time, and somebody moved meanwhile
+            return
         with (self._directory / FILE).open("w", encoding="utf-8") as file:
             print(diagnosis, file=file, flush=True)
             # Of all roles if they are threads; processes write theirs to their logs.
             faulthandler.dump_traceback(file)
         raise Stalled(diagnosis)
 
+    def _silent(self) -> bool:
+        last = max(self._moved.values(), default=self._began + self._seconds)
+        return time.monotonic() - last >= self._seconds
+
     def _diagnosis(self) -> list[str]:
         now = time.monotonic()
         lines = [f"nothing has moved for {self._seconds:.0f} seconds"]
-        for role, moved in sorted(self._moved.items(), key=lambda item: item[1]):
+        moved_at = dict(self._moved)
+        for role, moved in sorted(moved_at.items(), key=lambda item: item[1]):
             lines.append(f"{role}: last progress {now - moved:.0f} seconds ago")
-        if not self._moved:
+        if not moved_at:
             lines.append("no role has reported any progress since the start")
         return [*lines, self._limiter()]
 
