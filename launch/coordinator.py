@@ -43,6 +43,7 @@ class Coordinator:
         self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, replay)
         self._threads = threads
         self._directory = run.directory
+        self._open = True
         self._failure: faults.DiskFull | None = None
         self._counter = counting.Counter()
         self._counter.increment(**run.start._asdict())
@@ -83,11 +84,14 @@ class Coordinator:
         self._counter.increment(
             actor_steps=actor_steps, frames=frames, episodes=len(episodes)
         )
-        with self._writing():
+        with self._writing() as is_open:
             self._watchdog.moved(name)
             self._waiting[name] = waiting
             self._recorder.add_episodes(Episode(*episode) for episode in episodes)
-            self._recorder.report(self.counts(), self._learner_metrics, self._waiting)
+            if is_open:
+                self._recorder.report(
+                    self.counts(), self._learner_metrics, self._waiting
+                )
         return self.counts().actor_steps
 
     def report_learner(
@@ -111,9 +115,10 @@ class Coordinator:
     ) -> None:
         """Logs an evaluation of the parameters at `counts`."""
         played = [Episode(*episode) for episode in episodes]
-        with self._writing():
+        with self._writing() as is_open:
             self._watchdog.moved("evaluator")
-            self._recorder.evaluation(grid_step, Counts(*counts), played)
+            if is_open:
+                self._recorder.evaluation(grid_step, Counts(*counts), played)
 
     def moved(self, role: str) -> None:
         """A role is alive, though it has nothing to report yet."""
@@ -150,14 +155,14 @@ class Coordinator:
         self._finished.set()
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Context for calls that write; their failures are this role's, not a caller's.
+    def _writing(self) -> Iterator[bool]:
+        """Context for calls that write; False if the logs are closed already.
 
-        `run` raises them.
+        Failures are this role's, not a caller's: `run` raises them.
         """
         try:
             with self._lock:
-                yield
+                yield self._open
         except OSError as error:
             reason = str(error.strerror or error).lower()
             self._failure = faults.DiskFull(
@@ -183,6 +188,7 @@ class Coordinator:
                 self._finished.wait(_LAST_CALLS_SECONDS)
         finally:
             with self._writing():
+                self._open = False  # the last report of a slow thread comes too late
                 self._recorder.close()
         if self._failure is not None:
             raise self._failure

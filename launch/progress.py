@@ -1,4 +1,4 @@
-"""How a run is doing, live: one line on a terminal, a line now and then elsewhere."""
+"""How a run is doing: live on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -75,8 +75,8 @@ class Progress:
         else:
             from rich.text import Text
 
-            text = Text(line, no_wrap=True, overflow="ellipsis")
-            self._live.update(text, refresh=True)
+            # On a narrow terminal it is two: what is at the end matters, too.
+            self._live.update(Text(line, overflow="fold"), refresh=True)
 
     def _line(self, now: float) -> str:
         then, earlier = self._history[0]
