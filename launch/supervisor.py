@@ -21,6 +21,9 @@ from launchpad.nodes.python.local_multi_processing import PythonProcess
 from launch import faults
 
 GRACE_SECONDS = 20.0  # for one group of roles to end after it was asked to
+# After a failure: a learner whose replay is gone hears nothing, and all must be over
+# within 30 seconds.
+_FAILURE_GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 12
 _LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
@@ -102,8 +105,11 @@ def launch(
             for group, command in _commands(program, resources):
                 roles.append(Role(group, command, arguments, directory))
             _watch(roles, finished_by, check, caught)
+        except faults.RoleFailed:
+            _stop(roles, stop_order, caught, _FAILURE_GRACE_SECONDS)
+            raise
         finally:
-            _stop(roles, stop_order, caught)
+            _stop(roles, stop_order, caught, GRACE_SECONDS)
     if caught:
         raise faults.Interrupted(caught[0])
 
@@ -168,9 +174,12 @@ def _dump_stacks(roles: Sequence[Role]) -> None:
 
 
 def _stop(
-    roles: Sequence[Role], stop_order: Sequence[str], caught: Sequence[int]
+    roles: Sequence[Role],
+    stop_order: Sequence[str],
+    caught: Sequence[int],
+    grace: float,
 ) -> None:
-    """Asks group after group to end; kills what does not."""
+    """Asks group after group to end; kills what does not within `grace` seconds."""
     for role in roles:
         if role.process.poll() is None:
             # Who is suspended can neither end nor answer those who wait for it.
@@ -180,12 +189,11 @@ def _stop(
         for role in members:
             if role.process.poll() is None:
                 role.process.terminate()
-        _await_end(members, caught)
+        _await_end(members, caught, time.monotonic() + grace)
 
 
-def _await_end(roles: Sequence[Role], caught: Sequence[int]) -> None:
+def _await_end(roles: Sequence[Role], caught: Sequence[int], deadline: float) -> None:
     """Waits for roles that were asked to end; kills those that do not."""
-    deadline = time.monotonic() + GRACE_SECONDS
     while any(role.process.poll() is None for role in roles):
         if time.monotonic() > deadline or len(caught) > 1:
             break
