@@ -42,9 +42,11 @@ def told() -> Iterator[None]:
     try:
         yield
     except (SaveFailed, Stalled, faults.NotFinite, faults.DiskFull) as error:
-        if not _is_process():
+        if not _is_process() and not isinstance(error, Stalled):
             raise
-        print(error, file=sys.stderr, flush=True)
+        # A thread that hangs ends with its process only. The terminal's live line, if
+        # there is one, stands in for sys.stderr.
+        print(error, file=sys.__stderr__, flush=True)
         os._exit(1)
 
 

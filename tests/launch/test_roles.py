@@ -1,5 +1,6 @@
 """Where the evaluator of a resumed run begins, and how roles tell of their failures."""
 
+import sys
 import threading
 
 import pytest
@@ -61,6 +62,7 @@ def test_a_process_tells_what_was_foreseen_without_a_trace(
 
     monkeypatch.setattr(titles, "_is_process", lambda: True)
     monkeypatch.setattr(titles.os, "_exit", end)
+    monkeypatch.setattr(titles.sys, "__stderr__", sys.stderr)
     with pytest.raises(Ended if told else KeyError), titles.told():
         raise error
     assert capsys.readouterr().err == ("full\n" if told else "")
