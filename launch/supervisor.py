@@ -22,8 +22,8 @@ from launch import faults
 
 GRACE_SECONDS = 20.0  # for one group of roles to end after it was asked to
 # After a failure: a learner whose replay is gone hears nothing, and all must be over
-# within 30 seconds.
-_FAILURE_GRACE_SECONDS = 10.0
+# within 30 seconds; one whose coordinator is gone waits 10 for an answer.
+_FAILURE_GRACE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 12
 _LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
