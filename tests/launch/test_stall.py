@@ -57,8 +57,6 @@ def test_a_role_that_hangs_ends_the_run_and_is_found(command, roles):
         assert re.search(said, err) and re.search(said, text), text
     ages = last_progress(text)
     assert ages.keys() == {"learner", "actor/0", "actor/1", "evaluator"}
-    if roles == "evaluator":
-        assert ages["evaluator"] == max(ages.values())
     # Also of those that were suspended: they wake up for it.
     others = {"replay-0", "learner-0", "evaluator-0"}
     if roles != "evaluator":  # for which the actors do not wait
