@@ -130,6 +130,6 @@ def test_nobody_survives_a_launcher_that_was_killed_and_its_run_can_be_resumed(
     command, running, stored
 ):
     command.process.kill()
-    command.process.wait()
+    command.wait()  # and close its pipes
     command.await_all_gone(30)
     check_resumes(command, running, stored)
