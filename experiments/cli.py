@@ -5,16 +5,17 @@ that help and mistakes are answered at once.
 """
 
 import math
+import os
 import signal
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments import overrides
 from experiments.overrides import OverrideError
-from launch.logs import RunDirectoryError
 
 USAGE = """\
 usage: munchausen <verb> ...
@@ -57,6 +58,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments and arguments[0] in ("-h", "--help", "help"):
         print(USAGE)
         return 0
+    before = signal.getsignal(signal.SIGINT)
+    if arguments[:1] == ["train"]:
+        signal.signal(signal.SIGINT, _end_at_once)
+    try:
+        return _answer(arguments)
+    finally:
+        if argv is not None:  # else the process is about to end
+            signal.signal(signal.SIGINT, before)
+
+
+def _end_at_once(number: int, frame: Any) -> None:
+    """Ends the process while there is nothing to save.
+
+    An exception would get lost in the libraries that are being imported, and the run
+    would start nevertheless. Runs under way have handlers of their own.
+    """
+    os.write(sys.stderr.fileno(), b"munchausen: interrupted\n")
+    os._exit(128 + number)
+
+
+def _answer(arguments: Sequence[str]) -> int:
+    from launch.logs import RunDirectoryError
+
     try:
         return _verb(arguments)(arguments[1:])
     except (OverrideError, RunDirectoryError) as error:
@@ -101,7 +125,6 @@ def _train(arguments: Sequence[str]) -> int:
     if computation is not None and not resumes:
         return computing.run(computation, arguments)
     from experiments import one_run, train
-    from launch import faults
 
     plan = None if resumes else planning.plan(arguments)
     try:
@@ -109,10 +132,8 @@ def _train(arguments: Sequence[str]) -> int:
     except one_run.RunFailed as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 1
-    except faults.Interrupted as error:
-        continued = plan is not None and plan.continued
-        how = "the same command" if continued else "--resume"
-        print(f"munchausen: {error}; {how} goes on from there", file=sys.stderr)
+    except one_run.RunStopped as error:
+        print(f"munchausen: {error}", file=sys.stderr)
         return 128 + error.signal
 
 

@@ -13,7 +13,7 @@ import setproctitle
 from experiments import continuation, overrides
 from experiments.overrides import OverrideError
 from experiments.planning import Mode
-from launch import faults, logs
+from launch import checkpoint, faults, logs
 from launch.checkpoint import Checkpoint, SaveFailed
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment
@@ -23,6 +23,18 @@ from launch.logs import RunDirectoryError
 
 class RunFailed(Exception):
     """A run ended before its time; the message says why and where its logs are."""
+
+
+class RunStopped(Exception):
+    """A signal ended a run; the message says what is left of it.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.signal = number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +59,11 @@ def launch(
 
     Raises:
         RunFailed: it ended before its time.
-        Interrupted: a signal ended it; it has saved itself.
+        RunStopped: a signal ended it; it has saved itself.
     """
     role = "launcher" if mode == "processes" else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
+    kept = f"{directory} keeps what it saved"
     # Imported late: only a program needs Reverb and with it TensorFlow.
     with locked(directory):
         try:
@@ -63,7 +76,24 @@ def launch(
 
                 program.run(experiment, directory, mode, resume=resume, wandb=wandb)
         except (faults.RoleFailed, faults.NotFinite, SaveFailed) as error:
-            raise RunFailed(f"{error}\n{directory} keeps what it saved") from error
+            raise RunFailed(f"{error}\n{kept}") from error
+        except OSError as error:  # a disk that is full, or gone
+            reason = str(error.strerror or error).lower()
+            said = f"cannot write to {directory}: {reason}\n{kept}"
+            raise RunFailed(said) from error
+        except faults.Interrupted as error:
+            left = _left(experiment, directory)
+            raise RunStopped(f"{error}; {left}", error.signal) from error
+
+
+def _left(experiment: Experiment, directory: Path) -> str:
+    """What is left of a run that was stopped."""
+    evaluations = logs.read_evaluations(directory)
+    if evaluations and evaluations[-1].grid >= experiment.steps:
+        return f"{directory} was complete"
+    if checkpoint.reached(directory):
+        return f"--resume {directory} goes on from there"
+    return "nothing was saved yet"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
         experiment = logs.read_experiment(path)
         resume = continuation.saved(path, local=True)
         launch(experiment, path, "local", resume, options.wandb)
-    except faults.Interrupted as error:
+    except RunStopped as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 128 + error.signal
     except RunFailed as error:

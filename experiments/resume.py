@@ -11,6 +11,7 @@ from launch import checkpoint, logs
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment
+from launch.logs import RunDirectoryError
 
 HELP = """\
 usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
@@ -49,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         OverrideError: anything that does not fit; nothing was started or written.
         RunDirectoryError: no run, or one without a usable checkpoint.
         RunFailed: the run ended before its time.
-        Interrupted: a signal ended the run, which has saved itself.
+        RunStopped: a signal ended the run, which has saved itself.
     """
     plain, values = overrides.read(arguments, overrides.fields(Options()))
     if plain:
@@ -62,8 +63,8 @@ def run(arguments: Sequence[str]) -> int:
     if options.steps is not None:
         experiment = overrides.replace(experiment, {"steps": options.steps}, "--")
     saved = checkpoint.newest(directory)
-    mode = _mode(options, saved)
     _check(experiment, saved)
+    mode = _mode(options, saved)
     train.check(experiment, mode, options.wandb)
     logs.record_resume(directory, experiment)
     print(f"{directory}: from actor step {saved.counts.actor_steps:,}", flush=True)
@@ -82,6 +83,9 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
 
 
 def _check(experiment: Experiment, saved: Checkpoint) -> None:
+    missing = sorted({"store", "seconds", "episodes"} - saved.extra.keys())
+    if missing:
+        raise RunDirectoryError(f"{saved.path} has no {missing[0]} to go on from")
     done = saved.counts.actor_steps
     if done >= experiment.steps:
         raise OverrideError(

@@ -13,9 +13,10 @@ from experiments import (
     side_by_side,
 )
 from experiments.continuation import Entry
+from experiments.one_run import RunStopped
 from experiments.overrides import OverrideError
 from experiments.planning import Mode, Options, Plan
-from launch import logs
+from launch import faults, logs
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment
 
@@ -26,7 +27,7 @@ def run(plan: Plan) -> int:
     Raises:
         OverrideError: an agent does not fit its environment.
         RunFailed: a run ended before its time.
-        Interrupted: a signal ended a run, which has saved itself.
+        RunStopped: a signal ended it; what had begun has saved itself.
         RunDirectoryError: a run directory cannot be written or read.
     """
     options, at_once = plan.options, 1
@@ -44,7 +45,12 @@ def run(plan: Plan) -> int:
     left = [entry for entry in entries if entry.state in ("missing", "cut short")]
     directories = {entry: entry.directory for entry in entries if entry not in left}
     if several:
-        directories |= side_by_side.run(left, options)
+        try:
+            directories |= side_by_side.run(left, options)
+        except faults.Interrupted as error:
+            how = "the same command" if plan.continued else "--resume"
+            said = f"{error}; {how} goes on from there"
+            raise RunStopped(said, error.signal) from error
     else:
         directories |= {entry: _run_here(entry, options) for entry in left}
     _summarise_all(entries, directories)

@@ -29,6 +29,10 @@ class NotFinite(Exception):
     """A loss or an environment gave NaN or infinity; the message says which."""
 
 
+class DiskFull(Exception):
+    """A log could not be written; the message says where."""
+
+
 class RoleFailed(Exception):
     """A role died; the message names it and ends with its last log lines."""
 

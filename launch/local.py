@@ -10,19 +10,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import environments
-from agents.parts.types import Agent, Params
+from agents.parts.types import Agent, Params, Transition
 from launch import checkpoint, faults
 from launch.actor import Actor, Episode, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
 from launch.evaluator import Evaluator, Lockstep
 from launch.experiment import Experiment, make_agent, make_spec
+from launch.follow import bottleneck
 from launch.grid import Grid
 from launch.learner import Learner
 from launch.logs import Counts
 from launch.progress import Progress
 from launch.recorder import Recorder
 from launch.replay.in_process import InProcess
+from launch.waiting import Turns
 from launch.watchdog import LocalWatchdog
 
 
@@ -63,9 +65,7 @@ class Local:
             num_environments=experiment.environments,
             seed=experiment.seeds("replay")[1],
         )
-        self._learner = Learner(
-            agent, experiment.seeds("learner")[1], self._store.sample
-        )
+        self._learner = Learner(agent, experiment.seeds("learner")[1], self._next_batch)
         self._actor = Actor(
             agent.act,
             self._params,
@@ -83,8 +83,9 @@ class Local:
         if resume is not None:
             self._restore(agent, resume)  # before the logs are taken back to it
         title = f"{experiment.name} seed {experiment.seed}"
-        shown = Progress(title, experiment.steps) if progress else None
-        self._recorder = Recorder(experiment, directory, shown, resume, wandb)
+        self._progress = Progress(title, experiment.steps) if progress else None
+        self._turns = Turns()
+        self._recorder = Recorder(experiment, directory, self._progress, resume, wandb)
         self._start(0 if resume is None else resume.counts.actor_steps)
 
     @property
@@ -142,13 +143,24 @@ class Local:
             self._recorder.add_evaluated(self._lockstep.step())
         for _ in range(self._store.owed()):
             self._learner.step()
+            self._turns.dispatched(self._learner.running)
         self._recorder.report(self.counts, self._learner.metrics)
+        waiting = self._turns.waiting()
+        if waiting is not None and self._progress is not None:
+            self._progress.update(self.counts, {"bottleneck": bottleneck(waiting)})
+
+    def _next_batch(self) -> Transition:
+        batch = self._store.sample()
+        self._turns.fetched(self._learner.running)
+        return batch
 
     def _evaluate(self, point: int, tick: Callable[[], None]) -> list[float]:
         episodes: Sequence[Episode] = []
         if self._lockstep is None:
             episodes = self._evaluator.evaluate(self._learner.params, point, tick)
-        return self._recorder.evaluation(point, self.counts, episodes)
+        played = self._recorder.evaluation(point, self.counts, episodes)
+        self._turns.begin()
+        return played
 
     def _save(self) -> None:
         settings = self._experiment.checkpoint
@@ -161,6 +173,7 @@ class Local:
             keep=settings.keep,
         )
         self._start(self._loop.actor_steps)
+        self._turns.begin()
 
     def _restore(self, agent: Agent, resume: Checkpoint) -> None:
         self._learner.restore(checkpoint.load_state(resume, agent))

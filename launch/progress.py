@@ -1,4 +1,4 @@
-"""How a run is doing, live: one line on a terminal, a line now and then elsewhere."""
+"""How a run is doing: live on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -75,8 +75,8 @@ class Progress:
         else:
             from rich.text import Text
 
-            text = Text(line, no_wrap=True, overflow="ellipsis")
-            self._live.update(text, refresh=True)
+            # On a narrow terminal it is two: what is at the end matters, too.
+            self._live.update(Text(line, overflow="fold"), refresh=True)
 
     def _line(self, now: float) -> str:
         then, earlier = self._history[0]
@@ -105,6 +105,8 @@ def make_live(stream: TextIO) -> Any:
     # No refresh thread: a local run has one thread only.
     live = Live(console=Console(file=stream), auto_refresh=False)
     live.start()
+    # Rich hides the cursor, and a run that is killed could not bring it back.
+    live.console.show_cursor(True)
     return live
 
 

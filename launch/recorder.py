@@ -1,5 +1,6 @@
 """Turns what roles report into rows of the run directory and a live line."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -145,13 +146,14 @@ class Recorder:
         }
 
     def close(self) -> None:
-        """Closes the logs and leaves the terminal in order."""
-        self._metrics.close()
-        self._evaluations.close()
-        if self._progress is not None:
-            self._progress.close()
-        for dashboard in self._dashboards:
-            dashboard.close()
+        """Closes all logs, also after one fails, and leaves the terminal in order."""
+        with contextlib.ExitStack() as closing:
+            for dashboard in self._dashboards:
+                closing.callback(dashboard.close)
+            if self._progress is not None:
+                closing.callback(self._progress.close)
+            closing.callback(self._evaluations.close)
+            closing.callback(self._metrics.close)
 
 
 def _means(episodes: Sequence[Episode]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import launchpad as lp
 
 import environments
-from launch import titles
+from launch import logs, titles
 from launch.actor import Actor, Episode, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
@@ -75,6 +75,7 @@ class ActorRole:
         self._learner = learner
         self._coordinator = Remote(coordinator)
 
+    @titles.told()
     def run(self) -> None:
         """Acts, reports, and hands over the last experience."""
         experiment, start = self._run.experiment, self._run.start.actor_steps
@@ -199,8 +200,8 @@ class EvaluatorRole:
 
     def _polls(self) -> Iterator[tuple[Counts, int | None]]:
         """Now and then, how far the run is and which point of the grid is due."""
-        steps, start = self._run.experiment.steps, self._run.start.actor_steps
-        grid = Grid(self._run.experiment.evaluation.period, steps, start)
+        steps = self._run.experiment.steps
+        grid = Grid(self._run.experiment.evaluation.period, steps, self._evaluated())
         ended = False
         while not ended and not lp.wait_for_stop(REPORT_SECONDS):
             ended = not self._coordinator.learning()
@@ -210,6 +211,16 @@ class EvaluatorRole:
             yield counts, point if ended or point != steps else None
         if ended:
             self._coordinator.evaluator_ended()
+
+    def _evaluated(self) -> int:
+        """The last point that was evaluated before the checkpoint.
+
+        One under way when the checkpoint was made is missing, and comes first now.
+        """
+        start = self._run.start.actor_steps
+        rows = logs.read_evaluations(self._run.directory)
+        points = [row.grid for row in rows if row.counts.actor_steps <= start]
+        return max(points, default=0)
 
     def _tick(self) -> None:
         """Shows the watchdog that the evaluation goes on; ends it with the program."""
