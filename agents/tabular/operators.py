@@ -26,12 +26,12 @@ def exact(mdp: MDP) -> Model:
 
 def sampled(mdp: MDP, samples: int = 1) -> Model:
     """A generative model: empirical transitions of `samples` draws of every pair."""
-    states = mdp.transitions.shape[-1]
 
     def model(key: jax.Array) -> MDP:
-        drawn = jax.nn.one_hot(next_states(key, mdp, samples), states)
-        frequencies = jnp.mean(drawn, axis=0, dtype=mdp.transitions.dtype)
-        return mdp._replace(transitions=frequencies)
+        below = jnp.sum(_uniforms(key, mdp, samples) < _edges(mdp)[None], axis=0)
+        ends = jnp.zeros_like(below[..., :1])
+        counts = jnp.diff(jnp.concatenate([ends, below, ends + samples], axis=-1))
+        return mdp._replace(transitions=counts.astype(mdp.rewards.dtype) / samples)
 
     return model
 
@@ -51,10 +51,17 @@ def next_states(key: jax.Array, mdp: MDP, samples: int) -> jax.Array:
 
     The uniforms are single, so that both precisions see the same states.
     """
-    edges = jnp.cumsum(mdp.transitions, axis=-1)[..., :-1]  # the last may round below 1
-    shape = (samples, *mdp.rewards.shape, 1)
-    uniforms = jax.random.uniform(key, shape, jnp.float32)
-    return jnp.sum(uniforms >= edges[None], axis=-1)
+    return jnp.sum(_uniforms(key, mdp, samples) >= _edges(mdp)[None], axis=-1)
+
+
+def _uniforms(key: jax.Array, mdp: MDP, samples: int) -> jax.Array:
+    """`[samples, S, A, 1]`."""
+    return jax.random.uniform(key, (samples, *mdp.rewards.shape, 1), jnp.float32)
+
+
+def _edges(mdp: MDP) -> jax.Array:
+    """`[S, A, S - 1]` where the next state changes; the last may round below 1."""
+    return jnp.cumsum(mdp.transitions, axis=-1)[..., :-1]
 
 
 def greedy(

@@ -32,43 +32,53 @@ def gaps(
         first: iterations that VWLS runs unweighted.
         variances: name and M_sigma of each VWLS.
     """
-
-    def one(key: jax.Array) -> dict[str, tuple[jax.Array, jax.Array]]:
-        mdp_key, run_key, pair_key = jax.random.split(key, 3)
-        problem = mdp.hard_linear(mdp_key)
-        run = functools.partial(_run, run_key, problem, samples)
-        plain = jnp.ones_like(problem.mdp.rewards)
-        best = jnp.max(solvers.optimal_action_values(problem.mdp), axis=-1)
-        ideal = linear.exact_variance(problem.mdp, best)
-        states, gap, used = run(plain, iterations)
-        found = {"f = 1": (gap, used)}
-        for power, suffix in ((2, ""), (1, ", notebook")):
-            run = functools.partial(_run, run_key, problem, samples, gram_power=power)
-            found["f = f*" + suffix] = run(weighting(problem, ideal), iterations)[1:]
-            for name, pairs in variances:
-                estimate, spent = _variance(pair_key, problem, states, first, pairs)
-                later = run(weighting(problem, estimate), iterations - first)[1:]
-                found[name + suffix] = (
-                    jnp.concatenate([gap[:first], later[0]]),
-                    jnp.concatenate([used[:first], used[first - 1] + spent + later[1]]),
-                )
-        return found
-
+    one = functools.partial(
+        _one, samples=samples, iterations=iterations, first=first, variances=variances
+    )
     return jax.lax.map(one, keys)
 
 
-def weighting(problem: mdp.Linear, variance: jax.Array) -> jax.Array:
-    """Returns `[S, A]` f of the `[S, A]` variance of the next state's value."""
-    return linear.weighting_of(variance, problem.mdp.discount)
+def _one(
+    key: jax.Array,
+    samples: int,
+    iterations: int,
+    first: int,
+    variances: tuple[tuple[str, int], ...],
+) -> dict[str, tuple[jax.Array, jax.Array]]:
+    """`[K]` gaps and samples, by scheme, on one MDP."""
+    mdp_key, run_key, pair_key = jax.random.split(key, 3)
+    problem = mdp.hard_linear(mdp_key)
+    run = functools.partial(_run, run_key, problem, samples, iterations)
+    states, gap, used = run(jnp.ones_like(problem.mdp.rewards), 2)
+    best = jnp.max(solvers.optimal_action_values(problem.mdp), axis=-1)
+    estimates = [
+        _variance(pair_key, problem, states, first, pairs) for _, pairs in variances
+    ]
+    ideal = linear.exact_variance(problem.mdp, best)
+    known = jnp.stack([ideal, *(estimate for estimate, _ in estimates)])
+    f = linear.weighting_of(known, problem.mdp.discount)
+    found = {"f = 1": (gap, used)}
+    # All f of a power share one noise, which is most of the work.
+    for power, suffix in ((2, ""), (1, ", notebook")):
+        _, gaps, counts = jax.vmap(lambda f, power=power: run(f, power))(f)
+        found["f = f*" + suffix] = (gaps[0], counts[0])
+        for rank, (name, _) in enumerate(variances, start=1):
+            spent = used[first - 1] + estimates[rank - 1][1]
+            rest = slice(iterations - first)
+            found[name + suffix] = (
+                jnp.concatenate([gap[:first], gaps[rank, rest]]),
+                jnp.concatenate([used[:first], spent + counts[rank, rest]]),
+            )
+    return found
 
 
 def _run(
     key: jax.Array,
     problem: mdp.Linear,
     samples: int,
-    f: jax.Array,
     iterations: int,
-    gram_power: int = 2,
+    f: jax.Array,
+    gram_power: int,
 ) -> tuple[Parameters, jax.Array, jax.Array]:
     """States, `[K]` gaps and `[K]` samples used, of WLS-MDVI with weighting f."""
     design = linear.optimal_design(problem.features / f[..., None])

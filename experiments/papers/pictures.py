@@ -3,6 +3,7 @@
 Imports matplotlib: to be imported by functions of this package, not by its modules.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -120,19 +121,22 @@ def _plot(axes: Axes, one: Line, rank: int) -> None:
 
 
 def _name(axes: Axes, lines: Sequence[Line]) -> None:
-    """Writes each name beside its line's end, moved up where names would overlap."""
+    """Writes each name beside its line's end, moved where names would overlap."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
     heights = {}
     for rank, one in enumerate(lines):
         end = math.log(max(float(one.y[-1]), 1e-12))
         heights[rank] = min(max((end - low) / (high - low), 0.0), 1.0)
-    lowest_free = -1.0
-    for rank in sorted(heights, key=lambda rank: heights[rank]):
-        height = max(heights[rank], lowest_free)
-        lowest_free = height + _GAP
+    ranks = sorted(heights, key=lambda rank: heights[rank])
+    for below, above in itertools.pairwise(ranks):
+        heights[above] = max(heights[above], heights[below] + _GAP)
+    heights[ranks[-1]] = min(heights[ranks[-1]], 1.0)  # then down again from the top
+    for above, below in itertools.pairwise(reversed(ranks)):
+        heights[below] = min(heights[below], heights[above] - _GAP)
+    for rank in ranks:
         axes.annotate(
             lines[rank].label,
-            (1.02, height),
+            (1.02, heights[rank]),
             xycoords="axes fraction",
             va="center",
             fontsize=8.5,

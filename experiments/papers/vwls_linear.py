@@ -8,7 +8,11 @@ states, 30 actions and 4 features, gamma 0.9, alpha = gamma, (M, K) = (100, 1000
 from M_sigma pairs of next states, and begins again. The gap is max_s |v* - v_pi| / v*.
 
 Deviations:
-- Weighted least squares has 1 / f^2 on both sides (see `agents.tabular.linear`).
+- Weighted least squares has 1 / f^2 on both sides. Schemes named `notebook` have 1 / f
+  in G_f, as the released code; see `agents.tabular.linear`.
+- On these MDPs f* takes nearly one value among the actions of state 0, and state 1 has
+  a feature of its own without noise. So least squares barely changes with f, and VWLS
+  is f = 1 begun again after a fifth of the iterations.
 - `samples` counts every next state that is used: M of each core pair in an iteration,
   and 2 M_sigma for the variance; the notebook counts M_sigma once for all pairs.
 - Each (M, K) has its own 100 MDPs and noise; all schemes share them.
