@@ -6,19 +6,34 @@ line; it is checked when it is made, and nothing is imported or built before `ma
 
 import dm_env
 
-from environments import atari, catch, classic, render
+from environments import (
+    adroit,
+    atari,
+    catch,
+    classic,
+    control_suite,
+    locomotion,
+    render,
+)
+from environments.adroit import Adroit
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.control_suite import ControlSuite
+from environments.locomotion import Locomotion
 from environments.render import Rendered
 from environments.vector import Batched, Single, VectorEnvironment
 
 __all__ = [
+    "CONTINUOUS",
+    "Adroit",
     "Atari",
     "Batched",
     "Catch",
     "Classic",
     "Config",
+    "ControlSuite",
+    "Locomotion",
     "Rendered",
     "Single",
     "VectorEnvironment",
@@ -27,7 +42,8 @@ __all__ = [
     "make_single",
 ]
 
-Config = Atari | Classic | Catch
+Config = Atari | Classic | Catch | Locomotion | ControlSuite | Adroit
+CONTINUOUS = (Locomotion, ControlSuite, Adroit)  # their actions are in [-1, 1]
 
 
 def make(
@@ -47,7 +63,7 @@ def make(
         An environment that no one else uses; `close` it.
 
     Raises:
-        ValueError: if `num_environments` is less than 1.
+        ValueError: if `num_environments` is less than 1, or a package is missing.
         TypeError: if `config` is not an environment config.
     """
     if num_environments < 1:
@@ -59,7 +75,13 @@ def make(
             return classic.make(config, num_environments, seed)
         case Catch():
             return catch.make(config, num_environments, seed)
-    raise TypeError(f"environment is {config!r}: Atari, Classic or Catch")
+        case Locomotion():
+            return locomotion.make(config, num_environments, seed)
+        case ControlSuite():
+            return control_suite.make(config, num_environments, seed)
+        case Adroit():
+            return adroit.make(config, num_environments, seed)
+    raise TypeError(f"environment is {config!r}: none of the configs in environments")
 
 
 def make_single(

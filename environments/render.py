@@ -1,16 +1,28 @@
 """Environments that can be watched: one to act on, and pictures of it for people."""
 
+import os
 from collections.abc import Callable
-from typing import NamedTuple
+from ctypes.util import find_library
+from typing import Any, NamedTuple
 
 import dm_env
 import numpy as np
 from dm_env import specs
 
-from environments import atari, catch, classic, vector
+from environments import (
+    adroit,
+    atari,
+    catch,
+    classic,
+    locomotion,
+    vector,
+)
+from environments.adroit import Adroit
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.control_suite import ControlSuite, Suite
+from environments.locomotion import Locomotion
 
 _FRAMES_PER_SECOND = 60.0  # of the console
 _CATCH_FRAMES_PER_SECOND = 5.0
@@ -31,30 +43,55 @@ class Rendered(NamedTuple):
     frames_per_second: float
 
 
-def make(config: Atari | Classic | Catch, seed: int) -> Rendered:
+def make(
+    config: Atari | Classic | Catch | Locomotion | ControlSuite | Adroit, seed: int
+) -> Rendered:
     """The environment that `environments.make(config, 1, seed, True)` is, to be seen.
 
     Args:
         config: which environment.
         seed: of all randomness; rendering draws none.
+
+    Raises:
+        TypeError: if `config` is not an environment config.
+        ValueError: if MuJoCo is to draw and cannot.
     """
+    [lane_seed] = vector.lane_seeds(1, seed)
     match config:
         case Atari():
             game = Lockstep(config, seed)
             return Rendered(game, game.render, _FRAMES_PER_SECOND / game.action_repeat)
         case Classic():
-            [lane_seed] = vector.lane_seeds(1, seed)
-            single = classic.make_one(config, lane_seed, rendered=True)
-            return Rendered(
-                vector.Batched([single]), single.render, single.frames_per_second
-            )
+            return _rendered(classic.make_one(config, lane_seed, rendered=True))
         case Catch():
-            [lane_seed] = vector.lane_seeds(1, seed)
             board = catch.Game(config, lane_seed)
             return Rendered(
                 vector.Batched([board]), board.render, _CATCH_FRAMES_PER_SECOND
             )
-    raise TypeError(f"environment is {config!r}: Atari, Classic or Catch")
+        case Locomotion():
+            _prepare_mujoco()
+            return _rendered(locomotion.make_one(config, lane_seed, rendered=True))
+        case ControlSuite():
+            _prepare_mujoco()
+            return _rendered(Suite(config, lane_seed))
+        case Adroit():
+            _prepare_mujoco()
+            return _rendered(adroit.make_one(config, lane_seed, rendered=True))
+    raise TypeError(f"environment is {config!r}: none of the configs in environments")
+
+
+def _prepare_mujoco() -> None:
+    """Lets MuJoCo draw without a screen, unless MUJOCO_GL says how it is to draw."""
+    if os.environ.setdefault("MUJOCO_GL", "egl") == "egl" and not find_library("EGL"):
+        raise ValueError(
+            "drawing MuJoCo needs the library EGL: install libegl1, or libosmesa6 and "
+            "set MUJOCO_GL=osmesa"
+        )
+
+
+def _rendered(single: Any) -> Rendered:
+    """A single environment with `render` and `frames_per_second`."""
+    return Rendered(vector.Batched([single]), single.render, single.frames_per_second)
 
 
 class Lockstep:

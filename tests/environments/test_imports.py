@@ -9,7 +9,9 @@ import environments
 def test_import_builds_nothing():
     code = (
         "import sys, environments as e; e.Atari('pong'), e.Classic(), e.Catch();"
-        "print(sorted({'gymnasium', 'ale_py', 'jax', 'Box2D'} & set(sys.modules)))"
+        "e.Locomotion(), e.ControlSuite(), e.Adroit();"
+        "heavy = {'gymnasium', 'ale_py', 'jax', 'Box2D', 'mujoco', 'dm_control'};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -1,22 +1,38 @@
 """What people see is what is acted on."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
+from dm_env import specs
 
 import environments
 from environments import render
+
+needs_suite = pytest.mark.skipif(
+    find_spec("dm_control") is None, reason="dm-control is not installed"
+)
+needs_adroit = pytest.mark.skipif(
+    find_spec("gymnasium_robotics") is None,
+    reason="gymnasium-robotics is not installed",
+)
 
 CONFIGS = [
     environments.Atari("pong"),
     environments.Atari("breakout", "nature"),
     environments.Classic("CartPole-v1"),
     environments.Catch(rows=7, columns=3),
+    environments.Locomotion("Hopper-v5"),
+    pytest.param(environments.ControlSuite("walker-walk"), marks=needs_suite),
+    pytest.param(environments.Adroit("pen"), marks=needs_adroit),
 ]
 
 
 def actions(environment, steps, seed=0):
-    high = environment.action_spec().num_values
-    return np.random.default_rng(seed).integers(high, size=(steps, 1))
+    spec, generator = environment.action_spec(), np.random.default_rng(seed)
+    if isinstance(spec, specs.DiscreteArray):
+        return generator.integers(spec.num_values, size=(steps, 1))
+    return generator.uniform(-1, 1, (steps, 1, *spec.shape)).astype(np.float32)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
@@ -80,5 +96,18 @@ def test_catch_shows_ball_and_paddle():
 
 
 def test_what_is_no_config_is_refused():
-    with pytest.raises(TypeError, match="Atari, Classic or Catch"):
+    with pytest.raises(TypeError, match="none of the configs"):
         environments.make_rendered("pong", 0)
+
+
+def test_mujoco_without_egl_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(render, "find_library", lambda name: None)
+    monkeypatch.delenv("MUJOCO_GL", raising=False)
+    with pytest.raises(ValueError, match="needs the library EGL: install libegl1"):
+        environments.make_rendered(environments.Locomotion(), 0)
+
+
+def test_mujoco_draws_as_it_is_told(monkeypatch):
+    monkeypatch.setattr(render, "find_library", lambda name: None)
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    environments.make_rendered(environments.Locomotion(), 0).environment.close()
