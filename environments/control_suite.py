@@ -81,8 +81,9 @@ class Suite(dm_env.Environment):
     def __init__(self, config: ControlSuite, seed: int):
         check_installed("dm_control", "dm-control", "the control suite")
         with warnings.catch_warnings():
-            # Looking for a screen, it warns where there is none.
-            warnings.simplefilter("ignore")
+            # The suite draws on the screen unless GLFW fails, which only warns, with
+            # a number, where there is no screen; EGL is next.
+            warnings.filterwarnings("error", r"\(\d+\)")
             from dm_control import suite
         domain, task = config.name.split("-")
         self._task = suite.load(domain, task, task_kwargs={"random": seed})

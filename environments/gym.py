@@ -51,7 +51,7 @@ class Gym(dm_env.Environment):
         step = self._step(self._native(action))
         observation, reward, terminated, truncated, _ = step
         if self._revise is not None:
-            reward, terminated = self._revise(observation, reward, terminated)
+            reward, terminated = self._revise(observation, float(reward), terminated)
         observation = np.asarray(observation, np.float32)
         if terminated:
             self._reset_next = True

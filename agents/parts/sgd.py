@@ -29,6 +29,8 @@ Loss = Callable[
     [Params, Params, Transition, jax.Array],
     tuple[jax.Array, Metrics],
 ]
+# params of the loss's own network -> ([] loss, metrics)
+OwnLoss = Callable[[NetworkParams], tuple[jax.Array, Metrics]]
 # (params, target_params, learner steps done, this one included) -> target_params
 TargetUpdate = Callable[[Params, Params, jax.Array], Params]
 
@@ -57,11 +59,21 @@ def periodic(period: int) -> TargetUpdate:
     )
 
 
-def polyak(step_size: float) -> TargetUpdate:
-    """Targets move a fraction `step_size` towards the online networks at each step."""
-    return lambda params, targets, steps: optax.incremental_update(
-        params, targets, step_size
-    )
+def polyak(step_size: float, period: int = 1) -> TargetUpdate:
+    """Targets move a fraction towards the online networks every `period` steps."""
+    checks.between("target_step_size", step_size, 0, 1)
+    checks.at_least("target_update_period", period, 1)
+
+    def target_update(params: Params, targets: Params, steps: jax.Array) -> Params:
+        if period == 1:
+            return optax.incremental_update(params, targets, step_size)
+        return jax.lax.cond(
+            steps % period == 0,
+            lambda: optax.incremental_update(params, targets, step_size),
+            lambda: targets,
+        )
+
+    return target_update
 
 
 def learner(
@@ -70,6 +82,7 @@ def learner(
     losses: Mapping[str, Loss],
     optimizers: Mapping[str, optax.GradientTransformation],
     target_update: TargetUpdate,
+    periods: Mapping[str, int] | None = None,
 ) -> tuple[Init, Update]:
     """Turns losses into the `init` and `update` of an agent.
 
@@ -82,7 +95,12 @@ def learner(
         losses: a loss for each network that learns.
         optimizers: an optimiser for each loss.
         target_update: see `periodic` and `polyak`.
+        periods: of networks that learn at every k-th learner step only; on the others
+            nothing of them moves, optimiser included, but their losses are computed.
     """
+    every = {name: 1 for name in losses} | dict(periods or {})
+    for name, period in every.items():
+        checks.at_least(f"period of {name}", period, 1)
 
     def init(key: jax.Array) -> TrainingState:
         key, *init_keys = jax.random.split(key, 1 + len(networks))
@@ -101,39 +119,68 @@ def learner(
         key, *loss_keys = jax.random.split(state.key, 1 + len(losses))
         params, opt_state = dict(state.params), dict(state.opt_state)
         metrics: Metrics = {}
-        for loss_key, (name, loss) in zip(loss_keys, losses.items(), strict=True):
-            value, gradient, info = _gradient(
-                loss, name, params, state.target_params, batch, loss_key
-            )
-            change, opt_state[name] = optimizers[name].update(
-                gradient, opt_state[name], params[name]
-            )
-            params[name] = optax.apply_updates(params[name], change)
-            metrics |= {f"{name}_loss": value, **info}
         steps = state.steps + 1
+        for loss_key, (name, loss) in zip(loss_keys, losses.items(), strict=True):
+            own_loss = _own(loss, name, params, state.target_params, batch, loss_key)
+            params[name], opt_state[name], value, info = _step(
+                own_loss,
+                optimizers[name],
+                params[name],
+                opt_state[name],
+                due=None if every[name] == 1 else steps % every[name] == 0,
+            )
+            metrics |= {f"{name}_loss": value, **info}
         targets = target_update(params, state.target_params, steps)
         return TrainingState(params, targets, opt_state, steps, key), metrics
 
     return init, update
 
 
-def _gradient(
+def _own(
     loss: Loss,
     name: str,
     params: Params,
     target_params: Params,
     batch: Transition,
     key: jax.Array,
-) -> tuple[jax.Array, NetworkParams, Metrics]:
-    """Value, gradient with respect to one network, and metrics of one loss."""
+) -> OwnLoss:
+    """A loss as a function of its own network only."""
 
     def own_loss(own: NetworkParams) -> tuple[jax.Array, Metrics]:
         value, info = loss({**params, name: own}, target_params, batch, key)
         chex.assert_rank(value, 0)
         return value, info
 
-    (value, info), gradient = jax.value_and_grad(own_loss, has_aux=True)(params[name])
-    return value, gradient, info
+    return own_loss
+
+
+def _step(
+    own_loss: OwnLoss,
+    optimizer: optax.GradientTransformation,
+    params: NetworkParams,
+    opt_state: Any,
+    *,
+    due: jax.Array | None,
+) -> tuple[NetworkParams, Any, jax.Array, Metrics]:
+    """A gradient step of one network, if it is due.
+
+    Returns:
+        The network and its optimiser's state, both as they were if the step is not due,
+        the loss before the step, and metrics.
+    """
+
+    def descend(params: NetworkParams, opt_state: Any) -> tuple:
+        (value, info), gradient = jax.value_and_grad(own_loss, has_aux=True)(params)
+        change, opt_state = optimizer.update(gradient, opt_state, params)
+        return optax.apply_updates(params, change), opt_state, value, info
+
+    def hold(params: NetworkParams, opt_state: Any) -> tuple:
+        return params, opt_state, *own_loss(params)
+
+    if due is None:
+        return descend(params, opt_state)
+    # One branch runs: a network that does not learn costs no gradient.
+    return jax.lax.cond(due, descend, hold, params, opt_state)
 
 
 def compile_update(

@@ -46,9 +46,10 @@ def test_a_rendered_environment_acts_as_any_other(config):
     assert watched.observation_spec() == plain.observation_spec()
     pairs = [(plain.reset(), watched.reset())]
     shapes = {rendered.render().shape}
-    for action in actions(plain, 30):
+    for step, action in enumerate(actions(plain, 30)):
         pairs.append((plain.step(action), watched.step(action)))
-        shapes.add(rendered.render().shape)
+        if step % 10 == 9:  # MuJoCo draws slowly without a GPU
+            shapes.add(rendered.render().shape)
     for expected, timestep in pairs:
         for one, other in zip(expected, timestep, strict=True):
             np.testing.assert_array_equal(one, other)

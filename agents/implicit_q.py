@@ -1,0 +1,158 @@
+"""Implicit Q-values: one regression of log-policy plus value, and no actor loss.
+
+Vieillard, Andrychowicz, Raichuk, Pietquin and Geist, "Implicitly Regularized RL with
+Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041. For alpha > 0 the
+target is that of Munchausen RL (https://arxiv.org/abs/2007.14430), google-research's
+`munchausen_rl/agents/m_dqn.py`.
+
+| symbol | here |
+| --- | --- |
+| tau | `temperature` |
+| alpha | `munchausen` |
+| gamma | `discount` |
+| (theta, phi), and their copies | `params`, `target_params`: policy and value |
+
+Q(s, a) = tau ln pi(a|s) + V(s), so that pi = softmax(Q / tau) holds by construction. It
+is value iteration with an entropy bonus of weight (1 - alpha) tau and a KL penalty of
+weight alpha tau between consecutive policies.
+
+Deviations:
+- Our settings: the paper's table was not at hand when this was written.
+- Only the target's Munchausen term is clipped, from below: densities may exceed 1, and
+  the same log-policy is regressed unclipped.
+- With n-step returns only the first step gets the log-policy.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from agents.parts import checks, networks, sgd
+from agents.parts import continuous_exploration as exploration
+from agents.parts import continuous_networks as heads
+from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; defaults: ours, one set for all of locomotion.
+
+    tau, the weight of the log-density, is in units of reward for each nat, and nats are
+    those of the whole action in [-1, 1]^D: every dimension has about as many. An equal
+    share of entropy in the objective needs a `temperature` that is multiplied by c if
+    rewards are multiplied by c, and divided by c if there are c times as many actions.
+
+    Attributes:
+        temperature: tau > 0, in units of the reward.
+        munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
+        log_policy_floor: lower clip of tau ln pi in the target, at most 0.
+        discount: gamma.
+        target_step_size: of the target copies at each learner step.
+        network: torso and widths of policy and value.
+        optimizer: Adam, of policy and value together.
+        exploration: random actions at the start; then the policy is sampled.
+        storage: replay, batch size, n-step.
+    """
+
+    temperature: float = 0.1
+    munchausen: float = 0.0
+    log_policy_floor: float = -10.0
+    discount: float = 0.99
+    target_step_size: float = 0.005
+    network: networks.Config = networks.Config("mlp", (256, 256))
+    optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
+    exploration: RandomStart = RandomStart()
+    storage: Storage = UPDATE_EACH_STEP
+
+    def __post_init__(self) -> None:
+        checks.above("temperature", self.temperature, 0)
+        checks.between("munchausen", self.munchausen, 0, 1)
+        checks.between("log_policy_floor", self.log_policy_floor, -math.inf, 0)
+        checks.between("discount", self.discount, 0, 1)
+        checks.between("target_step_size", self.target_step_size, 0, 1)
+
+
+def td_error(
+    log_policy_tm1: jax.Array,
+    v_tm1: jax.Array,
+    r_t: jax.Array,
+    discount_t: jax.Array,
+    target_log_policy_tm1: jax.Array,
+    target_v_t: jax.Array,
+    *,
+    temperature: float,
+    munchausen: float,
+    log_policy_floor: float,
+) -> jax.Array:
+    """Implicit-Q TD error of one transition.
+
+    The bootstrap E[q - tau ln pi] under pi is V(s_t), whatever the next actions are.
+
+    Args:
+        log_policy_tm1: `[]` online ln pi of the action taken at time t-1.
+        v_tm1: `[]` online state value at time t-1.
+        r_t: `[]` reward.
+        discount_t: `[]` gamma, or 0 if the episode terminated.
+        target_log_policy_tm1: `[]` target copy's ln pi of the same action.
+        target_v_t: `[]` target copy's state value at time t.
+        temperature: tau.
+        munchausen: alpha.
+        log_policy_floor: lower clip of tau ln pi in the target.
+
+    Returns:
+        `[]` target minus prediction; gradients flow through the online values only.
+    """
+    chex.assert_rank(
+        [log_policy_tm1, v_tm1, r_t, discount_t, target_log_policy_tm1, target_v_t], 0
+    )
+    bonus = jnp.maximum(temperature * target_log_policy_tm1, log_policy_floor)
+    target = r_t + munchausen * bonus + discount_t * target_v_t
+    return jax.lax.stop_gradient(target) - (temperature * log_policy_tm1 + v_tm1)
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds IQ for an environment with continuous actions."""
+    network = heads.policy_and_value(config.network, spec)
+
+    def q_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        del key
+        policy, v_tm1 = network.apply(params["q"], batch.observation)
+        target_policy, _ = network.apply(target_params["q"], batch.observation)
+        _, target_v_t = network.apply(target_params["q"], batch.next_observation)
+        log_policy_tm1 = policy.log_prob(batch.action)
+        error = functools.partial(
+            td_error,
+            temperature=config.temperature,
+            munchausen=config.munchausen,
+            log_policy_floor=config.log_policy_floor,
+        )
+        errors = jax.vmap(error)(
+            log_policy_tm1=log_policy_tm1,
+            v_tm1=v_tm1,
+            r_t=batch.reward,
+            discount_t=config.discount * batch.discount,
+            target_log_policy_tm1=target_policy.log_prob(batch.action),
+            target_v_t=target_v_t,
+        )
+        metrics = {"v_mean": jnp.mean(v_tm1), "log_policy": jnp.mean(log_policy_tm1)}
+        return jnp.mean(jnp.square(errors)), metrics
+
+    act = exploration.sampling(
+        lambda params, observation: network.apply(params["q"], observation)[0],
+        spec,
+        start=config.exploration.start,
+    )
+    init, update = sgd.learner(
+        networks={"q": network.init},
+        losses={"q": q_loss},
+        optimizers={"q": config.optimizer.make()},
+        target_update=sgd.polyak(config.target_step_size),
+    )
+    return Agent(init, update, act, config.storage, config.discount)
