@@ -2,8 +2,7 @@
 
 Vieillard, Andrychowicz, Raichuk, Pietquin and Geist, "Implicitly Regularized RL with
 Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041. For alpha > 0 the
-target is that of Munchausen RL (https://arxiv.org/abs/2007.14430), google-research's
-`munchausen_rl/agents/m_dqn.py`.
+target is that of Munchausen RL, https://arxiv.org/abs/2007.14430.
 
 | symbol | here |
 | --- | --- |
@@ -12,14 +11,13 @@ target is that of Munchausen RL (https://arxiv.org/abs/2007.14430), google-resea
 | gamma | `discount` |
 | (theta, phi), and their copies | `params`, `target_params`: policy and value |
 
-Q(s, a) = tau ln pi(a|s) + V(s), so that pi = softmax(Q / tau) holds by construction. It
-is value iteration with an entropy bonus of weight (1 - alpha) tau and a KL penalty of
-weight alpha tau between consecutive policies.
+Q(s, a) = tau ln pi(a|s) + V(s): pi = softmax(Q / tau) by construction. This is value
+iteration with an entropy bonus of weight (1 - alpha) tau and a KL penalty of weight
+alpha tau between consecutive policies.
 
 Deviations:
-- Our settings: the paper's table was not at hand when this was written.
-- Only the target's Munchausen term is clipped, from below: densities may exceed 1, and
-  the same log-policy is regressed unclipped.
+- Settings are ours: the paper's were not at hand.
+- Only the target's log-policy is clipped, and from below only: densities exceed 1.
 - With n-step returns only the first step gets the log-policy.
 """
 
@@ -42,10 +40,10 @@ from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 class Config:
     """Hyper-parameters; defaults: ours, one set for all of locomotion.
 
-    tau, the weight of the log-density, is in units of reward for each nat, and nats are
-    those of the whole action in [-1, 1]^D: every dimension has about as many. An equal
-    share of entropy in the objective needs a `temperature` that is multiplied by c if
-    rewards are multiplied by c, and divided by c if there are c times as many actions.
+    tau is in units of reward for each nat of ln pi(a|s), the log-density of the whole
+    action in [-1, 1]^D, which grows with D. So for the same share of regularisation in
+    the objective, multiply `temperature` by c if rewards are multiplied by c, and
+    divide it by c if actions have c times as many dimensions.
 
     Attributes:
         temperature: tau > 0, in units of the reward.
@@ -91,25 +89,22 @@ def td_error(
 ) -> jax.Array:
     """Implicit-Q TD error of one transition.
 
-    The bootstrap E[q - tau ln pi] under pi is V(s_t), whatever the next actions are.
+    The bootstrap <pi, q - tau ln pi> is V(s_t): no next action is needed.
 
     Args:
         log_policy_tm1: `[]` online ln pi of the action taken at time t-1.
-        v_tm1: `[]` online state value at time t-1.
+        v_tm1: `[]` online value of the state at time t-1.
         r_t: `[]` reward.
         discount_t: `[]` gamma, or 0 if the episode terminated.
         target_log_policy_tm1: `[]` target copy's ln pi of the same action.
         target_v_t: `[]` target copy's state value at time t.
-        temperature: tau.
-        munchausen: alpha.
-        log_policy_floor: lower clip of tau ln pi in the target.
+        temperature, munchausen, log_policy_floor: as in `Config`.
 
     Returns:
         `[]` target minus prediction; gradients flow through the online values only.
     """
-    chex.assert_rank(
-        [log_policy_tm1, v_tm1, r_t, discount_t, target_log_policy_tm1, target_v_t], 0
-    )
+    chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t], 0)
+    chex.assert_rank([target_log_policy_tm1, target_v_t], 0)
     bonus = jnp.maximum(temperature * target_log_policy_tm1, log_policy_floor)
     target = r_t + munchausen * bonus + discount_t * target_v_t
     return jax.lax.stop_gradient(target) - (temperature * log_policy_tm1 + v_tm1)
@@ -126,7 +121,6 @@ def agent(config: Config, spec: Spec) -> Agent:
         policy, v_tm1 = network.apply(params["q"], batch.observation)
         target_policy, _ = network.apply(target_params["q"], batch.observation)
         _, target_v_t = network.apply(target_params["q"], batch.next_observation)
-        log_policy_tm1 = policy.log_prob(batch.action)
         error = functools.partial(
             td_error,
             temperature=config.temperature,
@@ -134,15 +128,14 @@ def agent(config: Config, spec: Spec) -> Agent:
             log_policy_floor=config.log_policy_floor,
         )
         errors = jax.vmap(error)(
-            log_policy_tm1=log_policy_tm1,
-            v_tm1=v_tm1,
-            r_t=batch.reward,
-            discount_t=config.discount * batch.discount,
-            target_log_policy_tm1=target_policy.log_prob(batch.action),
-            target_v_t=target_v_t,
+            policy.log_prob(batch.action),
+            v_tm1,
+            batch.reward,
+            config.discount * batch.discount,
+            target_policy.log_prob(batch.action),
+            target_v_t,
         )
-        metrics = {"v_mean": jnp.mean(v_tm1), "log_policy": jnp.mean(log_policy_tm1)}
-        return jnp.mean(jnp.square(errors)), metrics
+        return jnp.mean(jnp.square(errors)), {"v_mean": jnp.mean(v_tm1)}
 
     act = exploration.sampling(
         lambda params, observation: network.apply(params["q"], observation)[0],

@@ -5,12 +5,12 @@ https://arxiv.org/abs/1812.05905.
 
 | symbol | here |
 | --- | --- |
-| alpha, H bar | learned network `temperature`; D times `target_entropy` |
+| alpha, H bar | network `temperature`; D times `target_entropy` |
 | gamma, tau | `discount`, `target_step_size` |
 | theta_1 and theta_2, phi | networks `critic`, `policy` |
 
 Deviations:
-- The temperature's logarithm is learned, as in the authors' code; the paper's alpha.
+- The temperature's logarithm is learned, as in the authors' code.
 - Standard deviations are bounded smoothly between e^-5 and e^2; the authors clip at
   e^-20 and e^2.
 - Each update has the order critic, policy, temperature, and draws actions for each.
@@ -80,10 +80,8 @@ def critic_error(
     Returns:
         `[C]` target minus predictions; gradients flow through `q_tm1` only.
     """
-    chex.assert_rank(
-        [q_tm1, r_t, discount_t, target_q_t, log_policy_t, temperature],
-        [1, 0, 0, 1, 0, 0],
-    )
+    chex.assert_rank([q_tm1, target_q_t], 1)
+    chex.assert_rank([r_t, discount_t, log_policy_t, temperature], 0)
     soft_v_t = jnp.min(target_q_t) - temperature * log_policy_t
     return jax.lax.stop_gradient(r_t + discount_t * soft_v_t) - q_tm1
 
@@ -97,8 +95,8 @@ def agent(config: Config, spec: Spec) -> Agent:
     def critic_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        next_policy = policy.apply(params["policy"], batch.next_observation)
-        a_t, log_policy_t = next_policy.sample(key)
+        distribution = policy.apply(params["policy"], batch.next_observation)
+        a_t, log_policy_t = distribution.sample(key)
         target_q_t = critic.apply(target_params["critic"], batch.next_observation, a_t)
         q_tm1 = critic.apply(params["critic"], batch.observation, batch.action)
         errors = jax.vmap(critic_error, in_axes=(0, 0, 0, 0, 0, None))(
@@ -125,9 +123,9 @@ def agent(config: Config, spec: Spec) -> Agent:
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         _, log_policy = policy.apply(params["policy"], batch.observation).sample(key)
-        excess = jnp.mean(-log_policy) - target_entropy  # of entropy
-        temperature = jnp.exp(params["temperature"])
-        return params["temperature"] * excess, {"temperature": temperature}
+        excess = -jnp.mean(log_policy) - target_entropy
+        metrics = {"temperature": jnp.exp(params["temperature"])}
+        return params["temperature"] * excess, metrics
 
     act = exploration.sampling(
         lambda params, observation: policy.apply(params["policy"], observation),

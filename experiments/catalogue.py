@@ -1,4 +1,4 @@
-"""The named experiments, as data: every agent on every task.
+"""The named experiments, as data: every agent on every task whose actions it takes.
 
 A task describes an environment, a budget and the settings in which it departs from an
 agent's defaults (on Atari, the paper's). They are written once, for every agent.
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import agents
 import environments
-from environments import Atari, Catch, Classic
+from environments import Adroit, Atari, Catch, Classic, ControlSuite, Locomotion
 from experiments import overrides
 from launch.experiment import Evaluation, Experiment
 
@@ -156,6 +156,32 @@ TASKS: dict[str, Task] = {
     ),
 }
 
+# Continuous actions: the agents' defaults are for these tasks.
+LOCOMOTION_GRID = Evaluation(period=5_000, episodes=10)
+
+
+def _continuous(
+    description: str, environment: environments.Config, steps: int = 1_000_000
+) -> Task:
+    return Task(description, environment, steps, LOCOMOTION_GRID, {})
+
+
+TASKS |= {
+    "hopper": _continuous("hop forward on one leg", Locomotion("Hopper-v5")),
+    "halfcheetah": _continuous("run on two legs", Locomotion("HalfCheetah-v5")),
+    "walker2d": _continuous("walk on two legs", Locomotion("Walker2d-v5")),
+    "ant": _continuous("walk on four legs", Locomotion("Ant-v5"), 3_000_000),
+    "humanoid": _continuous("walk upright", Locomotion("Humanoid-v5"), 3_000_000),
+    "cheetah-run": _continuous("run; at best 1,000", ControlSuite("cheetah-run")),
+    "walker-walk": _continuous("walk; at best 1,000", ControlSuite("walker-walk")),
+    "walker-run": _continuous("run; at best 1,000", ControlSuite("walker-run")),
+    "hopper-hop": _continuous("hop; at best 1,000", ControlSuite("hopper-hop")),
+    "adroit-pen": _continuous("turn a pen in the hand", Adroit("pen")),
+    "adroit-door": _continuous("open a door", Adroit("door")),
+    "adroit-hammer": _continuous("drive in a nail", Adroit("hammer")),
+    "adroit-relocate": _continuous("carry a ball to a target", Adroit("relocate")),
+}
+
 # The task that is not an experiment before a flag completes it.
 ANY_GAME = "atari"
 
@@ -175,8 +201,35 @@ def _experiment(agent_name: str, task_name: str) -> Experiment:
     )
 
 
+def actions(task_name: str) -> str:
+    """Which actions a task takes: `discrete` or `continuous`."""
+    continuous = isinstance(TASKS[task_name].environment, environments.CONTINUOUS)
+    return "continuous" if continuous else "discrete"
+
+
+def misfit(name: str) -> str | None:
+    """Why an agent and a task that both exist are no experiment; None if one does not.
+
+    Args:
+        name: `<agent>/<task>`, as on the command line.
+    """
+    agent_name, _, task_name = name.partition("/")
+    if agent_name not in agents.REGISTRY or task_name not in TASKS:
+        return None
+    kind, wanted = agents.REGISTRY[agent_name].actions, actions(task_name)
+    fitting = [
+        other for other, recipe in agents.REGISTRY.items() if recipe.actions == wanted
+    ]
+    tasks = [other for other in TASKS if actions(other) == kind]
+    return (
+        f"{agent_name} takes {kind} actions, those of {task_name} are {wanted}; for "
+        f"{task_name}: {', '.join(fitting)}; for {agent_name}: {', '.join(tasks)}"
+    )
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     f"{agent_name}/{task_name}": _experiment(agent_name, task_name)
-    for agent_name in agents.REGISTRY
+    for agent_name, recipe in agents.REGISTRY.items()
     for task_name in TASKS
+    if recipe.actions == actions(task_name)
 }

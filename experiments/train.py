@@ -198,11 +198,14 @@ def summarise(finals: Sequence[tuple[int, float | None]]) -> None:
 
 def _find(arguments: Sequence[str]) -> Experiment:
     """The experiment that a command line names, wherever its flags stand."""
-    from experiments.catalogue import EXPERIMENTS
+    from experiments.catalogue import EXPERIMENTS, misfit
 
     for argument in arguments:
         if argument in EXPERIMENTS:
             return EXPERIMENTS[argument]
+        reason = misfit(argument)
+        if reason is not None:
+            raise OverrideError(reason)
     if not arguments or arguments[0].startswith("-"):
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
     name = arguments[0]
