@@ -16,7 +16,6 @@ iteration with an entropy bonus of weight (1 - alpha) tau and a KL penalty of we
 alpha tau between consecutive policies.
 
 Deviations:
-- Settings are ours: the paper's were not at hand.
 - Only the target's log-policy is clipped, and from below only: densities exceed 1.
 - With n-step returns only the first step gets the log-policy.
 """
@@ -38,7 +37,7 @@ from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; defaults: ours, one set for all of locomotion.
+    """Hyper-parameters; the defaults are ours, the paper's were not at hand.
 
     tau is in units of reward for each nat of ln pi(a|s), the log-density of the whole
     action in [-1, 1]^D, which grows with D. So for the same share of regularisation in
