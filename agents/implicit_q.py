@@ -1,22 +1,22 @@
 """Implicit Q-values: one regression of log-policy plus value, and no actor loss.
 
 Vieillard, Andrychowicz, Raichuk, Pietquin and Geist, "Implicitly Regularized RL with
-Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041. For alpha > 0 the
-target is that of Munchausen RL, https://arxiv.org/abs/2007.14430.
+Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041.
 
 | symbol | here |
 | --- | --- |
 | tau | `temperature` |
 | alpha | `munchausen` |
 | gamma | `discount` |
-| (theta, phi), and their copies | `params`, `target_params`: policy and value |
+| theta and phi, and their copies | `params`, `target_params` |
 
-Q(s, a) = tau ln pi(a|s) + V(s): pi = softmax(Q / tau) by construction. This is value
-iteration with an entropy bonus of weight (1 - alpha) tau and a KL penalty of weight
-alpha tau between consecutive policies.
+Q(s, a) = tau ln pi(a|s) + V(s): value iteration with an entropy bonus of weight
+(1 - alpha) tau and a KL penalty of alpha tau between consecutive policies.
 
 Deviations:
-- Only the target's log-policy is clipped, and from below only: densities exceed 1.
+- The policy is a Gaussian truncated to the box: its log-density is finite and exact at
+  every action; regressed near the ends, a tanh-Gaussian's drowns all else.
+- Only the target's log-policy is clipped, from below only: densities exceed 1.
 - With n-step returns only the first step gets the log-policy.
 """
 
@@ -39,10 +39,8 @@ from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 class Config:
     """Hyper-parameters; the defaults are ours, the paper's were not at hand.
 
-    tau is in units of reward for each nat of ln pi(a|s), the log-density of the whole
-    action in [-1, 1]^D, which grows with D. So for the same share of regularisation in
-    the objective, multiply `temperature` by c if rewards are multiplied by c, and
-    divide it by c if actions have c times as many dimensions.
+    tau is reward for each nat of ln pi(a|s), density of the whole action in [-1, 1]^D.
+    For equal shares of regularisation scale it as the rewards, and as 1 / D.
 
     Attributes:
         temperature: tau > 0, in units of the reward.
@@ -97,7 +95,9 @@ def td_error(
         discount_t: `[]` gamma, or 0 if the episode terminated.
         target_log_policy_tm1: `[]` target copy's ln pi of the same action.
         target_v_t: `[]` target copy's state value at time t.
-        temperature, munchausen, log_policy_floor: as in `Config`.
+        temperature: tau.
+        munchausen: alpha.
+        log_policy_floor: lower clip of tau ln pi in the target.
 
     Returns:
         `[]` target minus prediction; gradients flow through the online values only.

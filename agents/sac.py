@@ -10,10 +10,9 @@ https://arxiv.org/abs/1812.05905.
 | theta_1 and theta_2, phi | networks `critic`, `policy` |
 
 Deviations:
-- The temperature's logarithm is learned, as in the authors' code.
-- Standard deviations are bounded smoothly between e^-5 and e^2; the authors clip at
-  e^-20 and e^2.
-- Each update has the order critic, policy, temperature, and draws actions for each.
+- The logarithm of alpha is learned, as in the authors' code.
+- Deviations lie smoothly between e^-5 and e^2; the authors clip at e^-20 and e^2.
+- The order is critic, policy, temperature; actions are drawn for each.
 """
 
 from dataclasses import dataclass
@@ -96,7 +95,7 @@ def agent(config: Config, spec: Spec) -> Agent:
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         distribution = policy.apply(params["policy"], batch.next_observation)
-        a_t, log_policy_t = distribution.sample(key)
+        a_t, log_policy_t = distribution.sample_and_log_prob(key)
         target_q_t = critic.apply(target_params["critic"], batch.next_observation, a_t)
         q_tm1 = critic.apply(params["critic"], batch.observation, batch.action)
         errors = jax.vmap(critic_error, in_axes=(0, 0, 0, 0, 0, None))(
@@ -114,7 +113,7 @@ def agent(config: Config, spec: Spec) -> Agent:
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         distribution = policy.apply(params["policy"], batch.observation)
-        action, log_policy = distribution.sample(key)
+        action, log_policy = distribution.sample_and_log_prob(key)
         q = jnp.min(critic.apply(params["critic"], batch.observation, action), axis=-1)
         loss = jnp.mean(jnp.exp(params["temperature"]) * log_policy - q)
         return loss, {"entropy": -jnp.mean(log_policy)}
@@ -122,10 +121,11 @@ def agent(config: Config, spec: Spec) -> Agent:
     def temperature_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        _, log_policy = policy.apply(params["policy"], batch.observation).sample(key)
+        distribution = policy.apply(params["policy"], batch.observation)
+        _, log_policy = distribution.sample_and_log_prob(key)
         excess = -jnp.mean(log_policy) - target_entropy
-        metrics = {"temperature": jnp.exp(params["temperature"])}
-        return params["temperature"] * excess, metrics
+        log_temperature = params["temperature"]
+        return log_temperature * excess, {"temperature": jnp.exp(log_temperature)}
 
     act = exploration.sampling(
         lambda params, observation: policy.apply(params["policy"], observation),

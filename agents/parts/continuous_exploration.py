@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.parts import checks
-from agents.parts.distributions import LARGEST, TanhGaussian
+from agents.parts.distributions import LARGEST
 from agents.parts.types import Act, Params, Spec, Storage
 
 # What is stored by agents that learn once for each step that they act.
@@ -83,18 +83,17 @@ def acting(
     return act
 
 
-def sampling(
-    policy: Callable[[Params, Any], TanhGaussian], spec: Spec, *, start: int
-) -> Act:
+def sampling(policy: Callable[[Params, Any], Any], spec: Spec, *, start: int) -> Act:
     """The `act` of an agent that samples its policy, and is evaluated at its mode.
 
     Args:
-        policy: `(params, observation [N, ...])` to distributions over actions.
+        policy: `(params, observation [N, ...])` to distributions over actions that have
+            `sample` and `mode`.
         spec: of the environment.
         start: actor steps with uniformly random actions before that.
     """
     return acting(
-        lambda params, key, observation: policy(params, observation).sample(key)[0],
+        lambda params, key, observation: policy(params, observation).sample(key),
         lambda params, observation: policy(params, observation).mode(),
         spec,
         start=start,

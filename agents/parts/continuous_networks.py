@@ -10,12 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.parts import networks
-from agents.parts.distributions import Gaussian, TanhGaussian, squash
+from agents.parts.distributions import (
+    Gaussian,
+    TanhGaussian,
+    TruncatedGaussian,
+    squash,
+)
 from agents.parts.networks import Torso, make_torso
 from agents.parts.types import NetworkParams, Spec
 
 # Bounds of the logarithm of a standard deviation; those of SAC's authors are -20 and 2.
 LOG_STD = (-5.0, 2.0)
+# The same within the box [-1, 1], and the largest size of a mean.
+TRUNCATED_LOG_STD = (-3.0, 1.0)
+TRUNCATED_MEAN = 1.5
 
 
 class Policy(NamedTuple):
@@ -23,8 +31,8 @@ class Policy(NamedTuple):
 
     Attributes:
         init: `(key) -> params`.
-        apply: `(params, observation [B, ...])` to a `TanhGaussian` over actions, or to
-            the actions `[B, D]` themselves; each builder says to which.
+        apply: `(params, observation [B, ...])` to distributions over actions, or to
+            actions `[B, D]`; each builder says to which.
     """
 
     init: Callable[[jax.Array], NetworkParams]
@@ -67,10 +75,24 @@ def tanh_gaussian(config: networks.Config, spec: Spec) -> Policy:
 
     def apply(params: NetworkParams, observation: Any) -> TanhGaussian:
         mean, raw = jnp.split(_apply(module, params, observation), 2, axis=-1)
-        low, high = LOG_STD
-        # A smooth bound, so that a deviation at its limit can come back.
-        log_std = low + 0.5 * (high - low) * (1 + jnp.tanh(raw))
-        return TanhGaussian(Gaussian(mean, log_std))
+        return TanhGaussian(Gaussian(mean, _between(raw, *LOG_STD)))
+
+    return Policy(functools.partial(_init, module, spec), apply)
+
+
+def truncated_gaussian(config: networks.Config, spec: Spec) -> Policy:
+    """A policy whose actions are a diagonal Gaussian, truncated to the box.
+
+    Raises:
+        ValueError: the torso does not fit the observations, or actions are discrete.
+    """
+    size = action_size(spec)
+    module = _Outputs(make_torso(config, spec), 2 * size)
+
+    def apply(params: NetworkParams, observation: Any) -> TruncatedGaussian:
+        raw_mean, raw = jnp.split(_apply(module, params, observation), 2, axis=-1)
+        mean = _between(raw_mean, -TRUNCATED_MEAN, TRUNCATED_MEAN)
+        return TruncatedGaussian(Gaussian(mean, _between(raw, *TRUNCATED_LOG_STD)))
 
     return Policy(functools.partial(_init, module, spec), apply)
 
@@ -100,11 +122,11 @@ def state_value(config: networks.Config, spec: Spec) -> networks.Network:
 
 
 def policy_and_value(config: networks.Config, spec: Spec) -> Policy:
-    """A tanh-Gaussian policy and a state value that share nothing, as one network.
+    """A truncated Gaussian and a state value that share nothing, as one network.
 
-    Its `apply` returns both: a `TanhGaussian` over actions, and values `[B]`.
+    Its `apply` returns both: a `TruncatedGaussian` over actions, and values `[B]`.
     """
-    policy, value = tanh_gaussian(config, spec), state_value(config, spec)
+    policy, value = truncated_gaussian(config, spec), state_value(config, spec)
 
     def init(key: jax.Array) -> NetworkParams:
         policy_key, value_key = jax.random.split(key)
@@ -112,7 +134,7 @@ def policy_and_value(config: networks.Config, spec: Spec) -> Policy:
 
     def apply(
         params: NetworkParams, observation: Any
-    ) -> tuple[TanhGaussian, jax.Array]:
+    ) -> tuple[TruncatedGaussian, jax.Array]:
         return (
             policy.apply(params["policy"], observation),
             value.apply(params["value"], observation),
@@ -162,6 +184,11 @@ def action_size(spec: Spec) -> int:
         )
     (size,) = spec.action.shape
     return int(size)
+
+
+def _between(raw: jax.Array, low: float, high: float) -> jax.Array:
+    """A smooth bound, so that what is at its limit can come back."""
+    return low + 0.5 * (high - low) * (1 + jnp.tanh(raw))
 
 
 def _init(module: nn.Module, spec: Spec, key: jax.Array) -> NetworkParams:

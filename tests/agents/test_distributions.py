@@ -7,7 +7,12 @@ import pytest
 import scipy.stats
 
 from agents.parts import distributions
-from agents.parts.distributions import LARGEST, Gaussian, TanhGaussian
+from agents.parts.distributions import (
+    LARGEST,
+    Gaussian,
+    TanhGaussian,
+    TruncatedGaussian,
+)
 
 MEAN = np.array([[0.3, -1.2, 2.0], [0.0, 0.7, -0.4]], np.float32)
 LOG_STD = np.array([[-1.0, 0.2, 0.5], [-3.0, 0.0, 1.5]], np.float32)
@@ -38,7 +43,7 @@ def test_gaussian_samples_have_their_moments(key):
 
 def test_samples_carry_their_own_density(key):
     distribution = TanhGaussian(Gaussian(MEAN, LOG_STD))
-    action, log_prob = distribution.sample(key)
+    action, log_prob = distribution.sample_and_log_prob(key)
     expected = exact_log_prob(action, MEAN, np.exp(LOG_STD)).sum(-1)
     np.testing.assert_allclose(log_prob, expected, rtol=1e-4, atol=1e-4)
 
@@ -102,8 +107,56 @@ def test_gradients_at_the_ends_are_finite():
 
 def test_saturated_samples_keep_a_finite_density(key):
     base = Gaussian(jnp.full(3, 30.0), jnp.full(3, 1.0))
-    action, log_prob = TanhGaussian(base).sample(key)
+    action, log_prob = TanhGaussian(base).sample_and_log_prob(key)
     assert np.all(np.asarray(action) < 1.0) and np.isfinite(log_prob)
+
+
+TRUNCATED = [
+    (mean, std) for mean in (-1.5, -0.3, 0.0, 0.9, 1.2) for std in (0.05, 0.4, 2.7)
+]
+
+
+@pytest.mark.parametrize(("mean", "std"), TRUNCATED)
+def test_truncated_gaussian_is_scipys(mean, std):
+    """Everywhere in the box, both ends included."""
+    action = np.float32([-1.0, -0.7, 0.0, 0.4, 1 - 2.0**-24, 1.0])
+    base = Gaussian(jnp.array([mean]), jnp.log(jnp.array([std])))
+    result = jax.vmap(TruncatedGaussian(base).log_prob)(jnp.asarray(action)[:, None])
+    exact = scipy.stats.truncnorm(
+        (-1 - mean) / std, (1 - mean) / std, loc=mean, scale=std
+    )
+    expected = exact.logpdf(np.clip(action.astype(float), -1, 1))
+    np.testing.assert_allclose(result, expected, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize(("mean", "std"), TRUNCATED)
+def test_truncated_samples_have_their_distribution(key, mean, std):
+    base = Gaussian(jnp.full(2_000, mean), jnp.full(2_000, np.log(std)))
+    samples = np.asarray(TruncatedGaussian(base).sample(key))
+    assert np.all(np.abs(samples) <= 1)
+    exact = scipy.stats.truncnorm(
+        (-1 - mean) / std, (1 - mean) / std, loc=mean, scale=std
+    )
+    assert samples.mean() == pytest.approx(exact.mean(), abs=5 * exact.std() / 44)
+    assert samples.std() == pytest.approx(exact.std(), rel=0.1)
+
+
+def test_truncated_gradients_are_finite_everywhere():
+    means, log_stds = np.meshgrid(np.linspace(-2, 2, 9), np.linspace(-3, 1, 9))
+
+    def log_prob(mean, log_std):
+        base = Gaussian(mean, log_std)
+        return TruncatedGaussian(base).log_prob(jnp.ones_like(mean))
+
+    gradients = jax.grad(log_prob, argnums=(0, 1))(
+        *(jnp.float32(array.ravel()) for array in (means, log_stds))
+    )
+    assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
+
+
+def test_the_mode_of_a_truncated_gaussian_stays_in_the_box():
+    base = Gaussian(jnp.array([-1.5, 0.25, 2.0]), jnp.zeros(3))
+    np.testing.assert_allclose(TruncatedGaussian(base).mode(), [-1.0, 0.25, 1.0])
 
 
 def test_the_mode_is_the_tanh_of_the_mean():

@@ -174,7 +174,8 @@ def test_the_kl_weight_slows_the_policy_down():
                 lambda p, v, t=temperature, m=munchausen: iq_step(mdp, p, v, t, m), 1
             )
         first_steps.append((after * np.log(after / before)).sum(-1).mean())
-    assert first_steps[0] > 2 * first_steps[1] > 8 * first_steps[2]
+    # A KL penalty of 0, 0.2 and 1.8 beside the same entropy bonus of 0.2.
+    assert first_steps[0] > 1.2 * first_steps[1] > 3 * first_steps[2]
 
 
 @pytest.mark.parametrize("temperature", [0.03, 1.0])
@@ -194,7 +195,7 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
         axis=-1,
     ).astype(np.float64)
     recovered = temperature * (logsumexp(q / temperature, axis=-1) + np.log(1e-3))
-    np.testing.assert_allclose(recovered, v, atol=temperature * 5e-3)
+    np.testing.assert_allclose(recovered, v, atol=temperature * 1e-4)
 
 
 @pytest.mark.parametrize(
