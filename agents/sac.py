@@ -141,7 +141,7 @@ def agent(config: Config, spec: Spec) -> Agent:
         networks={
             "critic": critic.init,
             "policy": policy.init,
-            "temperature": lambda key: jnp.log(config.initial_temperature),
+            "temperature": lambda key: jnp.log(jnp.float32(config.initial_temperature)),
         },
         losses=losses,
         optimizers={name: config.optimizer.make() for name in losses},

@@ -138,6 +138,16 @@ def test_help_names_every_verb(argument, capsys):
     assert all(f"\n  {verb} " in out for verb in cli.VERBS)
 
 
+@pytest.mark.parametrize("name", ["mdqn/hopper", "sac/pong", "iq/cartpole"])
+def test_agent_and_task_that_do_not_fit_are_refused_by_name(name, capsys, elsewhere):
+    assert cli.main(["train", name]) == 2
+    error = capsys.readouterr().err
+    agent_name, task_name = name.split("/")
+    assert error.startswith(f"munchausen: {agent_name} takes ")
+    assert f"those of {task_name} are " in error and error.count("\n") == 1
+    assert not list(elsewhere.iterdir())
+
+
 def test_help_imports_nothing_heavy():
     code = """
 import sys
