@@ -1,9 +1,22 @@
-"""Agents by name: one line for each paper."""
+"""Agents by name: one line for each paper, or for a named limit of one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from agents import dqn, implicit_q, mdqn, sac, td3
+from agents import (
+    deep_cpi,
+    dqn,
+    implicit_q,
+    iqn,
+    mdqn,
+    miqn,
+    mirror_descent,
+    momentum_dqn,
+    sac,
+    td3,
+    variance_weighting,
+)
 from agents.parts.types import Agent, Spec
 
 
@@ -13,17 +26,44 @@ class Recipe(NamedTuple):
     Attributes:
         config: dataclass of hyper-parameters; its defaults are the paper's.
         agent: `(config, spec) -> Agent`.
+        settings: fields in which a named variant differs from those defaults.
         actions: which actions the agent is for.
     """
 
     config: type
     agent: Callable[[Any, Spec], Agent]
+    settings: Mapping[str, Any] = MappingProxyType({})
     actions: Literal["discrete", "continuous"] = "discrete"
+
+    def default(self) -> Any:
+        """The configuration that the name stands for."""
+        return self.config(**self.settings)
 
 
 REGISTRY: dict[str, Recipe] = {
     "dqn": Recipe(dqn.Config, dqn.agent),
     "mdqn": Recipe(mdqn.Config, mdqn.agent),
+    "soft_dqn": Recipe(mdqn.Config, mdqn.agent, mdqn.SOFT_DQN),
+    "advantage_learning": Recipe(mdqn.Config, mdqn.agent, mdqn.ADVANTAGE_LEARNING),
+    "iqn": Recipe(iqn.Config, iqn.agent),
+    "miqn": Recipe(miqn.Config, miqn.agent),
+    "deep_cpi": Recipe(deep_cpi.Config, deep_cpi.agent),
+    "momentum_dqn": Recipe(momentum_dqn.Config, momentum_dqn.agent),
+    "md_direct": Recipe(
+        mirror_descent.Config, mirror_descent.agent, {"actor": "direct"}
+    ),
+    "md_indirect": Recipe(
+        mirror_descent.Config, mirror_descent.agent, {"actor": "indirect"}
+    ),
+    "dual_averaging": Recipe(
+        mirror_descent.Config, mirror_descent.agent, {"actor": "averaging"}
+    ),
+    "dvw_dqn": Recipe(
+        variance_weighting.Config,
+        variance_weighting.agent,
+        {"temperature": 0.0, "munchausen": 0.0},
+    ),
+    "dvw_mdqn": Recipe(variance_weighting.Config, variance_weighting.agent),
     "iq": Recipe(implicit_q.Config, implicit_q.agent, actions="continuous"),
     "sac": Recipe(sac.Config, sac.agent, actions="continuous"),
     "td3": Recipe(td3.Config, td3.agent, actions="continuous"),

@@ -16,12 +16,14 @@ Deviations:
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
 
 from agents.parts import checks, equations, exploration, networks, sgd
+from agents.parts.assembly import assemble
 from agents.parts.exploration import EpsilonGreedy
 from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 
@@ -96,14 +98,10 @@ def agent(config: Config, spec: Spec) -> Agent:
         loss = jnp.mean(equations.regression_loss(errors, config.loss))
         return loss, {"q_mean": jnp.mean(q_tm1)}
 
-    act = exploration.acting(
-        lambda params, observation: q_network.apply(params["q"], observation),
-        config.exploration,
-    )
-    init, update = sgd.learner(
-        networks={"q": q_network.init},
-        losses={"q": q_loss},
-        optimizers={"q": config.optimizer.make()},
-        target_update=sgd.periodic(config.target_update_period),
-    )
-    return Agent(init, update, act, config.storage, config.discount)
+    def q_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
+        del key
+        return q_network.apply(params["q"], observation)
+
+    greedy = exploration.greedy(q_values)
+    act = exploration.acting(greedy, spec.num_actions, config.exploration)
+    return assemble(config, networks={"q": q_network}, losses={"q": q_loss}, act=act)

@@ -105,7 +105,8 @@ def td_error(
     chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t], 0)
     chex.assert_rank([target_log_policy_tm1, target_v_t], 0)
     bonus = jnp.maximum(temperature * target_log_policy_tm1, log_policy_floor)
-    target = r_t + munchausen * bonus + discount_t * target_v_t
+    # Without a bonus nothing reads the target's policy, so it is not computed.
+    target = r_t + (munchausen * bonus if munchausen else 0.0) + discount_t * target_v_t
     return jax.lax.stop_gradient(target) - (temperature * log_policy_tm1 + v_tm1)
 
 
@@ -116,7 +117,6 @@ def agent(config: Config, spec: Spec) -> Agent:
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        del key
         policy, v_tm1 = network.apply(params["q"], batch.observation)
         target_policy, _ = network.apply(target_params["q"], batch.observation)
         _, target_v_t = network.apply(target_params["q"], batch.next_observation)

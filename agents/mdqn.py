@@ -13,11 +13,11 @@ https://arxiv.org/abs/2007.14430. Reference implementation: google-research,
 | theta, theta bar | `params`, `target_params` |
 
 Implicitly a KL penalty of weight alpha tau between consecutive policies and an entropy
-bonus of weight (1 - alpha) tau (Theorem 1).
+bonus of weight (1 - alpha) tau (Theorem 1). Two limits have names: at alpha = 0 it is
+Soft-DQN, at tau -> 0 Advantage Learning, whose gap the authors' `al_dqn.py` clips not.
 
 Deviations:
-- tau ln pi is clipped from above at 0, as in the paper; the reference's M-DQN clips at
-  1, which never binds.
+- tau ln pi is clipped at 0 as in the paper; the reference clips at 1: neither binds.
 - Convolutions have no padding, as in the Nature paper; the reference pads them.
 - With n-step returns only the first step gets the log-policy, as in the reference.
 """
@@ -25,12 +25,14 @@ Deviations:
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
 
 from agents.parts import checks, equations, exploration, networks, sgd
+from agents.parts.assembly import assemble
 from agents.parts.exploration import EpsilonGreedy
 from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 
@@ -40,13 +42,12 @@ class Config:
     """Hyper-parameters; defaults: the authors' `train.py` and `configs/atari.gin`.
 
     Attributes:
-        temperature: tau > 0, in units of the clipped reward.
+        temperature: tau >= 0, in units of the clipped reward; 0 is the limit.
         munchausen: alpha in [0, 1]; 0 is soft DQN.
         log_policy_floor: l_0 <= 0, lower clip of tau ln pi.
         discount: gamma.
         loss: regression of the TD error.
-        target_update_period: learner steps between copies of the target network (8,000
-            agent steps at one update every 4).
+        target_update_period: learner steps between copies of the target network.
         network: torso and widths.
         optimizer: Adam.
         exploration: epsilon-greedy schedule, in actor steps.
@@ -65,10 +66,14 @@ class Config:
     storage: Storage = Storage()
 
     def __post_init__(self) -> None:
-        checks.above("temperature", self.temperature, 0)
+        checks.at_least("temperature", self.temperature, 0)
         checks.between("munchausen", self.munchausen, 0, 1)
         checks.between("log_policy_floor", self.log_policy_floor, -math.inf, 0)
         checks.between("discount", self.discount, 0, 1)
+
+
+SOFT_DQN = {"munchausen": 0.0}
+ADVANTAGE_LEARNING = {"temperature": 0.0, "log_policy_floor": -math.inf}
 
 
 def td_error(
@@ -101,11 +106,10 @@ def td_error(
 
     Source: M-VI, Eq. (3), sampled; the bootstrap <pi, q - tau ln pi> is a log-sum-exp.
     """
-    chex.assert_rank(
-        [q_tm1, a_tm1, r_t, discount_t, target_q_tm1, target_q_t], [1, 0, 0, 0, 1, 1]
+    chex.assert_rank([q_tm1, r_t, discount_t, target_q_t], [1, 0, 0, 1])
+    bonus = equations.log_policy_bonus(
+        target_q_tm1, a_tm1, temperature=temperature, floor=log_policy_floor
     )
-    log_policy = equations.scaled_log_softmax(target_q_tm1, temperature)[a_tm1]
-    bonus = jnp.clip(log_policy, log_policy_floor, 0.0)
     soft_v_t = equations.soft_value(target_q_t, temperature)
     target = r_t + munchausen * bonus + discount_t * soft_v_t
     return jax.lax.stop_gradient(target) - q_tm1[a_tm1]
@@ -134,17 +138,13 @@ def agent(config: Config, spec: Spec) -> Agent:
             target_q_tm1=q_network.apply(target_params["q"], batch.observation),
             target_q_t=q_network.apply(target_params["q"], batch.next_observation),
         )
-        loss = jnp.mean(equations.regression_loss(errors, config.loss))
-        return loss, {"q_mean": jnp.mean(q_tm1)}
+        losses = equations.regression_loss(errors, config.loss)
+        return jnp.mean(losses), {"q_mean": jnp.mean(q_tm1)}
 
-    act = exploration.acting(
-        lambda params, observation: q_network.apply(params["q"], observation),
-        config.exploration,
-    )
-    init, update = sgd.learner(
-        networks={"q": q_network.init},
-        losses={"q": q_loss},
-        optimizers={"q": config.optimizer.make()},
-        target_update=sgd.periodic(config.target_update_period),
-    )
-    return Agent(init, update, act, config.storage, config.discount)
+    def q_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
+        del key
+        return q_network.apply(params["q"], observation)
+
+    choose = exploration.greedy(q_values)
+    act = exploration.acting(choose, spec.num_actions, config.exploration)
+    return assemble(config, networks={"q": q_network}, losses={"q": q_loss}, act=act)

@@ -135,7 +135,9 @@ def agent(config: Config, spec: Spec) -> Agent:
         networks={"critic": critic.init, "policy": policy.init},
         losses={"critic": critic_loss, "policy": policy_loss},
         optimizers={name: config.optimizer.make() for name in ("critic", "policy")},
-        target_update=sgd.polyak(config.target_step_size, config.policy_delay),
+        target_update=sgd.every(
+            config.policy_delay, sgd.polyak(config.target_step_size)
+        ),
         periods={"policy": config.policy_delay},
     )
     return Agent(init, update, act, config.storage, config.discount)

@@ -4,6 +4,9 @@ A config is a small frozen value that can be written to a file and typed on a co
 line; it is checked when it is made, and nothing is imported or built before `make`.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import dm_env
 
 from environments import (
@@ -13,6 +16,8 @@ from environments import (
     classic,
     control_suite,
     locomotion,
+    maze,
+    minatar,
     render,
 )
 from environments.adroit import Adroit
@@ -21,19 +26,23 @@ from environments.catch import Catch
 from environments.classic import Classic
 from environments.control_suite import ControlSuite
 from environments.locomotion import Locomotion
+from environments.maze import Maze
+from environments.minatar import MinAtar
 from environments.render import Rendered
 from environments.vector import Batched, Single, VectorEnvironment
 
 __all__ = [
-    "CONTINUOUS",
     "Adroit",
     "Atari",
     "Batched",
     "Catch",
     "Classic",
     "Config",
+    "Continuous",
     "ControlSuite",
     "Locomotion",
+    "Maze",
+    "MinAtar",
     "Rendered",
     "Single",
     "VectorEnvironment",
@@ -42,8 +51,18 @@ __all__ = [
     "make_single",
 ]
 
-Config = Atari | Classic | Catch | Locomotion | ControlSuite | Adroit
-CONTINUOUS = (Locomotion, ControlSuite, Adroit)  # their actions are in [-1, 1]
+Continuous = Locomotion | ControlSuite | Adroit  # their actions are in [-1, 1]
+Config = Atari | MinAtar | Classic | Catch | Maze | Continuous
+
+_MAKE: dict[type, Callable[[Any, int, int], VectorEnvironment]] = {
+    MinAtar: minatar.make,
+    Classic: classic.make,
+    Catch: catch.make,
+    Maze: maze.make,
+    Locomotion: locomotion.make,
+    ControlSuite: control_suite.make,
+    Adroit: adroit.make,
+}
 
 
 def make(
@@ -63,25 +82,18 @@ def make(
         An environment that no one else uses; `close` it.
 
     Raises:
-        ValueError: if `num_environments` is less than 1, or a package is missing.
+        ValueError: if `num_environments` is less than 1.
         TypeError: if `config` is not an environment config.
     """
     if num_environments < 1:
         raise ValueError(f"num_environments is {num_environments}: at least 1")
-    match config:
-        case Atari():
-            return atari.Vector(config, num_environments, seed, evaluation)
-        case Classic():
-            return classic.make(config, num_environments, seed)
-        case Catch():
-            return catch.make(config, num_environments, seed)
-        case Locomotion():
-            return locomotion.make(config, num_environments, seed)
-        case ControlSuite():
-            return control_suite.make(config, num_environments, seed)
-        case Adroit():
-            return adroit.make(config, num_environments, seed)
-    raise TypeError(f"environment is {config!r}: none of the configs in environments")
+    if isinstance(config, Atari):
+        return atari.Vector(config, num_environments, seed, evaluation)
+    if type(config) not in _MAKE:
+        raise TypeError(
+            f"environment is {config!r}: none of the configs in environments"
+        )
+    return _MAKE[type(config)](config, num_environments, seed)
 
 
 def make_single(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from environments import vector
-from environments.choices import check_choice, check_installed
+from environments.choices import check_choice
 
 if TYPE_CHECKING:
     from environments.gym import Gym
@@ -100,11 +100,7 @@ def make_one(config: Adroit, seed: int, *, rendered: bool = False) -> "Gym":
         config: which.
         seed: of all randomness.
         rendered: whether its `render` is to work.
-
-    Raises:
-        ValueError: if the tasks are not installed.
     """
-    check_installed("gymnasium_robotics", "gymnasium-robotics==1.4.2", "Adroit")
     import gymnasium
 
     # What it says of its rewards does not hold for those that are corrected here.
@@ -121,4 +117,4 @@ def make_one(config: Adroit, seed: int, *, rendered: bool = False) -> "Gym":
         disable_env_checker=True,  # it would test every step; here the tests do
         reward_type="dense",
     )
-    return Gym(environment, seed, _REVISIONS[config.name])
+    return Gym(environment, seed, revise=_REVISIONS[config.name])

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from importlib.util import find_spec
 
 
 def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
@@ -25,18 +24,3 @@ def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
 
 def _likeness(value: str, choice: str) -> float:
     return SequenceMatcher(None, value.casefold(), choice.casefold()).ratio()
-
-
-def check_installed(module: str, package: str, what: str) -> None:
-    """Refuses what needs a package that is not installed; imports nothing.
-
-    Args:
-        module: the package's module.
-        package: its name and version, as an installer takes it.
-        what: what needs it.
-
-    Raises:
-        ValueError: naming the package.
-    """
-    if find_spec(module) is None:
-        raise ValueError(f"{what} needs {package}, which is not installed")

@@ -3,7 +3,10 @@
 Tassa et al., "DeepMind Control Suite", 2018, https://arxiv.org/abs/1801.00690.
 """
 
+import functools
+import os
 import warnings
+from ctypes.util import find_library
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +16,7 @@ from dm_env import specs
 
 from environments import vector
 from environments.canonical import Canonical
-from environments.choices import check_choice, check_installed
+from environments.choices import check_choice
 
 _SIZE = 480  # pixels of a picture's sides, as gymnasium draws
 
@@ -73,20 +76,11 @@ class Suite(dm_env.Environment):
     Args:
         config: which.
         seed: of all randomness.
-
-    Raises:
-        ValueError: if the suite is not installed.
     """
 
     def __init__(self, config: ControlSuite, seed: int):
-        check_installed("dm_control", "dm-control", "the control suite")
-        with warnings.catch_warnings():
-            # The suite draws on the screen unless GLFW fails, which only warns, with
-            # a number, where there is no screen; EGL is next.
-            warnings.filterwarnings("error", r"\(\d+\)")
-            from dm_control import suite
         domain, task = config.name.split("-")
-        self._task = suite.load(domain, task, task_kwargs={"random": seed})
+        self._task = _suite().load(domain, task, task_kwargs={"random": seed})
         native = self._task.action_spec()
         self._canonical = Canonical(native.minimum, native.maximum)
         self._reset_next = True
@@ -131,6 +125,27 @@ class Suite(dm_env.Environment):
     def close(self) -> None:
         """Closes the task."""
         self._task.close()
+
+
+@functools.cache
+def _suite() -> Any:
+    """The suite, which looks for something to draw with while it is imported.
+
+    Where EGL is missing it would find a broken one and fail, unless told not to draw.
+    """
+    blind = "MUJOCO_GL" not in os.environ and find_library("EGL") is None
+    if blind:
+        os.environ["MUJOCO_GL"] = "off"
+    try:
+        with warnings.catch_warnings():
+            # The suite draws on the screen unless GLFW fails, which only warns, with
+            # a number, where there is no screen; EGL is next.
+            warnings.filterwarnings("error", r"\(\d+\)")
+            from dm_control import suite
+    finally:
+        if blind:
+            del os.environ["MUJOCO_GL"]
+    return suite
 
 
 def make(config: ControlSuite, num_environments: int, seed: int) -> vector.Batched:

@@ -24,15 +24,23 @@ class Gym(dm_env.Environment):
         environment: with a Box observation space, and a Discrete or Box action space; a
             bounded Box is acted on in [-1, 1].
         seed: of the first reset; later resets go on with the same generator.
-        revise: corrects each step's reward and termination, given the observation.
+        scaling: factor and offset, `[D]` float32 each, applied to observations; None:
+            they stay as they are.
+        revise: corrects each step's reward and termination, given the observation as
+            the environment has it.
     """
 
     def __init__(
-        self, environment: gymnasium.Env, seed: int, revise: Revision | None = None
+        self,
+        environment: gymnasium.Env,
+        seed: int,
+        scaling: tuple[np.ndarray, np.ndarray] | None = None,
+        revise: Revision | None = None,
     ):
         self._environment = environment
         self._step = environment.step
         self._seed: int | None = seed
+        self._scaling = scaling
         self._revise = revise
         self._reset_next = True
         self._native, self._action_spec = _actions(environment.action_space)
@@ -42,7 +50,7 @@ class Gym(dm_env.Environment):
         self._reset_next = False
         observation, _ = self._environment.reset(seed=self._seed)
         self._seed = None
-        return dm_env.restart(np.asarray(observation, np.float32))
+        return dm_env.restart(self._seen(observation))
 
     def step(self, action: np.ndarray | int) -> dm_env.TimeStep:
         """Steps once; after a LAST the action is ignored and the step is a FIRST."""
@@ -52,7 +60,7 @@ class Gym(dm_env.Environment):
         observation, reward, terminated, truncated, _ = step
         if self._revise is not None:
             reward, terminated = self._revise(observation, float(reward), terminated)
-        observation = np.asarray(observation, np.float32)
+        observation = self._seen(observation)
         if terminated:
             self._reset_next = True
             return dm_env.termination(float(reward), observation)
@@ -60,6 +68,13 @@ class Gym(dm_env.Environment):
             self._reset_next = True
             return dm_env.truncation(float(reward), observation)
         return dm_env.transition(float(reward), observation)
+
+    def _seen(self, observation: np.ndarray) -> np.ndarray:
+        seen = np.asarray(observation, np.float32)
+        if self._scaling is None:
+            return seen
+        factor, offset = self._scaling
+        return factor * seen + offset
 
     def observation_spec(self) -> specs.Array:
         """Float32 of the shape of the observation space."""

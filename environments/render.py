@@ -15,6 +15,8 @@ from environments import (
     catch,
     classic,
     locomotion,
+    maze,
+    minatar,
     vector,
 )
 from environments.adroit import Adroit
@@ -23,6 +25,8 @@ from environments.catch import Catch
 from environments.classic import Classic
 from environments.control_suite import ControlSuite, Suite
 from environments.locomotion import Locomotion
+from environments.maze import Maze
+from environments.minatar import MinAtar
 
 _FRAMES_PER_SECOND = 60.0  # of the console
 _CATCH_FRAMES_PER_SECOND = 5.0
@@ -44,7 +48,15 @@ class Rendered(NamedTuple):
 
 
 def make(
-    config: Atari | Classic | Catch | Locomotion | ControlSuite | Adroit, seed: int
+    config: Atari
+    | MinAtar
+    | Classic
+    | Catch
+    | Maze
+    | Locomotion
+    | ControlSuite
+    | Adroit,
+    seed: int,
 ) -> Rendered:
     """The environment that `environments.make(config, 1, seed, True)` is, to be seen.
 
@@ -61,6 +73,13 @@ def make(
         case Atari():
             game = Lockstep(config, seed)
             return Rendered(game, game.render, _FRAMES_PER_SECOND / game.action_repeat)
+        case MinAtar():
+            miniature = minatar.Game(config, lane_seed)
+            return Rendered(
+                vector.Batched([miniature]),
+                miniature.render,
+                minatar.FRAMES_PER_SECOND,
+            )
         case Classic():
             return _rendered(classic.make_one(config, lane_seed, rendered=True))
         case Catch():
@@ -68,25 +87,27 @@ def make(
             return Rendered(
                 vector.Batched([board]), board.render, _CATCH_FRAMES_PER_SECOND
             )
-        case Locomotion():
-            _prepare_mujoco()
-            return _rendered(locomotion.make_one(config, lane_seed, rendered=True))
-        case ControlSuite():
-            _prepare_mujoco()
-            return _rendered(Suite(config, lane_seed))
-        case Adroit():
-            _prepare_mujoco()
-            return _rendered(adroit.make_one(config, lane_seed, rendered=True))
+        case Maze():
+            return _rendered(maze.Game(config, lane_seed))
+        case Locomotion() | ControlSuite() | Adroit():
+            return _rendered(_drawn_by_mujoco(config, lane_seed))
     raise TypeError(f"environment is {config!r}: none of the configs in environments")
 
 
-def _prepare_mujoco() -> None:
-    """Lets MuJoCo draw without a screen, unless MUJOCO_GL says how it is to draw."""
+def _drawn_by_mujoco(config: Locomotion | ControlSuite | Adroit, seed: int) -> Any:
+    """Drawn without a screen, unless MUJOCO_GL says how."""
     if os.environ.setdefault("MUJOCO_GL", "egl") == "egl" and not find_library("EGL"):
         raise ValueError(
             "drawing MuJoCo needs the library EGL: install libegl1, or libosmesa6 and "
             "set MUJOCO_GL=osmesa"
         )
+    match config:
+        case Locomotion():
+            return locomotion.make_one(config, seed, rendered=True)
+        case ControlSuite():
+            return Suite(config, seed)
+        case Adroit():
+            return adroit.make_one(config, seed, rendered=True)
 
 
 def _rendered(single: Any) -> Rendered:

@@ -81,17 +81,25 @@ def lane_seeds(num_environments: int, seed: int) -> list[int]:
 class Batched:
     """A vector of single environments of one kind, stepped one after the other.
 
-    Rewards are not meant to be clipped and decisions last one frame.
+    Decisions last one frame.
+
+    Args:
+        environments: at least one.
+        reward_clip: bound of the rewards given to a learner; None: they stay raw.
     """
 
     action_repeat = 1
     frame_stack = 1
-    reward_clip: float | None = None
 
-    def __init__(self, environments: Sequence[dm_env.Environment]):
+    def __init__(
+        self,
+        environments: Sequence[dm_env.Environment],
+        reward_clip: float | None = None,
+    ):
         if not environments:
             raise ValueError("no environment to batch: at least 1")
         self.num_environments = len(environments)
+        self.reward_clip = reward_clip
         self._environments = tuple(environments)
         self._steps = tuple(environment.step for environment in environments)
 

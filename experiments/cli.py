@@ -5,22 +5,25 @@ that help and mistakes are answered at once.
 """
 
 import math
+import os
 import signal
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments import overrides
 from experiments.overrides import OverrideError
-from launch.logs import RunDirectoryError
 
 USAGE = """\
 usage: munchausen <verb> ...
 
-  list [<word> ...]              experiments whose names hold the words
+  list [<word> ...]              experiments and figures whose names hold the words
   train <experiment> [...]       train an agent; --help after the experiment: all fields
+  train <paper>/<figure> [...]   all variants and seeds of a figure, or go on with it;
+                                 a computed figure: its rows and picture
   train --resume <run directory> go on with a run from its newest checkpoint
   evaluate <run directory> [...] play the policy that a run saved
   record <run directory> [...]   a video of that policy, with score and step
@@ -55,6 +58,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments and arguments[0] in ("-h", "--help", "help"):
         print(USAGE)
         return 0
+    before = signal.getsignal(signal.SIGINT)
+    if arguments[:1] == ["train"]:
+        signal.signal(signal.SIGINT, _end_at_once)
+    try:
+        return _answer(arguments)
+    finally:
+        if argv is not None:  # else the process is about to end
+            signal.signal(signal.SIGINT, before)
+
+
+def _end_at_once(number: int, frame: Any) -> None:
+    """Ends the process while there is nothing to save.
+
+    An exception would get lost in the libraries that are being imported, and the run
+    would start nevertheless. Runs under way have handlers of their own.
+    """
+    os.write(sys.stderr.fileno(), b"munchausen: interrupted\n")
+    os._exit(128 + number)
+
+
+def _answer(arguments: Sequence[str]) -> int:
+    from launch.logs import RunDirectoryError
+
     try:
         return _verb(arguments)(arguments[1:])
     except (OverrideError, RunDirectoryError) as error:
@@ -75,54 +101,39 @@ def _verb(arguments: Sequence[str]) -> Callable[[Sequence[str]], int]:
 
 
 def _list(arguments: Sequence[str]) -> int:
-    if _asks_help(arguments):
-        print("usage: munchausen list [<word> ...]")
-        return 0
-    words, _ = overrides.read(arguments, {})
-    from experiments.catalogue import EXPERIMENTS
+    from experiments import listing
 
-    chosen = [
-        experiment
-        for name, experiment in EXPERIMENTS.items()
-        if all(word in name for word in words)
-    ]
-    if not chosen:
-        closest = overrides.nearest(words[-1], EXPERIMENTS)
-        raise OverrideError(
-            f"no experiment is named like {' '.join(words)}; nearest: {closest}"
-        )
-    rows = [("experiment", "agent", "environment", "actor steps", "")]
-    for experiment in chosen:
-        settings = overrides.fields(experiment.environment).values()
-        kind = type(experiment.environment).__name__
-        rows.append(
-            (
-                experiment.name,
-                experiment.agent_name,
-                " ".join([kind, *(overrides.show(field.value) for field in settings)]),
-                f"{experiment.steps:,}",
-                experiment.description,
-            )
-        )
-    print("\n".join(overrides.align(rows)))
-    return 0
+    if _asks_help(arguments):
+        print(listing.HELP)
+        return 0
+    return listing.main(arguments)
 
 
 def _train(arguments: Sequence[str]) -> int:
-    from experiments import resume, train
-    from launch import faults
+    from experiments import computing, planning, resume
 
     resumes = resume.asked(arguments)
+    computation = computing.asked(arguments)
     if _asks_help(arguments):
-        print(resume.HELP if resumes else "\n".join(train.help_lines(arguments)))
+        if resumes:
+            print(resume.HELP)
+        elif computation is not None:
+            print("\n".join(computing.help_lines(computation)))
+        else:
+            print("\n".join(planning.help_lines(arguments)))
         return 0
+    if computation is not None and not resumes:
+        return computing.run(computation, arguments)
+    from experiments import one_run, train
+
+    plan = None if resumes else planning.plan(arguments)
     try:
-        return resume.run(arguments) if resumes else train.run(train.plan(arguments))
-    except train.RunFailed as error:
+        return resume.run(arguments) if plan is None else train.run(plan)
+    except one_run.RunFailed as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 1
-    except faults.Interrupted as error:
-        print(f"munchausen: {error}; --resume goes on from there", file=sys.stderr)
+    except one_run.RunStopped as error:
+        print(f"munchausen: {error}", file=sys.stderr)
         return 128 + error.signal
 
 

@@ -38,10 +38,11 @@ class Published(NamedTuple):
         task: its game or name.
         protocol: empty where the environment has none.
         agent: as its authors call it.
-        statistic: what `value` is; `training return` is compared with ours.
+        statistic: what `value` is; of trained agents one of `beside.STATISTICS`.
         frames: where on the curve, at the end of the window.
         window: frames over which the value is a mean.
         value: the number.
+        spread: what its source gives after a plus or minus; the note says what it is.
         seeds: how many, or empty if the source does not say.
         status: `verified` (read in the source), `computed` (from the source's data) or
             `recalled` (from memory: never shown).
@@ -57,6 +58,7 @@ class Published(NamedTuple):
     frames: int
     window: int
     value: float
+    spread: str
     seeds: str
     status: str
     source: str

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.run_files import WAITING, Run
+from launch.logs import Counts
 
 TRAINING_BINS = 100
 RATE_BINS = 40
@@ -26,6 +27,21 @@ class Curve(NamedTuple):
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+
+class Average(NamedTuple):
+    """Mean training return of a whole run, raw, exploration included.
+
+    "Leverage the Average" reports such a number, the return per episode. Agents that
+    fail early have more episodes, and these weigh more in the one than in the other.
+
+    Attributes:
+        by_episode: over all episodes that ended.
+        by_step: over time: a row of the log counts by the actor steps since the last.
+    """
+
+    by_episode: float
+    by_step: float
 
 
 class Estimate(NamedTuple):
@@ -78,7 +94,7 @@ def training_curve(runs: Sequence[Run]) -> Curve | None:
     centres = (edges[1:] + edges[:-1]) / 2
     series = []
     for run in runs:
-        steps, returns, weights = _training(run)
+        steps, returns, weights = _training(_training_rows(run.metrics))
         if len(steps):
             index = np.clip(np.searchsorted(edges, steps) - 1, 0, TRAINING_BINS - 1)
             total = np.bincount(index, weights * returns, TRAINING_BINS)
@@ -94,12 +110,45 @@ def training_return(run: Run, frames: int, window: int) -> float | None:
     None if the run has not come so far, or no episode ended there.
     """
     reached = max((row["frames"] for row in run.metrics), default=0)
-    rows = _training_rows(run)
+    rows = _training_rows(run.metrics)
     inside = [frames - window < row["frames"] <= frames for row in rows]
-    _, returns, weights = _training(run)
+    _, returns, weights = _training(rows)
     if reached < frames or not any(inside):
         return None
     return float(np.average(returns[inside], weights=weights[inside]))
+
+
+def training_average(
+    metrics: Sequence[dict[str, Any]], actor_steps: float = np.inf
+) -> Average | None:
+    """Mean training return from the start to an actor step; None without episodes."""
+    rows = _training_rows(metrics)
+    steps, returns, weights = _training(rows)
+    inside = steps <= actor_steps
+    if not inside.any():
+        return None
+    spans = np.diff(steps, prepend=0)[inside]
+    return Average(
+        float(np.average(returns[inside], weights=weights[inside])),
+        float(np.average(returns[inside], weights=np.maximum(spans, 1))),
+    )
+
+
+def evaluation_return(run: Run, frames: int, window: int) -> float | None:
+    """Mean of the evaluations in frames (F - window, F]; None without any."""
+    inside = [
+        row.mean_return
+        for row in run.evaluations
+        if frames - window < row.grid * _repeat(row.counts) <= frames
+    ]
+    return float(np.mean(inside)) if inside else None
+
+
+def best_evaluation(runs: Sequence[Run], frames: int) -> float | None:
+    """Largest mean over runs of an evaluation up to there; None without any."""
+    curve = evaluation_curve(runs)
+    inside = curve.x * _repeat(runs[0].evaluations[-1].counts) <= frames
+    return float(curve.mean[inside].max()) if inside.any() else None
 
 
 def rate(run: Run, counter: str) -> tuple[np.ndarray, np.ndarray] | None:
@@ -181,17 +230,23 @@ def estimate(values: Sequence[float] | np.ndarray) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
-def _training_rows(run: Run) -> list[dict[str, Any]]:
-    return [row for row in run.metrics if row.get("episode_return") is not None]
+def _training_rows(metrics: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in metrics if row.get("episode_return") is not None]
 
 
-def _training(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _training(
+    rows: Sequence[dict[str, Any]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps, mean return and number of episodes of each row with training episodes."""
-    rows = _training_rows(run)
     steps = np.array([row["actor_steps"] for row in rows], float)
     returns = np.array([row["episode_return"] for row in rows], float)
     episodes = np.diff([row["episodes"] for row in rows], prepend=0)
     return steps, returns, np.maximum(episodes, 1).astype(float)
+
+
+def _repeat(counts: Counts) -> int:
+    """Frames of one decision."""
+    return round(counts.frames / max(counts.actor_steps, 1))
 
 
 def _clock(run: Run, counter: str) -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,6 @@ def render(reading: Reading) -> str:
     environment.filters |= {
         "number": formats.number,
         "interval": formats.interval,
-        "quoted": formats.quoted,
         "inline": Markup,  # SVG that figures.py made
     }
     return environment.get_template(_TEMPLATE).render(_context(reading))

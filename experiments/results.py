@@ -4,11 +4,13 @@ python -m experiments.results runs/mdqn/cartpole runs/dqn/cartpole cartpole.csv
 """
 
 import csv
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments import computing, curves, run_files
 from launch import logs
 
 COLUMNS = (
@@ -20,6 +22,8 @@ COLUMNS = (
     "learner_steps",
     "mean_return",
     "returns",
+    "whole_run_by_episode",
+    "whole_run_by_step",
     "wall_time",
     "command",
     "code",
@@ -29,9 +33,18 @@ COLUMNS = (
 
 
 def rows(directory: Path) -> Iterator[dict[str, Any]]:
-    """One row for each evaluation of a run, with what it takes to run it again."""
+    """One row for each evaluation of a run, with what it takes to run it again.
+
+    `whole_run_*` are mean training returns from the start to there; see
+    `curves.Average`.
+    """
     config = logs.read_config(directory)
+    metrics = run_files.read_metrics(directory)
     for evaluation in logs.read_evaluations(directory):
+        if not evaluation.returns:
+            continue  # in lock-step no episode may have ended
+        average = curves.training_average(metrics, evaluation.counts.actor_steps)
+        by_episode, by_step = average or (math.nan, math.nan)
         yield {
             "experiment": config["experiment"]["name"],
             "seed": config["experiment"]["seed"],
@@ -39,8 +52,12 @@ def rows(directory: Path) -> Iterator[dict[str, Any]]:
             "actor_steps": evaluation.counts.actor_steps,
             "frames": evaluation.counts.frames,
             "learner_steps": evaluation.counts.learner_steps,
-            "mean_return": f"{evaluation.mean_return:.6g}",
+            "mean_return": f"{evaluation.mean_return:.6g}"
+            if evaluation.returns
+            else "",
             "returns": " ".join(f"{value:g}" for value in evaluation.returns),
+            "whole_run_by_episode": f"{by_episode:.6g}",
+            "whole_run_by_step": f"{by_step:.6g}",
             "wall_time": evaluation.wall_time,
             "command": config["command"],
             "code": config["code"],
@@ -58,6 +75,7 @@ def main(arguments: Sequence[str]) -> int:
         config.parent
         for root in arguments[:-1]
         for config in Path(root).rglob(logs.CONFIG)
+        if not computing.is_computed(config.parent)
     )
     with open(arguments[-1], "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

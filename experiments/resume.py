@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import overrides, train
+from experiments import one_run, overrides, train
 from experiments.overrides import OverrideError
+from experiments.planning import Mode
 from launch import checkpoint, logs
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment
+from launch.logs import RunDirectoryError
 
 HELP = """\
 usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
@@ -31,7 +33,7 @@ class Options:
     """
 
     resume: str = ""
-    launch: train.Mode | None = None
+    launch: Mode | None = None
     steps: int | None = None
     wandb: WandbMode = "off"
 
@@ -48,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         OverrideError: anything that does not fit; nothing was started or written.
         RunDirectoryError: no run, or one without a usable checkpoint.
         RunFailed: the run ended before its time.
-        Interrupted: a signal ended the run, which has saved itself.
+        RunStopped: a signal ended the run, which has saved itself.
     """
     plain, values = overrides.read(arguments, overrides.fields(Options()))
     if plain:
@@ -61,17 +63,17 @@ def run(arguments: Sequence[str]) -> int:
     if options.steps is not None:
         experiment = overrides.replace(experiment, {"steps": options.steps}, "--")
     saved = checkpoint.newest(directory)
-    mode = _mode(options, saved)
     _check(experiment, saved)
+    mode = _mode(options, saved)
     train.check(experiment, mode, options.wandb)
     logs.record_resume(directory, experiment)
     print(f"{directory}: from actor step {saved.counts.actor_steps:,}", flush=True)
-    train.launch(experiment, directory, mode, saved, options.wandb)
+    one_run.launch(experiment, directory, mode, saved, options.wandb)
     train.summarise([(experiment.seed, train.final_return(directory))])
     return 0
 
 
-def _mode(options: Options, saved: Checkpoint) -> train.Mode:
+def _mode(options: Options, saved: Checkpoint) -> Mode:
     distributed = saved.extra["store"] == "reverb"
     mode = options.launch or ("processes" if distributed else "local")
     if distributed == (mode == "local"):
@@ -81,6 +83,9 @@ def _mode(options: Options, saved: Checkpoint) -> train.Mode:
 
 
 def _check(experiment: Experiment, saved: Checkpoint) -> None:
+    missing = sorted({"store", "seconds", "episodes"} - saved.extra.keys())
+    if missing:
+        raise RunDirectoryError(f"{saved.path} has no {missing[0]} to go on from")
     done = saved.counts.actor_steps
     if done >= experiment.steps:
         raise OverrideError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments import overrides
+from experiments import computing, overrides
 from launch import logs
 from launch.logs import EvaluationRow, RunDirectoryError
 
@@ -31,14 +31,16 @@ class Run(NamedTuple):
     Attributes:
         directory: as it was named.
         config: what `config.yaml` holds.
-        evaluations: oldest first.
+        evaluations: oldest first, those in which an episode ended.
         metrics: rows of `metrics.jsonl`, oldest first.
+        evaluated: the last point of the evaluation grid, with an episode or without.
     """
 
     directory: Path
     config: dict[str, Any]
     evaluations: list[EvaluationRow]
     metrics: list[dict[str, Any]]
+    evaluated: int
 
     @property
     def experiment(self) -> dict[str, Any]:
@@ -67,7 +69,7 @@ class Run(NamedTuple):
     @property
     def complete(self) -> bool:
         """Whether the evaluation at the last step is there."""
-        return self.evaluations[-1].grid >= self.experiment["steps"]
+        return self.evaluated >= self.experiment["steps"]
 
 
 class Group(NamedTuple):
@@ -161,8 +163,9 @@ def _runs_at(path: Path) -> list[Path]:
         return [path]
     for depth in range(1, _DEPTH + 1):
         found = sorted(path.glob("*/" * depth + logs.CONFIG))
-        if found:
-            return [config.parent for config in found]
+        runs = [config.parent for config in found]
+        if runs:
+            return [run for run in runs if not computing.is_computed(run)]
     return []
 
 
@@ -171,15 +174,17 @@ def _read_run(directory: Path) -> Run:
     _check_config(directory / logs.CONFIG, config)
     try:
         evaluations = logs.read_evaluations(directory)
-        finite = all(map(math.isfinite, (row.mean_return for row in evaluations)))
+        rows = sorted(evaluations, key=lambda row: row.grid)
+        played = [row for row in rows if row.returns]
+        finite = all(math.isfinite(row.mean_return) for row in played)
     except (ArithmeticError, KeyError, OSError, TypeError, ValueError, csv.Error) as e:
         path = directory / logs.EVALUATIONS
         raise RunDirectoryError(f"cannot read {path}: {_one_line(e)}") from e
     if not finite:
         path = directory / logs.EVALUATIONS
         raise RunDirectoryError(f"cannot read {path}: a return is not finite")
-    rows = sorted(evaluations, key=lambda row: row.grid)
-    return Run(directory, config, rows, _read_metrics(directory))
+    evaluated = rows[-1].grid if rows else 0
+    return Run(directory, config, played, read_metrics(directory), evaluated)
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:
@@ -196,8 +201,12 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
         raise RunDirectoryError(f"{path}: the versions have no names")
 
 
-def _read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Rows of `metrics.jsonl`; a last line that is still being written is left out."""
+def read_metrics(directory: Path) -> list[dict[str, Any]]:
+    """Rows of `metrics.jsonl`; a last line that is still being written is left out.
+
+    Raises:
+        RunDirectoryError: the file is damaged.
+    """
     path = directory / f"{logs.METRICS}.jsonl"
     if not path.exists():
         return []

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import comparison, curves, figures, formats
+from experiments import beside, comparison, curves, figures, formats
 from experiments.curves import Estimate
 from experiments.figures import Drawing, Look
 from experiments.run_files import Group, Run
@@ -61,7 +61,8 @@ def section(
         "training": _training(name, groups, looks),
         "finals": _finals(groups),
         "comparison": _comparison(name, groups, looks) if several else None,
-        "published": _published(groups),
+        "whole_runs": _whole_runs(groups),
+        "published": beside.tables(groups),
         "rates": _rates(name, groups, looks),
         "throughput": [_throughput(group) for group in groups],
         "waiting": [
@@ -162,53 +163,22 @@ def _comparison(
     }
 
 
-def _published(groups: Sequence[Group]) -> dict[str, Any] | None:
-    """Published numbers by agent and frames, ours at the same frames above them."""
-    rows = comparison.published(groups[0].runs[0].experiment["environment"])
-    if not rows:
-        return None
-    windows = sorted({(row.frames, row.window) for row in rows})
-    theirs: dict[str, dict[tuple[int, int], float]] = {}
-    for row in rows:
-        theirs.setdefault(row.agent, {})[row.frames, row.window] = row.value
-    return {
-        "columns": [f"{formats.steps(frames)} frames" for frames, _ in windows],
-        "ours": [
-            (
-                f"{group.label}, at {formats.steps(_reached(group.runs))} frames",
-                group.label,
-                [_latest(group.runs, windows[-1][1])]
-                + [_at(group.runs, *window) for window in windows],
-            )
-            for group in groups
-        ],
-        "theirs": [
-            (agent, [values.get(window) for window in windows])
-            for agent, values in theirs.items()
-        ],
-        "statistic": ", ".join(dict.fromkeys(row.statistic for row in rows)),
-        "window": ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows)),
-        "sources": list(
-            dict.fromkeys((row.source, row.status, row.seeds) for row in rows)
-        ),
-        "notes": list(dict.fromkeys(row.note for row in rows if row.note)),
-    }
-
-
-def _reached(runs: Sequence[Run]) -> int:
-    return max(run.frames for run in runs)
-
-
-def _latest(runs: Sequence[Run], window: int) -> float | None:
-    """Training return at the end of the runs, over a tenth of them at most."""
-    ends = [(run, run.metrics[-1]["frames"]) for run in runs if run.metrics]
-    return _mean(
-        [curves.training_return(run, end, min(window, end // 10)) for run, end in ends]
-    )
-
-
-def _at(runs: Sequence[Run], frames: int, window: int) -> float | None:
-    return _mean([curves.training_return(run, frames, window) for run in runs])
+def _whole_runs(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
+    """Training returns of whole runs: mean and interval by episode, and by step."""
+    rows = []
+    for group in groups:
+        found = [
+            average
+            for run in curves.finals(group.runs)
+            if (average := curves.training_average(run.metrics)) is not None
+        ]
+        if found:
+            cells = []
+            for values in zip(*found, strict=True):
+                estimate = curves.estimate(values)
+                cells += [formats.number(estimate.mean), formats.interval(estimate)]
+            rows.append((group.label, [*cells, finals_note(group.runs)]))
+    return rows
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

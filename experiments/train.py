@@ -1,251 +1,160 @@
-"""`munchausen train`: a named experiment with typed overrides, for some seeds."""
+"""`munchausen train`: runs what a plan asks for, and says what came out."""
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-import setproctitle
-
-from experiments import overrides
+from experiments import (
+    continuation,
+    curves,
+    one_run,
+    overrides,
+    run_files,
+    side_by_side,
+)
+from experiments.continuation import Entry
+from experiments.one_run import RunStopped
 from experiments.overrides import OverrideError
+from experiments.planning import Mode, Options, Plan
 from launch import faults, logs
-from launch.checkpoint import Checkpoint, SaveFailed
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment
-from launch.lock import locked
-
-# Fields of an Experiment that its name decides.
-_FIXED = ("name", "agent_name", "description")
-
-
-Mode = Literal["local", "threads", "processes"]
-
-
-class RunFailed(Exception):
-    """A run ended before its time; the message says why and where its logs are."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What `train` takes beside the fields of an experiment.
-
-    Attributes:
-        launch: one thread, reproducible; or a program of threads or processes.
-        runs: root of the run directories.
-        seeds: runs seeds 0 to N-1 one after the other, instead of --seed.
-        wandb: whether Weights & Biases shows the run, too; offline: when synced.
-    """
-
-    launch: Mode = "local"
-    runs: str = "runs"
-    seeds: int | None = None
-    wandb: WandbMode = "off"
-
-    def __post_init__(self) -> None:
-        if self.seeds is not None and self.seeds < 1:
-            raise ValueError(f"{self.seeds} is no number of seeds: at least 1")
-
-
-class Plan(NamedTuple):
-    """What a command line asks for.
-
-    Attributes:
-        experiments: one for each seed.
-        options: the rest.
-    """
-
-    experiments: list[Experiment]
-    options: Options
-
-
-def plan(arguments: Sequence[str]) -> Plan:
-    """Reads `train`'s command line; starts and writes nothing.
-
-    Raises:
-        OverrideError: anything unknown, ill-typed or out of range.
-    """
-    base = _find(arguments)
-    known = _fields(base)
-    plain, values = overrides.read(arguments, known)
-    if len(plain) > 1:
-        raise OverrideError(
-            f"one experiment at a time: {plain[0]}, not also {plain[1]}"
-        )
-    own = overrides.fields(Options())
-    options = overrides.replace(
-        Options(), {path: values[path] for path in values if path in own}, "--"
-    )
-    changes = {path: values[path] for path in values if path not in own}
-    experiment = _rename(overrides.replace(base, changes, "--"), base)
-    _check(experiment, base, options, values)
-    if options.seeds is None:
-        return Plan([experiment], options)
-    seeds = range(options.seeds)
-    return Plan([dataclasses.replace(experiment, seed=seed) for seed in seeds], options)
-
-
-def help_lines(arguments: Sequence[str]) -> list[str]:
-    """Every flag with type, value and meaning, for the experiment named or for any."""
-    named = [argument for argument in arguments if not argument.startswith("-")]
-    lines = ["usage: munchausen train <experiment> [--<field> <value> ...]", ""]
-    if named:
-        base = _find(arguments)
-        lines += [f"{base.name}: {base.description}", ""]
-        fields = _fields(base)
-    else:
-        fields = overrides.fields(Options())
-        lines += [
-            "`munchausen list` names the experiments,",
-            "`munchausen train <experiment> --help` all of their fields.",
-            "",
-        ]
-    rows = [
-        (
-            f"--{path}",
-            overrides.type_name(field.annotation),
-            overrides.show(field.value),
-            field.help,
-        )
-        for path, field in fields.items()
-    ]
-    return lines + overrides.align([("field", "type", "value", ""), *rows])
 
 
 def run(plan: Plan) -> int:
     """Runs a plan; prints where each run lies and what its last evaluation gave.
 
     Raises:
-        OverrideError: the agent does not fit the environment.
+        OverrideError: an agent does not fit its environment.
         RunFailed: a run ended before its time.
-        Interrupted: a signal ended a run, which has saved itself.
-        RunDirectoryError: a run directory cannot be written.
+        RunStopped: a signal ended it; what had begun has saved itself.
+        RunDirectoryError: a run directory cannot be written or read.
     """
-    check(plan.experiments[0], plan.options.launch, plan.options.wandb)
-    finals: list[tuple[int, float | None]] = []
-    for experiment in plan.experiments:
-        directory = logs.create(plan.options.runs, experiment)
-        print(directory, flush=True)
-        launch(experiment, directory, plan.options.launch, wandb=plan.options.wandb)
-        finals.append((experiment.seed, final_return(directory)))
-    summarise(finals)
+    options, at_once = plan.options, 1
+    several = options.launch == "local" and (
+        len(plan.experiments) > 1 or plan.continued
+    )
+    if several:
+        at_once = side_by_side.at_once(options, len(plan.experiments))
+    for experiment in {each.name: each for each in plan.experiments}.values():
+        check(experiment, options.launch, options.wandb, at_once)
+    entries = [Entry(experiment) for experiment in plan.experiments]
+    if plan.continued:
+        entries = continuation.find(options.runs, plan.experiments)
+        print(_overview(entries), flush=True)
+    left = [entry for entry in entries if entry.state in ("missing", "cut short")]
+    directories = {entry: entry.directory for entry in entries if entry not in left}
+    if several:
+        try:
+            directories |= side_by_side.run(left, options)
+        except faults.Interrupted as error:
+            how = "the same command" if plan.continued else "--resume"
+            said = f"{error}; {how} goes on from there"
+            raise RunStopped(said, error.signal) from error
+    else:
+        directories |= {entry: _run_here(entry, options) for entry in left}
+    _summarise_all(entries, directories)
     return 0
 
 
-def check(experiment: Experiment, mode: Mode, wandb: WandbMode) -> None:
-    """Raises OverrideError if agent, environment and machine do not fit each other."""
+def _run_here(entry: Entry, options: Options) -> Path:
+    """One run in this process, or as a program that it launches."""
+    local = options.launch == "local"
+    started = entry.directory
+    resume = None if started is None else continuation.saved(started, local=local)
+    directory = continuation.begin(options.runs, entry)
+    print(directory, flush=True)
+    one_run.launch(entry.experiment, directory, options.launch, resume, options.wandb)
+    return directory
+
+
+def check(
+    experiment: Experiment, mode: Mode, wandb: WandbMode, at_once: int = 1
+) -> None:
+    """Refuses what cannot run before anything starts.
+
+    Args:
+        experiment: what is to run.
+        mode: how.
+        wandb: whether Weights & Biases shows it.
+        at_once: how many such runs share the machine's memory.
+
+    Raises:
+        OverrideError: agent, environment and machine do not fit each other.
+    """
     from launch import dashboards
     from launch import experiment as experiments
 
     try:
         dashboards.check(wandb)
-        experiments.check(experiment, local=mode == "local")
+        experiments.check(experiment, local=mode == "local", at_once=at_once)
     except ValueError as error:
         raise OverrideError(" ".join(str(error).split())) from error
 
 
 def final_return(directory: Path) -> float | None:
-    """Mean return of a run's last evaluation; None if it has none."""
-    rows = logs.read_evaluations(directory)
+    """Mean return of a run's last evaluation with episodes; None if it has none."""
+    rows = [row for row in logs.read_evaluations(directory) if row.returns]
     return rows[-1].mean_return if rows else None
-
-
-def launch(
-    experiment: Experiment,
-    directory: Path,
-    mode: Mode,
-    resume: Checkpoint | None = None,
-    wandb: WandbMode = "off",
-) -> None:
-    """Runs one experiment in its directory, from the beginning or a checkpoint.
-
-    Raises:
-        RunFailed: it ended before its time.
-        Interrupted: a signal ended it; it has saved itself.
-    """
-    role = "launcher" if mode == "processes" else mode
-    setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
-    # Imported late: only a program needs Reverb and with it TensorFlow.
-    with locked(directory):
-        try:
-            if mode == "local":
-                from launch import local
-
-                local.run(experiment, directory, resume=resume, wandb=wandb)
-            else:
-                from launch import program
-
-                program.run(experiment, directory, mode, resume=resume, wandb=wandb)
-        except (faults.RoleFailed, faults.NotFinite, SaveFailed) as error:
-            raise RunFailed(f"{error}\n{directory} keeps what it saved") from error
 
 
 def summarise(finals: Sequence[tuple[int, float | None]]) -> None:
     """Prints the last evaluation of each seed, and of all together."""
-    returns = [value for _, value in finals if value is not None]
     for seed, value in finals:
         shown = "no evaluation" if value is None else f"{value:.4g}"
         print(f"seed {seed}  final evaluation return {shown}")
+    returns = [value for _, value in finals if value is not None]
     if len(finals) > 1 and returns:
-        mean = sum(returns) / len(returns)
-        print(
-            f"mean over {len(returns)} seeds  {mean:.4g}  "
-            f"(from {min(returns):.4g} to {max(returns):.4g})"
-        )
+        print(f"mean over {len(returns)} seeds  {_spread(returns)}")
     sys.stdout.flush()
 
 
-def _find(arguments: Sequence[str]) -> Experiment:
-    """The experiment that a command line names, wherever its flags stand."""
-    from experiments.catalogue import EXPERIMENTS, misfit
-
-    for argument in arguments:
-        if argument in EXPERIMENTS:
-            return EXPERIMENTS[argument]
-        reason = misfit(argument)
-        if reason is not None:
-            raise OverrideError(reason)
-    if not arguments or arguments[0].startswith("-"):
-        raise OverrideError("name an experiment first, such as mdqn/cartpole")
-    name = arguments[0]
-    closest = overrides.nearest(name, EXPERIMENTS)
-    raise OverrideError(f"unknown experiment {name}; nearest: {closest}")
-
-
-def _fields(experiment: Experiment) -> dict[str, overrides.Field]:
-    own = overrides.fields(experiment)
-    return overrides.fields(Options()) | {
-        path: field for path, field in own.items() if path not in _FIXED
-    }
-
-
-def _rename(experiment: Experiment, base: Experiment) -> Experiment:
-    """Run directories say what was played, also where a flag chose the game."""
-    for attribute in ("game", "name"):
-        old = getattr(base.environment, attribute, None)
-        new = getattr(experiment.environment, attribute, None)
-        if isinstance(old, str) and isinstance(new, str) and old != new:
-            agent_name, task_name = base.name.split("/", 1)
-            task_name = task_name.replace(old, new) if old in task_name else new.lower()
-            return dataclasses.replace(experiment, name=f"{agent_name}/{task_name}")
-    return experiment
-
-
-def _check(
-    experiment: Experiment, base: Experiment, options: Options, values: dict
+def _summarise_all(
+    entries: Sequence[Entry], directories: dict[Entry, Path | None]
 ) -> None:
-    """Refuses what no single field can know to be wrong."""
-    from experiments.catalogue import ANY_GAME
+    """Prints the seeds of one experiment, or a line for each variant of a figure."""
+    runs: dict[str, list[tuple[int, Path | None]]] = {}
+    for entry in entries:
+        seeds = runs.setdefault(entry.experiment.name, [])
+        seeds.append((entry.experiment.seed, directories[entry]))
+    if len(runs) == 1:
+        [seeds] = runs.values()
+        summarise(
+            [
+                (seed, None if path is None else final_return(path))
+                for seed, path in seeds
+            ]
+        )
+        return
+    rows = [("experiment", "seeds", "whole run", "final evaluation return")]
+    for name, seeds in runs.items():
+        begun = [path for _, path in seeds if path is not None]
+        finals = [value for path in begun if (value := final_return(path)) is not None]
+        averages = [
+            average.by_episode
+            for path in begun
+            if (average := curves.training_average(run_files.read_metrics(path)))
+        ]
+        whole = f"{sum(averages) / len(averages):.4g}" if averages else "none"
+        spread = _spread(finals) if finals else "none"
+        rows.append((name, str(len(begun)), whole, spread))
+    print("\n".join(overrides.align(rows)))
+    print("whole run: mean return of all training episodes", flush=True)
 
-    if base.name.endswith(f"/{ANY_GAME}") and "environment.game" not in values:
-        raise OverrideError(
-            f"{base.name} needs a game, such as --environment.game seaquest"
-        )
-    if options.seeds is not None and "seed" in values:
-        raise OverrideError("--seed is one seed and --seeds a number of them: give one")
-    if options.launch == "local" and experiment.actors > 1:
-        raise OverrideError(
-            f"--actors {experiment.actors}: a local run has one actor; nearest: "
-            f"--environments {experiment.actors}, or --launch processes"
-        )
+
+def _spread(returns: Sequence[float]) -> str:
+    mean = sum(returns) / len(returns)
+    return f"{mean:.4g}  (from {min(returns):.4g} to {max(returns):.4g})"
+
+
+def _overview(entries: Sequence[Entry]) -> str:
+    states = [entry.state for entry in entries]
+    parts = [f"{states.count('missing')} to start"]
+    for state, meaning in (
+        ("cut short", "to go on with"),
+        ("complete", "complete"),
+        ("held", "left to another process"),
+    ):
+        if state in states:
+            parts.append(f"{states.count(state)} {meaning}")
+    return f"{len(entries)} runs: {', '.join(parts)}"

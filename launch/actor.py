@@ -12,6 +12,9 @@ from environments.vector import VectorEnvironment
 from launch import faults
 from launch.replay import Adder
 
+# Plain numbers: comparing an array with an enumeration's member takes much longer.
+_FIRST, _LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
+
 
 class Episode(NamedTuple):
     """An episode that ended: undiscounted raw return, and length in decisions."""
@@ -145,14 +148,14 @@ class Loop:
         self._actor.observe(action, timestep)
         self._timestep = timestep
         # A lane that begins an episode took no decision: its action was ignored.
-        decided = timestep.step_type != dm_env.StepType.FIRST
+        decided = timestep.step_type != _FIRST
         decisions = int(np.count_nonzero(decided))
         self.actor_steps += decisions
         self._actor.actor_steps += decisions
         self._returns += timestep.reward
         self._lengths += decided
         faults.check_timestep(timestep, self.actor_steps)
-        last = np.flatnonzero(timestep.step_type == dm_env.StepType.LAST)
+        last = np.flatnonzero(timestep.step_type == _LAST)
         ended = []
         for lane in last:
             episode = Episode(float(self._returns[lane]), int(self._lengths[lane]))

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import json
 import math
+import re
 import shutil
 import sys
 import time
@@ -31,7 +32,8 @@ STATE = "state"
 REPLAY = "replay"
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 24
-_FULL = "No space left on device"
+# What the system says of a full disk, and what numpy does.
+_FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")
 
 
 class Checkpoint(NamedTuple):
@@ -106,7 +108,8 @@ def save(
     final = root / str(counts.actor_steps)
     draft = root / f".{counts.actor_steps}.partial"
     try:
-        _discard(draft)
+        for abandoned in root.glob(".*.partial"):  # by runs that were killed
+            _discard(abandoned)
         draft.mkdir(parents=True)
         _save_state(draft / STATE, state)
         if save_replay is not None:
@@ -120,11 +123,17 @@ def save(
         with contextlib.suppress(OSError):
             _discard(draft)
         text = " ".join(str(error).split())
-        reason = "no space left on the device" if _FULL in text else text[:300]
+        full = _FULL.search(text)
+        reason = "no space left on the device" if full else text[:300]
         raise SaveFailed(f"cannot write checkpoint {final}: {reason}") from error
     for step in _steps(root)[:-keep]:
         _discard(root / str(step))
     return final
+
+
+def reached(directory: Path) -> int:
+    """Actor steps of a run's newest checkpoint, whole or not; 0 if it has none."""
+    return max(_steps(directory / DIRECTORY), default=0)
 
 
 def newest(directory: Path) -> Checkpoint:

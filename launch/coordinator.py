@@ -1,14 +1,15 @@
 """The node that counts, writes the logs and knows how far the program is."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import launchpad as lp
 from acme.utils import counting
 
-from launch import titles
+from launch import faults, titles
 from launch.actor import Episode
 from launch.logs import Counts
 from launch.recorder import Recorder
@@ -41,6 +42,9 @@ class Coordinator:
         )
         self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, replay)
         self._threads = threads
+        self._directory = run.directory
+        self._open = True
+        self._failure: faults.DiskFull | None = None
         self._counter = counting.Counter()
         self._counter.increment(**run.start._asdict())
         self._lock = threading.Lock()
@@ -80,13 +84,15 @@ class Coordinator:
         self._counter.increment(
             actor_steps=actor_steps, frames=frames, episodes=len(episodes)
         )
-        with self._lock:
+        with self._writing() as is_open:
             self._watchdog.moved(name)
             self._waiting[name] = waiting
             self._recorder.add_episodes(Episode(*episode) for episode in episodes)
-            counts = self.counts()
-            self._recorder.report(counts, self._learner_metrics, self._waiting)
-        return counts.actor_steps
+            if is_open:
+                self._recorder.report(
+                    self.counts(), self._learner_metrics, self._waiting
+                )
+        return self.counts().actor_steps
 
     def report_learner(
         self, learner_steps: int, metrics: Mapping[str, float], waiting: float
@@ -104,14 +110,21 @@ class Coordinator:
             self._learner_metrics = metrics
             self._waiting["learner"] = waiting
 
+    def report_evaluated(self, episodes: Sequence[tuple[float, int]]) -> None:
+        """Takes note of `(return, length)` of episodes of the next evaluation."""
+        with self._lock:
+            self._watchdog.moved("evaluator")
+            self._recorder.add_evaluated(Episode(*episode) for episode in episodes)
+
     def report_evaluation(
         self, grid_step: int, counts: tuple, episodes: Sequence[tuple[float, int]]
     ) -> None:
         """Logs an evaluation of the parameters at `counts`."""
         played = [Episode(*episode) for episode in episodes]
-        with self._lock:
+        with self._writing() as is_open:
             self._watchdog.moved("evaluator")
-            self._recorder.evaluation(grid_step, Counts(*counts), played)
+            if is_open:
+                self._recorder.evaluation(grid_step, Counts(*counts), played)
 
     def moved(self, role: str) -> None:
         """A role is alive, though it has nothing to report yet."""
@@ -147,22 +160,44 @@ class Coordinator:
         """The last role but this one and the replay has ended."""
         self._finished.set()
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[bool]:
+        """Context for calls that write; False if the logs are closed already.
+
+        Failures are this role's, not a caller's: `run` raises them.
+        """
+        try:
+            with self._lock:
+                yield self._open
+        except OSError as error:
+            reason = str(error.strerror or error).lower()
+            self._failure = faults.DiskFull(
+                f"cannot write to {self._directory}: {reason}"
+            )
+
+    @titles.told()
     def run(self) -> None:
         """Waits for the end, in order or not, and closes the logs.
 
         Raises:
             Stalled: nothing moved for too long.
+            DiskFull: a log could not be written.
         """
         stop = lp.stop_event()
         try:
             while not self._finished.wait(0.1) and not stop.is_set():
                 self._watchdog.check()
+                if self._failure is not None:
+                    raise self._failure
             if self._threads:
                 # All nodes stop at once; the learner saves itself and asks for counts.
                 self._finished.wait(_LAST_CALLS_SECONDS)
         finally:
-            with self._lock:
+            with self._writing():
+                self._open = False  # the last report of a slow thread comes too late
                 self._recorder.close()
+        if self._failure is not None:
+            raise self._failure
         if self._threads and not stop.is_set():
             lp.stop()
         time.sleep(_LAST_ANSWER_SECONDS)

@@ -1,6 +1,7 @@
-"""Evaluation: whole episodes of the current policy, in an environment of its own."""
+"""Evaluation in an environment of its own: of one policy, or beside the training."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -73,6 +74,70 @@ class Evaluator:
                 if len(played[lane]) < self._shares[lane]:
                     played[lane].append(episode)
         return [episode for lane in played for episode in lane]
+
+
+class Lockstep:
+    """Plays without end beside the training, with the newest parameters.
+
+    An episode is played by all the policies that follow one another while it lasts.
+    Raw returns, nothing stored.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        agent: Agent,
+        variables: Callable[[], Params],
+        lanes: int,
+    ):
+        """Builds an evaluator that has not begun.
+
+        Args:
+            experiment: gives environment and seeds.
+            agent: gives the policy.
+            variables: returns the newest parameters.
+            lanes: environments stepped together, at most `MAX_LANES` of them; as many
+                as the actors have, to take decisions as fast.
+        """
+        self._experiment = experiment
+        self._lanes = min(lanes, MAX_LANES)
+        self._actor = Actor(agent.act, variables, seed=0, evaluation=True)
+        self._environment: environments.VectorEnvironment | None = None
+
+    def start(self, actor_steps: int) -> None:
+        """Begins, `actor_steps` into the run; episodes under way are forgotten."""
+        self.close()
+        environment_seed, seed = self._experiment.seeds("evaluator", start=actor_steps)
+        self._environment = environments.make(
+            self._experiment.environment, self._lanes, environment_seed, evaluation=True
+        )
+        self._actor.reseed(seed, actor_steps)
+        self._loop = Loop(self._environment, self._actor, actor_steps)
+
+    def step(self) -> list[Episode]:
+        """One decision in every lane; returns the episodes that ended."""
+        return [episode for _, episode in self._loop.step()]
+
+    def follow(
+        self, actor_steps: int, seconds: float, tick: Callable[[], None]
+    ) -> list[Episode]:
+        """Takes the decisions that the actors are ahead; returns what ended.
+
+        Args:
+            actor_steps: of the run, so far.
+            seconds: after which to return, though actors are still ahead.
+            tick: called at every step, to show that it moves.
+        """
+        episodes, deadline = list[Episode](), time.monotonic() + seconds
+        while self._loop.actor_steps < actor_steps and time.monotonic() < deadline:
+            tick()
+            episodes += self.step()
+        return episodes
+
+    def close(self) -> None:
+        """Closes the environments."""
+        if self._environment is not None:
+            self._environment.close()
 
 
 def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:

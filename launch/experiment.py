@@ -23,11 +23,15 @@ class Evaluation:
 
     Attributes:
         period: actor steps between evaluations.
-        episodes: episodes in each.
+        episodes: whole episodes in each, played by the policy of that moment.
+        lockstep: instead, the evaluator takes a decision for each of the actors', with
+            the newest policy, and an evaluation is of the episodes that ended since the
+            one before: as many as there were, perhaps none.
     """
 
     period: int = 250_000
     episodes: int = 10
+    lockstep: bool = False
 
     def __post_init__(self) -> None:
         checks.at_least("evaluation.period", self.period, 1)
@@ -134,12 +138,15 @@ def make_agent(experiment: Experiment, spec: Spec) -> Agent:
     return agents.REGISTRY[experiment.agent_name].agent(experiment.agent, spec)
 
 
-def check(experiment: Experiment, local: bool = False) -> tuple[Spec, int]:
+def check(
+    experiment: Experiment, local: bool = False, at_once: int = 1
+) -> tuple[Spec, int]:
     """Builds environment and agent once, so that misfits show before anything starts.
 
     Args:
         experiment: what is to run.
         local: whether it will be one process.
+        at_once: how many such runs will share this machine's memory.
 
     Returns:
         The environment's spec and how many frames its observations stack.
@@ -154,6 +161,11 @@ def check(experiment: Experiment, local: bool = False) -> tuple[Spec, int]:
     finally:
         environment.close()
     memory.check(
-        storage, spec, environment.frame_stack, actors=experiment.actors, local=local
+        storage,
+        spec,
+        environment.frame_stack,
+        actors=experiment.actors,
+        local=local,
+        at_once=at_once,
     )
     return spec, environment.frame_stack

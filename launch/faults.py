@@ -10,6 +10,8 @@ from typing import Any
 import dm_env
 import numpy as np
 
+_FEW = 32  # numbers that Python adds up faster than numpy silences its warnings
+
 
 class Interrupted(Exception):
     """A signal ended the run early, in order.
@@ -25,6 +27,10 @@ class Interrupted(Exception):
 
 class NotFinite(Exception):
     """A loss or an environment gave NaN or infinity; the message says which."""
+
+
+class DiskFull(Exception):
+    """A log could not be written; the message says where."""
 
 
 class RoleFailed(Exception):
@@ -79,6 +85,8 @@ def check_timestep(timestep: dm_env.TimeStep, actor_steps: int) -> None:
 
 
 def _sums_to_a_number(values: np.ndarray) -> bool:
+    if values.size <= _FEW:
+        return math.isfinite(sum(values.ravel().tolist()))
     with np.errstate(invalid="ignore", over="ignore"):  # infinities may cancel
         return math.isfinite(values.sum())
 

@@ -68,8 +68,9 @@ class Follower:
         if self._waiting:
             shown["bottleneck"] = bottleneck(self._waiting)
         evaluations = read_evaluations(self._directory)
-        if evaluations:
-            shown["evaluation"] = evaluations[-1].mean_return
+        means = [row.mean_return for row in evaluations if row.returns]
+        if means:
+            shown["evaluation"] = means[-1]
         if counts is not None:
             self._counts = counts
         self._progress.update(self._counts, shown)

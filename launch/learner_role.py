@@ -59,6 +59,7 @@ class LearnerRole:
         """Remote call: online parameters of the named networks."""
         return self._learner.get_variables(names)
 
+    @titles.told()
     def run(self) -> None:
         """Learns until nothing more is owed, serves the last evaluation, saves."""
         stop = lp.stop_event()

@@ -6,23 +6,25 @@ resumed. Only what was saved at an interruption, or by the clock, lies off that 
 Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import environments
-from agents.parts.types import Agent
+from agents.parts.types import Agent, Params, Transition
 from launch import checkpoint, faults
-from launch.actor import Actor, Loop
+from launch.actor import Actor, Episode, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
-from launch.evaluator import Evaluator
+from launch.evaluator import Evaluator, Lockstep
 from launch.experiment import Experiment, make_agent, make_spec
+from launch.follow import bottleneck
 from launch.grid import Grid
 from launch.learner import Learner
 from launch.logs import Counts
 from launch.progress import Progress
 from launch.recorder import Recorder
 from launch.replay.in_process import InProcess
+from launch.waiting import Turns
 from launch.watchdog import LocalWatchdog
 
 
@@ -63,23 +65,27 @@ class Local:
             num_environments=experiment.environments,
             seed=experiment.seeds("replay")[1],
         )
-        self._learner = Learner(
-            agent, experiment.seeds("learner")[1], self._store.sample
-        )
+        self._learner = Learner(agent, experiment.seeds("learner")[1], self._next_batch)
         self._actor = Actor(
             agent.act,
-            lambda: self._learner.params,
+            self._params,
             seed=0,
             adder=self._store,
             reward_clip=self._environment.reward_clip,
         )
         self._evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
+        self._lockstep = (
+            Lockstep(experiment, agent, self._params, experiment.environments)
+            if experiment.evaluation.lockstep
+            else None
+        )
         self._episodes = 0
         if resume is not None:
             self._restore(agent, resume)  # before the logs are taken back to it
         title = f"{experiment.name} seed {experiment.seed}"
-        shown = Progress(title, experiment.steps) if progress else None
-        self._recorder = Recorder(experiment, directory, shown, resume, wandb)
+        self._progress = Progress(title, experiment.steps) if progress else None
+        self._turns = Turns()
+        self._recorder = Recorder(experiment, directory, self._progress, resume, wandb)
         self._start(0 if resume is None else resume.counts.actor_steps)
 
     @property
@@ -121,21 +127,40 @@ class Local:
             watchdog.close()
             self._recorder.close()
             self._environment.close()
+            if self._lockstep is not None:
+                self._lockstep.close()
         return returns
+
+    def _params(self) -> Params:
+        return self._learner.params
 
     def _step(self) -> None:
         """One decision in every environment, and the updates that it calls for."""
         ended = [episode for _, episode in self._loop.step()]
         self._episodes += len(ended)
         self._recorder.add_episodes(ended)
+        if self._lockstep is not None:
+            self._recorder.add_evaluated(self._lockstep.step())
         for _ in range(self._store.owed()):
             self._learner.step()
+            self._turns.dispatched(self._learner.running)
         self._recorder.report(self.counts, self._learner.metrics)
+        waiting = self._turns.waiting()
+        if waiting is not None and self._progress is not None:
+            self._progress.update(self.counts, {"bottleneck": bottleneck(waiting)})
+
+    def _next_batch(self) -> Transition:
+        batch = self._store.sample()
+        self._turns.fetched(self._learner.running)
+        return batch
 
     def _evaluate(self, point: int, tick: Callable[[], None]) -> list[float]:
-        episodes = self._evaluator.evaluate(self._learner.params, point, tick)
-        self._recorder.evaluation(point, self.counts, episodes)
-        return [episode.episode_return for episode in episodes]
+        episodes: Sequence[Episode] = []
+        if self._lockstep is None:
+            episodes = self._evaluator.evaluate(self._learner.params, point, tick)
+        played = self._recorder.evaluation(point, self.counts, episodes)
+        self._turns.begin()
+        return played
 
     def _save(self) -> None:
         settings = self._experiment.checkpoint
@@ -148,6 +173,7 @@ class Local:
             keep=settings.keep,
         )
         self._start(self._loop.actor_steps)
+        self._turns.begin()
 
     def _restore(self, agent: Agent, resume: Checkpoint) -> None:
         self._learner.restore(checkpoint.load_state(resume, agent))
@@ -156,12 +182,14 @@ class Local:
             self._store.restore(resume.replay, resume.extra["store"])
 
     def _start(self, actor_steps: int) -> None:
-        """Restarts environments and exploration, `actor_steps` into the run."""
+        """Restarts environments and policies, `actor_steps` into the run."""
         self._environment.close()
         self._environment = self._make_environment(actor_steps)
         seed = self._experiment.seeds("actor", start=actor_steps)[1]
         self._actor.reseed(seed, actor_steps)
         self._loop = Loop(self._environment, self._actor, actor_steps)
+        if self._lockstep is not None:
+            self._lockstep.start(actor_steps)
 
     def _make_environment(self, start: int) -> environments.VectorEnvironment:
         return environments.make(

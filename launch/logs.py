@@ -219,12 +219,12 @@ class EvaluationLog:
         Args:
             grid_step: the grid point, in actor steps, that this evaluation is for.
             counts: the counters of the parameters that were evaluated.
-            returns: raw return of each episode, at least one.
+            returns: raw return of each episode; perhaps none.
             lengths: agent decisions in each episode.
         """
         values = [float(value) for value in returns]
         row: dict[str, Scalar] = {"grid": int(grid_step), **counts._asdict()}
-        row["mean_return"] = sum(values) / len(values)
+        row["mean_return"] = sum(values) / len(values) if values else None
         row["returns"] = " ".join(map(repr, values))
         row["lengths"] = " ".join(str(int(length)) for length in lengths)
         row["wall_time"] = round(time.time() - self._start, 3)
@@ -241,7 +241,8 @@ class EvaluationRow(NamedTuple):
     Attributes:
         grid: the grid point, in actor steps, that it is for.
         counts: the counters of the parameters that were evaluated.
-        returns: raw return of each episode.
+        returns: raw return of each episode; in lock-step, those that ended since the
+            row before, perhaps none.
         lengths: agent decisions in each episode.
         wall_time: seconds since the start of the run.
     """
@@ -254,8 +255,8 @@ class EvaluationRow(NamedTuple):
 
     @property
     def mean_return(self) -> float:
-        """Mean over the episodes."""
-        return sum(self.returns) / len(self.returns)
+        """Mean over the episodes; NaN without any."""
+        return sum(self.returns) / len(self.returns) if self.returns else math.nan
 
 
 def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:

@@ -41,6 +41,7 @@ def check(
     *,
     actors: int,
     local: bool,
+    at_once: int = 1,
     available: int | None = None,
 ) -> None:
     """Refuses a run that cannot fit.
@@ -51,12 +52,14 @@ def check(
         frame_stack: S, frames in one observation.
         actors: how many.
         local: whether all is one process.
+        at_once: how many such runs share the machine.
         available: bytes; None asks the machine.
 
     Raises:
         ValueError: with the estimate, and the capacity that would fit.
     """
     available = psutil.virtual_memory().available if available is None else available
+    available //= at_once
     roles = estimate(storage, spec, frame_stack, actors=actors, local=local)
     needed = sum(roles.values())
     if needed <= available:
@@ -69,9 +72,12 @@ def check(
         if fitting >= storage.min_size
         else "use fewer actors, or a machine with more memory"
     )
+    each = f" for each of {at_once}" if at_once > 1 else ""
+    if at_once > 1:
+        remedy += ", or fewer at once: --parallel"
     raise ValueError(
         f"storage.capacity is {storage.capacity}: the run needs {needed / 1e9:.1f} GB "
-        f"({shares}), {available / 1e9:.1f} GB are free; {remedy}"
+        f"({shares}), {available / 1e9:.1f} GB are free{each}; {remedy}"
     )
 
 

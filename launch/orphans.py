@@ -1,11 +1,19 @@
-"""Ends a role whose launcher was killed and so cannot end it."""
+"""Ends a process whose launcher was killed and so cannot end it."""
 
+import ctypes
 import os
+import signal
 import threading
 import time
 
 _POLL_SECONDS = 1.0
+_PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 20.0  # to end in order, which Linux asks for when the parent dies
+
+
+def die_with_parent() -> None:
+    """Asks Linux to send SIGTERM to this process if its launcher is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def end_with_parent() -> None:

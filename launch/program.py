@@ -30,6 +30,7 @@ from launch.follow import Follower
 from launch.learner_role import LearnerRole
 from launch.replay import Adder
 from launch.roles import ActorRole, EvaluatorRole, Run
+from launch.watchdog import Heartbeat
 
 Mode = Literal["threads", "processes"]
 # Roles end in order, each with the supervisor's patience, not Launchpad's ten seconds.
@@ -166,6 +167,7 @@ def run(
                 finished_by="coordinator",
                 stop_order=STOP_ORDER,
                 arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
+                check=Heartbeat(experiment.stall_seconds, directory).check,
             )
     evaluations = logs.read_evaluations(directory)
     if not evaluations or evaluations[-1].grid < experiment.steps:

@@ -1,4 +1,4 @@
-"""How a run is doing, live: one line on a terminal, a line now and then elsewhere."""
+"""How a run is doing: live on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -35,7 +35,7 @@ class Progress:
         self._title = title
         self._total = total
         self._stream = sys.stderr if stream is None else stream
-        self._live = _make_live(self._stream) if self._stream.isatty() else None
+        self._live = make_live(self._stream) if self._stream.isatty() else None
         default = _PLAIN_PERIOD if self._live is None else _TERMINAL_PERIOD
         self._period = default if period is None else period
         self._values: dict[str, Any] = {}
@@ -75,8 +75,8 @@ class Progress:
         else:
             from rich.text import Text
 
-            text = Text(line, no_wrap=True, overflow="ellipsis")
-            self._live.update(text, refresh=True)
+            # On a narrow terminal it is two: what is at the end matters, too.
+            self._live.update(Text(line, overflow="fold"), refresh=True)
 
     def _line(self, now: float) -> str:
         then, earlier = self._history[0]
@@ -97,13 +97,16 @@ class Progress:
         return "  ".join(parts)
 
 
-def _make_live(stream: TextIO) -> Any:
+def make_live(stream: TextIO) -> Any:
+    """A rich display that is drawn when it is updated; nothing is drawn yet."""
     from rich.console import Console
     from rich.live import Live
 
     # No refresh thread: a local run has one thread only.
     live = Live(console=Console(file=stream), auto_refresh=False)
     live.start()
+    # Rich hides the cursor, and a run that is killed could not bring it back.
+    live.console.show_cursor(True)
     return live
 
 

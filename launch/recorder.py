@@ -1,5 +1,6 @@
 """Turns what roles report into rows of the run directory and a live line."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -42,10 +43,13 @@ class Recorder:
         """
         done, start = 0, time.time()
         self._episodes: list[Episode] = []
+        self._evaluated: list[Episode] = []
         if resume is not None:
             done = resume.counts.actor_steps
             start -= resume.extra["seconds"]
             self._episodes = [Episode(*row) for row in resume.extra["episodes"]]
+            evaluated = resume.extra.get("evaluated", [])  # older runs had none
+            self._evaluated = [Episode(*row) for row in evaluated]
             rewind.rewind(directory, done)
         self._start = start
         self._dashboards = dashboards.make(
@@ -59,6 +63,10 @@ class Recorder:
     def add_episodes(self, episodes: Iterable[Episode]) -> None:
         """Takes note of training episodes that ended."""
         self._episodes += episodes
+
+    def add_evaluated(self, episodes: Iterable[Episode]) -> None:
+        """Takes note of episodes that belong to the next evaluation."""
+        self._evaluated += episodes
 
     def report(
         self,
@@ -95,18 +103,26 @@ class Recorder:
 
     def evaluation(
         self, grid_step: int, counts: Counts, episodes: Sequence[Episode]
-    ) -> None:
+    ) -> list[float]:
         """Writes an evaluation.
 
         Args:
             grid_step: the point of the evaluation grid it is for.
             counts: the counters of the parameters that were evaluated.
-            episodes: those played.
+            episodes: those played, beside those that were noted before.
+
+        Returns:
+            The returns of all of them.
         """
-        returns = [episode.episode_return for episode in episodes]
-        lengths = [episode.length for episode in episodes]
+        played, self._evaluated = [*self._evaluated, *episodes], []
+        returns = [episode.episode_return for episode in played]
+        lengths = [episode.length for episode in played]
         self._evaluations.write(grid_step, counts, returns, lengths)
-        means = _means(episodes)
+        if played:
+            self._show_evaluation(counts, _means(played))
+        return returns
+
+    def _show_evaluation(self, counts: Counts, means: Mapping[str, float]) -> None:
         self._display(counts, "evaluator", means)
         if self._progress is not None:
             shown = {"evaluation": means["episode_return"]}
@@ -123,16 +139,21 @@ class Recorder:
     def pending(self) -> dict[str, Any]:
         """What a checkpoint must hold, as plain data, for the logs to go on."""
         seconds = time.time() - self._start
-        return {"seconds": seconds, "episodes": [list(row) for row in self._episodes]}
+        return {
+            "seconds": seconds,
+            "episodes": [list(row) for row in self._episodes],
+            "evaluated": [list(row) for row in self._evaluated],
+        }
 
     def close(self) -> None:
-        """Closes the logs and leaves the terminal in order."""
-        self._metrics.close()
-        self._evaluations.close()
-        if self._progress is not None:
-            self._progress.close()
-        for dashboard in self._dashboards:
-            dashboard.close()
+        """Closes all logs, also after one fails, and leaves the terminal in order."""
+        with contextlib.ExitStack() as closing:
+            for dashboard in self._dashboards:
+                closing.callback(dashboard.close)
+            if self._progress is not None:
+                closing.callback(self._progress.close)
+            closing.callback(self._evaluations.close)
+            closing.callback(self._metrics.close)
 
 
 def _means(episodes: Sequence[Episode]) -> dict[str, float]:

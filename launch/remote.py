@@ -1,13 +1,35 @@
 """Calls to other nodes of the program, which end when the program does."""
 
 import concurrent.futures
+import contextlib
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
 import launchpad as lp
+from courier.python import client as courier_client
 
 _POLL_SECONDS = 0.2
+
+
+class _Future(concurrent.futures.Future):
+    """A future that may be cancelled while its answer is on the way.
+
+    Courier hands answers over from a thread of C++, where the error that an ordinary
+    future raises then would abort the process.
+    """
+
+    def set_result(self, result: Any) -> None:
+        """Takes the answer, unless nobody waits for it any more."""
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            super().set_result(result)
+
+
+# What Courier's clients make their futures from.
+courier_client.futures = types.SimpleNamespace(
+    Future=_Future, InvalidStateError=concurrent.futures.InvalidStateError
+)
 
 
 class Stopped(Exception):

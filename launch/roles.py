@@ -1,7 +1,7 @@
 """Actors and evaluators of a distributed run: what these nodes do."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import launchpad as lp
 
 import environments
-from launch import titles
-from launch.actor import Actor, Loop
+from launch import logs, titles
+from launch.actor import Actor, Episode, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
-from launch.evaluator import Evaluator
+from launch.evaluator import Evaluator, Lockstep
 from launch.experiment import Experiment, make_agent, make_spec
 from launch.grid import Grid
 from launch.logs import Counts
@@ -21,6 +21,7 @@ from launch.remote import Remote, Stopped
 from launch.variables import Variables, network_names
 
 REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
+_FOLLOW_SECONDS = 1.0  # of playing between two looks at where the actors are
 _TICK_SECONDS = 2.0  # between two signs of life of a long evaluation
 
 
@@ -74,6 +75,7 @@ class ActorRole:
         self._learner = learner
         self._coordinator = Remote(coordinator)
 
+    @titles.told()
     def run(self) -> None:
         """Acts, reports, and hands over the last experience."""
         experiment, start = self._run.experiment, self._run.start.actor_steps
@@ -90,7 +92,8 @@ class ActorRole:
             self._replay, agent, spec, environment, stop=stop.is_set
         )
         try:
-            with closing(Variables(self._learner, network_names(agent))) as variables:
+            names = network_names(agent, spec)
+            with closing(Variables(self._learner, names)) as variables:
                 actor = Actor(
                     agent.act,
                     variables,
@@ -158,12 +161,18 @@ class EvaluatorRole:
         experiment = self._run.experiment
         titles.set_role("evaluator", experiment.name)
         environment = environments.make(experiment.environment, 1, experiment.seed)
-        agent = make_agent(experiment, make_spec(environment))
+        spec = make_spec(environment)
+        agent = make_agent(experiment, spec)
         environment.close()
-        evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
         try:
-            with closing(Variables(self._learner, network_names(agent))) as variables:
-                self._evaluate(evaluator, variables)
+            names = network_names(agent, spec)
+            with closing(Variables(self._learner, names)) as variables:
+                if experiment.evaluation.lockstep:
+                    lanes = experiment.actors * experiment.environments
+                    self._accompany(Lockstep(experiment, agent, variables, lanes))
+                else:
+                    episodes = experiment.evaluation.episodes
+                    self._evaluate(Evaluator(experiment, agent, episodes), variables)
         except Stopped:
             pass  # whatever was under way will be evaluated by a run that resumes
         finally:
@@ -171,21 +180,47 @@ class EvaluatorRole:
         titles.leave()
 
     def _evaluate(self, evaluator: Evaluator, variables: Variables) -> None:
-        steps, start = self._run.experiment.steps, self._run.start.actor_steps
-        grid = Grid(self._run.experiment.evaluation.period, steps, start)
+        for counts, point in self._polls():
+            if point is not None:
+                episodes = evaluator.evaluate(variables.fetch(), point, self._tick)
+                self._coordinator.report_evaluation(point, counts, _plain(episodes))
+
+    def _accompany(self, lockstep: Lockstep) -> None:
+        """Follows the actors; where they outrun it, it plays less than they do."""
+        lockstep.start(self._run.start.actor_steps)
+        with closing(lockstep):
+            for counts, point in self._polls():
+                episodes = lockstep.follow(
+                    counts.actor_steps, _FOLLOW_SECONDS, self._tick
+                )
+                if episodes:
+                    self._coordinator.report_evaluated(_plain(episodes))
+                if point is not None:
+                    self._coordinator.report_evaluation(point, counts, [])
+
+    def _polls(self) -> Iterator[tuple[Counts, int | None]]:
+        """Now and then, how far the run is and which point of the grid is due."""
+        steps = self._run.experiment.steps
+        grid = Grid(self._run.experiment.evaluation.period, steps, self._evaluated())
         ended = False
         while not ended and not lp.wait_for_stop(REPORT_SECONDS):
             ended = not self._coordinator.learning()
             counts = Counts(*self._coordinator.counts())
             point = steps if ended else grid.passed(counts.actor_steps)
             # The end of the budget is evaluated when its updates are done as well.
-            if point is None or (point == steps and not ended):
-                continue
-            episodes = evaluator.evaluate(variables.fetch(), point, self._tick)
-            played = [(episode.episode_return, episode.length) for episode in episodes]
-            self._coordinator.report_evaluation(point, tuple(counts), played)
+            yield counts, point if ended or point != steps else None
         if ended:
             self._coordinator.evaluator_ended()
+
+    def _evaluated(self) -> int:
+        """The last point that was evaluated before the checkpoint.
+
+        One under way when the checkpoint was made is missing, and comes first now.
+        """
+        start = self._run.start.actor_steps
+        rows = logs.read_evaluations(self._run.directory)
+        points = [row.grid for row in rows if row.counts.actor_steps <= start]
+        return max(points, default=0)
 
     def _tick(self) -> None:
         """Shows the watchdog that the evaluation goes on; ends it with the program."""
@@ -195,3 +230,8 @@ class EvaluatorRole:
         if now - self._told > _TICK_SECONDS:
             self._told = now
             self._coordinator.moved("evaluator")
+
+
+def _plain(episodes: Sequence[Episode]) -> list[tuple[float, int]]:
+    """Episodes as they travel to the coordinator."""
+    return [(episode.episode_return, episode.length) for episode in episodes]

@@ -5,26 +5,27 @@ ended ten seconds after a stop. This one starts the same program from the same n
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import launchpad as lp
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
-from launch import faults
+from launch import faults, orphans
 
 GRACE_SECONDS = 20.0  # for one group of roles to end after it was asked to
+# After a failure: a learner whose replay is gone hears nothing, and all must be over
+# within 30 seconds; one whose coordinator is gone waits 10 for an answer.
+_FAILURE_GRACE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 12
 _LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
-_PR_SET_PDEATHSIG = 1
 
 
 class Role:
@@ -44,9 +45,11 @@ class Role:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # What is inheritable is meant to be: the lock of the run directory.
+                close_fds=False,
                 # Ctrl+C reaches the launcher only, which then ends roles in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=orphans.die_with_parent,
             )
 
     def is_titled(self) -> bool:
@@ -63,11 +66,6 @@ class Role:
         return "\n".join(f"  {line}" for line in lines[-_TAIL_LINES:])
 
 
-def _die_with_parent() -> None:
-    """Asks Linux to end this process if the launcher is killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def launch(
     program: lp.Program,
     resources: Mapping[str, PythonProcess],
@@ -76,6 +74,7 @@ def launch(
     finished_by: str,
     stop_order: Sequence[str],
     arguments: Sequence[str] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Runs a program to its end.
 
@@ -86,6 +85,7 @@ def launch(
         finished_by: the group whose orderly end ends the program.
         stop_order: groups, first to last to be stopped.
         arguments: Launchpad flags for every process.
+        check: called again and again; raises RoleFailed to end the program.
 
     Raises:
         RoleFailed: a role died.
@@ -97,9 +97,12 @@ def launch(
         try:
             for group, command in _commands(program, resources):
                 roles.append(Role(group, command, arguments, directory))
-            _watch(roles, finished_by, caught)
+            _watch(roles, finished_by, check, caught)
+        except faults.RoleFailed:
+            _stop(roles, stop_order, caught, _FAILURE_GRACE_SECONDS)
+            raise
         finally:
-            _stop(roles, stop_order, caught)
+            _stop(roles, stop_order, caught, GRACE_SECONDS)
     if caught:
         raise faults.Interrupted(caught[0])
 
@@ -128,9 +131,19 @@ def _commands(
     return commands
 
 
-def _watch(roles: Sequence[Role], finished_by: str, caught: list[int]) -> None:
+def _watch(
+    roles: Sequence[Role],
+    finished_by: str,
+    check: Callable[[], None],
+    caught: list[int],
+) -> None:
     """Waits until the program has ended or was asked to; raises RoleFailed."""
     while not caught:
+        try:
+            check()
+        except faults.RoleFailed:
+            _dump_stacks(roles)
+            raise
         for role in roles:
             code = role.process.poll()
             if code is not None and code != 0:
@@ -150,25 +163,37 @@ def _dump_stacks(roles: Sequence[Role]) -> None:
     for role in roles:
         if role.process.poll() is None and role.is_titled():
             role.process.send_signal(signal.SIGUSR2)
+            role.process.send_signal(signal.SIGCONT)
 
 
 def _stop(
-    roles: Sequence[Role], stop_order: Sequence[str], caught: Sequence[int]
+    roles: Sequence[Role],
+    stop_order: Sequence[str],
+    caught: Sequence[int],
+    grace: float,
 ) -> None:
-    """Asks group after group to end; kills what does not."""
+    """Asks group after group to end; kills what does not within `grace` seconds."""
+    for role in roles:
+        if role.process.poll() is None:
+            # Who is suspended can neither end nor answer those who wait for it.
+            role.process.send_signal(signal.SIGCONT)
     for group in stop_order:
         members = [role for role in roles if role.group == group]
         for role in members:
             if role.process.poll() is None:
                 role.process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
-        while any(role.process.poll() is None for role in members):
-            if time.monotonic() > deadline or len(caught) > 1:
-                break
-            time.sleep(_POLL_SECONDS)
-        for role in members:
-            if role.process.poll() is None:
-                print(f"{role.name} did not end: killed", file=sys.stderr)
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(role.process.pid, signal.SIGKILL)
-                role.process.wait()
+        _await_end(members, caught, time.monotonic() + grace)
+
+
+def _await_end(roles: Sequence[Role], caught: Sequence[int], deadline: float) -> None:
+    """Waits for roles that were asked to end; kills those that do not."""
+    while any(role.process.poll() is None for role in roles):
+        if time.monotonic() > deadline or len(caught) > 1:
+            break
+        time.sleep(_POLL_SECONDS)
+    for role in roles:
+        if role.process.poll() is None:
+            print(f"{role.name} did not end: killed", file=sys.stderr)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(role.process.pid, signal.SIGKILL)
+            role.process.wait()

@@ -1,14 +1,18 @@
 """What a process of a distributed run owes the others: a title, its stacks, its end."""
 
+import contextlib
 import faulthandler
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 import launchpad as lp
 import setproctitle
 
-from launch import orphans
+from launch import faults, orphans
+from launch.checkpoint import SaveFailed
+from launch.watchdog import Stalled
 
 _THREADS = (
     lp.LaunchType.LOCAL_MULTI_THREADING,
@@ -27,6 +31,23 @@ def set_role(role: str, experiment_name: str) -> None:
         orphans.end_with_parent()
         faulthandler.register(signal.SIGUSR2)
         setproctitle.setproctitle(f"munchausen {role} {experiment_name}")
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Context whose foreseen failures end a process with what they say, and no trace.
+
+    The launcher shows the last lines of the log, and the reason must be among them.
+    """
+    try:
+        yield
+    except (SaveFailed, Stalled, faults.NotFinite, faults.DiskFull) as error:
+        if not _is_process() and not isinstance(error, Stalled):
+            raise
+        # A thread that hangs ends with its process only. The terminal's live line, if
+        # there is one, stands in for sys.stderr.
+        print(error, file=sys.__stderr__, flush=True)
+        os._exit(1)
 
 
 def leave() -> None:

@@ -5,18 +5,32 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import launchpad as lp
 
-from agents.parts.types import Agent, Params
+from agents.parts.types import Agent, Params, Spec
 from launch.remote import Stopped, shut_down
 
 _FETCH_SECONDS = 0.2  # between two fetches of parameters, at least
 _FETCH_SHARE = 0.05  # of an actor's time at most, so that the learner is not kept busy
 
 
-def network_names(agent: Agent) -> list[str]:
-    """Names of the agent's networks; runs nothing on a device."""
-    return sorted(jax.eval_shape(agent.init, jax.random.key(0)).params)
+def network_names(agent: Agent, spec: Spec) -> list[str]:
+    """Names of the networks that the policy reads; runs nothing on a device."""
+    names = set[str]()
+
+    class Seen(dict):
+        def __getitem__(self, name: str) -> Any:
+            names.add(name)
+            return super().__getitem__(name)
+
+    def trace(key: jax.Array, observation: Any) -> jax.Array:
+        params = Seen(agent.init(key).params)
+        return agent.act(params, key, observation, jnp.int32(0), jnp.bool_(False))
+
+    one = jax.ShapeDtypeStruct((1, *spec.observation.shape), spec.observation.dtype)
+    jax.eval_shape(trace, jax.random.key(0), one)
+    return sorted(names)
 
 
 class Variables:

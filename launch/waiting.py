@@ -1,7 +1,9 @@
-"""How long a learner's device stands idle for want of data."""
+"""How long actors and learners wait for each other."""
 
 import time
 from typing import Any
+
+_TURNS_SECONDS = 1.0  # over which turns are added up
 
 
 class IdleClock:
@@ -42,3 +44,38 @@ class IdleClock:
             running.block_until_ready()
             self._update_seconds = time.monotonic() - self._dispatched
             self._timed = True
+
+
+class Turns:
+    """Shares of the time of an actor and a learner that take turns in one thread.
+
+    While one has its turn, the other waits.
+    """
+
+    def __init__(self) -> None:
+        self._clock = IdleClock()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begins anew: what went before was neither acting nor learning."""
+        self._clock.reset()
+        self._updates = 0
+        self._began = time.monotonic()
+
+    def fetched(self, running: Any) -> None:
+        """A batch is at hand; see `IdleClock.fetched`."""
+        self._clock.fetched(self._began, running)
+
+    def dispatched(self, running: Any) -> None:
+        """An update is under way, of which this is a result."""
+        self._clock.dispatched(running)
+        self._updates += 1
+
+    def waiting(self) -> dict[str, float] | None:
+        """Share of its time that each waited, once a second or so; else None."""
+        seconds = time.monotonic() - self._began
+        if seconds < _TURNS_SECONDS:
+            return None
+        idle = self._clock.idle_seconds if self._updates else seconds
+        self.begin()
+        return {"learner": idle / seconds, "actor/0": 1 - idle / seconds}

@@ -5,7 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from launch import faults
+
 FILE = "stalled.txt"
+ALIVE = ".alive"  # touched by the coordinator
+_DIAGNOSIS_SECONDS = 60.0  # in which a coordinator may be too busy to touch it
 _ARM_SECONDS = 1.0
 
 
@@ -37,19 +41,29 @@ class Watchdog:
 
     def check(self) -> None:
         """Raises Stalled, with a diagnosis in the run directory, if nothing moves."""
-        last = max(self._moved.values(), default=self._began + self._seconds)
-        if time.monotonic() - last < self._seconds:
+        (self._directory / ALIVE).touch()
+        if not self._silent():
             return
         diagnosis = "\n".join(self._diagnosis())
-        (self._directory / FILE).write_text(diagnosis + "\n", encoding="utf-8")
+        if not self._silent():  # it took its time, and somebody moved meanwhile
+            return
+        with (self._directory / FILE).open("w", encoding="utf-8") as file:
+            print(diagnosis, file=file, flush=True)
+            # Of all roles if they are threads; processes write theirs to their logs.
+            faulthandler.dump_traceback(file)
         raise Stalled(diagnosis)
+
+    def _silent(self) -> bool:
+        last = max(self._moved.values(), default=self._began + self._seconds)
+        return time.monotonic() - last >= self._seconds
 
     def _diagnosis(self) -> list[str]:
         now = time.monotonic()
         lines = [f"nothing has moved for {self._seconds:.0f} seconds"]
-        for role, moved in sorted(self._moved.items(), key=lambda item: item[1]):
+        moved_at = dict(self._moved)
+        for role, moved in sorted(moved_at.items(), key=lambda item: item[1]):
             lines.append(f"{role}: last progress {now - moved:.0f} seconds ago")
-        if not self._moved:
+        if not moved_at:
             lines.append("no role has reported any progress since the start")
         return [*lines, self._limiter()]
 
@@ -61,9 +75,34 @@ class Watchdog:
 
         try:
             state = limiter.limiter_state(reverb.Client(self._replay.resolve()))
-        except RuntimeError as error:
-            return f"the replay does not answer: {error}"
+        except (RuntimeError, reverb.errors.ReverbError) as error:
+            return f"the replay does not answer: {' '.join(str(error).split())}"
         return limiter.describe(state)
+
+
+class Heartbeat:
+    """Watches, from the launcher, the coordinator that watches everybody else."""
+
+    def __init__(self, seconds: float, directory: Path):
+        """Waits for a first sign of life; see `Watchdog` for the arguments."""
+        self._seconds = seconds + _DIAGNOSIS_SECONDS
+        self._directory = directory
+        self._file = directory / ALIVE
+        self._file.unlink(missing_ok=True)
+        self._last = 0.0
+        # By a clock that stands still while the machine sleeps.
+        self._since = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raises RoleFailed if the coordinator has been silent for too long."""
+        last = self._file.stat().st_mtime if self._file.exists() else 0.0
+        now = time.monotonic()
+        if last != self._last:
+            self._last, self._since = last, now
+        if now - self._since > self._seconds:
+            text = f"coordinator/0 has shown no sign of life for {self._seconds:.0f} s"
+            (self._directory / FILE).write_text(text + "\n", encoding="utf-8")
+            raise faults.RoleFailed(text)
 
 
 class LocalWatchdog:

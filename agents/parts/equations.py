@@ -5,6 +5,7 @@ Batches are the caller's `jax.vmap`. `_tm1` is time t-1, `_t` is time t.
 
 from typing import Literal
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -16,15 +17,17 @@ def scaled_log_softmax(q: jax.Array, temperature: float) -> jax.Array:
 
     Args:
         q: `[..., A]` action values.
-        temperature: tau > 0.
+        temperature: tau >= 0; at 0 its limit, the advantage q - max q.
 
     Returns:
         `[..., A]`, at most 0.
 
     Source: log-sum-exp of the values less their maximum, as in the Munchausen authors'
-    `common/utils.py`; it stays finite for any tau above 0.
+    `common/utils.py`; it stays finite for any tau.
     """
     advantage = q - jnp.max(q, axis=-1, keepdims=True)
+    if temperature == 0:
+        return advantage
     return advantage - temperature * jax.nn.logsumexp(
         advantage / temperature, axis=-1, keepdims=True
     )
@@ -35,12 +38,78 @@ def soft_value(q: jax.Array, temperature: float) -> jax.Array:
 
     Args:
         q: `[..., A]` action values.
-        temperature: tau > 0.
+        temperature: tau >= 0; at 0 its limit, max q.
 
     Returns:
         `[...]`, between max q and max q + tau ln A.
     """
+    if temperature == 0:
+        return jnp.max(q, axis=-1)
     return temperature * jax.nn.logsumexp(q / temperature, axis=-1)
+
+
+def log_policy_bonus(
+    q: jax.Array, action: jax.Array, *, temperature: float, floor: float
+) -> jax.Array:
+    """Munchausen term tau ln pi(a) of pi = softmax(q / tau), clipped to [floor, 0].
+
+    Args:
+        q: `[A]` action values of the target network.
+        action: `[]` the action taken.
+        temperature: tau >= 0.
+        floor: l_0 <= 0.
+
+    Returns:
+        `[]`, not scaled by alpha.
+
+    Source: Munchausen RL, Eq. (3) and the authors' `m_iqn.py`.
+    """
+    chex.assert_rank([q, action], [1, 0])
+    return jnp.clip(scaled_log_softmax(q, temperature)[action], floor, 0.0)
+
+
+def regularized_value(
+    q: jax.Array,
+    log_probs: jax.Array,
+    reference: jax.Array,
+    kl_weight: float,
+    temperature: float,
+) -> jax.Array:
+    """Returns <pi, q> - lambda KL(pi || mu) + tau H(pi), `[]`.
+
+    Args:
+        q: `[A]` action values.
+        log_probs: `[A]` ln pi, finite.
+        reference: `[A]` ln mu, finite.
+        kl_weight: lambda >= 0.
+        temperature: tau >= 0.
+
+    Source: "Leverage the Average", the regularised evaluation of a policy at a state.
+    """
+    chex.assert_rank([q, log_probs, reference], 1)
+    cost = kl_weight * (log_probs - reference) + temperature * log_probs
+    return jnp.dot(jnp.exp(log_probs), q - cost)
+
+
+def q_regression(
+    q_tm1: jax.Array, action: jax.Array, target: jax.Array, kind: Regression
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Mean loss of the actions taken, and the mean action value as a metric.
+
+    Args:
+        q_tm1: `[B, A]` online action values.
+        action: `[B]` actions taken.
+        target: `[B]`; gradients do not reach it.
+        kind: see `regression_loss`.
+    """
+    errors = jax.lax.stop_gradient(target) - taken(q_tm1, action)
+    return jnp.mean(regression_loss(errors, kind)), {"q_mean": jnp.mean(q_tm1)}
+
+
+def taken(values: jax.Array, action: jax.Array) -> jax.Array:
+    """Entry of each action taken, `[B]`, of values `[B, A]` and actions `[B]`."""
+    chex.assert_rank([values, action], [2, 1])
+    return jnp.take_along_axis(values, action[:, None], axis=1)[:, 0]
 
 
 def regression_loss(error: jax.Array, kind: Regression) -> jax.Array:

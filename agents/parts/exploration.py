@@ -48,36 +48,70 @@ def epsilon(
     return jnp.where(evaluation, config.evaluation, training)
 
 
-def epsilon_greedy(
-    key: jax.Array, preferences: jax.Array, probability: jax.Array
+# (params, key, observation [N, ...], evaluation []) -> actions [N] int32
+Choose = Callable[[Params, jax.Array, Any, jax.Array], jax.Array]
+
+
+def greedy(values: Callable[[Params, jax.Array, Any], jax.Array]) -> Choose:
+    """Chooses the action of the largest value.
+
+    Args:
+        values: `(params, key, observation [N, ...]) -> [N, A]`.
+    """
+
+    def choose(
+        params: Params, key: jax.Array, observation: Any, evaluation: jax.Array
+    ) -> jax.Array:
+        del evaluation
+        return jnp.argmax(values(params, key, observation), axis=-1)
+
+    return choose
+
+
+def sampled(logits: Callable[[Params, Any], jax.Array]) -> Choose:
+    """Samples the policy while training; its most likely action in evaluation.
+
+    Args:
+        logits: `(params, observation [N, ...]) -> [N, A]`, up to a constant.
+    """
+
+    def choose(
+        params: Params, key: jax.Array, observation: Any, evaluation: jax.Array
+    ) -> jax.Array:
+        preferences = logits(params, observation)
+        sample = jax.random.categorical(key, preferences)
+        return jnp.where(evaluation, jnp.argmax(preferences, axis=-1), sample)
+
+    return choose
+
+
+def randomise(
+    key: jax.Array, actions: jax.Array, num_actions: int, probability: jax.Array
 ) -> jax.Array:
-    """Samples actions: uniform with the given probability, else the preferred one.
+    """Replaces each action by a uniformly random one with the given probability.
 
     Args:
         key: consumed.
-        preferences: `[N, A]`, the largest is preferred.
+        actions: `[N]`.
+        num_actions: A.
         probability: `[]`.
 
     Returns:
         `[N]` int32 actions.
     """
-    chex.assert_rank([preferences, probability], [2, 0])
+    chex.assert_rank([actions, probability], [1, 0])
     explore_key, action_key = jax.random.split(key)
-    num_environments, num_actions = preferences.shape
-    explore = jax.random.uniform(explore_key, (num_environments,)) < probability
-    random = jax.random.randint(action_key, (num_environments,), 0, num_actions)
-    return jnp.where(explore, random, jnp.argmax(preferences, axis=-1)).astype(
-        jnp.int32
-    )
+    explore = jax.random.uniform(explore_key, actions.shape) < probability
+    random = jax.random.randint(action_key, actions.shape, 0, num_actions)
+    return jnp.where(explore, random, actions).astype(jnp.int32)
 
 
-def acting(
-    preferences: Callable[[Params, Any], jax.Array], config: EpsilonGreedy
-) -> Act:
-    """The `act` of an agent that explores epsilon-greedily.
+def acting(choose: Choose, num_actions: int, config: EpsilonGreedy) -> Act:
+    """The `act` of an agent that follows `choose` but for epsilon of the time.
 
     Args:
-        preferences: `(params, observation [N, ...]) -> [N, A]`, such as action values.
+        choose: such as `greedy` and `sampled` return.
+        num_actions: A.
         config: the schedule.
     """
 
@@ -88,7 +122,9 @@ def acting(
         actor_steps: jax.Array,
         evaluation: jax.Array,
     ) -> jax.Array:
+        explore_key, choice_key = jax.random.split(key)
+        actions = choose(params, choice_key, observation, evaluation)
         probability = epsilon(config, actor_steps, evaluation)
-        return epsilon_greedy(key, preferences(params, observation), probability)
+        return randomise(explore_key, actions, num_actions, probability)
 
     return act

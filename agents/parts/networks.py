@@ -1,9 +1,10 @@
 """Networks: a spec in, `(init, apply)` out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from agents.parts.types import NetworkParams, Spec
 CONVOLUTIONS = {
     "nature": ((32, 8, 4), (64, 4, 2), (64, 3, 1)),  # Mnih et al. 2015, Nature
     "dqn2013": ((16, 8, 4), (32, 4, 2)),  # Mnih et al. 2013: a third of the cost
+    "minatar": ((16, 3, 1),),  # Young and Tian 2019
     "mlp": (),
 }
 
@@ -25,11 +27,12 @@ class Config:
     """Shape of a network.
 
     Attributes:
-        torso: convolutions: those of the Nature paper, those of the 2013 paper, none.
+        torso: convolutions: those of the Nature paper, of the 2013 paper, of MinAtar's
+            paper, none.
         hidden: widths of the fully connected layers between torso and output.
     """
 
-    torso: Literal["nature", "dqn2013", "mlp"] = "nature"
+    torso: Literal["nature", "dqn2013", "minatar", "mlp"] = "nature"
     hidden: tuple[int, ...] = (512,)
 
     def __post_init__(self) -> None:
@@ -42,11 +45,12 @@ class Network(NamedTuple):
 
     Attributes:
         init: `(key) -> params`.
-        apply: `(params, observation [B, ...]) -> [B, outputs]` float32.
+        apply: `(params, observation [B, ...], ...) -> [B, ...]` float32; whoever made
+            the network says what it takes and returns.
     """
 
     init: Callable[[jax.Array], NetworkParams]
-    apply: Callable[[NetworkParams, Any], jax.Array]
+    apply: Callable[..., jax.Array]
 
 
 class Torso(nn.Module):
@@ -58,6 +62,7 @@ class Torso(nn.Module):
 
     convolutions: tuple[tuple[int, int, int], ...]
     hidden: tuple[int, ...]
+    initializer: nn.initializers.Initializer = nn.initializers.xavier_uniform()
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
@@ -65,7 +70,6 @@ class Torso(nn.Module):
         x = observation.astype(jnp.float32)
         if observation.dtype == jnp.uint8:
             x = x / 255.0
-        initializer = nn.initializers.xavier_uniform()
         if self.convolutions:
             x = jnp.moveaxis(x, 1, -1)  # XLA convolves fastest with channels last
         for features, kernel, stride in self.convolutions:
@@ -74,12 +78,12 @@ class Torso(nn.Module):
                 (kernel, kernel),
                 (stride, stride),
                 padding="VALID",
-                kernel_init=initializer,
+                kernel_init=self.initializer,
             )
             x = nn.relu(convolution(x))
         x = x.reshape(x.shape[0], -1)
         for width in self.hidden:
-            x = nn.relu(nn.Dense(width, kernel_init=initializer)(x))
+            x = nn.relu(nn.Dense(width, kernel_init=self.initializer)(x))
         return x
 
 
@@ -96,31 +100,112 @@ class ActionValues(nn.Module):
         return head(self.torso(observation))
 
 
+class QuantileValues(nn.Module):
+    """Quantiles of each action's return: `[B, ...], [B, N] -> [B, N, A]`.
+
+    Features of the observation are multiplied by an embedding of the fraction, then
+    go through the fully connected layers `hidden`.
+    """
+
+    torso: Torso
+    hidden: tuple[int, ...]
+    num_actions: int
+    cosines: int
+
+    @nn.compact
+    def __call__(self, observation: jax.Array, fractions: jax.Array) -> jax.Array:
+        """Quantiles `[B, N, A]` at the fractions `[B, N]` in (0, 1)."""
+        features = self.torso(observation)
+        chex.assert_rank([features, fractions], 2)
+        frequencies = jnp.pi * jnp.arange(1, self.cosines + 1, dtype=jnp.float32)
+        cosines = jnp.cos(frequencies[None, None] * fractions[:, :, None])
+        embed = nn.Dense(features.shape[-1], kernel_init=self.torso.initializer)
+        x = features[:, None] * nn.relu(embed(cosines))
+        for width in self.hidden:
+            x = nn.relu(nn.Dense(width, kernel_init=self.torso.initializer)(x))
+        return nn.Dense(self.num_actions, kernel_init=self.torso.initializer)(x)
+
+
 def make_torso(config: Config, spec: Spec) -> Torso:
     """Builds the torso; raises ValueError if it does not fit the observations."""
-    shape = spec.observation.shape
-    if config.torso != "mlp" and len(shape) != 3:
-        raise ValueError(
-            f"network.torso {config.torso} needs images, but observations have shape "
-            f"{list(shape)}; choose --agent.network.torso mlp"
-        )
+    _check_torso(config, spec)
     return Torso(CONVOLUTIONS[config.torso], config.hidden)
 
 
 def action_values(config: Config, spec: Spec) -> Network:
     """A network with one output for each action.
 
+    Its `apply` is `(params, observation [B, ...]) -> [B, A]`.
+
     Raises:
         ValueError: the torso does not fit the observations, or actions are continuous.
     """
+    _check_discrete(spec)
+    module = ActionValues(make_torso(config, spec), spec.num_actions)
+    return _network(module, _observation(spec))
+
+
+def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
+    """An implicit quantile network.
+
+    Its `apply` is `(params, observation [B, ...], fractions [B, N]) -> [B, N, A]`. The
+    fractions come in after the convolutions, and before the last hidden layer if there
+    are none.
+
+    Args:
+        config: shape of the network.
+        spec: of the environment.
+        cosines: size of the cosine embedding of a fraction.
+
+    Raises:
+        ValueError: as `action_values`.
+
+    Source: IQN, Eq. (4) and Dopamine's `ImplicitQuantileNetwork`, with its initialiser.
+    """
+    _check_discrete(spec)
+    _check_torso(config, spec)
+    convolutions = CONVOLUTIONS[config.torso]
+    before = 0 if convolutions else max(len(config.hidden) - 1, 0)
+    initializer = nn.initializers.variance_scaling(3**-0.5, "fan_in", "uniform")
+    torso = Torso(convolutions, config.hidden[:before], initializer)
+    module = QuantileValues(torso, config.hidden[before:], spec.num_actions, cosines)
+    return _network(module, _observation(spec), np.full((1, 1), 0.5, np.float32))
+
+
+def scalars(initial: Mapping[str, float]) -> Network:
+    """Numbers that learn as networks do: `params` is a dictionary of `[]` float32.
+
+    There is nothing to apply.
+
+    Args:
+        initial: values by name.
+    """
+    start = {name: np.float32(value) for name, value in initial.items()}
+    return Network(lambda key: jax.tree.map(jnp.asarray, start), lambda params: params)
+
+
+def _network(module: nn.Module, *example: np.ndarray) -> Network:
+    def apply(params: NetworkParams, *inputs: Any) -> jax.Array:
+        return cast(jax.Array, module.apply(params, *inputs))
+
+    return Network(lambda key: module.init(key, *example), apply)
+
+
+def _observation(spec: Spec) -> np.ndarray:
+    return np.zeros((1, *spec.observation.shape), spec.observation.dtype)
+
+
+def _check_torso(config: Config, spec: Spec) -> None:
+    shape = spec.observation.shape
+    if config.torso != "mlp" and len(shape) != 3:
+        raise ValueError(
+            f"network.torso {config.torso} needs images, but observations have shape "
+            f"{list(shape)}; choose --agent.network.torso mlp"
+        )
+
+
+def _check_discrete(spec: Spec) -> None:
     if spec.num_actions < 1:
         raise ValueError(
             "this agent needs discrete actions, the environment's are continuous"
         )
-    module = ActionValues(make_torso(config, spec), spec.num_actions)
-    dummy = np.zeros((1, *spec.observation.shape), spec.observation.dtype)
-
-    def apply(params: NetworkParams, observation: Any) -> jax.Array:
-        return cast(jax.Array, module.apply(params, observation))
-
-    return Network(lambda key: module.init(key, dummy), apply)

@@ -53,27 +53,35 @@ class Adam:
 
 def periodic(period: int) -> TargetUpdate:
     """Targets become copies of the online networks every `period` learner steps."""
+    return every(period, lambda params, targets, steps: params)
+
+
+def every(period: int, change: TargetUpdate) -> TargetUpdate:
+    """Targets change every `period` learner steps, and only then."""
     checks.at_least("target_update_period", period, 1)
-    return lambda params, targets, steps: optax.periodic_update(
-        params, targets, steps, period
+    return lambda params, targets, steps: _on_time(
+        period,
+        steps,
+        lambda: change(params, targets, steps),
+        lambda: targets,
     )
 
 
-def polyak(step_size: float, period: int = 1) -> TargetUpdate:
-    """Targets move a fraction towards the online networks every `period` steps."""
+def polyak(step_size: float) -> TargetUpdate:
+    """Targets move a fraction `step_size` towards the online networks at each step."""
     checks.between("target_step_size", step_size, 0, 1)
-    checks.at_least("target_update_period", period, 1)
+    return lambda params, targets, steps: optax.incremental_update(
+        params, targets, step_size
+    )
 
-    def target_update(params: Params, targets: Params, steps: jax.Array) -> Params:
-        if period == 1:
-            return optax.incremental_update(params, targets, step_size)
-        return jax.lax.cond(
-            steps % period == 0,
-            lambda: optax.incremental_update(params, targets, step_size),
-            lambda: targets,
-        )
 
-    return target_update
+def _on_time(
+    period: int, steps: jax.Array, move: Callable[[], Any], hold: Callable[[], Any]
+) -> Any:
+    """`move()` at every `period`-th step, else `hold()`; only that one is computed."""
+    if period == 1:
+        return move()
+    return jax.lax.cond(steps % period == 0, move, hold)
 
 
 def learner(
@@ -82,24 +90,26 @@ def learner(
     losses: Mapping[str, Loss],
     optimizers: Mapping[str, optax.GradientTransformation],
     target_update: TargetUpdate,
+    first_targets: Callable[[Params], Params] = dict,
     periods: Mapping[str, int] | None = None,
 ) -> tuple[Init, Update]:
     """Turns losses into the `init` and `update` of an agent.
 
     Losses run in the order listed; loss `x` is differentiated with respect to
-    `params["x"]` only and sees the networks before it already updated. Targets start
-    equal to the online networks.
+    `params["x"]` only and sees the networks before it already updated.
 
     Args:
         networks: `(key) -> params` of each network.
         losses: a loss for each network that learns.
         optimizers: an optimiser for each loss.
         target_update: see `periodic` and `polyak`.
+        first_targets: the targets at the start, of the online networks; by default
+            these themselves. What a paper remembers beside copies goes here.
         periods: of networks that learn at every k-th learner step only; on the others
             nothing of them moves, optimiser included, but their losses are computed.
     """
-    every = {name: 1 for name in losses} | dict(periods or {})
-    for name, period in every.items():
+    own_periods = {name: 1 for name in losses} | dict(periods or {})
+    for name, period in own_periods.items():
         checks.at_least(f"period of {name}", period, 1)
 
     def init(key: jax.Array) -> TrainingState:
@@ -111,7 +121,8 @@ def learner(
             )
         }
         opt_state = {name: optimizers[name].init(params[name]) for name in losses}
-        return TrainingState(params, params, opt_state, jnp.zeros((), jnp.int32), key)
+        steps = jnp.zeros((), jnp.int32)
+        return TrainingState(params, first_targets(params), opt_state, steps, key)
 
     def update(
         state: TrainingState, batch: Transition
@@ -127,7 +138,8 @@ def learner(
                 optimizers[name],
                 params[name],
                 opt_state[name],
-                due=None if every[name] == 1 else steps % every[name] == 0,
+                period=own_periods[name],
+                steps=steps,
             )
             metrics |= {f"{name}_loss": value, **info}
         targets = target_update(params, state.target_params, steps)
@@ -160,27 +172,24 @@ def _step(
     params: NetworkParams,
     opt_state: Any,
     *,
-    due: jax.Array | None,
+    period: int,
+    steps: jax.Array,
 ) -> tuple[NetworkParams, Any, jax.Array, Metrics]:
-    """A gradient step of one network, if it is due.
+    """A gradient step of one network at every `period`-th learner step.
 
     Returns:
-        The network and its optimiser's state, both as they were if the step is not due,
-        the loss before the step, and metrics.
+        The network and its optimiser's state, both as they were on the other steps, the
+        loss before the step, and metrics.
     """
 
-    def descend(params: NetworkParams, opt_state: Any) -> tuple:
+    def descend() -> tuple:
         (value, info), gradient = jax.value_and_grad(own_loss, has_aux=True)(params)
-        change, opt_state = optimizer.update(gradient, opt_state, params)
-        return optax.apply_updates(params, change), opt_state, value, info
+        change, new_state = optimizer.update(gradient, opt_state, params)
+        return optax.apply_updates(params, change), new_state, value, info
 
-    def hold(params: NetworkParams, opt_state: Any) -> tuple:
-        return params, opt_state, *own_loss(params)
-
-    if due is None:
-        return descend(params, opt_state)
-    # One branch runs: a network that does not learn costs no gradient.
-    return jax.lax.cond(due, descend, hold, params, opt_state)
+    return _on_time(
+        period, steps, descend, lambda: (params, opt_state, *own_loss(params))
+    )
 
 
 def compile_update(

@@ -13,10 +13,15 @@ def save(client: reverb.Client, path: Path) -> None:
     """Has the server write its tables to a new directory; it must be on this host.
 
     Raises:
-        RuntimeError: the server does not answer.
+        OSError: the server does not answer, or cannot write.
     """
-    client.server_info(timeout=5)  # without a server, the next call waits for ever
-    shutil.move(client.checkpoint(), path)
+    try:
+        client.server_info(timeout=5)  # without one, the next call waits for ever
+        written = client.checkpoint()
+    except (IndexError, RuntimeError, reverb.errors.ReverbError) as error:
+        # An IndexError stands for resources that are exhausted, such as a full disk.
+        raise OSError(str(error)) from error
+    shutil.move(written, path)
 
 
 def make_checkpointer(

@@ -10,7 +10,7 @@ from agents.parts import continuous_networks as heads
 from agents.parts import networks
 from agents.parts.distributions import Gaussian, TanhGaussian
 from agents.parts.types import discrete_spec
-from tests.agents.continuous import SPEC, batch_of
+from tests.agents.cases import BOX, batch_of
 
 CONFIG = networks.Config("mlp", (13, 5))
 
@@ -21,15 +21,15 @@ def count(params):
 
 def test_sizes(key):
     torso = (7 * 13 + 13) + (13 * 5 + 5)
-    assert count(heads.tanh_gaussian(CONFIG, SPEC).init(key)) == torso + (5 * 6 + 6)
-    assert count(heads.deterministic(CONFIG, SPEC).init(key)) == torso + (5 * 3 + 3)
-    assert count(heads.state_value(CONFIG, SPEC).init(key)) == torso + (5 + 1)
+    assert count(heads.tanh_gaussian(CONFIG, BOX).init(key)) == torso + (5 * 6 + 6)
+    assert count(heads.deterministic(CONFIG, BOX).init(key)) == torso + (5 * 3 + 3)
+    assert count(heads.state_value(CONFIG, BOX).init(key)) == torso + (5 + 1)
     one = (10 * 13 + 13) + (13 * 5 + 5) + (5 + 1)  # the action joins the observation
-    assert count(heads.critics(CONFIG, SPEC, number=4).init(key)) == 4 * one
+    assert count(heads.critics(CONFIG, BOX, number=4).init(key)) == 4 * one
 
 
 def test_critics_are_independent(key):
-    critic, batch = heads.critics(CONFIG, SPEC, number=2), batch_of()
+    critic, batch = heads.critics(CONFIG, BOX, number=2), batch_of(BOX)
     params = critic.init(key)
     values = critic.apply(params, batch.observation, batch.action)
     assert values.shape == (11, 2)
@@ -39,7 +39,7 @@ def test_critics_are_independent(key):
 
 
 def test_critics_see_the_action(key):
-    critic, batch = heads.critics(CONFIG, SPEC), batch_of()
+    critic, batch = heads.critics(CONFIG, BOX), batch_of(BOX)
     params = critic.init(key)
     gradient = jax.grad(
         lambda action: jnp.sum(critic.apply(params, batch.observation, action))
@@ -48,9 +48,9 @@ def test_critics_see_the_action(key):
 
 
 def test_deviations_stay_within_their_bounds(key):
-    policy = heads.tanh_gaussian(CONFIG, SPEC)
+    policy = heads.tanh_gaussian(CONFIG, BOX)
     params = jax.tree.map(lambda leaf: 1e3 * leaf, policy.init(key))
-    log_std = policy.apply(params, batch_of().observation).base.log_std
+    log_std = policy.apply(params, batch_of(BOX).observation).base.log_std
     low, high = heads.LOG_STD
     assert np.all((np.asarray(log_std) >= low) & (np.asarray(log_std) <= high))
     assert log_std.shape == (11, 3)
@@ -58,7 +58,7 @@ def test_deviations_stay_within_their_bounds(key):
 
 def test_images_are_refused_by_critics():
     with pytest.raises(ValueError, match=r"network\.torso is nature"):
-        heads.critics(networks.Config("nature"), SPEC)
+        heads.critics(networks.Config("nature"), BOX)
 
 
 @pytest.mark.parametrize("build", [heads.tanh_gaussian, heads.deterministic])
@@ -72,7 +72,7 @@ def acting(start):
     return exploration.acting(
         lambda params, key, observation: jnp.full((len(observation), 3), 0.5),
         lambda params, observation: jnp.full((len(observation), 3), -0.25),
-        SPEC,
+        BOX,
         start=start,
     )
 
@@ -99,7 +99,7 @@ def test_sampling_has_the_policys_spread(key):
         shape = (len(observation), 3)
         return TanhGaussian(Gaussian(jnp.full(shape, 0.2), jnp.full(shape, -3.0)))
 
-    act = exploration.sampling(policy, SPEC, start=0)
+    act = exploration.sampling(policy, BOX, start=0)
     observation = np.zeros((20_000, 7), np.float32)
     sampled = np.arctanh(act({}, key, observation, 0, False))
     assert sampled.mean() == pytest.approx(0.2, abs=0.002)

@@ -34,14 +34,35 @@ def test_no_decay_jumps_to_the_final_value():
 
 
 def test_frequencies_of_actions(key):
-    preferences = jnp.tile(jnp.array([0.0, 5.0, 1.0, -1.0]), (20_000, 1))
-    actions = exploration.epsilon_greedy(key, preferences, jnp.array(0.4))
+    actions = exploration.randomise(key, jnp.ones(20_000, int), 4, jnp.array(0.4))
     frequencies = np.bincount(actions, minlength=4) / 20_000
     # A random action may be the preferred one: 0.6 + 0.4 / 4.
     np.testing.assert_allclose(frequencies, [0.1, 0.7, 0.1, 0.1], atol=0.015)
 
 
 def test_environments_explore_independently(key):
-    preferences = jnp.zeros((50, 2)).at[:, 0].set(1.0)
-    actions = exploration.epsilon_greedy(key, preferences, jnp.array(0.5))
+    actions = exploration.randomise(key, jnp.zeros(50, int), 2, jnp.array(0.5))
     assert 0 < int(jnp.sum(actions)) < 50
+
+
+NEVER = exploration.EpsilonGreedy(final=0.0, start=0, decay_steps=0, evaluation=0.0)
+
+
+def test_greedy_takes_the_largest_value(key):
+    values = jnp.array([[0.0, 5.0, 1.0], [2.0, -1.0, 1.0]])
+    choose = exploration.greedy(lambda params, key, observation: params + observation)
+    act = exploration.acting(choose, 3, NEVER)
+    np.testing.assert_array_equal(act(values, key, jnp.zeros((2, 3)), 9, False), [1, 0])
+    # An observation that shifts the values moves the choice with it.
+    shift = jnp.array([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]])
+    np.testing.assert_array_equal(act(values, key, shift, 9, False), [0, 2])
+
+
+def test_policy_is_sampled_in_training_and_its_mode_taken_in_evaluation(key):
+    logits = jnp.log(jnp.tile(jnp.array([[0.2, 0.5, 0.3]]), (20_000, 1)))
+    choose = exploration.sampled(lambda params, observation: observation)
+    act = exploration.acting(choose, 3, NEVER)
+    actions = act({}, key, logits, 9, jnp.array(False))
+    frequencies = np.bincount(actions, minlength=3) / 20_000
+    np.testing.assert_allclose(frequencies, [0.2, 0.5, 0.3], atol=0.015)
+    assert np.all(np.asarray(act({}, key, logits, 9, jnp.array(True))) == 1)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents import dqn, mdqn
+from agents import REGISTRY, dqn, mdqn
 
 # softmax(q / tau) with tau = 0.5 is [1/4, 3/4] at t-1 and [1/5, 4/5] at t.
 TEMPERATURE = 0.5
@@ -57,19 +57,21 @@ def test_without_munchausen_it_is_soft_dqn():
     )
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1e-7])
 @pytest.mark.parametrize("action", [0, 1])
-def test_zero_temperature_without_munchausen_is_dqn(action):
+def test_zero_temperature_without_munchausen_is_dqn(action, temperature):
     expected = dqn.td_error(Q_TM1, action, jnp.array(0.3), jnp.array(0.9), TARGET_Q_T)
-    error = td_error(a_tm1=action, munchausen=0.0, temperature=1e-7)
+    error = td_error(a_tm1=action, munchausen=0.0, temperature=temperature)
     np.testing.assert_allclose(error, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1e-7])
 @pytest.mark.parametrize("action", [0, 1])
-def test_zero_temperature_is_advantage_learning(action):
+def test_zero_temperature_is_advantage_learning(action, temperature):
     # r + alpha (q(s, a) - max q(s, .)) + gamma max q(s', .) - q
     gap = TARGET_Q_TM1[action] - jnp.max(TARGET_Q_TM1)
     target = 0.3 + 0.8 * gap + 0.9 * jnp.max(TARGET_Q_T)
-    error = td_error(a_tm1=action, temperature=1e-7)
+    error = td_error(a_tm1=action, temperature=temperature)
     np.testing.assert_allclose(error, target - Q_TM1[action], rtol=1e-5)
 
 
@@ -81,6 +83,15 @@ def test_no_gradient_through_targets():
     np.testing.assert_array_equal(gradients[0], [-1.0, 0.0])
     np.testing.assert_array_equal(gradients[1], np.zeros(2))
     np.testing.assert_array_equal(gradients[2], np.zeros(2))
+
+
+def test_limits_have_names():
+    soft, advantage = (
+        REGISTRY[name].default() for name in ("soft_dqn", "advantage_learning")
+    )
+    assert soft == dataclasses.replace(mdqn.Config(), munchausen=0.0)
+    assert (advantage.temperature, advantage.munchausen) == (0.0, 0.9)
+    assert advantage.log_policy_floor == -np.inf
 
 
 def test_defaults_are_the_papers():
@@ -99,7 +110,7 @@ def test_defaults_are_the_papers():
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("temperature", 0.0),
+        ("temperature", -0.5),
         ("munchausen", 1.5),
         ("log_policy_floor", 0.5),
         ("discount", -0.1),

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from agents import sac
-from agents.parts import networks
-from tests.agents.continuous import SPEC, batch_of
+from tests.agents.cases import BOX, batch_of, make
 
 Q_TM1 = jnp.array([0.7, -0.2])
 TARGET_Q_T = jnp.array([3.0, 2.0])
@@ -39,20 +38,13 @@ def test_no_gradient_through_targets():
     np.testing.assert_array_equal(gradients[2], np.zeros(2))
 
 
-def make(**settings):
-    config = dataclasses.replace(
-        sac.Config(), network=networks.Config("mlp", (13,)), **settings
-    )
-    return sac.agent(config, SPEC)
-
-
 @pytest.mark.parametrize(("target_entropy", "sign"), [(20.0, 1), (-20.0, -1)])
 def test_the_temperature_follows_the_entropy(key, target_entropy, sign):
     """It rises where the policy has less entropy than wanted, and falls else."""
-    agent = make(target_entropy=target_entropy, initial_temperature=0.5)
+    agent = make("sac", target_entropy=target_entropy, initial_temperature=0.5)
     state = agent.init(key)
     np.testing.assert_allclose(jnp.exp(state.params["temperature"]), 0.5, rtol=1e-6)
-    following, metrics = agent.update(state, batch_of())
+    following, metrics = agent.update(state, batch_of(BOX))
     moved = following.params["temperature"] - state.params["temperature"]
     # Adam's first step has the size of its rate.
     np.testing.assert_allclose(moved, sign * 3e-4, rtol=1e-3)
@@ -62,10 +54,10 @@ def test_the_temperature_follows_the_entropy(key, target_entropy, sign):
 def test_a_higher_temperature_widens_the_policy(key):
     entropies = []
     for temperature in (1e-3, 10.0):
-        agent = make(initial_temperature=temperature)
+        agent = make("sac", initial_temperature=temperature)
         state, update = agent.init(key), jax.jit(agent.update)
         for _ in range(300):
-            state, metrics = update(state, batch_of())
+            state, metrics = update(state, batch_of(BOX))
         entropies.append(float(metrics["entropy"]))
     assert entropies[1] > entropies[0] + 0.3
 

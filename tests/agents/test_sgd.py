@@ -50,6 +50,25 @@ def test_targets_start_equal_and_are_copied_on_the_period(key):
         assert int(state.steps) == step
 
 
+def test_targets_may_hold_more_than_copies(key):
+    init, update = sgd.learner(
+        networks={"a": lambda key: ONE["a"]},
+        losses={"a": lambda params, targets, batch, key: (params["a"], {})},
+        optimizers={"a": optax.sgd(1.0)},
+        target_update=sgd.every(
+            2, lambda params, targets, steps: {**params, "before": targets["a"]}
+        ),
+        first_targets=lambda params: {**params, "before": params["a"] - 5.0},
+    )
+    state, seen = init(key), []
+    for _ in range(5):
+        targets = state.target_params
+        seen.append((float(targets["a"]), float(targets["before"])))
+        state, _ = update(state, None)
+    # a falls by 1 a step, and is copied after the second and the fourth.
+    assert seen == [(1, -4), (1, -4), (-1, 1), (-1, 1), (-3, -1)]
+
+
 def test_polyak_moves_a_fraction(key):
     init, update = two_networks(sgd.polyak(0.25))
     state, _ = update(init(key), None)
@@ -58,7 +77,7 @@ def test_polyak_moves_a_fraction(key):
 
 
 def test_polyak_with_a_period_moves_at_every_kth_step_only(key):
-    init, update = two_networks(sgd.polyak(0.25, period=2))
+    init, update = two_networks(sgd.every(2, sgd.polyak(0.25)))
     state = init(key)
     for step in (1, 2):
         before, (state, _) = state, update(state, None)
@@ -97,10 +116,11 @@ def test_nothing_of_a_delayed_network_moves_on_other_steps(key):
     assert int(state.opt_state["fast"][0].count) == 7
 
 
-@pytest.mark.parametrize("step_size, period", [(1.5, 1), (0.5, 0)])
-def test_polyak_out_of_range_is_refused(step_size, period):
-    with pytest.raises(ValueError, match="target_"):
-        sgd.polyak(step_size, period)
+def test_target_updates_out_of_range_are_refused():
+    with pytest.raises(ValueError, match=r"target_step_size is 1\.5"):
+        sgd.polyak(1.5)
+    with pytest.raises(ValueError, match="target_update_period is 0"):
+        sgd.every(0, sgd.polyak(0.5))
 
 
 def test_every_update_consumes_the_key(key):
@@ -136,10 +156,13 @@ plain = Transition(
     rng.normal(size=(12, 7)).astype(np.float32),
 )
 boxed = plain._replace(action=rng.uniform(-1, 1, (12, 2)).astype(np.float32))
-for name, recipe in REGISTRY.items():
+# Of the agents: one network, random numbers of the batch's shape, three networks, and
+# continuous actions with a network that learns at some steps only.
+for name in ("mdqn", "miqn", "dvw_mdqn", "td3"):
+    recipe = REGISTRY[name]
     continuous = recipe.actions == "continuous"
     spec, batch = (box, boxed) if continuous else (discrete, plain)
-    config = recipe.config()
+    config = recipe.default()
     network = dataclasses.replace(config.network, torso="mlp", hidden=(5, 11))
     agent = recipe.agent(dataclasses.replace(config, network=network), spec)
     results = []

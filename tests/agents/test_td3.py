@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from agents import td3
-from agents.parts import networks
-from tests.agents.continuous import SPEC, batch_of
+from tests.agents.cases import BOX, batch_of, leaves_equal, make
 
 Q_TM1 = jnp.array([0.7, -0.2])
 TARGET_Q_T = jnp.array([3.0, 2.0])
@@ -41,19 +40,11 @@ def test_target_noise_has_its_scale_and_both_bounds(key):
     assert at_the_end.max() == 1.0 and at_the_end.min() >= 0.5
 
 
-def leaves_equal(left, right):
-    pairs = zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True)
-    return all(np.array_equal(a, b) for a, b in pairs)
-
-
 def test_policy_and_targets_move_at_every_third_step_only(key):
-    config = dataclasses.replace(
-        td3.Config(), policy_delay=3, network=networks.Config("mlp", (13,))
-    )
-    agent = td3.agent(config, SPEC)
+    agent = make("td3", policy_delay=3)
     state, update = agent.init(key), jax.jit(agent.update)
     for step in range(1, 7):
-        following, _ = update(state, batch_of(seed=step))
+        following, _ = update(state, batch_of(BOX, seed=step))
         due = step % 3 == 0
         assert not leaves_equal(following.params["critic"], state.params["critic"])
         for one, other in [
@@ -68,9 +59,8 @@ def test_policy_and_targets_move_at_every_third_step_only(key):
 
 def test_the_policy_climbs_the_first_critic(key):
     """With the critics' rate at zero effect, more of Q1 after each policy step."""
-    config = dataclasses.replace(td3.Config(), network=networks.Config("mlp", (13,)))
-    agent = td3.agent(config, SPEC)
-    state, update, batch = agent.init(key), jax.jit(agent.update), batch_of()
+    agent = make("td3")
+    state, update, batch = agent.init(key), jax.jit(agent.update), batch_of(BOX)
     frozen, losses = state.params["critic"], []
     for _ in range(100):
         state, metrics = update(state, batch)

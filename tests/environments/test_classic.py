@@ -5,6 +5,8 @@ import pytest
 from dm_env import StepType
 
 import environments
+from environments import classic
+from environments.classic import Classic
 
 
 def balance(observation):
@@ -41,6 +43,53 @@ def test_rewards_are_raw():
     rewards = [environment.step(np.zeros(2, np.int32)).reward for _ in range(120)]
     # Crashing costs 100 points.
     assert np.min(rewards) == -100.0
+
+
+def test_dopamine_scales_the_bounds_of_cartpole_to_one():
+    # Half the bounds: 1.2 of 2.4, -2.5 of 5, 7.5 of 15 degrees, -pi of 2 pi.
+    raw = np.array([1.2, -2.5, np.pi / 24, -np.pi], np.float32)
+    factor, offset = classic._scaling(Classic("CartPole-v1", "dopamine"))
+    np.testing.assert_allclose(factor * raw + offset, [0.5, -0.5, 0.5, -0.5], rtol=1e-6)
+
+
+def test_dopamine_scales_bounds_that_are_not_symmetric():
+    factor, offset = classic._scaling(Classic("MountainCar-v0", "dopamine"))
+    # The valley lies at -0.5, 0.7 of 1.8 above the lower bound.
+    seen = factor * np.array([-0.5, 0.035], np.float32) + offset
+    np.testing.assert_allclose(seen, [2 * 0.7 / 1.8 - 1, 0.5], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "Acrobot-v1", "MountainCar-v0"])
+def test_dopamine_plays_the_same_game_and_shows_it_scaled(name):
+    raw = environments.make(Classic(name), 2, seed=3)
+    scaled = environments.make(Classic(name, "dopamine"), 2, seed=3)
+    low, high = np.array(classic.BOUNDS[name])
+    pairs = [(raw.reset(), scaled.reset())]
+    for step in range(40):
+        action = np.array([step % 2, step % 3 % 2], np.int32)
+        pairs.append((raw.step(action), scaled.step(action)))
+    for one, other in pairs:
+        expected = 2 * (one.observation - low) / (high - low) - 1
+        np.testing.assert_allclose(other.observation, expected, atol=1e-5)
+        assert other.observation.dtype == np.float32
+        np.testing.assert_array_equal(one.reward, other.reward)
+        np.testing.assert_array_equal(one.step_type, other.step_type)
+
+
+def test_dopamine_clips_what_is_learnt_from_and_not_what_is_reported():
+    environment = environments.make(Classic("LunarLander-v3", "dopamine"), 2, seed=0)
+    assert environment.reward_clip == 1.0
+    assert environments.make(Classic("LunarLander-v3"), 2, seed=0).reward_clip is None
+    first = environment.reset()
+    raw = environments.make(Classic("LunarLander-v3"), 2, seed=0).reset()
+    np.testing.assert_array_equal(first.observation, raw.observation)
+    rewards = [environment.step(np.zeros(2, np.int32)).reward for _ in range(120)]
+    assert np.min(rewards) == -100.0
+
+
+def test_unknown_protocol():
+    with pytest.raises(ValueError, match=r"'dopamin': did you mean 'dopamine'"):
+        Classic("CartPole-v1", "dopamin")
 
 
 def test_unknown_name():

@@ -1,25 +1,15 @@
 """Every environment, alone, against dm_env's own test of its protocol."""
 
 import unittest
-from importlib.util import find_spec
 
 import dm_env
 import gymnasium
 import numpy as np
-import pytest
 from dm_env import test_utils
 
 import environments
 from environments import catch
 from environments.gym import Gym
-
-needs_suite = pytest.mark.skipif(
-    find_spec("dm_control") is None, reason="dm-control is not installed"
-)
-needs_adroit = pytest.mark.skipif(
-    find_spec("gymnasium_robotics") is None,
-    reason="gymnasium-robotics is not installed",
-)
 
 
 class Conformance(test_utils.EnvironmentTestMixin):
@@ -65,6 +55,30 @@ class TestLunarLander(Conformance, unittest.TestCase):
     config, steps = environments.Classic("LunarLander-v3"), 150
 
 
+class TestAsterix(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("asterix"), 150
+
+
+class TestBreakout(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("breakout"), 60
+
+
+class TestFreeway(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("freeway"), 2_510
+
+
+class TestSeaquest(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("seaquest", minimal_actions=True), 250
+
+
+class TestSpaceInvaders(Conformance, unittest.TestCase):
+    config, steps = environments.MinAtar("space_invaders", episode_steps=70), 80
+
+
+class TestMaze(Conformance, unittest.TestCase):
+    config, steps = environments.Maze(episode_steps=60), 70
+
+
 class TestDopamine(Conformance, unittest.TestCase):
     config, steps = environments.Atari("breakout", "dopamine"), 250
 
@@ -81,17 +95,14 @@ class TestReacher(Conformance, unittest.TestCase):
     config, steps = environments.Locomotion("Reacher-v5"), 60
 
 
-@needs_suite
 class TestControlSuite(Conformance, unittest.TestCase):
     config, steps = environments.ControlSuite("cheetah-run"), 1_010
 
 
-@needs_adroit
 class TestPen(Conformance, unittest.TestCase):
     config, steps = environments.Adroit("pen"), 150
 
 
-@needs_adroit
 class TestDoor(Conformance, unittest.TestCase):
     config, steps = environments.Adroit("door"), 210
 

@@ -1,7 +1,5 @@
 """What people see is what is acted on."""
 
-from importlib.util import find_spec
-
 import numpy as np
 import pytest
 from dm_env import specs
@@ -9,22 +7,25 @@ from dm_env import specs
 import environments
 from environments import render
 
-needs_suite = pytest.mark.skipif(
-    find_spec("dm_control") is None, reason="dm-control is not installed"
+# A library of the operating system, which the lock cannot bring.
+needs_egl = pytest.mark.skipif(
+    render.find_library("EGL") is None, reason="MuJoCo draws through EGL: libegl1"
 )
-needs_adroit = pytest.mark.skipif(
-    find_spec("gymnasium_robotics") is None,
-    reason="gymnasium-robotics is not installed",
-)
-
 CONFIGS = [
     environments.Atari("pong"),
     environments.Atari("breakout", "nature"),
+    environments.MinAtar("seaquest"),
+    environments.Maze(size=7, pitfalls=2),
     environments.Classic("CartPole-v1"),
     environments.Catch(rows=7, columns=3),
-    environments.Locomotion("Hopper-v5"),
-    pytest.param(environments.ControlSuite("walker-walk"), marks=needs_suite),
-    pytest.param(environments.Adroit("pen"), marks=needs_adroit),
+    *[
+        pytest.param(config, marks=[pytest.mark.slow, needs_egl])
+        for config in (
+            environments.Locomotion("Hopper-v5"),
+            environments.ControlSuite("walker-walk"),
+            environments.Adroit("pen"),
+        )
+    ],
 ]
 
 

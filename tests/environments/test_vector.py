@@ -11,6 +11,8 @@ from environments import atari, catch, vector
 # Steps that end at least one episode of random actions in each of three lanes.
 CASES = [
     (environments.Catch(7, 3), 30),
+    (environments.MinAtar("breakout"), 90),
+    (environments.Maze(size=9, pitfalls=3, slip=0.3, episode_steps=50), 70),
     (environments.Classic("CartPole-v1"), 150),
     (environments.Classic("Acrobot-v1"), 510),
     (environments.Classic("MountainCar-v0"), 210),

@@ -62,6 +62,7 @@ def write(
         "experiment": experiment,
         "command": f"munchausen train {name} --seed {seed}",
         "started": "2025-01-02T03:04:05+00:00",
+        "machine": "a computer",
         "code": "0123456789abcdef",
         "versions": {"python": "3.10.13", "jax": "0.6.2", "dm-acme": None},
     }

@@ -4,7 +4,9 @@ import pytest
 
 import agents
 from experiments import comparison
-from experiments.catalogue import EXPERIMENTS, TASKS, actions, misfit
+from experiments.catalogue import misfit
+from experiments.names import EXPERIMENTS
+from experiments.tasks import TASKS
 from launch import config, logs
 from launch.experiment import Experiment
 
@@ -22,7 +24,8 @@ def test_every_experiment_survives_its_configuration_file(name, tmp_path):
 @pytest.mark.parametrize(
     "task_name",
     "pong pong-cpu breakout atari cartpole acrobot mountaincar lunarlander "
-    "catch".split(),
+    "catch minatar-asterix minatar-breakout minatar-freeway minatar-seaquest "
+    "minatar-space-invaders maze".split(),
 )
 def test_the_promised_experiments_exist(agent_name, task_name):
     assert EXPERIMENTS[f"{agent_name}/{task_name}"].agent_name == agent_name
@@ -44,7 +47,7 @@ def test_the_promised_continuous_experiments_exist(agent_name, task_name):
 def test_agents_meet_the_tasks_whose_actions_they_take():
     for agent_name, recipe in agents.REGISTRY.items():
         for task_name in TASKS:
-            fits = recipe.actions == actions(task_name)
+            fits = recipe.actions == TASKS[task_name].actions
             assert (f"{agent_name}/{task_name}" in EXPERIMENTS) == fits
 
 
@@ -78,3 +81,40 @@ def test_atari_is_the_papers():
     assert agent.target_update_period == 2_000
     assert (agent.storage.capacity, agent.storage.min_size) == (1_000_000, 20_000)
     assert experiment.environment.protocol == "dopamine"
+
+
+@pytest.mark.parametrize("agent_name", ["dqn", "mdqn"])
+def test_minatar_is_as_in_deep_variance_weighting(agent_name):
+    experiment = EXPERIMENTS[f"{agent_name}/minatar-space-invaders"]
+    environment, agent = experiment.environment, experiment.agent
+    assert (environment.game, environment.sticky_actions) == ("space_invaders", 0.1)
+    assert environment.difficulty_ramping and not environment.minimal_actions
+    assert (experiment.steps, environment.episode_steps) == (10_000_000, 10_000)
+    assert (experiment.evaluation.period, experiment.evaluation.lockstep) == (
+        100_000,
+        True,
+    )
+    assert (agent.loss, agent.discount, agent.target_update_period * 4) == (
+        "squared",
+        0.99,
+        1_000,
+    )
+    assert (agent.optimizer.learning_rate, agent.optimizer.epsilon) == (2.5e-4, 1e-8)
+    storage = agent.storage
+    assert (storage.capacity, storage.min_size, storage.batch_size) == (
+        100_000,
+        10_000,
+        32,
+    )
+    assert storage.samples_per_insert == storage.batch_size / 4 and storage.n_step == 1
+    schedule = agent.exploration
+    assert (schedule.initial, schedule.final, schedule.evaluation) == (1.0, 0.1, 0.0)
+    assert (schedule.start, schedule.decay_steps) == (0, 1_000_000)
+
+
+def test_the_constants_of_mdqn_there_are_our_defaults():
+    """Deep Variance Weighting gives the KL's coefficient and the entropy's."""
+    agent = EXPERIMENTS["mdqn/minatar-asterix"].agent
+    assert agent.temperature == pytest.approx(0.027 + 0.003)
+    assert agent.munchausen == pytest.approx(0.027 / (0.027 + 0.003))
+    assert agent.log_policy_floor == -1.0

@@ -165,9 +165,11 @@ def test_a_row_that_is_still_being_written_is_left_out(tmp_path):
 
 
 def test_published_numbers_from_memory_are_never_given(tmp_path):
-    header = "environment,task,protocol,agent,statistic,frames,window,value,seeds,"
+    header = (
+        "environment,task,protocol,agent,statistic,frames,window,value,spread,seeds,"
+    )
     rows = [
-        f"Atari,pong,{protocol},DQN,training return,9,9,{value},5,{status},book,\n"
+        f"Atari,pong,{protocol},DQN,training return,9,9,{value},,5,{status},book,\n"
         for protocol, value, status in [
             ("dopamine", 1.5, "verified"),
             ("dopamine", 2.5, "computed"),
@@ -223,3 +225,30 @@ def test_a_folder_of_runs_stands_for_all_of_them(tmp_path):
     write(tmp_path, seed=1, evaluations=POINTS)
     for folder in (tmp_path, tmp_path / "mdqn", tmp_path / "mdqn/catch"):
         assert len(groups_of(folder)["mdqn"]) == 2
+
+
+def test_the_return_of_a_whole_run_by_episode_and_by_step(tmp_path):
+    # 10 episodes of 1 in 100 steps, 2 of 50 in 100 steps, 1 of 300 in 300 steps.
+    metrics = [
+        metrics_row(100, "actor", 1.0, 10, episode_return=1.0),
+        metrics_row(100, "learner", 1.0, 10, q_loss=9.0),
+        metrics_row(200, "actor", 2.0, 12, episode_return=50.0),
+        metrics_row(500, "actor", 3.0, 13, episode_return=300.0),
+    ]
+    whole = curves.training_average(metrics)
+    assert whole.by_episode == pytest.approx((10 * 1 + 2 * 50 + 300) / 13)
+    assert whole.by_step == pytest.approx((100 * 1 + 100 * 50 + 300 * 300) / 500)
+    part = curves.training_average(metrics, 200)
+    assert part.by_episode == pytest.approx(110 / 12)
+    assert part.by_step == pytest.approx((100 * 1 + 100 * 50) / 200)
+    assert curves.training_average(metrics, 99) is None
+    assert curves.training_average(metrics[1:2]) is None
+
+
+def test_evaluations_are_found_by_their_place_on_the_grid(tmp_path):
+    # 4 frames a step: grid points 50 and 100 lie at 200 and 400 frames.
+    write(tmp_path, evaluations={50: [1.0, 2.0], 100: [7.0]})
+    [run] = groups_of(tmp_path)["mdqn"]
+    assert curves.evaluation_return(run, 400, 200) == 7.0
+    assert curves.evaluation_return(run, 400, 201) == pytest.approx((1.5 + 7.0) / 2)
+    assert curves.evaluation_return(run, 199, 100) is None

@@ -70,3 +70,23 @@ def test_a_terminal_gets_one_live_line(clock, monkeypatch):
     text = stream.getvalue()
     assert text.count("mdqn/sea") >= 4 and "\x1b[2K" in text
     assert text.count("\n") == 1
+
+
+def test_a_narrow_terminal_shows_all_of_it(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    stream = Terminal()
+    shown = progress.Progress("mdqn/sea", 100_000, stream=stream)
+    clock[0] += 1.0
+    shown.update(Counts(7000), {"bottleneck": "learner (actor/0 waits 62 %)"})
+    shown.close()
+    assert "learner (actor/0 waits 62 %)" in " ".join(stream.getvalue().split())
+
+
+def test_the_cursor_is_there_also_if_the_run_is_killed(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    shown = progress.Progress("mdqn/sea", 100, stream=stream)
+    text = stream.getvalue()
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")
+    shown.close()

@@ -1,6 +1,8 @@
 """Calls to other nodes: their answers, and their end with the program."""
 
 import concurrent.futures
+import subprocess
+import sys
 import threading
 import time
 
@@ -111,3 +113,30 @@ def test_variables_do_not_wait_for_a_learner_that_never_comes(client, stop):
     with pytest.raises(Stopped):
         Variables(client, ["q"])
     assert client.calls[0][2].cancelled() and client.shut == 1
+
+
+LATE = """
+import time
+import courier
+from launch import remote
+
+server = courier.Server()
+server.Bind("slow", lambda: time.sleep(0.5) or 7)
+server.Start()
+client = courier.Client(server.address)
+assert client.futures.slow().result() == 7
+pending = client.futures.slow()
+pending._done_callbacks.clear()  # it is too late to cancel the call itself
+assert pending.cancel()
+time.sleep(1.5)
+print("alive", flush=True)
+remote.shut_down(client)
+os._exit(0)
+"""
+
+
+@pytest.mark.launchpad
+def test_an_answer_to_a_call_that_was_given_up_does_not_abort_the_process():
+    command = [sys.executable, "-c", "import os" + LATE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr

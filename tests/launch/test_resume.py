@@ -71,10 +71,12 @@ def run_until(experiment, directory, steps, monkeypatch):
 
 
 @pytest.mark.parametrize("environments", [1, 3])
+@pytest.mark.parametrize("lockstep", [False, True])
 def test_resumed_local_run_equals_the_uninterrupted_one(
-    environments, tmp_path, monkeypatch
+    environments, lockstep, tmp_path, monkeypatch
 ):
-    experiment = catch(500, environments=environments)
+    evaluation = Evaluation(period=150, episodes=3, lockstep=lockstep)
+    experiment = catch(500, environments=environments, evaluation=evaluation)
     whole = logs.create(tmp_path / "whole", experiment)
     local.run(experiment, whole, progress=False)
     cut = logs.create(tmp_path / "cut", experiment)

@@ -1,4 +1,4 @@
-"""The idle clock, with time moved by hand."""
+"""Who waits how long, with time moved by hand."""
 
 import pytest
 
@@ -63,3 +63,33 @@ def test_reset_begins_a_new_sum(clock, now):
     assert clock.idle_seconds > 0
     clock.reset()
     assert clock.idle_seconds == 0.0
+
+
+def test_actor_and_learner_that_take_turns_wait_for_each_other(now):
+    turns = waiting.Turns()
+    now["now"] += 3.0  # acting
+    turns.fetched(Running(now))
+    turns.dispatched(Running(now))  # 2 seconds of learning
+    now["now"] += 3.0
+    turns.fetched(Running(now))
+    turns.dispatched(Running(now))
+    now["now"] += 2.0
+    assert turns.waiting() == {"learner": 6 / 10, "actor/0": 1 - 6 / 10}
+    assert turns.waiting() is None, "a new second has begun"
+
+
+def test_a_learner_without_updates_waits(now):
+    turns = waiting.Turns()
+    now["now"] += 5.0
+    assert turns.waiting() == {"learner": 1.0, "actor/0": 0.0}
+
+
+def test_what_is_neither_acting_nor_learning_counts_for_nobody(now):
+    turns = waiting.Turns()
+    turns.dispatched(Running(now))
+    now["now"] += 50.0  # an evaluation
+    turns.begin()
+    now["now"] += 1.0
+    turns.fetched(Running(now))
+    turns.dispatched(Running(now))
+    assert turns.waiting() == {"learner": 1 / 3, "actor/0": 1 - 1 / 3}

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from launch import watchdog
+from launch import faults, watchdog
 from launch.replay import limiter
 
 
@@ -60,7 +60,47 @@ def test_diagnosis_names_roles_and_the_limiter(watched, clock, tmp_path):
         "replay: 7 transitions, 7 inserted, 0 sampled; "
         "the learner waits for 13 inserts",
     ]
-    assert (tmp_path / watchdog.FILE).read_text() == str(stalled.value) + "\n"
+    said, stacks = (tmp_path / watchdog.FILE).read_text().split("\nCurrent thread ")
+    assert said.startswith(str(stalled.value))
+    assert "test_diagnosis_names_roles_and_the_limiter" in stacks
+
+
+def test_who_moves_while_the_diagnosis_is_made_is_spared(watched, clock, monkeypatch):
+    def limiter_takes_its_time():
+        watched.moved("learner")
+        return "the replay took its time"
+
+    monkeypatch.setattr(watched, "_limiter", limiter_takes_its_time)
+    clock.now += 61
+    watched.check()
+
+
+@pytest.mark.slow
+@pytest.mark.reverb
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
+def test_a_replay_that_does_not_answer_is_part_of_the_diagnosis(tmp_path):
+    class Gone:
+        def resolve(self):
+            return "localhost:1"
+
+    said = watchdog.Watchdog(30.0, tmp_path, Gone())._limiter()
+    assert said.startswith("the replay does not answer: ")
+
+
+def test_a_coordinator_that_is_silent_is_noticed(clock, tmp_path):
+    dog = watchdog.Watchdog(30.0, tmp_path, replay=None)
+    beat = watchdog.Heartbeat(30.0, tmp_path)
+    clock.now += 119  # 30 for the start, 30, and 60 for a diagnosis
+    beat.check()
+    dog.moved("learner")
+    dog.check()
+    beat.check()
+    clock.now += 89
+    beat.check()
+    clock.now += 2
+    with pytest.raises(faults.RoleFailed, match="no sign of life for 90 s"):
+        beat.check()
+    assert "no sign of life" in (tmp_path / watchdog.FILE).read_text()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +119,7 @@ def test_limiter_says_who_waits_for_whom(missing_inserts, missing_samples, said)
 HANG = """
 import sys, time
 from pathlib import Path
-from launch import watchdog
+from launch import faults, watchdog
 
 def hangs_here():
     time.sleep(60)

@@ -1,0 +1,148 @@
+"""Deep Conservative Policy Iteration: a policy that moves to the greedy one in steps.
+
+Vieillard, Pietquin and Geist, "Deep Conservative Policy Iteration", AAAI 2020,
+https://arxiv.org/abs/1906.09784.
+
+| symbol | here |
+| --- | --- |
+| alpha | `mixing_rate` |
+| G(q) | the greedy policy |
+| pi, q | `policy`, `q` |
+| gamma | `discount` |
+
+    pi_{k+1} = (1 - alpha) pi_k + alpha G(q_k),    q_{k+1} = r + gamma P <pi_{k+1}, q_k>
+
+Deviations (of the paper's body only the outline was at hand):
+- The policy imitates the mixture by cross-entropy: KL(mixture || pi), whose gradient is
+  bounded wherever the mixture puts its mass.
+- pi_k and q_k are the target networks, pi_{k+1} in the critic's target is the online
+  policy: with rate 1 and a policy that imitates perfectly this is DQN.
+- The adaptive rate is ours. With A(s) = <G(q) - pi, q>(s), the bound of Kakade and
+  Langford (2002) asks for a rate proportional to E[A] / r_max, that of Pirotta et al.
+  (2013) for E[A] / max A, both with a factor of the horizon that makes them tiny. Ours
+  is c E[A] / max A, clipped to [0, 1]; mean and maximum over a batch are averaged
+  exponentially, and c is `mixing_rate`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+
+from agents.parts import checks, equations, exploration, networks, sgd
+from agents.parts.assembly import assemble
+from agents.parts.exploration import EpsilonGreedy
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; those of DQN where the paper adds none.
+
+    Attributes:
+        mixing_rate: alpha in [0, 1]; if adaptive, the factor c >= 0.
+        adaptive: whether the rate follows the advantage of the greedy policy.
+        averaging_rate: of the exponential averages behind the adaptive rate.
+        discount: gamma.
+        loss: regression of the TD error.
+        target_update_period: learner steps between copies of the target networks.
+        network: torso and widths, of each network.
+        optimizer: Adam.
+        exploration: how often an action is random instead of the policy's.
+        storage: replay, batch size, n-step.
+    """
+
+    mixing_rate: float = 0.1
+    adaptive: bool = False
+    averaging_rate: float = 0.01
+    discount: float = 0.99
+    loss: equations.Regression = "huber"
+    target_update_period: int = 2_000
+    network: networks.Config = networks.Config()
+    optimizer: sgd.Adam = sgd.Adam()
+    exploration: EpsilonGreedy = EpsilonGreedy()
+    storage: Storage = Storage()
+
+    def __post_init__(self) -> None:
+        checks.at_least("mixing_rate", self.mixing_rate, 0)
+        if not self.adaptive:
+            checks.between("mixing_rate", self.mixing_rate, 0, 1)
+        checks.between("averaging_rate", self.averaging_rate, 0, 1)
+        checks.between("discount", self.discount, 0, 1)
+
+
+def mixture(probs: jax.Array, q: jax.Array, rate: jax.Array) -> jax.Array:
+    """(1 - alpha) pi + alpha G(q), `[A]`, of probabilities and action values `[A]`."""
+    chex.assert_rank([probs, q, rate], [1, 1, 0])
+    return (1 - rate) * probs + rate * jax.nn.one_hot(jnp.argmax(q), len(q))
+
+
+def greedy_advantage(probs: jax.Array, q: jax.Array) -> jax.Array:
+    """<G(q) - pi, q> >= 0, `[]`, of probabilities and action values `[A]`."""
+    chex.assert_rank([probs, q], 1)
+    return jnp.max(q) - jnp.dot(probs, q)
+
+
+def adaptive_rate(mean: jax.Array, largest: jax.Array, factor: float) -> jax.Array:
+    """Rate c E[A] / max A in [0, 1], `[]`; 0 while there is no advantage to be had."""
+    return jnp.clip(factor * mean / jnp.maximum(largest, 1e-8), 0.0, 1.0)
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds Deep CPI for an environment with discrete actions."""
+    network = networks.action_values(config.network, spec)
+
+    def logits(params: Params, observation: Any) -> jax.Array:
+        return network.apply(params["policy"], observation)
+
+    def probs(params: Params, observation: Any) -> jax.Array:
+        return jax.nn.softmax(logits(params, observation))
+
+    def advantage_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        """A gradient step of rate x on this is a step of exponential averages."""
+        advantage = jax.vmap(greedy_advantage)(
+            probs(target_params, batch.observation),
+            network.apply(target_params["q"], batch.observation),
+        )
+        mean, largest = jnp.mean(advantage), jnp.max(advantage)
+        averages = params["advantage"]
+        loss = optax.l2_loss(averages["mean"], mean)
+        return loss + optax.l2_loss(averages["largest"], largest), {"advantage": mean}
+
+    def policy_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        rate = jnp.asarray(config.mixing_rate)
+        if config.adaptive:
+            rate = adaptive_rate(**params["advantage"], factor=config.mixing_rate)
+        goal = jax.vmap(mixture, in_axes=(0, 0, None))(
+            probs(target_params, batch.observation),
+            network.apply(target_params["q"], batch.observation),
+            rate,
+        )
+        loss = optax.softmax_cross_entropy(logits(params, batch.observation), goal)
+        return jnp.mean(loss), {"mixing_rate": rate}
+
+    def q_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        q_tm1 = network.apply(params["q"], batch.observation)
+        q_t = network.apply(target_params["q"], batch.next_observation)
+        v_t = jnp.sum(probs(params, batch.next_observation) * q_t, axis=-1)
+        target = batch.reward + config.discount * batch.discount * v_t
+        return equations.q_regression(q_tm1, batch.action, target, config.loss)
+
+    parts = {"policy": network, "q": network}
+    losses: dict[str, sgd.Loss] = {"policy": policy_loss, "q": q_loss}
+    if config.adaptive:
+        parts["advantage"] = networks.scalars({"mean": 0.0, "largest": 0.0})
+        losses = {"advantage": advantage_loss, **losses}
+    sampled = exploration.sampled(logits)
+    act = exploration.acting(sampled, spec.num_actions, config.exploration)
+    average = {"advantage": optax.sgd(config.averaging_rate)}
+    return assemble(config, networks=parts, losses=losses, act=act, optimizers=average)

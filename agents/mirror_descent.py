@@ -1,0 +1,150 @@
+"""Mirror descent and dual averaging value iteration: KL and entropy with an actor.
+
+Vieillard et al., "Leverage the Average: an Analysis of KL Regularization in RL",
+NeurIPS 2020, https://arxiv.org/abs/2003.14089.
+
+| symbol | here |
+| --- | --- |
+| lambda | `kl_weight` |
+| tau | `temperature` |
+| beta = lambda / (lambda + tau) | `averaging` |
+| Pi_phi, H_phi | `policy`; its outputs are logits, or h with logits h / tau |
+| Q_theta | `q` |
+| gamma | `discount` |
+
+The actor `direct` maximises the regularised value (MD-dir), `indirect` imitates its
+closed form pi^beta exp(q / (lambda + tau)) (MD-ind), `averaging` regresses h on beta h
++ (1 - beta) q (DA).
+
+Deviations:
+- The critic's policy is the online one (pi_{k+1}), its reference the target one; h
+  averages the target q as in App. E.1 (Sec. 5: the online q).
+- Actor and critic learn from the same batch, the paper samples one for each; h
+  regresses on all actions; Adam also on Atari, where the paper has RMSProp.
+- The best weights cannot be read off the paper's figures; the defaults are those that
+  M-DQN's settings imply (Theorem 1 of Munchausen RL).
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from agents.parts import checks, equations, exploration, networks, sgd
+from agents.parts.assembly import assemble
+from agents.parts.exploration import EpsilonGreedy
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; those of DQN where the paper adds none.
+
+    Attributes:
+        actor: how the policy is fitted.
+        kl_weight: lambda >= 0.
+        temperature: tau >= 0.
+        regularized_evaluation: with ("w/") KL and entropy in the critic's target.
+        discount: gamma.
+        loss: regression of the TD error.
+        target_update_period: learner steps between copies of the target networks.
+        network: torso and widths, of each network.
+        optimizer: Adam.
+        exploration: how often an action is random instead of the policy's.
+        storage: replay, batch size, n-step.
+    """
+
+    actor: Literal["direct", "indirect", "averaging"] = "direct"
+    kl_weight: float = 0.027
+    temperature: float = 0.003
+    regularized_evaluation: bool = True
+    discount: float = 0.99
+    loss: equations.Regression = "squared"
+    target_update_period: int = 2_000
+    network: networks.Config = networks.Config()
+    optimizer: sgd.Adam = sgd.Adam()
+    exploration: EpsilonGreedy = EpsilonGreedy()
+    storage: Storage = Storage()
+
+    def __post_init__(self) -> None:
+        checks.at_least("kl_weight", self.kl_weight, 0)
+        checks.at_least("temperature", self.temperature, 0)
+        if self.actor == "averaging":
+            checks.above("temperature", self.temperature, 0)
+        elif self.actor == "indirect" and self.kl_weight == 0:
+            checks.above("temperature", self.temperature, 0)
+        checks.between("discount", self.discount, 0, 1)
+
+    @property
+    def averaging(self) -> float:
+        """Beta, the share of the past."""
+        return self.kl_weight / (self.kl_weight + self.temperature)
+
+
+def policy_error(
+    outputs: jax.Array, target_outputs: jax.Array, target_q: jax.Array, config: Config
+) -> jax.Array:
+    """Loss of the policy network at one state, `[]`.
+
+    Args:
+        outputs: `[A]` of the online policy network: logits, or h if averaging.
+        target_outputs: `[A]` of the target policy network.
+        target_q: `[A]` target action values.
+        config: which loss, and its weights.
+    """
+    chex.assert_rank([outputs, target_outputs, target_q], 1)
+    if config.actor == "averaging":
+        average = config.averaging * target_outputs + (1 - config.averaging) * target_q
+        return jnp.mean(jnp.square(average - outputs))
+    log_probs, reference = map(jax.nn.log_softmax, (outputs, target_outputs))
+    if config.actor == "indirect":
+        scaled = target_q / (config.kl_weight + config.temperature)
+        goal = jax.nn.log_softmax(config.averaging * reference + scaled)
+        return jnp.dot(jnp.exp(goal), goal - log_probs)
+    return -equations.regularized_value(
+        target_q, log_probs, reference, config.kl_weight, config.temperature
+    )
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds the agent for an environment with discrete actions."""
+    network = networks.action_values(config.network, spec)
+    scale = config.temperature if config.actor == "averaging" else 1.0
+    weights = (config.kl_weight, config.temperature)
+
+    def log_probs(params: Params, observation: Any) -> jax.Array:
+        return jax.nn.log_softmax(network.apply(params["policy"], observation) / scale)
+
+    def policy_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        losses = jax.vmap(functools.partial(policy_error, config=config))(
+            network.apply(params["policy"], batch.observation),
+            network.apply(target_params["policy"], batch.observation),
+            network.apply(target_params["q"], batch.observation),
+        )
+        return jnp.mean(losses), {}
+
+    def q_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        v_t = jax.vmap(equations.regularized_value, (0, 0, 0, None, None))(
+            network.apply(target_params["q"], batch.next_observation),
+            log_probs(params, batch.next_observation),
+            log_probs(target_params, batch.next_observation),
+            *(weights if config.regularized_evaluation else (0.0, 0.0)),
+        )
+        target = batch.reward + config.discount * batch.discount * v_t
+        q_tm1 = network.apply(params["q"], batch.observation)
+        return equations.q_regression(q_tm1, batch.action, target, config.loss)
+
+    sampled = exploration.sampled(log_probs)
+    return assemble(
+        config,
+        networks={"policy": network, "q": network},
+        losses={"policy": policy_loss, "q": q_loss},
+        act=exploration.acting(sampled, spec.num_actions, config.exploration),
+    )

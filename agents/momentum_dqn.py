@@ -1,0 +1,141 @@
+"""Momentum DQN (deep MoVI): acts greedily on an average of action values.
+
+Vieillard, Scherrer, Pietquin and Geist, "Momentum in Reinforcement Learning", AISTATS
+2020, https://arxiv.org/abs/1910.09322; with a fixed average as in Vieillard et al.,
+"Leverage the Average", NeurIPS 2020, https://arxiv.org/abs/2003.14089, App. B.2.
+
+| symbol | here |
+| --- | --- |
+| beta | `averaging` |
+| q, h | `q`, `h` |
+| gamma | `discount` |
+
+    q_{k+1} = r + gamma P <G(h_k), q_k>,    h_{k+1} = beta h_k + (1 - beta) q_{k+1}
+
+Averaging the values averages their errors out: the limit of KL-regularised dual
+averaging in which the weight of the KL goes to 0.
+
+Deviations:
+- The authors name the online network (Sec. 5) and the target network (App. E.1) as the
+  q that h averages; here it is the online one, which stands for q_{k+1}.
+- h regresses on all actions: q gives all of them.
+- The schedule of beta in the first paper was not at hand. `decaying` is what it
+  imitates: beta_k = k / (k + 1) with k the copies of the target network so far, which
+  makes h the plain average of all q. The default, fixed, follows the second paper; its
+  value is ours.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from agents.parts import checks, equations, exploration, networks, sgd
+from agents.parts.assembly import assemble
+from agents.parts.exploration import EpsilonGreedy
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; those of DQN where the paper adds none.
+
+    Attributes:
+        averaging: beta in [0, 1], the share of the past in h; unused if decaying.
+        schedule: whether beta stays or makes h the plain average.
+        discount: gamma.
+        loss: regression of both errors.
+        target_update_period: learner steps between copies of the target networks.
+        network: torso and widths, of each network.
+        optimizer: Adam.
+        exploration: epsilon-greedy schedule, in actor steps.
+        storage: replay, batch size, n-step.
+    """
+
+    averaging: float = 0.9
+    schedule: Literal["fixed", "decaying"] = "fixed"
+    discount: float = 0.99
+    loss: equations.Regression = "huber"
+    target_update_period: int = 2_000
+    network: networks.Config = networks.Config()
+    optimizer: sgd.Adam = sgd.Adam()
+    exploration: EpsilonGreedy = EpsilonGreedy()
+    storage: Storage = Storage()
+
+    def __post_init__(self) -> None:
+        checks.between("averaging", self.averaging, 0, 1)
+        checks.between("discount", self.discount, 0, 1)
+
+
+def q_target(
+    r_t: jax.Array, discount_t: jax.Array, target_q_t: jax.Array, target_h_t: jax.Array
+) -> jax.Array:
+    """Target r + gamma q(s', argmax h(s', .)), `[]`, of one transition.
+
+    Args:
+        r_t: `[]` reward.
+        discount_t: `[]` gamma, or 0 if the episode terminated.
+        target_q_t: `[A]` target action values at time t.
+        target_h_t: `[A]` target average at time t.
+    """
+    chex.assert_rank([r_t, discount_t, target_q_t, target_h_t], [0, 0, 1, 1])
+    return r_t + discount_t * target_q_t[jnp.argmax(target_h_t)]
+
+
+def h_target(q: jax.Array, target_h: jax.Array, averaging: jax.Array) -> jax.Array:
+    """Target beta h + (1 - beta) q, in the shape of `q` and `target_h`."""
+    chex.assert_equal_shape([q, target_h])
+    return jax.lax.stop_gradient(averaging * target_h + (1 - averaging) * q)
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds Momentum DQN for an environment with discrete actions."""
+    network = networks.action_values(config.network, spec)
+
+    def with_averaging(params: Params, steps: jax.Array | int = 0) -> Params:
+        """The networks, and beta_k beside them, of which k is the number of copies."""
+        copies = steps // config.target_update_period
+        fixed = config.schedule == "fixed"
+        averaging = config.averaging if fixed else copies / (copies + 1)
+        return {**params, "averaging": jnp.asarray(averaging, jnp.float32)}
+
+    def q_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        q_tm1 = network.apply(params["q"], batch.observation)
+        target = jax.vmap(q_target)(
+            r_t=batch.reward,
+            discount_t=config.discount * batch.discount,
+            target_q_t=network.apply(target_params["q"], batch.next_observation),
+            target_h_t=network.apply(target_params["h"], batch.next_observation),
+        )
+        return equations.q_regression(q_tm1, batch.action, target, config.loss)
+
+    def h_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        h = network.apply(params["h"], batch.observation)
+        target = h_target(
+            network.apply(params["q"], batch.observation),
+            network.apply(target_params["h"], batch.observation),
+            target_params["averaging"],
+        )
+        loss = jnp.mean(equations.regression_loss(target - h, config.loss))
+        return loss, {"averaging": target_params["averaging"]}
+
+    def h_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
+        del key
+        return network.apply(params["h"], observation)
+
+    greedy = exploration.greedy(h_values)
+    act = exploration.acting(greedy, spec.num_actions, config.exploration)
+    return assemble(
+        config,
+        networks={"q": network, "h": network},
+        losses={"q": q_loss, "h": h_loss},
+        act=act,
+        copy=lambda params, targets, steps: with_averaging(params, steps),
+        first_targets=with_averaging,
+    )

@@ -1,0 +1,150 @@
+"""Deep variance weighting: regression weighted by the inverse variance of its target.
+
+Kitamura et al., "Regularization and Variance-Weighted Regression Achieves Minimax
+Optimality in Linear MDPs: Theory and Practice", ICML 2023, https://arxiv.org/abs/
+2305.13185. Reference implementation: the authors' MinAtar code, `dqn_minatar.py`.
+
+| symbol | here |
+| --- | --- |
+| tau, alpha, l_0 | `temperature`, `munchausen`, `log_policy_floor` |
+| f^2 | the variance network |
+| eta | exp of `scale` |
+| gamma | `discount` |
+
+Around M-DQN; with temperature and munchausen 0, around DQN. The variance of a target is
+seen in how it moved from the target network before to the one of now.
+
+Deviations: none from that code; what it leaves open on Atari is as in `mdqn.py`.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+
+from agents.parts import checks, equations, exploration, networks, sgd
+from agents.parts.assembly import assemble
+from agents.parts.exploration import EpsilonGreedy
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; defaults: the authors' MinAtar code, else those of M-DQN.
+
+    Attributes:
+        variance_floor: added to every variance.
+        weight_floor: least weight of a transition.
+        scale_rate: Adam's learning rate for log eta.
+        temperature: tau >= 0; 0 is the limit.
+        munchausen: alpha in [0, 1].
+        log_policy_floor: l_0 <= 0, lower clip of tau ln pi.
+        discount: gamma.
+        target_update_period: learner steps between copies of the target networks.
+        network: torso and widths, of action values and of variances.
+        optimizer: Adam, of both.
+        exploration: epsilon-greedy schedule, in actor steps.
+        storage: replay, batch size, n-step.
+    """
+
+    variance_floor: float = 0.1
+    weight_floor: float = 0.1
+    scale_rate: float = 1e-3
+    temperature: float = 0.03
+    munchausen: float = 0.9
+    log_policy_floor: float = -1.0
+    discount: float = 0.99
+    target_update_period: int = 2_000
+    network: networks.Config = networks.Config()
+    optimizer: sgd.Adam = sgd.Adam()
+    exploration: EpsilonGreedy = EpsilonGreedy()
+    storage: Storage = Storage()
+
+    def __post_init__(self) -> None:
+        for name in ("variance_floor", "scale_rate"):
+            checks.above(name, getattr(self, name), 0)
+        for name in ("weight_floor", "temperature"):
+            checks.at_least(name, getattr(self, name), 0)
+        checks.between("munchausen", self.munchausen, 0, 1)
+        checks.between("log_policy_floor", self.log_policy_floor, -math.inf, 0)
+        checks.between("discount", self.discount, 0, 1)
+
+
+def weights(variance: jax.Array, log_scale: jax.Array, floor: float) -> jax.Array:
+    """max(eta / variance, floor), in the shape of `variance`, without gradient."""
+    return jax.lax.stop_gradient(jnp.maximum(jnp.exp(log_scale) / variance, floor))
+
+
+def scale_error(variance: jax.Array, log_scale: jax.Array) -> jax.Array:
+    """(mean of eta / variance - 1)^2, `[]`: weights of mean 1 are sought."""
+    chex.assert_rank([variance, log_scale], [1, 0])
+    return jnp.square(jnp.mean(jnp.exp(log_scale) / variance) - 1)
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds DVW for an environment with discrete actions."""
+    network = networks.action_values(config.network, spec)
+    bonus_of = functools.partial(
+        equations.log_policy_bonus,
+        temperature=config.temperature,
+        floor=config.log_policy_floor,
+    )
+
+    def targets(q_params: Any, batch: Transition) -> jax.Array:
+        q_tm1 = network.apply(q_params, batch.observation)
+        q_t = network.apply(q_params, batch.next_observation)
+        bonus = config.munchausen * jax.vmap(bonus_of)(q_tm1, batch.action)
+        soft_v_t = equations.soft_value(q_t, config.temperature)
+        return batch.reward + bonus + config.discount * batch.discount * soft_v_t
+
+    def taken(params: Any, batch: Transition) -> jax.Array:
+        return equations.taken(network.apply(params, batch.observation), batch.action)
+
+    def variance(params: Any, batch: Transition) -> jax.Array:
+        return jnp.exp(taken(params, batch)) + config.variance_floor
+
+    def variance_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        previous = targets(target_params["previous_q"], batch)
+        seen = jnp.square(previous - taken(target_params["q"], batch))
+        errors = seen - variance(params["variance"], batch)
+        return jnp.mean(equations.regression_loss(errors, "huber")), {}
+
+    def scale_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        log_scale = params["scale"]["log"]
+        loss = scale_error(variance(target_params["variance"], batch), log_scale)
+        return loss, {"log_scale": log_scale}
+
+    def q_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        frozen = variance(target_params["variance"], batch)
+        weight = weights(frozen, params["scale"]["log"], config.weight_floor)
+        q_tm1 = taken(params["q"], batch)
+        errors = targets(target_params["q"], batch) - q_tm1
+        loss = jnp.mean(weight * jnp.square(errors))
+        return loss, {"q_mean": jnp.mean(q_tm1), "weight_mean": jnp.mean(weight)}
+
+    def q_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
+        del key
+        return network.apply(params["q"], observation)
+
+    greedy = exploration.greedy(q_values)
+    scale = networks.scalars({"log": 1.0})
+    return assemble(
+        config,
+        networks={"variance": network, "scale": scale, "q": network},
+        losses={"variance": variance_loss, "scale": scale_loss, "q": q_loss},
+        act=exploration.acting(greedy, spec.num_actions, config.exploration),
+        optimizers={"scale": optax.adam(config.scale_rate)},
+        copy=lambda params, targets, steps: {**params, "previous_q": targets["q"]},
+        first_targets=lambda params: {**params, "previous_q": params["q"]},
+    )

@@ -1,0 +1,131 @@
+"""Our numbers beside those that others published for the same environment."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments import comparison, curves, formats
+from experiments.comparison import Published
+from experiments.run_files import Group, Run
+
+_Window = tuple[int, int]  # frames and window of a published number
+
+
+def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """A table for each published statistic: by agent and frames, ours above theirs."""
+    rows = comparison.published(groups[0].runs[0].experiment["environment"])
+    statistics = dict.fromkeys(row.statistic for row in rows)
+    return [
+        _table(groups, [row for row in rows if row.statistic == statistic])
+        for statistic in statistics
+    ]
+
+
+def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]:
+    windows = sorted({(row.frames, row.window) for row in rows})
+    theirs: dict[str, dict[_Window, str]] = {}
+    for row in rows:
+        theirs.setdefault(row.agent, {})[row.frames, row.window] = _quoted(row)
+    return {
+        "columns": _columns(windows),
+        "ours": [
+            (
+                f"{group.label}, at {formats.steps(_reached(group.runs))} frames",
+                group.label,
+                _ours(group.runs, rows[0].statistic, windows),
+            )
+            for group in groups
+        ],
+        "theirs": [
+            (agent, [values.get(window, formats.NONE) for window in windows])
+            for agent, values in theirs.items()
+        ],
+        "statistic": rows[0].statistic,
+        "meaning": _meaning(rows),
+        "sources": list(
+            dict.fromkeys((row.source, row.status, row.seeds) for row in rows)
+        ),
+        "notes": list(dict.fromkeys(row.note for row in rows if row.note)),
+    }
+
+
+def _columns(windows: Sequence[_Window]) -> list[str]:
+    """Headings; where two are at the same frames, the window tells them apart."""
+    places = [frames for frames, _ in windows]
+    return [
+        f"{formats.steps(frames)} frames"
+        + (f", over {formats.steps(window)}" if places.count(frames) > 1 else "")
+        for frames, window in windows
+    ]
+
+
+def _quoted(row: Published) -> str:
+    spread = f" ± {row.spread}" if row.spread else ""
+    return formats.quoted(row.value) + spread
+
+
+def _meaning(rows: Sequence[Published]) -> str:
+    """What our numbers in a table are."""
+    statistic = rows[0].statistic
+    if statistic == _BEST:
+        return "The highest mean over seeds of an evaluation up to each column."
+    if statistic == _WHOLE:
+        return "Means over all training episodes from the start to each column."
+    windows = ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows))
+    return (
+        f"Means over the {windows} frames before each column; our latest over no more "
+        "than the last tenth of a run."
+    )
+
+
+def _ours(
+    runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
+) -> list[float | None]:
+    """The latest number, then one for each window that the runs have reached."""
+    ends = [(run, run.frames) for run in runs]
+    if statistic == _BEST:
+        places = [min(end for _, end in ends), *(frames for frames, _ in windows)]
+        return [_best(runs, frames) for frames in places]
+    measure = _OF_A_RUN[statistic]
+    window = windows[-1][1]
+    latest = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
+    return [_mean(latest)] + [
+        _mean([measure(run, *where) for run in runs if run.frames >= where[0]])
+        for where in windows
+    ]
+
+
+def _whole_run(run: Run, frames: int, window: int) -> float | None:
+    """Mean over the episodes from the start; `window` is the whole run."""
+    del window
+    inside = [row for row in run.metrics if row["frames"] <= frames]
+    average = curves.training_average(inside)
+    return None if average is None else average.by_episode
+
+
+def _best(runs: Sequence[Run], frames: int) -> float | None:
+    """A mean is over the same seeds everywhere: those that have come so far."""
+    reached = [run for run in runs if run.frames >= frames]
+    return curves.best_evaluation(reached, frames) if reached else None
+
+
+_WHOLE = "whole-run training return"
+_BEST = "best evaluation return"
+# (run, frames, window): numbers of a run, of which a table has the mean.
+_OF_A_RUN: dict[str, Callable[[Run, int, int], float | None]] = {
+    "training return": curves.training_return,
+    "evaluation return": curves.evaluation_return,
+    _WHOLE: _whole_run,
+}
+# What our runs have a number for.
+STATISTICS = (*_OF_A_RUN, _BEST)
+
+
+def _reached(runs: Sequence[Run]) -> int:
+    return max(run.frames for run in runs)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,113 @@
+"""Which runs of a figure are there already, and how each goes on."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from experiments.overrides import OverrideError
+from launch import checkpoint, lock, logs, rewind
+from launch.checkpoint import Checkpoint
+from launch.experiment import Experiment
+from launch.logs import RunDirectoryError
+
+State = Literal["missing", "cut short", "complete", "held"]
+
+
+class Entry(NamedTuple):
+    """One run of a plan.
+
+    Attributes:
+        experiment: what it is.
+        directory: of the run, if it was begun.
+        state: `held` by a process that runs it now.
+    """
+
+    experiment: Experiment
+    directory: Path | None = None
+    state: State = "missing"
+
+
+def find(root: str, experiments: Sequence[Experiment]) -> list[Entry]:
+    """The run of each experiment, as far as it is there.
+
+    A run is an experiment's if it was configured as it, except that fewer steps will
+    do: it is then extended. Of several the complete one counts, else the one that is
+    held, else the one that got furthest.
+
+    Args:
+        root: of the run directories.
+        experiments: each with its seed.
+    """
+    return [_find(Path(root), experiment) for experiment in experiments]
+
+
+def begin(root: str, entry: Entry) -> Path:
+    """The directory of a run that now starts or goes on, made if need be.
+
+    Raises:
+        RunDirectoryError: it cannot be written.
+    """
+    if entry.directory is None:
+        return logs.create(root, entry.experiment)
+    logs.record_resume(entry.directory, entry.experiment)
+    return entry.directory
+
+
+def saved(directory: Path, *, local: bool) -> Checkpoint | None:
+    """Where a run goes on; None: it has saved nothing and starts again.
+
+    Raises:
+        OverrideError: it was begun in the other way of running.
+        RunDirectoryError: no checkpoint is usable.
+    """
+    if not checkpoint.reached(directory):
+        rewind.rewind(directory, actor_steps=-1)
+        return None
+    newest = checkpoint.newest(directory)
+    if (newest.extra["store"] == "reverb") == local:
+        fitting = "--launch processes" if local else "--launch local"
+        raise OverrideError(f"{directory} goes on with {fitting}")
+    return newest
+
+
+def _find(root: Path, experiment: Experiment) -> Entry:
+    found = list(_candidates(root, experiment))
+    for state in ("complete", "held"):
+        for entry in found:
+            if entry.state == state:
+                return entry
+    return max(found, key=_reached, default=Entry(experiment))
+
+
+def _candidates(root: Path, experiment: Experiment) -> Iterator[Entry]:
+    """Every run directory of this experiment and seed, oldest first."""
+    for path in sorted((root / experiment.name).glob(f"seed{experiment.seed}-*")):
+        try:
+            configured = logs.read_experiment(path)
+        except RunDirectoryError:
+            continue  # not ours, or of another version: another run
+        if _same(configured, experiment):
+            yield Entry(experiment, path, _state(path, experiment))
+
+
+def _same(configured: Experiment, experiment: Experiment) -> bool:
+    alike = dataclasses.replace(
+        configured, steps=experiment.steps, description=experiment.description
+    )
+    return alike == experiment and configured.steps <= experiment.steps
+
+
+def _state(directory: Path, experiment: Experiment) -> State:
+    try:
+        rows = logs.read_evaluations(directory)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        path = directory / logs.EVALUATIONS
+        raise RunDirectoryError(f"cannot read {path}: {error}") from error
+    if rows and rows[-1].grid >= experiment.steps:
+        return "complete"
+    return "held" if lock.is_held(directory) else "cut short"
+
+
+def _reached(entry: Entry) -> int:
+    return -1 if entry.directory is None else checkpoint.reached(entry.directory)

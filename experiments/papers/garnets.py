@@ -1,0 +1,113 @@
+"""Many Garnets at once: what the computed figures have in common.
+
+Imports JAX: to be imported by functions of this package, not by its modules.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.tabular import schemes, solvers
+from agents.tabular.mdp import MDP, garnet
+from agents.tabular.operators import Model
+from agents.tabular.schemes import Scheme
+
+STATES, ACTIONS, BRANCHING = 30, 4, 4  # "Leverage the Average", Appendix D
+
+
+@functools.partial(jax.jit, static_argnames="discount")
+def batch(keys: jax.Array, discount: float) -> MDP:
+    """Garnets with a leading axis N, one for each of `[N]` keys.
+
+    Args:
+        keys: of the Garnets.
+        discount: gamma.
+    """
+    return jax.vmap(
+        lambda key: garnet(key, STATES, ACTIONS, BRANCHING, discount=discount)
+    )(keys)
+
+
+def policies(
+    scheme: Scheme,
+    model: Callable[[MDP], Model],
+    mdps: MDP,
+    keys: jax.Array,
+    iterations: Sequence[int],
+    *,
+    first: Callable[[MDP], jax.Array] | None = None,
+) -> jax.Array:
+    """Returns `[N, len(iterations), S, A]` log-policies of a scheme on N MDPs.
+
+    Args:
+        scheme: what to iterate.
+        model: the noise that it sees.
+        mdps: with a leading axis N.
+        keys: `[N]` of the noise.
+        iterations: after which to look, counted from 1; rising.
+        first: `[S, A]` q_0 of an MDP; 0 if None.
+    """
+    chosen = jnp.array(iterations) - 1
+
+    def one(mdp: MDP, key: jax.Array) -> jax.Array:
+        q = jnp.zeros_like(mdp.rewards) if first is None else first(mdp)
+        states = schemes.run(scheme, model(mdp), key, iterations[-1], q)
+        return states.log_policy[chosen]
+
+    return jax.jit(jax.vmap(one))(mdps, keys)
+
+
+@functools.partial(jax.jit, static_argnames="temperature")
+def relative_errors(
+    mdps: MDP, log_policies: jax.Array, temperature: float = 0.0
+) -> jax.Array:
+    """Returns `[N, K]` ||q* - q_pi||_1 / ||q*||_1.
+
+    Args:
+        mdps: with a leading axis N.
+        log_policies: `[N, K, S, A]`.
+        temperature: tau, the weight of the entropy in both.
+    """
+
+    def one(mdp: MDP, several: jax.Array) -> jax.Array:
+        best = solvers.optimal_action_values(mdp, temperature)
+
+        def error(log_policy: jax.Array) -> jax.Array:
+            q = solvers.soft_action_values(mdp, log_policy, temperature)
+            return jnp.sum(jnp.abs(best - q)) / jnp.sum(jnp.abs(best))
+
+        return jax.vmap(error)(several)
+
+    return jax.vmap(one)(mdps, log_policies)
+
+
+@jax.jit
+def worst_gaps(mdps: MDP, log_policies: jax.Array) -> jax.Array:
+    """Returns `[N, K]` max_s (v* - v_pi)(s) (1 - gamma): in units of v_max.
+
+    Args:
+        mdps: with a leading axis N.
+        log_policies: `[N, K, S, A]`.
+    """
+
+    def one(mdp: MDP, several: jax.Array) -> jax.Array:
+        best = jnp.max(solvers.optimal_action_values(mdp), axis=-1)
+
+        def gap(log_policy: jax.Array) -> jax.Array:
+            values = solvers.state_values(mdp, jnp.exp(log_policy))
+            return jnp.max(best - values) * (1 - mdp.discount)
+
+        return jax.vmap(gap)(several)
+
+    return jax.vmap(one)(mdps, log_policies)
+
+
+def summary(errors: jax.Array | np.ndarray) -> tuple[list[float], list[float]]:
+    """Means over the first axis of `[N, K]`, and their standard errors."""
+    values = np.asarray(errors)
+    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else 0 * values[0]
+    means = values.mean(axis=0)
+    return means.tolist(), (deviation / len(values) ** 0.5).tolist()

@@ -1,0 +1,81 @@
+"""Vieillard et al., "Leverage the Average" (2020): the small deep experiments.
+
+https://arxiv.org/abs/2003.14089, appendix E. All of its settings are Dopamine's, but
+for LunarLander's learning rate and target period. 10 seeds, 500,000 agent steps; the
+metric is the mean undiscounted return of the training episodes of the whole run.
+
+Deviations:
+- Features of CartPole are scaled and rewards clipped to [-1, 1], as Dopamine does by
+  default. The paper names neither; without scaling the action values diverge with
+  these settings. In LunarLander clipping changes what is learnt (landing gives 1, not
+  100, and a crash -1); `--environment.protocol gymnasium` leaves its rewards raw.
+- The paper's grids of temperatures and penalties are one point here: the agents'
+  defaults.
+- The squared error, as the paper's regression; M-DQN and its soft limit have the Huber
+  loss of M-DQN's authors. M-DQN, Deep CPI and Soft-DQN stand beside the paper's agents.
+- Learning starts after 500 agent steps, as in Dopamine; the paper does not say.
+- Episodes end after 500 (CartPole) and 1,000 steps (LunarLander), as gymnasium has it.
+- LunarLander-v3 instead of v2, which gymnasium no longer has.
+"""
+
+from environments import Classic
+from experiments.papers import figure
+from experiments.papers.figure import Variant
+from experiments.tasks import FEW_FRACTIONS, Task
+from launch.experiment import Evaluation
+
+SETTINGS = FEW_FRACTIONS | {
+    "discount": 0.99,
+    "loss": "squared",
+    "network.torso": "mlp",
+    "network.hidden": (512, 512),
+    "optimizer.learning_rate": 1e-3,
+    "optimizer.epsilon": 0.01 / 32,  # Dopamine's
+    "target_update_period": 25,  # 100 agent steps
+    "exploration.initial": 0.01,
+    "exploration.final": 0.01,
+    "exploration.start": 0,
+    "exploration.decay_steps": 0,
+    "exploration.evaluation": 0.001,  # Dopamine's
+    "storage.n_step": 1,
+    "storage.capacity": 50_000,
+    "storage.min_size": 500,
+    "storage.batch_size": 128,
+    "storage.samples_per_insert": 32.0,  # an update every 4 agent steps
+}
+
+HUBER = {"loss": "huber"}
+
+VARIANTS = {
+    "dqn": Variant("dqn"),
+    "mdqn": Variant("mdqn", HUBER),
+    "momentum_dqn": Variant("momentum_dqn"),
+    "md_direct": Variant("md_direct"),
+    "md_indirect": Variant("md_indirect"),
+    "dual_averaging": Variant("dual_averaging"),
+    "deep_cpi": Variant("deep_cpi"),
+    "soft_dqn": Variant("soft_dqn", HUBER),
+}
+
+GRID = Evaluation(period=25_000, episodes=10)
+
+CARTPOLE = Task(
+    "CartPole under KL and entropy penalties; at best 500",
+    Classic("CartPole-v1", "dopamine"),
+    500_000,
+    GRID,
+    SETTINGS,
+)
+
+LUNAR_LANDER = Task(
+    "LunarLander under KL and entropy penalties; 200 is solved",
+    Classic("LunarLander-v3", "dopamine"),
+    500_000,
+    GRID,
+    SETTINGS | {"target_update_period": 625},  # 2,500 agent steps
+)
+
+FIGURES = (
+    figure.make("leverage/cartpole", CARTPOLE, VARIANTS, seeds=10),
+    figure.make("leverage/lunarlander", LUNAR_LANDER, VARIANTS, seeds=10),
+)

@@ -1,0 +1,143 @@
+"""Sampled value iteration with and without averaging, on 100 Garnets.
+
+Figure 1 of Vieillard et al., "Leverage the Average", NeurIPS 2020,
+https://arxiv.org/abs/2003.14089, with the protocol of its Appendix D: Garnets of 30
+states, 4 actions and 4 successors, gamma 0.9, one sampled transition of every pair in
+each of 800 iterations. The error is ||q* - q_pi||_1 / ||q*||_1, where both are the
+entropy-regularised ones for schemes with an entropy weight.
+
+Deviations:
+- All schemes see one noise sequence on each Garnet.
+- pi_k is the policy that the k-th iteration evaluated.
+- q_0 = 0; the paper says only that it is bounded by v_max.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.papers.computation import Computation, Row
+
+if TYPE_CHECKING:
+    from agents.tabular.schemes import Scheme
+
+DISCOUNT = 0.9
+TEMPERATURE = 1e-3  # tau of the schemes with entropy
+ITERATIONS = (*range(1, 11), 13, 16, 20, 25, 32, 40, 50, 63, 79, 100, 126, 159, 200)
+ITERATIONS += (252, 317, 400, 504, 635, 800)
+GARNETS = 100
+PANELS = {
+    "one sample, no entropy": (
+        *("AVI", "DA-VI(0.1, 0)", "DA-VI(1, 0)", "DA-VI(10, 0)"),
+        *("MoVI", "Speedy Q-learning"),
+    ),
+    "one sample, entropy weight 0.001": (
+        *("DA-VI, beta 0", "DA-VI, beta 0.5", "DA-VI, beta 0.9", "DA-VI, beta 0.99"),
+    ),
+    "no noise": ("exact AVI", "exact DA-VI(1, 0)", "exact DA-VI(10, 0)"),
+}
+
+
+def schemes() -> dict[str, Scheme]:
+    """By name, in the order of the table; those named `exact` see no noise."""
+    from agents.tabular.schemes import (
+        dual_averaging,
+        momentum,
+        speedy_q_learning,
+        value_iteration,
+    )
+
+    def mixed(forgetting: float) -> Scheme:
+        kl_weight = TEMPERATURE * forgetting / (1 - forgetting)
+        return dual_averaging(kl_weight, TEMPERATURE)
+
+    return {
+        "AVI": value_iteration(),
+        "DA-VI(0.1, 0)": dual_averaging(0.1, 0.0),
+        "DA-VI(1, 0)": dual_averaging(1.0, 0.0),
+        "DA-VI(10, 0)": dual_averaging(10.0, 0.0),
+        "MoVI": momentum(),
+        "Speedy Q-learning": speedy_q_learning(),
+        "DA-VI, beta 0": mixed(0.0),
+        "DA-VI, beta 0.5": mixed(0.5),
+        "DA-VI, beta 0.9": mixed(0.9),
+        "DA-VI, beta 0.99": mixed(0.99),
+        "exact AVI": value_iteration(),
+        "exact DA-VI(1, 0)": dual_averaging(1.0, 0.0),
+        "exact DA-VI(10, 0)": dual_averaging(10.0, 0.0),
+    }
+
+
+def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
+    """The error of every scheme along its iterations.
+
+    Args:
+        seed: of the Garnets and of the noise.
+        garnets: how many to average over.
+
+    Returns:
+        Rows of scheme, iteration, error (mean over Garnets), standard_error, garnets.
+    """
+    import jax
+    from jax.experimental import enable_x64
+
+    from agents.tabular import operators
+    from experiments.papers import garnets as g
+
+    rows = []
+    with enable_x64():
+        mdp_key, noise_key = jax.random.split(jax.random.key(seed))
+        mdps = g.batch(jax.random.split(mdp_key, garnets), DISCOUNT)
+        keys = jax.random.split(noise_key, garnets)
+        for name, scheme in schemes().items():
+            model = operators.exact if "exact" in name else operators.sampled
+            found = g.policies(scheme, model, mdps, keys, ITERATIONS)
+            temperature = TEMPERATURE if "beta" in name else 0.0
+            means, errors = g.summary(g.relative_errors(mdps, found, temperature))
+            rows += [
+                {
+                    "scheme": name,
+                    "iteration": iteration,
+                    "error": mean,
+                    "standard_error": error,
+                    "garnets": garnets,
+                }
+                for iteration, mean, error in zip(
+                    ITERATIONS, means, errors, strict=True
+                )
+            ]
+    return rows
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    """The curves on logarithmic axes, with two standard errors around the mean."""
+    from experiments.papers import pictures
+
+    panels = {
+        title: [
+            pictures.line(
+                name.removeprefix("exact "),
+                [row for row in rows if row["scheme"] == name],
+                x="iteration",
+                y="error",
+            )
+            for name in names
+        ]
+        for title, names in PANELS.items()
+    }
+    pictures.save(
+        path,
+        panels,
+        x_label="iteration",
+        y_label="normalised error of the policy",
+        lowest=1e-4,
+    )
+
+
+COMPUTATION = Computation(
+    name="leverage/garnet",
+    description="value iteration under sampling noise, averaged or not: 100 Garnets",
+    compute=compute,
+    draw=draw,
+)

@@ -1,0 +1,164 @@
+"""Local runs side by side: a process and a log for each, an ordered end.
+
+Runs that share a machine get one thread each, so that what they compute does not depend
+on how many there are. XLA 0.6.2 makes as many threads as NPROC says; it heeds neither
+`intra_op_parallelism_threads` nor `--xla_cpu_multi_thread_eigen`.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments import continuation
+from experiments.continuation import Entry
+from experiments.one_run import RunFailed
+from experiments.overview import Overview
+from experiments.planning import Options
+from launch import faults, orphans
+
+LOG = "run.log"
+_POLL_SECONDS = 0.1
+_TAIL_LINES = 12
+_ONE_THREAD = {
+    "NPROC": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+# Else the first of several processes takes most of an accelerator's memory.
+_SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+
+class Child:
+    """A run in a process of its own."""
+
+    def __init__(self, entry: Entry, directory: Path, options: Options, alone: bool):
+        """Starts it; its output goes to a log in its directory."""
+        self.entry = entry
+        self.directory = directory
+        self.log = directory / LOG
+        settings = {} if alone else _ONE_THREAD | _SHARED
+        command = [sys.executable, "-m", "experiments.one_run", str(directory)]
+        with self.log.open("ab") as output:
+            self._start = output.tell()
+            self.process = subprocess.Popen(
+                [*command, f"--wandb={options.wandb}"],
+                env={**os.environ, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl+C reaches the launcher only, which then ends each run once.
+                start_new_session=True,
+                preexec_fn=orphans.die_with_parent,
+            )
+
+    @property
+    def title(self) -> str:
+        """Experiment and seed, as its progress has them."""
+        return f"{self.entry.experiment.name} seed {self.entry.experiment.seed}"
+
+    def lines(self) -> list[str]:
+        """The last lines that it has written since it was started."""
+        with self.log.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(self._start, end - 8_000))
+            text = file.read().decode(errors="replace")
+        return text.splitlines()[-_TAIL_LINES:]
+
+    def progress(self) -> str:
+        """Its newest line of progress."""
+        own = [line for line in self.lines() if line.startswith(self.title + "  ")]
+        return own[-1] if own else f"{self.title}  starting"
+
+
+def run(entries: Sequence[Entry], options: Options) -> dict[Entry, Path | None]:
+    """Runs all entries in order, some at once; prints where each lies.
+
+    Returns:
+        The directory of each.
+
+    Raises:
+        RunFailed: some runs ended before their time; the others went on to their end.
+        Interrupted: SIGINT or SIGTERM came; all runs have saved themselves.
+        RunDirectoryError: a run directory cannot be written.
+    """
+    limit = at_once(options, len(entries))
+    waiting, running = deque(entries), list[Child]()
+    directories: dict[Entry, Path | None] = {}
+    failed: list[str] = []
+    overview = Overview(len(entries))
+    with faults.caught_signals(exit_at_second=False) as caught:
+        try:
+            while (waiting or running) and not caught:
+                while waiting and len(running) < limit:
+                    entry = waiting.popleft()
+                    directory = continuation.begin(options.runs, entry)
+                    directories[entry] = directory
+                    print(directory, flush=True)
+                    running.append(Child(entry, directory, options, limit == 1))
+                time.sleep(_POLL_SECONDS)
+                for child in [
+                    each for each in running if each.process.poll() is not None
+                ]:
+                    running.remove(child)
+                    if child.process.returncode != 0:
+                        failed.append(child.title)
+                        print(_epitaph(child), file=sys.stderr, flush=True)
+                overview.update([each.progress for each in running], len(waiting))
+        finally:
+            _end(running, caught)
+            overview.close()
+    if caught:
+        raise faults.Interrupted(caught[0])
+    if failed:
+        raise RunFailed(
+            f"{len(failed)} of {len(entries)} runs failed: {', '.join(failed)}"
+        )
+    return directories
+
+
+def at_once(options: Options, runs: int) -> int:
+    """How many of some local runs are to share this machine at once."""
+    return min(options.parallel or default_parallel(), runs)
+
+
+def default_parallel(
+    environment: Mapping[str, str] = os.environ, devices: Path = Path("/dev")
+) -> int:
+    """Local runs at once: one for each core, or one where JAX has an accelerator.
+
+    JAX is not asked, for it would claim the accelerator for this process. An NVIDIA GPU
+    or a TPU counts if its device file is there and JAX may use it.
+    """
+    cores = len(os.sched_getaffinity(0))
+    if environment.get("JAX_PLATFORMS") == "cpu":
+        return cores
+    hidden = environment.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    if any(devices.glob("nvidia[0-9]*")) and not hidden:
+        return 1
+    return 1 if any(devices.glob("accel[0-9]*")) else cores
+
+
+def _epitaph(child: Child) -> str:
+    code = child.process.returncode
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    lines = "\n".join(f"  {line}" for line in child.lines())
+    return f"{child.title} failed ({how}); its last lines, from {child.log}:\n{lines}"
+
+
+def _end(running: Sequence[Child], caught: Sequence[int]) -> None:
+    """Asks every run once to save itself and end; a second signal kills them all."""
+    for child in running:
+        child.process.terminate()
+    while any(child.process.poll() is None for child in running):
+        if len(caught) > 1:
+            for child in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.process.pid, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)

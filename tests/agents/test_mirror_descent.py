@@ -1,0 +1,152 @@
+"""MD-dir, MD-ind and DA: one regularised greedy policy, and the limits of it."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents import mirror_descent
+from agents.parts import equations
+from tests.agents.cases import batch_of, make, with_head
+
+Q = jnp.array([1.0, 3.0, 2.5])
+LOGITS = jnp.array([0.4, -0.3, 1.1])
+KL_WEIGHT, TEMPERATURE = 0.6, 0.3
+LAST = jax.nn.log_softmax(LOGITS)
+# pi^beta exp(q / (lambda + tau)), normalised.
+BEST = jax.nn.log_softmax(2 / 3 * LAST + Q / 0.9)
+
+
+def config(actor, **settings):
+    return mirror_descent.Config(
+        actor=actor, kl_weight=KL_WEIGHT, temperature=TEMPERATURE, **settings
+    )
+
+
+def test_regularised_value_by_hand():
+    # pi = [1/4, 3/4], mu = [1/2, 1/2], q = [1, 3]: <pi, q> = 2.5
+    # KL = 1/4 ln 1/2 + 3/4 ln 3/2 = 0.130812; H = 1/4 ln 4 + 3/4 ln 4/3 = 0.562335
+    value = equations.regularized_value(
+        jnp.array([1.0, 3.0]),
+        jnp.log(jnp.array([0.25, 0.75])),
+        jnp.log(jnp.array([0.5, 0.5])),
+        0.6,
+        0.3,
+    )
+    np.testing.assert_allclose(value, 2.5 - 0.6 * 0.130812 + 0.3 * 0.562335, rtol=1e-6)
+
+
+def test_the_best_regularised_value_is_a_log_sum_exp():
+    value = equations.regularized_value(Q, BEST, LAST, KL_WEIGHT, TEMPERATURE)
+    scores = 2 / 3 * LAST + Q / 0.9
+    np.testing.assert_allclose(value, 0.9 * jax.nn.logsumexp(scores), rtol=1e-6)
+
+
+def test_without_kl_the_best_value_is_soft():
+    log_probs = jax.nn.log_softmax(Q / TEMPERATURE)
+    value = equations.regularized_value(Q, log_probs, LAST, 0.0, TEMPERATURE)
+    np.testing.assert_allclose(value, equations.soft_value(Q, TEMPERATURE), rtol=1e-6)
+
+
+@pytest.mark.parametrize("actor", ["direct", "indirect"])
+def test_both_losses_are_least_at_the_regularised_greedy_policy(actor):
+    loss = jax.grad(mirror_descent.policy_error)
+    at_best = loss(BEST + 7.0, LOGITS, Q, config(actor))  # logits up to a constant
+    np.testing.assert_allclose(at_best, np.zeros(3), atol=1e-6)
+    elsewhere = loss(LOGITS, LOGITS, Q, config(actor))
+    assert np.max(np.abs(elsewhere)) > 0.05
+
+
+def test_indirect_loss_is_a_divergence():
+    error = mirror_descent.policy_error(BEST, LOGITS, Q, config("indirect"))
+    np.testing.assert_allclose(error, 0.0, atol=1e-6)
+    # KL(best || last) by its definition.
+    expected = jnp.sum(jnp.exp(BEST) * (BEST - LAST))
+    error = mirror_descent.policy_error(LOGITS, LOGITS, Q, config("indirect"))
+    np.testing.assert_allclose(error, expected, rtol=1e-5)
+
+
+def test_averaging_reaches_the_same_policy_through_h():
+    h = TEMPERATURE * LOGITS
+    average = 2 / 3 * h + 1 / 3 * Q
+    error = mirror_descent.policy_error(average, h, Q, config("averaging"))
+    np.testing.assert_allclose(error, 0.0, atol=1e-9)
+    policy = jax.nn.log_softmax(average / TEMPERATURE)
+    np.testing.assert_allclose(policy, BEST, rtol=1e-5)
+    # One off everywhere: a mean square of 1.
+    error = mirror_descent.policy_error(average + 1.0, h, Q, config("averaging"))
+    np.testing.assert_allclose(error, 1.0, rtol=1e-5)
+
+
+ACTORS = ("md_direct", "md_indirect", "dual_averaging")
+
+
+@pytest.mark.parametrize("name", ACTORS)
+def test_with_a_greedy_policy_and_plain_evaluation_its_critic_is_dqns(name, key):
+    agent = make(name, regularized_evaluation=False)
+    dqn, batch = make("dqn", loss="squared"), batch_of()
+    plain, state = dqn.init(key), agent.init(key)
+    q = plain.params["q"]
+    params = {"q": q, "policy": with_head(q, lambda leaf: 1e5 * leaf)}
+    _, metrics = agent.update(
+        state._replace(params=params, target_params=params), batch
+    )
+    _, expected = dqn.update(plain, batch)
+    np.testing.assert_allclose(metrics["q_loss"], expected["q_loss"], rtol=1e-4)
+
+
+def test_entropy_alone_with_its_greedy_policy_is_soft_dqn(key):
+    agent = make("dual_averaging", kl_weight=0.0, temperature=0.3)
+    soft = make("soft_dqn", temperature=0.3, loss="squared")
+    batch, plain, state = batch_of(), soft.init(key), agent.init(key)
+    q = plain.params["q"]  # h = q: the policy is softmax(q / tau)
+    params = {"q": q, "policy": q}
+    _, metrics = agent.update(
+        state._replace(params=params, target_params=params), batch
+    )
+    _, expected = soft.update(plain, batch)
+    np.testing.assert_allclose(metrics["policy_loss"], 0.0, atol=1e-9)
+    np.testing.assert_allclose(metrics["q_loss"], expected["q_loss"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ACTORS)
+def test_evaluation_can_be_regularised_or_not(name, key):
+    losses = set()
+    for regularized in (True, False):
+        agent = make(name, regularized_evaluation=regularized, temperature=0.5)
+        _, metrics = agent.update(agent.init(key), batch_of())
+        losses.add(float(metrics["q_loss"]))
+    assert len(losses) == 2
+
+
+def test_names_differ_in_the_actor_only():
+    found = {name: make_config(name).actor for name in ACTORS}
+    assert found == dict(zip(ACTORS, ("direct", "indirect", "averaging"), strict=True))
+    plain = {dataclasses.replace(make_config(name), actor="direct") for name in ACTORS}
+    assert plain == {mirror_descent.Config()}
+
+
+def make_config(name):
+    from agents import REGISTRY
+
+    return REGISTRY[name].default()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"actor": "averaging", "temperature": 0.0},
+        {"actor": "indirect", "temperature": 0.0, "kl_weight": 0.0},
+        {"temperature": -1.0},
+    ],
+)
+def test_weights_out_of_range_are_named(settings):
+    with pytest.raises(ValueError, match="temperature is"):
+        mirror_descent.Config(**settings)
+
+
+def test_the_kl_alone_is_enough_for_mirror_descent():
+    for actor in ("direct", "indirect"):
+        mirror_descent.Config(actor=actor, temperature=0.0)

@@ -1,0 +1,136 @@
+"""Published numbers: as their sources have them, and ours at the same places."""
+
+import collections
+import csv
+import math
+
+import pytest
+
+from experiments import beside, run_files
+from experiments.comparison import PUBLISHED
+from tests.experiments import run_directories
+
+MINATAR = {"kind": "MinAtar", "game": "asterix"}
+HOPPER = {"kind": "Locomotion", "name": "Hopper-v5"}
+CARTPOLE = {"kind": "Classic", "name": "CartPole-v1", "protocol": "dopamine"}
+
+
+def groups(path):
+    [members] = run_files.read([str(path)]).groups.values()
+    return members
+
+
+def test_every_shipped_number_has_a_source():
+    for path in PUBLISHED.glob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert rows
+        for row in rows:
+            assert row["status"] in ("verified", "computed") and row["source"]
+            assert math.isfinite(float(row["value"]))
+            assert int(row["window"]) <= int(row["frames"])
+            computed = row["environment"] == "Garnet"
+            assert (row["statistic"] in beside.STATISTICS) != computed
+
+
+def test_minatar_has_five_games_of_four_agents_at_seven_places():
+    with (PUBLISHED / "minatar.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    counts = collections.Counter((row["task"], row["agent"]) for row in rows)
+    assert len(counts) == 20 and set(counts.values()) == {7}
+    values = {
+        (row["task"], row["agent"], row["frames"], row["window"]): (
+            row["value"],
+            row["spread"],
+        )
+        for row in rows
+    }
+    assert values["asterix", "M-DQN", "2000000", "100000"] == ("24.1", "1.6")
+    assert values["asterix", "DQN", "1000000", "100000"] == ("4.4", "")
+    assert values["space_invaders", "M-DQN", "1000000", "100000"] == ("34.6", "")
+    assert values["seaquest", "DVW M-DQN", "10000000", "1000000"] == ("85.1", "")
+
+
+def test_our_evaluations_stand_at_the_published_steps(tmp_path):
+    points = {grid: [grid / 1e5, grid / 1e5 + 1] for grid in (10**6, 2 * 10**6)}
+    path = run_directories.write(
+        tmp_path,
+        "mdqn/minatar-asterix",
+        0,
+        points,
+        steps=2 * 10**6,
+        environment=MINATAR,
+    )
+    text = (path / "evaluations.csv").read_text().splitlines()
+    rows = [line.split(",") for line in text]
+    for row in rows[1:]:
+        row[2] = row[1]  # MinAtar shows a frame a step
+    (path / "evaluations.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    [table] = beside.tables(groups(path))
+    assert table["columns"][:3] == ["500k frames", "1M frames", "2M frames"]
+    assert table["columns"][-2:] == ["10M frames, over 100k", "10M frames, over 1M"]
+    [(text, label, ours)] = table["ours"]
+    assert (text, label) == ("mdqn, at 2M frames", "mdqn")
+    # Latest, 0.5M (nothing there), 1M, 2M, and what was not reached.
+    assert ours == [20.5, None, 10.5, 20.5, None, None, None, None]
+    theirs = dict(table["theirs"])
+    assert theirs["M-DQN"][1:3] == ["10.6", "24.1 ± 1.6"]
+
+
+def test_whole_runs_are_compared_as_means_over_episodes(tmp_path):
+    rows = [
+        run_directories.metrics_row(100_000, "actor", 1.0, 300, episode_return=100.0),
+        run_directories.metrics_row(125_000, "actor", 2.0, 400, episode_return=500.0),
+        run_directories.metrics_row(150_000, "actor", 2.0, 500, episode_return=7.0),
+    ]
+    for row in rows:
+        row["frames"] = 4 * row["actor_steps"]
+    path = run_directories.write(
+        tmp_path, "leverage/cartpole_dqn", 0, {9: [1.0]}, rows, environment=CARTPOLE
+    )
+    [table] = beside.tables(groups(path))
+    assert table["statistic"] == "whole-run training return"
+    [(_, _, ours)] = table["ours"]
+    assert ours[1] == pytest.approx((300 * 100 + 100 * 500) / 400)  # up to 500,000
+    assert dict(table["theirs"])["MD-indirect, best"] == ["481"]
+
+
+def hopper(folder, seed, points):
+    """A run with a frame a step, and training episodes that return 7."""
+    reached = max(points)
+    training = [
+        {
+            **run_directories.metrics_row(step, "actor", step, 9, episode_return=7.0),
+            "frames": step,
+        }
+        for step in (reached - 60_000, reached - 30_000, reached)
+    ]
+    path = run_directories.write(
+        folder, "td3/hopper", seed, points, training, steps=10**6, environment=HOPPER
+    )
+    lines = (path / "evaluations.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    for row in rows[1:]:
+        row[2] = row[1]
+    (path / "evaluations.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+
+
+def test_evaluations_stand_beside_evaluations_and_training_beside_training(tmp_path):
+    hopper(tmp_path, 0, {95_000: [900.0], 100_000: [10.0], 10**6: [30.0]})
+    hopper(tmp_path, 1, {95_000: [100.0], 100_000: [200.0], 10**6: [40.0]})
+    hopper(tmp_path, 2, {95_000: [0.0], 100_000: [3_000.0]})
+    tables = {table["statistic"]: table for table in beside.tables(groups(tmp_path))}
+    ours = {name: table["ours"][0][2] for name, table in tables.items()}
+    # At 100k frames of all three, at 1M of the two that came so far; latest first.
+    evaluation = ours["evaluation return"]
+    assert evaluation[1] == pytest.approx((10 + 200 + 3_000) / 3)
+    assert evaluation[-1] == pytest.approx((30 + 40) / 2)
+    # The highest of means: of (900 + 100) / 2, 105 and 35, not the mean of the highest.
+    best = ours["best evaluation return"]
+    assert best == [pytest.approx(3_210 / 3), pytest.approx(500)]
+    assert ours["training return"] == [7.0, 7.0]
+    assert dict(tables["best evaluation return"]["theirs"])["SAC (Tianshou)"] == [
+        "3,542.2 ± 51.5"
+    ]
+    assert "highest mean" in tables["best evaluation return"]["meaning"]
+    assert "5k frames before" in tables["evaluation return"]["meaning"]

@@ -1,0 +1,98 @@
+"""Computed figures: what they leave behind, and what they are not."""
+
+import csv
+import re
+
+import pytest
+import yaml
+
+from experiments import cli, computing, results, run_files
+from experiments.papers.computation import Computation
+from tests.experiments import run_directories
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def computation(monkeypatch):
+    def compute(seed):
+        return [
+            {"scheme": scheme, "iteration": iteration, "error": seed / iteration}
+            for scheme in ("VI", "MoVI")
+            for iteration in (1, 2, 4)
+        ]
+
+    def draw(rows, path):
+        path.write_bytes(f"{len(rows)} rows".encode())
+
+    made = Computation("toy/figure", "errors of a toy", compute, draw)
+    monkeypatch.setitem(computing.COMPUTATIONS, made.name, made)
+    return made
+
+
+def test_rows_picture_and_circumstances_are_left(computation, capsys, elsewhere):
+    assert cli.main("train toy/figure --seed 3 --runs here".split()) == 0
+    [directory] = (elsewhere / "here/toy/figure").glob("seed3-*")
+    with (directory / computing.ROWS).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert rows[1] == {"scheme": "VI", "iteration": "2", "error": "1.5"}
+    assert (directory / computing.PICTURE).read_bytes() == b"6 rows"
+    config = yaml.safe_load((directory / "config.yaml").read_text())
+    assert config["experiment"]["name"] == "toy/figure"
+    assert config["experiment"]["seed"] == 3
+    assert config["versions"]["python"] and config["started"]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == [str(directory.relative_to(elsewhere))]
+    assert lines[1:4] == [
+        ["scheme", "iteration", "error"],
+        ["VI", "4", "0.75"],
+        ["MoVI", "4", "0.75"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("train toy/figure --steps 5", "unknown field --steps"),
+        ("train toy/figure --seed -1", "--seed: .*at least 0"),
+        ("train toy/figure dqn/catch", "one experiment at a time"),
+        ("train toy/figur", "nearest: toy/figure"),
+    ],
+)
+def test_a_mistake_is_one_line(line, message, computation, capsys, elsewhere):
+    assert cli.main(line.split()) == 2
+    err = capsys.readouterr().err
+    assert re.search(message, err) and err.count("\n") == 1
+    assert not list(elsewhere.iterdir())
+
+
+def test_help_and_list_know_it(computation, capsys):
+    assert cli.main(["train", "toy/figure", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: munchausen train toy/figure")
+    assert computation.description in out
+    assert cli.main(["list", "toy"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[0] == "toy/figure"
+
+
+def test_reports_and_tables_pass_over_it(computation, elsewhere, capsys):
+    cli.main("train toy/figure".split())
+    rows = [
+        run_directories.metrics_row(60, "actor", 1.0, 3, episode_return=1.0),
+        run_directories.metrics_row(100, "actor", 2.0, 4, episode_return=11.0),
+    ]
+    points = {60: [2.0], 100: [1.0]}
+    run = run_directories.write(elsewhere / "runs", "mdqn/catch", 0, points, rows)
+    [[group]] = run_files.read(["runs"]).groups.values()
+    assert [each.directory.name for each in group.runs] == [run.name]
+    assert results.main(["runs", "table.csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 runs: table.csv"
+    with open("table.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["whole_run_by_episode"] for row in table] == ["1", "3.5"]
+    assert [row["whole_run_by_step"] for row in table] == ["1", "5"]

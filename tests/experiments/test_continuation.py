@@ -1,0 +1,165 @@
+"""Which runs of a figure count as there, and how the others go on."""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from experiments import cli, continuation, planning
+from experiments.names import FIGURES
+from experiments.overrides import OverrideError
+from launch import logs
+from launch.checkpoint import DIRECTORY
+from launch.lock import locked
+
+NAME = "leverage/cartpole"
+DQN, MDQN = f"{NAME}_dqn", f"{NAME}_mdqn"
+
+
+def experiment(line=""):
+    return planning.plan([DQN, *line.split()]).experiments[0]
+
+
+def evaluate(directory, *grid):
+    log = logs.EvaluationLog(directory)
+    for point in grid:
+        log.write(point, logs.Counts(point), [1.0], [1])
+    log.close()
+
+
+def save(directory, steps):
+    (directory / DIRECTORY / str(steps)).mkdir(parents=True)
+
+
+def state(root, wanted):
+    [entry] = continuation.find(str(root), [wanted])
+    return entry.state, entry.directory
+
+
+def test_a_figure_is_every_variant_seed_by_seed():
+    plan = planning.plan([NAME, "--seeds", "2", "--steps", "700"])
+    names = list(FIGURES[NAME].experiments)
+    order = [(each.name, each.seed) for each in plan.experiments]
+    assert order == [(name, seed) for seed in (0, 1) for name in names]
+    assert {each.steps for each in plan.experiments} == {700}
+    assert plan.continued
+
+
+def test_a_figure_has_the_papers_number_of_seeds():
+    plan = planning.plan([NAME])
+    assert {each.seed for each in plan.experiments} == set(range(10))
+    one = planning.plan([NAME, "--seed", "3"])
+    assert {each.seed for each in one.experiments} == {3} and one.continued
+
+
+def test_seeds_of_a_variant_go_on_and_those_of_other_experiments_start_anew():
+    assert planning.plan([DQN, "--seeds", "2"]).continued
+    assert not planning.plan([DQN]).continued
+    assert not planning.plan(["dqn/catch", "--seeds", "2"]).continued
+
+
+def test_a_run_is_missing_cut_short_or_complete(tmp_path):
+    wanted = experiment("--steps 100")
+    assert state(tmp_path, wanted) == ("missing", None)
+    directory = logs.create(tmp_path, wanted)
+    assert state(tmp_path, wanted) == ("cut short", directory)
+    evaluate(directory, 50)
+    assert state(tmp_path, wanted) == ("cut short", directory)
+    evaluate(directory, 100)
+    assert state(tmp_path, wanted) == ("complete", directory)
+    assert state(tmp_path, dataclasses.replace(wanted, seed=1)) == ("missing", None)
+
+
+def test_more_steps_extend_a_run_and_fewer_are_another(tmp_path):
+    directory = logs.create(tmp_path, experiment("--steps 100"))
+    evaluate(directory, 100)
+    assert state(tmp_path, experiment("--steps 101")) == ("cut short", directory)
+    assert state(tmp_path, experiment("--steps 99")) == ("missing", None)
+
+
+def test_a_run_with_other_settings_is_another_run(tmp_path):
+    directory = logs.create(tmp_path, experiment("--agent.discount 0.9"))
+    evaluate(directory, 500_000)
+    assert state(tmp_path, experiment()) == ("missing", None)
+    assert state(tmp_path, experiment("--agent.discount 0.9"))[0] == "complete"
+
+
+def test_the_complete_run_counts_else_the_furthest(tmp_path):
+    wanted = experiment("--steps 100")
+    first, second, third = [logs.create(tmp_path, wanted) for _ in range(3)]
+    save(first, 10)
+    save(second, 30)
+    save(third, 20)
+    assert state(tmp_path, wanted) == ("cut short", second)
+    evaluate(first, 100)
+    assert state(tmp_path, wanted) == ("complete", first)
+
+
+def test_a_run_that_another_process_holds_is_left_to_it(tmp_path):
+    wanted = experiment("--steps 100")
+    directory = logs.create(tmp_path, wanted)
+    with locked(directory):
+        assert state(tmp_path, wanted) == ("held", directory)
+    assert state(tmp_path, wanted) == ("cut short", directory)
+
+
+def test_directories_that_are_no_runs_do_not_count(tmp_path):
+    (tmp_path / DQN / "seed0-notes").mkdir(parents=True)
+    assert state(tmp_path, experiment()) == ("missing", None)
+
+
+def test_a_run_that_saved_nothing_starts_again_with_empty_logs(tmp_path):
+    directory = logs.create(tmp_path, experiment("--steps 100"))
+    evaluate(directory, 50)
+    assert continuation.saved(directory, local=True) is None
+    assert logs.read_evaluations(directory) == []
+
+
+def test_a_program_is_not_continued_as_a_local_run(tmp_path, monkeypatch):
+    directory = logs.create(tmp_path, experiment("--steps 100"))
+    save(directory, 10)
+    saved = continuation.Checkpoint(directory, logs.Counts(10), {"store": "reverb"})
+    monkeypatch.setattr(continuation.checkpoint, "newest", lambda _: saved)
+    assert continuation.saved(directory, local=False) == saved
+    with pytest.raises(OverrideError, match="goes on with --launch processes"):
+        continuation.saved(directory, local=True)
+
+
+TINY = (
+    "--seeds 1 --steps 1500 --evaluation.period 500 --evaluation.episodes 2 "
+    "--checkpoint.period 500 --agent.network.hidden 11"
+).split()
+
+
+@pytest.mark.slow
+def test_a_figure_goes_on_after_a_kill(tmp_path, capsys):
+    line = ["train", "munchausen/cartpole", *TINY, "--runs", str(tmp_path)]
+    line += ["--parallel", "2"]
+    launcher = subprocess.Popen(
+        [sys.executable, "-m", "experiments.cli", *line],
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 100
+    while not list(tmp_path.glob("munchausen/*/*/checkpoints/500/manifest.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    launcher.send_signal(signal.SIGKILL)
+    launcher.wait()
+    begun = set(tmp_path.glob("munchausen/*/*"))
+    time.sleep(3)  # for the runs to save themselves and end
+    assert cli.main(line) == 0
+    count = len(FIGURES["munchausen/cartpole"].experiments)
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"{count} runs: {count - 2} to start, 2 to go on with"
+    assert begun < set(tmp_path.glob("munchausen/*/*")) or count == 2
+    for directory in tmp_path.glob("munchausen/*/*"):
+        grid = [row.grid for row in logs.read_evaluations(directory)]
+        np.testing.assert_array_equal(grid, [500, 1000, 1500])
+    assert cli.main(line) == 0
+    assert capsys.readouterr().out.splitlines()[0] == (
+        f"{count} runs: 0 to start, {count} complete"
+    )

@@ -1,0 +1,167 @@
+"""Seeds side by side: real processes, equal to runs alone, and their ends."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from experiments import cli, side_by_side
+from experiments.planning import Options
+
+QUICK = (
+    "--steps 600 --evaluation.period 300 --evaluation.episodes 2 "
+    "--agent.network.hidden 11 --agent.storage.batch_size 7 --log_period 100"
+).split()
+ENDLESS = "--steps 1e8 --checkpoint.period 1e7 --agent.network.hidden 11".split()
+
+
+def rows(path):
+    """A CSV file without what differs between equal runs."""
+    with path.open(newline="") as file:
+        found = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k != "wall_time"} for row in found]
+
+
+def start(root, *arguments, **environment):
+    command = [sys.executable, "-m", "experiments.cli", "train", *arguments]
+    return subprocess.Popen(
+        [*command, "--runs", str(root)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_seed_beside_others_is_the_seed_alone(tmp_path, capsys):
+    line = ["dqn/catch", *QUICK]
+    together = ["--seeds", "2", "--parallel", "2", "--runs", str(tmp_path / "both")]
+    assert cli.main(["train", *line, *together]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [row.split("  ")[0] for row in out[2:]] == [
+        "seed 0",
+        "seed 1",
+        "mean over 2 seeds",
+    ]
+    alone = start(tmp_path / "alone", *line, "--seed", "1", **side_by_side._ONE_THREAD)
+    alone.communicate(timeout=60)
+    assert alone.returncode == 0
+    [beside] = (tmp_path / "both/dqn/catch").glob("seed1-*")
+    [single] = (tmp_path / "alone/dqn/catch").glob("seed1-*")
+    for name in ("metrics.csv", "evaluations.csv"):
+        assert rows(beside / name) == rows(single / name)
+    assert len(rows(beside / "evaluations.csv")) == 2
+    assert "600/600 steps" in (beside / side_by_side.LOG).read_text()
+    [other] = (tmp_path / "both/dqn/catch").glob("seed0-*")
+    assert rows(other / "metrics.csv") != rows(beside / "metrics.csv")
+
+
+def test_one_thread_is_all_that_xla_makes():
+    code = """
+import os, time, jax, jax.numpy as jnp
+x = jnp.ones((1500, 1500))
+f = jax.jit(lambda x: x @ x)
+f(x).block_until_ready()
+def used(thread):
+    with open(f"/proc/self/task/{thread}/stat") as file:
+        return int(file.read().rsplit(")", 1)[1].split()[11])
+before = {thread: used(thread) for thread in os.listdir("/proc/self/task")}
+start = time.process_time()
+while time.process_time() - start < 1.5:
+    f(x).block_until_ready()
+spent = [used(thread) - ticks for thread, ticks in before.items()]
+print(sum(spent) - max(spent), max(spent))
+"""
+    command = [sys.executable, "-c", code]
+    env = {**os.environ, **side_by_side._ONE_THREAD}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    rest, most = map(int, done.stdout.split())
+    assert rest < 0.1 * most, done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_has_every_run_save_itself_once(number, tmp_path):
+    launcher = start(tmp_path, "dqn/catch", *ENDLESS, "--seeds", "3", "--parallel", "2")
+    wait_for(lambda: len(list(tmp_path.glob("dqn/catch/*/metrics.jsonl"))) == 2)
+    launcher.send_signal(number)
+    out, err = launcher.communicate(timeout=60)
+    assert launcher.returncode == 128 + number
+    assert err.splitlines()[-1].endswith("--resume goes on from there")
+    directories = [Path(line) for line in out.splitlines()]
+    assert len(directories) == 2  # the third never started
+    for directory in directories:
+        [checkpoint] = (directory / "checkpoints").iterdir()
+        assert int(checkpoint.name) > 0
+        log = (directory / side_by_side.LOG).read_text()
+        assert log.count("stopped by SIGTERM") == 1
+
+
+@pytest.mark.slow
+def test_a_killed_launcher_leaves_no_orphan(tmp_path):
+    launcher = start(tmp_path, "dqn/catch", *ENDLESS, "--seeds", "2", "--parallel", "2")
+    wait_for(lambda: len(list(tmp_path.glob("dqn/catch/*/metrics.jsonl"))) == 2)
+    children = psutil.Process(launcher.pid).children()
+    assert len(children) == 2
+    launcher.kill()
+    launcher.communicate()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
+    assert len(list(tmp_path.glob("dqn/catch/*/checkpoints/*"))) == 2  # they saved
+
+
+def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch, capfd):
+    command = side_by_side.Child.__init__
+
+    def spoilt(self, entry, directory, options, alone):
+        if entry.experiment.seed == 0:
+            (directory / "config.yaml").write_text("experiment: {agent_name: spoilt}")
+        command(self, entry, directory, options, alone)
+
+    monkeypatch.setattr(side_by_side.Child, "__init__", spoilt)
+    line = ["train", "dqn/catch", *QUICK, "--runs", str(tmp_path), "--seeds", "2"]
+    assert cli.main(line) == 1
+    err = capfd.readouterr().err
+    assert "dqn/catch seed 0 failed (exit code 2); its last lines, from " in err
+    assert "unknown agent spoilt" in err
+    assert err.splitlines()[-1] == ("munchausen: 1 of 2 runs failed: dqn/catch seed 0")
+    [finished] = tmp_path.glob("dqn/catch/seed1-*")
+    assert len(rows(finished / "evaluations.csv")) == 2
+
+
+@pytest.mark.parametrize(
+    "environment, files, alone",
+    [
+        ({}, [], False),
+        ({}, ["nvidiactl"], False),
+        ({}, ["nvidiactl", "nvidia0"], True),
+        ({"JAX_PLATFORMS": "cpu"}, ["nvidia0"], False),
+        ({"CUDA_VISIBLE_DEVICES": ""}, ["nvidia0"], False),
+        ({"CUDA_VISIBLE_DEVICES": "1"}, ["nvidia0", "nvidia1"], True),
+        ({}, ["accel0"], True),
+    ],
+)
+def test_runs_share_cores_but_no_accelerator(environment, files, alone, tmp_path):
+    for name in files:
+        (tmp_path / name).touch()
+    cores = len(os.sched_getaffinity(0))
+    expected = 1 if alone else cores
+    assert side_by_side.default_parallel(environment, tmp_path) == expected
+
+
+def test_no_more_runs_at_once_than_there_are():
+    assert side_by_side.at_once(Options(parallel=5), 3) == 3
+    assert side_by_side.at_once(Options(parallel=2), 3) == 2

@@ -1,0 +1,60 @@
+"""Runs of Catch through the command line: how to start them, what they leave behind."""
+
+import csv
+import json
+from pathlib import Path
+
+from launch import checkpoint
+from launch.logs import read_evaluations
+
+ROLES = ("replay", "coordinator", "learner", "actor/0", "actor/1", "evaluator")
+LINE = (
+    "train mdqn/catch --actors 2 --environments 2 --log_period 200 "
+    "--evaluation.period 500 --evaluation.episodes 20 --agent.network.hidden 16"
+)
+
+
+def line(mode, *settings):
+    """A command line that trains for a long time."""
+    words = LINE.replace("--actors 2", "") if mode == "local" else LINE
+    return " ".join([words, "--steps 1000000 --launch", mode, *settings])
+
+
+def run_directories(command, out):
+    """The run directories that a command printed."""
+    names = [line for line in out.splitlines() if line.startswith("runs/")]
+    return [command.directory / name for name in names]
+
+
+def await_run(command, ready, what, seconds=100):
+    """The run directory as soon as `ready(directory)`; the command must go on."""
+    for _ in command.patiently(seconds, what):
+        assert command.process.poll() is None, command.process.communicate()
+        found = list(Path(command.directory).glob("runs/*/*/*/"))
+        if found and ready(found[0]):
+            return found[0]
+
+
+def is_evaluated(directory):
+    """Whether a run has an evaluation."""
+    return bool(read_evaluations(directory))
+
+
+def saved_steps(directory):
+    """Actor steps of the checkpoints that a run keeps, in order."""
+    root = directory / checkpoint.DIRECTORY
+    names = [path.parent.name for path in root.glob(f"*/{checkpoint.MANIFEST}")]
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def metrics(directory):
+    """Rows of `metrics.jsonl`; as in every log, the last one may be half written."""
+    path = directory / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def metrics_csv(directory):
+    """Rows of `metrics.csv`, as text."""
+    with (directory / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,68 @@
+"""Where the evaluator of a resumed run begins, and how roles tell of their failures."""
+
+import sys
+import threading
+
+import pytest
+
+from launch import logs, remote, titles
+from launch.checkpoint import Checkpoint, SaveFailed
+from launch.logs import Counts
+from launch.roles import EvaluatorRole, Run
+
+
+@pytest.fixture
+def evaluator(catch, tmp_path, monkeypatch):
+    """Makes the evaluator of a run that goes on at some actor step."""
+    monkeypatch.setattr(remote.lp, "stop_event", threading.Event)
+
+    def make(actor_steps):
+        resume = Checkpoint(tmp_path, Counts(actor_steps), {}) if actor_steps else None
+        return EvaluatorRole(Run(catch(), tmp_path, resume), None, None)
+
+    return make
+
+
+def log(directory, *rows):
+    written = logs.EvaluationLog(directory)
+    for grid, actor_steps in rows:
+        written.write(grid, Counts(actor_steps), [1.0], [9])
+    written.close()
+
+
+def test_what_was_under_way_at_the_checkpoint_is_evaluated_again(evaluator, tmp_path):
+    log(tmp_path, (100, 104), (200, 207), (300, 301))
+    assert evaluator(250)._evaluated() == 200
+    assert evaluator(205)._evaluated() == 100, "200 was begun, and its row is removed"
+    assert evaluator(0)._evaluated() == 0
+
+
+def test_a_run_without_evaluations_begins_with_the_first(evaluator):
+    assert evaluator(250)._evaluated() == 0
+
+
+def test_a_thread_that_fails_raises(monkeypatch):
+    monkeypatch.setattr(titles, "_is_process", lambda: False)
+    with pytest.raises(SaveFailed), titles.told():
+        raise SaveFailed("full")
+
+
+@pytest.mark.parametrize(
+    "error, told", [(SaveFailed("full"), True), (KeyError(), False)]
+)
+def test_a_process_tells_what_was_foreseen_without_a_trace(
+    error, told, monkeypatch, capsys
+):
+    class Ended(BaseException):
+        pass
+
+    def end(code):
+        assert code == 1
+        raise Ended
+
+    monkeypatch.setattr(titles, "_is_process", lambda: True)
+    monkeypatch.setattr(titles.os, "_exit", end)
+    monkeypatch.setattr(titles.sys, "__stderr__", sys.stderr)
+    with pytest.raises(Ended if told else KeyError), titles.told():
+        raise error
+    assert capsys.readouterr().err == ("full\n" if told else "")
