@@ -57,7 +57,7 @@ def test_the_policy_finds_the_target(name):
         return np.abs(action - target(observation)).mean()
 
     before = distance(state.params)
-    for _ in range(2_000):
+    for _ in range(1_000):
         state, _ = update(state, experience(rng, 64))
     after = distance(state.params)
     assert before > 0.25 > 0.08 > after, (before, after)
