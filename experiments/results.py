@@ -1,6 +1,7 @@
 """Turns run directories into a table for `experiments/results/`, with its provenance.
 
 python -m experiments.results runs/mdqn/cartpole runs/dqn/cartpole cartpole.csv
+python -m experiments.results runs/leverage/garnet leverage_garnet.csv
 """
 
 import csv
@@ -13,6 +14,7 @@ from typing import Any
 from experiments import computing, curves, run_files
 from launch import logs
 
+_PROVENANCE = ("command", "code", "machine", "started")
 COLUMNS = (
     "experiment",
     "seed",
@@ -25,10 +27,7 @@ COLUMNS = (
     "whole_run_by_episode",
     "whole_run_by_step",
     "wall_time",
-    "command",
-    "code",
-    "machine",
-    "started",
+    *_PROVENANCE,
 )
 
 
@@ -52,22 +51,29 @@ def rows(directory: Path) -> Iterator[dict[str, Any]]:
             "actor_steps": evaluation.counts.actor_steps,
             "frames": evaluation.counts.frames,
             "learner_steps": evaluation.counts.learner_steps,
-            "mean_return": f"{evaluation.mean_return:.6g}"
-            if evaluation.returns
-            else "",
+            "mean_return": f"{evaluation.mean_return:.6g}",
             "returns": " ".join(f"{value:g}" for value in evaluation.returns),
             "whole_run_by_episode": f"{by_episode:.6g}",
             "whole_run_by_step": f"{by_step:.6g}",
             "wall_time": evaluation.wall_time,
-            "command": config["command"],
-            "code": config["code"],
-            "machine": config["machine"],
-            "started": config["started"],
+            **{name: config[name] for name in _PROVENANCE},
         }
 
 
+def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a computation, each with its seed and provenance."""
+    config = logs.read_config(directory)
+    added = {name: config[name] for name in _PROVENANCE}
+    with (directory / computing.ROWS).open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield {**row, "seed": config["experiment"]["seed"], **added}
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Writes the table of all runs below the directories named."""
+    """Writes the table of all runs below the directories named.
+
+    It passes over computations, unless there is nothing else: then their rows are it.
+    """
     if len(arguments) < 2 or not arguments[-1].endswith(".csv"):
         print("usage: python -m experiments.results RUN... TABLE.csv", file=sys.stderr)
         return 2
@@ -75,14 +81,16 @@ def main(arguments: Sequence[str]) -> int:
         config.parent
         for root in arguments[:-1]
         for config in Path(root).rglob(logs.CONFIG)
-        if not computing.is_computed(config.parent)
     )
+    trained = [path for path in found if not computing.is_computed(path)]
+    read = rows if trained else computed_rows
+    table = [row for directory in trained or found for row in read(directory)]
+    columns = COLUMNS if trained or not table else list(table[0])
     with open(arguments[-1], "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        for directory in found:
-            writer.writerows(rows(directory))
-    print(f"{len(found)} runs: {arguments[-1]}")
+        writer.writerows(table)
+    print(f"{len(trained or found)} runs: {arguments[-1]}")
     return 0
 
 

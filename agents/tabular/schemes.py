@@ -222,7 +222,8 @@ def speedy_q_learning() -> Scheme:
     """
 
     def step(state: Speedy, mdp: MDP) -> Speedy:
-        rate = 1 / (state.iteration + 1)
+        # In the precision of the values: an int32 divides in single precision.
+        rate = 1 / (state.iteration + 1).astype(state.q.dtype)
         now = mdp.backup(jnp.max(state.q, axis=-1))
         before = mdp.backup(jnp.max(state.previous, axis=-1))
         q = state.q + rate * (before - state.q) + (1 - rate) * (now - before)

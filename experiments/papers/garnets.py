@@ -86,7 +86,7 @@ def relative_errors(
 
 @jax.jit
 def worst_gaps(mdps: MDP, log_policies: jax.Array) -> jax.Array:
-    """Returns `[N, K]` max_s (v* - v_pi)(s) (1 - gamma): in units of v_max.
+    """Returns `[N, K]` max_s (v* - v_pi)(s) / max_s v*(s).
 
     Args:
         mdps: with a leading axis N.
@@ -98,7 +98,7 @@ def worst_gaps(mdps: MDP, log_policies: jax.Array) -> jax.Array:
 
         def gap(log_policy: jax.Array) -> jax.Array:
             values = solvers.state_values(mdp, jnp.exp(log_policy))
-            return jnp.max(best - values) * (1 - mdp.discount)
+            return jnp.max(best - values) / jnp.max(best)
 
         return jax.vmap(gap)(several)
 

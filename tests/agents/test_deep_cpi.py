@@ -64,8 +64,10 @@ def test_with_a_greedy_policy_its_critic_is_dqns(key):
     state, plain = cpi.init(key), dqn.init(key)
     q = plain.params["q"]
     params = {"q": q, "policy": with_head(q, lambda leaf: 1e5 * leaf)}
-    _, metrics = cpi.update(state._replace(params=params, target_params=params), batch)
-    _, expected = dqn.update(plain, batch)
+    _, metrics = jax.jit(cpi.update)(
+        state._replace(params=params, target_params=params), batch
+    )
+    _, expected = jax.jit(dqn.update)(plain, batch)
     np.testing.assert_allclose(metrics["q_loss"], expected["q_loss"], rtol=1e-4)
 
 

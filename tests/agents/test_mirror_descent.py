@@ -90,10 +90,10 @@ def test_with_a_greedy_policy_and_plain_evaluation_its_critic_is_dqns(name, key)
     plain, state = dqn.init(key), agent.init(key)
     q = plain.params["q"]
     params = {"q": q, "policy": with_head(q, lambda leaf: 1e5 * leaf)}
-    _, metrics = agent.update(
+    _, metrics = jax.jit(agent.update)(
         state._replace(params=params, target_params=params), batch
     )
-    _, expected = dqn.update(plain, batch)
+    _, expected = jax.jit(dqn.update)(plain, batch)
     np.testing.assert_allclose(metrics["q_loss"], expected["q_loss"], rtol=1e-4)
 
 
@@ -103,10 +103,10 @@ def test_entropy_alone_with_its_greedy_policy_is_soft_dqn(key):
     batch, plain, state = batch_of(), soft.init(key), agent.init(key)
     q = plain.params["q"]  # h = q: the policy is softmax(q / tau)
     params = {"q": q, "policy": q}
-    _, metrics = agent.update(
+    _, metrics = jax.jit(agent.update)(
         state._replace(params=params, target_params=params), batch
     )
-    _, expected = soft.update(plain, batch)
+    _, expected = jax.jit(soft.update)(plain, batch)
     np.testing.assert_allclose(metrics["policy_loss"], 0.0, atol=1e-9)
     np.testing.assert_allclose(metrics["q_loss"], expected["q_loss"], rtol=1e-4)
 
@@ -116,7 +116,7 @@ def test_evaluation_can_be_regularised_or_not(name, key):
     losses = set()
     for regularized in (True, False):
         agent = make(name, regularized_evaluation=regularized, temperature=0.5)
-        _, metrics = agent.update(agent.init(key), batch_of())
+        _, metrics = jax.jit(agent.update)(agent.init(key), batch_of())
         losses.add(float(metrics["q_loss"]))
     assert len(losses) == 2
 

@@ -61,10 +61,10 @@ def test_without_averaging_and_h_at_q_it_is_dqn(key):
     plain, state = dqn.init(key), agent.init(key)
     q = plain.params["q"]
     targets = {**state.target_params, "q": q, "h": q}
-    state, metrics = agent.update(
+    state, metrics = jax.jit(agent.update)(
         state._replace(params={"q": q, "h": q}, target_params=targets), batch
     )
-    plain, expected = dqn.update(plain, batch)
+    plain, expected = jax.jit(dqn.update)(plain, batch)
     np.testing.assert_allclose(metrics["q_loss"], expected["q_loss"], rtol=1e-6)
     for one, other in zip(
         jax.tree.leaves(state.params["q"]),

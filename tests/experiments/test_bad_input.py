@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from experiments import cli, train
+from experiments import cli, one_run
 from launch import logs
 from tests.experiments.run_directories import write
 
@@ -115,7 +115,7 @@ def elsewhere(tmp_path, monkeypatch):
     def started(*arguments, **_):
         raise AssertionError(f"{arguments} was started")
 
-    monkeypatch.setattr(train, "launch", started)
+    monkeypatch.setattr(one_run, "launch", started)
     return tmp_path
 
 

@@ -96,3 +96,13 @@ def test_reports_and_tables_pass_over_it(computation, elsewhere, capsys):
         table = list(csv.DictReader(file))
     assert [row["whole_run_by_episode"] for row in table] == ["1", "3.5"]
     assert [row["whole_run_by_step"] for row in table] == ["1", "5"]
+
+
+def test_its_own_table_has_its_rows_and_their_provenance(computation, capsys):
+    cli.main("train toy/figure --seed 2".split())
+    assert results.main(["runs", "toy.csv"]) == 0
+    with open("toy.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["error"] for row in table] == ["2.0", "1.0", "0.5"] * 2
+    assert {row["seed"] for row in table} == {"2"}
+    assert all(row["machine"] and row["started"] and row["command"] for row in table)

@@ -46,12 +46,12 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
-def test_a_seed_beside_others_is_the_seed_alone(tmp_path, capsys):
+def test_a_seed_beside_others_is_the_seed_alone(tmp_path):
     line = ["dqn/catch", *QUICK]
-    together = ["--seeds", "2", "--parallel", "2", "--runs", str(tmp_path / "both")]
-    assert cli.main(["train", *line, *together]) == 0
-    out = capsys.readouterr().out.splitlines()
-    assert [row.split("  ")[0] for row in out[2:]] == [
+    both = start(tmp_path / "both", *line, "--seeds", "2", "--parallel", "2")
+    out = both.communicate(timeout=100)[0].splitlines()
+    assert both.returncode == 0
+    assert [row.split("  ")[0] for row in out[-3:]] == [
         "seed 0",
         "seed 1",
         "mean over 2 seeds",
@@ -123,6 +123,8 @@ def test_a_killed_launcher_leaves_no_orphan(tmp_path):
     assert len(list(tmp_path.glob("dqn/catch/*/checkpoints/*"))) == 2  # they saved
 
 
+# This process has used JAX by now, a launcher never has.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch, capfd):
     command = side_by_side.Child.__init__
 

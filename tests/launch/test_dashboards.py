@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from experiments import cli, train
+from experiments import cli, one_run
 from launch import dashboards
 from launch.actor import Episode
 from launch.logs import Counts, RunDirectoryError
@@ -152,9 +152,7 @@ def test_without_a_key_online_is_refused(library):
 
 def test_the_flag_reaches_the_run(library, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(
-        train, "launch", lambda *_, wandb, **__: asked.append(wandb) or None
-    )
+    monkeypatch.setattr(one_run, "launch", lambda *given: asked.append(given[-1]))
     line = ["train", "mdqn/catch", "--runs", str(tmp_path), "--wandb", "offline"]
     assert cli.main(line) == 0
     assert asked == ["offline"]
