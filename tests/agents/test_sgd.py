@@ -181,6 +181,7 @@ print("equal")
 """
 
 
+@pytest.mark.timeout(300)  # compiles four agents twice
 def test_four_devices_give_the_update_of_one():
     result = subprocess.run(
         [sys.executable, "-c", FOUR_DEVICES],
