@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from agents import (
     deep_cpi,
     dqn,
+    implicit_q,
     iqn,
     mdqn,
     miqn,
     mirror_descent,
     momentum_dqn,
+    sac,
+    td3,
     variance_weighting,
 )
 from agents.parts.types import Agent, Spec
@@ -24,11 +27,13 @@ class Recipe(NamedTuple):
         config: dataclass of hyper-parameters; its defaults are the paper's.
         agent: `(config, spec) -> Agent`.
         settings: fields in which a named variant differs from those defaults.
+        actions: which actions the agent is for.
     """
 
     config: type
     agent: Callable[[Any, Spec], Agent]
     settings: Mapping[str, Any] = MappingProxyType({})
+    actions: Literal["discrete", "continuous"] = "discrete"
 
     def default(self) -> Any:
         """The configuration that the name stands for."""
@@ -59,4 +64,7 @@ REGISTRY: dict[str, Recipe] = {
         {"temperature": 0.0, "munchausen": 0.0},
     ),
     "dvw_mdqn": Recipe(variance_weighting.Config, variance_weighting.agent),
+    "iq": Recipe(implicit_q.Config, implicit_q.agent, actions="continuous"),
+    "sac": Recipe(sac.Config, sac.agent, actions="continuous"),
+    "td3": Recipe(td3.Config, td3.agent, actions="continuous"),
 }

@@ -4,23 +4,43 @@ A config is a small frozen value that can be written to a file and typed on a co
 line; it is checked when it is made, and nothing is imported or built before `make`.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import dm_env
 
-from environments import atari, catch, classic, maze, minatar, render
+from environments import (
+    adroit,
+    atari,
+    catch,
+    classic,
+    control_suite,
+    locomotion,
+    maze,
+    minatar,
+    render,
+)
+from environments.adroit import Adroit
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.control_suite import ControlSuite
+from environments.locomotion import Locomotion
 from environments.maze import Maze
 from environments.minatar import MinAtar
 from environments.render import Rendered
 from environments.vector import Batched, Single, VectorEnvironment
 
 __all__ = [
+    "Adroit",
     "Atari",
     "Batched",
     "Catch",
     "Classic",
     "Config",
+    "Continuous",
+    "ControlSuite",
+    "Locomotion",
     "Maze",
     "MinAtar",
     "Rendered",
@@ -31,7 +51,18 @@ __all__ = [
     "make_single",
 ]
 
-Config = Atari | MinAtar | Classic | Catch | Maze
+Continuous = Locomotion | ControlSuite | Adroit  # their actions are in [-1, 1]
+Config = Atari | MinAtar | Classic | Catch | Maze | Continuous
+
+_MAKE: dict[type, Callable[[Any, int, int], VectorEnvironment]] = {
+    MinAtar: minatar.make,
+    Classic: classic.make,
+    Catch: catch.make,
+    Maze: maze.make,
+    Locomotion: locomotion.make,
+    ControlSuite: control_suite.make,
+    Adroit: adroit.make,
+}
 
 
 def make(
@@ -56,20 +87,13 @@ def make(
     """
     if num_environments < 1:
         raise ValueError(f"num_environments is {num_environments}: at least 1")
-    match config:
-        case Atari():
-            return atari.Vector(config, num_environments, seed, evaluation)
-        case MinAtar():
-            return minatar.make(config, num_environments, seed)
-        case Classic():
-            return classic.make(config, num_environments, seed)
-        case Catch():
-            return catch.make(config, num_environments, seed)
-        case Maze():
-            return maze.make(config, num_environments, seed)
-    raise TypeError(
-        f"environment is {config!r}: Atari, MinAtar, Classic, Catch or Maze"
-    )
+    if isinstance(config, Atari):
+        return atari.Vector(config, num_environments, seed, evaluation)
+    if type(config) not in _MAKE:
+        raise TypeError(
+            f"environment is {config!r}: none of the configs in environments"
+        )
+    return _MAKE[type(config)](config, num_environments, seed)
 
 
 def make_single(

@@ -1,9 +1,16 @@
 """A gymnasium environment as a dm_env environment."""
 
+from collections.abc import Callable
+
 import dm_env
 import gymnasium
 import numpy as np
 from dm_env import specs
+
+from environments.canonical import Canonical
+
+# (float64 observation, reward, terminated) -> (reward, terminated)
+Revision = Callable[[np.ndarray, float, bool], tuple[float, bool]]
 
 
 class Gym(dm_env.Environment):
@@ -14,10 +21,13 @@ class Gym(dm_env.Environment):
     environments leave the bounds that they declare.
 
     Args:
-        environment: with a Box observation space, and a Discrete or Box action space.
+        environment: with a Box observation space, and a Discrete or Box action space; a
+            bounded Box is acted on in [-1, 1].
         seed: of the first reset; later resets go on with the same generator.
         scaling: factor and offset, `[D]` float32 each, applied to observations; None:
             they stay as they are.
+        revise: corrects each step's reward and termination, given the observation as
+            the environment has it.
     """
 
     def __init__(
@@ -25,14 +35,15 @@ class Gym(dm_env.Environment):
         environment: gymnasium.Env,
         seed: int,
         scaling: tuple[np.ndarray, np.ndarray] | None = None,
+        revise: Revision | None = None,
     ):
         self._environment = environment
         self._step = environment.step
         self._seed: int | None = seed
         self._scaling = scaling
+        self._revise = revise
         self._reset_next = True
-        self._action_spec = _action_spec(environment.action_space)
-        self._discrete = isinstance(self._action_spec, specs.DiscreteArray)
+        self._native, self._action_spec = _actions(environment.action_space)
 
     def reset(self) -> dm_env.TimeStep:
         """Starts a new episode."""
@@ -45,9 +56,10 @@ class Gym(dm_env.Environment):
         """Steps once; after a LAST the action is ignored and the step is a FIRST."""
         if self._reset_next:
             return self.reset()
-        if self._discrete:
-            action = int(action)
-        observation, reward, terminated, truncated, _ = self._step(action)
+        step = self._step(self._native(action))
+        observation, reward, terminated, truncated, _ = step
+        if self._revise is not None:
+            reward, terminated = self._revise(observation, float(reward), terminated)
         observation = self._seen(observation)
         if terminated:
             self._reset_next = True
@@ -70,7 +82,7 @@ class Gym(dm_env.Environment):
         return specs.Array(shape, np.float32, "observation")
 
     def action_spec(self) -> specs.Array:
-        """`[]` int32 if actions are discrete, else float32 within their bounds."""
+        """`[]` int32 if actions are discrete, else float32 in [-1, 1]."""
         return self._action_spec
 
     def render(self) -> np.ndarray:
@@ -87,10 +99,11 @@ class Gym(dm_env.Environment):
         self._environment.close()
 
 
-def _action_spec(space: gymnasium.Space) -> specs.Array:
+def _actions(space: gymnasium.Space) -> tuple[Callable, specs.Array]:
+    """What turns an action into the environment's own, and the spec of the former."""
     if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0:
-        return specs.DiscreteArray(int(space.n), np.int32, "action")
+        return int, specs.DiscreteArray(int(space.n), np.int32, "action")
     if isinstance(space, gymnasium.spaces.Box):
-        low, high = space.low.astype(np.float32), space.high.astype(np.float32)
-        return specs.BoundedArray(space.shape, np.float32, low, high, "action")
+        canonical = Canonical(space.low, space.high)
+        return canonical.native, canonical.spec()
     raise ValueError(f"action space {space}: a Box, or Discrete from 0")

@@ -1,16 +1,30 @@
 """Environments that can be watched: one to act on, and pictures of it for people."""
 
+import os
 from collections.abc import Callable
-from typing import NamedTuple
+from ctypes.util import find_library
+from typing import Any, NamedTuple
 
 import dm_env
 import numpy as np
 from dm_env import specs
 
-from environments import atari, catch, classic, maze, minatar, vector
+from environments import (
+    adroit,
+    atari,
+    catch,
+    classic,
+    locomotion,
+    maze,
+    minatar,
+    vector,
+)
+from environments.adroit import Adroit
 from environments.atari import Atari
 from environments.catch import Catch
 from environments.classic import Classic
+from environments.control_suite import ControlSuite, Suite
+from environments.locomotion import Locomotion
 from environments.maze import Maze
 from environments.minatar import MinAtar
 
@@ -33,19 +47,33 @@ class Rendered(NamedTuple):
     frames_per_second: float
 
 
-def make(config: Atari | MinAtar | Classic | Catch | Maze, seed: int) -> Rendered:
+def make(
+    config: Atari
+    | MinAtar
+    | Classic
+    | Catch
+    | Maze
+    | Locomotion
+    | ControlSuite
+    | Adroit,
+    seed: int,
+) -> Rendered:
     """The environment that `environments.make(config, 1, seed, True)` is, to be seen.
 
     Args:
         config: which environment.
         seed: of all randomness; rendering draws none.
+
+    Raises:
+        TypeError: if `config` is not an environment config.
+        ValueError: if MuJoCo is to draw and cannot.
     """
+    [lane_seed] = vector.lane_seeds(1, seed)
     match config:
         case Atari():
             game = Lockstep(config, seed)
             return Rendered(game, game.render, _FRAMES_PER_SECOND / game.action_repeat)
         case MinAtar():
-            [lane_seed] = vector.lane_seeds(1, seed)
             miniature = minatar.Game(config, lane_seed)
             return Rendered(
                 vector.Batched([miniature]),
@@ -53,24 +81,38 @@ def make(config: Atari | MinAtar | Classic | Catch | Maze, seed: int) -> Rendere
                 minatar.FRAMES_PER_SECOND,
             )
         case Classic():
-            [lane_seed] = vector.lane_seeds(1, seed)
-            single = classic.make_one(config, lane_seed, rendered=True)
-            return Rendered(
-                vector.Batched([single]), single.render, single.frames_per_second
-            )
+            return _rendered(classic.make_one(config, lane_seed, rendered=True))
         case Catch():
-            [lane_seed] = vector.lane_seeds(1, seed)
             board = catch.Game(config, lane_seed)
             return Rendered(
                 vector.Batched([board]), board.render, _CATCH_FRAMES_PER_SECOND
             )
         case Maze():
-            [lane_seed] = vector.lane_seeds(1, seed)
-            walk = maze.Game(config, lane_seed)
-            return Rendered(vector.Batched([walk]), walk.render, walk.frames_per_second)
-    raise TypeError(
-        f"environment is {config!r}: Atari, MinAtar, Classic, Catch or Maze"
-    )
+            return _rendered(maze.Game(config, lane_seed))
+        case Locomotion() | ControlSuite() | Adroit():
+            return _rendered(_drawn_by_mujoco(config, lane_seed))
+    raise TypeError(f"environment is {config!r}: none of the configs in environments")
+
+
+def _drawn_by_mujoco(config: Locomotion | ControlSuite | Adroit, seed: int) -> Any:
+    """Drawn without a screen, unless MUJOCO_GL says how."""
+    if os.environ.setdefault("MUJOCO_GL", "egl") == "egl" and not find_library("EGL"):
+        raise ValueError(
+            "drawing MuJoCo needs the library EGL: install libegl1, or libosmesa6 and "
+            "set MUJOCO_GL=osmesa"
+        )
+    match config:
+        case Locomotion():
+            return locomotion.make_one(config, seed, rendered=True)
+        case ControlSuite():
+            return Suite(config, seed)
+        case Adroit():
+            return adroit.make_one(config, seed, rendered=True)
+
+
+def _rendered(single: Any) -> Rendered:
+    """A single environment with `render` and `frames_per_second`."""
+    return Rendered(vector.Batched([single]), single.render, single.frames_per_second)
 
 
 class Lockstep:

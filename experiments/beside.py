@@ -42,7 +42,7 @@ def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]
             for agent, values in theirs.items()
         ],
         "statistic": rows[0].statistic,
-        "window": ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows)),
+        "meaning": _meaning(rows),
         "sources": list(
             dict.fromkeys((row.source, row.status, row.seeds) for row in rows)
         ),
@@ -65,12 +65,29 @@ def _quoted(row: Published) -> str:
     return formats.quoted(row.value) + spread
 
 
+def _meaning(rows: Sequence[Published]) -> str:
+    """What our numbers in a table are."""
+    statistic = rows[0].statistic
+    if statistic == _BEST:
+        return "The highest mean over seeds of an evaluation up to each column."
+    if statistic == _WHOLE:
+        return "Means over all training episodes from the start to each column."
+    windows = ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows))
+    return (
+        f"Means over the {windows} frames before each column; our latest over no more "
+        "than the last tenth of a run."
+    )
+
+
 def _ours(
     runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
 ) -> list[float | None]:
     """The latest number, then one for each window that the runs have reached."""
-    measure = STATISTICS[statistic]
     ends = [(run, run.frames) for run in runs]
+    if statistic == _BEST:
+        places = [min(end for _, end in ends), *(frames for frames, _ in windows)]
+        return [_best(runs, frames) for frames in places]
+    measure = _OF_A_RUN[statistic]
     window = windows[-1][1]
     latest = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
     return [_mean(latest)] + [
@@ -87,12 +104,22 @@ def _whole_run(run: Run, frames: int, window: int) -> float | None:
     return None if average is None else average.by_episode
 
 
-# What our runs have a number for.
-STATISTICS: dict[str, Callable[[Run, int, int], float | None]] = {
+def _best(runs: Sequence[Run], frames: int) -> float | None:
+    """A mean is over the same seeds everywhere: those that have come so far."""
+    reached = [run for run in runs if run.frames >= frames]
+    return curves.best_evaluation(reached, frames) if reached else None
+
+
+_WHOLE = "whole-run training return"
+_BEST = "best evaluation return"
+# (run, frames, window): numbers of a run, of which a table has the mean.
+_OF_A_RUN: dict[str, Callable[[Run, int, int], float | None]] = {
     "training return": curves.training_return,
     "evaluation return": curves.evaluation_return,
-    "whole-run training return": _whole_run,
+    _WHOLE: _whole_run,
 }
+# What our runs have a number for.
+STATISTICS = (*_OF_A_RUN, _BEST)
 
 
 def _reached(runs: Sequence[Run]) -> int:

@@ -1,222 +1,15 @@
-"""The named experiments, as data: every agent on every task.
-
-A task describes an environment, a budget and the settings in which it departs from an
-agent's defaults (on Atari, the paper's). They are written once, for every agent.
-"""
+"""The named experiments: every agent on every task whose actions it takes."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 import agents
-import environments
-from environments import Atari, Catch, Classic, Maze, MinAtar, minatar
 from experiments import overrides
-from launch.experiment import Evaluation, Experiment
-
-
-class Task(NamedTuple):
-    """What to learn, and for how long.
-
-    Attributes:
-        description: one line for `munchausen list`.
-        environment: its configuration.
-        steps: actor steps.
-        evaluation: the evaluator's grid.
-        settings: the agent's settings that differ from its defaults, by path.
-        environments: environments that an actor steps together.
-    """
-
-    description: str
-    environment: environments.Config
-    steps: int
-    evaluation: Evaluation
-    settings: dict[str, Any]
-    environments: int = 1
-
-
-ATARI: dict[str, Any] = {}  # the agents' defaults
+from experiments.tasks import TASKS, Task
+from launch.experiment import Experiment
 
 # Settings of no concern to agents that have no such field.
 SOME_HAVE = ("loss", "online_fractions", "target_fractions")
-
-# Quantile networks on small tasks: an eighth of the papers' 64, and of the cost.
-FEW_FRACTIONS = {"online_fractions": 8, "target_fractions": 8}
-
-# Ours, chosen on CartPole-v1. Dopamine's settings for it (two layers of 512, rate
-# 1e-3, a target copy every 100 steps, epsilon 0.01 throughout) are made for 500,000
-# steps and for inputs scaled to [-1, 1]; within 100,000 steps of raw inputs the action
-# values of both DQN and M-DQN diverged with them.
-CONTROL = FEW_FRACTIONS | {
-    "network.torso": "mlp",
-    "network.hidden": (128, 128),
-    "optimizer.learning_rate": 7e-4,
-    "optimizer.epsilon": 0.01 / 32,
-    "target_update_period": 125,  # 500 agent steps
-    "exploration.initial": 1.0,
-    "exploration.final": 0.05,
-    "exploration.start": 500,
-    "exploration.decay_steps": 10_000,
-    "exploration.evaluation": 0.0,
-    "storage.capacity": 50_000,
-    "storage.min_size": 500,
-    "storage.batch_size": 128,
-    "storage.samples_per_insert": 32.0,  # an update every 4 agent steps
-}
-
-# 2,500 agent steps, as in "Leverage the Average" (appendix E).
-LUNAR_LANDER = CONTROL | {"target_update_period": 625}
-
-CATCH = CONTROL | {
-    "network.hidden": (64,),
-    "optimizer.learning_rate": 1e-3,
-    "target_update_period": 25,
-    "exploration.final": 0.1,
-    "exploration.start": 0,
-    "exploration.decay_steps": 6_000,
-    "storage.capacity": 10_000,
-    "storage.min_size": 100,
-    "storage.batch_size": 32,
-    "storage.samples_per_insert": 32.0,  # an update at every step
-}
-
-# Those of "Deep Variance Weighting" (Kitamura et al. 2023) as released; its M-DQN has
-# our constants: KL coefficient .027 and entropy coefficient .003 are alpha .9, tau .03.
-# Epsilon decays over the first 1,000,000 of 10,000,000 steps; in a shorter run as well.
-MINATAR = FEW_FRACTIONS | {
-    "network.torso": "minatar",
-    "network.hidden": (128,),
-    "loss": "squared",
-    "optimizer.learning_rate": 2.5e-4,
-    "optimizer.epsilon": 1e-8,
-    "target_update_period": 250,  # 1,000 agent steps
-    "exploration.initial": 1.0,
-    "exploration.final": 0.1,
-    "exploration.start": 0,
-    "exploration.decay_steps": 1_000_000,
-    "exploration.evaluation": 0.0,
-    "storage.capacity": 100_000,
-    "storage.min_size": 10_000,
-    "storage.batch_size": 32,
-    "storage.samples_per_insert": 8.0,  # an update every 4 agent steps
-}
-
-# Network, rate and gamma of "Deep Variance Weighting" in its maze; its authors update
-# on all states at once, so replay and exploration are ours.
-MAZE = CONTROL | {
-    "discount": 0.995,
-    "loss": "squared",
-    "optimizer.learning_rate": 1e-3,
-    "optimizer.epsilon": 1e-8,
-    "target_update_period": 100,
-    "exploration.final": 0.1,
-    "exploration.decay_steps": 100_000,
-}
-
-# Small enough for two CPU cores: the network of 2013 and a short schedule.
-PONG_CPU = {
-    "network.torso": "dqn2013",
-    "network.hidden": (256,),
-    "optimizer.learning_rate": 2.5e-4,
-    "target_update_period": 500,  # 1,000 agent steps
-    "exploration.start": 5_000,
-    "exploration.decay_steps": 50_000,
-    "storage.n_step": 3,
-    "storage.capacity": 200_000,
-    "storage.min_size": 5_000,
-    "storage.samples_per_insert": 16.0,  # an update every 2 agent steps
-}
-
-PAPER_GRID = Evaluation(period=250_000, episodes=10)
-CONTROL_GRID = Evaluation(period=5_000, episodes=10)
-MINATAR_GRID = Evaluation(period=100_000, lockstep=True)
-
-TASKS: dict[str, Task] = {
-    "pong": Task(
-        "Atari Pong in the paper's settings",
-        Atari("pong"),
-        50_000_000,
-        PAPER_GRID,
-        ATARI,
-    ),
-    "pong-cpu": Task(
-        "Atari Pong on a computer without GPU: small network, short schedule",
-        Atari("pong"),
-        1_000_000,
-        Evaluation(period=50_000, episodes=10),
-        PONG_CPU,
-        environments=8,
-    ),
-    "breakout": Task(
-        "Atari Breakout in the paper's settings",
-        Atari("breakout"),
-        50_000_000,
-        PAPER_GRID,
-        ATARI,
-    ),
-    "atari": Task(
-        "any Atari game, named by --environment.game, in the paper's settings",
-        Atari("pong"),
-        50_000_000,
-        PAPER_GRID,
-        ATARI,
-    ),
-    "cartpole": Task(
-        "balance a pole on a cart; at best 500",
-        Classic("CartPole-v1"),
-        100_000,
-        CONTROL_GRID,
-        CONTROL,
-    ),
-    "acrobot": Task(
-        "swing up a double pendulum; -1 a step, about -80 is good",
-        Classic("Acrobot-v1"),
-        100_000,
-        CONTROL_GRID,
-        CONTROL,
-    ),
-    "mountaincar": Task(
-        "leave a valley by gathering speed; -1 a step, about -110 is good",
-        Classic("MountainCar-v0"),
-        100_000,
-        CONTROL_GRID,
-        CONTROL,
-    ),
-    "lunarlander": Task(
-        "land softly between two flags; 200 is solved",
-        Classic("LunarLander-v3"),
-        100_000,
-        CONTROL_GRID,
-        LUNAR_LANDER,
-    ),
-    "catch": Task(
-        "catch a falling ball; the optimal return is 1",
-        Catch(),
-        20_000,
-        Evaluation(period=2_000, episodes=10),
-        CATCH,
-    ),
-    "maze": Task(
-        "reach the goal of a maze with pitfalls, seen as random vectors; at best 1",
-        Maze(),
-        500_000,
-        Evaluation(period=25_000, episodes=10),
-        MAZE,
-    ),
-}
-
-TASKS |= {
-    f"minatar-{game.replace('_', '-')}": Task(
-        f"MinAtar {game.replace('_', ' ').title()} as in Deep Variance Weighting",
-        MinAtar(game),
-        10_000_000,
-        MINATAR_GRID,
-        MINATAR,
-    )
-    for game in get_args(minatar.GameName)
-}
-
-# The task that is not an experiment before a flag completes it.
-ANY_GAME = "atari"
 
 
 def experiment(
@@ -248,10 +41,31 @@ def experiment(
     )
 
 
+def misfit(name: str) -> str | None:
+    """Why an agent and a task that both exist are no experiment; None if one does not.
+
+    Args:
+        name: `<agent>/<task>`, as on the command line.
+    """
+    agent_name, _, task_name = name.partition("/")
+    if agent_name not in agents.REGISTRY or task_name not in TASKS:
+        return None
+    kind, wanted = agents.REGISTRY[agent_name].actions, TASKS[task_name].actions
+    fitting = [
+        other for other, recipe in agents.REGISTRY.items() if recipe.actions == wanted
+    ]
+    tasks = [other for other in TASKS if TASKS[other].actions == kind]
+    return (
+        f"{agent_name} takes {kind} actions, those of {task_name} are {wanted}; for "
+        f"{task_name}: {', '.join(fitting)}; for {agent_name}: {', '.join(tasks)}"
+    )
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     f"{agent_name}/{task_name}": experiment(
         f"{agent_name}/{task_name}", agent_name, TASKS[task_name], {}
     )
-    for agent_name in agents.REGISTRY
+    for agent_name, recipe in agents.REGISTRY.items()
     for task_name in TASKS
+    if recipe.actions == TASKS[task_name].actions
 }

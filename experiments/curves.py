@@ -144,6 +144,13 @@ def evaluation_return(run: Run, frames: int, window: int) -> float | None:
     return float(np.mean(inside)) if inside else None
 
 
+def best_evaluation(runs: Sequence[Run], frames: int) -> float | None:
+    """Largest mean over runs of an evaluation up to there; None without any."""
+    curve = evaluation_curve(runs)
+    inside = curve.x * _repeat(runs[0].evaluations[-1].counts) <= frames
+    return float(curve.mean[inside].max()) if inside.any() else None
+
+
 def rate(run: Run, counter: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Steps per second over the run's wall time.
 

@@ -135,12 +135,15 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
 
 def _find(arguments: Sequence[str]) -> Experiment | Figure:
     """What a command line names, wherever its flags stand."""
+    from experiments.catalogue import misfit
     from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
 
     known: dict[str, Experiment | Figure] = {**EXPERIMENTS, **FIGURES}
     for argument in arguments:
         if argument in known:
             return known[argument]
+    for reason in filter(None, map(misfit, arguments)):
+        raise OverrideError(reason)
     if not arguments or arguments[0].startswith("-"):
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
     name = arguments[0]
@@ -187,7 +190,7 @@ def _check(
     experiment: Experiment, base: Experiment, options: Options, values: dict
 ) -> None:
     """Refuses what no single field can know to be wrong."""
-    from experiments.catalogue import ANY_GAME
+    from experiments.tasks import ANY_GAME
 
     if base.name.endswith(f"/{ANY_GAME}") and "environment.game" not in values:
         raise OverrideError(

@@ -73,7 +73,10 @@ def main(arguments: Sequence[str]) -> int:
     from experiments import video
     from launch import watch
 
-    play = watch.play_run(directory, options.seed, options.episodes, options.steps)
+    try:
+        play = watch.play_run(directory, options.seed, options.episodes, options.steps)
+    except ValueError as error:  # such as a missing library
+        raise OverrideError(str(error)) from error
     noted = _Noted(play.frames)
     with outputs.draft(path) as file:
         video.write(file, noted, play.frames_per_second)

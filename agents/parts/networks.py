@@ -126,6 +126,12 @@ class QuantileValues(nn.Module):
         return nn.Dense(self.num_actions, kernel_init=self.torso.initializer)(x)
 
 
+def make_torso(config: Config, spec: Spec) -> Torso:
+    """Builds the torso; raises ValueError if it does not fit the observations."""
+    _check_torso(config, spec)
+    return Torso(CONVOLUTIONS[config.torso], config.hidden)
+
+
 def action_values(config: Config, spec: Spec) -> Network:
     """A network with one output for each action.
 
@@ -134,9 +140,9 @@ def action_values(config: Config, spec: Spec) -> Network:
     Raises:
         ValueError: the torso does not fit the observations, or actions are continuous.
     """
-    _check(config, spec)
-    torso = Torso(CONVOLUTIONS[config.torso], config.hidden)
-    return _network(ActionValues(torso, spec.num_actions), _observation(spec))
+    _check_discrete(spec)
+    module = ActionValues(make_torso(config, spec), spec.num_actions)
+    return _network(module, _observation(spec))
 
 
 def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
@@ -156,7 +162,8 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
 
     Source: IQN, Eq. (4) and Dopamine's `ImplicitQuantileNetwork`, with its initialiser.
     """
-    _check(config, spec)
+    _check_discrete(spec)
+    _check_torso(config, spec)
     convolutions = CONVOLUTIONS[config.torso]
     before = 0 if convolutions else max(len(config.hidden) - 1, 0)
     initializer = nn.initializers.variance_scaling(3**-0.5, "fan_in", "uniform")
@@ -188,13 +195,16 @@ def _observation(spec: Spec) -> np.ndarray:
     return np.zeros((1, *spec.observation.shape), spec.observation.dtype)
 
 
-def _check(config: Config, spec: Spec) -> None:
+def _check_torso(config: Config, spec: Spec) -> None:
     shape = spec.observation.shape
     if config.torso != "mlp" and len(shape) != 3:
         raise ValueError(
             f"network.torso {config.torso} needs images, but observations have shape "
             f"{list(shape)}; choose --agent.network.torso mlp"
         )
+
+
+def _check_discrete(spec: Spec) -> None:
     if spec.num_actions < 1:
         raise ValueError(
             "this agent needs discrete actions, the environment's are continuous"

@@ -29,6 +29,8 @@ Loss = Callable[
     [Params, Params, Transition, jax.Array],
     tuple[jax.Array, Metrics],
 ]
+# params of the loss's own network -> ([] loss, metrics)
+OwnLoss = Callable[[NetworkParams], tuple[jax.Array, Metrics]]
 # (params, target_params, learner steps done, this one included) -> target_params
 TargetUpdate = Callable[[Params, Params, jax.Array], Params]
 
@@ -57,21 +59,29 @@ def periodic(period: int) -> TargetUpdate:
 def every(period: int, change: TargetUpdate) -> TargetUpdate:
     """Targets change every `period` learner steps, and only then."""
     checks.at_least("target_update_period", period, 1)
-    return lambda params, targets, steps: jax.lax.cond(
-        steps % period == 0,
-        change,
-        lambda params, targets, steps: targets,
-        params,
-        targets,
+    return lambda params, targets, steps: _on_time(
+        period,
         steps,
+        lambda: change(params, targets, steps),
+        lambda: targets,
     )
 
 
 def polyak(step_size: float) -> TargetUpdate:
     """Targets move a fraction `step_size` towards the online networks at each step."""
+    checks.between("target_step_size", step_size, 0, 1)
     return lambda params, targets, steps: optax.incremental_update(
         params, targets, step_size
     )
+
+
+def _on_time(
+    period: int, steps: jax.Array, move: Callable[[], Any], hold: Callable[[], Any]
+) -> Any:
+    """`move()` at every `period`-th step, else `hold()`; only that one is computed."""
+    if period == 1:
+        return move()
+    return jax.lax.cond(steps % period == 0, move, hold)
 
 
 def learner(
@@ -81,6 +91,7 @@ def learner(
     optimizers: Mapping[str, optax.GradientTransformation],
     target_update: TargetUpdate,
     first_targets: Callable[[Params], Params] = dict,
+    periods: Mapping[str, int] | None = None,
 ) -> tuple[Init, Update]:
     """Turns losses into the `init` and `update` of an agent.
 
@@ -94,7 +105,12 @@ def learner(
         target_update: see `periodic` and `polyak`.
         first_targets: the targets at the start, of the online networks; by default
             these themselves. What a paper remembers beside copies goes here.
+        periods: of networks that learn at every k-th learner step only; on the others
+            nothing of them moves, optimiser included, but their losses are computed.
     """
+    own_periods = {name: 1 for name in losses} | dict(periods or {})
+    for name, period in own_periods.items():
+        checks.at_least(f"period of {name}", period, 1)
 
     def init(key: jax.Array) -> TrainingState:
         key, *init_keys = jax.random.split(key, 1 + len(networks))
@@ -114,39 +130,66 @@ def learner(
         key, *loss_keys = jax.random.split(state.key, 1 + len(losses))
         params, opt_state = dict(state.params), dict(state.opt_state)
         metrics: Metrics = {}
-        for loss_key, (name, loss) in zip(loss_keys, losses.items(), strict=True):
-            value, gradient, info = _gradient(
-                loss, name, params, state.target_params, batch, loss_key
-            )
-            change, opt_state[name] = optimizers[name].update(
-                gradient, opt_state[name], params[name]
-            )
-            params[name] = optax.apply_updates(params[name], change)
-            metrics |= {f"{name}_loss": value, **info}
         steps = state.steps + 1
+        for loss_key, (name, loss) in zip(loss_keys, losses.items(), strict=True):
+            own_loss = _own(loss, name, params, state.target_params, batch, loss_key)
+            params[name], opt_state[name], value, info = _step(
+                own_loss,
+                optimizers[name],
+                params[name],
+                opt_state[name],
+                period=own_periods[name],
+                steps=steps,
+            )
+            metrics |= {f"{name}_loss": value, **info}
         targets = target_update(params, state.target_params, steps)
         return TrainingState(params, targets, opt_state, steps, key), metrics
 
     return init, update
 
 
-def _gradient(
+def _own(
     loss: Loss,
     name: str,
     params: Params,
     target_params: Params,
     batch: Transition,
     key: jax.Array,
-) -> tuple[jax.Array, NetworkParams, Metrics]:
-    """Value, gradient with respect to one network, and metrics of one loss."""
+) -> OwnLoss:
+    """A loss as a function of its own network only."""
 
     def own_loss(own: NetworkParams) -> tuple[jax.Array, Metrics]:
         value, info = loss({**params, name: own}, target_params, batch, key)
         chex.assert_rank(value, 0)
         return value, info
 
-    (value, info), gradient = jax.value_and_grad(own_loss, has_aux=True)(params[name])
-    return value, gradient, info
+    return own_loss
+
+
+def _step(
+    own_loss: OwnLoss,
+    optimizer: optax.GradientTransformation,
+    params: NetworkParams,
+    opt_state: Any,
+    *,
+    period: int,
+    steps: jax.Array,
+) -> tuple[NetworkParams, Any, jax.Array, Metrics]:
+    """A gradient step of one network at every `period`-th learner step.
+
+    Returns:
+        The network and its optimiser's state, both as they were on the other steps, the
+        loss before the step, and metrics.
+    """
+
+    def descend() -> tuple:
+        (value, info), gradient = jax.value_and_grad(own_loss, has_aux=True)(params)
+        change, new_state = optimizer.update(gradient, opt_state, params)
+        return optax.apply_updates(params, change), new_state, value, info
+
+    return _on_time(
+        period, steps, descend, lambda: (params, opt_state, *own_loss(params))
+    )
 
 
 def compile_update(

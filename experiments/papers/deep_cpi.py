@@ -8,9 +8,9 @@ Deviations (of the paper's body only the outline was at hand):
 - The rates and the number of seeds, 5, are ours.
 """
 
-from experiments.catalogue import Task
 from experiments.papers import figure, leverage
 from experiments.papers.figure import Variant
+from experiments.tasks import Task
 
 TASK: Task = leverage.CARTPOLE._replace(
     description="CartPole, by steps of several sizes to the greedy policy; at best 500"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from experiments import catalogue
-from experiments.catalogue import Task
+from experiments.tasks import Task
 from launch.experiment import Experiment
 
 

@@ -19,13 +19,12 @@ Deviations:
 """
 
 from environments import Classic
-from experiments import catalogue
-from experiments.catalogue import Task
 from experiments.papers import figure
 from experiments.papers.figure import Variant
+from experiments.tasks import FEW_FRACTIONS, Task
 from launch.experiment import Evaluation
 
-SETTINGS = catalogue.FEW_FRACTIONS | {
+SETTINGS = FEW_FRACTIONS | {
     "discount": 0.99,
     "loss": "squared",
     "network.torso": "mlp",

@@ -13,9 +13,9 @@ Deviations:
 """
 
 from environments import Classic
-from experiments.catalogue import Task
 from experiments.papers import figure, leverage
 from experiments.papers.figure import Variant
+from experiments.tasks import Task
 from launch.experiment import Evaluation
 
 FIGURES = (

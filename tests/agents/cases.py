@@ -7,11 +7,16 @@ import numpy as np
 
 from agents import REGISTRY
 from agents.parts import networks
-from agents.parts.types import Transition, discrete_spec
+from agents.parts.types import Spec, Transition, discrete_spec
 
 BATCH, ENVIRONMENTS, ACTIONS = 11, 3, 5
 IMAGES = discrete_spec((2, 44, 36), np.uint8, ACTIONS)
 VECTORS = discrete_spec((7,), np.float32, ACTIONS)
+BOX = Spec(
+    observation=jax.ShapeDtypeStruct((7,), np.dtype(np.float32)),
+    num_actions=0,
+    action=jax.ShapeDtypeStruct((3,), np.dtype(np.float32)),
+)
 # Fewer fractions than the papers', so that tests are quick.
 FEW = {
     "online_fractions": 6,
@@ -22,13 +27,18 @@ FEW = {
 }
 
 
-def make(name, spec=VECTORS, **settings):
+def specs(name):
+    """What a registered agent is tried on, vectors as observations first."""
+    return [BOX] if REGISTRY[name].actions == "continuous" else [VECTORS, IMAGES]
+
+
+def make(name, spec=None, **settings):
     """A registered agent with a small network; `settings` are fields of its config."""
-    recipe = REGISTRY[name]
+    recipe, spec = REGISTRY[name], spec or specs(name)[0]
     config = recipe.default()
     known = {field.name for field in dataclasses.fields(config)}
     few = {name: value for name, value in FEW.items() if name in known}
-    network = networks.Config("mlp" if spec is VECTORS else "dqn2013", (13,))
+    network = networks.Config("dqn2013" if spec is IMAGES else "mlp", (13,))
     changes = {"network": network, **few, **settings}
     return recipe.agent(dataclasses.replace(config, **changes), spec)
 
@@ -41,11 +51,20 @@ def observations(spec, number, seed=0):
     return rng.normal(size=(number, *shape)).astype(dtype)
 
 
+def actions(spec, rng):
+    """Random ones; both ends of the box are among them."""
+    if spec.num_actions:
+        return rng.integers(0, ACTIONS, BATCH).astype(np.int32)
+    drawn = rng.uniform(-1, 1, (BATCH, *spec.action.shape)).astype(np.float32)
+    drawn[0], drawn[1] = 1.0, -1.0
+    return drawn
+
+
 def batch_of(spec=VECTORS, seed=0):
     rng = np.random.default_rng(seed)
     return Transition(
         observation=observations(spec, BATCH, seed),
-        action=rng.integers(0, ACTIONS, BATCH).astype(np.int32),
+        action=actions(spec, rng),
         reward=rng.normal(size=BATCH).astype(np.float32),
         discount=rng.integers(0, 2, BATCH).astype(np.float32),
         next_observation=observations(spec, BATCH, seed + 1),

@@ -76,6 +76,53 @@ def test_polyak_moves_a_fraction(key):
     np.testing.assert_allclose(state.target_params["a"], 1.0 + 0.25 * (-9.0 - 1.0))
 
 
+def test_polyak_with_a_period_moves_at_every_kth_step_only(key):
+    init, update = two_networks(sgd.every(2, sgd.polyak(0.25)))
+    state = init(key)
+    for step in (1, 2):
+        before, (state, _) = state, update(state, None)
+        moved = float(state.target_params["a"]) != float(before.target_params["a"])
+        assert moved == (step == 2)
+    expected = 1.0 + 0.25 * (float(state.params["a"]) - 1.0)
+    np.testing.assert_allclose(state.target_params["a"], expected)
+
+
+def test_nothing_of_a_delayed_network_moves_on_other_steps(key):
+    """Neither its parameters nor Adam's moments and count; its loss is computed."""
+
+    def loss(params, target_params, batch, key):
+        return params["slow"] * params["fast"], {"fast": params["fast"]}
+
+    init, update = sgd.learner(
+        networks={name: (lambda key: jnp.array(2.0)) for name in ("fast", "slow")},
+        losses={"fast": loss, "slow": loss},
+        optimizers={name: optax.adam(0.1) for name in ("fast", "slow")},
+        target_update=sgd.periodic(1),
+        periods={"slow": 3},
+    )
+    state, update = init(key), jax.jit(update)
+    for step in range(1, 8):
+        following, metrics = update(state, None)
+        own = [(s.params["slow"], s.opt_state["slow"]) for s in (state, following)]
+        leaves = [jax.tree.leaves(pair) for pair in own]
+        same = [bool(a == b) for a, b in zip(*leaves, strict=True)]
+        assert not any(same) if step % 3 == 0 else all(same)
+        assert following.params["fast"] != state.params["fast"]
+        # The network before it in the order has been updated already.
+        expected = state.params["slow"] * following.params["fast"]
+        np.testing.assert_allclose(metrics["slow_loss"], expected, rtol=1e-6)
+        state = following
+    assert int(state.opt_state["slow"][0].count) == 2
+    assert int(state.opt_state["fast"][0].count) == 7
+
+
+def test_target_updates_out_of_range_are_refused():
+    with pytest.raises(ValueError, match=r"target_step_size is 1\.5"):
+        sgd.polyak(1.5)
+    with pytest.raises(ValueError, match="target_update_period is 0"):
+        sgd.every(0, sgd.polyak(0.5))
+
+
 def test_every_update_consumes_the_key(key):
     init, update = two_networks(sgd.periodic(1))
     state = init(key)
@@ -99,17 +146,22 @@ import dataclasses
 
 assert len(jax.devices()) == 4
 rng = np.random.default_rng(0)
-spec = discrete_spec((7,), np.float32, 3)
-batch = Transition(
+discrete = discrete_spec((7,), np.float32, 3)
+box = discrete._replace(num_actions=0, action=jax.ShapeDtypeStruct((2,), np.float32))
+plain = Transition(
     rng.normal(size=(12, 7)).astype(np.float32),
     rng.integers(0, 3, 12).astype(np.int32),
     rng.normal(size=12).astype(np.float32),
     rng.integers(0, 2, 12).astype(np.float32),
     rng.normal(size=(12, 7)).astype(np.float32),
 )
-# Of the agents: one network, random numbers of the batch's shape, three networks.
-for name in ("mdqn", "miqn", "dvw_mdqn"):
+boxed = plain._replace(action=rng.uniform(-1, 1, (12, 2)).astype(np.float32))
+# Of the agents: one network, random numbers of the batch's shape, three networks, and
+# continuous actions with a network that learns at some steps only.
+for name in ("mdqn", "miqn", "dvw_mdqn", "td3"):
     recipe = REGISTRY[name]
+    continuous = recipe.actions == "continuous"
+    spec, batch = (box, boxed) if continuous else (discrete, plain)
     config = recipe.default()
     network = dataclasses.replace(config.network, torso="mlp", hidden=(5, 11))
     agent = recipe.agent(dataclasses.replace(config, network=network), spec)
@@ -129,6 +181,7 @@ print("equal")
 """
 
 
+@pytest.mark.timeout(300)  # compiles four agents twice
 def test_four_devices_give_the_update_of_one():
     result = subprocess.run(
         [sys.executable, "-c", FOUR_DEVICES],

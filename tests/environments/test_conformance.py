@@ -25,7 +25,10 @@ class Conformance(test_utils.EnvironmentTestMixin):
         spec = self.environment.action_spec()
         generator = np.random.default_rng(5)
         for _ in range(self.steps):
-            yield generator.integers(spec.num_values, dtype=np.int32)
+            if isinstance(spec, dm_env.specs.DiscreteArray):
+                yield generator.integers(spec.num_values, dtype=np.int32)
+            else:
+                yield generator.uniform(-1, 1, spec.shape).astype(np.float32)
 
 
 class TestCatch(Conformance, unittest.TestCase):
@@ -84,6 +87,26 @@ class TestNature(Conformance, unittest.TestCase):
     config, steps = environments.Atari("breakout", "nature"), 250
 
 
+class TestHopper(Conformance, unittest.TestCase):
+    config, steps = environments.Locomotion("Hopper-v5"), 60
+
+
+class TestReacher(Conformance, unittest.TestCase):
+    config, steps = environments.Locomotion("Reacher-v5"), 60
+
+
+class TestControlSuite(Conformance, unittest.TestCase):
+    config, steps = environments.ControlSuite("cheetah-run"), 1_010
+
+
+class TestPen(Conformance, unittest.TestCase):
+    config, steps = environments.Adroit("pen"), 150
+
+
+class TestDoor(Conformance, unittest.TestCase):
+    config, steps = environments.Adroit("door"), 210
+
+
 class TestGame(Conformance, unittest.TestCase):
     """The single game itself, which carries dm_env's Python floats."""
 
@@ -100,7 +123,7 @@ class TestGym(test_utils.EnvironmentTestMixin, unittest.TestCase):
         return Gym(gymnasium.make("Pendulum-v1", max_episode_steps=11), seed=3)
 
     def test_truncation_carries_discount_one(self):
-        action = np.array([1.5], np.float32)
+        action = np.array([0.75], np.float32)
         timesteps = [self.environment.step(action) for _ in range(13)]
         assert [t.step_type for t in timesteps[-3:]] == [
             dm_env.StepType.MID,

@@ -10,7 +10,9 @@ def test_import_builds_nothing():
     code = (
         "import sys, environments as e; e.Atari('pong'), e.MinAtar();"
         "e.Classic(), e.Catch(), e.Maze();"
-        "heavy = {'gymnasium', 'ale_py', 'jax', 'Box2D', 'minatar', 'matplotlib'};"
+        "e.Locomotion(), e.ControlSuite(), e.Adroit();"
+        "heavy = {'gymnasium', 'ale_py', 'jax', 'Box2D', 'minatar', 'matplotlib',"
+        "'mujoco', 'dm_control', 'gymnasium_robotics'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]

@@ -2,7 +2,11 @@
 
 import pytest
 
+import agents
+from experiments import comparison
+from experiments.catalogue import misfit
 from experiments.names import EXPERIMENTS
+from experiments.tasks import TASKS
 from launch import config, logs
 from launch.experiment import Experiment
 
@@ -25,6 +29,43 @@ def test_every_experiment_survives_its_configuration_file(name, tmp_path):
 )
 def test_the_promised_experiments_exist(agent_name, task_name):
     assert EXPERIMENTS[f"{agent_name}/{task_name}"].agent_name == agent_name
+
+
+@pytest.mark.parametrize("agent_name", ["iq", "sac", "td3"])
+@pytest.mark.parametrize(
+    "task_name",
+    "hopper halfcheetah walker2d ant humanoid cheetah-run walker-walk adroit-pen "
+    "adroit-door adroit-hammer adroit-relocate".split(),
+)
+def test_the_promised_continuous_experiments_exist(agent_name, task_name):
+    experiment = EXPERIMENTS[f"{agent_name}/{task_name}"]
+    storage = experiment.agent.storage
+    assert storage.batch_size == storage.samples_per_insert == 256  # 1 update a step
+    assert experiment.agent.network.hidden == (256, 256)
+
+
+def test_agents_meet_the_tasks_whose_actions_they_take():
+    for agent_name, recipe in agents.REGISTRY.items():
+        for task_name in TASKS:
+            fits = recipe.actions == TASKS[task_name].actions
+            assert (f"{agent_name}/{task_name}" in EXPERIMENTS) == fits
+
+
+def test_a_misfit_says_what_fits():
+    message = misfit("mdqn/hopper")
+    assert message.startswith("mdqn takes discrete actions, those of hopper are cont")
+    assert "for hopper: iq, sac, td3;" in message and "cartpole" in message
+    assert "\n" not in message
+    assert misfit("mdqn/hoper") is None and misfit("hopper") is None
+
+
+@pytest.mark.parametrize("task", ["HalfCheetah-v5", "Hopper-v5"])
+def test_locomotion_has_published_numbers(task):
+    rows = comparison.published({"kind": "Locomotion", "name": task})
+    at_end = {row.agent: row.value for row in rows if row.frames == 1_000_000}
+    assert {"TD3 (authors)", "SAC (Tianshou)", "SAC (CleanRL)"} <= set(at_end)
+    early = [row for row in rows if row.agent == "TD3 (authors)"]
+    assert [row.frames for row in early][:2] == [100_000, 250_000]
 
 
 def test_atari_is_the_papers():

@@ -45,6 +45,8 @@ def launched(monkeypatch):
         ("train", "name an experiment first"),
         ("train mdqn/pnog", "unknown experiment mdqn/pnog; nearest: mdqn/pong"),
         ("train mdqnn/catch", "unknown experiment mdqnn/catch; nearest: mdqn/catch"),
+        ("train mdqn/hopper", "mdqn takes discrete actions, those of hopper are cont"),
+        ("train --seed 1 sac/pong", "sac takes continuous .* for pong: dqn, mdqn, .*"),
         ("train mdqn/pong dqn/pong", "one experiment at a time"),
         (
             "train mdqn/pong --agent.temprature 0.1",

@@ -1,0 +1,150 @@
+"""Implicit Q-values: one regression of log-policy plus value, and no actor loss.
+
+Vieillard, Andrychowicz, Raichuk, Pietquin and Geist, "Implicitly Regularized RL with
+Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041.
+
+| symbol | here |
+| --- | --- |
+| tau | `temperature` |
+| alpha | `munchausen` |
+| gamma | `discount` |
+| theta and phi, and their copies | `params`, `target_params` |
+
+Q(s, a) = tau ln pi(a|s) + V(s): value iteration with an entropy bonus of weight
+(1 - alpha) tau and a KL penalty of alpha tau between consecutive policies.
+
+Deviations:
+- The policy is a Gaussian truncated to the box: its log-density is finite and exact at
+  every action; regressed near the ends, a tanh-Gaussian's drowns all else.
+- Only the target's log-policy is clipped, from below only: densities exceed 1.
+- With n-step returns only the first step gets the log-policy.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from agents.parts import checks, networks, sgd
+from agents.parts import continuous_exploration as exploration
+from agents.parts import continuous_networks as heads
+from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; the defaults are ours, the paper's were not at hand.
+
+    tau is reward for each nat of ln pi(a|s), density of the whole action in [-1, 1]^D.
+    For equal shares of regularisation scale it as the rewards, and as 1 / D.
+
+    Attributes:
+        temperature: tau > 0, in units of the reward.
+        munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
+        log_policy_floor: lower clip of tau ln pi in the target, at most 0.
+        discount: gamma.
+        target_step_size: of the target copies at each learner step.
+        network: torso and widths of policy and value.
+        optimizer: Adam, of policy and value together.
+        exploration: random actions at the start; then the policy is sampled.
+        storage: replay, batch size, n-step.
+    """
+
+    temperature: float = 0.1
+    munchausen: float = 0.0
+    log_policy_floor: float = -10.0
+    discount: float = 0.99
+    target_step_size: float = 0.005
+    network: networks.Config = networks.Config("mlp", (256, 256))
+    optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
+    exploration: RandomStart = RandomStart()
+    storage: Storage = UPDATE_EACH_STEP
+
+    def __post_init__(self) -> None:
+        checks.above("temperature", self.temperature, 0)
+        checks.between("munchausen", self.munchausen, 0, 1)
+        checks.between("log_policy_floor", self.log_policy_floor, -math.inf, 0)
+        checks.between("discount", self.discount, 0, 1)
+        checks.between("target_step_size", self.target_step_size, 0, 1)
+
+
+def td_error(
+    log_policy_tm1: jax.Array,
+    v_tm1: jax.Array,
+    r_t: jax.Array,
+    discount_t: jax.Array,
+    target_log_policy_tm1: jax.Array,
+    target_v_t: jax.Array,
+    *,
+    temperature: float,
+    munchausen: float,
+    log_policy_floor: float,
+) -> jax.Array:
+    """Implicit-Q TD error of one transition.
+
+    The bootstrap <pi, q - tau ln pi> is V(s_t): no next action is needed.
+
+    Args:
+        log_policy_tm1: `[]` online ln pi of the action taken at time t-1.
+        v_tm1: `[]` online value of the state at time t-1.
+        r_t: `[]` reward.
+        discount_t: `[]` gamma, or 0 if the episode terminated.
+        target_log_policy_tm1: `[]` target copy's ln pi of the same action.
+        target_v_t: `[]` target copy's state value at time t.
+        temperature: tau.
+        munchausen: alpha.
+        log_policy_floor: lower clip of tau ln pi in the target.
+
+    Returns:
+        `[]` target minus prediction; gradients flow through the online values only.
+    """
+    chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t], 0)
+    chex.assert_rank([target_log_policy_tm1, target_v_t], 0)
+    bonus = jnp.maximum(temperature * target_log_policy_tm1, log_policy_floor)
+    # Without a bonus nothing reads the target's policy, so it is not computed.
+    target = r_t + (munchausen * bonus if munchausen else 0.0) + discount_t * target_v_t
+    return jax.lax.stop_gradient(target) - (temperature * log_policy_tm1 + v_tm1)
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds IQ for an environment with continuous actions."""
+    network = heads.policy_and_value(config.network, spec)
+
+    def q_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        policy, v_tm1 = network.apply(params["q"], batch.observation)
+        target_policy, _ = network.apply(target_params["q"], batch.observation)
+        _, target_v_t = network.apply(target_params["q"], batch.next_observation)
+        error = functools.partial(
+            td_error,
+            temperature=config.temperature,
+            munchausen=config.munchausen,
+            log_policy_floor=config.log_policy_floor,
+        )
+        errors = jax.vmap(error)(
+            policy.log_prob(batch.action),
+            v_tm1,
+            batch.reward,
+            config.discount * batch.discount,
+            target_policy.log_prob(batch.action),
+            target_v_t,
+        )
+        return jnp.mean(jnp.square(errors)), {"v_mean": jnp.mean(v_tm1)}
+
+    act = exploration.sampling(
+        lambda params, observation: network.apply(params["q"], observation)[0],
+        spec,
+        start=config.exploration.start,
+    )
+    init, update = sgd.learner(
+        networks={"q": network.init},
+        losses={"q": q_loss},
+        optimizers={"q": config.optimizer.make()},
+        target_update=sgd.polyak(config.target_step_size),
+    )
+    return Agent(init, update, act, config.storage, config.discount)

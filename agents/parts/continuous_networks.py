@@ -1,0 +1,200 @@
+"""Networks of agents with continuous actions: policies, critics, state values."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.parts import networks
+from agents.parts.distributions import (
+    Gaussian,
+    TanhGaussian,
+    TruncatedGaussian,
+    squash,
+)
+from agents.parts.networks import Torso, make_torso
+from agents.parts.types import NetworkParams, Spec
+
+# Bounds of the logarithm of a standard deviation; those of SAC's authors are -20 and 2.
+LOG_STD = (-5.0, 2.0)
+# The same within the box [-1, 1], and the largest size of a mean.
+TRUNCATED_LOG_STD = (-3.0, 1.0)
+TRUNCATED_MEAN = 1.5
+
+
+class Policy(NamedTuple):
+    """A network from observations to actions, without its parameters.
+
+    Attributes:
+        init: `(key) -> params`.
+        apply: `(params, observation [B, ...])` to distributions over actions, or to
+            actions `[B, D]`; each builder says to which.
+    """
+
+    init: Callable[[jax.Array], NetworkParams]
+    apply: Callable[[NetworkParams, Any], Any]
+
+
+class Critic(NamedTuple):
+    """Networks from observations and actions to values, without their parameters.
+
+    Attributes:
+        init: `(key) -> params`.
+        apply: `(params, observation [B, ...], action [B, D]) -> [B, C]`, a value from
+            each of C critics.
+    """
+
+    init: Callable[[jax.Array], NetworkParams]
+    apply: Callable[[NetworkParams, Any, jax.Array], jax.Array]
+
+
+class _Outputs(nn.Module):
+    """A torso and linear outputs: `[B, ...] -> [B, size]`."""
+
+    torso: Torso
+    size: int
+
+    @nn.compact
+    def __call__(self, observation: jax.Array) -> jax.Array:
+        head = nn.Dense(self.size, kernel_init=nn.initializers.xavier_uniform())
+        return head(self.torso(observation))
+
+
+def tanh_gaussian(config: networks.Config, spec: Spec) -> Policy:
+    """A policy whose actions are the tanh of a diagonal Gaussian.
+
+    Raises:
+        ValueError: the torso does not fit the observations, or actions are discrete.
+    """
+    size = action_size(spec)
+    module = _Outputs(make_torso(config, spec), 2 * size)
+
+    def apply(params: NetworkParams, observation: Any) -> TanhGaussian:
+        mean, raw = jnp.split(_apply(module, params, observation), 2, axis=-1)
+        return TanhGaussian(Gaussian(mean, _between(raw, *LOG_STD)))
+
+    return Policy(functools.partial(_init, module, spec), apply)
+
+
+def truncated_gaussian(config: networks.Config, spec: Spec) -> Policy:
+    """A policy whose actions are a diagonal Gaussian, truncated to the box.
+
+    Raises:
+        ValueError: the torso does not fit the observations, or actions are discrete.
+    """
+    size = action_size(spec)
+    module = _Outputs(make_torso(config, spec), 2 * size)
+
+    def apply(params: NetworkParams, observation: Any) -> TruncatedGaussian:
+        raw_mean, raw = jnp.split(_apply(module, params, observation), 2, axis=-1)
+        mean = _between(raw_mean, -TRUNCATED_MEAN, TRUNCATED_MEAN)
+        return TruncatedGaussian(Gaussian(mean, _between(raw, *TRUNCATED_LOG_STD)))
+
+    return Policy(functools.partial(_init, module, spec), apply)
+
+
+def deterministic(config: networks.Config, spec: Spec) -> Policy:
+    """A policy with one action for each observation, the tanh of its outputs.
+
+    Raises:
+        ValueError: the torso does not fit the observations, or actions are discrete.
+    """
+    module = _Outputs(make_torso(config, spec), action_size(spec))
+
+    def apply(params: NetworkParams, observation: Any) -> jax.Array:
+        return squash(_apply(module, params, observation))
+
+    return Policy(functools.partial(_init, module, spec), apply)
+
+
+def state_value(config: networks.Config, spec: Spec) -> networks.Network:
+    """A network with one value for each observation, `[B, ...] -> [B]`."""
+    module = _Outputs(make_torso(config, spec), 1)
+
+    def apply(params: NetworkParams, observation: Any) -> jax.Array:
+        return jnp.squeeze(_apply(module, params, observation), axis=-1)
+
+    return networks.Network(functools.partial(_init, module, spec), apply)
+
+
+def policy_and_value(config: networks.Config, spec: Spec) -> Policy:
+    """A truncated Gaussian and a state value that share nothing, as one network.
+
+    Its `apply` returns both: a `TruncatedGaussian` over actions, and values `[B]`.
+    """
+    policy, value = truncated_gaussian(config, spec), state_value(config, spec)
+
+    def init(key: jax.Array) -> NetworkParams:
+        policy_key, value_key = jax.random.split(key)
+        return {"policy": policy.init(policy_key), "value": value.init(value_key)}
+
+    def apply(
+        params: NetworkParams, observation: Any
+    ) -> tuple[TruncatedGaussian, jax.Array]:
+        return (
+            policy.apply(params["policy"], observation),
+            value.apply(params["value"], observation),
+        )
+
+    return Policy(init, apply)
+
+
+def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
+    """Critics of the same shape with independent parameters.
+
+    Observations are flattened and the actions put behind them.
+
+    Raises:
+        ValueError: observations are images, or actions are discrete.
+    """
+    size = action_size(spec)
+    if config.torso != "mlp":
+        raise ValueError(
+            f"network.torso is {config.torso}: critics of actions take vectors; choose "
+            "--agent.network.torso mlp"
+        )
+    module = _Outputs(make_torso(config, spec), 1)
+    inputs = np.zeros((1, int(np.prod(spec.observation.shape)) + size), np.float32)
+
+    def init(key: jax.Array) -> NetworkParams:
+        return [module.init(own, inputs) for own in jax.random.split(key, number)]
+
+    def apply(params: NetworkParams, observation: Any, action: jax.Array) -> jax.Array:
+        flat = observation.reshape(len(action), -1).astype(jnp.float32)
+        joint = jnp.concatenate([flat, action], axis=-1)
+        values = [_apply(module, own, joint) for own in params]
+        return jnp.concatenate(values, axis=-1)
+
+    return Critic(init, apply)
+
+
+def action_size(spec: Spec) -> int:
+    """D, the number of continuous actions.
+
+    Raises:
+        ValueError: actions are discrete.
+    """
+    if spec.num_actions > 0:
+        raise ValueError(
+            "this agent needs continuous actions, the environment's are discrete"
+        )
+    (size,) = spec.action.shape
+    return int(size)
+
+
+def _between(raw: jax.Array, low: float, high: float) -> jax.Array:
+    """A smooth bound, so that what is at its limit can come back."""
+    return low + 0.5 * (high - low) * (1 + jnp.tanh(raw))
+
+
+def _init(module: nn.Module, spec: Spec, key: jax.Array) -> NetworkParams:
+    dummy = np.zeros((1, *spec.observation.shape), spec.observation.dtype)
+    return module.init(key, dummy)
+
+
+def _apply(module: nn.Module, params: NetworkParams, inputs: Any) -> jax.Array:
+    return cast(jax.Array, module.apply(params, inputs))

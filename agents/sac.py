@@ -1,0 +1,150 @@
+"""Soft actor-critic with a learned temperature.
+
+Haarnoja et al., "Soft Actor-Critic Algorithms and Applications", 2018,
+https://arxiv.org/abs/1812.05905.
+
+| symbol | here |
+| --- | --- |
+| alpha, H bar | network `temperature`; D times `target_entropy` |
+| gamma, tau | `discount`, `target_step_size` |
+| theta_1 and theta_2, phi | networks `critic`, `policy` |
+
+Deviations:
+- The logarithm of alpha is learned, as in the authors' code.
+- Deviations lie smoothly between e^-5 and e^2; the authors clip at e^-20 and e^2.
+- The order is critic, policy, temperature; actions are drawn for each.
+"""
+
+from dataclasses import dataclass
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from agents.parts import checks, networks, sgd
+from agents.parts import continuous_exploration as exploration
+from agents.parts import continuous_networks as heads
+from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; defaults: the paper's table 1 as others run it.
+
+    Attributes:
+        initial_temperature: alpha > 0 at the start, in units of the reward.
+        target_entropy: that the temperature keeps, in nats for each action dimension.
+        discount: gamma.
+        target_step_size: tau, of the target copies at each learner step.
+        network: torso and widths of the policy and of each critic.
+        optimizer: Adam, of each network and of the temperature.
+        exploration: random actions at the start; then the policy is sampled.
+        storage: replay, batch size, n-step.
+    """
+
+    initial_temperature: float = 1.0
+    target_entropy: float = -1.0
+    discount: float = 0.99
+    target_step_size: float = 0.005
+    network: networks.Config = networks.Config("mlp", (256, 256))
+    optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
+    exploration: RandomStart = RandomStart()
+    storage: Storage = UPDATE_EACH_STEP
+
+    def __post_init__(self) -> None:
+        checks.above("initial_temperature", self.initial_temperature, 0)
+        checks.between("discount", self.discount, 0, 1)
+        checks.between("target_step_size", self.target_step_size, 0, 1)
+
+
+def critic_error(
+    q_tm1: jax.Array,
+    r_t: jax.Array,
+    discount_t: jax.Array,
+    target_q_t: jax.Array,
+    log_policy_t: jax.Array,
+    temperature: jax.Array,
+) -> jax.Array:
+    """Soft TD errors of the critics at one transition.
+
+    Args:
+        q_tm1: `[C]` online values of the action taken at time t-1.
+        r_t: `[]` reward.
+        discount_t: `[]` gamma, or 0 if the episode terminated.
+        target_q_t: `[C]` target values of an action of the policy at time t.
+        log_policy_t: `[]` ln pi of that action.
+        temperature: `[]` alpha.
+
+    Returns:
+        `[C]` target minus predictions; gradients flow through `q_tm1` only.
+    """
+    chex.assert_rank([q_tm1, target_q_t], 1)
+    chex.assert_rank([r_t, discount_t, log_policy_t, temperature], 0)
+    soft_v_t = jnp.min(target_q_t) - temperature * log_policy_t
+    return jax.lax.stop_gradient(r_t + discount_t * soft_v_t) - q_tm1
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds SAC for an environment with continuous actions."""
+    policy = heads.tanh_gaussian(config.network, spec)
+    critic = heads.critics(config.network, spec, number=2)
+    target_entropy = config.target_entropy * heads.action_size(spec)
+
+    def critic_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        distribution = policy.apply(params["policy"], batch.next_observation)
+        a_t, log_policy_t = distribution.sample_and_log_prob(key)
+        target_q_t = critic.apply(target_params["critic"], batch.next_observation, a_t)
+        q_tm1 = critic.apply(params["critic"], batch.observation, batch.action)
+        errors = jax.vmap(critic_error, in_axes=(0, 0, 0, 0, 0, None))(
+            q_tm1,
+            batch.reward,
+            config.discount * batch.discount,
+            target_q_t,
+            log_policy_t,
+            jnp.exp(params["temperature"]),
+        )
+        loss = 0.5 * jnp.sum(jnp.mean(jnp.square(errors), axis=0))
+        return loss, {"q_mean": jnp.mean(q_tm1)}
+
+    def policy_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        distribution = policy.apply(params["policy"], batch.observation)
+        action, log_policy = distribution.sample_and_log_prob(key)
+        q = jnp.min(critic.apply(params["critic"], batch.observation, action), axis=-1)
+        loss = jnp.mean(jnp.exp(params["temperature"]) * log_policy - q)
+        return loss, {"entropy": -jnp.mean(log_policy)}
+
+    def temperature_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        distribution = policy.apply(params["policy"], batch.observation)
+        _, log_policy = distribution.sample_and_log_prob(key)
+        excess = -jnp.mean(log_policy) - target_entropy
+        log_temperature = params["temperature"]
+        return log_temperature * excess, {"temperature": jnp.exp(log_temperature)}
+
+    act = exploration.sampling(
+        lambda params, observation: policy.apply(params["policy"], observation),
+        spec,
+        start=config.exploration.start,
+    )
+    losses = {
+        "critic": critic_loss,
+        "policy": policy_loss,
+        "temperature": temperature_loss,
+    }
+    init, update = sgd.learner(
+        networks={
+            "critic": critic.init,
+            "policy": policy.init,
+            "temperature": lambda key: jnp.log(jnp.float32(config.initial_temperature)),
+        },
+        losses=losses,
+        optimizers={name: config.optimizer.make() for name in losses},
+        target_update=sgd.polyak(config.target_step_size),
+    )
+    return Agent(init, update, act, config.storage, config.discount)

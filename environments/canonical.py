@@ -1,0 +1,44 @@
+"""Continuous actions in [-1, 1], whatever bounds an environment has."""
+
+import numpy as np
+from dm_env import specs
+
+
+class Canonical:
+    """The map from [-1, 1] onto an environment's own box of actions, and its spec.
+
+    Args:
+        low: `[D]` finite lower bounds.
+        high: `[D]` finite upper bounds.
+
+    Raises:
+        ValueError: if a bound is infinite, or lower bounds are not below upper ones.
+    """
+
+    def __init__(self, low: np.ndarray, high: np.ndarray):
+        low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+        if not (np.isfinite(low) & np.isfinite(high) & (low < high)).all():
+            raise ValueError(f"actions from {low} to {high}: the bounds must be finite")
+        self._centre = ((high + low) / 2).astype(np.float32)
+        self._half = ((high - low) / 2).astype(np.float32)
+        self._same = bool((low == -1).all() and (high == 1).all())
+
+    def native(self, action: np.ndarray) -> np.ndarray:
+        """The environment's own action for one in [-1, 1].
+
+        NaN passes: what it does to the environment is found where timesteps are.
+
+        Args:
+            action: `[D]` float32 in [-1, 1].
+
+        Raises:
+            ValueError: if an action lies outside of [-1, 1].
+        """
+        # The method beats np.max and np.any on arrays of a few numbers.
+        if np.abs(action).max() > 1.0:
+            raise ValueError(f"action {action}: from -1 to 1")
+        return action if self._same else self._centre + self._half * action
+
+    def spec(self) -> specs.BoundedArray:
+        """`[D]` float32 from -1 to 1."""
+        return specs.BoundedArray(self._half.shape, np.float32, -1.0, 1.0, "action")

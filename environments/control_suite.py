@@ -1,0 +1,154 @@
+"""The DeepMind control suite, with the time limits it sets.
+
+Tassa et al., "DeepMind Control Suite", 2018, https://arxiv.org/abs/1801.00690.
+"""
+
+import functools
+import os
+import warnings
+from ctypes.util import find_library
+from dataclasses import dataclass
+from typing import Any
+
+import dm_env
+import numpy as np
+from dm_env import specs
+
+from environments import vector
+from environments.canonical import Canonical
+from environments.choices import check_choice
+
+_SIZE = 480  # pixels of a picture's sides, as gymnasium draws
+
+# Of the 51 tasks all but the two linear quadratic regulators, whose actions have no
+# bounds.
+NAMES = tuple(
+    f"{domain}-{task}"
+    for domain, tasks in {
+        "acrobot": ("swingup", "swingup_sparse"),
+        "ball_in_cup": ("catch",),
+        "cartpole": (
+            "balance",
+            "balance_sparse",
+            "swingup",
+            "swingup_sparse",
+            "two_poles",
+            "three_poles",
+        ),
+        "cheetah": ("run",),
+        "dog": ("stand", "walk", "trot", "run", "fetch"),
+        "finger": ("spin", "turn_easy", "turn_hard"),
+        "fish": ("upright", "swim"),
+        "hopper": ("stand", "hop"),
+        "humanoid": ("stand", "walk", "run", "run_pure_state"),
+        "humanoid_CMU": ("stand", "walk", "run"),
+        "manipulator": ("bring_ball", "bring_peg", "insert_ball", "insert_peg"),
+        "pendulum": ("swingup",),
+        "point_mass": ("easy", "hard"),
+        "quadruped": ("walk", "run", "escape", "fetch"),
+        "reacher": ("easy", "hard"),
+        "stacker": ("stack_2", "stack_4"),
+        "swimmer": ("swimmer6", "swimmer15"),
+        "walker": ("stand", "walk", "run"),
+    }.items()
+    for task in tasks
+)
+
+
+@dataclass(frozen=True)
+class ControlSuite:
+    """A task of the control suite with raw rewards, each in [0, 1].
+
+    Attributes:
+        name: domain and task, such as `cheetah-run` or `ball_in_cup-catch`. Episodes
+            are cut short after 1,000 steps or fewer, as the suite has it.
+    """
+
+    name: str = "cheetah-run"
+
+    def __post_init__(self) -> None:
+        check_choice("environment.name", self.name, NAMES)
+
+
+class Suite(dm_env.Environment):
+    """One task of the suite: actions in [-1, 1], observations in one float32 vector.
+
+    Args:
+        config: which.
+        seed: of all randomness.
+    """
+
+    def __init__(self, config: ControlSuite, seed: int):
+        domain, task = config.name.split("-")
+        self._task = _suite().load(domain, task, task_kwargs={"random": seed})
+        native = self._task.action_spec()
+        self._canonical = Canonical(native.minimum, native.maximum)
+        self._reset_next = True
+
+    def reset(self) -> dm_env.TimeStep:
+        """Starts a new episode."""
+        self._reset_next = False
+        return self._flat(self._task.reset())
+
+    def step(self, action: np.ndarray) -> dm_env.TimeStep:
+        """Steps once; after a LAST the action is ignored and the step is a FIRST."""
+        if self._reset_next:
+            return self.reset()
+        timestep = self._task.step(self._canonical.native(action))
+        self._reset_next = timestep.last()
+        return self._flat(timestep)
+
+    def _flat(self, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
+        parts = [np.ravel(part) for part in timestep.observation.values()]
+        return timestep._replace(observation=np.concatenate(parts, dtype=np.float32))
+
+    def observation_spec(self) -> specs.Array:
+        """`[D]` float32: what the suite shows, in its order."""
+        parts = self._task.observation_spec().values()
+        size = sum(int(np.prod(part.shape)) for part in parts)
+        return specs.Array((size,), np.float32, "observation")
+
+    def action_spec(self) -> specs.BoundedArray:
+        """`[D]` float32 in [-1, 1]."""
+        return self._canonical.spec()
+
+    def render(self) -> np.ndarray:
+        """`[480, 480, 3]` uint8 picture of the newest timestep, from camera 0."""
+        picture: Any = self._task.physics.render(_SIZE, _SIZE, camera_id=0)
+        return np.asarray(picture, np.uint8)
+
+    @property
+    def frames_per_second(self) -> float:
+        """Decisions in a second of the simulation."""
+        return 1.0 / float(self._task.control_timestep())
+
+    def close(self) -> None:
+        """Closes the task."""
+        self._task.close()
+
+
+@functools.cache
+def _suite() -> Any:
+    """The suite, which looks for something to draw with while it is imported.
+
+    Where EGL is missing it would find a broken one and fail, unless told not to draw.
+    """
+    blind = "MUJOCO_GL" not in os.environ and find_library("EGL") is None
+    if blind:
+        os.environ["MUJOCO_GL"] = "off"
+    try:
+        with warnings.catch_warnings():
+            # The suite draws on the screen unless GLFW fails, which only warns, with
+            # a number, where there is no screen; EGL is next.
+            warnings.filterwarnings("error", r"\(\d+\)")
+            from dm_control import suite
+    finally:
+        if blind:
+            del os.environ["MUJOCO_GL"]
+    return suite
+
+
+def make(config: ControlSuite, num_environments: int, seed: int) -> vector.Batched:
+    """N environments, each with a seed of its own."""
+    seeds = vector.lane_seeds(num_environments, seed)
+    return vector.Batched([Suite(config, seed) for seed in seeds])

@@ -1,0 +1,128 @@
+"""Networks and exploration of agents with continuous actions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.parts import continuous_exploration as exploration
+from agents.parts import continuous_networks as heads
+from agents.parts import networks
+from agents.parts.distributions import Gaussian, TanhGaussian
+from agents.parts.types import discrete_spec
+from tests.agents.cases import BOX, batch_of
+
+CONFIG = networks.Config("mlp", (13, 5))
+
+
+def count(params):
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def test_sizes(key):
+    torso = (7 * 13 + 13) + (13 * 5 + 5)
+    assert count(heads.tanh_gaussian(CONFIG, BOX).init(key)) == torso + (5 * 6 + 6)
+    assert count(heads.deterministic(CONFIG, BOX).init(key)) == torso + (5 * 3 + 3)
+    assert count(heads.state_value(CONFIG, BOX).init(key)) == torso + (5 + 1)
+    one = (10 * 13 + 13) + (13 * 5 + 5) + (5 + 1)  # the action joins the observation
+    assert count(heads.critics(CONFIG, BOX, number=4).init(key)) == 4 * one
+
+
+def test_critics_are_independent(key):
+    critic, batch = heads.critics(CONFIG, BOX, number=2), batch_of(BOX)
+    params = critic.init(key)
+    values = critic.apply(params, batch.observation, batch.action)
+    assert values.shape == (11, 2)
+    assert not np.allclose(values[:, 0], values[:, 1])
+    alone = critic.apply(params[1:], batch.observation, batch.action)
+    np.testing.assert_allclose(alone[:, 0], values[:, 1], rtol=1e-6)
+
+
+def test_critics_see_the_action(key):
+    critic, batch = heads.critics(CONFIG, BOX), batch_of(BOX)
+    params = critic.init(key)
+    gradient = jax.grad(
+        lambda action: jnp.sum(critic.apply(params, batch.observation, action))
+    )(batch.action)
+    assert np.all(np.any(np.asarray(gradient) != 0, axis=0))
+
+
+def test_deviations_stay_within_their_bounds(key):
+    policy = heads.tanh_gaussian(CONFIG, BOX)
+    params = jax.tree.map(lambda leaf: 1e3 * leaf, policy.init(key))
+    log_std = policy.apply(params, batch_of(BOX).observation).base.log_std
+    low, high = heads.LOG_STD
+    assert np.all((np.asarray(log_std) >= low) & (np.asarray(log_std) <= high))
+    assert log_std.shape == (11, 3)
+
+
+def test_images_are_refused_by_critics():
+    with pytest.raises(ValueError, match=r"network\.torso is nature"):
+        heads.critics(networks.Config("nature"), BOX)
+
+
+@pytest.mark.parametrize("build", [heads.tanh_gaussian, heads.deterministic])
+def test_discrete_actions_are_refused(build):
+    with pytest.raises(ValueError, match="needs continuous actions"):
+        build(CONFIG, discrete_spec((7,), np.float32, 3))
+
+
+def acting(start):
+    """Explores at 0.5, is evaluated at -0.25."""
+    return exploration.acting(
+        lambda params, key, observation: jnp.full((len(observation), 3), 0.5),
+        lambda params, observation: jnp.full((len(observation), 3), -0.25),
+        BOX,
+        start=start,
+    )
+
+
+def test_actions_are_random_until_start_and_never_in_evaluation(key):
+    act, observation = acting(start=100), np.zeros((5, 7), np.float32)
+    early, late = (act({}, key, observation, steps, False) for steps in (99, 100))
+    assert len(np.unique(early)) == 15 and np.all(np.abs(early) < 1)
+    np.testing.assert_array_equal(late, np.full((5, 3), 0.5))
+    for steps in (0, 100):
+        evaluated = act({}, key, observation, steps, True)
+        np.testing.assert_array_equal(evaluated, np.full((5, 3), -0.25))
+
+
+def test_random_actions_fill_the_box_evenly(key):
+    actions = acting(start=1)({}, key, np.zeros((20_000, 7), np.float32), 0, False)
+    assert np.abs(np.mean(actions)) < 0.02
+    assert np.var(actions) == pytest.approx(1 / 3, rel=0.02)
+    assert np.max(actions) > 0.999
+
+
+def test_sampling_has_the_policys_spread(key):
+    def policy(params, observation):
+        shape = (len(observation), 3)
+        return TanhGaussian(Gaussian(jnp.full(shape, 0.2), jnp.full(shape, -3.0)))
+
+    act = exploration.sampling(policy, BOX, start=0)
+    observation = np.zeros((20_000, 7), np.float32)
+    sampled = np.arctanh(act({}, key, observation, 0, False))
+    assert sampled.mean() == pytest.approx(0.2, abs=0.002)
+    assert sampled.std() == pytest.approx(np.exp(-3), rel=0.02)
+    evaluated = act({}, key, observation, 0, True)
+    np.testing.assert_allclose(evaluated, np.full((20_000, 3), np.tanh(0.2)), rtol=1e-6)
+
+
+def test_noise_has_its_scale_and_is_clipped(key):
+    noisy = exploration.add_noise(key, jnp.full((20_000, 3), 0.1), 0.05)
+    assert np.std(noisy) == pytest.approx(0.05, rel=0.02)
+    assert np.mean(noisy) == pytest.approx(0.1, abs=0.002)
+    assert np.max(exploration.add_noise(key, jnp.ones((500, 3)), 0.5)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: exploration.RandomStart(-1), "exploration.start is -1"),
+        (lambda: exploration.GaussianNoise(-1), "exploration.start is -1"),
+        (lambda: exploration.GaussianNoise(scale=-0.1), "exploration.scale is -0.1"),
+    ],
+)
+def test_values_out_of_range_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
