@@ -7,9 +7,9 @@ import contextlib
 import importlib.util
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 from launch import config
 from launch.logs import Counts, RunDirectoryError
@@ -50,8 +50,44 @@ def make(
     return [*made, TensorBoard(directory, purge_step)]
 
 
+class _Guarded:
+    """A file whose errors are kept for the run.
+
+    The library writes from a thread of its own and once more when the process ends;
+    there, an error would be a traceback that nobody can act on.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self._error: OSError | None = None
+
+    def write(self, data: bytes) -> None:
+        """Writes, unless that fails."""
+        self._guard(self.file.write, data)
+
+    def flush(self) -> None:
+        """Flushes, unless that fails."""
+        self._guard(self.file.flush)
+
+    def close(self) -> None:
+        """Closes in any case."""
+        self._guard(self.file.close)
+
+    def check(self) -> None:
+        """Raises what has failed since the last check."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _guard(self, call: Callable[..., Any], *arguments: bytes) -> None:
+        try:
+            call(*arguments)
+        except OSError as error:
+            self._error = error
+
+
 class TensorBoard:
-    """Events of TensorBoard in the run directory."""
+    """Events of TensorBoard in the run directory; raises OSError if it is full."""
 
     def __init__(self, directory: Path, purge_step: int = 0):
         # Imported here: 80 ms, which a process that shows nothing need not spend.
@@ -60,16 +96,20 @@ class TensorBoard:
         self._writer = SummaryWriter(
             str(directory), flush_secs=10, purge_step=purge_step + 1
         )
+        records = self._writer.file_writer.event_writer._ev_writer._py_recordio_writer
+        self._file = records._writer = _Guarded(records._writer)
 
     def write(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
         """Takes values; on disk within ten seconds."""
         for name, value in values.items():
             if math.isfinite(value):
                 self._writer.add_scalar(f"{role}/{name}", value, counts.actor_steps)
+        self._file.check()
 
     def close(self) -> None:
         """Writes what is left."""
         self._writer.close()
+        self._file.check()
 
 
 class Wandb:

@@ -121,6 +121,17 @@ def test_the_recorder_shows_training_and_evaluations(library, catch, tmp_path):
         assert tag.encode() in events
 
 
+def test_a_full_disk_is_the_runs_error_and_nobody_elses(tmp_path):
+    board = dashboards.TensorBoard(tmp_path)
+    at_exit = board._writer.file_writer.event_writer.close
+    board._file.file.close()
+    board._file.file = open("/dev/full", "wb")
+    board.write(COUNTS, "learner", {"loss": 0.5})
+    with pytest.raises(OSError, match="No space left"):
+        board.close()
+    at_exit()
+
+
 def test_a_failure_to_start_is_one_line(library, catch, tmp_path):
     library.failure = Error("no\nroute")
     with pytest.raises(RunDirectoryError, match="Weights & Biases: no route"):
