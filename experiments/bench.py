@@ -26,7 +26,8 @@ changes the figures but hardly their ratios. All of it takes about five minutes.
   --output   a file for the figures, beside the table
 
   learner    learner steps/s from each store / the same update on one batch
-  actor      actor steps/s with 1, 8 and 32 games of Pong / environment and policy alone
+  actor      actor steps/s with 1, 8 and 32 games of Pong / environment and policy, each
+             alone, and both in turns with nothing else
   runs       actor steps/s of whole runs of DQN on Pong / 4 x the update alone
   storage    bytes of memory for an Atari transition in each store
   start      seconds from the command to the first learner step

@@ -93,10 +93,12 @@ def test_a_figure_knows_whether_it_is_good_enough(one, wanted, met):
 
 def test_an_actor_is_measured_with_every_number_of_environments():
     measured = bench_parts.actor(TINY, SECONDS, sizes=(1, 3))
-    check(measured, ["steps/s"] * 2)
+    check(measured, ["steps/s"] * 4)
     assert [one.name for one in measured] == [
         "actor steps, 1 environment",
+        "actor steps, 1 environment, beside turns",
         "actor steps, 3 environments",
+        "actor steps, 3 environments, beside turns",
     ]
 
 
