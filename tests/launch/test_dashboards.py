@@ -124,12 +124,12 @@ def test_the_recorder_shows_training_and_evaluations(library, catch, tmp_path):
 def test_a_full_disk_is_the_runs_error_and_nobody_elses(tmp_path):
     board = dashboards.TensorBoard(tmp_path)
     at_exit = board._writer.file_writer.event_writer.close
-    board._file.file.close()
-    board._file.file = open("/dev/full", "wb")
+    before, board._file.file = board._file.file, open("/dev/full", "wb")
     board.write(COUNTS, "learner", {"loss": 0.5})
     with pytest.raises(OSError, match="No space left"):
         board.close()
     at_exit()
+    before.close()  # only now: the library's thread may have been writing to it
 
 
 def test_a_failure_to_start_is_one_line(library, catch, tmp_path):
