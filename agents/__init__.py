@@ -28,12 +28,22 @@ class Recipe(NamedTuple):
         agent: `(config, spec) -> Agent`.
         settings: fields in which a named variant differs from those defaults.
         actions: which actions the agent is for.
+        offline: whether it learns from a dataset only; every agent for continuous
+            actions can.
+        pretraining: `(config, spec) -> Agent` of a stage that comes first, for
+            `config.pretraining_steps` learner steps. It never acts; its networks take
+            the place of the agent's of the same names.
+        preparation: how a dataset is to be prepared, where the agent departs from
+            the defaults of `launch.offline`.
     """
 
     config: type
     agent: Callable[[Any, Spec], Agent]
     settings: Mapping[str, Any] = MappingProxyType({})
     actions: Literal["discrete", "continuous"] = "discrete"
+    offline: bool = False
+    pretraining: Callable[[Any, Spec], Agent] | None = None
+    preparation: Mapping[str, Any] = MappingProxyType({})
 
     def default(self) -> Any:
         """The configuration that the name stands for."""

@@ -39,7 +39,7 @@ def assemble(
     act: Act,
     optimizers: Mapping[str, optax.GradientTransformation] = MappingProxyType({}),
     copy: sgd.TargetUpdate = lambda params, targets, steps: params,
-    first_targets: Callable[[Params], Params] = dict,
+    first_targets: Callable[[Params], Params] | None = None,
 ) -> Agent:
     """An agent whose networks share an optimiser's settings and are copied together.
 

@@ -53,7 +53,7 @@ class Adam:
 
 def periodic(period: int) -> TargetUpdate:
     """Targets become copies of the online networks every `period` learner steps."""
-    return every(period, lambda params, targets, steps: params)
+    return every(period, lambda params, targets, steps: _with_target(params, targets))
 
 
 def every(period: int, change: TargetUpdate) -> TargetUpdate:
@@ -68,11 +68,18 @@ def every(period: int, change: TargetUpdate) -> TargetUpdate:
 
 
 def polyak(step_size: float) -> TargetUpdate:
-    """Targets move a fraction `step_size` towards the online networks at each step."""
+    """Targets move a fraction `step_size` towards the online networks at each step.
+
+    Only networks that have a target move: those that never learn need none.
+    """
     checks.between("target_step_size", step_size, 0, 1)
     return lambda params, targets, steps: optax.incremental_update(
-        params, targets, step_size
+        _with_target(params, targets), targets, step_size
     )
+
+
+def _with_target(params: Params, targets: Params) -> Params:
+    return {name: params[name] for name in targets}
 
 
 def _on_time(
@@ -90,7 +97,7 @@ def learner(
     losses: Mapping[str, Loss],
     optimizers: Mapping[str, optax.GradientTransformation],
     target_update: TargetUpdate,
-    first_targets: Callable[[Params], Params] = dict,
+    first_targets: Callable[[Params], Params] | None = None,
     periods: Mapping[str, int] | None = None,
 ) -> tuple[Init, Update]:
     """Turns losses into the `init` and `update` of an agent.
@@ -100,11 +107,12 @@ def learner(
 
     Args:
         networks: `(key) -> params` of each network.
-        losses: a loss for each network that learns.
+        losses: a loss for each network that learns. One without a loss stays as it
+            is: what an earlier stage learned takes the place of its first parameters.
         optimizers: an optimiser for each loss.
         target_update: see `periodic` and `polyak`.
         first_targets: the targets at the start, of the online networks; by default
-            these themselves. What a paper remembers beside copies goes here.
+            those of them that learn. What a paper remembers beside copies goes here.
         periods: of networks that learn at every k-th learner step only; on the others
             nothing of them moves, optimiser included, but their losses are computed.
     """
@@ -120,9 +128,11 @@ def learner(
                 init_keys, networks.items(), strict=True
             )
         }
+        learned = {name: params[name] for name in losses}
+        targets = first_targets(params) if first_targets else learned
         opt_state = {name: optimizers[name].init(params[name]) for name in losses}
         steps = jnp.zeros((), jnp.int32)
-        return TrainingState(params, first_targets(params), opt_state, steps, key)
+        return TrainingState(params, targets, opt_state, steps, key)
 
     def update(
         state: TrainingState, batch: Transition

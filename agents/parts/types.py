@@ -1,6 +1,7 @@
 """The contract between a paper and the machinery that runs it.
 
-Letters in shapes: B batch, N environments of one actor, A actions, D features.
+Letters in shapes: B batch, N environments of one actor, A actions, D features, M
+transitions of a dataset.
 """
 
 from collections.abc import Callable
@@ -43,6 +44,7 @@ class Transition(NamedTuple):
         discount: `[B]` product of the environment's discounts times gamma^(k-1), k the
             number of steps in the sum; the agent multiplies by gamma once more.
         next_observation: `[B, ...]` at time t + k.
+        extras: what the agent's `Lookup` reads for these rows; offline only.
     """
 
     observation: Any
@@ -50,6 +52,7 @@ class Transition(NamedTuple):
     reward: Any
     discount: Any
     next_observation: Any
+    extras: Any = ()
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,9 @@ class TrainingState(NamedTuple):
     """Everything a learner owns; the dictionaries are keyed by network name.
 
     Attributes:
-        params: online parameters.
-        target_params: target parameters, equal to `params` at the start.
+        params: online parameters, those of networks that do not learn among them.
+        target_params: target parameters, equal to `params` at the start; offline, of
+            the networks that learn only.
         opt_state: optimiser states.
         steps: `[]` int32 learner steps (gradient steps) done.
         key: consumed and replaced by each update.
@@ -105,6 +109,21 @@ Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
 Act = Callable[[Params, jax.Array, Any, Any, Any], jax.Array]
 
 
+class Lookup(NamedTuple):
+    """What an offline agent reads about a transition beside the transition itself.
+
+    Attributes:
+        build: `(params, transitions [M, ...]) -> tables`, from the whole dataset, on
+            the host, once before the first update; `params` are those of the networks
+            that an earlier stage learned.
+        read: `(tables, rows [B]) -> extras`, leaves `[B, ...]`, of the transitions at
+            these rows of the dataset; jit-able.
+    """
+
+    build: Callable[[Params, Transition], Any]
+    read: Callable[[Any, jax.Array], Any]
+
+
 class Agent(NamedTuple):
     """An algorithm: three pure functions and what they need stored.
 
@@ -118,6 +137,7 @@ class Agent(NamedTuple):
             bool.
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
+        lookup: what fills `Transition.extras`, of offline agents that need them.
     """
 
     init: Init
@@ -125,6 +145,14 @@ class Agent(NamedTuple):
     act: Act
     storage: Storage
     discount: float
+    lookup: Lookup | None = None
+
+
+def never_acts(
+    params: Params, key: jax.Array, observation: Any, actor_steps: Any, evaluation: Any
+) -> jax.Array:
+    """The `act` of a stage that only prepares networks for the agent that acts."""
+    raise TypeError("this stage has no policy")
 
 
 def discrete_spec(shape: tuple[int, ...], dtype: Any, num_actions: int) -> Spec:

@@ -50,6 +50,22 @@ def test_targets_start_equal_and_are_copied_on_the_period(key):
         assert int(state.steps) == step
 
 
+@pytest.mark.parametrize("target_update", [sgd.polyak(0.25), sgd.periodic(1)])
+def test_a_network_without_a_loss_stays_as_it_is_and_has_no_target(key, target_update):
+    init, update = sgd.learner(
+        networks={name: (lambda key, name=name: ONE[name]) for name in ("a", "b")},
+        losses={
+            "a": lambda params, targets, batch, key: (params["a"] * params["b"], {})
+        },
+        optimizers={"a": optax.sgd(1.0)},
+        target_update=target_update,
+    )
+    state = init(key)
+    assert set(state.target_params) == set(state.opt_state) == {"a"}
+    state, _ = update(state._replace(params={**state.params, "b": 3.0}), None)
+    assert float(state.params["a"]) == 1.0 - 3.0 and state.params["b"] == 3.0
+
+
 def test_targets_may_hold_more_than_copies(key):
     init, update = sgd.learner(
         networks={"a": lambda key: ONE["a"]},

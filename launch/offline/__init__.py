@@ -1,0 +1,1 @@
+"""Learning from a dataset: reading, preparing, stages, runs without actors."""
