@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import agents
+from agents import Recipe
 from experiments import overrides
 from experiments.tasks import TASKS, Task
 from launch.experiment import Experiment
+from launch.offline.preparation import Preparation
 
 # Settings of no concern to agents that have no such field.
 SOME_HAVE = ("loss", "online_fractions", "target_fractions")
@@ -23,7 +25,8 @@ def experiment(
         task: where the agent departs from its defaults.
         settings: where it departs from the task's settings, by path.
     """
-    config = agents.REGISTRY[agent_name].default()
+    recipe = agents.REGISTRY[agent_name]
+    config = recipe.default()
     wanted = {
         path: value
         for path, value in task.settings.items()
@@ -37,6 +40,8 @@ def experiment(
         steps=task.steps,
         evaluation=task.evaluation,
         environments=task.environments,
+        dataset=task.dataset,
+        preparation=Preparation(**recipe.preparation),
         description=task.description,
     )
 
@@ -50,7 +55,11 @@ def misfit(name: str) -> str | None:
     agent_name, _, task_name = name.partition("/")
     if agent_name not in agents.REGISTRY or task_name not in TASKS:
         return None
-    kind, wanted = agents.REGISTRY[agent_name].actions, TASKS[task_name].actions
+    recipe, wanted = agents.REGISTRY[agent_name], TASKS[task_name].actions
+    if recipe.offline and not TASKS[task_name].dataset:
+        fitting = [other for other in TASKS if _fit(recipe, TASKS[other])]
+        return f"{agent_name} learns from a dataset: {', '.join(fitting)}"
+    kind = recipe.actions
     fitting = [
         other for other, recipe in agents.REGISTRY.items() if recipe.actions == wanted
     ]
@@ -61,11 +70,16 @@ def misfit(name: str) -> str | None:
     )
 
 
+def _fit(recipe: Recipe, task: Task) -> bool:
+    """Whether an agent and a task are an experiment."""
+    return recipe.actions == task.actions and (bool(task.dataset) or not recipe.offline)
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     f"{agent_name}/{task_name}": experiment(
         f"{agent_name}/{task_name}", agent_name, TASKS[task_name], {}
     )
     for agent_name, recipe in agents.REGISTRY.items()
     for task_name in TASKS
-    if recipe.actions == TASKS[task_name].actions
+    if _fit(recipe, TASKS[task_name])
 }

@@ -62,9 +62,11 @@ def saved(directory: Path, *, local: bool) -> Checkpoint | None:
         RunDirectoryError: no checkpoint is usable.
     """
     if not checkpoint.reached(directory):
-        rewind.rewind(directory, actor_steps=-1)
+        rewind.rewind(directory, steps=-1)
         return None
     newest = checkpoint.newest(directory)
+    if newest.extra["store"] == "dataset":
+        return newest
     if (newest.extra["store"] == "reverb") == local:
         fitting = "--launch processes" if local else "--launch local"
         raise OverrideError(f"{directory} goes on with {fitting}")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.run_files import WAITING, Run
+from experiments.run_files import WAITING, Group, Run
 from launch.logs import Counts
 
 TRAINING_BINS = 100
@@ -76,8 +76,13 @@ def aggregate(series: Iterable[tuple[np.ndarray, np.ndarray]]) -> Curve:
     )
 
 
+def axis(group: Group) -> str:
+    """Whose steps the curves of an agent are drawn over."""
+    return f"{group.runs[0].counted} steps"
+
+
 def evaluation_curve(runs: Sequence[Run]) -> Curve:
-    """Evaluation return over the grid of actor steps."""
+    """Evaluation return over the grid of steps."""
     return aggregate(
         (
             np.array([row.grid for row in run.evaluations], float),
@@ -89,7 +94,7 @@ def evaluation_curve(runs: Sequence[Run]) -> Curve:
 
 def training_curve(runs: Sequence[Run]) -> Curve | None:
     """Mean return of training episodes in bins of actor steps; None without any."""
-    end = max(run.actor_steps for run in runs)
+    end = max(run.clock for run in runs)
     edges = np.linspace(0, end, TRAINING_BINS + 1)
     centres = (edges[1:] + edges[:-1]) / 2
     series = []

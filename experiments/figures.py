@@ -97,19 +97,25 @@ def steps_label(value: float, _: object = None) -> str:
 
 
 def curves(
-    name: str, lines: Mapping[str, Curve], looks_: Mapping[str, Look], y_label: str
+    name: str,
+    lines: Mapping[str, Curve],
+    looks_: Mapping[str, Look],
+    y_label: str,
+    x_label: str,
 ) -> Drawing:
-    """Mean and band of each agent over actor steps.
+    """Mean and band of each agent over the steps of a run.
 
     Args:
         name: unique on the page.
         lines: by label.
         looks_: by label.
         y_label: with its unit, if it has one.
+        x_label: whose steps.
     """
 
     def draw(axes: Axes) -> None:
         _draw_curves(axes, lines, looks_)
+        axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
 
     return _both(name, draw)
@@ -181,12 +187,14 @@ def profiles(
 
 
 def picture(
-    panels: Mapping[str, Mapping[str, Curve]], looks_: Mapping[str, Look], format_: str
+    panels: Mapping[tuple[str, str], Mapping[str, Curve]],
+    looks_: Mapping[str, Look],
+    format_: str,
 ) -> bytes:
     """The evaluation curves alone, one panel for each environment.
 
     Args:
-        panels: curves by label, by environment.
+        panels: curves by label, by title and label of the steps.
         looks_: by label.
         format_: `png` or `svg`.
     """
@@ -199,9 +207,11 @@ def picture(
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
-        for axes, (title, lines) in zip(grid.flat, panels.items(), strict=False):
+        for axes, (panel, lines) in zip(grid.flat, panels.items(), strict=False):
+            title, x_label = panel
             _draw_curves(axes, lines, looks_)
             axes.set_title(title, loc="left")
+            axes.set_xlabel(x_label)
             axes.set_ylabel("evaluation return")
             axes.legend(frameon=False, loc="best")
         return _save(figure, format_, dpi=160)
@@ -220,7 +230,6 @@ def _draw_curves(
         drawn = axes.plot(curve.x, curve.mean, color=colour, label=label, marker=alone)
         _dash(drawn[0], looks_[label])
     axes.set_xlim(left=0)
-    axes.set_xlabel("actor steps")
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
     axes.xaxis.set_major_formatter(FuncFormatter(steps_label))

@@ -67,7 +67,11 @@ def launch(
     # Imported late: only a program needs Reverb and with it TensorFlow.
     with locked(directory):
         try:
-            if mode == "local":
+            if mode == "local" and experiment.dataset:
+                from launch.offline import local as offline
+
+                offline.run(experiment, directory, resume=resume, wandb=wandb)
+            elif mode == "local":
                 from launch import local
 
                 local.run(experiment, directory, resume=resume, wandb=wandb)

@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from experiments import curves, figures, formats, run_files, sections
+from experiments import curves, figures, formats, sections, settings
 from experiments.figures import Look
 from experiments.run_files import Group, Reading, Run
 
@@ -35,7 +35,9 @@ def render(reading: Reading) -> str:
 def picture(reading: Reading, format_: str) -> bytes:
     """The evaluation curves alone, as a PNG or SVG file."""
     panels = {
-        title: {group.label: curves.evaluation_curve(group.runs) for group in groups}
+        (title, curves.axis(groups[0])): {
+            group.label: curves.evaluation_curve(group.runs) for group in groups
+        }
         for title, groups in reading.groups.items()
     }
     return figures.picture(panels, _looks(reading), format_)
@@ -91,19 +93,20 @@ def _title(runs: Sequence[Run]) -> str:
 def _tiles(group: Group) -> list[tuple[str, str, str]]:
     """Value, meaning and small print of what one agent's reader looks for first."""
     final = curves.final_estimate(group.runs)
-    reached = max(run.actor_steps for run in group.runs)
+    reached = max(run.clock for run in group.runs)
     complete = any(run.complete for run in group.runs)
     when = "final return" if complete else "latest return"
     wanted = group.runs[0].experiment["steps"]
     share = "" if reached >= wanted else f"of {formats.steps(wanted)}"
-    rates = [curves.mean_rate(run, "actor_steps") for run in group.runs]
+    counted = group.runs[0].counted
+    rates = [curves.mean_rate(run, f"{counted}_steps") for run in group.runs]
     known = [rate for rate in rates if rate is not None]
     rate = formats.number(float(np.mean(known)) if known else None)
     seconds = float(np.mean([run.wall_time for run in group.runs]))
     return [
         (formats.number(final.mean), when, sections.finals_note(group.runs)),
-        (formats.steps(reached), "actor steps", share),
-        (rate, "actor steps per second", ""),
+        (formats.steps(reached), f"{counted} steps", share),
+        (rate, f"{counted} steps per second", ""),
         (formats.duration(seconds), "wall time", "per run"),
     ]
 
@@ -112,7 +115,7 @@ def _settings(reading: Reading) -> dict[str, Any]:
     """Fields that all agents share, and those in which they differ."""
     members = _members(reading)
     flat = [group.settings for _, group in members]
-    differing = run_files.differences(flat)
+    differing = settings.differences(flat)
     single = len(reading.groups) == 1
     return {
         "shared": [pair for pair in flat[0].items() if pair[0] not in differing],
@@ -135,7 +138,7 @@ def _versions(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 
 
 def _run(label: str, run: Run) -> tuple[str, ...]:
-    steps, wanted = run.actor_steps, run.experiment["steps"]
+    steps, wanted = run.clock, run.experiment["steps"]
     state = "complete" if run.complete else f"{steps / wanted:.0%}"
     return (
         label,

@@ -28,7 +28,7 @@ class Options:
     Attributes:
         resume: run directory.
         launch: how to go on; none: as before, a distributed run as processes.
-        steps: actor steps of the whole run; none: as before.
+        steps: of the whole run; none: as before.
         wandb: whether Weights & Biases shows it, where it did before.
     """
 
@@ -67,13 +67,15 @@ def run(arguments: Sequence[str]) -> int:
     mode = _mode(options, saved)
     train.check(experiment, mode, options.wandb)
     logs.record_resume(directory, experiment)
-    print(f"{directory}: from actor step {saved.counts.actor_steps:,}", flush=True)
+    print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
     one_run.launch(experiment, directory, mode, saved, options.wandb)
     train.summarise([(experiment.seed, train.final_return(directory))])
     return 0
 
 
 def _mode(options: Options, saved: Checkpoint) -> Mode:
+    if saved.extra["store"] == "dataset":
+        return options.launch or "local"
     distributed = saved.extra["store"] == "reverb"
     mode = options.launch or ("processes" if distributed else "local")
     if distributed == (mode == "local"):
@@ -86,9 +88,9 @@ def _check(experiment: Experiment, saved: Checkpoint) -> None:
     missing = sorted({"store", "seconds", "episodes"} - saved.extra.keys())
     if missing:
         raise RunDirectoryError(f"{saved.path} has no {missing[0]} to go on from")
-    done = saved.counts.actor_steps
+    done = saved.counts.clock
     if done >= experiment.steps:
         raise OverrideError(
-            f"the run is complete: {done} of {experiment.steps} actor steps; "
+            f"the run is complete: {done} of {experiment.steps} steps; "
             "--steps with a larger number extends it"
         )

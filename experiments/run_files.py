@@ -5,14 +5,12 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from experiments import computing, overrides
+from experiments import computing, settings
 from launch import logs
 from launch.logs import EvaluationRow, RunDirectoryError
 
-# Fields in which the seeds of one agent may differ.
-_OF_A_RUN = ("seed", "description", "log_period")
 _NEEDED: dict[str, type] = {
     "name": str,
     "agent_name": str,
@@ -53,6 +51,16 @@ class Run(NamedTuple):
         return int(self._last("actor_steps"))
 
     @property
+    def clock(self) -> int:
+        """How far it is, in the steps that it counts."""
+        return self.actor_steps or int(self._last("learner_steps"))
+
+    @property
+    def counted(self) -> Literal["actor", "learner"]:
+        """Whose steps it counts: the learner's if it learns from a dataset."""
+        return "learner" if self.experiment.get("dataset") else "actor"
+
+    @property
     def frames(self) -> int:
         """The most frames that any row has."""
         return int(self._last("frames"))
@@ -86,7 +94,7 @@ class Group(NamedTuple):
     @property
     def settings(self) -> dict[str, str]:
         """The experiment's fields by dotted path, without those of a single run."""
-        return settings(self.runs[0].experiment)
+        return settings.flat(self.runs[0].experiment)
 
 
 class Reading(NamedTuple):
@@ -120,25 +128,10 @@ def read(paths: Sequence[str]) -> Reading:
     for runs in _by_identity(evaluated):
         kept, repeated = _one_per_seed(runs)
         notes += [f"{run.directory} repeats a seed of another run." for run in repeated]
-        title = environment_title(kept[0].experiment["environment"])
+        title = settings.title(kept[0].experiment)
         environments.setdefault(title, []).append(kept)
     groups = {title: _label(members) for title, members in environments.items()}
     return Reading(groups, notes)
-
-
-def settings(experiment: dict[str, Any]) -> dict[str, str]:
-    """An experiment's fields by dotted path, as the command line would take them."""
-    flat = dict(_flatten(experiment))
-    return {path: text for path, text in flat.items() if path not in _OF_A_RUN}
-
-
-def environment_title(environment: dict[str, Any]) -> str:
-    """An environment's configuration in a few words, such as `Atari pong dopamine`."""
-    words = [str(environment.get("kind", "environment"))]
-    for name, value in environment.items():
-        if name != "kind":
-            words.append(value if isinstance(value, str) else f"{name} {value}")
-    return " ".join(words)
 
 
 def _expand(path: Path) -> list[Path]:
@@ -243,7 +236,7 @@ def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
     """Runs that differ in nothing but what a single run may have of its own."""
     found: dict[str, list[Run]] = {}
     for run in runs:
-        identity = json.dumps(settings(run.experiment), sort_keys=True)
+        identity = json.dumps(settings.flat(run.experiment), sort_keys=True)
         found.setdefault(identity, []).append(run)
     return list(found.values())
 
@@ -251,7 +244,7 @@ def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
 def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     """The run of each seed that got furthest (the newest of equals), and the rest."""
     ranked = sorted(
-        runs, key=lambda run: (run.actor_steps, str(run.config.get("started", "")))
+        runs, key=lambda run: (run.clock, str(run.config.get("started", "")))
     )
     best = {run.experiment["seed"]: run for run in ranked}
     kept = [best[seed] for seed in sorted(best)]
@@ -267,34 +260,12 @@ def _label(members: Sequence[list[Run]]) -> list[Group]:
             return [Group(*pair) for pair in zip(names, members, strict=True)]
     pairs = {(each["agent_name"], each["name"]) for each in experiments}
     field = "agent_name" if len(pairs) == len({agent for agent, _ in pairs}) else "name"
-    flat = [settings(experiment) for experiment in experiments]
+    flat = [settings.flat(experiment) for experiment in experiments]
     labels: list[str] = []
     for own, experiment in zip(flat, experiments, strict=True):
         rivals = [each for each in flat if each["name"] == own["name"]]
-        changed = [path for path in differences(rivals) if path in own]
+        changed = [path for path in settings.differences(rivals) if path in own]
         shown = [f"{path.rpartition('.')[2]} {own[path]}" for path in changed[:_SHOWN]]
         label = ", ".join([experiment[field], *shown])
         labels.append(f"{label} #{len(labels) + 1}" if label in labels else label)
     return [Group(*pair) for pair in zip(labels, members, strict=True)]
-
-
-def differences(
-    flat: Sequence[dict[str, str]],
-) -> dict[str, list[str | None]]:
-    """The fields that are not the same in all, with the value in each or None."""
-    paths = dict.fromkeys(path for fields in flat for path in fields)
-    values = {path: [fields.get(path) for fields in flat] for path in paths}
-    return {path: row for path, row in values.items() if len(set(row)) > 1}
-
-
-def _flatten(plain: Any, path: str = "") -> Iterable[tuple[str, str]]:
-    if not isinstance(plain, dict):
-        yield path, overrides.show(tuple(plain) if isinstance(plain, list) else plain)
-        return
-    kind = str(plain.get("kind", "Config"))
-    last = path.rpartition(".")[2]
-    if path and kind != "Config" and kind.lower() != last:
-        yield path, kind
-    for name, value in plain.items():
-        if name != "kind":
-            yield from _flatten(value, f"{path}.{name}" if path else str(name))

@@ -83,7 +83,9 @@ def finals_note(runs: Sequence[Run]) -> str:
 
 def _evaluation(name: str, groups: Sequence[Group], looks: Mapping[str, Look]) -> Panel:
     lines = {group.label: curves.evaluation_curve(group.runs) for group in groups}
-    drawing = figures.curves(f"{name}-evaluation", lines, looks, "evaluation return")
+    drawing = figures.curves(
+        f"{name}-evaluation", lines, looks, "evaluation return", curves.axis(groups[0])
+    )
     return Panel(drawing, "Evaluation return", f"Raw returns. {_band(groups)}")
 
 
@@ -97,7 +99,9 @@ def _training(
     }
     if not lines:
         return None
-    drawing = figures.curves(f"{name}-training", lines, looks, "training return")
+    drawing = figures.curves(
+        f"{name}-training", lines, looks, "training return", curves.axis(groups[0])
+    )
     caption = f"Raw returns of episodes that explore. {_band(groups)}"
     return Panel(drawing, "Training return", caption)
 

@@ -31,6 +31,7 @@ class Task(NamedTuple):
         evaluation: the evaluator's grid.
         settings: the agent's settings that differ from its defaults, by path.
         environments: environments that an actor steps together.
+        dataset: id of what to learn from instead; then steps are the learner's.
     """
 
     description: str
@@ -39,6 +40,7 @@ class Task(NamedTuple):
     evaluation: Evaluation
     settings: dict[str, Any]
     environments: int = 1
+    dataset: str = ""
 
     @property
     def actions(self) -> Literal["discrete", "continuous"]:
@@ -249,6 +251,19 @@ TASKS |= {
     "adroit-door": _continuous("open a door", Adroit("door")),
     "adroit-hammer": _continuous("drive in a nail", Adroit("hammer")),
     "adroit-relocate": _continuous("carry a ball to a target", Adroit("relocate")),
+}
+
+# Datasets as D4RL has them, made by `munchausen collect`, under Minari ids.
+QUALITIES = ("random", "medium", "medium-replay", "medium-expert", "expert")
+
+TASKS |= {
+    f"{name}-{quality}": TASKS[name]._replace(
+        description=f"{TASKS[name].description}, from a dataset: {quality}",
+        steps=1_000_000,
+        dataset=f"munchausen/{name}/{quality}-v0",
+    )
+    for name in ("hopper", "halfcheetah", "walker2d", "adroit-pen")
+    for quality in QUALITIES
 }
 
 # The task that is not an experiment before a flag completes it.

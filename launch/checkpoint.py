@@ -1,6 +1,6 @@
 """Checkpoints of a run: written whole or not at all, and checked before they are used.
 
-`<run>/checkpoints/<actor steps>/` holds `state/` (the TrainingState, through orbax),
+`<run>/checkpoints/<steps>/` holds `state/` (the TrainingState, through orbax),
 `replay/` (the store's own snapshot) and `manifest.json`: counters, what else a resumed
 run needs, and size and checksum of every file.
 """
@@ -57,18 +57,18 @@ class Checkpoint(NamedTuple):
 
 
 class Timer:
-    """Says when a checkpoint is due: on a grid of actor steps, and by the clock."""
+    """Says when a checkpoint is due: on a grid of steps, and by wall time."""
 
     def __init__(self, settings: Checkpointing, steps: int, done: int):
-        """Starts `done` actor steps into a run of `steps`."""
+        """Starts `done` steps into a run of `steps`."""
         self._grid = Grid(settings.period, steps, done)
         self._seconds = settings.minutes * 60 or math.inf
         self._last = time.monotonic()
 
-    def due(self, actor_steps: int) -> bool:
+    def due(self, steps: int) -> bool:
         """Whether to save now; True once for each point of the grid."""
         late = time.monotonic() - self._last > self._seconds
-        if self._grid.passed(actor_steps) is None and not late:
+        if self._grid.passed(steps) is None and not late:
             return False
         self._last = time.monotonic()
         return True
@@ -105,8 +105,8 @@ def save(
         SaveFailed: it could not be written; those before it are still there.
     """
     root = directory / DIRECTORY
-    final = root / str(counts.actor_steps)
-    draft = root / f".{counts.actor_steps}.partial"
+    final = root / str(counts.clock)
+    draft = root / f".{counts.clock}.partial"
     try:
         for abandoned in root.glob(".*.partial"):  # by runs that were killed
             _discard(abandoned)
@@ -132,7 +132,7 @@ def save(
 
 
 def reached(directory: Path) -> int:
-    """Actor steps of a run's newest checkpoint, whole or not; 0 if it has none."""
+    """Steps at a run's newest checkpoint, whole or not; 0 if it has none."""
     return max(_steps(directory / DIRECTORY), default=0)
 
 
@@ -234,7 +234,7 @@ def _chunks(file: Path) -> Iterator[bytes]:
 
 
 def _steps(root: Path) -> list[int]:
-    """Actor steps of all checkpoints, in order."""
+    """Steps of all checkpoints, in order."""
     if not root.is_dir():
         return []
     return sorted(int(path.name) for path in root.iterdir() if path.name.isdigit())

@@ -33,7 +33,8 @@ class Coordinator:
 
         Args:
             run: what runs.
-            replay: address of the Reverb server, for the watchdog's diagnosis.
+            replay: address of the Reverb server, for the watchdog's diagnosis; None if
+                the run learns from a dataset.
             threads: all nodes share this process, which must be stopped at the end.
         """
         titles.set_role("coordinator", run.experiment.name)
@@ -50,7 +51,8 @@ class Coordinator:
         self._lock = threading.Lock()
         self._learner_metrics: Mapping[str, float] = {}
         self._waiting: dict[str, float] = {}
-        self._acting = run.experiment.actors
+        self._offline = bool(run.experiment.dataset)
+        self._acting = 0 if self._offline else run.experiment.actors
         self._learning = self._evaluating = True
         self._finished = threading.Event()
 
@@ -105,10 +107,12 @@ class Coordinator:
             waiting: share of that time in which it waited for batches.
         """
         self._counter.increment(learner_steps=learner_steps)
-        with self._lock:
+        with self._writing() as is_open:
             self._watchdog.moved("learner")
             self._learner_metrics = metrics
             self._waiting["learner"] = waiting
+            if self._offline and is_open:  # else the actors' reports set the pace
+                self._recorder.report(self.counts(), metrics)
 
     def report_evaluated(self, episodes: Sequence[tuple[float, int]]) -> None:
         """Takes note of `(return, length)` of episodes of the next evaluation."""

@@ -1,6 +1,6 @@
 """What a run shows in TensorBoard and, if asked to, in Weights & Biases.
 
-Tags are `<role>/<name>`, the axis is actor steps, as in the run's own files.
+Tags are `<role>/<name>`, the axis is actor steps (learner steps offline).
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def make(
     Args:
         directory: the run directory; both write to it.
         experiment: what runs.
-        purge_step: actor steps after which TensorBoard is to forget what it had; other
+        purge_step: steps after which TensorBoard is to forget what it had; other
             than that one, Weights & Biases cannot, and shows both.
         wandb: whether there is one at Weights & Biases; offline: as files, for
             `wandb sync --append <run>/wandb/offline-run-*`.
@@ -103,7 +103,7 @@ class TensorBoard:
         """Takes values; on disk within ten seconds."""
         for name, value in values.items():
             if math.isfinite(value):
-                self._writer.add_scalar(f"{role}/{name}", value, counts.actor_steps)
+                self._writer.add_scalar(f"{role}/{name}", value, counts.clock)
         self._file.check()
 
     def close(self) -> None:
@@ -136,7 +136,8 @@ class Wandb:
         except (wandb.Error, OSError) as error:
             reason = " ".join(str(error).split())
             raise RunDirectoryError(f"Weights & Biases: {reason}") from error
-        self._run.define_metric("*", step_metric="actor_steps")
+        axis = "learner_steps" if experiment.dataset else "actor_steps"
+        self._run.define_metric("*", step_metric=axis)
 
     def write(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
         """Takes values, with all four counters beside them."""

@@ -10,8 +10,9 @@ import numpy as np
 import agents
 import environments
 from agents.parts import checks
-from agents.parts.types import Agent, Spec
+from agents.parts.types import Agent, Spec, Storage
 from launch import memory
+from launch.offline.preparation import Preparation, normalized
 
 # Each role draws from its own stream of seeds; the order must not change.
 ROLES = ("learner", "replay", "actor", "evaluator")
@@ -70,7 +71,8 @@ class Experiment:
         agent_name: key of `agents.REGISTRY`.
         agent: configuration of that agent.
         environment: configuration of the environment.
-        steps: actor steps (decisions of all actors together).
+        steps: actor steps (decisions of all actors together); learner steps of a run
+            that learns from a dataset, as are all periods below.
         evaluation: the evaluator's grid.
         checkpoint: when the run saves itself.
         log_period: actor steps between rows of `metrics.jsonl`.
@@ -78,6 +80,9 @@ class Experiment:
         seed: of everything random.
         actors: number of actors; one if local.
         environments: environments that each actor steps together.
+        dataset: what to learn from instead of acting: an HDF5 file, a Minari dataset's
+            directory or id, a run directory; empty: nothing, actors act.
+        preparation: what is done to that dataset first.
         description: one line for `munchausen list`.
     """
 
@@ -93,6 +98,8 @@ class Experiment:
     seed: int = 0
     actors: int = 1
     environments: int = 1
+    dataset: str = ""
+    preparation: Preparation = Preparation()
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -135,7 +142,10 @@ def make_agent(experiment: Experiment, spec: Spec) -> Agent:
     Raises:
         ValueError: the agent does not fit the environment.
     """
-    return agents.REGISTRY[experiment.agent_name].agent(experiment.agent, spec)
+    agent = agents.REGISTRY[experiment.agent_name].agent(experiment.agent, spec)
+    if experiment.dataset and experiment.preparation.normalize_observations:
+        return normalized(agent, spec)
+    return agent
 
 
 def check(
@@ -160,6 +170,9 @@ def check(
         storage = make_agent(experiment, spec).storage
     finally:
         environment.close()
+    if experiment.dataset or agents.REGISTRY[experiment.agent_name].offline:
+        _check_offline(experiment, spec, storage)
+        return spec, environment.frame_stack
     memory.check(
         storage,
         spec,
@@ -169,3 +182,24 @@ def check(
         at_once=at_once,
     )
     return spec, environment.frame_stack
+
+
+def _check_offline(experiment: Experiment, spec: Spec, storage: Storage) -> None:
+    """Reads the dataset, so that what is wrong with it shows before anything starts."""
+    from launch.offline import stages  # it needs this module
+
+    if not experiment.dataset:
+        raise ValueError(
+            f"{experiment.agent_name} learns from a dataset: name one with --dataset"
+        )
+    if experiment.actors > 1:
+        raise ValueError(
+            f"actors is {experiment.actors}: who learns from a dataset does not act; "
+            "leave --actors out"
+        )
+    if storage.n_step > 1:
+        raise ValueError(
+            f"storage.n_step is {storage.n_step}: datasets hold single steps; choose "
+            "--agent.storage.n_step 1"
+        )
+    stages.load_prepared(experiment, spec)

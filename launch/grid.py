@@ -1,4 +1,4 @@
-"""Points of a run, in actor steps, at which something is due."""
+"""Points of a run, in steps on its clock, at which something is due."""
 
 _NEVER = 1 << 62
 

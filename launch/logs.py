@@ -40,7 +40,7 @@ class Counts(NamedTuple):
     """How far a run is; every logged row carries all four.
 
     Attributes:
-        actor_steps: agent decisions taken.
+        actor_steps: agent decisions taken; none in a run that learns from a dataset.
         frames: environment frames, actor_steps x action repeat.
         learner_steps: gradient steps.
         episodes: training episodes ended.
@@ -50,6 +50,11 @@ class Counts(NamedTuple):
     frames: int = 0
     learner_steps: int = 0
     episodes: int = 0
+
+    @property
+    def clock(self) -> int:
+        """What the run counts its steps in: actor steps, or learner steps offline."""
+        return self.actor_steps or self.learner_steps
 
 
 class RunDirectoryError(Exception):
@@ -217,7 +222,7 @@ class EvaluationLog:
         """Appends one evaluation and flushes it.
 
         Args:
-            grid_step: the grid point, in actor steps, that this evaluation is for.
+            grid_step: the grid point, on the run's clock, that this evaluation is for.
             counts: the counters of the parameters that were evaluated.
             returns: raw return of each episode; perhaps none.
             lengths: agent decisions in each episode.
@@ -239,7 +244,7 @@ class EvaluationRow(NamedTuple):
     """A row of `evaluations.csv`.
 
     Attributes:
-        grid: the grid point, in actor steps, that it is for.
+        grid: the grid point, on the run's clock, that it is for.
         counts: the counters of the parameters that were evaluated.
         returns: raw return of each episode; in lock-step, those that ended since the
             row before, perhaps none.

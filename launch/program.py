@@ -28,6 +28,7 @@ from launch.dashboards import WandbMode
 from launch.experiment import Experiment, check, make_agent
 from launch.follow import Follower
 from launch.learner_role import LearnerRole
+from launch.offline import program as offline
 from launch.replay import Adder
 from launch.roles import ActorRole, EvaluatorRole, Run
 from launch.watchdog import Heartbeat
@@ -155,7 +156,10 @@ def run(
     """
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(sys.argv[:1])  # Launchpad reads absl flags; ours are not absl's
-    program = make(Run(experiment, directory, resume, wandb), threads=mode == "threads")
+    build = offline.make if experiment.dataset else make
+    program = build(
+        Run(experiment, directory, resume, wandb), threads=mode == "threads"
+    )
     with Follower(experiment, directory, progress), _removed(directory / _SCRATCH):
         if mode == "threads":
             _run_threads(program)

@@ -28,7 +28,7 @@ class Progress:
 
         Args:
             title: what runs, such as `mdqn/pong seed 0`.
-            total: actor steps of the whole run.
+            total: steps of the whole run.
             stream: where to write; None: standard error.
             period: seconds between two reports; None: 0.2 on a terminal, else 10.
         """
@@ -81,16 +81,19 @@ class Progress:
     def _line(self, now: float) -> str:
         then, earlier = self._history[0]
         seconds = max(now - then, 1e-9)
-        done = self._counts.actor_steps
-        rate = (done - earlier.actor_steps) / seconds
+        done = self._counts.clock
+        rate = (done - earlier.clock) / seconds
         updates = (self._counts.learner_steps - earlier.learner_steps) / seconds
         parts = [
             self._title,
             f"{done:,}/{self._total:,} steps ({100 * done / self._total:.0f} %)",
             f"{rate:,.0f} steps/s",
-            f"{updates:,.0f} updates/s",
-            f"{self._counts.episodes:,} episodes",
         ]
+        if self._counts.actor_steps:
+            parts += [
+                f"{updates:,.0f} updates/s",
+                f"{self._counts.episodes:,} episodes",
+            ]
         parts += [f"{name} {_short(value)}" for name, value in self._values.items()]
         if rate > 0 and done < self._total:
             parts.append(f"left {_duration((self._total - done) / rate)}")

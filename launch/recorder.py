@@ -45,7 +45,7 @@ class Recorder:
         self._episodes: list[Episode] = []
         self._evaluated: list[Episode] = []
         if resume is not None:
-            done = resume.counts.actor_steps
+            done = resume.counts.clock
             start -= resume.extra["seconds"]
             self._episodes = [Episode(*row) for row in resume.extra["episodes"]]
             evaluated = resume.extra.get("evaluated", [])  # older runs had none
@@ -86,7 +86,7 @@ class Recorder:
             NotFinite: a metric is NaN or infinite.
         """
         shown: dict[str, Any] = {}
-        if self._grid.passed(counts.actor_steps) is not None:
+        if self._grid.passed(counts.clock) is not None:
             if self._episodes:
                 row = _means(self._episodes)
                 self._write(counts, "actor", row)

@@ -2,13 +2,15 @@
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from launch.logs import EVALUATIONS, METRICS
+from launch.logs import EVALUATIONS, METRICS, Counts
 
 
-def rewind(directory: Path, actor_steps: int) -> None:
-    """Removes the rows of `metrics.*` and `evaluations.csv` after `actor_steps`.
+def rewind(directory: Path, steps: int) -> None:
+    """Removes the rows of `metrics.*` and `evaluations.csv` after `steps`.
 
     Each file is replaced at once: an interruption leaves the old one or the new one.
     """
@@ -17,29 +19,34 @@ def rewind(directory: Path, actor_steps: int) -> None:
         kept = [
             line
             for line in rows.read_text(encoding="utf-8").splitlines(keepends=True)
-            if line.endswith("\n") and json.loads(line)["actor_steps"] <= actor_steps
+            if line.endswith("\n") and _clock(json.loads(line)) <= steps
         ]
         _replace(rows, "".join(kept))
     for name in (f"{METRICS}.csv", EVALUATIONS):
         path = directory / name
         if path.exists():
-            _rewind_csv(path, actor_steps)
+            _rewind_csv(path, steps)
 
 
-def _rewind_csv(path: Path, actor_steps: int) -> None:
+def _rewind_csv(path: Path, steps: int) -> None:
     # Lines, not parsed rows: no field of ours holds a line break, and what is kept
     # stays as it was written.
     with path.open(newline="", encoding="utf-8") as file:
         lines = file.read().splitlines(keepends=True)
     if not lines:
         return
-    column = next(csv.reader(lines[:1])).index("actor_steps")
+    header = next(csv.reader(lines[:1]))
     kept = [
         line
         for line in lines[1:]
-        if line.endswith("\n") and int(next(csv.reader([line]))[column]) <= actor_steps
+        if line.endswith("\n")
+        and _clock(dict(zip(header, next(csv.reader([line])), strict=False))) <= steps
     ]
     _replace(path, "".join(lines[:1] + kept))
+
+
+def _clock(row: Mapping[str, Any]) -> int:
+    return Counts(*(int(row[name]) for name in Counts._fields)).clock
 
 
 def _replace(path: Path, text: str) -> None:

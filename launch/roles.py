@@ -206,7 +206,7 @@ class EvaluatorRole:
         while not ended and not lp.wait_for_stop(REPORT_SECONDS):
             ended = not self._coordinator.learning()
             counts = Counts(*self._coordinator.counts())
-            point = steps if ended else grid.passed(counts.actor_steps)
+            point = steps if ended else grid.passed(counts.clock)
             # The end of the budget is evaluated when its updates are done as well.
             yield counts, point if ended or point != steps else None
         if ended:
@@ -217,9 +217,9 @@ class EvaluatorRole:
 
         One under way when the checkpoint was made is missing, and comes first now.
         """
-        start = self._run.start.actor_steps
+        start = self._run.start.clock
         rows = logs.read_evaluations(self._run.directory)
-        points = [row.grid for row in rows if row.counts.actor_steps <= start]
+        points = [row.grid for row in rows if row.counts.clock <= start]
         return max(points, default=0)
 
     def _tick(self) -> None:

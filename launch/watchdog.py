@@ -27,7 +27,7 @@ class Watchdog:
             seconds: without any report before the run counts as stalled; start-up takes
                 twice as long.
             directory: run directory, to which the diagnosis goes.
-            replay: address of the Reverb server.
+            replay: address of the Reverb server; None if there is none.
         """
         self._seconds = seconds
         self._directory = directory
@@ -65,7 +65,7 @@ class Watchdog:
             lines.append(f"{role}: last progress {now - moved:.0f} seconds ago")
         if not moved_at:
             lines.append("no role has reported any progress since the start")
-        return [*lines, self._limiter()]
+        return lines if self._replay is None else [*lines, self._limiter()]
 
     def _limiter(self) -> str:
         # Imported now: Reverb brings TensorFlow along, which nobody else needs here.

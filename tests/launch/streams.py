@@ -149,4 +149,4 @@ def key(transition: Transition) -> tuple:
 
 def keys(batch: Transition) -> list[tuple]:
     """Keys of the transitions of a batch."""
-    return [key(Transition(*leaves)) for leaves in zip(*batch, strict=True)]
+    return [key(Transition(*leaves)) for leaves in zip(*batch[:5], strict=True)]

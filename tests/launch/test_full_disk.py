@@ -72,7 +72,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     command.munchausen(f"train --resume {name} --steps {steps} --launch {mode}")
     code, out, err = command.wait(100)
     assert code == 0, err
-    assert f"from actor step {saved.counts.actor_steps:,}" in out
+    assert f"from step {saved.counts.actor_steps:,}" in out
     assert read_evaluations(directory)[-1].grid == steps
     drafts = [
         p.name for p in directory.rglob("*") if p.name.endswith((".draft", ".partial"))

@@ -94,7 +94,7 @@ def check_resumes(command, directory, stored):
     command.munchausen(f"train --resume {directory} --steps {steps}")
     code, out, err = command.wait(100)
     assert code == 0, err
-    assert f"from actor step {saved.counts.actor_steps:,}" in out
+    assert f"from step {saved.counts.actor_steps:,}" in out
     assert not command.alive()
     after = logged(directory)
     for old, new in zip(before, after, strict=True):

@@ -114,7 +114,7 @@ def test_signal_saves_and_resume_completes(tmp_path, monkeypatch, capsys):
         450,
         500,
     ]
-    assert "from actor step 123" in capsys.readouterr().out
+    assert "from step 123" in capsys.readouterr().out
 
 
 def test_only_the_newest_are_kept(whole):
@@ -183,8 +183,8 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "complete: 500 of 500 actor steps"),
-        (["--steps", "400"], "complete: 500 of 400 actor steps"),
+        ([], "complete: 500 of 500 steps"),
+        (["--steps", "400"], "complete: 500 of 400 steps"),
         (["--steps", "900", "--launch", "threads"], "this run goes on as local"),
         (["--agent.temperature", "1"], "--agent.temperature"),
         (["mdqn/catch"], "mdqn/catch is not needed"),

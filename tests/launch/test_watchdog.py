@@ -24,7 +24,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def watched(clock, tmp_path, monkeypatch):
-    dog = watchdog.Watchdog(30.0, tmp_path, replay=None)
+    dog = watchdog.Watchdog(30.0, tmp_path, replay="patched below")
     state = limiter.LimiterState(7, 7, 0, 13, 0)
     monkeypatch.setattr(dog, "_limiter", lambda: limiter.describe(state))
     return dog
@@ -85,6 +85,15 @@ def test_a_replay_that_does_not_answer_is_part_of_the_diagnosis(tmp_path):
 
     said = watchdog.Watchdog(30.0, tmp_path, Gone())._limiter()
     assert said.startswith("the replay does not answer: ")
+
+
+def test_a_run_without_replay_has_a_diagnosis_too(clock, tmp_path):
+    dog = watchdog.Watchdog(30.0, tmp_path, replay=None)
+    dog.moved("learner")
+    clock.now += 31
+    with pytest.raises(watchdog.Stalled) as caught:
+        dog.check()
+    assert str(caught.value).endswith("learner: last progress 31 seconds ago")
 
 
 def test_a_coordinator_that_is_silent_is_noticed(clock, tmp_path):

@@ -1,0 +1,76 @@
+"""An offline run in one process and one thread: reproducible, also if resumed."""
+
+from pathlib import Path
+
+import environments
+from launch import faults
+from launch.checkpoint import Checkpoint
+from launch.dashboards import WandbMode
+from launch.evaluator import Evaluator
+from launch.experiment import Experiment, make_agent, make_spec
+from launch.offline import stages
+from launch.offline.stages import Signs
+from launch.progress import Progress
+from launch.recorder import Recorder
+from launch.watchdog import LocalWatchdog
+
+
+def run(
+    experiment: Experiment,
+    directory: Path,
+    progress: bool = True,
+    resume: Checkpoint | None = None,
+    wandb: WandbMode = "off",
+) -> list[float]:
+    """Learns from the dataset, stage after stage, and evaluates on the grid.
+
+    Args:
+        experiment: what to run.
+        directory: its run directory.
+        progress: whether to show a live line.
+        resume: where to go on.
+        wandb: whether to show it at Weights & Biases, too.
+
+    Returns:
+        The last evaluation's returns.
+
+    Raises:
+        Interrupted: SIGINT or SIGTERM came; the run has saved itself.
+        NotFinite: a loss is NaN or infinite.
+        SaveFailed: a checkpoint could not be written.
+    """
+    environment = environments.make(experiment.environment, 1, experiment.seed)
+    spec = make_spec(environment)
+    environment.close()
+    title = f"{experiment.name} seed {experiment.seed}"
+    shown = Progress(title, experiment.steps) if progress else None
+    recorder = Recorder(experiment, directory, shown, resume, wandb)
+    watchdog = LocalWatchdog(experiment.stall_seconds, directory)
+    evaluator = Evaluator(
+        experiment, make_agent(experiment, spec), experiment.evaluation.episodes
+    )
+    returns = list[float]()
+    try:
+        with faults.caught_signals() as caught:
+            signs = Signs(watchdog.alive, lambda: bool(caught))
+            prepared = stages.load_prepared(experiment, spec)
+            stage = stages.make_stage(experiment, directory, spec)
+            if resume is None:
+                stage.save(recorder)  # from here on there is a run to go on with
+            networks = stages.pretrain(
+                experiment, directory, spec, prepared, signs, progress
+            )
+            stage.begin({**networks, **prepared.networks}, resume)
+
+            def evaluate(point: int) -> None:
+                nonlocal returns
+                played = evaluator.evaluate(stage.learner.params, point, watchdog.alive)
+                returns = recorder.evaluation(point, stage.counts, played)
+
+            stage.run(prepared, recorder, signs, evaluate)
+        if caught:
+            raise faults.Interrupted(caught[0])
+    finally:
+        watchdog.close()
+        recorder.close()
+    return returns

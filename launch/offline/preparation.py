@@ -1,0 +1,109 @@
+"""What is done to a dataset before anything learns from it, and to observations since.
+
+The statistics are a network that never learns, so that they are saved, served and
+loaded with the policy.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from agents.parts.types import (
+    Agent,
+    NetworkParams,
+    Params,
+    Spec,
+    TrainingState,
+    Transition,
+)
+
+NORMALIZER = "normalizer"
+# Added to deviations: Fujimoto and Gu 2021, and their code.
+_LEAST_DEVIATION = 1e-3
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a dataset is prepared for an agent.
+
+    Attributes:
+        normalize_observations: to mean 0 and deviation 1 over the dataset, in
+            evaluation, too.
+        scale_rewards: divided by the difference of the largest and the smallest.
+    """
+
+    normalize_observations: bool = True
+    scale_rewards: bool = False
+
+
+class Prepared(NamedTuple):
+    """A dataset as agents see it.
+
+    Attributes:
+        transitions: leaves `[M, ...]`, numpy.
+        networks: parameters, by name, of networks that never learn.
+    """
+
+    transitions: Transition
+    networks: Params
+
+
+def prepare(transitions: Transition, preparation: Preparation) -> Prepared:
+    """Prepares the transitions of a dataset, leaves `[M, ...]`.
+
+    Raises:
+        ValueError: all rewards are the same, so that there is nothing to scale by.
+    """
+    if preparation.scale_rewards:
+        spread = float(np.max(transitions.reward) - np.min(transitions.reward))
+        if spread == 0:
+            raise ValueError(
+                "all rewards of the dataset are the same: nothing to scale by; choose "
+                "--preparation.scale_rewards false"
+            )
+        reward = transitions.reward / np.float32(spread)
+        transitions = transitions._replace(reward=reward)
+    if not preparation.normalize_observations:
+        return Prepared(transitions, {})
+    mean = transitions.observation.mean(axis=0, keepdims=True, dtype=np.float64)
+    deviation = transitions.observation.std(axis=0, keepdims=True, dtype=np.float64)
+    statistics = {
+        "mean": mean.astype(np.float32),
+        "deviation": (deviation + _LEAST_DEVIATION).astype(np.float32),
+    }
+    normalized = transitions._replace(
+        observation=_normalize(statistics, transitions.observation),
+        next_observation=_normalize(statistics, transitions.next_observation),
+    )
+    return Prepared(normalized, {NORMALIZER: statistics})
+
+
+def normalized(agent: Agent, spec: Spec) -> Agent:
+    """The agent with a network of statistics, through which its policy observes.
+
+    Its update is as it was: a prepared dataset is normalised already.
+
+    Args:
+        agent: any.
+        spec: of the environment.
+    """
+    shape = (1, *spec.observation.shape)
+
+    def init(key: Any) -> TrainingState:
+        state = agent.init(key)
+        identity = {"mean": jnp.zeros(shape), "deviation": jnp.ones(shape)}
+        return state._replace(params={**state.params, NORMALIZER: identity})
+
+    def act(
+        params: Params, key: Any, observation: Any, actor_steps: Any, evaluation: Any
+    ) -> Any:
+        seen = _normalize(params[NORMALIZER], observation)
+        return agent.act(params, key, seen, actor_steps, evaluation)
+
+    return agent._replace(init=init, act=act)
+
+
+def _normalize(statistics: NetworkParams, observation: Any) -> Any:
+    return (observation - statistics["mean"]) / statistics["deviation"]

@@ -1,0 +1,209 @@
+"""The stages of an offline run: what a recipe learns first, and then its agent.
+
+A pre-training stage lies in `<run>/pretraining/`, as a run does: metrics, checkpoints.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import agents
+from agents.parts.types import Agent, Params, Spec, Transition
+from launch import checkpoint
+from launch.checkpoint import Checkpoint
+from launch.experiment import Experiment, make_agent
+from launch.grid import Grid
+from launch.learner import Learner
+from launch.logs import Counts
+from launch.offline import load
+from launch.offline.preparation import Prepared, prepare
+from launch.offline.store import DatasetStore
+from launch.progress import Progress
+from launch.recorder import Recorder
+
+PRETRAINING = "pretraining"
+
+
+class Record(Protocol):
+    """Where a stage reports to."""
+
+    def report(self, counts: Counts, learner: Mapping[str, Any]) -> None:
+        """Takes the counters and the newest metrics after a learner step."""
+
+    def pending(self) -> dict[str, Any]:
+        """What a checkpoint must hold for the record to go on."""
+
+
+class Signs(NamedTuple):
+    """How a stage and whoever runs it keep in touch.
+
+    Attributes:
+        tick: called at every step, to show that it moves.
+        stopped: whether to save and leave.
+    """
+
+    tick: Callable[[], None]
+    stopped: Callable[[], bool]
+
+
+class Stage:
+    """A learner on a dataset.
+
+    Args:
+        experiment: gives steps, seeds and when to save.
+        directory: where it saves itself.
+        agent: what learns.
+        index: of the stage, 0 for the agent that acts.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        directory: Path,
+        agent: Agent,
+        index: int,
+    ):
+        self._experiment = experiment
+        self._directory = directory
+        self._agent = agent
+        self._index = index
+        self._store: DatasetStore | None = None  # while it learns
+        seed = experiment.seeds("learner", index)[1]
+        self.learner = Learner(agent, seed, self._next_batch)
+
+    @property
+    def counts(self) -> Counts:
+        """How far it is."""
+        return Counts(learner_steps=self.learner.learner_steps)
+
+    def begin(self, networks: Params, resume: Checkpoint | None) -> None:
+        """Takes over networks that it does not learn, or goes on where it was.
+
+        Args:
+            networks: parameters by name; those the agent has not are left out.
+            resume: where it was.
+
+        Raises:
+            RunDirectoryError: the checkpoint does not fit the agent.
+        """
+        state = self.learner.save()
+        if resume is not None and resume.counts.clock:
+            self.learner.restore(checkpoint.load_state(resume, self._agent))
+        else:
+            given = {name: networks[name] for name in networks if name in state.params}
+            self.learner.restore(state._replace(params={**state.params, **given}))
+
+    def run(
+        self,
+        prepared: Prepared,
+        record: Record,
+        signs: Signs,
+        evaluate: Callable[[int], None] = lambda point: None,
+    ) -> None:
+        """Learns until the end or a stop; saves itself on the way.
+
+        Args:
+            prepared: the dataset.
+            record: where to report.
+            signs: of life, and to stop.
+            evaluate: called with each point of the evaluation grid that is reached.
+        """
+        experiment, done = self._experiment, self.learner.learner_steps
+        self._store = self._make_store(prepared.transitions)
+        evaluations = Grid(experiment.evaluation.period, experiment.steps, done)
+        checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
+        while self.learner.learner_steps < experiment.steps and not signs.stopped():
+            signs.tick()
+            self.learner.step()
+            record.report(self.counts, self.learner.metrics)
+            point = evaluations.passed(self.learner.learner_steps)
+            if point is not None:
+                evaluate(point)
+            if checkpoints.due(self.learner.learner_steps) or signs.stopped():
+                self.save(record)
+        self._store = None
+
+    def save(self, record: Record) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            SaveFailed: it could not be written.
+        """
+        checkpoint.save(
+            self._directory,
+            self.counts,
+            self.learner.save(),
+            extra={"store": "dataset", **record.pending()},
+            save_replay=None,
+            keep=self._experiment.checkpoint.keep,
+        )
+
+    def _make_store(self, transitions: Transition) -> DatasetStore:
+        seed = self._experiment.seeds("replay", self._index)[1]
+        store = DatasetStore(transitions, self._agent.storage.batch_size, seed)
+        if self._agent.lookup is not None:
+            store.attach(self._agent.lookup, self.learner.params, transitions)
+        return store
+
+    def _next_batch(self) -> Transition:
+        assert self._store is not None
+        return self._store.sample(self.learner.learner_steps)
+
+
+def load_prepared(experiment: Experiment, spec: Spec) -> Prepared:
+    """The dataset of an experiment, as its agent sees it.
+
+    Raises:
+        DatasetError: it cannot be read or does not fit the environment.
+        ValueError: it cannot be prepared as wanted.
+    """
+    dataset = load.load(experiment.dataset, spec)
+    return prepare(dataset.transitions, experiment.preparation)
+
+
+def pretrain(
+    experiment: Experiment,
+    directory: Path,
+    spec: Spec,
+    prepared: Prepared,
+    signs: Signs,
+    progress: bool = False,
+) -> Params:
+    """Learns what the recipe has to learn first, or goes on with that.
+
+    Args:
+        experiment: what runs.
+        directory: its run directory.
+        spec: of the environment.
+        prepared: the dataset.
+        signs: of life, and to stop.
+        progress: whether to show a live line.
+
+    Returns:
+        The networks it learned, as far as it came; none if there is no such stage.
+    """
+    first = agents.REGISTRY[experiment.agent_name].pretraining
+    if first is None:
+        return {}
+    own = directory / PRETRAINING
+    own.mkdir(exist_ok=True)
+    title = f"{experiment.name} {PRETRAINING}"
+    steps = experiment.agent.pretraining_steps
+    part = dataclasses.replace(experiment, name=title, steps=steps)
+    stage = Stage(part, own, first(experiment.agent, spec), index=1)
+    resume = checkpoint.newest(own) if checkpoint.reached(own) else None
+    stage.begin({}, resume)
+    if resume is None or resume.counts.clock < steps:
+        shown = Progress(f"{title} seed {part.seed}", steps) if progress else None
+        recorder = Recorder(part, own, shown, resume)
+        try:
+            stage.run(prepared, recorder, signs)
+        finally:
+            recorder.close()
+    return stage.learner.params
+
+
+def make_stage(experiment: Experiment, directory: Path, spec: Spec) -> Stage:
+    """The stage whose agent acts."""
+    return Stage(experiment, directory, make_agent(experiment, spec), index=0)

@@ -1,0 +1,127 @@
+"""Runs that learn from a dataset, whole: stages, evaluation, checkpoints, resuming."""
+
+import jax
+import numpy as np
+import pytest
+
+import agents
+from experiments import cli, overrides
+from experiments.catalogue import EXPERIMENTS
+from launch import checkpoint, experiment, logs, policy
+from launch.evaluator import evaluate_run
+from launch.offline import local as offline
+from tests.launch import logged
+
+SMALL = {
+    "environment.name": "InvertedPendulum-v5",
+    "steps": 90,
+    "evaluation.period": 30,
+    "evaluation.episodes": 2,
+    "checkpoint.period": 45,
+    "log_period": 15,
+    "agent.network.hidden": (13,),
+}
+OFFLINE = [name for name, recipe in agents.REGISTRY.items() if recipe.offline]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return str(logged.write(tmp_path_factory.mktemp("data") / "pendulum.hdf5", 150))
+
+
+def make(name, dataset, **changes):
+    base = EXPERIMENTS[f"{name}/hopper-medium"]
+    known = overrides.fields(base)
+    wanted = SMALL | {"dataset": dataset, "agent.pretraining_steps": 40} | changes
+    wanted |= {"agent.batch_size": 7, "agent.storage.batch_size": 7}
+    fitting = {path: value for path, value in wanted.items() if path in known}
+    return overrides.replace(base, fitting, "--")
+
+
+def start(root, wanted, resume=None):
+    directory = logs.create(root, wanted)
+    offline.run(wanted, directory, progress=False)
+    return directory
+
+
+@pytest.mark.parametrize("name", ["td3", *OFFLINE])
+def test_a_run_learns_evaluates_and_saves_a_policy(name, dataset, tmp_path):
+    directory = start(tmp_path, make(name, dataset))
+    rows = logs.read_evaluations(directory)
+    assert [row.grid for row in rows] == [30, 60, 90]
+    assert [row.counts for row in rows] == [
+        logs.Counts(0, 0, n, 0) for n in (30, 60, 90)
+    ]
+    saved = checkpoint.newest(directory)
+    assert saved.counts == logs.Counts(learner_steps=90)
+    action = policy.load_policy(directory)(np.zeros((2, 4), np.float32))
+    assert action.shape == (2, 1) and np.all(np.abs(action) <= 1)
+    assert len(evaluate_run(directory, episodes=2, seed=1)) == 2
+    has_stage = agents.REGISTRY[name].pretraining is not None
+    assert (directory / "pretraining" / "metrics.csv").exists() == has_stage
+
+
+def parameters(directory):
+    wanted = logs.read_experiment(directory)
+    spec, _ = experiment.check(wanted)
+    agent = experiment.make_agent(wanted, spec)
+    return checkpoint.load_state(checkpoint.newest(directory), agent).params
+
+
+@pytest.mark.parametrize("name", ["td3", *OFFLINE])
+def test_a_resumed_run_ends_as_an_uninterrupted_one(name, dataset, tmp_path):
+    whole = start(tmp_path / "whole", make(name, dataset))
+    part = start(tmp_path / "part", make(name, dataset, steps=45))
+    wanted = make(name, dataset)
+    logs.record_resume(part, wanted)
+    offline.run(wanted, part, progress=False, resume=checkpoint.newest(part))
+    jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
+    first, second = (
+        [(row.grid, row.returns) for row in logs.read_evaluations(each)]
+        for each in (whole, part)
+    )
+    assert first[-1] == second[-1]
+
+
+STAGED = [name for name in OFFLINE if agents.REGISTRY[name].pretraining]
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_a_run_stopped_in_its_first_stage_goes_on_there(name, dataset, tmp_path):
+    """As if it had been killed after the stage's first checkpoint."""
+    changes = {"checkpoint.period": 20, "checkpoint.keep": 10}
+    whole = start(tmp_path / "whole", make(name, dataset, **changes))
+    part = start(tmp_path / "part", make(name, dataset, **changes))
+    for root, kept in ((part, "0"), (part / "pretraining", "20")):
+        for path in (root / checkpoint.DIRECTORY).iterdir():
+            if path.name != kept:
+                path.rename(tmp_path / f"{root.name}-{path.name}")
+    assert cli.main(["train", "--resume", str(part)]) == 0
+    jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
+
+
+def test_the_policy_is_saved_with_the_statistics_of_the_dataset(dataset, tmp_path):
+    saved = parameters(start(tmp_path, make("td3", dataset)))["normalizer"]
+    assert np.abs(saved["mean"]).max() > 0
+    assert np.all(saved["deviation"] != 1)
+
+
+def test_online_and_offline_runs_do_not_mix(dataset, tmp_path, capsys):
+    words = ["--dataset", dataset, "--environment.name", "InvertedPendulum-v5"]
+    command = ["train", "td3/hopper", *words, "--runs", str(tmp_path)]
+    for added, said in (
+        (["--actors", "2", "--launch", "threads"], "who learns from a dataset"),
+        (["--agent.storage.n_step", "3"], "--agent.storage.n_step 1"),
+    ):
+        assert cli.main([*command, *added]) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_agent_that_needs_a_dataset_is_refused_without_one(capsys, tmp_path):
+    line = ["train", "bc/hopper-medium", "--dataset", "", "--runs", str(tmp_path)]
+    assert cli.main(line) == 2
+    assert "--dataset" in capsys.readouterr().err
+    assert cli.main(["train", "bc/hopper"]) == 2
+    assert "bc learns from a dataset: hopper-random" in capsys.readouterr().err
