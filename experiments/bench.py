@@ -12,14 +12,24 @@ from experiments import outputs, overrides
 from experiments.measure import Measurement
 from experiments.overrides import OverrideError
 
-Part = Literal["learner", "actor", "runs", "storage", "start", "footprint", "imports"]
+Part = Literal[
+    "learner",
+    "actor",
+    "runs",
+    "minatar",
+    "locomotion",
+    "storage",
+    "start",
+    "footprint",
+    "imports",
+]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 HELP = f"""\
 usage: munchausen bench [--seconds N] [--only PART,...] [--output FILE.json]
 
 Each figure stands beside its limit, measured in the same run, so that a busy machine
-changes the figures but hardly their ratios. All of it takes about five minutes.
+changes the figures but hardly their ratios. All of it takes about eight minutes.
 
   --seconds  that each figure is measured for; 10
   --only     of {", ".join(PARTS)}
@@ -29,6 +39,8 @@ changes the figures but hardly their ratios. All of it takes about five minutes.
   actor      actor steps/s with 1, 8 and 32 games of Pong / environment and policy, each
              alone, and both in turns with nothing else
   runs       actor steps/s of whole runs of DQN on Pong / 4 x the update alone
+  minatar    actor steps/s of a whole local run / environment, policy and update alone
+  locomotion the same for TD3, SAC and IQ on Hopper, and their learners as above
   storage    bytes of memory for an Atari transition in each store
   start      seconds from the command to the first learner step
   footprint  peak memory of every process of a run, and which libraries it has loaded
@@ -100,7 +112,7 @@ def _measure(options: Options) -> Iterator[Measurement]:
 
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     # Imported late: mistakes are answered before jax is there.
-    from experiments import bench_parts, bench_runs
+    from experiments import bench_local, bench_parts, bench_runs
     from experiments.catalogue import EXPERIMENTS
 
     pong = EXPERIMENTS["dqn/pong"]
@@ -108,6 +120,8 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
         "learner": lambda: bench_parts.learner(pong, seconds),
         "actor": lambda: bench_parts.actor(pong, seconds / 2),
         "runs": lambda: bench_runs.runs(seconds),
+        "minatar": lambda: bench_local.minatar(seconds),
+        "locomotion": lambda: bench_local.locomotion(seconds),
         "storage": lambda: bench_parts.storage(pong),
         "start": bench_runs.start,
         "footprint": lambda: bench_runs.footprint(seconds),

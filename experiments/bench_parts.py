@@ -1,9 +1,10 @@
 """Figures of single parts, each in this process: learner, actor, stores."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import dm_env
 import jax
 import numpy as np
 import psutil
@@ -19,7 +20,7 @@ from launch.learner import Learner
 from launch.replay import Adder, server
 from launch.replay.in_process import InProcess
 
-_LANES = 8  # that fill a store
+LANES = 8  # that fill a store
 _UNLIMITED = 1e6  # samples per insert, so that no limiter slows a measurement down
 BYTES = 8_000  # of a transition, at most
 
@@ -75,7 +76,7 @@ class Bench:
             self.spec,
             discount=self.agent.discount,
             frame_stack=self.frame_stack,
-            num_environments=_LANES,
+            num_environments=LANES,
             stop=lambda: False,
         )
 
@@ -93,7 +94,7 @@ class Bench:
 
     def filling(self, adder: Adder) -> "Filling":
         """What random actions do, for a store."""
-        return Filling(self.environment(_LANES), adder)
+        return Filling(self.environment(LANES), adder)
 
     def learner(self, next_batch: Any) -> tuple[Learner, Timed]:
         """A learner, and its step as something to time."""
@@ -107,14 +108,13 @@ class Filling:
 
     def __init__(self, environment: VectorEnvironment, adder: Adder):
         self._environment, self._adder = environment, adder
-        self._random = np.random.default_rng(0)
-        self._high = environment.action_spec().num_values
+        self._draw = drawing(environment)
         self._adder.observe_first(environment.reset())
 
     def add(self, transitions: int) -> None:
         """Plays until so many decisions, or a few more, are added."""
         while transitions > 0:
-            actions = self._random.integers(self._high, size=_LANES)
+            actions = self._draw()
             timestep = self._environment.step(actions)
             self._adder.observe(actions, timestep)
             transitions -= int(np.count_nonzero(timestep.step_type))  # FIRST is 0
@@ -125,11 +125,21 @@ class Filling:
         self._environment.close()
 
 
+def drawing(environment: VectorEnvironment) -> Callable[[], np.ndarray]:
+    """Draws uniform actions, one for each lane."""
+    random, action = np.random.default_rng(0), environment.action_spec()
+    lanes = environment.num_environments
+    if isinstance(action, dm_env.specs.DiscreteArray):
+        return lambda: random.integers(action.num_values, size=lanes)
+    shape = (lanes, *action.shape)
+    return lambda: random.uniform(-1, 1, shape).astype(action.dtype)
+
+
 def bare_updates(experiment: Experiment, seconds: float) -> float:
     """Updates a second on one batch that lies on the device."""
     bench = Bench(experiment, size=200)
-    store = bench.in_process(_LANES)
-    _fill(bench, store, bench.size)
+    store = bench.in_process(LANES)
+    fill(bench, store, bench.size)
     batch = jax.device_put(store.sample())
     _, timed = bench.learner(lambda: batch)
     return rates({"bare": timed}, seconds)["bare"]
@@ -146,8 +156,8 @@ def learner(
         size: transitions in the stores.
     """
     bench = Bench(experiment, size)
-    store = bench.in_process(_LANES)
-    _fill(bench, store, size)
+    store = bench.in_process(LANES)
+    fill(bench, store, size)
     with server.served(
         bench.storage, bench.spec, frame_stack=bench.frame_stack
     ) as served:
@@ -163,7 +173,7 @@ def _fed(
     bench: Bench, store: InProcess, served: server.Served, seconds: float
 ) -> dict[str, float]:
     """Steps a second of three learners; their reader is gone before the server is."""
-    _fill(bench, bench.reverb_adder(served), bench.size)
+    fill(bench, bench.reverb_adder(served), bench.size)
     batch, reader = jax.device_put(store.sample()), bench.reverb_reader(served)
     _, bare = bench.learner(lambda: batch)
     _, local = bench.learner(store.sample)
@@ -204,8 +214,7 @@ def _acting(
         reward_clip=acted.reward_clip,
     )
     observation = alone.reset().observation
-    high = alone.action_spec().num_values
-    actions = np.random.default_rng(0).integers(high, size=lanes)
+    actions = drawing(alone)()
     loop = Loop(acted, whole)
 
     def turn() -> None:
@@ -242,8 +251,8 @@ def storage(experiment: Experiment, size: int = 4_000) -> list[Measurement]:
     """
     bench = Bench(experiment, size)
     full = dataclasses.replace(bench.storage, capacity=size)
-    store = bench.in_process(_LANES, full)
-    _fill(bench, store, 2 * size)
+    store = bench.in_process(LANES, full)
+    fill(bench, store, 2 * size)
     with server.served(
         bench.storage, bench.spec, frame_stack=bench.frame_stack
     ) as served:
@@ -262,7 +271,8 @@ def storage(experiment: Experiment, size: int = 4_000) -> list[Measurement]:
     ]
 
 
-def _fill(bench: Bench, adder: Adder, transitions: int) -> None:
+def fill(bench: Bench, adder: Adder, transitions: int) -> None:
+    """Fills a store with random play, and hands over the last of it."""
     filling = bench.filling(adder)
     filling.add(transitions)
     filling.close()
