@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Name = Literal["door", "hammer", "pen", "relocate"]
 
-_STEPS = {"door": 200, "hammer": 200, "pen": 100, "relocate": 200}
+EPISODE_STEPS = {"door": 200, "hammer": 200, "pen": 100, "relocate": 200}
 _DROPPED = 0.075  # metres: the height below which the pen has left the hand
 
 
@@ -112,7 +112,7 @@ def make_one(config: Adroit, seed: int, *, rendered: bool = False) -> "Gym":
     gymnasium.register_envs(gymnasium_robotics)
     environment = gymnasium.make(
         f"AdroitHand{config.name.capitalize()}-v1",
-        max_episode_steps=_STEPS[config.name],
+        max_episode_steps=EPISODE_STEPS[config.name],
         render_mode="rgb_array" if rendered else None,
         disable_env_checker=True,  # it would test every step; here the tests do
         reward_type="dense",

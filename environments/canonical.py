@@ -39,6 +39,10 @@ class Canonical:
             raise ValueError(f"action {action}: from -1 to 1")
         return action if self._same else self._centre + self._half * action
 
+    def canonical(self, action: np.ndarray) -> np.ndarray:
+        """What `native` turns into `action`, `[..., D]`, up to rounding; unchecked."""
+        return action if self._same else (action - self._centre) / self._half
+
     def spec(self) -> specs.BoundedArray:
         """`[D]` float32 from -1 to 1."""
         return specs.BoundedArray(self._half.shape, np.float32, -1.0, 1.0, "action")

@@ -136,6 +136,23 @@ def reached(directory: Path) -> int:
     return max(_steps(directory / DIRECTORY), default=0)
 
 
+def kept(directory: Path) -> list[int]:
+    """Steps of a run's checkpoints, whole or not, the oldest first."""
+    return _steps(directory / DIRECTORY)
+
+
+def at(directory: Path, steps: int) -> Checkpoint:
+    """The checkpoint of a run after `steps`, one of `kept`.
+
+    Raises:
+        RunDirectoryError: it is not whole.
+    """
+    try:
+        return _read(directory / DIRECTORY / str(steps))
+    except Damaged as error:
+        raise RunDirectoryError(str(error)) from error
+
+
 def newest(directory: Path) -> Checkpoint:
     """The newest checkpoint that is whole; says on standard error which are not.
 

@@ -158,7 +158,7 @@ def load_prepared(experiment: Experiment, spec: Spec) -> Prepared:
         DatasetError: it cannot be read or does not fit the environment.
         ValueError: it cannot be prepared as wanted.
     """
-    dataset = load.load(experiment.dataset, spec)
+    dataset = load.load(experiment.dataset, spec, experiment.environment)
     return prepare(dataset.transitions, experiment.preparation)
 
 
