@@ -1,6 +1,7 @@
 """Our numbers beside those that others published for the same environment."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,20 @@ import numpy as np
 from experiments import comparison, curves, formats
 from experiments.comparison import Published
 from experiments.run_files import Group, Run
+from experiments.tasks import QUALITIES
+from launch.offline import scores
 
 _Window = tuple[int, int]  # frames and window of a published number
 
 
 def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """A table for each published statistic: by agent and frames, ours above theirs."""
-    rows = comparison.published(groups[0].runs[0].experiment["environment"])
+    """A table for each published statistic: by agent and frames, ours above theirs.
+
+    Of runs that learn from a dataset, learner steps stand for frames.
+    """
+    experiment = groups[0].runs[0].experiment
+    quality = _quality(experiment.get("dataset", ""))
+    rows = comparison.published(experiment["environment"] | quality)
     statistics = dict.fromkeys(row.statistic for row in rows)
     return [
         _table(groups, [row for row in rows if row.statistic == statistic])
@@ -22,16 +30,25 @@ def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
     ]
 
 
+def _quality(dataset: str) -> dict[str, str]:
+    """Under which protocol its published numbers are, by the name of a dataset."""
+    if not dataset:
+        return {}
+    found = [quality for quality in QUALITIES if quality in Path(dataset).name]
+    return {"protocol": max(found, key=len, default="of unknown quality")}
+
+
 def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]:
     windows = sorted({(row.frames, row.window) for row in rows})
     theirs: dict[str, dict[_Window, str]] = {}
     for row in rows:
         theirs.setdefault(row.agent, {})[row.frames, row.window] = _quoted(row)
+    unit = "learner steps" if groups[0].runs[0].counted == "learner" else "frames"
     return {
-        "columns": _columns(windows),
+        "columns": _columns(windows, unit),
         "ours": [
             (
-                f"{group.label}, at {formats.steps(_reached(group.runs))} frames",
+                f"{group.label}, at {formats.steps(_reached(group.runs))} {unit}",
                 group.label,
                 _ours(group.runs, rows[0].statistic, windows),
             )
@@ -50,11 +67,11 @@ def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]
     }
 
 
-def _columns(windows: Sequence[_Window]) -> list[str]:
+def _columns(windows: Sequence[_Window], unit: str) -> list[str]:
     """Headings; where two are at the same frames, the window tells them apart."""
     places = [frames for frames, _ in windows]
     return [
-        f"{formats.steps(frames)} frames"
+        f"{formats.steps(frames)} {unit}"
         + (f", over {formats.steps(window)}" if places.count(frames) > 1 else "")
         for frames, window in windows
     ]
@@ -68,6 +85,11 @@ def _quoted(row: Published) -> str:
 def _meaning(rows: Sequence[Published]) -> str:
     """What our numbers in a table are."""
     statistic = rows[0].statistic
+    if statistic == _SCORE:
+        return (
+            "D4RL's score: 0 for the return of its random policy, 100 for that of its "
+            "expert. Ours is of the last evaluation; its dataset is not D4RL's."
+        )
     if statistic == _BEST:
         return "The highest mean over seeds of an evaluation up to each column."
     if statistic == _WHOLE:
@@ -83,7 +105,7 @@ def _ours(
     runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
 ) -> list[float | None]:
     """The latest number, then one for each window that the runs have reached."""
-    ends = [(run, run.frames) for run in runs]
+    ends = [(run, _place(run)) for run in runs]
     if statistic == _BEST:
         places = [min(end for _, end in ends), *(frames for frames, _ in windows)]
         return [_best(runs, frames) for frames in places]
@@ -91,7 +113,7 @@ def _ours(
     window = windows[-1][1]
     latest = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
     return [_mean(latest)] + [
-        _mean([measure(run, *where) for run in runs if run.frames >= where[0]])
+        _mean([measure(run, *where) for run in runs if _place(run) >= where[0]])
         for where in windows
     ]
 
@@ -110,20 +132,38 @@ def _best(runs: Sequence[Run], frames: int) -> float | None:
     return curves.best_evaluation(reached, frames) if reached else None
 
 
+def _score(run: Run, steps: int, window: int) -> float | None:
+    """D4RL's score of the evaluations in learner steps (steps - window, steps]."""
+    reference = scores.reference(str(run.experiment["environment"].get("name")))
+    inside = [
+        row.mean_return for row in run.evaluations if steps - window < row.grid <= steps
+    ]
+    if reference is None or not inside:
+        return None
+    return scores.normalized(float(np.mean(inside)), reference)
+
+
 _WHOLE = "whole-run training return"
+_SCORE = "normalised score"
 _BEST = "best evaluation return"
 # (run, frames, window): numbers of a run, of which a table has the mean.
 _OF_A_RUN: dict[str, Callable[[Run, int, int], float | None]] = {
     "training return": curves.training_return,
     "evaluation return": curves.evaluation_return,
     _WHOLE: _whole_run,
+    _SCORE: _score,
 }
 # What our runs have a number for.
 STATISTICS = (*_OF_A_RUN, _BEST)
 
 
 def _reached(runs: Sequence[Run]) -> int:
-    return max(run.frames for run in runs)
+    return max(_place(run) for run in runs)
+
+
+def _place(run: Run) -> int:
+    """How far a run is, in what published numbers are placed by."""
+    return run.frames or run.clock
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -69,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
     logs.record_resume(directory, experiment)
     print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
     one_run.launch(experiment, directory, mode, saved, options.wandb)
-    train.summarise([(experiment.seed, train.final_return(directory))])
+    train.summarise([(experiment.seed, directory)])
     return 0
 
 

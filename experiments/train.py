@@ -19,6 +19,7 @@ from experiments.planning import Mode, Options, Plan
 from launch import faults, logs
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment
+from launch.offline import scores
 
 
 def run(plan: Plan) -> int:
@@ -92,18 +93,34 @@ def check(
         raise OverrideError(" ".join(str(error).split())) from error
 
 
+def _score(directory: Path, episode_return: float) -> str:
+    """What a return scores, of a run that learned from a dataset; else nothing."""
+    experiment = logs.read_experiment(directory)
+    reference = scores.reference(experiment.environment)
+    if not experiment.dataset or reference is None:
+        return ""
+    return f"  D4RL score {scores.normalized(episode_return, reference):.1f}"
+
+
 def final_return(directory: Path) -> float | None:
     """Mean return of a run's last evaluation with episodes; None if it has none."""
     rows = [row for row in logs.read_evaluations(directory) if row.returns]
     return rows[-1].mean_return if rows else None
 
 
-def summarise(finals: Sequence[tuple[int, float | None]]) -> None:
-    """Prints the last evaluation of each seed, and of all together."""
-    for seed, value in finals:
-        shown = "no evaluation" if value is None else f"{value:.4g}"
+def summarise(runs: Sequence[tuple[int, Path | None]]) -> None:
+    """Prints the last evaluation of each seed, and of all together.
+
+    Args:
+        runs: seed and run directory, if there is one.
+    """
+    finals = [None if path is None else final_return(path) for _, path in runs]
+    for (seed, path), value in zip(runs, finals, strict=True):
+        shown = "no evaluation"
+        if path is not None and value is not None:
+            shown = f"{value:.4g}{_score(path, value)}"
         print(f"seed {seed}  final evaluation return {shown}")
-    returns = [value for _, value in finals if value is not None]
+    returns = [value for value in finals if value is not None]
     if len(finals) > 1 and returns:
         print(f"mean over {len(returns)} seeds  {_spread(returns)}")
     sys.stdout.flush()
@@ -119,12 +136,7 @@ def _summarise_all(
         seeds.append((entry.experiment.seed, directories[entry]))
     if len(runs) == 1:
         [seeds] = runs.values()
-        summarise(
-            [
-                (seed, None if path is None else final_return(path))
-                for seed, path in seeds
-            ]
-        )
+        summarise(seeds)
         return
     rows = [("experiment", "seeds", "whole run", "final evaluation return")]
     for name, seeds in runs.items():

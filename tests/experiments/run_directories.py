@@ -32,6 +32,7 @@ def write(
     steps: int = 100,
     environment: Mapping[str, Any] = ENVIRONMENT,
     directory: str = "",
+    dataset: str = "",
     **agent: Any,
 ) -> Path:
     """A run directory.
@@ -45,6 +46,7 @@ def write(
         steps: of the experiment.
         environment: its configuration.
         directory: name of the run directory; empty: from the seed.
+        dataset: what it learns from; then grid points are learner steps.
         agent: its settings.
     """
     path = root / name / (directory or f"seed{seed}-20250102-030405")
@@ -58,6 +60,8 @@ def write(
         "steps": steps,
         "seed": seed,
     }
+    if dataset:
+        experiment |= {"dataset": dataset, "preparation": {"kind": "Preparation"}}
     config = {
         "experiment": experiment,
         "command": f"munchausen train {name} --seed {seed}",
@@ -69,7 +73,7 @@ def write(
     (path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     if evaluations is not None:
         lines = [
-            f"{grid},{grid},{4 * grid},{grid // 4},{grid // 10},"
+            f"{grid},{_counts(grid, offline=bool(dataset))},"
             f"{sum(returns) / len(returns)},{' '.join(map(str, returns))},"
             f"{' '.join('9' for _ in returns)},{grid / 10}\n"
             for grid, returns in evaluations.items()
@@ -79,3 +83,9 @@ def write(
         text = "".join(json.dumps(row) + "\n" for row in metrics)
         (path / "metrics.jsonl").write_text(text)
     return path
+
+
+def _counts(grid: int, *, offline: bool) -> str:
+    """Four counters at a grid point."""
+    counts = (0, 0, grid, 0) if offline else (grid, 4 * grid, grid // 4, grid // 10)
+    return ",".join(map(str, counts))

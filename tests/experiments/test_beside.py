@@ -134,3 +134,39 @@ def test_evaluations_stand_beside_evaluations_and_training_beside_training(tmp_p
     ]
     assert "highest mean" in tables["best evaluation return"]["meaning"]
     assert "5k frames before" in tables["evaluation return"]["meaning"]
+
+
+def test_offline_runs_stand_beside_the_scores_of_their_quality(tmp_path):
+    """Hopper's random and expert returns: -20.272305 and 3234.3."""
+    expert, half = 3234.3, (3234.3 - 20.272305) / 2
+    for seed, final in ((0, expert), (1, half)):
+        path = run_directories.write(
+            tmp_path,
+            "td3_bc/hopper-medium-replay",
+            seed,
+            {500_000: [0.0, 0.0], 1_000_000: [final - 1, final + 1]},
+            steps=1_000_000,
+            environment=HOPPER,
+            dataset="mine/hopper/medium-replay-v0",
+        )
+    [table] = beside.tables(groups(path.parent))
+    assert table["statistic"] == "normalised score"
+    assert table["columns"] == ["1M learner steps"]
+    [(text, _, (latest, there))] = table["ours"]
+    assert "at 1M learner steps" in text
+    assert latest == there == pytest.approx(75.0)
+    theirs = dict(table["theirs"])
+    assert theirs["TD3+BC (CORL)"] == ["64.42 ± 21.52"]  # of medium-replay, not medium
+    assert theirs["BC (v0)"] == ["11.8"]
+
+
+def test_a_dataset_of_no_known_quality_stands_alone(tmp_path):
+    path = run_directories.write(
+        tmp_path,
+        "td3_bc/hopper-medium",
+        0,
+        {100: [1.0]},
+        environment=HOPPER,
+        dataset="of/my/own-v3",
+    )
+    assert beside.tables(groups(path.parent)) == []
