@@ -9,8 +9,8 @@ import numpy as np
 from experiments import comparison, curves, formats
 from experiments.comparison import Published
 from experiments.run_files import Group, Run
-from experiments.tasks import QUALITIES
 from launch.offline import scores
+from launch.offline.scores import QUALITIES
 
 _Window = tuple[int, int]  # frames and window of a published number
 

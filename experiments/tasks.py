@@ -19,6 +19,7 @@ from environments import (
     minatar,
 )
 from launch.experiment import Evaluation
+from launch.offline.scores import QUALITIES
 
 
 class Task(NamedTuple):
@@ -254,8 +255,6 @@ TASKS |= {
 }
 
 # Datasets as D4RL has them, made by `munchausen collect`, under Minari ids.
-QUALITIES = ("random", "medium", "medium-replay", "medium-expert", "expert")
-
 TASKS |= {
     f"{name}-{quality}": TASKS[name]._replace(
         description=f"{TASKS[name].description}, from a dataset: {quality}",

@@ -11,6 +11,9 @@ from environments import Adroit, Config, Locomotion
 
 Reference = tuple[float, float]  # returns that score 0 and 100
 
+# Of D4RL's datasets of locomotion: who acted in them.
+QUALITIES = ("random", "medium", "medium-replay", "medium-expert", "expert")
+
 REFERENCES: dict[str, Reference] = {
     "halfcheetah": (-280.178953, 12135.0),
     "hopper": (-20.272305, 3234.3),
