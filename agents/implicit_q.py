@@ -39,8 +39,9 @@ from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 class Config:
     """Hyper-parameters; the defaults are ours, the paper's were not at hand.
 
-    tau is reward for each nat of ln pi(a|s), density of the whole action in [-1, 1]^D.
-    For equal shares of regularisation scale it as the rewards, and as 1 / D.
+    tau is reward for each nat of ln pi(a|s), density of the whole action relative to
+    the uniform one in [-1, 1]^D, whose entropy is 0 then and not a reward for each step.
+    For equal shares of regularisation scale tau as the rewards, and as 1 / D.
 
     Attributes:
         temperature: tau > 0, in units of the reward.
@@ -113,6 +114,8 @@ def td_error(
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
     network = heads.policy_and_value(config.network, spec)
+    # Of the uniform policy, against which densities are measured.
+    log_uniform = -heads.action_size(spec) * math.log(2)
 
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -127,11 +130,11 @@ def agent(config: Config, spec: Spec) -> Agent:
             log_policy_floor=config.log_policy_floor,
         )
         errors = jax.vmap(error)(
-            policy.log_prob(batch.action),
+            policy.log_prob(batch.action) - log_uniform,
             v_tm1,
             batch.reward,
             config.discount * batch.discount,
-            target_policy.log_prob(batch.action),
+            target_policy.log_prob(batch.action) - log_uniform,
             target_v_t,
         )
         return jnp.mean(jnp.square(errors)), {"v_mean": jnp.mean(v_tm1)}

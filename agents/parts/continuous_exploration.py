@@ -84,17 +84,17 @@ def acting(
 
 
 def sampling(policy: Callable[[Params, Any], Any], spec: Spec, *, start: int) -> Act:
-    """The `act` of an agent that samples its policy, and is evaluated at its mode.
+    """The `act` of an agent that samples its policy, and is evaluated at its median.
 
     Args:
         policy: `(params, observation [N, ...])` to distributions over actions that have
-            `sample` and `mode`.
+            `sample` and `median`.
         spec: of the environment.
         start: actor steps with uniformly random actions before that.
     """
     return acting(
         lambda params, key, observation: policy(params, observation).sample(key),
-        lambda params, observation: policy(params, observation).mode(),
+        lambda params, observation: policy(params, observation).median(),
         spec,
         start=start,
     )

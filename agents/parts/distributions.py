@@ -60,7 +60,7 @@ class TanhGaussian(NamedTuple):
         pre_tanh = self.base.sample(key)
         return squash(pre_tanh), self.log_prob_of_pre_tanh(pre_tanh)
 
-    def mode(self) -> jax.Array:
+    def median(self) -> jax.Array:
         """The action in the middle, `[..., D]`: tanh of the mean."""
         return squash(self.base.mean)
 
@@ -95,7 +95,19 @@ class TruncatedGaussian(NamedTuple):
     base: Gaussian
 
     def sample(self, key: jax.Array) -> jax.Array:
-        """Actions `[..., D]`; `key` is consumed.
+        """Actions `[..., D]`; `key` is consumed."""
+        return self._quantile(jax.random.uniform(key, self.base.mean.shape))
+
+    def median(self) -> jax.Array:
+        """The action in the middle of each dimension's distribution, `[..., D]`.
+
+        The action of highest density is an end of the box wherever the policy leans
+        that way, however slightly.
+        """
+        return self._quantile(jnp.full_like(self.base.mean, 0.5))
+
+    def _quantile(self, share: jax.Array) -> jax.Array:
+        """Actions with a share `[..., D]` of the probability to one side of them.
 
         The inverse of the distribution function is taken in the left tail, of which
         float32 has 13 deviations; on the right it has five.
@@ -103,13 +115,9 @@ class TruncatedGaussian(NamedTuple):
         mean, std = self.base.mean, jnp.exp(self.base.log_std)
         distance, side = jnp.abs(mean), jnp.where(mean < 0, -1.0, 1.0)
         low, high = (jax.scipy.special.ndtr((end - distance) / std) for end in (-1, 1))
-        drawn = low + jax.random.uniform(key, mean.shape) * (high - low)
+        drawn = low + share * (high - low)
         standard = jax.scipy.special.ndtri(jnp.clip(drawn, 1e-38, LARGEST))
         return jnp.clip(side * (distance + std * standard), -1.0, 1.0)
-
-    def mode(self) -> jax.Array:
-        """The action of the highest density, `[..., D]`."""
-        return jnp.clip(self.base.mean, -1.0, 1.0)
 
     def log_prob(self, action: jax.Array) -> jax.Array:
         """Log-density `[...]` of actions `[..., D]` in the box.
