@@ -219,8 +219,8 @@ def _check_contiguous(where: str, steps: Steps) -> None:
     bad = np.flatnonzero(inside & ~same.reshape(len(inside), -1).all(axis=1))
     if len(bad):
         raise DatasetError(
-            f"{where}, row {bad[0]}: it is not the observation of row {bad[0] + 1}, and "
-            "no flag ends the episode there: episodes overlap, or a timeout is lost"
+            f"{where}, row {bad[0]}: it is not the observation of row {bad[0] + 1}, "
+            "and no flag ends the episode there: episodes overlap, or a timeout is lost"
         )
 
 

@@ -108,7 +108,7 @@ def _check_space(source: str, key: str, space: "gymnasium.Space") -> None:
     if not isinstance(space, gymnasium.spaces.Box):
         raise DatasetError(
             f"{source}: {key} is a {type(space).__name__}: only plain arrays (Box) can "
-            "be learnt from; flatten it into one, as gymnasium's FlattenObservation does"
+            "be learnt from; flatten it, as gymnasium's FlattenObservation does"
         )
 
 

@@ -12,7 +12,7 @@ _COLUMNS = ("frame", "action", "reward", "discount", "steps")
 
 
 def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> Dataset:
-    """The transitions that a checkpoint's replay holds, in order, one lane after another.
+    """The transitions that a checkpoint's replay holds, in order, lane after lane.
 
     A record of an episode begins late where its first steps were overwritten, and ends
     early where the run was saved or restarted.
