@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
         score = f"{scores.normalized(mean, done.reference):.1f}"
     print(f"{done.dataset_id}\n{done.path}")
     print(
-        f"steps {done.steps:,}  episodes {len(done.returns):,}  mean return {mean:.4g}  "
-        f"normalised score {score}"
+        f"steps {done.steps:,}  episodes {len(done.returns):,}  "
+        f"mean return {mean:.4g}  normalised score {score}"
     )
     return 0
