@@ -36,7 +36,7 @@ _REQUIRED = ("observations", "actions", "rewards", "terminals")
 _OPTIONAL = ("timeouts", "next_observations")
 
 
-def read(path: Path, spec: Spec, native: Native = Native()) -> Dataset:
+def read(path: Path, spec: Spec, native: Native) -> Dataset:
     """The dataset in a file.
 
     Args:
@@ -116,7 +116,7 @@ def _lacking(path: Path, name: str, names: list[str]) -> str:
             "directory above its data directory"
         )
     held = ", ".join(names[:8]) or "nothing"
-    return f"{path} has no {name}: D4RL's layout needs {', '.join(_REQUIRED)}; found {held}"
+    return f"{path} has no {name}: D4RL's layout has it; found {held}"
 
 
 def _shifted(observations: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.parts.types import Spec, Transition
 from environments.canonical import Canonical
-from launch.offline.dataset import Dataset, DatasetError, Steps, check
+from launch.offline.dataset import Dataset, DatasetError, Steps, check, numbers
 
 if TYPE_CHECKING:
     import gymnasium
@@ -108,7 +108,7 @@ def _check_space(source: str, key: str, space: "gymnasium.Space") -> None:
     if not isinstance(space, gymnasium.spaces.Box):
         raise DatasetError(
             f"{source}: {key} is a {type(space).__name__}: only plain arrays (Box) can "
-            "be learnt from; flatten it into one, as gymnasium's FlattenObservation does"
+            "be learnt from; flatten it, as gymnasium's FlattenObservation does"
         )
 
 
@@ -167,13 +167,20 @@ def _checked(
             f"{source}: {group} calls itself episode {told.get('id')} of "
             f"{told.get('total_steps')} steps but has {rows} rows: episodes overlap"
         )
+    # All rows at once, so that the last one is named as the others are.
+    observations = numbers(
+        f"{source}: {group}/observations",
+        observations,
+        rows + 1,
+        spec.observation.shape,
+    )
     keys = {
         "observations": f"{group}/observations",
         "actions": f"{group}/actions",
         "rewards": f"{group}/rewards",
         "terminals": f"{group}/terminations",
         "timeouts": f"{group}/truncations",
-        "next_observations": f"{group}/observations[1:]",
+        "next_observations": f"{group}/observations",
     }
     steps = check(
         Steps(

@@ -127,8 +127,10 @@ def _create(
         )
     if description.reference is not None:
         # Given above, they would be dropped where there is no gymnasium name.
-        reference = zip(("ref_min_score", "ref_max_score"), description.reference)
-        dataset.storage.update_metadata(dict(reference))
+        low_score, high_score = description.reference
+        dataset.storage.update_metadata(
+            {"ref_min_score": low_score, "ref_max_score": high_score}
+        )
 
 
 def _buffer(kind: Any, number: int, episode: Episode, bounds: Canonical) -> Any:
