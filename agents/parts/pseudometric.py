@@ -1,0 +1,210 @@
+"""Distances between state-action pairs, as norms of differences of embeddings.
+
+The pair embedding is Phi, the state embedding Psi. A norm of a difference is symmetric,
+zero between equals and obeys the triangle inequality whatever the networks are.
+
+Source: Dadashi et al., "Offline Reinforcement Learning with Pseudometric Learning",
+ICML 2021, https://arxiv.org/abs/2103.01948.
+"""
+
+from typing import Any, NamedTuple, cast
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.parts import networks
+from agents.parts.continuous_networks import action_size
+from agents.parts.networks import Network, Torso, make_torso
+from agents.parts.sgd import Loss
+from agents.parts.types import Metrics, NetworkParams, Params, Spec, Transition
+
+
+class Embeddings(NamedTuple):
+    """Both networks; E is the size of an embedding.
+
+    Attributes:
+        pair: Phi, its `apply` `(params, observation [B, ...], action [B, D]) ->
+            [B, E]`.
+        state: Psi, its `apply` `(params, observation [B, ...]) -> [B, E]`.
+    """
+
+    pair: Network
+    state: Network
+
+
+class _Embedding(nn.Module):
+    """A torso and linear outputs: `[B, D] -> [B, size]`."""
+
+    torso: Torso
+    size: int
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        head = nn.Dense(self.size, kernel_init=nn.initializers.xavier_uniform())
+        return head(self.torso(inputs))
+
+
+def embeddings(config: networks.Config, spec: Spec, size: int) -> Embeddings:
+    """Networks of the same shape that share nothing; observations are flattened.
+
+    Raises:
+        ValueError: observations are images, or actions are discrete.
+    """
+    actions = action_size(spec)
+    if config.torso != "mlp":
+        raise ValueError(
+            f"network.torso is {config.torso}: embeddings of actions take vectors; "
+            "choose --agent.network.torso mlp"
+        )
+    features = int(np.prod(spec.observation.shape))
+    module = _Embedding(make_torso(config, spec), size)
+
+    def embed_pair(
+        params: NetworkParams, observation: Any, action: jax.Array
+    ) -> jax.Array:
+        joint = jnp.concatenate([_flat(observation), action], axis=-1)
+        return cast(jax.Array, module.apply(params, joint))
+
+    def embed_state(params: NetworkParams, observation: Any) -> jax.Array:
+        return cast(jax.Array, module.apply(params, _flat(observation)))
+
+    pair, state = (
+        np.zeros((1, size), np.float32) for size in (features + actions, features)
+    )
+    return Embeddings(
+        Network(lambda key: module.init(key, pair), embed_pair),
+        Network(lambda key: module.init(key, state), embed_state),
+    )
+
+
+def _flat(observation: Any) -> jax.Array:
+    return jnp.reshape(observation, (len(observation), -1)).astype(jnp.float32)
+
+
+def distance(left: jax.Array, right: jax.Array) -> jax.Array:
+    """Euclidean distances `[...]` between embeddings `[..., E]`.
+
+    The gradient between equals, where there is none, is 0 and not NaN.
+    """
+    chex.assert_equal_shape([left, right])
+    return _root(jnp.sum(jnp.square(left - right), axis=-1))
+
+
+def distance_to_nearest(embedding: jax.Array, candidates: jax.Array) -> jax.Array:
+    """Distance `[]` of an embedding `[E]` to the nearest of `[K, E]`, of one row.
+
+    Its gradient is that of the distance to this candidate.
+    """
+    chex.assert_rank([embedding, candidates], [1, 2])
+    squares = jnp.sum(jnp.square(candidates - embedding[None]), axis=-1)
+    return _root(jnp.min(squares))
+
+
+def _root(squares: jax.Array) -> jax.Array:
+    positive = squares > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)
+
+
+def pair_error(
+    distance_tm1: jax.Array,
+    r_t: jax.Array,
+    discount_t: jax.Array,
+    target_distance_t: jax.Array,
+) -> jax.Array:
+    """How far the distance of two transitions' pairs is from the operator's.
+
+    Args:
+        distance_tm1: `[]` d_Phi between (s1, a1) and (s2, a2).
+        r_t: `[2]` rewards of both.
+        discount_t: `[2]` gamma of each, or 0 if its episode terminated there: the next
+            states count only if both are states.
+        target_distance_t: `[]` target d_Psi between s1' and s2'.
+
+    Returns:
+        `[]` target minus prediction; gradients flow through `distance_tm1` only.
+    """
+    chex.assert_rank([distance_tm1, r_t, discount_t, target_distance_t], [0, 1, 1, 0])
+    chex.assert_shape([r_t, discount_t], (2,))
+    target = jnp.abs(r_t[0] - r_t[1]) + jnp.min(discount_t) * target_distance_t
+    return jax.lax.stop_gradient(target) - distance_tm1
+
+
+def state_error(state_distance: jax.Array, distances: jax.Array) -> jax.Array:
+    """How far the distance of two states is from the mean over uniform actions.
+
+    Args:
+        state_distance: `[]` d_Psi between s1 and s2.
+        distances: `[U]` d_Phi between (s1, u) and (s2, u) for U uniform actions u.
+
+    Returns:
+        `[]` target minus prediction; gradients flow through `state_distance` only.
+    """
+    chex.assert_rank([state_distance, distances], [0, 1])
+    return jax.lax.stop_gradient(jnp.mean(distances)) - state_distance
+
+
+def losses(
+    both: Embeddings, spec: Spec, *, discount: float, uniform_actions: int
+) -> dict[str, Loss]:
+    """Losses of networks `metric` (Phi) and `state_metric` (Psi), in this order.
+
+    Pairs of transitions are the rows of a batch and the rows before them.
+
+    Args:
+        both: the networks.
+        spec: of the environment.
+        discount: gamma.
+        uniform_actions: U, drawn for each pair of states.
+    """
+    size = action_size(spec)
+
+    def metric_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        pair = both.pair.apply(params["metric"], batch.observation, batch.action)
+        state = both.state.apply(target_params["state_metric"], batch.next_observation)
+        apart = distance(*_with_previous(pair))
+        errors = jax.vmap(pair_error)(
+            apart,
+            jnp.stack(_with_previous(batch.reward), axis=-1),
+            jnp.stack(_with_previous(discount * batch.discount), axis=-1),
+            distance(*_with_previous(state)),
+        )
+        residual = jnp.mean(jnp.abs(errors))
+        info = {"metric_residual": residual, "metric_distance": jnp.mean(apart)}
+        return jnp.mean(jnp.square(errors)), info
+
+    def state_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        state = both.state.apply(params["state_metric"], batch.observation)
+        shape = (len(state), uniform_actions, size)
+        actions = jax.random.uniform(key, shape, minval=-1.0)
+        apart = distance(
+            *(
+                embed_each(both, params["metric"], observation, actions)
+                for observation in _with_previous(batch.observation)
+            )
+        )
+        errors = jax.vmap(state_error)(distance(*_with_previous(state)), apart)
+        residual = jnp.mean(jnp.abs(errors))
+        return jnp.mean(jnp.square(errors)), {"state_metric_residual": residual}
+
+    return {"metric": metric_loss, "state_metric": state_loss}
+
+
+def embed_each(
+    both: Embeddings, params: NetworkParams, observation: Any, actions: jax.Array
+) -> jax.Array:
+    """Phi `[B, U, E]` of U actions `[B, U, D]` at each observation `[B, ...]`."""
+    batch, number, size = actions.shape
+    repeated = jnp.repeat(observation, number, axis=0)
+    flat = both.pair.apply(params, repeated, actions.reshape(-1, size))
+    return flat.reshape(batch, number, -1)
+
+
+def _with_previous(rows: Any) -> tuple[Any, Any]:
+    return rows, jnp.roll(rows, 1, axis=0)
