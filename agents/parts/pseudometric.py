@@ -1,7 +1,9 @@
 """Distances between state-action pairs, as norms of differences of embeddings.
 
 The pair embedding is Phi, the state embedding Psi. A norm of a difference is symmetric,
-zero between equals and obeys the triangle inequality whatever the networks are.
+zero between equals and obeys the triangle inequality whatever the networks are. Not
+every pseudometric is such a norm: what has no place in a Euclidean space stays in the
+residuals.
 
 Source: Dadashi et al., "Offline Reinforcement Learning with Pseudometric Learning",
 ICML 2021, https://arxiv.org/abs/2103.01948.

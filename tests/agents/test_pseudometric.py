@@ -15,24 +15,24 @@ from tests.agents.cases import BOX, IMAGES, VECTORS, batch_of
 
 SMALL = networks.Config("mlp", (13,))
 STATES, ACTIONS, GAMMA = 9, 3, 0.8
-RING = Spec(
+CHAIN = Spec(
     observation=jax.ShapeDtypeStruct((STATES,), np.dtype(np.float32)),
     num_actions=0,
     action=jax.ShapeDtypeStruct((1,), np.dtype(np.float32)),
 )
 
 
-def ring():
-    """Nine states in a ring; a third of the box each steps back, stays, steps on."""
+def chain():
+    """Nine states in a row; a third of the box each steps back, stays, steps on."""
     states = np.arange(STATES)
-    following = (states[:, None] + np.array([-1, 0, 1])) % STATES
-    paid = np.array([0.0, 0.1, 0.9, 0.2, 0.0, 0.5, 0.0, 0.3, 1.0])
+    following = np.clip(states[:, None] + np.array([-1, 0, 1]), 0, STATES - 1)
+    paid = np.array([0.0, 0.1, 0.2, 0.15, 0.3, 0.5, 0.4, 0.8, 1.0])
     rewards = paid[:, None] * np.array([1.0, 0.4, 0.7])
     to = jax.nn.one_hot(jnp.asarray(following), STATES)
     return MDP(to, jnp.asarray(rewards, jnp.float32), jnp.float32(GAMMA))
 
 
-def ring_batches(mdp, size, seed):
+def chain_batches(mdp, size, seed):
     """Batches of uniform states and actions; an action's third is what it does."""
     rng = np.random.default_rng(seed)
     following = np.argmax(mdp.transitions, axis=-1)
@@ -52,7 +52,7 @@ def ring_batches(mdp, size, seed):
 
 
 def test_the_learned_metric_is_the_exact_fixed_point(key):
-    mdp = ring()
+    mdp = chain()
     config = ploff.Config(
         network=networks.Config("mlp", (64, 64)),
         embedding_size=16,
@@ -60,13 +60,13 @@ def test_the_learned_metric_is_the_exact_fixed_point(key):
         target_step_size=0.05,
         optimizer=sgd.Adam(1e-3, 1e-8),
     )
-    stage = ploff.pretraining(config, RING)
+    stage = ploff.pretraining(config, CHAIN)
     state, update, residuals = stage.init(key), jax.jit(stage.update), []
-    batches = ring_batches(mdp, 256, seed=1)
-    for _, batch in zip(range(2_000), batches):
+    batches = chain_batches(mdp, 256, seed=1)
+    for _, batch in zip(range(1_500), batches, strict=False):
         state, metrics = update(state, batch)
         residuals.append(float(metrics["metric_residual"]))
-    both = pseudometric.embeddings(config.network, RING, config.embedding_size)
+    both = pseudometric.embeddings(config.network, CHAIN, config.embedding_size)
     centres = np.tile(np.array([[-2 / 3], [0.0], [2 / 3]], np.float32), (STATES, 1))
     observations = np.repeat(np.eye(STATES, dtype=np.float32), ACTIONS, axis=0)
     embedding = both.pair.apply(state.params["metric"], observations, centres)
@@ -75,10 +75,9 @@ def test_the_learned_metric_is_the_exact_fixed_point(key):
         jnp.tile(embedding, (len(centres), 1)),
     )
     exact = iterate(mdp, jnp.zeros((STATES, ACTIONS) * 2), 100).ravel()
-    print(stats.spearmanr(learned, exact), np.mean(residuals[:20]), np.mean(residuals[-50:]), np.mean(np.abs(learned-exact)), exact.mean(), metrics)
-    assert stats.spearmanr(learned, exact).statistic > 0.95
-    assert np.mean(np.abs(learned - exact)) < 0.15 * np.mean(exact)
-    assert np.mean(residuals[-50:]) < 0.3 * np.mean(residuals[:20])
+    assert stats.spearmanr(learned, exact).statistic > 0.98
+    assert np.mean(np.abs(learned - exact)) < 0.1 * np.mean(exact)
+    assert np.mean(residuals[-50:]) < 0.5 * np.mean(residuals[:20])
 
 
 def test_distances_are_a_pseudometric(key):
@@ -163,7 +162,7 @@ def test_both_losses_by_hand(key):
 
     nothing = networks.Network(lambda key: None, pair)
     both = pseudometric.Embeddings(nothing, nothing._replace(apply=state))
-    one = Spec(RING.observation, 0, RING.action)
+    one = Spec(CHAIN.observation, 0, CHAIN.action)
     losses = pseudometric.losses(both, one, discount=0.5, uniform_actions=4)
     batch = Transition(
         observation=jnp.array([[1.0], [3.0], [8.0]]),
