@@ -13,10 +13,12 @@ from agents import (
     miqn,
     mirror_descent,
     momentum_dqn,
+    ploff,
     sac,
     td3,
     variance_weighting,
 )
+from agents.parts import pseudometric
 from agents.parts.types import Agent, Spec
 
 
@@ -76,5 +78,13 @@ REGISTRY: dict[str, Recipe] = {
     "dvw_mdqn": Recipe(variance_weighting.Config, variance_weighting.agent),
     "iq": Recipe(implicit_q.Config, implicit_q.agent, actions="continuous"),
     "sac": Recipe(sac.Config, sac.agent, actions="continuous"),
+    "ploff": Recipe(
+        ploff.Config,
+        ploff.agent,
+        actions="continuous",
+        offline=True,
+        pretraining=pseudometric.pretraining,
+        preparation={"scale_rewards": True},
+    ),
     "td3": Recipe(td3.Config, td3.agent, actions="continuous"),
 }

@@ -3,7 +3,8 @@
 Dadashi, Rezaeifar, Vieillard, Hussenot, Pietquin and Geist, "Offline Reinforcement
 Learning with Pseudometric Learning", ICML 2021, https://arxiv.org/abs/2103.01948. A
 first stage learns when two state-action pairs are alike; TD3 then gets a bonus for
-actions that are like logged ones. No code of the authors is known.
+actions that are like logged ones. No code of the authors is known. The first stage is
+`agents.parts.pseudometric.pretraining`.
 
 | symbol | here |
 | --- | --- |
@@ -12,10 +13,9 @@ actions that are like logged ones. No code of the authors is known.
 | alpha_a, alpha_c | `actor_coefficient`, `critic_coefficient` |
 
 Deviations (what the paper prints could not be checked, so these are choices):
-- The operator averages over uniform actions: a maximum would need a search and be
-  overestimated by networks as values are, and follows actions that no one takes. Both
-  pairs take the same action, as bisimulation asks; independent actions would part a
-  state from itself.
+- The operator averages over uniform actions: a maximum would need a search, and
+  networks overestimate maxima. The action is the same in both next states, as in
+  bisimulation; independent ones would put a state away from itself.
 - Nothing follows a pair of transitions of which one or both terminated.
 - A pair of transitions is a row of the batch and the row before it.
 - Psi fits the online Phi; Phi bootstraps on a target copy of Psi, which holds the
@@ -26,16 +26,15 @@ Deviations (what the paper prints could not be checked, so these are choices):
   reward, which is divided by its range.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
 
-from agents.parts import checks, neighbours, networks, pseudometric, sgd
+from agents.parts import checks, neighbours, networks, pseudometric, sgd, twin_critics
+from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
 from agents.parts.types import (
     Agent,
@@ -45,14 +44,12 @@ from agents.parts.types import (
     Spec,
     Storage,
     Transition,
-    never_acts,
 )
-from agents.td3 import critic_error, smoothed  # TEMP
 
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; TD3's are its reference implementation's, the rest are ours.
+    """Hyper-parameters, ours; those of TD3: its reference implementation's.
 
     Attributes:
         pretraining_steps: learner steps of the first stage.
@@ -62,11 +59,9 @@ class Config:
         bonus_sharpness: beta.
         actor_coefficient: alpha_a, in units of the mean |Q|.
         critic_coefficient: alpha_c, in units of the reward.
-        target_noise: standard deviation of the noise on the target policy's actions.
-        target_noise_clip: bound on the size of that noise.
-        policy_delay: learner steps between those of policy and target copies.
+        target_noise, target_noise_clip, policy_delay, target_step_size: as in TD3, the
+            last in both stages.
         discount: gamma, of metric and values.
-        target_step_size: of the target copies of both stages.
         network: torso and widths of every network.
         optimizer: Adam, of each network.
         batch_size: transitions per update.
@@ -76,8 +71,8 @@ class Config:
     embedding_size: int = 32
     uniform_actions: int = 4
     neighbours: int = 50
-    bonus_sharpness: float = 3.0
-    actor_coefficient: float = 1.0
+    bonus_sharpness: float = 1.0
+    actor_coefficient: float = 2.0
     critic_coefficient: float = 1.0
     target_noise: float = 0.2
     target_noise_clip: float = 0.5
@@ -89,121 +84,61 @@ class Config:
     batch_size: int = 256
 
     def __post_init__(self) -> None:
-        pass
+        for name in ("pretraining_steps", "embedding_size", "uniform_actions"):
+            checks.at_least(name, getattr(self, name), 1)
+        for name in ("neighbours", "batch_size"):
+            checks.at_least(name, getattr(self, name), 1)
+        for name in ("actor_coefficient", "critic_coefficient"):
+            checks.at_least(name, getattr(self, name), 0)
+        checks.above("bonus_sharpness", self.bonus_sharpness, 0)
+        twin_critics.check(self)
 
 
 def bonus(distance: jax.Array, unit: jax.Array, *, sharpness: float) -> jax.Array:
-    """Bonus exp(-beta d) of an action, in (0, 1]: 1 where the data has the pair.
+    """Returns `[]` exp(-beta d) in (0, 1], of a pair at distance `[]` d from the data.
 
-    Args:
-        distance: `[]` d of the pair from the nearest logged one.
-        unit: `[]` of distance.
-        sharpness: beta, per unit.
+    Both distance and unit `[]` are the metric's; `sharpness` is beta, per unit.
     """
     chex.assert_rank([distance, unit], 0)
     return jnp.exp(-sharpness * distance / unit)
 
 
-def pretraining(config: Config, spec: Spec) -> Agent:
-    """Builds the stage that learns the pseudometric."""
-    both = pseudometric.embeddings(config.network, spec, config.embedding_size)
-    losses = pseudometric.losses(
-        both, spec, discount=config.discount, uniform_actions=config.uniform_actions
-    )
-    init, update = sgd.learner(
-        networks={"metric": both.pair.init, "state_metric": both.state.init},
-        losses=losses,
-        optimizers={name: config.optimizer.make() for name in losses},
-        target_update=sgd.polyak(config.target_step_size),
-    )
-    storage = Storage(batch_size=config.batch_size)
-    return Agent(init, update, never_acts, storage, config.discount)
-
-
-def make_distance(
-    config: Config, spec: Spec
-) -> Callable[[Params, jax.Array, Any, jax.Array], jax.Array]:
-    """Makes `(params, candidates [B, K, E], observation, action) -> [B]` distances."""
-    embed = pseudometric.embeddings(config.network, spec, config.embedding_size).pair
-
-    def distance(
-        params: Params, candidates: jax.Array, observation: Any, action: jax.Array
-    ) -> jax.Array:
-        embedding = embed.apply(params["metric"], observation, action)
-        return jax.vmap(pseudometric.distance_to_nearest)(embedding, candidates)
-
-    return distance
-
-
 def agent(config: Config, spec: Spec) -> Agent:
-    """Builds TD3 with the bonus in critic and actor, and the lookup it needs."""
+    """Builds TD3 with the bonus in critic and actor, and the lookup that they need."""
     policy = heads.deterministic(config.network, spec)
     critic = heads.critics(config.network, spec, number=2)
-    both = pseudometric.embeddings(config.network, spec, config.embedding_size)
-    distance = make_distance(config, spec)
-    closeness = jax.vmap(partial(bonus, sharpness=config.bonus_sharpness))
+    both = pseudometric.embeddings(config, spec)
+    distance = pseudometric.make_distance(config, spec)
+    bonuses = jax.vmap(partial(bonus, sharpness=config.bonus_sharpness))
 
-    def critic_loss(
-        params: Params, target_params: Params, batch: Transition, key: jax.Array
-    ) -> tuple[jax.Array, Metrics]:
-        a_t = smoothed(
-            key,
-            policy.apply(target_params["policy"], batch.next_observation),
-            noise=config.target_noise,
-            noise_clip=config.target_noise_clip,
-        )
-        candidates, unit = batch.extras.next_embedding, batch.extras.unit
-        b_t = closeness(distance(params, candidates, batch.next_observation, a_t), unit)
-        target_q_t = critic.apply(target_params["critic"], batch.next_observation, a_t)
-        q_tm1 = critic.apply(params["critic"], batch.observation, batch.action)
-        errors = jax.vmap(critic_error)(
-            q_tm1,
-            batch.reward,
-            config.discount * batch.discount,
-            target_q_t + config.critic_coefficient * b_t[:, None],
-        )
-        loss = jnp.sum(jnp.mean(jnp.square(errors), axis=0))
-        return loss, {"q_mean": jnp.mean(q_tm1), "next_bonus": jnp.mean(b_t)}
+    def next_bonus(
+        params: Params, key: jax.Array, batch: Transition, action: jax.Array
+    ) -> jax.Array:
+        candidates = batch.extras.next_embedding
+        apart = distance(params, candidates, batch.next_observation, action)
+        return config.critic_coefficient * bonuses(apart, batch.extras.unit)
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         action = policy.apply(params["policy"], batch.observation)
-        q = critic.apply(params["critic"][:1], batch.observation, action)[:, 0]
-        candidates, unit = batch.extras.embedding, batch.extras.unit
-        b = closeness(distance(params, candidates, batch.observation, action), unit)
-        scale = jax.lax.stop_gradient(jnp.mean(jnp.abs(q)))
-        loss = -jnp.mean(q + config.actor_coefficient * scale * b)
-        return loss, {"bonus": jnp.mean(b)}
+        q = critic.apply(params["critic"][:1], batch.observation, action)
+        apart = distance(params, batch.extras.embedding, batch.observation, action)
+        mean_bonus = jnp.mean(bonuses(apart, batch.extras.unit))
+        weight = config.actor_coefficient * jax.lax.stop_gradient(jnp.mean(jnp.abs(q)))
+        return -jnp.mean(q) - weight * mean_bonus, {"bonus": mean_bonus}
 
-    init, update = sgd.learner(
-        networks={
-            "critic": critic.init,
-            "policy": policy.init,
-            "metric": both.pair.init,
-            "state_metric": both.state.init,
-        },
+    critic_loss = twin_critics.critic_loss(config, policy, critic, bonus=next_bonus)
+    init, update = twin_critics.learner(
+        config,
+        policy=policy,
+        critic=critic,
         losses={"critic": critic_loss, "policy": policy_loss},
-        optimizers={name: config.optimizer.make() for name in ("critic", "policy")},
-        target_update=sgd.every(
-            config.policy_delay, sgd.polyak(config.target_step_size)
-        ),
-        periods={"policy": config.policy_delay},
+        frozen={"metric": both.pair.init, "state_metric": both.state.init},
     )
-
-    def build(params: Params, transitions: Transition) -> neighbours.Tables:
-        return neighbours.build(
-            partial(both.pair.apply, params["metric"]),
-            partial(both.state.apply, params["state_metric"]),
-            transitions,
-            config.neighbours,
-        )
-
-    def act(
-        params: Params, key: jax.Array, observation: Any, steps: Any, evaluation: Any
-    ) -> jax.Array:
-        return policy.apply(params["policy"], observation)
-
+    act = exploration.never_exploring(
+        lambda params, observation: policy.apply(params["policy"], observation)
+    )
     storage = Storage(batch_size=config.batch_size)
-    lookup = Lookup(build, neighbours.read)
+    lookup = Lookup(partial(neighbours.build, both, config.neighbours), neighbours.read)
     return Agent(init, update, act, storage, config.discount, lookup)

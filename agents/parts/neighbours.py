@@ -7,6 +7,7 @@ Memory: `[S, K]` int32 and `[M, E]` float32; with a million transitions, 50 neig
 and embeddings of 32, 200 MB and 128 MB. What a batch reads is gathered from both.
 """
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -16,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts.pseudometric import distance_to_nearest
-from agents.parts.types import Transition
+from agents.parts.pseudometric import Embeddings, distance_to_nearest
+from agents.parts.types import Params, Transition
 
 EXACT_UP_TO = 100_000  # states; a search among more looks into the nearest cells only
 CELLS_PER_ROOT = 2  # cells of the inexact index, times the root of the states
@@ -116,7 +117,7 @@ def nearest(
         )
     index = _index(np.ascontiguousarray(points, np.float32), exact_up_to)
     return np.concatenate(
-        [_search(index, *block, number) for block in _blocks(queries)]
+        [_search(index, block, number) for (block,) in _blocks(queries)]
     )
 
 
@@ -126,7 +127,7 @@ def _index(points: np.ndarray, exact_up_to: int) -> Any:
     if "NPROC" in os.environ:  # the number of XLA's threads; faiss's follow it
         faiss.omp_set_num_threads(int(os.environ["NPROC"]))
     size = points.shape[-1]
-    index = faiss.IndexFlatL2(size)
+    index: Any = faiss.IndexFlatL2(size)
     if len(points) > exact_up_to:
         cells = int(CELLS_PER_ROOT * len(points) ** 0.5)
         index = faiss.IndexIVFFlat(index, size, cells)
@@ -138,35 +139,33 @@ def _index(points: np.ndarray, exact_up_to: int) -> Any:
 
 
 def _search(index: Any, queries: np.ndarray, number: int) -> np.ndarray:
-    import faiss
-
     queries = np.ascontiguousarray(queries, np.float32)
     _, found = index.search(queries, number)
     # faiss says -1 where the cells searched held fewer points than it was to find.
     short = np.any(found < 0, axis=1)
     if np.any(short):
-        everywhere = faiss.SearchParametersIVF(nprobe=index.nlist)
-        found[short] = index.search(queries[short], number, params=everywhere)[1]
+        probed, index.nprobe = index.nprobe, index.nlist
+        found[short] = index.search(queries[short], number)[1]
+        index.nprobe = probed
     return found.astype(np.int32)
 
 
 def build(
-    embed_pair: Callable[[Any, Any], Any],
-    embed_state: Callable[[Any], Any],
-    transitions: Transition,
-    number: int,
+    both: Embeddings, number: int, params: Params, transitions: Transition
 ) -> Tables:
     """Tables of a dataset, on the host.
 
     Args:
-        embed_pair: `(observation [B, ...], action [B, D]) -> [B, E]`.
-        embed_state: `(observation [B, ...]) -> [B, F]`, where states are neighbours.
-        transitions: leaves `[M, ...]`, in the order they happened.
+        both: the embeddings; states are neighbours under that of states.
         number: K.
+        params: of the networks `metric` and `state_metric`.
+        transitions: leaves `[M, ...]`, in the order they happened.
 
     Raises:
         ValueError: there are fewer transitions than that.
     """
+    embed_pair = functools.partial(both.pair.apply, params["metric"])
+    embed_state = functools.partial(both.state.apply, params["state_metric"])
     observations = np.asarray(transitions.observation)
     next_observations = np.asarray(transitions.next_observation)
     actions = np.asarray(transitions.action)
@@ -192,7 +191,9 @@ def _unit(
     rows = np.sort(rng.choice(len(actions), number, replace=False))
     drawn = rng.uniform(-1, 1, (number, actions.shape[-1])).astype(np.float32)
     embedding = jax.jit(embed_pair)(observations[rows], drawn)
-    distances = jax.vmap(distance_to_nearest)(embedding, candidates(tables, rows))
+    distances = jax.vmap(distance_to_nearest)(
+        embedding, candidates(tables, jnp.asarray(rows))
+    )
     return jnp.maximum(jnp.median(distances), SMALLEST_UNIT)
 
 

@@ -9,7 +9,8 @@ Source: Dadashi et al., "Offline Reinforcement Learning with Pseudometric Learni
 ICML 2021, https://arxiv.org/abs/2103.01948.
 """
 
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, cast
 
 import chex
 import flax.linen as nn
@@ -17,11 +18,51 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import networks
+from agents.parts import networks, sgd
 from agents.parts.continuous_networks import action_size
 from agents.parts.networks import Network, Torso, make_torso
-from agents.parts.sgd import Loss
-from agents.parts.types import Metrics, NetworkParams, Params, Spec, Transition
+from agents.parts.types import (
+    Agent,
+    Metrics,
+    NetworkParams,
+    Params,
+    Spec,
+    Storage,
+    Transition,
+    never_acts,
+)
+
+
+class Settings(Protocol):
+    """What the configuration of a paper with a pseudometric holds, beside the rest."""
+
+    @property
+    def embedding_size(self) -> int:
+        """E, of Phi and Psi."""
+
+    @property
+    def uniform_actions(self) -> int:
+        """U, drawn for each pair of states."""
+
+    @property
+    def discount(self) -> float:
+        """Gamma."""
+
+    @property
+    def target_step_size(self) -> float:
+        """Of the target copies."""
+
+    @property
+    def network(self) -> networks.Config:
+        """Of both embeddings."""
+
+    @property
+    def optimizer(self) -> sgd.Adam:
+        """Of both embeddings; each has a state of its own."""
+
+    @property
+    def batch_size(self) -> int:
+        """Transitions per update."""
 
 
 class Embeddings(NamedTuple):
@@ -49,20 +90,20 @@ class _Embedding(nn.Module):
         return head(self.torso(inputs))
 
 
-def embeddings(config: networks.Config, spec: Spec, size: int) -> Embeddings:
+def embeddings(config: Settings, spec: Spec) -> Embeddings:
     """Networks of the same shape that share nothing; observations are flattened.
 
     Raises:
         ValueError: observations are images, or actions are discrete.
     """
     actions = action_size(spec)
-    if config.torso != "mlp":
+    if config.network.torso != "mlp":
         raise ValueError(
-            f"network.torso is {config.torso}: embeddings of actions take vectors; "
-            "choose --agent.network.torso mlp"
+            f"network.torso is {config.network.torso}: embeddings of actions take "
+            "vectors; choose --agent.network.torso mlp"
         )
     features = int(np.prod(spec.observation.shape))
-    module = _Embedding(make_torso(config, spec), size)
+    module = _Embedding(make_torso(config.network, spec), config.embedding_size)
 
     def embed_pair(
         params: NetworkParams, observation: Any, action: jax.Array
@@ -148,20 +189,48 @@ def state_error(state_distance: jax.Array, distances: jax.Array) -> jax.Array:
     return jax.lax.stop_gradient(jnp.mean(distances)) - state_distance
 
 
-def losses(
-    both: Embeddings, spec: Spec, *, discount: float, uniform_actions: int
-) -> dict[str, Loss]:
-    """Losses of networks `metric` (Phi) and `state_metric` (Psi), in this order.
+def pretraining(config: Settings, spec: Spec) -> Agent:
+    """Builds the stage that learns networks `metric` (Phi) and `state_metric` (Psi)."""
+    both = embeddings(config, spec)
+    own = losses(config, both, action_size(spec))
+    init, update = sgd.learner(
+        networks={"metric": both.pair.init, "state_metric": both.state.init},
+        losses=own,
+        optimizers={name: config.optimizer.make() for name in own},
+        target_update=sgd.polyak(config.target_step_size),
+    )
+    storage = Storage(batch_size=config.batch_size)
+    return Agent(init, update, never_acts, storage, config.discount)
+
+
+def make_distance(
+    config: Settings, spec: Spec
+) -> Callable[[Params, jax.Array, Any, jax.Array], jax.Array]:
+    """Makes the distance of pairs from the nearest of their candidates.
+
+    It is `(params, candidates [B, K, E], observation, action) -> [B]`.
+    """
+    embed = embeddings(config, spec).pair
+
+    def to_nearest(
+        params: Params, candidates: jax.Array, observation: Any, action: jax.Array
+    ) -> jax.Array:
+        embedding = embed.apply(params["metric"], observation, action)
+        return jax.vmap(distance_to_nearest)(embedding, candidates)
+
+    return to_nearest
+
+
+def losses(config: Settings, both: Embeddings, size: int) -> dict[str, sgd.Loss]:
+    """Losses of `metric` and `state_metric`, in the order in which they learn.
 
     Pairs of transitions are the rows of a batch and the rows before them.
 
     Args:
+        config: the paper's.
         both: the networks.
-        spec: of the environment.
-        discount: gamma.
-        uniform_actions: U, drawn for each pair of states.
+        size: D, of actions.
     """
-    size = action_size(spec)
 
     def metric_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -172,7 +241,7 @@ def losses(
         errors = jax.vmap(pair_error)(
             apart,
             jnp.stack(_with_previous(batch.reward), axis=-1),
-            jnp.stack(_with_previous(discount * batch.discount), axis=-1),
+            jnp.stack(_with_previous(config.discount * batch.discount), axis=-1),
             distance(*_with_previous(state)),
         )
         residual = jnp.mean(jnp.abs(errors))
@@ -183,7 +252,7 @@ def losses(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         state = both.state.apply(params["state_metric"], batch.observation)
-        shape = (len(state), uniform_actions, size)
+        shape = (len(state), config.uniform_actions, size)
         actions = jax.random.uniform(key, shape, minval=-1.0)
         apart = distance(
             *(

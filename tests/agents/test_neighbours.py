@@ -7,6 +7,8 @@ import pytest
 
 from agents.parts import neighbours
 from agents.parts.neighbours import Tables, following, nearest
+from agents.parts.networks import Network
+from agents.parts.pseudometric import Embeddings
 from agents.parts.types import Transition
 
 
@@ -113,9 +115,17 @@ def embed_state(observation):
     return jnp.concatenate([observation, -observation], axis=-1)
 
 
+def build(data, number, metric=1.0):
+    """Embeddings that are multiplied by their parameters."""
+    pair = Network(None, lambda params, s, a: params * embed_pair(s, a))
+    state = Network(None, lambda params, s: params * embed_state(s))
+    params = {"metric": metric, "state_metric": 2.0}
+    return neighbours.build(Embeddings(pair, state), number, params, data)
+
+
 def test_tables_hold_each_state_once_and_are_read_row_by_row():
     data = walk()
-    tables = neighbours.build(embed_pair, embed_state, data, 3)
+    tables = build(data, 3)
     assert tables.embeddings.shape == (29, 5)
     assert tables.neighbours.shape == (29 + 3, 3)  # the ends of three episodes
     assert tables.neighbours.dtype == tables.next_state.dtype == jnp.int32
@@ -140,7 +150,7 @@ def test_tables_hold_each_state_once_and_are_read_row_by_row():
 
 def test_the_unit_is_the_median_distance_of_uniform_actions():
     data = walk(rows=2_000)
-    tables = neighbours.build(embed_pair, embed_state, data, 3)
+    tables = build(data, 3)
     rng, rows = np.random.default_rng(9), np.arange(2_000)
     drawn = embed_pair(data.observation, rng.uniform(-1, 1, (2_000, 2)))
     logged = neighbours.candidates(tables, rows)
@@ -149,8 +159,7 @@ def test_the_unit_is_the_median_distance_of_uniform_actions():
 
 
 def test_a_metric_without_differences_has_a_unit_all_the_same():
-    flat = lambda observation, action: 0.0 * embed_pair(observation, action)  # noqa: E731
-    tables = neighbours.build(flat, embed_state, walk(), 3)
+    tables = build(walk(), 3, metric=0.0)
     assert 0 < tables.unit < 1e-5
 
 

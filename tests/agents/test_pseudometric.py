@@ -1,5 +1,7 @@
 """The learned pseudometric: a pseudometric, by hand, and against the exact one."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,7 @@ from agents.tabular.mdp import MDP
 from agents.tabular.pseudometric import iterate
 from tests.agents.cases import BOX, IMAGES, VECTORS, batch_of
 
-SMALL = networks.Config("mlp", (13,))
+SMALL = ploff.Config(network=networks.Config("mlp", (13,)), embedding_size=5)
 STATES, ACTIONS, GAMMA = 9, 3, 0.8
 CHAIN = Spec(
     observation=jax.ShapeDtypeStruct((STATES,), np.dtype(np.float32)),
@@ -60,13 +62,13 @@ def test_the_learned_metric_is_the_exact_fixed_point(key):
         target_step_size=0.05,
         optimizer=sgd.Adam(1e-3, 1e-8),
     )
-    stage = ploff.pretraining(config, CHAIN)
+    stage = pseudometric.pretraining(config, CHAIN)
     state, update, residuals = stage.init(key), jax.jit(stage.update), []
     batches = chain_batches(mdp, 256, seed=1)
     for _, batch in zip(range(1_500), batches, strict=False):
         state, metrics = update(state, batch)
         residuals.append(float(metrics["metric_residual"]))
-    both = pseudometric.embeddings(config.network, CHAIN, config.embedding_size)
+    both = pseudometric.embeddings(config, CHAIN)
     centres = np.tile(np.array([[-2 / 3], [0.0], [2 / 3]], np.float32), (STATES, 1))
     observations = np.repeat(np.eye(STATES, dtype=np.float32), ACTIONS, axis=0)
     embedding = both.pair.apply(state.params["metric"], observations, centres)
@@ -81,7 +83,7 @@ def test_the_learned_metric_is_the_exact_fixed_point(key):
 
 
 def test_distances_are_a_pseudometric(key):
-    both = pseudometric.embeddings(SMALL, BOX, 5)
+    both = pseudometric.embeddings(SMALL, BOX)
     params = both.pair.init(key)
     points = []
     for seed in range(3):
@@ -162,8 +164,7 @@ def test_both_losses_by_hand(key):
 
     nothing = networks.Network(lambda key: None, pair)
     both = pseudometric.Embeddings(nothing, nothing._replace(apply=state))
-    one = Spec(CHAIN.observation, 0, CHAIN.action)
-    losses = pseudometric.losses(both, one, discount=0.5, uniform_actions=4)
+    losses = pseudometric.losses(dataclasses.replace(SMALL, discount=0.5), both, 1)
     batch = Transition(
         observation=jnp.array([[1.0], [3.0], [8.0]]),
         action=jnp.array([[0.1], [0.2], [-0.4]]),
@@ -186,7 +187,7 @@ def test_both_losses_by_hand(key):
 
 
 def test_each_observation_gets_its_own_actions(key):
-    both = pseudometric.embeddings(SMALL, BOX, 5)
+    both = pseudometric.embeddings(SMALL, BOX)
     params, batch = both.pair.init(key), batch_of(BOX)
     actions = jax.random.uniform(key, (11, 2, 3), minval=-1.0)
     embedding = pseudometric.embed_each(both, params, batch.observation, actions)
@@ -196,8 +197,9 @@ def test_each_observation_gets_its_own_actions(key):
 
 
 def test_embeddings_are_for_vectors_and_continuous_actions():
+    images = dataclasses.replace(SMALL, network=networks.Config("dqn2013", (5,)))
     with pytest.raises(ValueError, match="network.torso is dqn2013"):
-        pseudometric.embeddings(networks.Config("dqn2013", (5,)), BOX, 5)
+        pseudometric.embeddings(images, BOX)
     for spec in (VECTORS, IMAGES):
         with pytest.raises(ValueError, match="needs continuous actions"):
-            pseudometric.embeddings(SMALL, spec, 5)
+            pseudometric.embeddings(SMALL, spec)
