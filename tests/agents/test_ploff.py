@@ -70,38 +70,41 @@ def test_without_coefficients_it_is_td3(key):
     assert leaves_equal(state.target_params, expected.target_params)
 
 
+def first_metrics(config, batch, key):
+    agent = ploff.agent(config, BOX)
+    _, metrics = jax.jit(agent.update)(agent.init(key), batch)
+    return {name: float(value) for name, value in metrics.items()}
+
+
 def test_the_critic_s_bonus_is_earned_after_the_step(key):
-    """Where every bonus is 1, the targets of a reward gamma alpha_c higher."""
-    config = dataclasses.replace(SMALL, actor_coefficient=0.0, critic_coefficient=0.7)
-    agent = ploff.agent(dataclasses.replace(config, bonus_sharpness=1e-12), BOX)
-    batch = batch_with()
-    _, metrics = agent.update(agent.init(key), batch)
-    plain = ploff.agent(dataclasses.replace(config, critic_coefficient=0.0), BOX)
+    """Where every bonus is 1, the targets are those of rewards gamma alpha_c higher."""
+    config = dataclasses.replace(SMALL, critic_coefficient=0.7, bonus_sharpness=1e-12)
+    without, batch = dataclasses.replace(config, critic_coefficient=0.0), batch_with()
+    loss = first_metrics(config, batch, key)["critic_loss"]
     richer = batch._replace(reward=batch.reward + 0.99 * batch.discount * 0.7)
-    _, expected = plain.update(plain.init(key), richer)
-    assert metrics["critic_loss"] == pytest.approx(expected["critic_loss"], rel=1e-5)
-    _, without = plain.update(plain.init(key), batch)
-    assert metrics["critic_loss"] != pytest.approx(without["critic_loss"], rel=1e-2)
+    assert loss == pytest.approx(first_metrics(without, richer, key)["critic_loss"])
+    plain = first_metrics(without, batch, key)["critic_loss"]
+    assert loss != pytest.approx(plain, rel=1e-3)
 
 
 def test_the_policy_s_loss_by_hand(key):
     config = dataclasses.replace(SMALL, actor_coefficient=3.0, bonus_sharpness=0.4)
     agent, batch = ploff.agent(config, BOX), batch_with(unit=2.0)
-    # The critic does not move, so that its values are those at the start.
     state = agent.init(key)
-    _, metrics = agent.update(state, batch._replace(reward=0 * batch.reward))
-    following, _ = agent.update(state, batch._replace(reward=0 * batch.reward))
+    following, metrics = jax.jit(agent.update)(state, batch)
     policy = heads.deterministic(config.network, BOX)
     action = policy.apply(state.params["policy"], batch.observation)
     critic = heads.critics(config.network, BOX)
+    # The policy's loss sees the critic after its step.
     q = critic.apply(following.params["critic"], batch.observation, action)[:, 0]
     embed = pseudometric.embeddings(config, BOX).pair.apply
     points = embed(state.params["metric"], batch.observation, action)
     apart = jnp.linalg.norm(points[:, None] - batch.extras.embedding, axis=-1).min(1)
     b = np.mean(np.exp(-0.4 * apart / 2.0))
-    assert metrics["bonus"] == pytest.approx(b, rel=1e-5)
-    expected = -np.mean(q) - 3.0 * np.mean(np.abs(q)) * b
-    assert metrics["policy_loss"] == pytest.approx(expected, rel=1e-5)
+    assert float(metrics["bonus"]) == pytest.approx(float(b), rel=1e-5)
+    q = np.asarray(q)
+    expected = -np.mean(q) - 3.0 * np.mean(np.abs(q)) * float(b)
+    assert float(metrics["policy_loss"]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_gradient_goes_through_the_lookup(key):
@@ -109,31 +112,34 @@ def test_the_gradient_goes_through_the_lookup(key):
     distance, batch = pseudometric.make_distance(SMALL, BOX), batch_with()
     params = {"metric": pseudometric.embeddings(SMALL, BOX).pair.init(key)}
 
-    def total(action):
+    def bonuses(action):
         near = batch.extras.embedding
-        apart = distance(params, near, batch.observation, action)
-        return jnp.sum(jnp.exp(-0.3 * apart))
+        return jnp.exp(-0.3 * distance(params, near, batch.observation, action))
 
     action = 0.5 * jnp.asarray(batch.action)
-    gradient = jax.grad(total)(action)
+    gradient = jax.grad(lambda action: jnp.sum(bonuses(action)))(action)
+    step, slopes = 2e-3, []
+    for column in range(3):
+        change = jnp.zeros_like(action).at[:, column].set(step)
+        slopes.append((bonuses(action + change) - bonuses(action - change)) / 2 / step)
     assert np.abs(gradient).max() > 0.01
-    step = 1e-2
-    for row, column in [(0, 0), (3, 2), (10, 1)]:
-        change = step * jnp.zeros_like(action).at[row, column].set(1.0)
-        slope = (total(action + change) - total(action - change)) / (2 * step)
-        np.testing.assert_allclose(gradient[row, column], slope, rtol=0.05, atol=2e-4)
+    # All but those that a kink of the network or another candidate lies next to.
+    close = np.isclose(gradient, np.stack(slopes, axis=-1), rtol=0.02, atol=3e-4)
+    assert close.mean() > 0.9
 
 
 def test_the_policy_climbs_the_bonus_and_the_metric_stays(key):
-    config = dataclasses.replace(SMALL, actor_coefficient=100.0, discount=0.0)
+    config = dataclasses.replace(
+        SMALL, actor_coefficient=100.0, optimizer=sgd.Adam(3e-3, 1e-8)
+    )
     agent, batch = ploff.agent(config, BOX), batch_with()
     state, update = agent.init(key), jax.jit(agent.update)
     assert set(state.target_params) == {"critic", "policy"}
     first, values = state, []
-    for _ in range(100):
+    for _ in range(200):
         state, metrics = update(state, batch)
         values.append(metrics["bonus"])
-    assert values[-1] > values[0] + 0.01
+    assert values[-1] > values[0] + 0.03
     for name in ("metric", "state_metric"):
         assert leaves_equal(state.params[name], first.params[name])
 
