@@ -25,6 +25,8 @@ FEW = {
     "policy_fractions": 9,
     "cosines": 4,
     "autoencoder": autoencoder.Config(hidden=(17,)),
+    "embedding_size": 4,
+    "neighbours": 6,
 }
 
 
@@ -74,6 +76,15 @@ def batch_of(spec=VECTORS, seed=0):
         discount=rng.integers(0, 2, BATCH).astype(np.float32),
         next_observation=observations(spec, BATCH, seed + 1),
     )
+
+
+def batch_for(agent, spec, seed=0):
+    """The same, with what the agent looks up in a dataset that is this batch."""
+    batch = batch_of(spec, seed)
+    if agent.lookup is None:
+        return batch
+    tables = agent.lookup.build(agent.init(jax.random.key(seed)).params, batch)
+    return batch._replace(extras=agent.lookup.read(tables, np.arange(BATCH)))
 
 
 def leaves_equal(left, right):

@@ -14,7 +14,7 @@ from tests.agents.cases import (
     BOX,
     ENVIRONMENTS,
     VECTORS,
-    batch_of,
+    batch_for,
     leaves_equal,
     make,
     observations,
@@ -41,7 +41,8 @@ def each_case(test):
 
 @each_case
 def test_update_is_pure_finite_and_compiled_once(name, spec, key):
-    agent, batch = make(name, spec), batch_of(spec)
+    agent = make(name, spec)
+    batch = batch_for(agent, spec)
     traces = []
 
     def counted(state, batch):
@@ -71,7 +72,7 @@ def test_targets_start_equal_to_the_online_networks(name, key):
 
 def test_repeated_updates_on_one_batch_reduce_the_loss(name, key):
     agent = make(name, optimizer=sgd.Adam(learning_rate=1e-3))
-    batch, update = batch_of(specs(name)[0]), jax.jit(agent.update)
+    batch, update = batch_for(agent, specs(name)[0]), jax.jit(agent.update)
     state, losses = agent.init(key), []
     for _ in range(200):
         state, metrics = update(state, batch)
@@ -121,7 +122,8 @@ def test_exploration_falls_and_evaluation_is_almost_greedy(name, key):
 
 
 def test_restoring_a_state_continues_exactly(name, key):
-    agent, batch = make(name), batch_of(specs(name)[0])
+    agent = make(name)
+    batch = batch_for(agent, specs(name)[0])
     update = jax.jit(agent.update)
     state, _ = update(agent.init(key), batch)
     plain = jax.tree.map(
@@ -145,8 +147,8 @@ def test_configuration_is_picklable_and_says_what_to_store(name):
 
 @pytest.mark.parametrize("name", STAGED)
 def test_a_stage_learns_networks_that_the_agent_has_and_keeps(name, key):
-    config, batch = small(name, BOX), batch_of(BOX)
-    stage, agent = REGISTRY[name].pretraining(config, BOX), make(name)
+    config, agent = small(name, BOX), make(name)
+    stage, batch = REGISTRY[name].pretraining(config, BOX), batch_for(agent, BOX)
     learned, kept = stage.init(key), agent.init(key)
     assert config.pretraining_steps > 0 and stage.storage.batch_size > 0
     assert learned.opt_state.keys() <= kept.params.keys() - kept.opt_state.keys()
