@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import gymnasium
 
 ROOT = "MINARI_DATASETS_PATH"  # the variable that says where Minari keeps datasets
-_ID = re.compile(r"(?:[-_\w]+/)*[-_\w]+-v\d+")
+# Minari admits no namespace of one letter.
+_ID = re.compile(r"(?![-_\w]/[^/]*$)(?:[-_\w]+/)*[-_\w]+-v\d+")
 _METADATA = "metadata.json"
 
 
