@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
         options.overwrite,
     )
     try:
-        done = collect.collect(request, say=print)
+        done = collect.collect(request, say=lambda line: print(line, flush=True))
     except faults.NotFinite as error:
         raise OverrideError(f"{directory}: {' '.join(str(error).split())}") from error
     mean, score = statistics.fmean(done.returns), "unknown: D4RL has none"

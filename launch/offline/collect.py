@@ -93,7 +93,9 @@ class Collected(NamedTuple):
 class _Run:
     """A run whose policies act again."""
 
-    def __init__(self, request: Request, experiment: Experiment):
+    def __init__(
+        self, request: Request, experiment: Experiment, say: Callable[[str], None]
+    ):
         environment = environments.make(experiment.environment, 1, experiment.seed)
         self.spec: Spec = make_spec(environment)
         environment.close()
@@ -101,15 +103,14 @@ class _Run:
         self.experiment = experiment
         self.agent: Agent = make_agent(experiment, self.spec)
         self.notes: list[str] = []
+        self._say = say
 
     def play_random(self, steps: int) -> list[Episode]:
         return self._play("random", _uniform(self.spec), {}, steps)
 
     def play_expert(self, steps: int) -> list[Episode]:
         saved = checkpoint.newest(self.request.directory)
-        self.notes.append(
-            f"expert: the checkpoint at step {saved.counts.actor_steps:,}"
-        )
+        self._note(f"expert: the checkpoint at step {saved.counts.actor_steps:,}")
         return self._play("expert", self.agent.act, self._params(saved), steps)
 
     def play_medium(self, steps: int) -> list[Episode]:
@@ -136,12 +137,16 @@ class _Run:
             random_return = float(np.mean([each.episode_return for each in played]))
         directory, expert_return = self.request.directory, self.request.expert_return
         found = medium.select(directory, self.experiment, random_return, expert_return)
-        self.notes.append(
+        self._note(
             f"medium: the checkpoint at step {found.steps:,}, evaluated at "
             f"{found.mean_return:.4g}; wanted {found.wanted:.4g}, a third of the way "
             f"from random {random_return:.4g} to expert {found.expert_return:.4g}"
         )
         return checkpoint.at(directory, found.steps)
+
+    def _note(self, line: str) -> None:
+        self.notes.append(line)
+        self._say(line)
 
     def _params(self, saved: Checkpoint) -> Params:
         return checkpoint.load_state(saved, self.agent).params
@@ -175,7 +180,7 @@ def collect(
 
     Args:
         request: what to collect.
-        say: told which checkpoints act, before the dataset is written.
+        say: told which checkpoints act, before they do.
 
     Raises:
         RunDirectoryError: no run, or one that has saved too little.
@@ -186,10 +191,8 @@ def collect(
     _check_agent(request.directory, experiment)
     dataset_id = request.dataset or default_id(experiment, request.quality)
     minari_writing.check_free(dataset_id, request.overwrite)
-    run = _Run(request, experiment)
+    run = _Run(request, experiment, say)
     episodes = _episodes(run, request.quality, request.steps)
-    for note in run.notes:
-        say(note)
     reference = scores.reference(experiment.environment)
     path = minari_writing.write(
         dataset_id,

@@ -159,9 +159,9 @@ def _timeouts(
 
 
 def _at_limit(terminals: np.ndarray, limit: int) -> np.ndarray:
-    """Timeouts of episodes that are cut short after `limit` steps."""
+    """The last steps of episodes of `limit` steps, terminated or not."""
     starts = np.concatenate([[0], np.flatnonzero(terminals) + 1])
     begun = np.zeros(len(terminals), np.int64)
     begun[starts[starts < len(terminals)]] = starts[starts < len(terminals)]
     position = np.arange(len(terminals)) - np.maximum.accumulate(begun)
-    return (position % limit == limit - 1) & ~terminals
+    return position % limit == limit - 1

@@ -3,6 +3,7 @@
 Their actions lie in the bounds of their action space; here they are in [-1, 1].
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -56,12 +57,13 @@ def check_id(dataset_id: str) -> bool:
     return _ID.fullmatch(dataset_id) is not None
 
 
-def read(path: Path, spec: Spec) -> Dataset:
+def read(path: Path, spec: Spec, family: str | None = None) -> Dataset:
     """The dataset in a directory.
 
     Args:
         path: of the dataset, or its `data` directory.
         spec: of the environment.
+        family: its gymnasium name without the version; None: not compared.
 
     Raises:
         DatasetError: it cannot be read, or what it holds is not sound.
@@ -69,6 +71,7 @@ def read(path: Path, spec: Spec) -> Dataset:
     storage = _storage(path)
     metadata = storage.metadata
     source = str(path)
+    _check_family(source, metadata.get("env_spec"), family)
     _check_space(source, "observation_space", storage.observation_space)
     bounds = _bounds(source, storage.action_space)
     parts = [
@@ -101,6 +104,22 @@ def _storage(path: Path) -> Any:
     except (AssertionError, ImportError, KeyError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DatasetError(f"cannot read {data} as Minari: {reason}") from error
+
+
+def _check_family(source: str, env_spec: str | None, family: str | None) -> None:
+    """Tells environments apart whose shapes are equal, as Walker2d's and HalfCheetah's.
+
+    Raises:
+        DatasetError: the dataset is of another one.
+    """
+    if env_spec is None or family is None:
+        return
+    name = json.loads(env_spec)["id"]
+    if name.rpartition("/")[2].rpartition("-v")[0] != family:
+        raise DatasetError(
+            f"{source}: env_spec is {name}, the environment is {family}: choose the "
+            "environment that it is from"
+        )
 
 
 def _check_space(source: str, key: str, space: "gymnasium.Space") -> None:

@@ -82,9 +82,9 @@ def write(
         with tempfile.TemporaryDirectory(prefix=".munchausen-", dir=root()) as draft:
             with _rooted(draft):
                 _create(dataset_id, episodes, native, description)
+            final.parent.mkdir(parents=True, exist_ok=True)
             if final.exists():
                 final.rename(Path(draft) / "replaced")
-            final.parent.mkdir(parents=True, exist_ok=True)
             (Path(draft) / dataset_id).rename(final)
         _add_namespace(dataset_id)
     except OSError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from minari.data_collector import EpisodeBuffer
 
-from environments import Locomotion
+from environments import Adroit, Locomotion
 from launch.offline import minari_files, minari_writing, native
 from launch.offline.dataset import DatasetError
 from launch.offline.episodes import split
@@ -170,6 +170,18 @@ def test_another_environment_is_said(written):
     discrete = SPEC._replace(num_actions=4)
     with pytest.raises(DatasetError, match="4 discrete actions"):
         load(ID, discrete)
+
+
+def test_another_environment_of_equal_shapes_is_said(root):
+    walker = Native(
+        "Walker2d-v5", np.full(6, -1, np.float32), np.full(6, 1, np.float32)
+    )
+    minari_writing.write(ID, episodes([2], observation=17, action=6), walker, TEXT)
+    spec = spec_of(observation=17, action=6)
+    assert load(ID, spec, Locomotion("Walker2d-v5")).size == 2
+    with pytest.raises(DatasetError, match=r"env_spec is Walker2d-v5, .*HalfCheetah"):
+        load(ID, spec, Locomotion("HalfCheetah-v5"))
+    assert native.family(Adroit("pen")) == "AdroitHandPen"
 
 
 @pytest.mark.filterwarnings("ignore")
