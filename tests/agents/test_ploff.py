@@ -87,6 +87,20 @@ def test_the_critic_s_bonus_is_earned_after_the_step(key):
     assert loss != pytest.approx(plain, rel=1e-3)
 
 
+def test_the_critic_looks_around_next_states_the_policy_around_states(key):
+    batch = batch_with()
+    now, later = batch.extras.embedding, batch.extras.next_embedding
+    before = first_metrics(SMALL, batch, key)
+    for changes, moved, still in [
+        ({"embedding": now + 1.0}, "bonus", "critic_loss"),
+        ({"next_embedding": later + 1.0}, "critic_loss", "bonus"),
+    ]:
+        other = batch._replace(extras=batch.extras._replace(**changes))
+        after = first_metrics(SMALL, other, key)
+        assert after[moved] != pytest.approx(before[moved], rel=1e-4)
+        assert after[still] == before[still]
+
+
 def test_the_policy_s_loss_by_hand(key):
     config = dataclasses.replace(SMALL, actor_coefficient=3.0, bonus_sharpness=0.4)
     agent, batch = ploff.agent(config, BOX), batch_with(unit=2.0)
