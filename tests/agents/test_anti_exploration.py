@@ -1,5 +1,7 @@
 """TD3-CVAE: bonus and divergence by hand, where the bonus goes, and that it works."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,9 @@ import pytest
 from scipy import integrate, stats
 
 from agents import anti_exploration
-from agents.parts import autoencoder
+from agents.parts import autoencoder, networks, sgd
 from agents.parts.distributions import Gaussian
+from agents.parts.types import Transition
 from tests.agents.cases import BOX, batch_of, leaves_equal, make, small
 
 NAME = "anti_exploration"
@@ -88,7 +91,7 @@ def test_loss_of_the_autoencoder_by_hand(key):
     variance = np.exp(2 * log_std)
     kl = -0.5 * (1 + np.log(variance) - mean**2 - variance).mean()
     expected = np.square(rebuilt - batch.action).mean() + 0.5 * kl
-    _, metrics = stage.update(state, batch)
+    _, metrics = jax.jit(stage.update)(state, batch)
     np.testing.assert_allclose(metrics["cvae_loss"], expected, rtol=1e-4)
 
 
@@ -118,13 +121,11 @@ def test_the_bonus_lowers_the_targets_and_the_policys_objective(key):
     batch = batch_of(BOX)
     agent, state = started(key, coefficient=3.0, policy_delay=1)
     plain = make("td3", policy_delay=1)
-    _, metrics = agent.update(state, batch)
-    _, others = plain.update(plain.init(key), batch)
+    _, metrics = jax.jit(agent.update)(state, batch)
+    _, others = jax.jit(plain.update)(plain.init(key), batch)
     assert metrics["critic_loss"] != others["critic_loss"]
-    critic_only, state = started(
-        key, coefficient=3.0, policy_delay=1, bonus_in="critic"
-    )
-    _, unpaid = critic_only.update(state, batch)
+    free, state = started(key, coefficient=3.0, policy_delay=1, bonus_in="critic")
+    _, lower = jax.jit(free.update)(state, batch)
     paid = metrics["policy_loss"] - lower["policy_loss"]
     assert metrics["bonus"] > 0
     np.testing.assert_allclose(paid, 3 * metrics["bonus"], rtol=1e-4)
@@ -144,7 +145,7 @@ def test_critic_target_by_hand(key):
     charged = batch._replace(reward=batch.reward - 0.9 * batch.discount * 3 * b)
     params = {n: state.params[n] for n in ("critic", "policy")}
     _, expected = frozen.update(plain._replace(params=params), charged)
-    _, metrics = agent.update(state, batch)
+    _, metrics = jax.jit(agent.update)(state, batch)
     np.testing.assert_allclose(
         metrics["critic_loss"], expected["critic_loss"], rtol=1e-5
     )
@@ -192,7 +193,7 @@ def test_target_actions_may_leave_the_box(key):
 
 
 def dataset(rng, size):
-    """One-step episodes; actions near 0.4 s, and more reward the further up they are."""
+    """One-step episodes; actions near 0.4 s; the larger, the more reward."""
     observation = rng.uniform(-1, 1, (size, 3)).astype(np.float32)
     action = 0.4 * observation + rng.normal(0, 0.05, (size, 3))
     return Transition(
