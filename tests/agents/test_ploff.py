@@ -204,7 +204,7 @@ def toy():
     """The dataset, the networks that the first stage learned, and its tables."""
     data = toy_data()
     stage = pseudometric.pretraining(TOY_CONFIG, TOY)
-    params = trained(stage, stage.init(jax.random.key(0)), data, 700).params
+    params = trained(stage, stage.init(jax.random.key(0)), data, 500).params
     return data, params, ploff.agent(TOY_CONFIG, TOY).lookup.build(params, data)
 
 
@@ -235,7 +235,7 @@ def test_td3_leaves_the_data_and_ploff_stays_near_it(toy):
         agent,
         state._replace(params={**state.params, **params}),
         data,
-        900,
+        600,
         tables,
     )
     plain = td3.Config(
@@ -245,7 +245,7 @@ def test_td3_leaves_the_data_and_ploff_stays_near_it(toy):
         target_step_size=TOY_CONFIG.target_step_size,
     )
     reference = td3.agent(plain, TOY)
-    left = trained(reference, reference.init(jax.random.key(3)), data, 900)
+    left = trained(reference, reference.init(jax.random.key(3)), data, 600)
     policy = heads.deterministic(TOY_CONFIG.network, TOY)
     far = [
         np.mean(np.abs(policy.apply(one.params["policy"], data.observation) - logged))
