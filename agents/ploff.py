@@ -22,6 +22,8 @@ Deviations (what the paper prints could not be checked, so these are choices):
   operator's right-hand side still.
 - beta is in units of one over the median distance between the data and uniform
   actions, so that it means the same for any reward: that action's bonus is e^-beta.
+  1 leaves a slope wherever a policy may be; where a sharper bonus is flat, a policy
+  that has left the data does not come back.
 - The actor's bonus is in units of the batch's mean |Q|; the critic's in those of the
   reward, which is divided by its range.
 """

@@ -1,6 +1,7 @@
 """PLOFF: its bonus by hand, where it is TD3, and a toy dataset that it stays near."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -70,9 +71,15 @@ def test_without_coefficients_it_is_td3(key):
     assert leaves_equal(state.target_params, expected.target_params)
 
 
-def first_metrics(config, batch, key):
+@functools.cache
+def compiled(config):
     agent = ploff.agent(config, BOX)
-    _, metrics = jax.jit(agent.update)(agent.init(key), batch)
+    return agent.init, jax.jit(agent.update)
+
+
+def first_metrics(config, batch, key):
+    init, update = compiled(config)
+    _, metrics = update(init(key), batch)
     return {name: float(value) for name, value in metrics.items()}
 
 
@@ -85,6 +92,20 @@ def test_the_critic_s_bonus_is_earned_after_the_step(key):
     assert loss == pytest.approx(first_metrics(without, richer, key)["critic_loss"])
     plain = first_metrics(without, batch, key)["critic_loss"]
     assert loss != pytest.approx(plain, rel=1e-3)
+
+
+def test_the_critic_looks_around_next_states_the_policy_around_states(key):
+    batch = batch_with()
+    now, later = batch.extras.embedding, batch.extras.next_embedding
+    before = first_metrics(SMALL, batch, key)
+    for changes, moved, still in [
+        ({"embedding": now + 1.0}, "bonus", "critic_loss"),
+        ({"next_embedding": later + 1.0}, "critic_loss", "bonus"),
+    ]:
+        other = batch._replace(extras=batch.extras._replace(**changes))
+        after = first_metrics(SMALL, other, key)
+        assert after[moved] != pytest.approx(before[moved], rel=1e-4)
+        assert after[still] == before[still]
 
 
 def test_the_policy_s_loss_by_hand(key):
@@ -183,7 +204,7 @@ def toy():
     """The dataset, the networks that the first stage learned, and its tables."""
     data = toy_data()
     stage = pseudometric.pretraining(TOY_CONFIG, TOY)
-    params = trained(stage, stage.init(jax.random.key(0)), data, 700).params
+    params = trained(stage, stage.init(jax.random.key(0)), data, 500).params
     return data, params, ploff.agent(TOY_CONFIG, TOY).lookup.build(params, data)
 
 
@@ -214,7 +235,7 @@ def test_td3_leaves_the_data_and_ploff_stays_near_it(toy):
         agent,
         state._replace(params={**state.params, **params}),
         data,
-        900,
+        600,
         tables,
     )
     plain = td3.Config(
@@ -224,7 +245,7 @@ def test_td3_leaves_the_data_and_ploff_stays_near_it(toy):
         target_step_size=TOY_CONFIG.target_step_size,
     )
     reference = td3.agent(plain, TOY)
-    left = trained(reference, reference.init(jax.random.key(3)), data, 900)
+    left = trained(reference, reference.init(jax.random.key(3)), data, 600)
     policy = heads.deterministic(TOY_CONFIG.network, TOY)
     far = [
         np.mean(np.abs(policy.apply(one.params["policy"], data.observation) - logged))

@@ -65,7 +65,7 @@ def test_the_learned_metric_is_the_exact_fixed_point(key):
     stage = pseudometric.pretraining(config, CHAIN)
     state, update, residuals = stage.init(key), jax.jit(stage.update), []
     batches = chain_batches(mdp, 256, seed=1)
-    for _, batch in zip(range(1_500), batches, strict=False):
+    for _, batch in zip(range(1_000), batches, strict=False):
         state, metrics = update(state, batch)
         residuals.append(float(metrics["metric_residual"]))
     both = pseudometric.embeddings(config, CHAIN)
