@@ -66,7 +66,7 @@ class Config:
 def policy_objective(
     q: jax.Array, action: jax.Array, dataset_action: jax.Array, *, value_weight: float
 ) -> jax.Array:
-    """What the policy descends on a batch, Eqs. (4) and (5).
+    """What the policy descends on a batch.
 
     Args:
         q: `[B]` values of the policy's actions, of the first critic.
