@@ -5,6 +5,8 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from agents import (
+    anti_exploration,
+    bc,
     deep_cpi,
     dqn,
     implicit_q,
@@ -13,10 +15,13 @@ from agents import (
     miqn,
     mirror_descent,
     momentum_dqn,
+    ploff,
     sac,
     td3,
+    td3_bc,
     variance_weighting,
 )
+from agents.parts import pseudometric
 from agents.parts.types import Agent, Spec
 
 
@@ -76,5 +81,32 @@ REGISTRY: dict[str, Recipe] = {
     "dvw_mdqn": Recipe(variance_weighting.Config, variance_weighting.agent),
     "iq": Recipe(implicit_q.Config, implicit_q.agent, actions="continuous"),
     "sac": Recipe(sac.Config, sac.agent, actions="continuous"),
+    "ploff": Recipe(
+        ploff.Config,
+        ploff.agent,
+        actions="continuous",
+        offline=True,
+        pretraining=pseudometric.pretraining,
+        preparation={"scale_rewards": True},
+    ),
     "td3": Recipe(td3.Config, td3.agent, actions="continuous"),
+    "bc": Recipe(bc.Config, bc.agent, actions="continuous", offline=True),
+    "td3_bc": Recipe(td3_bc.Config, td3_bc.agent, actions="continuous", offline=True),
+    "anti_exploration": Recipe(
+        anti_exploration.Config,
+        anti_exploration.agent,
+        actions="continuous",
+        offline=True,
+        pretraining=anti_exploration.pretraining,
+        preparation={"scale_rewards": True},
+    ),
+    "anti_exploration_code": Recipe(
+        anti_exploration.Config,
+        anti_exploration.agent,
+        anti_exploration.RESEARCH_CODE,
+        actions="continuous",
+        offline=True,
+        pretraining=anti_exploration.pretraining,
+        preparation={"scale_rewards": True},
+    ),
 }

@@ -19,13 +19,12 @@ Deviations:
 
 from dataclasses import dataclass
 
-import chex
 import jax
 import jax.numpy as jnp
 
-from agents.parts import checks, networks, sgd
 from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
+from agents.parts import networks, sgd, twin_critics
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, GaussianNoise
 from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 
@@ -57,62 +56,13 @@ class Config:
     storage: Storage = UPDATE_EACH_STEP
 
     def __post_init__(self) -> None:
-        for name in ("target_noise", "target_noise_clip"):
-            checks.at_least(name, getattr(self, name), 0)
-        checks.at_least("policy_delay", self.policy_delay, 1)
-        checks.between("discount", self.discount, 0, 1)
-        checks.between("target_step_size", self.target_step_size, 0, 1)
-
-
-def critic_error(
-    q_tm1: jax.Array, r_t: jax.Array, discount_t: jax.Array, target_q_t: jax.Array
-) -> jax.Array:
-    """Clipped double-Q TD errors of the critics at one transition.
-
-    Args:
-        q_tm1: `[C]` online values of the action taken at time t-1.
-        r_t: `[]` reward.
-        discount_t: `[]` gamma, or 0 if the episode terminated.
-        target_q_t: `[C]` target values of the smoothed target action at time t.
-
-    Returns:
-        `[C]` target minus predictions; gradients flow through `q_tm1` only.
-    """
-    chex.assert_rank([q_tm1, r_t, discount_t, target_q_t], [1, 0, 0, 1])
-    return jax.lax.stop_gradient(r_t + discount_t * jnp.min(target_q_t)) - q_tm1
-
-
-def smoothed(
-    key: jax.Array, action: jax.Array, *, noise: float, noise_clip: float
-) -> jax.Array:
-    """Target actions `[B, D]` with clipped noise, within [-1, 1]; `key` is consumed."""
-    drawn = noise * jax.random.normal(key, action.shape, action.dtype)
-    return jnp.clip(action + jnp.clip(drawn, -noise_clip, noise_clip), -1.0, 1.0)
+        twin_critics.check(self)
 
 
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds TD3 for an environment with continuous actions."""
     policy = heads.deterministic(config.network, spec)
     critic = heads.critics(config.network, spec, number=2)
-
-    def critic_loss(
-        params: Params, target_params: Params, batch: Transition, key: jax.Array
-    ) -> tuple[jax.Array, Metrics]:
-        a_t = smoothed(
-            key,
-            policy.apply(target_params["policy"], batch.next_observation),
-            noise=config.target_noise,
-            noise_clip=config.target_noise_clip,
-        )
-        q_tm1 = critic.apply(params["critic"], batch.observation, batch.action)
-        errors = jax.vmap(critic_error)(
-            q_tm1,
-            batch.reward,
-            config.discount * batch.discount,
-            critic.apply(target_params["critic"], batch.next_observation, a_t),
-        )
-        loss = jnp.sum(jnp.mean(jnp.square(errors), axis=0))
-        return loss, {"q_mean": jnp.mean(q_tm1)}
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -131,13 +81,13 @@ def agent(config: Config, spec: Spec) -> Agent:
         spec,
         start=config.exploration.start,
     )
-    init, update = sgd.learner(
-        networks={"critic": critic.init, "policy": policy.init},
-        losses={"critic": critic_loss, "policy": policy_loss},
-        optimizers={name: config.optimizer.make() for name in ("critic", "policy")},
-        target_update=sgd.every(
-            config.policy_delay, sgd.polyak(config.target_step_size)
-        ),
-        periods={"policy": config.policy_delay},
+    init, update = twin_critics.learner(
+        config,
+        policy=policy,
+        critic=critic,
+        losses={
+            "critic": twin_critics.critic_loss(config, policy, critic),
+            "policy": policy_loss,
+        },
     )
     return Agent(init, update, act, config.storage, config.discount)

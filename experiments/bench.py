@@ -18,6 +18,7 @@ Part = Literal[
     "runs",
     "minatar",
     "locomotion",
+    "offline",
     "storage",
     "start",
     "footprint",
@@ -41,6 +42,7 @@ changes the figures but hardly their ratios. All of it takes about eight minutes
   runs       actor steps/s of whole runs of DQN on Pong / 4 x the update alone
   minatar    actor steps/s of a whole local run / environment, policy and update alone
   locomotion the same for TD3, SAC and IQ on Hopper, and their learners as above
+  offline    learner steps/s from a dataset / the update alone; PLOFF's lookup
   storage    bytes of memory for an Atari transition in each store
   start      seconds from the command to the first learner step
   footprint  peak memory of every process of a run, and which libraries it has loaded
@@ -112,7 +114,7 @@ def _measure(options: Options) -> Iterator[Measurement]:
 
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     # Imported late: mistakes are answered before jax is there.
-    from experiments import bench_local, bench_parts, bench_runs
+    from experiments import bench_local, bench_offline, bench_parts, bench_runs
     from experiments.catalogue import EXPERIMENTS
 
     pong = EXPERIMENTS["dqn/pong"]
@@ -122,6 +124,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
         "runs": lambda: bench_runs.runs(seconds),
         "minatar": lambda: bench_local.minatar(seconds),
         "locomotion": lambda: bench_local.locomotion(seconds),
+        "offline": lambda: bench_offline.offline(seconds),
         "storage": lambda: bench_parts.storage(pong),
         "start": bench_runs.start,
         "footprint": lambda: bench_runs.footprint(seconds),

@@ -59,14 +59,14 @@ def misfit(name: str) -> str | None:
     if recipe.offline and not TASKS[task_name].dataset:
         fitting = [other for other in TASKS if _fit(recipe, TASKS[other])]
         return f"{agent_name} learns from a dataset: {', '.join(fitting)}"
-    kind = recipe.actions
     fitting = [
-        other for other, recipe in agents.REGISTRY.items() if recipe.actions == wanted
+        other for other, each in agents.REGISTRY.items() if _fit(each, TASKS[task_name])
     ]
-    tasks = [other for other in TASKS if TASKS[other].actions == kind]
+    tasks = [other for other in TASKS if _fit(recipe, TASKS[other])]
     return (
-        f"{agent_name} takes {kind} actions, those of {task_name} are {wanted}; for "
-        f"{task_name}: {', '.join(fitting)}; for {agent_name}: {', '.join(tasks)}"
+        f"{agent_name} takes {recipe.actions} actions, those of {task_name} are "
+        f"{wanted}; for {task_name}: {', '.join(fitting)}; for {agent_name}: "
+        f"{', '.join(tasks)}"
     )
 
 

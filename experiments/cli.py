@@ -27,6 +27,7 @@ usage: munchausen <verb> ...
   train --resume <run directory> go on with a run from its newest checkpoint
   evaluate <run directory> [...] play the policy that a run saved
   record <run directory> [...]   a video of that policy, with score and step
+  collect <run directory> [...]  a dataset of what its policies do, to learn from
   report <run directory> ... [...]
                                  one page of curves and tables, for one run or many
   bench [...]                    how fast everything is, beside what it could be
@@ -171,6 +172,15 @@ def _record(arguments: Sequence[str]) -> int:
     return record.main(arguments)
 
 
+def _collect(arguments: Sequence[str]) -> int:
+    from experiments import collect
+
+    if _asks_help(arguments):
+        print(collect.HELP)
+        return 0
+    return collect.main(arguments)
+
+
 def _report(arguments: Sequence[str]) -> int:
     from experiments import report
 
@@ -210,6 +220,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": _train,
     "evaluate": _evaluate,
     "record": _record,
+    "collect": _collect,
     "report": _report,
     "bench": _bench,
     "doctor": _doctor,

@@ -8,13 +8,14 @@ from experiments.papers import (
     leverage,
     momentum,
     munchausen,
+    offline,
 )
 from experiments.papers.figure import Figure
 from launch.experiment import Experiment
 
 __all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "VARIANTS"]
 
-_PAPERS = (leverage, munchausen, momentum, deep_cpi, dvw)
+_PAPERS = (leverage, munchausen, momentum, deep_cpi, dvw, offline)
 
 FIGURES: dict[str, Figure] = {
     figure.name: figure for paper in _PAPERS for figure in paper.FIGURES

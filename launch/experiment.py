@@ -136,6 +136,15 @@ def make_spec(environment: dm_env.Environment) -> Spec:
     )
 
 
+def spec_of(experiment: Experiment) -> Spec:
+    """What its environment looks like to its agent."""
+    environment = environments.make(experiment.environment, 1, experiment.seed)
+    try:
+        return make_spec(environment)
+    finally:
+        environment.close()
+
+
 def make_agent(experiment: Experiment, spec: Spec) -> Agent:
     """Builds the experiment's agent.
 

@@ -100,6 +100,17 @@ def sampling(policy: Callable[[Params, Any], Any], spec: Spec, *, start: int) ->
     )
 
 
+def never_exploring(best: Callable[[Params, Any], jax.Array]) -> Act:
+    """The `act` of an agent that learns from a dataset: best actions at any time.
+
+    Args:
+        best: `(params, observation [N, ...]) -> [N, D]`.
+    """
+    return lambda params, key, observation, actor_steps, evaluation: best(
+        params, observation
+    )
+
+
 def add_noise(key: jax.Array, action: jax.Array, scale: float) -> jax.Array:
     """Actions `[N, D]` with Gaussian noise, clipped to [-1, 1]; `key` is consumed."""
     noise = scale * jax.random.normal(key, action.shape, action.dtype)

@@ -216,11 +216,11 @@ def _check_contiguous(where: str, steps: Steps) -> None:
     inside = ~(steps.terminals | steps.timeouts)[:-1]
     told, next_row = steps.next_observations[:-1], steps.observations[1:]
     same = np.isclose(told, next_row, rtol=_SAME, atol=_SAME)
-    bad = np.flatnonzero(inside & ~same.reshape(len(inside), -1).all(axis=1))
+    bad = np.flatnonzero(inside & ~same.all(axis=tuple(range(1, same.ndim))))
     if len(bad):
         raise DatasetError(
-            f"{where}, row {bad[0]}: it is not the observation of row {bad[0] + 1}, and "
-            "no flag ends the episode there: episodes overlap, or a timeout is lost"
+            f"{where}, row {bad[0]}: it is not the observation of row {bad[0] + 1}, "
+            "and no flag ends the episode there: episodes overlap, or a timeout is lost"
         )
 
 

@@ -36,7 +36,7 @@ _REQUIRED = ("observations", "actions", "rewards", "terminals")
 _OPTIONAL = ("timeouts", "next_observations")
 
 
-def read(path: Path, spec: Spec, native: Native = Native()) -> Dataset:
+def read(path: Path, spec: Spec, native: Native) -> Dataset:
     """The dataset in a file.
 
     Args:
@@ -116,7 +116,7 @@ def _lacking(path: Path, name: str, names: list[str]) -> str:
             "directory above its data directory"
         )
     held = ", ".join(names[:8]) or "nothing"
-    return f"{path} has no {name}: D4RL's layout needs {', '.join(_REQUIRED)}; found {held}"
+    return f"{path} has no {name}: D4RL's layout has it; found {held}"
 
 
 def _shifted(observations: np.ndarray) -> np.ndarray:
@@ -159,9 +159,9 @@ def _timeouts(
 
 
 def _at_limit(terminals: np.ndarray, limit: int) -> np.ndarray:
-    """Timeouts of episodes that are cut short after `limit` steps."""
+    """The last steps of episodes of `limit` steps, terminated or not."""
     starts = np.concatenate([[0], np.flatnonzero(terminals) + 1])
     begun = np.zeros(len(terminals), np.int64)
     begun[starts[starts < len(terminals)]] = starts[starts < len(terminals)]
     position = np.arange(len(terminals)) - np.maximum.accumulate(begun)
-    return (position % limit == limit - 1) & ~terminals
+    return position % limit == limit - 1

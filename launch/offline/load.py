@@ -8,7 +8,7 @@ from launch import checkpoint, logs
 from launch.experiment import make_agent
 from launch.offline import hdf5, minari_files, replay, scores
 from launch.offline.dataset import Dataset, DatasetError
-from launch.offline.native import Native, describe
+from launch.offline.native import Native, describe, family
 
 
 def load(
@@ -47,15 +47,16 @@ def _read(source: str, spec: Spec, environment: environments.Config | None) -> D
             raise DatasetError(f"{path}: no such file")
         native = Native() if environment is None else describe(environment)
         return hdf5.read(path, spec, native)
+    name = None if environment is None else family(environment)
     if minari_files.is_dataset(path):
-        return minari_files.read(path, spec)
+        return minari_files.read(path, spec, name)
     if (path / logs.CONFIG).is_file():
         return _read_run(path, spec, environment)
     if path.is_dir() and not minari_files.is_dataset(minari_files.root() / source):
         raise DatasetError(
             f"{path} is no dataset: neither a run directory nor a Minari dataset"
         )
-    return minari_files.read(minari_files.locate(source), spec)
+    return minari_files.read(minari_files.locate(source), spec, name)
 
 
 def _read_run(

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import environments
 from launch import faults
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
 from launch.evaluator import Evaluator
-from launch.experiment import Experiment, make_agent, make_spec
+from launch.experiment import Experiment, make_agent, spec_of
 from launch.offline import stages
 from launch.offline.stages import Signs
 from launch.progress import Progress
@@ -39,9 +38,7 @@ def run(
         NotFinite: a loss is NaN or infinite.
         SaveFailed: a checkpoint could not be written.
     """
-    environment = environments.make(experiment.environment, 1, experiment.seed)
-    spec = make_spec(environment)
-    environment.close()
+    spec = spec_of(experiment)
     title = f"{experiment.name} seed {experiment.seed}"
     shown = Progress(title, experiment.steps) if progress else None
     recorder = Recorder(experiment, directory, shown, resume, wandb)

@@ -3,6 +3,7 @@
 Their actions lie in the bounds of their action space; here they are in [-1, 1].
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,13 +14,14 @@ import numpy as np
 
 from agents.parts.types import Spec, Transition
 from environments.canonical import Canonical
-from launch.offline.dataset import Dataset, DatasetError, Steps, check
+from launch.offline.dataset import Dataset, DatasetError, Steps, check, numbers
 
 if TYPE_CHECKING:
     import gymnasium
 
 ROOT = "MINARI_DATASETS_PATH"  # the variable that says where Minari keeps datasets
-_ID = re.compile(r"(?:[-_\w]+/)*[-_\w]+-v\d+")
+# Minari admits no namespace of one letter.
+_ID = re.compile(r"(?![-_\w]/[^/]*$)(?:[-_\w]+/)*[-_\w]+-v\d+")
 _METADATA = "metadata.json"
 
 
@@ -55,12 +57,13 @@ def check_id(dataset_id: str) -> bool:
     return _ID.fullmatch(dataset_id) is not None
 
 
-def read(path: Path, spec: Spec) -> Dataset:
+def read(path: Path, spec: Spec, family: str | None = None) -> Dataset:
     """The dataset in a directory.
 
     Args:
         path: of the dataset, or its `data` directory.
         spec: of the environment.
+        family: its gymnasium name without the version; None: not compared.
 
     Raises:
         DatasetError: it cannot be read, or what it holds is not sound.
@@ -68,6 +71,7 @@ def read(path: Path, spec: Spec) -> Dataset:
     storage = _storage(path)
     metadata = storage.metadata
     source = str(path)
+    _check_family(source, metadata.get("env_spec"), family)
     _check_space(source, "observation_space", storage.observation_space)
     bounds = _bounds(source, storage.action_space)
     parts = [
@@ -102,13 +106,29 @@ def _storage(path: Path) -> Any:
         raise DatasetError(f"cannot read {data} as Minari: {reason}") from error
 
 
+def _check_family(source: str, env_spec: str | None, family: str | None) -> None:
+    """Tells environments apart whose shapes are equal, as Walker2d's and HalfCheetah's.
+
+    Raises:
+        DatasetError: the dataset is of another one.
+    """
+    if env_spec is None or family is None:
+        return
+    name = json.loads(env_spec)["id"]
+    if name.rpartition("/")[2].rpartition("-v")[0] != family:
+        raise DatasetError(
+            f"{source}: env_spec is {name}, the environment is {family}: choose the "
+            "environment that it is from"
+        )
+
+
 def _check_space(source: str, key: str, space: "gymnasium.Space") -> None:
     import gymnasium
 
     if not isinstance(space, gymnasium.spaces.Box):
         raise DatasetError(
             f"{source}: {key} is a {type(space).__name__}: only plain arrays (Box) can "
-            "be learnt from; flatten it into one, as gymnasium's FlattenObservation does"
+            "be learnt from; flatten it, as gymnasium's FlattenObservation does"
         )
 
 
@@ -167,13 +187,20 @@ def _checked(
             f"{source}: {group} calls itself episode {told.get('id')} of "
             f"{told.get('total_steps')} steps but has {rows} rows: episodes overlap"
         )
+    # All rows at once, so that the last one is named as the others are.
+    observations = numbers(
+        f"{source}: {group}/observations",
+        observations,
+        rows + 1,
+        spec.observation.shape,
+    )
     keys = {
         "observations": f"{group}/observations",
         "actions": f"{group}/actions",
         "rewards": f"{group}/rewards",
         "terminals": f"{group}/terminations",
         "timeouts": f"{group}/truncations",
-        "next_observations": f"{group}/observations[1:]",
+        "next_observations": f"{group}/observations",
     }
     steps = check(
         Steps(

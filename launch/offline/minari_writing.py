@@ -82,9 +82,9 @@ def write(
         with tempfile.TemporaryDirectory(prefix=".munchausen-", dir=root()) as draft:
             with _rooted(draft):
                 _create(dataset_id, episodes, native, description)
+            final.parent.mkdir(parents=True, exist_ok=True)
             if final.exists():
                 final.rename(Path(draft) / "replaced")
-            final.parent.mkdir(parents=True, exist_ok=True)
             (Path(draft) / dataset_id).rename(final)
         _add_namespace(dataset_id)
     except OSError as error:
@@ -127,8 +127,10 @@ def _create(
         )
     if description.reference is not None:
         # Given above, they would be dropped where there is no gymnasium name.
-        reference = zip(("ref_min_score", "ref_max_score"), description.reference)
-        dataset.storage.update_metadata(dict(reference))
+        low_score, high_score = description.reference
+        dataset.storage.update_metadata(
+            {"ref_min_score": low_score, "ref_max_score": high_score}
+        )
 
 
 def _buffer(kind: Any, number: int, episode: Episode, bounds: Canonical) -> Any:

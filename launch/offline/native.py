@@ -35,6 +35,15 @@ class Native(NamedTuple):
         return Canonical(self.low, self.high)
 
 
+def family(environment: Config) -> str | None:
+    """Gymnasium's name of an environment without its version; None if it has none."""
+    if isinstance(environment, Locomotion):
+        return environment.name.rpartition("-v")[0]
+    if isinstance(environment, Adroit):
+        return f"AdroitHand{environment.name.capitalize()}"
+    return None
+
+
 def describe(environment: Config) -> Native:
     """What is known of an environment; imports gymnasium where it has to ask.
 

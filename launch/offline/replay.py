@@ -12,7 +12,7 @@ _COLUMNS = ("frame", "action", "reward", "discount", "steps")
 
 
 def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> Dataset:
-    """The transitions that a checkpoint's replay holds, in order, one lane after another.
+    """The transitions that a checkpoint's replay holds, episodes as they began.
 
     A record of an episode begins late where its first steps were overwritten, and ends
     early where the run was saved or restarted.
@@ -48,6 +48,8 @@ def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> 
         _checked(lane, spec, f"{source}, lane {i}") for i, lane in enumerate(lanes)
     ]
     steps = Steps(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    order = np.argsort(np.concatenate(list(map(_begins, parts))), kind="stable")
+    steps = Steps(*(column[order] for column in steps))
     everything = np.ones(len(steps.rewards), bool)
     return to_dataset(source, steps, everything, steps.terminals | steps.timeouts)
 
@@ -67,6 +69,13 @@ def _load(path: Path, written: list[int], length: int) -> list[dict[str, np.ndar
         rows = np.arange(max(0, count - length), count) % length
         lanes.append({name: column[lane, rows] for name, column in columns.items()})
     return lanes
+
+
+def _begins(lane: Steps) -> np.ndarray:
+    """When the episode of each transition of a lane began, in steps of that lane."""
+    ends = lane.terminals | lane.timeouts
+    number = np.cumsum(ends) - ends  # of the episode
+    return np.concatenate([[0], np.flatnonzero(ends) + 1])[number]
 
 
 def _checked(rows: dict[str, np.ndarray], spec: Spec, source: str) -> Steps:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from agents import REGISTRY
-from agents.parts import networks
+from agents.parts import autoencoder, networks
 from agents.parts.types import Spec, Transition, discrete_spec
 
 BATCH, ENVIRONMENTS, ACTIONS = 11, 3, 5
@@ -17,13 +17,16 @@ BOX = Spec(
     num_actions=0,
     action=jax.ShapeDtypeStruct((3,), np.dtype(np.float32)),
 )
-# Fewer fractions than the papers', so that tests are quick.
+# Smaller than the papers', so that tests are quick.
 FEW = {
     "online_fractions": 6,
     "target_fractions": 8,
     "acting_fractions": 9,
     "policy_fractions": 9,
     "cosines": 4,
+    "autoencoder": autoencoder.Config(hidden=(17,)),
+    "embedding_size": 4,
+    "neighbours": 6,
 }
 
 
@@ -34,13 +37,17 @@ def specs(name):
 
 def make(name, spec=None, **settings):
     """A registered agent with a small network; `settings` are fields of its config."""
-    recipe, spec = REGISTRY[name], spec or specs(name)[0]
-    config = recipe.default()
+    spec = spec or specs(name)[0]
+    return REGISTRY[name].agent(small(name, spec, **settings), spec)
+
+
+def small(name, spec, **settings):
+    """The configuration of a registered agent, with small networks."""
+    config = REGISTRY[name].default()
     known = {field.name for field in dataclasses.fields(config)}
     few = {name: value for name, value in FEW.items() if name in known}
     network = networks.Config("dqn2013" if spec is IMAGES else "mlp", (13,))
-    changes = {"network": network, **few, **settings}
-    return recipe.agent(dataclasses.replace(config, **changes), spec)
+    return dataclasses.replace(config, **{"network": network, **few, **settings})
 
 
 def observations(spec, number, seed=0):
@@ -69,6 +76,15 @@ def batch_of(spec=VECTORS, seed=0):
         discount=rng.integers(0, 2, BATCH).astype(np.float32),
         next_observation=observations(spec, BATCH, seed + 1),
     )
+
+
+def batch_for(agent, spec, seed=0):
+    """The same, with what the agent looks up in a dataset that is this batch."""
+    batch = batch_of(spec, seed)
+    if agent.lookup is None:
+        return batch
+    tables = agent.lookup.build(agent.init(jax.random.key(seed)).params, batch)
+    return batch._replace(extras=agent.lookup.read(tables, np.arange(BATCH)))
 
 
 def leaves_equal(left, right):

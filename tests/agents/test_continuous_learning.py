@@ -15,7 +15,12 @@ from agents import REGISTRY
 from agents.parts import networks, sgd
 from agents.parts.types import Spec, Transition
 
-CONTINUOUS = [name for name in REGISTRY if REGISTRY[name].actions == "continuous"]
+# Agents for datasets only keep to the actions there, which are random here.
+CONTINUOUS = [
+    name
+    for name, recipe in REGISTRY.items()
+    if recipe.actions == "continuous" and not recipe.offline
+]
 SPEC = Spec(
     jax.ShapeDtypeStruct((2,), np.dtype(np.float32)),
     0,

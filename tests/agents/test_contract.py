@@ -14,14 +14,17 @@ from tests.agents.cases import (
     BOX,
     ENVIRONMENTS,
     VECTORS,
-    batch_of,
+    batch_for,
     leaves_equal,
     make,
     observations,
+    small,
     specs,
 )
 
 DISCRETE = [name for name in sorted(REGISTRY) if REGISTRY[name].actions == "discrete"]
+
+STAGED = [name for name in sorted(REGISTRY) if REGISTRY[name].pretraining]
 
 
 @pytest.fixture(params=sorted(REGISTRY))
@@ -38,7 +41,8 @@ def each_case(test):
 
 @each_case
 def test_update_is_pure_finite_and_compiled_once(name, spec, key):
-    agent, batch = make(name, spec), batch_of(spec)
+    agent = make(name, spec)
+    batch = batch_for(agent, spec)
     traces = []
 
     def counted(state, batch):
@@ -61,13 +65,14 @@ def test_update_is_pure_finite_and_compiled_once(name, spec, key):
 
 def test_targets_start_equal_to_the_online_networks(name, key):
     state = make(name).init(key)
-    targets = {network: state.target_params[network] for network in state.params}
-    assert leaves_equal(state.params, targets)
+    learned = {network: state.params[network] for network in state.opt_state}
+    targets = {network: state.target_params[network] for network in learned}
+    assert learned and leaves_equal(learned, targets)
 
 
 def test_repeated_updates_on_one_batch_reduce_the_loss(name, key):
     agent = make(name, optimizer=sgd.Adam(learning_rate=1e-3))
-    batch, update = batch_of(specs(name)[0]), jax.jit(agent.update)
+    batch, update = batch_for(agent, specs(name)[0]), jax.jit(agent.update)
     state, losses = agent.init(key), []
     for _ in range(200):
         state, metrics = update(state, batch)
@@ -117,7 +122,8 @@ def test_exploration_falls_and_evaluation_is_almost_greedy(name, key):
 
 
 def test_restoring_a_state_continues_exactly(name, key):
-    agent, batch = make(name), batch_of(specs(name)[0])
+    agent = make(name)
+    batch = batch_for(agent, specs(name)[0])
     update = jax.jit(agent.update)
     state, _ = update(agent.init(key), batch)
     plain = jax.tree.map(
@@ -137,3 +143,33 @@ def test_configuration_is_picklable_and_says_what_to_store(name):
     assert pickle.loads(pickle.dumps(config)) == config
     agent = make(name)
     assert agent.storage.batch_size > 0 and 0 < agent.discount <= 1
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_a_stage_learns_networks_that_the_agent_has_and_keeps(name, key):
+    config, agent = small(name, BOX), make(name)
+    stage, batch = REGISTRY[name].pretraining(config, BOX), batch_for(agent, BOX)
+    learned, kept = stage.init(key), agent.init(key)
+    assert config.pretraining_steps > 0 and stage.storage.batch_size > 0
+    assert learned.opt_state.keys() <= kept.params.keys() - kept.opt_state.keys()
+    for network in learned.opt_state:
+        shapes = [jax.tree.map(jnp.shape, s.params[network]) for s in (learned, kept)]
+        assert shapes[0] == shapes[1]
+    following, metrics = jax.jit(stage.update)(learned, batch)
+    assert not leaves_equal(following.params, learned.params)
+    assert all(value.shape == () and np.isfinite(value) for value in metrics.values())
+    with pytest.raises(TypeError, match="no policy"):
+        stage.act(following.params, key, batch.observation, 0, True)
+    kept = kept._replace(params={**kept.params, **following.params})
+    after, _ = jax.jit(agent.update)(kept, batch)
+    for network in learned.opt_state:
+        assert leaves_equal(after.params[network], following.params[network])
+
+
+@pytest.mark.parametrize("name", [n for n in sorted(REGISTRY) if REGISTRY[n].offline])
+def test_offline_agents_act_the_same_at_any_time(name, key):
+    agent = make(name)
+    params, seen = agent.init(key).params, observations(BOX, ENVIRONMENTS)
+    one = agent.act(params, key, seen, 0, False)
+    other = agent.act(params, jax.random.key(1), seen, 10_000_000, True)
+    assert np.array_equal(one, other)

@@ -292,21 +292,3 @@ sys.exit(main(["report", "runs", "--picture", "p.png", "--output", "p.html"]))
     command = [sys.executable, "-W", "error::FutureWarning", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_runs_from_datasets_have_a_section_for_each_and_count_learner_steps(elsewhere):
-    for quality in ("medium", "expert"):
-        write(
-            elsewhere / "runs",
-            f"bc/hopper-{quality}",
-            evaluations=POINTS,
-            environment={"kind": "Locomotion", "name": "Hopper-v5"},
-            dataset=f"mine/hopper/{quality}-v0",
-        )
-    assert report("runs", "--output", "page.html") == 0
-    text = text_of((elsewhere / "page.html").read_text())
-    for quality in ("medium", "expert"):
-        assert f"Locomotion name Hopper-v5, from mine/hopper/{quality}-v0" in text or (
-            f"Locomotion Hopper-v5, from mine/hopper/{quality}-v0" in text
-        )
-    assert "complete 100 of 100" in text

@@ -25,7 +25,7 @@ def write(path, steps, seed=0):
             continue  # the step that starts an episode ignores its action
         rows["observations"].append(observation)
         rows["next_observations"].append(timestep.observation[0].copy())
-        rows["actions"].append(action[0])
+        rows["actions"].append(3 * action[0])  # the box of the environment itself
         rows["rewards"].append(timestep.reward[0])
         rows["terminals"].append(timestep.discount[0] == 0)
         ended = timestep.step_type[0] == 2 and timestep.discount[0] == 1

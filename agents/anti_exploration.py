@@ -1,0 +1,150 @@
+"""TD3-CVAE: TD3 that pays for actions which a model of the dataset cannot rebuild.
+
+Rezaeifar et al., "Offline Reinforcement Learning as Anti-Exploration", AAAI 2022,
+https://arxiv.org/abs/2106.06431. Algorithm: the first author's research code, from
+which the defaults differ in the fields of `RESEARCH_CODE`.
+
+| symbol | here |
+| --- | --- |
+| b, alpha | what `make_bonus` makes; `coefficient`, in policy and critic alike |
+| sigma tilde, c; d | `target_noise`, `target_noise_clip`; `policy_delay` |
+| gamma, tau | `discount`, `target_step_size` |
+| critics, policy, CVAE | networks `critic`, `policy`; `cvae`, learned before them |
+
+Deviations:
+- The paper's coefficients of each task are unknown to us; the default is the code's.
+- Networks and rates are TD3's, target actions stay in [-1, 1], and the bonus is a mean
+  over dimensions; the code divides that by their number again (`divide_twice`).
+- `pretraining_steps` are the code's 50 epochs of a million transitions; the last
+  weights are kept, there those of the lowest training loss.
+- Weights start as Glorot and Bengio have it; the code's last layers within 0.003.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from agents.parts import autoencoder as cvae
+from agents.parts import checks, networks, sgd, twin_critics
+from agents.parts import continuous_exploration as exploration
+from agents.parts import continuous_networks as heads
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+
+RESEARCH_CODE = {
+    "divide_twice": True,
+    "clip_target_action": False,
+    "network": networks.Config("mlp", (400, 300)),
+    "optimizer": sgd.Adam(1e-4, 1e-8),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyper-parameters; see the module for where the defaults are from.
+
+    Attributes:
+        coefficient: alpha >= 0 of the bonus, in units of the prepared reward.
+        bonus_in: what is charged.
+        divide_twice: whether the bonus is divided by the number of dimensions again.
+        clip_target_action: whether target actions with noise stay in [-1, 1].
+        target_noise: standard deviation of the noise on the target policy's actions.
+        target_noise_clip: bound on the size of that noise.
+        policy_delay: learner steps between those of policy and target copies.
+        discount: gamma.
+        target_step_size: tau, of the target copies.
+        network: torso and widths of the policy and of each critic.
+        optimizer: Adam, of critic and policy.
+        batch_size: transitions per update.
+        autoencoder: shape of the CVAE, and how it learns.
+        pretraining_steps: learner steps of the CVAE.
+    """
+
+    coefficient: float = 1.0
+    bonus_in: Literal["both", "critic", "actor"] = "both"
+    divide_twice: bool = False
+    clip_target_action: bool = True
+    target_noise: float = 0.2
+    target_noise_clip: float = 0.5
+    policy_delay: int = 2
+    discount: float = 0.99
+    target_step_size: float = 0.005
+    network: networks.Config = networks.Config("mlp", (256, 256))
+    optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
+    batch_size: int = 256
+    autoencoder: cvae.Config = cvae.Config()
+    pretraining_steps: int = 500_000
+
+    def __post_init__(self) -> None:
+        twin_critics.check(self)
+        lowest = {"coefficient": 0, "batch_size": 1, "pretraining_steps": 1}
+        for name, low in lowest.items():
+            checks.at_least(name, getattr(self, name), low)
+
+
+def make_bonus(
+    config: Config, spec: Spec
+) -> Callable[[Params, jax.Array, Any, jax.Array], jax.Array]:
+    """Builds b as `(params, key, observation [B, ...], action [B, D]) -> [B]`.
+
+    `params` are those of the stage or the agent; `key`, consumed, draws latents.
+    Gradients flow through the action as it is encoded and as what is to be rebuilt.
+    """
+    model = cvae.make(config.autoencoder, spec)
+    share = 1 / heads.action_size(spec) if config.divide_twice else 1.0
+
+    def bonus(
+        params: Params, key: jax.Array, observation: Any, action: jax.Array
+    ) -> jax.Array:
+        rebuilt, _ = cvae.rebuild(model, params["cvae"], key, observation, action)
+        return share * jnp.mean(jnp.square(rebuilt - action), axis=-1)
+
+    return bonus
+
+
+def pretraining(config: Config, spec: Spec) -> Agent:
+    """Builds the stage that learns the CVAE from the dataset."""
+    return cvae.stage(config.autoencoder, spec, name="cvae", discount=config.discount)
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds TD3-CVAE for an environment with continuous actions."""
+    policy = heads.deterministic(config.network, spec)
+    critic = heads.critics(config.network, spec, number=2)
+    bonus = make_bonus(config, spec)
+
+    def charge(
+        params: Params, key: jax.Array, batch: Transition, a_t: jax.Array
+    ) -> jax.Array:
+        return -config.coefficient * bonus(params, key, batch.next_observation, a_t)
+
+    def policy_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        action = policy.apply(params["policy"], batch.observation)
+        q = critic.apply(params["critic"][:1], batch.observation, action)
+        b = jnp.mean(bonus(params, key, batch.observation, action))
+        weight = 0.0 if config.bonus_in == "critic" else config.coefficient
+        return weight * b - jnp.mean(q), {"bonus": b}
+
+    critic_loss = twin_critics.critic_loss(
+        config,
+        policy,
+        critic,
+        bonus=None if config.bonus_in == "actor" else charge,
+        limit=1.0 if config.clip_target_action else jnp.inf,
+    )
+    act = exploration.never_exploring(
+        lambda params, observation: policy.apply(params["policy"], observation)
+    )
+    init, update = twin_critics.learner(
+        config,
+        policy=policy,
+        critic=critic,
+        losses={"critic": critic_loss, "policy": policy_loss},
+        frozen={"cvae": cvae.make(config.autoencoder, spec).init},
+    )
+    storage = Storage(batch_size=config.batch_size)
+    return Agent(init, update, act, storage, config.discount)

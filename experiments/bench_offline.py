@@ -1,0 +1,99 @@
+"""Learning from a dataset: learners beside their updates alone, and the lookup."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.parts import neighbours
+from agents.parts.types import Agent, Transition
+from experiments.catalogue import EXPERIMENTS
+from experiments.measure import Measurement, Timed, cost, rates, share
+from launch import experiment as experiments
+from launch.experiment import Experiment
+from launch.learner import Learner
+from launch.offline.store import DatasetStore
+
+_AGENTS = ("bc", "td3_bc", "anti_exploration", "ploff")
+_SIZE = 1_000_000  # stored pairs
+
+
+def offline(
+    seconds: float, names: tuple[str, ...] = _AGENTS, size: int = _SIZE
+) -> list[Measurement]:
+    """Learner steps a second from a dataset in memory, beside the update alone.
+
+    The dataset is noise of the shape of Hopper's. Of PLOFF, also the share of the
+    lookup in its step.
+
+    Args:
+        seconds: for each figure.
+        names: of agents.
+        size: transitions of the dataset.
+    """
+    measured = []
+    for name in names:
+        experiment = EXPERIMENTS[f"{name}/hopper-medium"]
+        measured += _learner(name, experiment, seconds, size)
+    return measured
+
+
+def _learner(
+    name: str, experiment: Experiment, seconds: float, size: int
+) -> list[Measurement]:
+    agent = experiments.make_agent(experiment, experiments.spec_of(experiment))
+    transitions = _noise(experiment, size)
+    store = DatasetStore(transitions, agent.storage.batch_size, seed=0)
+    tables: Any = None
+    if agent.lookup is not None:
+        tables = _tables(experiment, size)
+        given = agent.lookup._replace(build=lambda params, transitions: tables)
+        store.attach(given, {}, transitions)
+    batch = jax.block_until_ready(store.sample(0))
+    timed = {
+        "bare": _step(agent, lambda step: batch),
+        "fed": _step(agent, store.sample),
+    }
+    if agent.lookup is not None:
+        rows = np.random.default_rng(0).integers(size, size=agent.storage.batch_size)
+        read = jax.jit(agent.lookup.read)
+        timed["lookup"] = Timed(lambda: jax.block_until_ready(read(tables, rows)))
+    rate = rates(timed, seconds)
+    measured = [
+        share(f"{name} learner, offline", rate["fed"], rate["bare"], "steps/s", 0.95)
+    ]
+    if "lookup" in rate:
+        part = 1 / (1 + rate["lookup"] / rate["bare"])
+        measured.append(cost(f"{name} lookup, share of a step", part, 0.5, ""))
+    return measured
+
+
+def _step(agent: Agent, sample: Any) -> Timed:
+    """A learner step on what `sample` gives for the number of the step."""
+    learner = Learner(agent, 0, lambda: sample(learner.learner_steps))
+    return Timed(learner.step, lambda: jax.block_until_ready(learner.params))
+
+
+def _noise(experiment: Experiment, size: int) -> Transition:
+    spec, random = experiments.spec_of(experiment), np.random.default_rng(0)
+    observation, action = (
+        random.uniform(-1, 1, (size, *each.shape)).astype(np.float32)
+        for each in (spec.observation, spec.action)
+    )
+    reward = random.uniform(-1, 1, size).astype(np.float32)
+    ones = np.ones(size, np.float32)
+    return Transition(observation, action, reward, ones, observation[::-1].copy())
+
+
+def _tables(experiment: Experiment, size: int) -> neighbours.Tables:
+    """Tables of the right shapes, whose neighbours lie anywhere, as real ones do."""
+    random, config = np.random.default_rng(0), experiment.agent
+    embeddings = random.normal(size=(size, config.embedding_size)).astype(np.float32)
+    drawn = random.integers(size, size=(size, config.neighbours + 1), dtype=np.int32)
+    return neighbours.Tables(
+        embeddings=jnp.asarray(embeddings),
+        neighbours=jnp.asarray(drawn[:, 1:]),
+        next_state=jnp.asarray(drawn[:, 0]),
+        unit=jnp.ones(()),
+    )

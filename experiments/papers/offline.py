@@ -1,0 +1,47 @@
+"""Agents that learn from datasets, side by side on each of ours.
+
+Rezaeifar et al., "Offline RL as Anti-Exploration" (AAAI 2022), and Dadashi et al.,
+"Offline RL with Pseudometric Learning" (ICML 2021), compare on D4RL's datasets, a
+million transitions each, at the end of training; so do those who measured BC and
+TD3+BC. The scores are D4RL's.
+
+Deviations:
+- The datasets are ours (`munchausen collect`), of about 200,000 transitions; see
+  `experiments/datasets.md`.
+- 50,000 learner steps, 20,000 of a first stage; the others have a million.
+- The CVAE is a third as wide as its authors' (256, for 750): theirs costs more than all
+  the rest on a CPU.
+- TD3 without any penalty stands beside them: it shows what the penalties are for.
+"""
+
+from experiments.papers import figure
+from experiments.papers.figure import Variant
+from experiments.tasks import TASKS
+from launch.experiment import Evaluation
+from launch.offline.scores import QUALITIES
+
+FIRST_STAGE = {"pretraining_steps": 20_000}
+
+VARIANTS = {
+    "td3": Variant("td3"),
+    "bc": Variant("bc"),
+    "td3_bc": Variant("td3_bc"),
+    "anti_exploration": Variant(
+        "anti_exploration",
+        FIRST_STAGE | {"autoencoder.hidden": (256, 256), "coefficient": 10.0},
+    ),
+    "ploff": Variant("ploff", FIRST_STAGE),
+}
+
+GRID = Evaluation(period=5_000, episodes=10)
+
+FIGURES = tuple(
+    figure.make(
+        f"offline/{name}-{quality}",
+        TASKS[f"{name}-{quality}"]._replace(steps=50_000, evaluation=GRID),
+        VARIANTS,
+        seeds=3,
+    )
+    for name in ("hopper", "halfcheetah")
+    for quality in QUALITIES
+)

@@ -1,0 +1,189 @@
+"""`munchausen collect`, from runs that were really made, and how it says no."""
+
+import re
+import subprocess
+import sys
+
+import minari
+import numpy as np
+import pytest
+
+from environments import Locomotion, make
+from experiments import cli, overrides
+from experiments.catalogue import EXPERIMENTS
+from launch import checkpoint, local, logs, policy
+from launch.experiment import make_spec
+from launch.offline.dataset import DatasetError
+from launch.offline.load import load
+
+SMALL = {
+    "steps": 90,
+    "environments": 3,
+    "evaluation.period": 30,
+    "evaluation.episodes": 2,
+    "checkpoint.period": 30,
+    "checkpoint.keep": 9,
+    "agent.network.hidden": (13,),
+    "agent.exploration.start": 30,
+    "agent.storage.min_size": 30,
+    "agent.storage.batch_size": 7,
+    "agent.storage.samples_per_insert": 7.0,
+}
+HOPPER = Locomotion("Hopper-v5")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    experiment = overrides.replace(EXPERIMENTS["td3/hopper"], SMALL)
+    directory = logs.create(tmp_path_factory.mktemp("runs"), experiment)
+    local.run(experiment, directory, progress=False)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def spec():
+    environment = make(HOPPER, 1, 0)
+    environment.close()
+    return make_spec(environment)
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "minari"
+
+
+def collected(capsys, run, line):
+    assert cli.main(["collect", str(run), *line.split()]) == 0
+    return capsys.readouterr().out
+
+
+def test_an_expert_dataset_is_what_the_newest_policy_does(run, spec, capsys):
+    out = collected(capsys, run, "--quality expert --steps 25 --seed 3")
+    dataset = load("munchausen/hopper/expert-v0", spec, HOPPER)
+    ends = int(dataset.ends.sum())
+    assert dataset.size >= 25 and f"steps {dataset.size}  episodes {ends}" in out
+    mean = float(dataset.transitions.reward.sum()) / ends
+    score = 100 * (mean + 20.272305) / (3234.3 + 20.272305)
+    assert f"mean return {mean:.4g}  normalised score {score:.1f}" in out
+    assert "expert: the checkpoint at step 90" in out
+    # TD3 explores: its noise of deviation .1 on what the policy would do.
+    best = policy.load_policy(run)(dataset.transitions.observation)
+    noise = (dataset.transitions.action - best)[np.abs(best) < 0.7]
+    assert 0.07 < noise.std() < 0.13 and abs(noise.mean()) < 0.05
+    metadata = minari.load_dataset("munchausen/hopper/expert-v0").storage.metadata
+    assert metadata["algorithm_name"] == "td3"
+    assert metadata["ref_max_score"] == 3234.3
+    assert "run: td3/hopper seed 0, 90 actor steps" in metadata["description"]
+
+
+def test_equal_seeds_collect_equal_data(run, spec, capsys):
+    datasets = []
+    for name, seed in (("a-v0", 5), ("b-v0", 5), ("c-v0", 6)):
+        collected(capsys, run, f"--steps 20 --dataset our/{name} --seed {seed}")
+        datasets.append(load(f"our/{name}", spec).transitions)
+    one, same, other = datasets
+    for column, again in zip(one, same, strict=True):
+        np.testing.assert_array_equal(column, again)
+    assert not np.array_equal(one.action[:5], other.action[:5])
+
+
+def test_random_actions_are_uniform(run, spec, capsys):
+    collected(capsys, run, "--quality random --steps 400")
+    action = load("munchausen/hopper/random-v0", spec).transitions.action
+    assert abs(action.mean()) < 0.1 and abs(action.std() - 3**-0.5) < 0.05
+
+
+def test_medium_replay_is_the_beginning_of_the_replay(run, spec, capsys):
+    out = collected(capsys, run, "--quality medium-replay --steps 50")
+    step = int(re.search(r"medium: the checkpoint at step (\d+), evaluated at", out)[1])
+    assert step in (30, 60)
+    replay = load("munchausen/hopper/medium-replay-v0", spec).transitions
+    assert len(replay.reward) == min(step, 50)
+    stored = checkpoint.at(run, step).replay
+    frames = np.load(stored / "frame.npy").reshape(-1, 11)
+    for observation in replay.observation:
+        assert (frames == observation).all(axis=1).any()
+
+
+def test_medium_expert_is_half_of_each(run, spec, capsys):
+    out = collected(capsys, run, "--quality medium-expert --steps 40")
+    both = load("munchausen/hopper/medium-expert-v0", spec).transitions
+    assert "medium: the checkpoint" in out and "expert: the checkpoint" in out
+    collected(capsys, run, "--quality medium --steps 20")
+    collected(capsys, run, "--quality expert --steps 20")
+    parts = [load(f"munchausen/hopper/{q}-v0", spec) for q in ("medium", "expert")]
+    np.testing.assert_array_equal(
+        both.action, np.concatenate([part.transitions.action for part in parts])
+    )
+
+
+def test_a_run_is_a_dataset_itself(run, spec):
+    dataset = load(str(run), spec, HOPPER)
+    assert dataset.size == 90 and dataset.reference == (-20.272305, 3234.3)
+    with pytest.raises(DatasetError, match=r"acted in .*Hopper-v5.*not in .*Walker2d"):
+        load(str(run), spec, Locomotion("Walker2d-v5"))
+
+
+def refused(capsys, *arguments):
+    assert cli.main(["collect", *arguments]) == 2
+    _, err = capsys.readouterr()
+    assert err.startswith("munchausen: ") and err.count("\n") == 1
+    return err
+
+
+def test_an_id_that_is_taken_is_refused_unless_one_says_so(run, capsys):
+    line = "--steps 5 --quality random"
+    collected(capsys, run, line)
+    assert "--overwrite true" in refused(capsys, str(run), *line.split())
+    collected(capsys, run, f"{line} --overwrite true")
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("", "name one run directory"),
+        ("nowhere", "nowhere is no directory"),
+        (".", "is no run directory"),
+        ("RUN --quality medum", "'medum' is none of .*nearest: medium"),
+        ("RUN --steps 0", "0 steps: at least 1"),
+        ("RUN --seed -1", "at least 0"),
+        ("RUN --step 5", "unknown field --step; nearest: --steps"),
+        ("RUN --dataset ../mine-v0", "is no dataset id: such as"),
+        ("RUN --dataset mine", "is no dataset id: such as"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(line, message, run, capsys, root):
+    arguments = [str(run) if word == "RUN" else word for word in line.split()]
+    assert re.search(message, refused(capsys, *arguments))
+    assert not root.exists()
+
+
+def test_an_agent_with_discrete_actions_is_refused(tmp_path, capsys):
+    directory = logs.create(tmp_path / "runs", EXPERIMENTS["dqn/catch"])
+    assert "dqn, which takes discrete actions" in refused(capsys, str(directory))
+
+
+def test_a_run_that_kept_its_last_checkpoint_only_is_refused(tmp_path, capsys):
+    settings = SMALL | {"steps": 30, "checkpoint.replay": False}
+    experiment = overrides.replace(EXPERIMENTS["sac/hopper"], settings)
+    directory = logs.create(tmp_path / "runs", experiment)
+    assert "no usable checkpoint" in refused(capsys, str(directory))
+    local.run(experiment, directory, progress=False)
+    for quality in ("medium", "medium-replay", "medium-expert"):
+        message = refused(capsys, str(directory), "--quality", quality)
+        assert "--checkpoint.period 10_000 --checkpoint.keep 100" in message
+    with pytest.raises(DatasetError, match="has no replay"):
+        load(str(directory), make_spec(make(HOPPER, 1, 0)))
+
+
+def test_neither_minari_nor_h5py_is_imported_by_runs_that_act():
+    code = """
+import sys
+import experiments.cli, experiments.collect, experiments.one_run
+import launch.local, launch.offline.load, launch.offline.collect
+print(*(name for name in ("minari", "h5py", "gymnasium") if name in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

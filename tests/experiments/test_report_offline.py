@@ -1,0 +1,32 @@
+"""`munchausen report` of runs that learn from datasets."""
+
+import pytest
+
+from experiments import cli, comparison
+from tests.experiments.run_directories import write
+from tests.experiments.test_report import POINTS, text_of
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    return tmp_path
+
+
+def test_runs_from_datasets_have_a_section_for_each_and_count_learner_steps(elsewhere):
+    for quality in ("medium", "expert"):
+        write(
+            elsewhere / "runs",
+            f"bc/hopper-{quality}",
+            evaluations=POINTS,
+            environment={"kind": "Locomotion", "name": "Hopper-v5"},
+            dataset=f"mine/hopper/{quality}-v0",
+        )
+    assert cli.main(["report", "runs", "--output", "page.html"]) == 0
+    text = text_of((elsewhere / "page.html").read_text())
+    for quality in ("medium", "expert"):
+        assert f"Locomotion name Hopper-v5, from mine/hopper/{quality}-v0" in text or (
+            f"Locomotion Hopper-v5, from mine/hopper/{quality}-v0" in text
+        )
+    assert "complete 100 of 100" in text

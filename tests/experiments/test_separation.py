@@ -1,0 +1,60 @@
+"""Whether a bonus tells a dataset's actions from others: the numbers, whole runs."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from agents.parts.types import Transition
+from experiments import separation
+from launch import logs
+from launch.offline import local
+from tests.launch import logged
+from tests.launch.test_offline_run import make
+
+
+def test_the_area_counts_pairs_in_order_and_half_of_ties():
+    # Of the six pairs 1 < 2, 1 < 3, 2 < 3 and 1 < 5 are in order; 2 = 2 is half.
+    low, high = np.array([1.0, 2.0, 4.0]), np.array([2.0, 3.0])
+    assert separation.auc(low, high) == pytest.approx(3.5 / 6)
+    assert separation.auc(low, low + 10) == 1.0
+    assert separation.auc(low + 10, low) == 0.0
+
+
+def test_a_measure_that_knows_the_behaviour_separates():
+    random, rows = np.random.default_rng(0), 700
+    observation = random.uniform(-1, 1, (rows, 2)).astype(np.float32)
+    near = observation + 0.05 * random.normal(size=(rows, 2)).astype(np.float32)
+    ones = np.ones(rows, np.float32)
+    transitions = Transition(observation, near, ones, ones, observation)
+    seen = []
+
+    def measure(observation, action, rows):
+        seen.append(rows)
+        return np.linalg.norm(action - observation, axis=-1)
+
+    found = separation.separate(measure, transitions)
+    assert found.dataset < 0.1 < found.shuffled < 1.5 and found.uniform > 0.5
+    assert found.auc > 0.98
+    assert all(len(np.unique(each)) == rows for each in seen)
+
+
+@pytest.mark.parametrize("name", ["anti_exploration", "ploff"])
+def test_a_run_is_measured_by_its_first_stage(name, tmp_path, capsys):
+    path = str(logged.write(tmp_path / "pendulum.hdf5", 90))
+    wanted = make(name, path, steps=2, **{"evaluation.period": 2})
+    directory = logs.create(tmp_path, wanted)
+    local.run(wanted, directory, progress=False)
+    table = tmp_path / "table.csv"
+    assert separation.main([str(directory), str(table)]) == 0
+    with table.open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert row["experiment"] == f"{name}/hopper-medium"
+    assert 0 < float(row["dataset"]) and 0 <= float(row["auc"]) <= 1
+
+
+def test_mistakes_are_one_line(tmp_path, capsys):
+    assert separation.main([str(tmp_path)]) == 2
+    assert separation.main([str(tmp_path), "table.csv"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == separation.USAGE and "no run directory" in lines[1]

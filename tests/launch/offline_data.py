@@ -1,0 +1,30 @@
+"""Small environments' specs and hand-made episodes, for tests of datasets."""
+
+import jax
+import numpy as np
+
+from agents.parts.types import Spec
+from launch.offline.episodes import Episode
+
+
+def spec_of(observation, action):
+    """Continuous: so many numbers observed, so many acted with."""
+    return Spec(
+        jax.ShapeDtypeStruct((observation,), np.dtype(np.float32)),
+        0,
+        jax.ShapeDtypeStruct((action,), np.dtype(np.float32)),
+    )
+
+
+def episodes(lengths, observation=5, action=2, seed=0):
+    """Random episodes; every other one terminates, the first does."""
+    draw = np.random.default_rng(seed)
+    return [
+        Episode(
+            draw.normal(size=(length + 1, observation)).astype(np.float32),
+            draw.uniform(-1, 1, (length, action)).astype(np.float32),
+            draw.normal(size=length).astype(np.float32),
+            terminated=i % 2 == 0,
+        )
+        for i, length in enumerate(lengths)
+    ]
