@@ -154,11 +154,18 @@ def test_truncated_gradients_are_finite_everywhere():
     assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
 
 
-def test_the_mode_of_a_truncated_gaussian_stays_in_the_box():
-    base = Gaussian(jnp.array([-1.5, 0.25, 2.0]), jnp.zeros(3))
-    np.testing.assert_allclose(TruncatedGaussian(base).mode(), [-1.0, 0.25, 1.0])
+def test_the_median_of_a_truncated_gaussian_halves_its_mass():
+    means, log_stds = np.array([-1.5, -0.2, 0.0, 2.0]), np.array([1.0, -1.0, 0.0, -2.0])
+    stds = np.exp(log_stds)
+    low, high = (-1 - means) / stds, (1 - means) / stds
+    expected = scipy.stats.truncnorm.median(low, high, loc=means, scale=stds)
+    base = Gaussian(jnp.float32(means), jnp.float32(log_stds))
+    np.testing.assert_allclose(TruncatedGaussian(base).median(), expected, atol=1e-5)
+    # A slight lean is a small step from the middle, not one to the end of the box.
+    slight = TruncatedGaussian(Gaussian(jnp.array([0.3]), jnp.array([1.0])))
+    assert 0 < float(slight.median()[0]) < 0.05
 
 
-def test_the_mode_is_the_tanh_of_the_mean():
+def test_the_median_is_the_tanh_of_the_mean():
     distribution = TanhGaussian(Gaussian(MEAN, LOG_STD))
-    np.testing.assert_allclose(distribution.mode(), np.tanh(MEAN), rtol=1e-6)
+    np.testing.assert_allclose(distribution.median(), np.tanh(MEAN), rtol=1e-6)

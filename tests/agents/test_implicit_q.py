@@ -191,7 +191,7 @@ def test_the_kl_weight_slows_the_policy_down():
 
 @pytest.mark.parametrize("temperature", [0.03, 1.0])
 def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
-    """tau ln of the integral of exp(Q / tau) over actions is V, up to grid error."""
+    """tau ln of the mean of exp(Q / tau) over all actions is V, up to grid error."""
     spec = BOX._replace(action=jax.ShapeDtypeStruct((1,), np.dtype(np.float32)))
     config = networks.Config("mlp", (13,))
     network = continuous_networks.policy_and_value(config, spec)
@@ -199,9 +199,9 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     policy, v = network.apply(network.init(key), observation)
     grid = (np.arange(2_000) + 0.5) / 1_000 - 1  # midpoints
     log_prob = jax.vmap(lambda action: policy.log_prob(jnp.full((5, 1), action)))
-    log_policy = np.asarray(log_prob(grid.astype(np.float32)), np.float64)
+    log_policy = np.asarray(log_prob(grid.astype(np.float32)), np.float64) + np.log(2)
     q = temperature * log_policy + v[None]
-    recovered = temperature * (logsumexp(q / temperature, axis=0) + np.log(1e-3))
+    recovered = temperature * (logsumexp(q / temperature, axis=0) - np.log(2_000))
     np.testing.assert_allclose(recovered, v, atol=temperature * 1e-4)
 
 
@@ -235,7 +235,8 @@ def test_the_loss_has_the_configurations_bonus_and_floor(key):
     params = make("iq").init(key).params["q"]
     policy, v_tm1 = network.apply(params, batch.observation)
     _, v_t = network.apply(params, batch.next_observation)
-    scaled = temperature * np.asarray(policy.log_prob(batch.action))
+    relative = np.asarray(policy.log_prob(batch.action)) + 3 * np.log(2)
+    scaled = temperature * relative
     floor = float(np.median(scaled))  # which binds for five of the eleven actions
     target = batch.reward + 0.7 * np.maximum(scaled, floor) + 0.9 * batch.discount * v_t
     agent = make(
