@@ -16,7 +16,7 @@ Q(s, a) = tau ln pi(a|s) + V(s): value iteration with an entropy bonus of weight
 Deviations:
 - The policy is a Gaussian truncated to the box: its log-density is finite and exact at
   every action; regressed near the ends, a tanh-Gaussian's drowns all else.
-- Only the target's log-policy is clipped, from below only: densities exceed 1.
+- Densities are relative to uniform actions; only the target's is clipped, from below.
 - With n-step returns only the first step gets the log-policy.
 """
 
@@ -39,9 +39,8 @@ from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 class Config:
     """Hyper-parameters; the defaults are ours, the paper's were not at hand.
 
-    tau is reward for each nat of ln pi(a|s), density of the whole action relative to
-    the uniform one in [-1, 1]^D, whose entropy is 0 then and not a reward for each step.
-    For equal shares of regularisation scale tau as the rewards, and as 1 / D.
+    tau is reward for each nat of ln pi(a|s), relative to uniform actions in [-1, 1]^D,
+    whose entropy is then 0, no reward for each step. Scale it as rewards, and as 1 / D.
 
     Attributes:
         temperature: tau > 0, in units of the reward.
@@ -67,10 +66,9 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
-        checks.between("munchausen", self.munchausen, 0, 1)
         checks.between("log_policy_floor", self.log_policy_floor, -math.inf, 0)
-        checks.between("discount", self.discount, 0, 1)
-        checks.between("target_step_size", self.target_step_size, 0, 1)
+        for name in ("munchausen", "discount", "target_step_size"):
+            checks.between(name, getattr(self, name), 0, 1)
 
 
 def td_error(
@@ -114,7 +112,6 @@ def td_error(
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
     network = heads.policy_and_value(config.network, spec)
-    # Of the uniform policy, against which densities are measured.
     log_uniform = -heads.action_size(spec) * math.log(2)
 
     def q_loss(
