@@ -42,7 +42,14 @@ def experiment(
         environments=task.environments,
         dataset=task.dataset,
         preparation=Preparation(**recipe.preparation),
-        description=task.description,
+        description=_description(recipe, task),
+    )
+
+
+def _description(recipe: Recipe, task: Task) -> str:
+    needed = recipe.offline and not task.dataset
+    return (
+        f"{task.description}, from what --dataset names" if needed else task.description
     )
 
 
@@ -56,9 +63,6 @@ def misfit(name: str) -> str | None:
     if agent_name not in agents.REGISTRY or task_name not in TASKS:
         return None
     recipe, wanted = agents.REGISTRY[agent_name], TASKS[task_name].actions
-    if recipe.offline and not TASKS[task_name].dataset:
-        fitting = [other for other in TASKS if _fit(recipe, TASKS[other])]
-        return f"{agent_name} learns from a dataset: {', '.join(fitting)}"
     fitting = [
         other for other, each in agents.REGISTRY.items() if _fit(each, TASKS[task_name])
     ]
@@ -71,8 +75,12 @@ def misfit(name: str) -> str | None:
 
 
 def _fit(recipe: Recipe, task: Task) -> bool:
-    """Whether an agent and a task are an experiment."""
-    return recipe.actions == task.actions and (bool(task.dataset) or not recipe.offline)
+    """Whether an agent and a task are an experiment.
+
+    An agent that learns from a dataset takes tasks without one, too: `--dataset` names
+    it then.
+    """
+    return recipe.actions == task.actions
 
 
 EXPERIMENTS: dict[str, Experiment] = {
