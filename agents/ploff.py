@@ -61,8 +61,10 @@ class Config:
         bonus_sharpness: beta.
         actor_coefficient: alpha_a, in units of the mean |Q|.
         critic_coefficient: alpha_c, in units of the reward.
-        target_noise, target_noise_clip, policy_delay, target_step_size: as in TD3, the
-            last in both stages.
+        target_noise: standard deviation of the noise on the target policy's actions.
+        target_noise_clip: bound on the size of that noise.
+        policy_delay: learner steps between those of policy and target copies.
+        target_step_size: of the target copies, of both stages.
         discount: gamma, of metric and values.
         network: torso and widths of every network.
         optimizer: Adam, of each network.

@@ -27,11 +27,11 @@ def main(arguments: Sequence[str]) -> int:
     known = [*EXPERIMENTS, *FIGURES, *COMPUTATIONS]
     tables: list[list[_Row]] = [
         [
-            ("experiment", "agent", "environment", "actor steps", ""),
+            ("experiment", "agent", "environment", "steps", ""),
             *map(_experiment, _chosen(EXPERIMENTS, words)),
         ],
         [
-            ("figure", "variants", "seeds", "actor steps", ""),
+            ("figure", "variants", "seeds", "steps", ""),
             *map(_figure, _chosen(FIGURES, words)),
         ],
         [

@@ -37,7 +37,12 @@ TargetUpdate = Callable[[Params, Params, jax.Array], Params]
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam's learning rate and the epsilon added to its denominator."""
+    """Adam.
+
+    Attributes:
+        learning_rate: step size.
+        epsilon: added to its denominator.
+    """
 
     learning_rate: float = 5e-5
     epsilon: float = 0.01 / 32

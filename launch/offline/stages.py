@@ -109,6 +109,8 @@ class Stage:
             signs: of life, and to stop.
             evaluate: called with each point of the evaluation grid that is reached.
         """
+        if signs.stopped():
+            return  # before what it looks up is built, which may take a minute
         experiment, done = self._experiment, self.learner.learner_steps
         self._store = self._make_store(prepared.transitions)
         evaluations = Grid(experiment.evaluation.period, experiment.steps, done)

@@ -3,7 +3,7 @@
 import pytest
 
 import agents
-from experiments import comparison
+from experiments import comparison, overrides
 from experiments.catalogue import misfit
 from experiments.names import EXPERIMENTS
 from experiments.tasks import TASKS
@@ -118,3 +118,10 @@ def test_the_constants_of_mdqn_there_are_our_defaults():
     assert agent.temperature == pytest.approx(0.027 + 0.003)
     assert agent.munchausen == pytest.approx(0.027 / (0.027 + 0.003))
     assert agent.log_policy_floor == -1.0
+
+
+def test_every_flag_of_every_agent_is_explained():
+    for agent_name in agents.REGISTRY:
+        name = next(name for name in EXPERIMENTS if name.startswith(f"{agent_name}/"))
+        for path, field in overrides.fields(EXPERIMENTS[name]).items():
+            assert field.help, f"--{path} of {name}"
