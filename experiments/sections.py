@@ -194,7 +194,8 @@ def _rates(
     name: str, groups: Sequence[Group], looks: Mapping[str, Look]
 ) -> list[Panel]:
     panels = []
-    for role in ("actor", "learner"):
+    acting = groups[0].runs[0].counted == "actor"
+    for role in ("actor", "learner") if acting else ("learner",):
         lines = [
             (looks[group.label], *rate)
             for group in groups

@@ -3,7 +3,7 @@
 import pytest
 
 from experiments import cli, comparison
-from tests.experiments.run_directories import write
+from tests.experiments.run_directories import metrics_row, write
 from tests.experiments.test_report import POINTS, text_of
 
 
@@ -21,6 +21,10 @@ def test_runs_from_datasets_have_a_section_for_each_and_count_learner_steps(else
             f"bc/hopper-{quality}",
             evaluations=POINTS,
             environment={"kind": "Locomotion", "name": "Hopper-v5"},
+            metrics=[
+                metrics_row(0, "learner", 2.0 * step, learner_steps=step, q_loss=0.5)
+                for step in (10, 40, 100)
+            ],
             dataset=f"mine/hopper/{quality}-v0",
         )
     assert cli.main(["report", "runs", "--output", "page.html"]) == 0
@@ -29,4 +33,5 @@ def test_runs_from_datasets_have_a_section_for_each_and_count_learner_steps(else
         assert f"Locomotion name Hopper-v5, from mine/hopper/{quality}-v0" in text or (
             f"Locomotion Hopper-v5, from mine/hopper/{quality}-v0" in text
         )
-    assert "complete 100 of 100" in text
+    assert "complete 100 of 100" in text and "at step" in text
+    assert "Learner throughput" in text and "Actor throughput" not in text
