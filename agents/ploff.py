@@ -38,15 +38,7 @@ import jax.numpy as jnp
 from agents.parts import checks, neighbours, networks, pseudometric, sgd, twin_critics
 from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
-from agents.parts.types import (
-    Agent,
-    Lookup,
-    Metrics,
-    Params,
-    Spec,
-    Storage,
-    Transition,
-)
+from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 
 
 @dataclass(frozen=True)
@@ -144,5 +136,5 @@ def agent(config: Config, spec: Spec) -> Agent:
         lambda params, observation: policy.apply(params["policy"], observation)
     )
     storage = Storage(batch_size=config.batch_size)
-    lookup = Lookup(partial(neighbours.build, both, config.neighbours), neighbours.read)
+    lookup = neighbours.lookup(both, config.neighbours)
     return Agent(init, update, act, storage, config.discount, lookup)

@@ -10,7 +10,7 @@ import numpy as np
 import agents
 import environments
 from agents.parts import checks
-from agents.parts.types import Agent, Spec, Storage
+from agents.parts.types import Agent, Spec
 from launch import memory
 from launch.offline.preparation import Preparation, normalized
 
@@ -176,14 +176,14 @@ def check(
     environment = environments.make(experiment.environment, 1, experiment.seed)
     try:
         spec = make_spec(environment)
-        storage = make_agent(experiment, spec).storage
+        agent = make_agent(experiment, spec)
     finally:
         environment.close()
     if experiment.dataset or agents.REGISTRY[experiment.agent_name].offline:
-        _check_offline(experiment, spec, storage)
+        _check_offline(experiment, spec, agent)
         return spec, environment.frame_stack
     memory.check(
-        storage,
+        agent.storage,
         spec,
         environment.frame_stack,
         actors=experiment.actors,
@@ -193,7 +193,7 @@ def check(
     return spec, environment.frame_stack
 
 
-def _check_offline(experiment: Experiment, spec: Spec, storage: Storage) -> None:
+def _check_offline(experiment: Experiment, spec: Spec, agent: Agent) -> None:
     """Reads the dataset, so that what is wrong with it shows before anything starts."""
     from launch.offline import stages  # it needs this module
 
@@ -206,9 +206,16 @@ def _check_offline(experiment: Experiment, spec: Spec, storage: Storage) -> None
             f"actors is {experiment.actors}: who learns from a dataset does not act; "
             "leave --actors out"
         )
-    if storage.n_step > 1:
+    if experiment.evaluation.lockstep:
         raise ValueError(
-            f"storage.n_step is {storage.n_step}: datasets hold single steps; choose "
-            "--agent.storage.n_step 1"
+            "evaluation.lockstep is true: there is no actor to keep step with; choose "
+            "--evaluation.lockstep false"
         )
-    stages.load_prepared(experiment, spec)
+    if agent.storage.n_step > 1:
+        raise ValueError(
+            f"storage.n_step is {agent.storage.n_step}: datasets hold single steps; "
+            "choose --agent.storage.n_step 1"
+        )
+    prepared = stages.load_prepared(experiment, spec)
+    if agent.lookup is not None:
+        agent.lookup.check(len(prepared.transitions.reward))

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.parts.pseudometric import Embeddings, distance_to_nearest
-from agents.parts.types import Params, Transition
+from agents.parts.types import Lookup, Params, Transition
 
 EXACT_UP_TO = 100_000  # states; a search among more looks into the nearest cells only
 CELLS_PER_ROOT = 2  # cells of the inexact index, times the root of the states
@@ -95,6 +95,15 @@ def following(
     return places, new
 
 
+def check(number: int, size: int) -> None:
+    """Raises ValueError if a dataset of so many transitions has no `number` of them."""
+    if not 1 <= number <= size:
+        raise ValueError(
+            f"neighbours is {number}, but the dataset has {size} transitions; "
+            f"choose --agent.neighbours between 1 and {size}"
+        )
+
+
 def nearest(
     points: np.ndarray,
     queries: np.ndarray,
@@ -110,11 +119,7 @@ def nearest(
     Raises:
         ValueError: there are fewer points than that.
     """
-    if not 1 <= number <= len(points):
-        raise ValueError(
-            f"neighbours is {number}, but the dataset has {len(points)} transitions; "
-            f"choose --agent.neighbours between 1 and {len(points)}"
-        )
+    check(number, len(points))
     index = _index(np.ascontiguousarray(points, np.float32), exact_up_to)
     return np.concatenate(
         [_search(index, block, number) for (block,) in _blocks(queries)]
@@ -148,6 +153,18 @@ def _search(index: Any, queries: np.ndarray, number: int) -> np.ndarray:
         found[short] = index.search(queries[short], number)[1]
         index.nprobe = probed
     return found.astype(np.int32)
+
+
+def lookup(both: Embeddings, number: int) -> Lookup:
+    """What an agent looks up: `number` candidates of each state, under both embeddings.
+
+    Datasets of fewer transitions do not pass its check.
+    """
+    return Lookup(
+        build=functools.partial(build, both, number),
+        read=read,
+        check=functools.partial(check, number),
+    )
 
 
 def build(

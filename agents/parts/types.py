@@ -118,10 +118,13 @@ class Lookup(NamedTuple):
             that an earlier stage learned.
         read: `(tables, rows [B]) -> extras`, leaves `[B, ...]`, of the transitions at
             these rows of the dataset; jit-able.
+        check: `(M) -> None`; raises ValueError where M transitions are too few, so that
+            this shows before an earlier stage learns.
     """
 
     build: Callable[[Params, Transition], Any]
     read: Callable[[Any, jax.Array], Any]
+    check: Callable[[int], None] = lambda size: None
 
 
 class Agent(NamedTuple):

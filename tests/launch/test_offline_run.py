@@ -113,14 +113,27 @@ def test_the_policy_is_saved_with_the_statistics_of_the_dataset(dataset, tmp_pat
 
 def test_online_and_offline_runs_do_not_mix(dataset, tmp_path, capsys):
     words = ["--dataset", dataset, "--environment.name", "InvertedPendulum-v5"]
-    command = ["train", "td3/hopper", *words, "--runs", str(tmp_path)]
+    command = ["train", "td3/hopper", *words, "--runs", str(tmp_path), "--steps", "9"]
     for added, said in (
         (["--actors", "2", "--launch", "threads"], "who learns from a dataset"),
         (["--agent.storage.n_step", "3"], "--agent.storage.n_step 1"),
+        (["--evaluation.lockstep", "true"], "--evaluation.lockstep false"),
     ):
         assert cli.main([*command, *added]) == 2
         error = capsys.readouterr().err
         assert said in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_transitions_show_before_a_first_stage_learns(
+    dataset, tmp_path, capsys
+):
+    line = ["train", "ploff/hopper", "--dataset", dataset, "--runs", str(tmp_path)]
+    line += ["--environment.name", "InvertedPendulum-v5", "--agent.neighbours", "151"]
+    line += ["--steps", "9", "--agent.pretraining_steps", "9"]
+    assert cli.main(line) == 2
+    error = capsys.readouterr().err
+    assert "choose --agent.neighbours between 1 and 150" in error
     assert list(tmp_path.iterdir()) == []
 
 
