@@ -34,7 +34,8 @@ def _quality(dataset: str) -> dict[str, str]:
     """Under which protocol its published numbers are, by the name of a dataset."""
     if not dataset:
         return {}
-    found = [quality for quality in QUALITIES if quality in Path(dataset).name]
+    name = Path(dataset).name.replace("_", "-")  # hopper_medium_expert-v2.hdf5
+    found = [quality for quality in QUALITIES if quality in name]
     return {"protocol": max(found, key=len, default="of unknown quality")}
 
 

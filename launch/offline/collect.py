@@ -235,10 +235,10 @@ def _check_agent(directory: Path, experiment: Experiment) -> None:
             f"{directory} is a run of {experiment.agent_name}, which takes discrete "
             "actions: collect from one of td3, sac or iq"
         )
-    if recipe.offline:
+    if experiment.dataset:
         raise DatasetError(
-            f"{directory} is a run of {experiment.agent_name}, which never explored: "
-            "collect from one of td3, sac or iq"
+            f"{directory} learned from {experiment.dataset} and never explored: collect "
+            "from a run of td3, sac or iq that acted"
         )
 
 

@@ -68,6 +68,11 @@ def _read_run(
             f"{directory} acted in {experiment.environment}, not in {environment}: "
             "choose that environment, or another run"
         )
+    if experiment.dataset:
+        raise DatasetError(
+            f"{directory} learned from {experiment.dataset} and stored nothing of its "
+            "own: name that dataset, or a run that acted"
+        )
     saved = checkpoint.newest(directory)
     n_step = make_agent(experiment, spec).storage.n_step
     return replay.read(directory, saved, spec, n_step=n_step)

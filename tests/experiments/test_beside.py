@@ -136,7 +136,10 @@ def test_evaluations_stand_beside_evaluations_and_training_beside_training(tmp_p
     assert "5k frames before" in tables["evaluation return"]["meaning"]
 
 
-def test_offline_runs_stand_beside_the_scores_of_their_quality(tmp_path):
+@pytest.mark.parametrize(
+    "dataset", ["mine/hopper/medium-replay-v0", "d4rl/hopper_medium_replay-v2.hdf5"]
+)
+def test_offline_runs_stand_beside_the_scores_of_their_quality(dataset, tmp_path):
     """Hopper's random and expert returns: -20.272305 and 3234.3."""
     expert, half = 3234.3, (3234.3 - 20.272305) / 2
     for seed, final in ((0, expert), (1, half)):
@@ -147,7 +150,7 @@ def test_offline_runs_stand_beside_the_scores_of_their_quality(tmp_path):
             {500_000: [0.0, 0.0], 1_000_000: [final - 1, final + 1]},
             steps=1_000_000,
             environment=HOPPER,
-            dataset="mine/hopper/medium-replay-v0",
+            dataset=dataset,
         )
     [table] = beside.tables(groups(path.parent))
     assert table["statistic"] == "normalised score"

@@ -165,6 +165,16 @@ def test_an_agent_with_discrete_actions_is_refused(tmp_path, capsys):
     assert "dqn, which takes discrete actions" in refused(capsys, str(directory))
 
 
+def test_a_run_that_learned_from_a_dataset_is_refused(tmp_path, capsys, spec):
+    """Of whichever agent: its checkpoints are of learner steps, and it has no replay."""
+    for name in ("td3/hopper-medium", "bc/hopper-medium"):
+        directory = logs.create(tmp_path / "runs", EXPERIMENTS[name])
+        said = f"{directory} learned from munchausen/hopper/medium-v0"
+        assert f"{said} and never explored" in refused(capsys, str(directory))
+        with pytest.raises(DatasetError, match=f"{said} and stored nothing"):
+            load(str(directory), spec, HOPPER)
+
+
 def test_a_run_that_kept_its_last_checkpoint_only_is_refused(tmp_path, capsys):
     settings = SMALL | {"steps": 30, "checkpoint.replay": False}
     experiment = overrides.replace(EXPERIMENTS["sac/hopper"], settings)
