@@ -19,6 +19,7 @@ from launch.dashboards import WandbMode
 from launch.experiment import Experiment
 from launch.lock import locked
 from launch.logs import RunDirectoryError
+from launch.offline.stages import PRETRAINING
 
 
 class RunFailed(Exception):
@@ -95,7 +96,7 @@ def _left(experiment: Experiment, directory: Path) -> str:
     evaluations = logs.read_evaluations(directory)
     if evaluations and evaluations[-1].grid >= experiment.steps:
         return f"{directory} was complete"
-    if checkpoint.reached(directory):
+    if checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING):
         return f"--resume {directory} goes on from there"
     return "nothing was saved yet"
 

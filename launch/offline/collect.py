@@ -237,8 +237,8 @@ def _check_agent(directory: Path, experiment: Experiment) -> None:
         )
     if experiment.dataset:
         raise DatasetError(
-            f"{directory} learned from {experiment.dataset} and never explored: collect "
-            "from a run of td3, sac or iq that acted"
+            f"{directory} learned from {experiment.dataset} and never explored: "
+            "collect from a run of td3, sac or iq that acted"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import agents
 from agents.parts.types import Agent, Params, Spec, Transition
-from launch import checkpoint
+from launch import checkpoint, rewind
 from launch.checkpoint import Checkpoint
 from launch.experiment import Experiment, make_agent
 from launch.grid import Grid
@@ -190,14 +190,19 @@ def pretrain(
         return {}
     own = directory / PRETRAINING
     own.mkdir(exist_ok=True)
-    title = f"{experiment.name} {PRETRAINING}"
     steps = experiment.agent.pretraining_steps
-    part = dataclasses.replace(experiment, name=title, steps=steps)
+    part = dataclasses.replace(
+        experiment, name=f"{experiment.name} {PRETRAINING}", steps=steps
+    )
     stage = Stage(part, own, first(experiment.agent, spec), index=1)
     resume = checkpoint.newest(own) if checkpoint.reached(own) else None
+    if resume is None:
+        rewind.rewind(own, steps=-1)  # what it logged before it could save itself
     stage.begin({}, resume)
     if resume is None or resume.counts.clock < steps:
-        shown = Progress(f"{title} seed {part.seed}", steps) if progress else None
+        # As the run's own lines begin, so that a launcher of several finds them.
+        title = f"{experiment.name} seed {experiment.seed}  {PRETRAINING}"
+        shown = Progress(title, steps) if progress else None
         recorder = Recorder(part, own, shown, resume)
         try:
             stage.run(prepared, recorder, signs)

@@ -166,7 +166,7 @@ def test_an_agent_with_discrete_actions_is_refused(tmp_path, capsys):
 
 
 def test_a_run_that_learned_from_a_dataset_is_refused(tmp_path, capsys, spec):
-    """Of whichever agent: its checkpoints are of learner steps, and it has no replay."""
+    """Of whichever agent: checkpoints are of learner steps, and there is no replay."""
     for name in ("td3/hopper-medium", "bc/hopper-medium"):
         directory = logs.create(tmp_path / "runs", EXPERIMENTS[name])
         said = f"{directory} learned from munchausen/hopper/medium-v0"

@@ -1,16 +1,21 @@
 """Runs that learn from a dataset, whole: stages, evaluation, checkpoints, resuming."""
 
+import os
+import shutil
+import signal
+
 import jax
 import numpy as np
 import pytest
 
 import agents
-from experiments import cli, overrides
+from experiments import cli, one_run, overrides
 from experiments.catalogue import EXPERIMENTS
 from launch import checkpoint, experiment, logs, policy
 from launch.evaluator import evaluate_run
 from launch.offline import local as offline
-from tests.launch import logged
+from launch.offline import stages
+from tests.launch import catch_runs, logged
 
 SMALL = {
     "environment.name": "InvertedPendulum-v5",
@@ -103,6 +108,42 @@ def test_a_run_stopped_in_its_first_stage_goes_on_there(name, dataset, tmp_path)
                 path.rename(tmp_path / f"{root.name}-{path.name}")
     assert cli.main(["train", "--resume", str(part)]) == 0
     jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
+
+
+def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
+    dataset, tmp_path, monkeypatch, capsys
+):
+    whole = start(tmp_path / "whole", make("ploff", dataset))
+    part = logs.create(tmp_path / "part", make("ploff", dataset))
+    report = stages.Recorder.report
+
+    def stop(recorder, counts, learner):
+        report(recorder, counts, learner)
+        if counts.learner_steps == 17:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stages.Recorder, "report", stop)
+        with pytest.raises(one_run.RunStopped, match=f"--resume {part} goes on"):
+            one_run.launch(logs.read_experiment(part), part, "local")
+    assert checkpoint.newest(part / "pretraining").counts.clock == 17
+    shown = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("ploff/hopper-medium seed 0  pret") for line in shown)
+    assert cli.main(["train", "--resume", str(part)]) == 0
+    jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
+
+
+def test_a_first_stage_that_saved_nothing_starts_its_logs_again(dataset, tmp_path):
+    """As if the run had been killed before the stage's first checkpoint."""
+    wanted, signs = make("anti_exploration", dataset), stages.Signs(int, bool)
+    spec = experiment.spec_of(wanted)
+    prepared = stages.load_prepared(wanted, spec)
+    own, logged_at = tmp_path / "pretraining", []
+    for _ in range(2):
+        stages.pretrain(wanted, tmp_path, spec, prepared, signs)
+        logged_at.append([row["learner_steps"] for row in catch_runs.metrics(own)])
+        shutil.rmtree(own / checkpoint.DIRECTORY)
+    assert logged_at[0] == logged_at[1] and logged_at[0][:2] == [15, 30]
 
 
 def test_the_policy_is_saved_with_the_statistics_of_the_dataset(dataset, tmp_path):
