@@ -18,7 +18,8 @@ usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
                         [--wandb offline|online]
 
 The run goes on as it was configured; --steps extends it. A local run goes on in local
-mode, a run of threads or processes in either of those."""
+mode, a run of threads or processes in either of those; one that learns from a dataset
+in any, and in local mode if none is named."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Options:
 
     Attributes:
         resume: run directory.
-        launch: how to go on; none: as before, a distributed run as processes.
+        launch: how to go on; none: as before, a distributed run as processes, one that
+            learns from a dataset as local.
         steps: of the whole run; none: as before.
         wandb: whether Weights & Biases shows it, where it did before.
     """

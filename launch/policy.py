@@ -11,6 +11,7 @@ from agents.parts.types import Agent, Params
 from launch import checkpoint, logs
 from launch.actor import Actor
 from launch.experiment import Experiment, make_agent, make_spec
+from launch.logs import RunDirectoryError
 
 
 def load_policy(directory: str | Path, seed: int = 0) -> Callable[[Any], np.ndarray]:
@@ -31,10 +32,15 @@ def load(directory: Path) -> tuple[Experiment, Agent, Params]:
     """A run's experiment, its agent, and the newest parameters it saved.
 
     Raises:
-        RunDirectoryError: no run, or a run without a checkpoint.
+        RunDirectoryError: no run, or a run that has not saved anything learned.
     """
     experiment = logs.read_experiment(directory)
     saved = checkpoint.newest(directory)
+    if not saved.counts.clock:  # offline, at the start and while a first stage learns
+        raise RunDirectoryError(
+            f"{directory} has not learned a policy yet: go on with `munchausen train "
+            f"--resume {directory}`"
+        )
     environment = environments.make(experiment.environment, 1, experiment.seed)
     agent = make_agent(experiment, make_spec(environment))
     environment.close()

@@ -127,8 +127,10 @@ def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
         with pytest.raises(one_run.RunStopped, match=f"--resume {part} goes on"):
             one_run.launch(logs.read_experiment(part), part, "local")
     assert checkpoint.newest(part / "pretraining").counts.clock == 17
-    shown = capsys.readouterr().err.splitlines()
-    assert any(line.startswith("ploff/hopper-medium seed 0  pret") for line in shown)
+    assert cli.main(["evaluate", str(part)]) == 2  # not the weights that nobody trained
+    assert "has not learned a policy yet" in (err := capsys.readouterr().err)
+    title = "ploff/hopper-medium seed 0  pretraining"
+    assert any(line.startswith(title) for line in err.splitlines())
     assert cli.main(["train", "--resume", str(part)]) == 0
     jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
 
