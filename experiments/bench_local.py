@@ -63,7 +63,7 @@ def ideal(experiment: Experiment, rate: Parts) -> float:
 
 
 def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measurement]:
-    """A whole local run, and its learner where that learns at every step.
+    """A whole local run, beside one that does nothing but its parts.
 
     Args:
         name: of the experiment.
