@@ -48,8 +48,8 @@ def _learner(
     tables: Any = None
     if agent.lookup is not None:
         tables = _tables(experiment, size)
-        given = agent.lookup._replace(build=lambda params, transitions: tables)
-        store.attach(given, {}, transitions)
+        given = agent.lookup._replace(build=lambda *arguments: tables)
+        store.attach(given, {}, transitions, tick=lambda: None)
     batch = jax.block_until_ready(store.sample(0))
     timed = {
         "bare": _step(agent, lambda step: batch),

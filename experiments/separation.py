@@ -95,7 +95,7 @@ def measure_of(
         raise ValueError(f"{experiment.agent_name} has no measure of distance to data")
     lookup = make_agent(experiment, spec).lookup
     assert lookup is not None
-    tables = lookup.build(params, transitions)
+    tables = lookup.build(params, transitions, lambda: None)
     distance = jax.jit(pseudometric.make_distance(settings, spec))
     return lambda observation, action, rows: distance(
         params, neighbours.candidates(tables, rows, itself=False), observation, action

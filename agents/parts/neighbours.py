@@ -59,16 +59,27 @@ class Candidates(NamedTuple):
     unit: jax.Array
 
 
-def in_blocks(apply: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
+def _nothing() -> None:
+    """The tick that nobody listens to."""
+
+
+def in_blocks(
+    apply: Callable[..., Any],
+    *arrays: np.ndarray,
+    tick: Callable[[], None] = _nothing,
+) -> np.ndarray:
     """`apply` of blocks of rows, one after the other; `[M, ...] -> [M, E]`."""
     compiled = jax.jit(apply)
     return np.concatenate(
-        [np.asarray(compiled(*parts)) for parts in _blocks(*arrays)], axis=0
+        [np.asarray(compiled(*parts)) for parts in _blocks(*arrays, tick=tick)], axis=0
     )
 
 
-def _blocks(*arrays: np.ndarray) -> Iterable[list[np.ndarray]]:
+def _blocks(
+    *arrays: np.ndarray, tick: Callable[[], None]
+) -> Iterable[list[np.ndarray]]:
     for start in range(0, len(arrays[0]), BLOCK):
+        tick()
         yield [array[start : start + BLOCK] for array in arrays]
 
 
@@ -110,6 +121,7 @@ def nearest(
     number: int,
     *,
     exact_up_to: int = EXACT_UP_TO,
+    tick: Callable[[], None] = _nothing,
 ) -> np.ndarray:
     """The `number` nearest of `points [M, E]` to `queries [S, E]`: `[S, number]` int32.
 
@@ -122,7 +134,7 @@ def nearest(
     check(number, len(points))
     index = _index(np.ascontiguousarray(points, np.float32), exact_up_to)
     return np.concatenate(
-        [_search(index, block, number) for (block,) in _blocks(queries)]
+        [_search(index, block, number) for (block,) in _blocks(queries, tick=tick)]
     )
 
 
@@ -168,7 +180,11 @@ def lookup(both: Embeddings, number: int) -> Lookup:
 
 
 def build(
-    both: Embeddings, number: int, params: Params, transitions: Transition
+    both: Embeddings,
+    number: int,
+    params: Params,
+    transitions: Transition,
+    tick: Callable[[], None] = _nothing,
 ) -> Tables:
     """Tables of a dataset, on the host.
 
@@ -177,6 +193,8 @@ def build(
         number: K.
         params: of the networks `metric` and `state_metric`.
         transitions: leaves `[M, ...]`, in the order they happened.
+        tick: called before each block of rows; a search among a million transitions
+            takes ten minutes of one thread.
 
     Raises:
         ValueError: there are fewer transitions than that.
@@ -187,10 +205,10 @@ def build(
     next_observations = np.asarray(transitions.next_observation)
     actions = np.asarray(transitions.action)
     next_state, new = following(observations, next_observations)
-    points = in_blocks(embed_state, observations)
-    others = in_blocks(embed_state, next_observations[new])
-    embeddings = jnp.asarray(in_blocks(embed_pair, observations, actions))
-    found = nearest(points, np.concatenate([points, others]), number)
+    points = in_blocks(embed_state, observations, tick=tick)
+    others = in_blocks(embed_state, next_observations[new], tick=tick)
+    embeddings = jnp.asarray(in_blocks(embed_pair, observations, actions, tick=tick))
+    found = nearest(points, np.concatenate([points, others]), number, tick=tick)
     one = jnp.ones(())
     tables = Tables(embeddings, jnp.asarray(found), jnp.asarray(next_state), one)
     return tables._replace(unit=_unit(embed_pair, tables, observations, actions))

@@ -113,16 +113,17 @@ class Lookup(NamedTuple):
     """What an offline agent reads about a transition beside the transition itself.
 
     Attributes:
-        build: `(params, transitions [M, ...]) -> tables`, from the whole dataset, on
-            the host, once before the first update; `params` are those of the networks
-            that an earlier stage learned.
+        build: `(params, transitions [M, ...], tick) -> tables`, from the whole dataset,
+            on the host, once before the first update; `params` are those of the
+            networks that an earlier stage learned; it calls `tick()` now and then, to
+            show that it moves.
         read: `(tables, rows [B]) -> extras`, leaves `[B, ...]`, of the transitions at
             these rows of the dataset; jit-able.
         check: `(M) -> None`; raises ValueError where M transitions are too few, so that
             this shows before an earlier stage learns.
     """
 
-    build: Callable[[Params, Transition], Any]
+    build: Callable[[Params, Transition, Callable[[], None]], Any]
     read: Callable[[Any, jax.Array], Any]
     check: Callable[[int], None] = lambda size: None
 

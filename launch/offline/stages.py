@@ -112,7 +112,7 @@ class Stage:
         if signs.stopped():
             return  # before what it looks up is built, which may take a minute
         experiment, done = self._experiment, self.learner.learner_steps
-        self._store = self._make_store(prepared.transitions)
+        self._store = self._make_store(prepared.transitions, signs.tick)
         evaluations = Grid(experiment.evaluation.period, experiment.steps, done)
         checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
         while self.learner.learner_steps < experiment.steps and not signs.stopped():
@@ -141,11 +141,14 @@ class Stage:
             keep=self._experiment.checkpoint.keep,
         )
 
-    def _make_store(self, transitions: Transition) -> DatasetStore:
+    def _make_store(
+        self, transitions: Transition, tick: Callable[[], None]
+    ) -> DatasetStore:
         seed = self._experiment.seeds("replay", self._index)[1]
         store = DatasetStore(transitions, self._agent.storage.batch_size, seed)
         if self._agent.lookup is not None:
-            store.attach(self._agent.lookup, self.learner.params, transitions)
+            params = self.learner.params
+            store.attach(self._agent.lookup, params, transitions, tick)
         return store
 
     def _next_batch(self) -> Transition:

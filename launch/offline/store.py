@@ -5,6 +5,7 @@ so a run that is resumed sees what it would have seen.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -46,15 +47,22 @@ class DatasetStore:
             lambda columns, rows: jax.tree.map(lambda column: column[rows], columns)
         )
 
-    def attach(self, lookup: Lookup, params: Params, transitions: Transition) -> None:
+    def attach(
+        self,
+        lookup: Lookup,
+        params: Params,
+        transitions: Transition,
+        tick: Callable[[], None],
+    ) -> None:
         """From now on, batches have the extras that an agent looks up.
 
         Args:
             lookup: the agent's.
             params: of the networks that an earlier stage learned.
             transitions: those of this store, numpy.
+            tick: called now and then while it builds.
         """
-        self._tables = jax.device_put(lookup.build(params, transitions))
+        self._tables = jax.device_put(lookup.build(params, transitions, tick))
         self._read = jax.jit(lookup.read)
 
     def sample(self, step: int) -> Transition:

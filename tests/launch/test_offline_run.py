@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import agents
+from agents.parts import neighbours
 from experiments import cli, one_run, overrides
 from experiments.catalogue import EXPERIMENTS
 from launch import checkpoint, experiment, logs, policy
@@ -146,6 +147,18 @@ def test_a_first_stage_that_saved_nothing_starts_its_logs_again(dataset, tmp_pat
         logged_at.append([row["learner_steps"] for row in catch_runs.metrics(own)])
         shutil.rmtree(own / checkpoint.DIRECTORY)
     assert logged_at[0] == logged_at[1] and logged_at[0][:2] == [15, 30]
+
+
+def test_building_what_is_looked_up_shows_that_it_moves(dataset, monkeypatch, tmp_path):
+    """A search among a million transitions outlasts a watchdog's patience."""
+    wanted = make("ploff", dataset)
+    spec, ticks = experiment.spec_of(wanted), list[int]()
+    prepared = stages.load_prepared(wanted, spec)
+    monkeypatch.setattr(neighbours, "BLOCK", 50)
+    stage = stages.make_stage(wanted, tmp_path, spec)
+    stage._make_store(prepared.transitions, lambda: ticks.append(1))
+    # Of 150 rows: 3 blocks of states, of pairs, 3 or 4 of queries, 1 of last states.
+    assert len(ticks) >= 10
 
 
 def test_the_policy_is_saved_with_the_statistics_of_the_dataset(dataset, tmp_path):

@@ -65,11 +65,11 @@ def test_rows_are_uniform(transitions):
 
 def test_extras_belong_to_the_rows_of_the_batch(transitions):
     lookup = Lookup(
-        build=lambda params, logged: params["a"] * logged.reward,
+        build=lambda params, logged, tick: params["a"] * logged.reward,
         read=lambda tables, rows: {"scaled": tables[rows]},
     )
     store = DatasetStore(transitions, BATCH, seed=3)
-    store.attach(lookup, {"a": 10.0}, transitions)
+    store.attach(lookup, {"a": 10.0}, transitions, tick=lambda: None)
     batch = store.sample(4)
     np.testing.assert_allclose(batch.extras["scaled"], 10 * batch.reward, rtol=1e-6)
 
