@@ -17,7 +17,7 @@ Deviations:
 - The policy is a Gaussian truncated to the box: its log-density is finite and exact at
   every action; regressed near the ends, a tanh-Gaussian's drowns all else.
 - Densities are relative to uniform actions; only the target's is clipped, from below.
-- With n-step returns only the first step gets the log-policy.
+- Evaluated at the policy's median; with n-step returns only the first step gets ln pi.
 """
 
 import functools

@@ -11,6 +11,8 @@ Deviations:
 - 50,000 learner steps, 20,000 of a first stage; the others have a million.
 - The CVAE is a third as wide as its authors' (256, for 750): theirs costs more than all
   the rest on a CPU.
+- The bonus of TD3-CVAE weighs 10 in units of the reward divided by its range, the only
+  weight that we tried; the papers' are not known to us.
 - TD3 without any penalty stands beside them: it shows what the penalties are for.
 """
 
