@@ -17,7 +17,7 @@ Deviations:
   over dimensions; the code divides that by their number again (`divide_twice`).
 - `pretraining_steps` are the code's 50 epochs of a million transitions; the last
   weights are kept, there those of the lowest training loss.
-- Observations are normalised (there, optional); weights start as Glorot's, not PyTorch's.
+- Observations are normalised (there an option); weights start as Glorot and Bengio's.
 """
 
 from collections.abc import Callable
