@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-import environments
 from agents.parts.types import Agent, Params
 from launch import checkpoint, logs
 from launch.actor import Actor
-from launch.experiment import Experiment, make_agent, make_spec
+from launch.experiment import Experiment, make_agent, spec_of
 from launch.logs import RunDirectoryError
 
 
@@ -41,7 +40,5 @@ def load(directory: Path) -> tuple[Experiment, Agent, Params]:
             f"{directory} has not learned a policy yet: go on with `munchausen train "
             f"--resume {directory}`"
         )
-    environment = environments.make(experiment.environment, 1, experiment.seed)
-    agent = make_agent(experiment, make_spec(environment))
-    environment.close()
+    agent = make_agent(experiment, spec_of(experiment))
     return experiment, agent, checkpoint.load_state(saved, agent).params

@@ -14,7 +14,7 @@ from launch.actor import Actor, Episode, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
 from launch.evaluator import Evaluator, Lockstep
-from launch.experiment import Experiment, make_agent, make_spec
+from launch.experiment import Experiment, make_agent, make_spec, spec_of
 from launch.grid import Grid
 from launch.logs import Counts
 from launch.remote import Remote, Stopped
@@ -160,10 +160,8 @@ class EvaluatorRole:
         """Evaluates on the grid, and once more when the learner has ended."""
         experiment = self._run.experiment
         titles.set_role("evaluator", experiment.name)
-        environment = environments.make(experiment.environment, 1, experiment.seed)
-        spec = make_spec(environment)
+        spec = spec_of(experiment)
         agent = make_agent(experiment, spec)
-        environment.close()
         try:
             names = network_names(agent, spec)
             with closing(Variables(self._learner, names)) as variables:

@@ -34,7 +34,7 @@ from agents.parts.distributions import LARGEST
 from agents.parts.types import Act, Agent, Params, Spec
 from launch import checkpoint, config, logs
 from launch.checkpoint import Checkpoint
-from launch.experiment import Experiment, make_agent, make_spec
+from launch.experiment import Experiment, make_agent, spec_of
 from launch.offline import medium, minari_writing, native, replay, scores
 from launch.offline.dataset import DatasetError
 from launch.offline.episodes import Episode, play, split
@@ -96,9 +96,7 @@ class _Run:
     def __init__(
         self, request: Request, experiment: Experiment, say: Callable[[str], None]
     ):
-        environment = environments.make(experiment.environment, 1, experiment.seed)
-        self.spec: Spec = make_spec(environment)
-        environment.close()
+        self.spec: Spec = spec_of(experiment)
         self.request = request
         self.experiment = experiment
         self.agent: Agent = make_agent(experiment, self.spec)
