@@ -15,9 +15,10 @@ Deviations:
 - The paper's coefficients of each task are unknown to us; the default is the code's.
 - Networks and rates are TD3's, target actions stay in [-1, 1], and the bonus is a mean
   over dimensions; the code divides that by their number again (`divide_twice`).
-- `pretraining_steps` are the code's 50 epochs of a million transitions; the last
-  weights are kept, there those of the lowest training loss.
-- Observations are normalised (there an option); weights start as Glorot and Bengio's.
+- The critic pays for the target policy's action, in the code for that with noise
+  (`charge_noise`): each step then costs 0.04 `coefficient` that no policy can save.
+- 50 epochs of a million transitions of the CVAE, of which the last weights are kept;
+  observations are normalised, there an option.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 
 RESEARCH_CODE = {
     "divide_twice": True,
+    "charge_noise": True,
     "clip_target_action": False,
     "network": networks.Config("mlp", (400, 300)),
     "optimizer": sgd.Adam(1e-4, 1e-8),
@@ -49,6 +51,7 @@ class Config:
         coefficient: alpha >= 0 of the bonus, in units of the prepared reward.
         bonus_in: what is charged.
         divide_twice: whether the bonus is divided by the number of dimensions again.
+        charge_noise: whether the critic pays for the target action with its noise.
         clip_target_action: whether target actions with noise stay in [-1, 1].
         target_noise: standard deviation of the noise on the target policy's actions.
         target_noise_clip: bound on the size of that noise.
@@ -65,6 +68,7 @@ class Config:
     coefficient: float = 1.0
     bonus_in: Literal["both", "critic", "actor"] = "both"
     divide_twice: bool = False
+    charge_noise: bool = False
     clip_target_action: bool = True
     target_noise: float = 0.2
     target_noise_clip: float = 0.5
@@ -79,27 +83,24 @@ class Config:
 
     def __post_init__(self) -> None:
         twin_critics.check(self)
-        lowest = {"coefficient": 0, "batch_size": 1, "pretraining_steps": 1}
-        for name, low in lowest.items():
-            checks.at_least(name, getattr(self, name), low)
+        checks.at_least("coefficient", self.coefficient, 0)
+        for name in ("batch_size", "pretraining_steps"):
+            checks.at_least(name, getattr(self, name), 1)
 
 
-def make_bonus(
-    config: Config, spec: Spec
-) -> Callable[[Params, jax.Array, Any, jax.Array], jax.Array]:
+def make_bonus(config: Config, spec: Spec) -> Callable[..., jax.Array]:
     """Builds b as `(params, key, observation [B, ...], action [B, D]) -> [B]`.
 
-    `params` are those of the stage or the agent; `key`, consumed, draws latents.
-    Gradients flow through the action as it is encoded and as what is to be rebuilt.
+    `key`, consumed, draws latents; gradients flow through the action twice.
     """
     model = cvae.make(config.autoencoder, spec)
-    share = 1 / heads.action_size(spec) if config.divide_twice else 1.0
+    divisor = heads.action_size(spec) if config.divide_twice else 1
 
     def bonus(
         params: Params, key: jax.Array, observation: Any, action: jax.Array
     ) -> jax.Array:
         rebuilt, _ = cvae.rebuild(model, params["cvae"], key, observation, action)
-        return share * jnp.mean(jnp.square(rebuilt - action), axis=-1)
+        return jnp.mean(jnp.square(rebuilt - action), axis=-1) / divisor
 
     return bonus
 
@@ -115,10 +116,8 @@ def agent(config: Config, spec: Spec) -> Agent:
     critic = heads.critics(config.network, spec, number=2)
     bonus = make_bonus(config, spec)
 
-    def charge(
-        params: Params, key: jax.Array, batch: Transition, a_t: jax.Array
-    ) -> jax.Array:
-        return -config.coefficient * bonus(params, key, batch.next_observation, a_t)
+    def charge(params: Params, key: jax.Array, batch: Transition, a: jax.Array) -> Any:
+        return -config.coefficient * bonus(params, key, batch.next_observation, a)
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -134,6 +133,7 @@ def agent(config: Config, spec: Spec) -> Agent:
         policy,
         critic,
         bonus=None if config.bonus_in == "actor" else charge,
+        noisy_bonus=config.charge_noise,
         limit=1.0 if config.clip_target_action else jnp.inf,
     )
     act = exploration.never_exploring(

@@ -23,8 +23,8 @@ from agents.parts.types import (
     Update,
 )
 
-# (params, key, batch, action [B, D] at time t) -> [B], added to the target values of
-# that action; `key` is consumed.
+# (params, key, batch, action [B, D] at time t) -> [B], added to the target values;
+# `key` is consumed.
 TargetBonus = Callable[[Params, jax.Array, Transition, jax.Array], jax.Array]
 
 
@@ -110,6 +110,7 @@ def critic_loss(
     critic: Critic,
     *,
     bonus: TargetBonus | None = None,
+    noisy_bonus: bool = True,
     limit: float = 1.0,
 ) -> sgd.Loss:
     """The loss of the network `critic`, summed over its critics.
@@ -119,15 +120,18 @@ def critic_loss(
         policy: deterministic; its target copy chooses the actions at time t.
         critic: of C values.
         bonus: what is added to the target values at time t.
+        noisy_bonus: whether it is that of the smoothed action, or of the action before
+            its noise.
         limit: see `smoothed`.
     """
 
     def loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
+        chosen = policy.apply(target_params["policy"], batch.next_observation)
         a_t = smoothed(
             key,
-            policy.apply(target_params["policy"], batch.next_observation),
+            chosen,
             noise=config.target_noise,
             noise_clip=config.target_noise_clip,
             limit=limit,
@@ -135,7 +139,8 @@ def critic_loss(
         target_q_t = critic.apply(target_params["critic"], batch.next_observation, a_t)
         if bonus is not None:
             # A key of its own leaves the noise as it is without a bonus.
-            added = bonus(params, jax.random.fold_in(key, 1), batch, a_t)
+            own_key = jax.random.fold_in(key, 1)
+            added = bonus(params, own_key, batch, a_t if noisy_bonus else chosen)
             chex.assert_shape(added, batch.reward.shape)
             target_q_t += added[:, None]
         q_tm1 = critic.apply(params["critic"], batch.observation, batch.action)

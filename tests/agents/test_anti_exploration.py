@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, stats
 
 from agents import anti_exploration
-from agents.parts import autoencoder, networks, sgd
+from agents.parts import autoencoder, networks, sgd, twin_critics
 from agents.parts.distributions import Gaussian
 from agents.parts.types import Transition
 from tests.agents.cases import BOX, batch_of, leaves_equal, make, small
@@ -131,13 +131,16 @@ def test_the_bonus_lowers_the_targets_and_the_policys_objective(key):
     np.testing.assert_allclose(paid, 3 * metrics["bonus"], rtol=1e-4)
 
 
-def test_critic_target_by_hand(key):
-    settings = {"coefficient": 3.0, "target_noise": 0.0, "discount": 0.9}
+@pytest.mark.parametrize("charge_noise", [False, True])
+def test_critic_target_by_hand(key, charge_noise):
+    settings = {"coefficient": 3.0, "charge_noise": charge_noise, "discount": 0.9}
     agent, state = started(key, **settings)
     batch = batch_of(BOX)
-    frozen, plain = make("td3", target_noise=0.0, discount=0.9), state
+    frozen, plain = make("td3", discount=0.9), state
     a_t = agent.act(state.params, key, batch.next_observation, 0, True)
     loss_key = jax.random.split(state.key, 3)[1]
+    if charge_noise:
+        a_t = twin_critics.smoothed(loss_key, a_t, noise=0.2, noise_clip=0.5)
     b = bonus_of()(
         state.params, jax.random.fold_in(loss_key, 1), batch.next_observation, a_t
     )
