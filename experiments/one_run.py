@@ -16,7 +16,7 @@ from experiments.planning import Mode
 from launch import checkpoint, faults, logs
 from launch.checkpoint import Checkpoint, SaveFailed
 from launch.dashboards import WandbMode
-from launch.experiment import Experiment
+from launch.experiment import Experiment, check_devices, spec_of
 from launch.lock import locked
 from launch.logs import RunDirectoryError
 from launch.offline.stages import PRETRAINING
@@ -101,6 +101,18 @@ def _left(experiment: Experiment, directory: Path) -> str:
     return "nothing was saved yet"
 
 
+def _check_devices(experiment: Experiment) -> None:
+    """Refuses what this process cannot learn; who started it could not ask for devices.
+
+    Raises:
+        OverrideError: its devices cannot share the batches.
+    """
+    try:
+        check_devices(experiment, spec_of(experiment))
+    except ValueError as error:
+        raise OverrideError(str(error)) from error
+
+
 def main(arguments: Sequence[str]) -> int:
     """Starts the run, or goes on from its newest checkpoint; returns the exit code."""
     try:
@@ -108,6 +120,7 @@ def main(arguments: Sequence[str]) -> int:
         options = overrides.replace(Options(), values, "--")
         path = Path(directory)
         experiment = logs.read_experiment(path)
+        _check_devices(experiment)
         resume = continuation.saved(path, local=True)
         launch(experiment, path, "local", resume, options.wandb)
     except RunStopped as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 import agents
 import environments
-from agents.parts import checks
+from agents.parts import checks, sgd
 from agents.parts.types import Agent, Spec
 from launch import memory
 from launch.offline.preparation import Preparation, normalized
@@ -157,8 +157,27 @@ def make_agent(experiment: Experiment, spec: Spec) -> Agent:
     return agent
 
 
+def check_devices(experiment: Experiment, spec: Spec) -> None:
+    """Refuses a stage whose batches the devices of this process cannot share evenly.
+
+    Starts a JAX backend: not for whoever launches the processes that learn.
+
+    Raises:
+        ValueError: names the stage's own field.
+    """
+    devices = jax.local_devices()
+    first = agents.REGISTRY[experiment.agent_name].pretraining
+    learners = [] if first is None else [first(experiment.agent, spec)]
+    for agent in (*learners, make_agent(experiment, spec)):
+        sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
+
+
 def check(
-    experiment: Experiment, local: bool = False, at_once: int = 1
+    experiment: Experiment,
+    local: bool = False,
+    at_once: int = 1,
+    *,
+    here: bool = False,
 ) -> tuple[Spec, int]:
     """Builds environment and agent once, so that misfits show before anything starts.
 
@@ -166,6 +185,7 @@ def check(
         experiment: what is to run.
         local: whether it will be one process.
         at_once: how many such runs will share this machine's memory.
+        here: whether this process will learn, and may ask for its devices.
 
     Returns:
         The environment's spec and how many frames its observations stack.
@@ -179,6 +199,8 @@ def check(
         agent = make_agent(experiment, spec)
     finally:
         environment.close()
+    if here:
+        check_devices(experiment, spec)
     if experiment.dataset or agents.REGISTRY[experiment.agent_name].offline:
         _check_offline(experiment, spec, agent)
         return spec, environment.frame_stack

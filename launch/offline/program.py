@@ -9,7 +9,7 @@ import launchpad as lp
 from agents.parts.types import NetworkParams, Spec
 from launch import faults, titles
 from launch.coordinator import Coordinator
-from launch.experiment import check
+from launch.experiment import check, check_devices
 from launch.logs import Counts
 from launch.offline import stages
 from launch.offline.stages import Signs
@@ -58,6 +58,7 @@ class DatasetLearnerRole:
         self._run = run
         self._spec = spec
         self._coordinator = Remote(coordinator, patience=10)
+        check_devices(run.experiment, spec)  # of all stages, before the first one
         self._stage = stages.make_stage(run.experiment, run.directory, spec)
         self._told = 0.0
 
