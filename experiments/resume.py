@@ -67,7 +67,8 @@ def run(arguments: Sequence[str]) -> int:
     saved = checkpoint.newest(directory)
     _check(experiment, saved)
     mode = _mode(options, saved)
-    train.check(experiment, mode, options.wandb, here=mode == "local")
+    here = mode == "local"
+    train.check(experiment, mode, options.wandb, here=here, directory=directory)
     logs.record_resume(directory, experiment)
     print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
     one_run.launch(experiment, directory, mode, saved, options.wandb)

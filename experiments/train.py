@@ -77,6 +77,7 @@ def check(
     at_once: int = 1,
     *,
     here: bool,
+    directory: Path | None = None,
 ) -> None:
     """Refuses what cannot run before anything starts.
 
@@ -86,6 +87,7 @@ def check(
         wandb: whether Weights & Biases shows it.
         at_once: how many such runs share the machine's memory.
         here: whether this process will learn, not one that it starts.
+        directory: of a run that goes on.
 
     Raises:
         OverrideError: agent, environment and machine do not fit each other.
@@ -95,8 +97,13 @@ def check(
 
     try:
         dashboards.check(wandb)
-        local = mode == "local"
-        experiments.check(experiment, local=local, at_once=at_once, here=here)
+        experiments.check(
+            experiment,
+            local=mode == "local",
+            at_once=at_once,
+            here=here,
+            directory=directory,
+        )
     except ValueError as error:
         raise OverrideError(" ".join(str(error).split())) from error
 

@@ -1,6 +1,7 @@
 """An experiment: everything that describes one run, as frozen, picklable data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dm_env
@@ -178,6 +179,7 @@ def check(
     at_once: int = 1,
     *,
     here: bool = False,
+    directory: Path | None = None,
 ) -> tuple[Spec, int]:
     """Builds environment and agent once, so that misfits show before anything starts.
 
@@ -186,6 +188,7 @@ def check(
         local: whether it will be one process.
         at_once: how many such runs will share this machine's memory.
         here: whether this process will learn, and may ask for its devices.
+        directory: of a run that goes on.
 
     Returns:
         The environment's spec and how many frames its observations stack.
@@ -202,7 +205,7 @@ def check(
     if here:
         check_devices(experiment, spec)
     if experiment.dataset or agents.REGISTRY[experiment.agent_name].offline:
-        _check_offline(experiment, spec, agent)
+        _check_offline(experiment, spec, agent, directory)
         return spec, environment.frame_stack
     memory.check(
         agent.storage,
@@ -215,7 +218,9 @@ def check(
     return spec, environment.frame_stack
 
 
-def _check_offline(experiment: Experiment, spec: Spec, agent: Agent) -> None:
+def _check_offline(
+    experiment: Experiment, spec: Spec, agent: Agent, directory: Path | None
+) -> None:
     """Reads the dataset, so that what is wrong with it shows before anything starts."""
     from launch.offline import stages  # it needs this module
 
@@ -238,6 +243,6 @@ def _check_offline(experiment: Experiment, spec: Spec, agent: Agent) -> None:
             f"storage.n_step is {agent.storage.n_step}: datasets hold single steps; "
             "choose --agent.storage.n_step 1"
         )
-    prepared = stages.load_prepared(experiment, spec)
+    prepared = stages.load_prepared(experiment, spec, directory)
     if agent.lookup is not None:
         agent.lookup.check(len(prepared.transitions.reward))

@@ -29,7 +29,7 @@ def make(run: Run, *, threads: bool) -> lp.Program:
     Raises:
         ValueError: agent, environment and dataset do not fit each other.
     """
-    spec, _ = check(run.experiment)
+    spec, _ = check(run.experiment, directory=run.directory)
     program = lp.Program("munchausen")
     with program.group("coordinator"):
         node = lp.CourierNode(Coordinator, run, None, threads)
@@ -89,7 +89,9 @@ class DatasetLearnerRole:
         experiment, directory = self._run.experiment, self._run.directory
         prepared = stages.load_prepared(experiment, self._spec)
         if self._run.resume is None:
-            self._stage.save(record)  # from here on there is a run to go on with
+            self._stage.save(
+                prepared, record
+            )  # from here on there is a run to go on with
         networks = stages.pretrain(experiment, directory, self._spec, prepared, signs)
         self._stage.begin({**networks, **prepared.networks}, self._run.resume)
         self._stage.run(prepared, record, signs)
