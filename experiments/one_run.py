@@ -93,8 +93,7 @@ def launch(
 
 def _left(experiment: Experiment, directory: Path) -> str:
     """What is left of a run that was stopped."""
-    evaluations = logs.read_evaluations(directory)
-    if evaluations and evaluations[-1].grid >= experiment.steps:
+    if continuation.is_complete(directory, experiment):
         return f"{directory} was complete"
     if checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING):
         return f"--resume {directory} goes on from there"

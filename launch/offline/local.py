@@ -68,6 +68,8 @@ def run(
             stage.run(prepared, recorder, signs, evaluate)
             if caught:
                 raise faults.Interrupted(caught[0])
+            if not returns:  # all was learned before, by a program that was killed
+                evaluate(experiment.steps)
         finally:
             watchdog.close()
             recorder.close()

@@ -111,9 +111,9 @@ class Stage:
             signs: of life, and to stop.
             evaluate: called with each point of the evaluation grid that is reached.
         """
-        if signs.stopped():
-            return  # before what it looks up is built, which may take a minute
         experiment, done = self._experiment, self.learner.learner_steps
+        if signs.stopped() or done >= experiment.steps:
+            return  # before what it looks up is built, which may take a minute
         self._store = self._make_store(prepared.transitions, signs.tick)
         evaluations = Grid(experiment.evaluation.period, experiment.steps, done)
         checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
