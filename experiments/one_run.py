@@ -18,8 +18,7 @@ from launch.checkpoint import Checkpoint, SaveFailed
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment, check_devices, spec_of
 from launch.lock import locked
-from launch.logs import RunDirectoryError
-from launch.offline.stages import PRETRAINING
+from launch.logs import PRETRAINING, RunDirectoryError
 
 
 class RunFailed(Exception):

@@ -15,7 +15,7 @@ from launch.checkpoint import Checkpoint
 from launch.experiment import Experiment, make_agent
 from launch.grid import Grid
 from launch.learner import Learner
-from launch.logs import Counts
+from launch.logs import PRETRAINING, Counts
 from launch.offline import load
 from launch.offline.dataset import DatasetError
 from launch.offline.preparation import Prepared, prepare
@@ -23,7 +23,6 @@ from launch.offline.store import DatasetStore
 from launch.progress import Progress
 from launch.recorder import Recorder
 
-PRETRAINING = "pretraining"
 _FINGERPRINT = "dataset"  # of what a checkpoint has learned from
 
 
