@@ -147,4 +147,4 @@ def agent(config: Config, spec: Spec) -> Agent:
         frozen={"cvae": cvae.make(config.autoencoder, spec).init},
     )
     storage = Storage(batch_size=config.batch_size)
-    return Agent(init, update, act, storage, config.discount)
+    return Agent(init, update, act, storage, config.discount, batch_field="batch_size")

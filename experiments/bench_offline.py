@@ -1,5 +1,12 @@
-"""Learning from a dataset: learners beside their updates alone, and the lookup."""
+"""Learning from a dataset: learners beside their updates alone, and the lookup.
 
+Of an agent that looks something up, what it could be at best is update and lookup in
+turns: a step takes 1 / bare + 1 / lookup seconds, each of them measured alone, and the
+lookup with other rows at each step, as a learner has them.
+"""
+
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -22,10 +29,11 @@ _SIZE = 1_000_000  # stored pairs
 def offline(
     seconds: float, names: tuple[str, ...] = _AGENTS, size: int = _SIZE
 ) -> list[Measurement]:
-    """Learner steps a second from a dataset in memory, beside the update alone.
+    """Learner steps a second from a dataset in memory, beside what they could be.
 
-    The dataset is noise of the shape of Hopper's. Of PLOFF, also the share of the
-    lookup in its step.
+    The dataset is noise of the shape of Hopper's. At best there are as many as updates
+    alone; of PLOFF, as many as updates and lookups in turns. The share of the lookups
+    in that is a figure of its own.
 
     Args:
         seconds: for each figure.
@@ -56,15 +64,17 @@ def _learner(
         "fed": _step(agent, store.sample),
     }
     if agent.lookup is not None:
-        rows = np.random.default_rng(0).integers(size, size=agent.storage.batch_size)
-        read = jax.jit(agent.lookup.read)
-        timed["lookup"] = Timed(lambda: jax.block_until_ready(read(tables, rows)))
-    rate = rates(timed, seconds)
-    measured = [
-        share(f"{name} learner, offline", rate["fed"], rate["bare"], "steps/s", 0.95)
-    ]
-    if "lookup" in rate:
-        part = 1 / (1 + rate["lookup"] / rate["bare"])
+        timed["lookup"] = _lookup(store, jax.jit(agent.lookup.read), tables)
+    return _compared(name, rates(timed, seconds))
+
+
+def _compared(name: str, rate: dict[str, float]) -> list[Measurement]:
+    """The figures of an agent, from how often a second it does what it was timed at."""
+    bare, lookup = rate["bare"], rate.get("lookup")
+    ideal = bare if lookup is None else 1 / (1 / bare + 1 / lookup)
+    measured = [share(f"{name} learner, offline", rate["fed"], ideal, "steps/s", 0.95)]
+    if lookup is not None:
+        part = ideal / lookup
         measured.append(cost(f"{name} lookup, share of a step", part, 0.5, ""))
     return measured
 
@@ -73,6 +83,12 @@ def _step(agent: Agent, sample: Any) -> Timed:
     """A learner step on what `sample` gives for the number of the step."""
     learner = Learner(agent, 0, lambda: sample(learner.learner_steps))
     return Timed(learner.step, lambda: jax.block_until_ready(learner.params))
+
+
+def _lookup(store: DatasetStore, read: Callable[..., Any], tables: Any) -> Timed:
+    """The lookup of the rows of one step after another, each waited for."""
+    steps = itertools.count()
+    return Timed(lambda: jax.block_until_ready(read(tables, store.rows(next(steps)))))
 
 
 def _noise(experiment: Experiment, size: int) -> Transition:

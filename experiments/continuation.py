@@ -73,6 +73,20 @@ def saved(directory: Path, *, local: bool) -> Checkpoint | None:
     return newest
 
 
+def is_complete(directory: Path, experiment: Experiment) -> bool:
+    """Whether a run has its last evaluation; its last step may be saved before.
+
+    Raises:
+        RunDirectoryError: its evaluations cannot be read.
+    """
+    try:
+        rows = logs.read_evaluations(directory)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        path = directory / logs.EVALUATIONS
+        raise RunDirectoryError(f"cannot read {path}: {error}") from error
+    return bool(rows) and rows[-1].grid >= experiment.steps
+
+
 def _find(root: Path, experiment: Experiment) -> Entry:
     found = list(_candidates(root, experiment))
     for state in ("complete", "held"):
@@ -101,12 +115,7 @@ def _same(configured: Experiment, experiment: Experiment) -> bool:
 
 
 def _state(directory: Path, experiment: Experiment) -> State:
-    try:
-        rows = logs.read_evaluations(directory)
-    except (KeyError, OSError, TypeError, ValueError) as error:
-        path = directory / logs.EVALUATIONS
-        raise RunDirectoryError(f"cannot read {path}: {error}") from error
-    if rows and rows[-1].grid >= experiment.steps:
+    if is_complete(directory, experiment):
         return "complete"
     return "held" if lock.is_held(directory) else "cut short"
 

@@ -16,10 +16,9 @@ from experiments.planning import Mode
 from launch import checkpoint, faults, logs
 from launch.checkpoint import Checkpoint, SaveFailed
 from launch.dashboards import WandbMode
-from launch.experiment import Experiment
+from launch.experiment import Experiment, check_devices, spec_of
 from launch.lock import locked
-from launch.logs import RunDirectoryError
-from launch.offline.stages import PRETRAINING
+from launch.logs import PRETRAINING, RunDirectoryError
 
 
 class RunFailed(Exception):
@@ -93,12 +92,23 @@ def launch(
 
 def _left(experiment: Experiment, directory: Path) -> str:
     """What is left of a run that was stopped."""
-    evaluations = logs.read_evaluations(directory)
-    if evaluations and evaluations[-1].grid >= experiment.steps:
+    if continuation.is_complete(directory, experiment):
         return f"{directory} was complete"
     if checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING):
         return f"--resume {directory} goes on from there"
     return "nothing was saved yet"
+
+
+def _check_devices(experiment: Experiment) -> None:
+    """Refuses what this process cannot learn; who started it could not ask for devices.
+
+    Raises:
+        OverrideError: its devices cannot share the batches.
+    """
+    try:
+        check_devices(experiment, spec_of(experiment))
+    except ValueError as error:
+        raise OverrideError(str(error)) from error
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,6 +118,7 @@ def main(arguments: Sequence[str]) -> int:
         options = overrides.replace(Options(), values, "--")
         path = Path(directory)
         experiment = logs.read_experiment(path)
+        _check_devices(experiment)
         resume = continuation.saved(path, local=True)
         launch(experiment, path, "local", resume, options.wandb)
     except RunStopped as error:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import one_run, overrides, train
+from experiments import continuation, one_run, overrides, train
 from experiments.overrides import OverrideError
 from experiments.planning import Mode
 from launch import checkpoint, logs
@@ -19,7 +19,8 @@ usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
 
 The run goes on as it was configured; --steps extends it. A local run goes on in local
 mode, a run of threads or processes in either of those; one that learns from a dataset
-in any, and in local mode if none is named."""
+in any, and in local mode if none is named. One that has done all its steps, but
+not its last evaluation, only evaluates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +62,16 @@ def run(arguments: Sequence[str]) -> int:
     directory = Path(options.resume)
     if not directory.is_dir():
         raise OverrideError(f"{directory} is no directory")
-    experiment = logs.read_experiment(directory)
+    experiment = configured = logs.read_experiment(directory)
     if options.steps is not None:
         experiment = overrides.replace(experiment, {"steps": options.steps}, "--")
     saved = checkpoint.newest(directory)
-    _check(experiment, saved)
+    shortened = experiment.steps < configured.steps
+    evaluated = shortened or continuation.is_complete(directory, experiment)
+    _check(experiment, saved, evaluated)
     mode = _mode(options, saved)
-    train.check(experiment, mode, options.wandb)
+    here = mode == "local"
+    train.check(experiment, mode, options.wandb, here=here, directory=directory)
     logs.record_resume(directory, experiment)
     print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
     one_run.launch(experiment, directory, mode, saved, options.wandb)
@@ -86,12 +90,16 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
     return mode
 
 
-def _check(experiment: Experiment, saved: Checkpoint) -> None:
+def _check(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
+    """Refuses what is complete; what lacks its last evaluation is not.
+
+    A program may be killed after it saved its last step, and before it was evaluated.
+    """
     missing = sorted({"store", "seconds", "episodes"} - saved.extra.keys())
     if missing:
         raise RunDirectoryError(f"{saved.path} has no {missing[0]} to go on from")
     done = saved.counts.clock
-    if done >= experiment.steps:
+    if done >= experiment.steps and evaluated:
         raise OverrideError(
             f"the run is complete: {done} of {experiment.steps} steps; "
             "--steps with a larger number extends it"

@@ -7,6 +7,7 @@ ROC curve; 0.5 is chance).
 """
 
 import csv
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -93,7 +94,9 @@ def measure_of(
         return lambda observation, action, rows: bonus(params, key, observation, action)
     if experiment.agent_name != "ploff":
         raise ValueError(f"{experiment.agent_name} has no measure of distance to data")
-    lookup = make_agent(experiment, spec).lookup
+    # Without itself a pair needs another neighbour, also where the run looks up one.
+    enough = dataclasses.replace(settings, neighbours=max(2, settings.neighbours))
+    lookup = make_agent(dataclasses.replace(experiment, agent=enough), spec).lookup
     assert lookup is not None
     tables = lookup.build(params, transitions, lambda: None)
     distance = jax.jit(pseudometric.make_distance(settings, spec))

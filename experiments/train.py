@@ -37,8 +37,9 @@ def run(plan: Plan) -> int:
     )
     if several:
         at_once = side_by_side.at_once(options, len(plan.experiments))
+    here = options.launch == "local" and not several
     for experiment in {each.name: each for each in plan.experiments}.values():
-        check(experiment, options.launch, options.wandb, at_once)
+        check(experiment, options.launch, options.wandb, at_once, here=here)
     entries = [Entry(experiment) for experiment in plan.experiments]
     if plan.continued:
         entries = continuation.find(options.runs, plan.experiments)
@@ -70,7 +71,13 @@ def _run_here(entry: Entry, options: Options) -> Path:
 
 
 def check(
-    experiment: Experiment, mode: Mode, wandb: WandbMode, at_once: int = 1
+    experiment: Experiment,
+    mode: Mode,
+    wandb: WandbMode,
+    at_once: int = 1,
+    *,
+    here: bool,
+    directory: Path | None = None,
 ) -> None:
     """Refuses what cannot run before anything starts.
 
@@ -79,6 +86,8 @@ def check(
         mode: how.
         wandb: whether Weights & Biases shows it.
         at_once: how many such runs share the machine's memory.
+        here: whether this process will learn, not one that it starts.
+        directory: of a run that goes on.
 
     Raises:
         OverrideError: agent, environment and machine do not fit each other.
@@ -88,7 +97,13 @@ def check(
 
     try:
         dashboards.check(wandb)
-        experiments.check(experiment, local=mode == "local", at_once=at_once)
+        experiments.check(
+            experiment,
+            local=mode == "local",
+            at_once=at_once,
+            here=here,
+            directory=directory,
+        )
     except ValueError as error:
         raise OverrideError(" ".join(str(error).split())) from error
 

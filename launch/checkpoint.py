@@ -153,6 +153,13 @@ def at(directory: Path, steps: int) -> Checkpoint:
         raise RunDirectoryError(str(error)) from error
 
 
+def extras(directory: Path) -> Iterator[dict[str, Any]]:
+    """What else a run saved, of each of its checkpoints that says so, whole or not."""
+    for step in kept(directory):
+        with contextlib.suppress(Damaged):
+            yield _read_manifest(directory / DIRECTORY / str(step))["extra"]
+
+
 def newest(directory: Path) -> Checkpoint:
     """The newest checkpoint that is whole; says on standard error which are not.
 
@@ -214,18 +221,24 @@ def _checkpointer() -> Any:
 
 
 def _read(path: Path) -> Checkpoint:
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        counts = Counts(**manifest["counts"])
-        expected, extra = manifest["files"], manifest["extra"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"checkpoint {path} has no readable {MANIFEST}") from error
-    found = _files(path)
-    for name, written in expected.items():
+    manifest, found = _read_manifest(path), _files(path)
+    for name, written in manifest["files"].items():
         if found.get(name) != written:
             state = "is missing" if name not in found else "was altered"
             raise Damaged(f"checkpoint {path} is damaged: {name} {state}")
-    return Checkpoint(path, counts, extra)
+    return Checkpoint(path, manifest["counts"], manifest["extra"])
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        return {
+            "counts": Counts(**manifest["counts"]),
+            "files": dict(manifest["files"]),
+            "extra": dict(manifest["extra"]),
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"checkpoint {path} has no readable {MANIFEST}") from error
 
 
 def _files(path: Path) -> dict[str, list[int]]:

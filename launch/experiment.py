@@ -1,6 +1,7 @@
 """An experiment: everything that describes one run, as frozen, picklable data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dm_env
@@ -9,7 +10,7 @@ import numpy as np
 
 import agents
 import environments
-from agents.parts import checks
+from agents.parts import checks, sgd
 from agents.parts.types import Agent, Spec
 from launch import memory
 from launch.offline.preparation import Preparation, normalized
@@ -157,8 +158,28 @@ def make_agent(experiment: Experiment, spec: Spec) -> Agent:
     return agent
 
 
+def check_devices(experiment: Experiment, spec: Spec) -> None:
+    """Refuses a stage whose batches the devices of this process cannot share evenly.
+
+    Starts a JAX backend: not for whoever launches the processes that learn.
+
+    Raises:
+        ValueError: names the stage's own field.
+    """
+    devices = jax.local_devices()
+    first = agents.REGISTRY[experiment.agent_name].pretraining
+    learners = [] if first is None else [first(experiment.agent, spec)]
+    for agent in (*learners, make_agent(experiment, spec)):
+        sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
+
+
 def check(
-    experiment: Experiment, local: bool = False, at_once: int = 1
+    experiment: Experiment,
+    local: bool = False,
+    at_once: int = 1,
+    *,
+    here: bool = False,
+    directory: Path | None = None,
 ) -> tuple[Spec, int]:
     """Builds environment and agent once, so that misfits show before anything starts.
 
@@ -166,6 +187,8 @@ def check(
         experiment: what is to run.
         local: whether it will be one process.
         at_once: how many such runs will share this machine's memory.
+        here: whether this process will learn, and may ask for its devices.
+        directory: of a run that goes on.
 
     Returns:
         The environment's spec and how many frames its observations stack.
@@ -179,8 +202,10 @@ def check(
         agent = make_agent(experiment, spec)
     finally:
         environment.close()
+    if here:
+        check_devices(experiment, spec)
     if experiment.dataset or agents.REGISTRY[experiment.agent_name].offline:
-        _check_offline(experiment, spec, agent)
+        _check_offline(experiment, spec, agent, directory)
         return spec, environment.frame_stack
     memory.check(
         agent.storage,
@@ -193,7 +218,9 @@ def check(
     return spec, environment.frame_stack
 
 
-def _check_offline(experiment: Experiment, spec: Spec, agent: Agent) -> None:
+def _check_offline(
+    experiment: Experiment, spec: Spec, agent: Agent, directory: Path | None
+) -> None:
     """Reads the dataset, so that what is wrong with it shows before anything starts."""
     from launch.offline import stages  # it needs this module
 
@@ -216,6 +243,6 @@ def _check_offline(experiment: Experiment, spec: Spec, agent: Agent) -> None:
             f"storage.n_step is {agent.storage.n_step}: datasets hold single steps; "
             "choose --agent.storage.n_step 1"
         )
-    prepared = stages.load_prepared(experiment, spec)
+    prepared = stages.load_prepared(experiment, spec, directory)
     if agent.lookup is not None:
         agent.lookup.check(len(prepared.transitions.reward))

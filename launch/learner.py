@@ -35,7 +35,9 @@ class Learner:
         Raises:
             ValueError: the local devices cannot share the batch evenly.
         """
-        self._update = sgd.compile_update(agent.update, agent.storage.batch_size)
+        self._update = sgd.compile_update(
+            agent.update, agent.storage.batch_size, field=agent.batch_field
+        )
         self._state = jax.jit(agent.init)(jax.random.key(seed))
         self._next_batch = next_batch
         self.learner_steps = 0

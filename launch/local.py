@@ -123,6 +123,8 @@ class Local:
                         self._save()
             if caught:
                 raise faults.Interrupted(caught[0])
+            if done >= experiment.steps:  # it goes on for what its logs have lost
+                returns = self._evaluate(experiment.steps, watchdog.alive)
         finally:
             watchdog.close()
             self._recorder.close()

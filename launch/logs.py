@@ -23,6 +23,7 @@ from launch.growing_csv import GrowingCsv, Scalar
 CONFIG = "config.yaml"
 METRICS = "metrics"
 EVALUATIONS = "evaluations.csv"
+PRETRAINING = "pretraining"  # where a first stage has a run directory of its own
 EVALUATION_COLUMNS = (
     "grid",
     "actor_steps",

@@ -200,7 +200,8 @@ def pretraining(config: Settings, spec: Spec) -> Agent:
         target_update=sgd.polyak(config.target_step_size),
     )
     storage = Storage(batch_size=config.batch_size)
-    return Agent(init, update, never_acts, storage, config.discount)
+    made = Agent(init, update, never_acts, storage, config.discount)
+    return made._replace(batch_field="batch_size")
 
 
 def make_distance(

@@ -207,8 +207,29 @@ def _step(
     )
 
 
+def check_batch(batch_size: int, devices: Sequence[Any], field: str) -> None:
+    """Refuses a batch that devices cannot share out evenly.
+
+    Args:
+        batch_size: B.
+        devices: to share it.
+        field: of the agent's configuration that says how large it is.
+
+    Raises:
+        ValueError: the number of devices does not divide it.
+    """
+    if batch_size % len(devices):
+        raise ValueError(
+            f"{field} is {batch_size}: {len(devices)} devices cannot share it evenly; "
+            f"choose a multiple of {len(devices)} with --agent.{field}"
+        )
+
+
 def compile_update(
-    update: Update, batch_size: int, devices: Sequence[Any] | None = None
+    update: Update,
+    batch_size: int,
+    devices: Sequence[Any] | None = None,
+    field: str = "storage.batch_size",
 ) -> Update:
     """Compiles `update` for data-parallel execution on all local devices.
 
@@ -219,16 +240,13 @@ def compile_update(
         update: an agent's update.
         batch_size: B; the number of devices must divide it.
         devices: default `jax.local_devices()`.
+        field: which field of the agent's configuration says B, for the message.
 
     Raises:
         ValueError: the batch cannot be shared out evenly.
     """
     devices = jax.local_devices() if devices is None else devices
-    if batch_size % len(devices):
-        raise ValueError(
-            f"storage.batch_size is {batch_size}: {len(devices)} devices cannot share "
-            f"it evenly; choose a multiple of {len(devices)}"
-        )
+    check_batch(batch_size, devices, field)
     if len(devices) == 1:
         return jax.jit(update)
     mesh = Mesh(devices, ("data",))

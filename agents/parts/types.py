@@ -142,6 +142,7 @@ class Agent(NamedTuple):
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
         lookup: what fills `Transition.extras`, of offline agents that need them.
+        batch_field: which field of its configuration says how large a batch is.
     """
 
     init: Init
@@ -150,6 +151,7 @@ class Agent(NamedTuple):
     storage: Storage
     discount: float
     lookup: Lookup | None = None
+    batch_field: str = "storage.batch_size"
 
 
 def never_acts(

@@ -39,21 +39,22 @@ def run(
         SaveFailed: a checkpoint could not be written.
     """
     spec = spec_of(experiment)
-    title = f"{experiment.name} seed {experiment.seed}"
-    shown = Progress(title, experiment.steps) if progress else None
-    recorder = Recorder(experiment, directory, shown, resume, wandb)
-    watchdog = LocalWatchdog(experiment.stall_seconds, directory)
-    evaluator = Evaluator(
-        experiment, make_agent(experiment, spec), experiment.evaluation.episodes
-    )
-    returns = list[float]()
-    try:
-        with faults.caught_signals() as caught:
-            signs = Signs(watchdog.alive, lambda: bool(caught))
-            prepared = stages.load_prepared(experiment, spec)
+    with faults.caught_signals() as caught:
+        # Before the logs are opened, since it may be refused.
+        prepared = stages.load_prepared(experiment, spec, directory)
+        title = f"{experiment.name} seed {experiment.seed}"
+        shown = Progress(title, experiment.steps) if progress else None
+        recorder = Recorder(experiment, directory, shown, resume, wandb)
+        watchdog = LocalWatchdog(experiment.stall_seconds, directory)
+        signs = Signs(watchdog.alive, lambda: bool(caught))
+        evaluator = Evaluator(
+            experiment, make_agent(experiment, spec), experiment.evaluation.episodes
+        )
+        returns = list[float]()
+        try:
             stage = stages.make_stage(experiment, directory, spec)
             if resume is None:
-                stage.save(recorder)  # from here on there is a run to go on with
+                stage.save(prepared, recorder)  # from now on there is one to go on with
             networks = stages.pretrain(
                 experiment, directory, spec, prepared, signs, progress
             )
@@ -65,9 +66,11 @@ def run(
                 returns = recorder.evaluation(point, stage.counts, played)
 
             stage.run(prepared, recorder, signs, evaluate)
-        if caught:
-            raise faults.Interrupted(caught[0])
-    finally:
-        watchdog.close()
-        recorder.close()
+            if caught:
+                raise faults.Interrupted(caught[0])
+            if not returns:  # all was learned before, by a program that was killed
+                evaluate(experiment.steps)
+        finally:
+            watchdog.close()
+            recorder.close()
     return returns

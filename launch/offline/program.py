@@ -9,7 +9,7 @@ import launchpad as lp
 from agents.parts.types import NetworkParams, Spec
 from launch import faults, titles
 from launch.coordinator import Coordinator
-from launch.experiment import check
+from launch.experiment import check, check_devices
 from launch.logs import Counts
 from launch.offline import stages
 from launch.offline.stages import Signs
@@ -29,7 +29,7 @@ def make(run: Run, *, threads: bool) -> lp.Program:
     Raises:
         ValueError: agent, environment and dataset do not fit each other.
     """
-    spec, _ = check(run.experiment)
+    spec, _ = check(run.experiment, directory=run.directory)
     program = lp.Program("munchausen")
     with program.group("coordinator"):
         node = lp.CourierNode(Coordinator, run, None, threads)
@@ -58,6 +58,7 @@ class DatasetLearnerRole:
         self._run = run
         self._spec = spec
         self._coordinator = Remote(coordinator, patience=10)
+        check_devices(run.experiment, spec)  # of all stages, before the first one
         self._stage = stages.make_stage(run.experiment, run.directory, spec)
         self._told = 0.0
 
@@ -88,7 +89,9 @@ class DatasetLearnerRole:
         experiment, directory = self._run.experiment, self._run.directory
         prepared = stages.load_prepared(experiment, self._spec)
         if self._run.resume is None:
-            self._stage.save(record)  # from here on there is a run to go on with
+            self._stage.save(
+                prepared, record
+            )  # from here on there is a run to go on with
         networks = stages.pretrain(experiment, directory, self._spec, prepared, signs)
         self._stage.begin({**networks, **prepared.networks}, self._run.resume)
         self._stage.run(prepared, record, signs)

@@ -15,14 +15,15 @@ from launch.checkpoint import Checkpoint
 from launch.experiment import Experiment, make_agent
 from launch.grid import Grid
 from launch.learner import Learner
-from launch.logs import Counts
+from launch.logs import PRETRAINING, Counts
 from launch.offline import load
+from launch.offline.dataset import DatasetError
 from launch.offline.preparation import Prepared, prepare
 from launch.offline.store import DatasetStore
 from launch.progress import Progress
 from launch.recorder import Recorder
 
-PRETRAINING = "pretraining"
+_FINGERPRINT = "dataset"  # of what a checkpoint has learned from
 
 
 class Record(Protocol):
@@ -109,9 +110,9 @@ class Stage:
             signs: of life, and to stop.
             evaluate: called with each point of the evaluation grid that is reached.
         """
-        if signs.stopped():
-            return  # before what it looks up is built, which may take a minute
         experiment, done = self._experiment, self.learner.learner_steps
+        if signs.stopped() or done >= experiment.steps:
+            return  # before what it looks up is built, which may take a minute
         self._store = self._make_store(prepared.transitions, signs.tick)
         evaluations = Grid(experiment.evaluation.period, experiment.steps, done)
         checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
@@ -123,20 +124,25 @@ class Stage:
             if point is not None:
                 evaluate(point)
             if checkpoints.due(self.learner.learner_steps) or signs.stopped():
-                self.save(record)
+                self.save(prepared, record)
         self._store = None
 
-    def save(self, record: Record) -> None:
+    def save(self, prepared: Prepared, record: Record) -> None:
         """Writes a checkpoint.
+
+        Args:
+            prepared: the dataset, which is to be the same when the run goes on.
+            record: whose pending part is saved as well.
 
         Raises:
             SaveFailed: it could not be written.
         """
+        source = {"store": "dataset", _FINGERPRINT: prepared.fingerprint}
         checkpoint.save(
             self._directory,
             self.counts,
             self.learner.save(),
-            extra={"store": "dataset", **record.pending()},
+            extra={**source, **record.pending()},
             save_replay=None,
             keep=self._experiment.checkpoint.keep,
         )
@@ -156,15 +162,44 @@ class Stage:
         return self._store.sample(self.learner.learner_steps)
 
 
-def load_prepared(experiment: Experiment, spec: Spec) -> Prepared:
+def load_prepared(
+    experiment: Experiment, spec: Spec, directory: Path | None = None
+) -> Prepared:
     """The dataset of an experiment, as its agent sees it.
 
+    Args:
+        experiment: what is to learn.
+        spec: of its environment.
+        directory: of its run, which may have begun already.
+
     Raises:
-        DatasetError: it cannot be read or does not fit the environment.
+        DatasetError: it cannot be read or does not fit the environment, or the run
+            began with another one.
         ValueError: it cannot be prepared as wanted.
     """
     dataset = load.load(experiment.dataset, spec, experiment.environment)
-    return prepare(dataset.transitions, experiment.preparation)
+    prepared = prepare(dataset.transitions, experiment.preparation)
+    if directory is not None:
+        _check_same(experiment.dataset, prepared.fingerprint, directory)
+    return prepared
+
+
+def _check_same(source: str, found: dict[str, int], directory: Path) -> None:
+    """Refuses a dataset in the place of another, which a run's stages learned from."""
+    for stage in (directory, directory / PRETRAINING):
+        for extra in checkpoint.extras(stage):
+            known = extra.get(_FINGERPRINT, found)  # older runs did not look
+            if known != found:
+                raise DatasetError(
+                    f"dataset {source} is not what {directory} has learned from: "
+                    f"{_shown(known)} then, {_shown(found)} now; put that one back, or "
+                    "train a new run"
+                )
+
+
+def _shown(fingerprint: Mapping[str, int]) -> str:
+    checksum = format(fingerprint["checksum"], "08x")
+    return f"{fingerprint['rows']} transitions with checksum {checksum}"
 
 
 def pretrain(

@@ -65,13 +65,17 @@ class DatasetStore:
         self._tables = jax.device_put(lookup.build(params, transitions, tick))
         self._read = jax.jit(lookup.read)
 
-    def sample(self, step: int) -> Transition:
-        """The batch of learner step `step`, with replacement; leaves are `[B, ...]`."""
+    def rows(self, step: int) -> np.ndarray:
+        """The rows `[B]` int32 of learner step `step`, drawn with replacement."""
         # A step's stream is 2^128 numbers away from the next one's.
         bits = np.random.Philox(key=self._seed, counter=[0, 0, step, 0])
-        rows = np.random.Generator(bits).integers(
+        return np.random.Generator(bits).integers(
             self._size, size=self._batch_size, dtype=np.int32
         )
+
+    def sample(self, step: int) -> Transition:
+        """The batch of learner step `step`; leaves are `[B, ...]`."""
+        rows = self.rows(step)
         if self.on_device:
             batch = self._take(self._transitions, rows)
         else:

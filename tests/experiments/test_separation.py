@@ -39,10 +39,13 @@ def test_a_measure_that_knows_the_behaviour_separates():
     assert all(len(np.unique(each)) == rows for each in seen)
 
 
-@pytest.mark.parametrize("name", ["anti_exploration", "ploff"])
-def test_a_run_is_measured_by_its_first_stage(name, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "name, neighbours", [("anti_exploration", 4), ("ploff", 4), ("ploff", 1)]
+)
+def test_a_run_is_measured_by_its_first_stage(name, neighbours, tmp_path, capsys):
     path = str(logged.write(tmp_path / "pendulum.hdf5", 90))
-    wanted = make(name, path, steps=2, **{"evaluation.period": 2})
+    changes = {"evaluation.period": 2, "agent.neighbours": neighbours}
+    wanted = make(name, path, steps=2, **changes)
     directory = logs.create(tmp_path, wanted)
     local.run(wanted, directory, progress=False)
     table = tmp_path / "table.csv"

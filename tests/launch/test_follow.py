@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from experiments.catalogue import EXPERIMENTS
 from launch import follow
 from launch.actor import Episode
 from launch.follow import Follower, bottleneck
@@ -70,15 +71,60 @@ def test_it_shows_what_another_process_writes(catch, tmp_path, lines):
     assert line.closed
 
 
-def test_half_a_row_waits_for_its_end(catch, tmp_path, lines):
-    follower = Follower(catch(), tmp_path, progress=True)
-    path = tmp_path / "metrics.jsonl"
+def test_half_a_row_waits_for_its_end(tmp_path):
+    rows, path = follow._Rows(tmp_path), tmp_path / "metrics.jsonl"
     row = '{"actor_steps": 1, "frames": 2, "learner_steps": 3, "episodes": 4}\n'
     path.write_text(row + row[:30])
-    assert len(follower._new_rows()) == 1
-    assert follower._new_rows() == []
+    assert len(rows.new()) == 1
+    assert rows.new() == []
     path.write_text(row + row)
-    assert len(follower._new_rows()) == 1
+    assert len(rows.new()) == 1
+
+
+def test_rows_that_a_resumed_run_took_back_are_read_again(tmp_path):
+    rows, path = follow._Rows(tmp_path), tmp_path / "metrics.jsonl"
+    path.write_text('{"learner_steps": 30}\n{"learner_steps": 60}\n')
+    assert len(rows.new()) == 2
+    path.write_text('{"learner_steps": 30}\n')
+    assert rows.new() == [{"learner_steps": 30}]
+
+
+def test_a_first_stage_has_its_own_line_until_the_agent_learns(tmp_path, lines):
+    experiment = EXPERIMENTS["ploff/hopper-medium"]
+    steps = experiment.agent.pretraining_steps
+    own = tmp_path / "pretraining"
+    with Follower(experiment, tmp_path, progress=True):
+        [line] = lines
+        until(lambda: line.updates)
+        own.mkdir()
+        first = Recorder(experiment, own)
+        for done in (1_000, 2_000):
+            first.report(Counts(learner_steps=done), {"metric_loss": 1.0})
+        until(lambda: len(lines) == 2 and lines[1].updates)
+        until(lambda: lines[1].updates[-1][0] == Counts(learner_steps=2_000))
+        title = "ploff/hopper-medium seed 0  pretraining"
+        assert (lines[1].title, lines[1].total) == (title, steps)
+        shown = len(line.updates)
+        time.sleep(0.05)
+        assert len(line.updates) == shown, "the agent's line stands still meanwhile"
+        first.close()
+        recorder = Recorder(experiment, tmp_path)
+        recorder.report(Counts(learner_steps=1_000), {"critic_loss": 1.0})
+        recorder.close()
+        until(lambda: line.updates[-1][0] == Counts(learner_steps=1_000))
+    assert lines[1].closed and line.closed and len(lines) == 2
+
+
+def test_a_first_stage_that_ended_before_has_no_line(tmp_path, lines):
+    experiment, own = EXPERIMENTS["ploff/hopper-medium"], tmp_path / "pretraining"
+    own.mkdir()
+    for directory in (own, tmp_path):
+        recorder = Recorder(experiment, directory)
+        recorder.report(Counts(learner_steps=1_000), {"loss": 1.0})
+        recorder.close()
+    with Follower(experiment, tmp_path, progress=True):
+        until(lambda: lines[0].updates)
+    assert len(lines) == 1
 
 
 def test_it_ends_with_the_program_also_if_that_fails(catch, tmp_path, lines):

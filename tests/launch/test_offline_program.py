@@ -52,6 +52,7 @@ def test_a_program_learns_stage_after_stage_to_the_end(prepared, mode):
             break
     code, out, err = prepared.wait()
     assert code == 0, err
+    assert "seed 0  pretraining  150/150 steps" in err
     assert not prepared.alive()
     if mode == "processes":
         assert {"coordinator", "learner", "evaluator"} <= seen

@@ -1,0 +1,54 @@
+"""Batches that the local devices cannot share are refused before anything starts."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from launch import logs
+from tests.launch import logged
+from tests.launch.test_offline_run import make
+
+EIGHT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+PENDULUM = "--dataset pendulum.hdf5 --environment.name InvertedPendulum-v5"
+
+
+def run(directory, *words):
+    """Exit code and standard error of a program on eight devices."""
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=directory,
+        env={**os.environ, **EIGHT, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    "line, flag",
+    [
+        # The first stage's batch is 100, the agent's 256.
+        (f"anti_exploration/hopper {PENDULUM}", "--agent.autoencoder.batch_size"),
+        (f"bc/hopper {PENDULUM} --agent.batch_size 9", "--agent.batch_size"),
+        ("mdqn/catch --agent.storage.batch_size 9", "--agent.storage.batch_size"),
+    ],
+)
+def test_a_local_run_is_refused_before_it_has_a_directory(line, flag, tmp_path):
+    logged.write(tmp_path / "pendulum.hdf5", 40)
+    code, error = run(tmp_path, "experiments.cli", "train", *line.split())
+    assert code == 2 and error.count("\n") == 1
+    assert "8 devices cannot share it evenly" in error
+    assert error.endswith(f"choose a multiple of 8 with {flag}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["pendulum.hdf5"]
+
+
+def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
+    """Whoever starts several must not claim the devices, so that each asks itself."""
+    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))
+    directory = logs.create(tmp_path, make("td3_bc", dataset))  # batches of 7
+    code, error = run(tmp_path, "experiments.one_run", str(directory))
+    assert code == 2 and error.count("\n") == 1
+    assert "batch_size is 7: 8 devices" in error
+    assert [path.name for path in directory.iterdir()] == [logs.CONFIG]

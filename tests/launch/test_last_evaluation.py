@@ -1,0 +1,84 @@
+"""A run that has learned everything, but lacks its last evaluation, only evaluates."""
+
+import pytest
+
+from experiments import cli
+from launch import checkpoint, local, logs
+from launch.offline import local as offline
+from launch.offline.stages import Stage
+from tests.launch import catch_runs, logged
+from tests.launch.test_offline_run import make
+
+
+def lose_last_evaluation(directory):
+    """As if the run had been killed in it; returns what it gave, and all before."""
+    path, rows = directory / logs.EVALUATIONS, logs.read_evaluations(directory)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    return [(row.grid, row.counts, row.returns) for row in rows]
+
+
+def evaluations(directory):
+    rows = logs.read_evaluations(directory)
+    return [(row.grid, row.counts, row.returns) for row in rows]
+
+
+def never(*arguments, **keywords):
+    raise AssertionError("it does more than evaluate")
+
+
+def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
+    path = str(logged.write(tmp_path / "pendulum.hdf5", 60))
+    changes = {"agent.pretraining_steps": 5, "evaluation.period": 15}
+    wanted = make("ploff", path, steps=30, **changes)
+    directory = logs.create(tmp_path, wanted)
+    offline.run(wanted, directory, progress=False)
+    before = lose_last_evaluation(directory)
+    monkeypatch.setattr(Stage, "_make_store", never)
+    monkeypatch.setattr(checkpoint, "save", never)
+    # A smaller number is answered as ever; it does not ask for an evaluation.
+    assert cli.main(["train", "--resume", str(directory), "--steps", "20"]) == 2
+    assert "complete: 30 of 20 steps" in capsys.readouterr().err
+    assert cli.main(["train", "--resume", str(directory)]) == 0
+    assert evaluations(directory) == before
+    assert cli.main(["train", "--resume", str(directory)]) == 2
+    assert "complete: 30 of 30 steps" in capsys.readouterr().err
+
+
+def test_a_local_run_only_evaluates(catch, tmp_path, monkeypatch):
+    """It evaluates before it saves: only who loses its logs sees this."""
+    wanted = catch({"steps": 30, "evaluation.period": 15, "evaluation.episodes": 2})
+    directory = logs.create(tmp_path, wanted)
+    local.run(wanted, directory, progress=False)
+    before = lose_last_evaluation(directory)
+    monkeypatch.setattr(local.Local, "_step", never)
+    assert cli.main(["train", "--resume", str(directory)]) == 0
+    assert evaluations(directory) == before
+
+
+CATCH = (
+    "train mdqn/catch --steps 600 --agent.network.hidden 16 --launch threads "
+    "--evaluation.period 300 --evaluation.episodes 4 --agent.storage.min_size 50"
+)
+PENDULUM = (
+    "train bc/hopper --dataset pendulum.hdf5 --environment.name InvertedPendulum-v5 "
+    "--steps 90 --agent.network.hidden 13 --agent.batch_size 7 --launch threads "
+    "--evaluation.period 30 --evaluation.episodes 2"
+)
+
+
+@pytest.mark.launchpad
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [CATCH, PENDULUM], ids=["catch", "pendulum"])
+def test_a_program_only_evaluates(line, command):
+    logged.write(command.directory / "pendulum.hdf5", 40)
+    code, out, error = command.munchausen(line).wait()
+    assert code == 0, error
+    [directory] = catch_runs.run_directories(command, out)
+    *_, (grid, counts, returns) = lose_last_evaluation(directory)
+    resume = f"train --resume {directory} --launch processes"
+    code, _, error = command.munchausen(resume).wait()
+    assert code == 0, error
+    again = logs.read_evaluations(directory)[-1]
+    assert again.grid == grid and len(again.returns) == len(returns)
+    assert again.counts.actor_steps == counts.actor_steps
+    assert checkpoint.newest(directory).counts.clock == again.counts.clock

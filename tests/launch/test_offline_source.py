@@ -1,0 +1,102 @@
+"""A run does not go on with another dataset than the one that it began with."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from agents.parts.types import Transition
+from experiments import cli, one_run
+from launch import checkpoint, lock, logs
+from launch.offline import local, program
+from launch.offline.dataset import DatasetError
+from launch.offline.preparation import fingerprint
+from launch.roles import Run
+from tests.launch import logged
+from tests.launch.test_offline_run import make
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A run of PLOFF of 30 steps that has done both stages, and its dataset."""
+    root = tmp_path_factory.mktemp("begun")
+    path = logged.write(root / "pendulum.hdf5", 60)
+    wanted = make("ploff", str(path), steps=30, **{"agent.pretraining_steps": 5})
+    directory = logs.create(root, wanted)
+    local.run(wanted, directory, progress=False)
+    return directory
+
+
+@pytest.fixture
+def replaced(begun, tmp_path):
+    """A copy of that run, the name of whose dataset now stands for another."""
+    directory, path = tmp_path / "run", tmp_path / "pendulum.hdf5"
+    shutil.copytree(begun, directory)
+    config = directory / logs.CONFIG
+    old = logs.read_experiment(begun).dataset
+    config.write_text(config.read_text().replace(old, str(path)))
+    logged.write(path, 60, seed=1)
+    return directory
+
+
+def written(directory):
+    """Every file of a run, but its lock, with what it holds."""
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if path.name != lock.FILE}
+
+
+def forget(directory, stages):
+    """Makes checkpoints such as older versions wrote."""
+    for stage in stages:
+        for path in (directory / stage / checkpoint.DIRECTORY).glob("*/manifest.json"):
+            manifest = json.loads(path.read_text())
+            del manifest["extra"]["dataset"]
+            path.write_text(json.dumps(manifest))
+
+
+# As if the run had been begun by an older version: one stage remembers, either will do.
+@pytest.mark.parametrize("forgotten", [[], ["."], ["pretraining"]])
+@pytest.mark.parametrize("mode", ["local", "processes"])
+def test_another_dataset_is_refused_before_anything_is_written(
+    mode, forgotten, replaced, capsys
+):
+    forget(replaced, forgotten)
+    before = written(replaced)
+    line = ["train", "--resume", str(replaced), "--steps", "60", "--launch", mode]
+    assert cli.main(line) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{replaced.parent / 'pendulum.hdf5'} is not what {replaced}" in error
+    assert "60 transitions with checksum" in error and "put that one back" in error
+    assert written(replaced) == before
+
+
+def test_whoever_starts_it_otherwise_is_refused_as_well(replaced, capsys):
+    """One of several runs of a figure, which nobody could check before."""
+    before = written(replaced)
+    assert one_run.main([str(replaced)]) == 2
+    assert "put that one back" in capsys.readouterr().err
+    assert written(replaced) == before
+    wanted = logs.read_experiment(replaced)
+    with pytest.raises(DatasetError, match="put that one back"):
+        program.make(Run(wanted, replaced, None), threads=True)
+
+
+def test_runs_that_noted_nothing_go_on(replaced):
+    forget(replaced, [".", "pretraining"])
+    line = ["train", "--resume", str(replaced), "--steps", "60"]
+    assert cli.main(line) == 0
+    assert logs.read_evaluations(replaced)[-1].grid == 60
+
+
+def test_a_fingerprint_sees_every_column_and_the_order_of_rows():
+    random = np.random.default_rng(0)
+    transitions = Transition(*random.normal(size=(5, 7, 3)).astype(np.float32))
+    whole = fingerprint(transitions)
+    assert whole["rows"] == 7 and whole == json.loads(json.dumps(whole))
+    for name in Transition._fields[:5]:
+        column = getattr(transitions, name)
+        for other in (np.nextafter(column, 9), column[::-1]):
+            changed = fingerprint(transitions._replace(**{name: other}))
+            assert changed != whole
