@@ -14,8 +14,8 @@ Q(s, a) = tau ln pi(a|s) + V(s): value iteration with an entropy bonus of weight
 (1 - alpha) tau and a KL penalty of alpha tau between consecutive policies.
 
 Deviations:
-- The policy is a Gaussian truncated to the box: its log-density is finite and exact at
-  every action; regressed near the ends, a tanh-Gaussian's drowns all else.
+- Each dimension's policy is a softmax over bins, of quadratic preferences: exact at any
+  action, and linear in outputs, as what is regressed; a Gaussian's mean is not.
 - Densities are relative to uniform actions; only the target's is clipped, from below.
 - Evaluated at the policy's median; with n-step returns only the first step gets ln pi.
 """
@@ -39,8 +39,9 @@ from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 class Config:
     """Hyper-parameters; the defaults are ours, the paper's were not at hand.
 
-    tau is reward for each nat of ln pi(a|s), relative to uniform actions in [-1, 1]^D,
-    whose entropy is then 0, no reward for each step. Scale it as rewards, and as 1 / D.
+    tau is reward for a nat of ln pi(a|s), relative to uniform actions in [-1, 1]^D. It
+    scales as rewards do. In the end entropy has weight (1 - alpha) tau, which is SAC's
+    temperature, and scales as 1 / D, too.
 
     Attributes:
         temperature: tau > 0, in units of the reward.
@@ -54,8 +55,8 @@ class Config:
         storage: replay, batch size, n-step.
     """
 
-    temperature: float = 0.1
-    munchausen: float = 0.0
+    temperature: float = 0.3
+    munchausen: float = 0.9
     log_policy_floor: float = -10.0
     discount: float = 0.99
     target_step_size: float = 0.005
@@ -88,7 +89,7 @@ def td_error(
     The bootstrap <pi, q - tau ln pi> is V(s_t): no next action is needed.
 
     Args:
-        log_policy_tm1: `[]` online ln pi of the action taken at time t-1.
+        log_policy_tm1: `[]` online ln pi, relative, of the action taken at time t-1.
         v_tm1: `[]` online value of the state at time t-1.
         r_t: `[]` reward.
         discount_t: `[]` gamma, or 0 if the episode terminated.
@@ -111,8 +112,13 @@ def td_error(
 
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
-    network = heads.policy_and_value(config.network, spec)
-    log_uniform = -heads.action_size(spec) * math.log(2)
+    network = heads.histogram_and_value(config.network, spec, config.temperature)
+    error = functools.partial(
+        td_error,
+        temperature=config.temperature,
+        munchausen=config.munchausen,
+        log_policy_floor=config.log_policy_floor,
+    )
 
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -120,18 +126,12 @@ def agent(config: Config, spec: Spec) -> Agent:
         policy, v_tm1 = network.apply(params["q"], batch.observation)
         target_policy, _ = network.apply(target_params["q"], batch.observation)
         _, target_v_t = network.apply(target_params["q"], batch.next_observation)
-        error = functools.partial(
-            td_error,
-            temperature=config.temperature,
-            munchausen=config.munchausen,
-            log_policy_floor=config.log_policy_floor,
-        )
         errors = jax.vmap(error)(
-            policy.log_prob(batch.action) - log_uniform,
+            policy.log_ratio(batch.action),
             v_tm1,
             batch.reward,
             config.discount * batch.discount,
-            target_policy.log_prob(batch.action) - log_uniform,
+            target_policy.log_ratio(batch.action),
             target_v_t,
         )
         return jnp.mean(jnp.square(errors)), {"v_mean": jnp.mean(v_tm1)}

@@ -10,20 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.parts import networks
-from agents.parts.distributions import (
-    Gaussian,
-    TanhGaussian,
-    TruncatedGaussian,
-    squash,
-)
+from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
 from agents.parts.networks import Torso, make_torso
 from agents.parts.types import NetworkParams, Spec
 
 # Bounds of the logarithm of a standard deviation; those of SAC's authors are -20 and 2.
 LOG_STD = (-5.0, 2.0)
-# The same within the box [-1, 1], and the largest size of a mean.
-TRUNCATED_LOG_STD = (-3.0, 1.0)
-TRUNCATED_MEAN = 1.5
+# Bins of a dimension of the action, and the degree of the preferences over them.
+BINS, DEGREE = 31, 2
 
 
 class Policy(NamedTuple):
@@ -57,10 +51,11 @@ class _Outputs(nn.Module):
 
     torso: Torso
     size: int
+    start: nn.initializers.Initializer = nn.initializers.xavier_uniform()
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
-        head = nn.Dense(self.size, kernel_init=nn.initializers.xavier_uniform())
+        head = nn.Dense(self.size, kernel_init=self.start)
         return head(self.torso(observation))
 
 
@@ -80,19 +75,27 @@ def tanh_gaussian(config: networks.Config, spec: Spec) -> Policy:
     return Policy(functools.partial(_init, module, spec), apply)
 
 
-def truncated_gaussian(config: networks.Config, spec: Spec) -> Policy:
-    """A policy whose actions are a diagonal Gaussian, truncated to the box.
+def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy:
+    """A policy over bins of each dimension of the action: softmax(f / temperature).
+
+    The preferences f are quadratic in the action, without a constant term: linear in
+    what the network puts out, and alike in neighbouring bins. They start at 0, and the
+    policy uniform.
 
     Raises:
         ValueError: the torso does not fit the observations, or actions are discrete.
     """
     size = action_size(spec)
-    module = _Outputs(make_torso(config, spec), 2 * size)
+    # Legendre's polynomials: orthogonal, so that coefficients do not fight each other.
+    centres = (2 * np.arange(BINS) + 1) / BINS - 1
+    basis = np.polynomial.legendre.legvander(centres, DEGREE)[:, 1:].T / temperature
+    torso, zeros = make_torso(config, spec), nn.initializers.zeros_init()
+    module = _Outputs(torso, size * DEGREE, zeros)
 
-    def apply(params: NetworkParams, observation: Any) -> TruncatedGaussian:
-        raw_mean, raw = jnp.split(_apply(module, params, observation), 2, axis=-1)
-        mean = _between(raw_mean, -TRUNCATED_MEAN, TRUNCATED_MEAN)
-        return TruncatedGaussian(Gaussian(mean, _between(raw, *TRUNCATED_LOG_STD)))
+    def apply(params: NetworkParams, observation: Any) -> Histogram:
+        coefficients = _apply(module, params, observation)
+        by_dimension = coefficients.reshape(-1, size, DEGREE)
+        return Histogram(by_dimension @ jnp.asarray(basis, jnp.float32))
 
     return Policy(functools.partial(_init, module, spec), apply)
 
@@ -121,20 +124,20 @@ def state_value(config: networks.Config, spec: Spec) -> networks.Network:
     return networks.Network(functools.partial(_init, module, spec), apply)
 
 
-def policy_and_value(config: networks.Config, spec: Spec) -> Policy:
-    """A truncated Gaussian and a state value that share nothing, as one network.
+def histogram_and_value(
+    config: networks.Config, spec: Spec, temperature: float
+) -> Policy:
+    """A policy of `histogram` and a state value that share nothing, as one network.
 
-    Its `apply` returns both: a `TruncatedGaussian` over actions, and values `[B]`.
+    Its `apply` returns both: a `Histogram` over actions, and values `[B]`.
     """
-    policy, value = truncated_gaussian(config, spec), state_value(config, spec)
+    policy, value = histogram(config, spec, temperature), state_value(config, spec)
 
     def init(key: jax.Array) -> NetworkParams:
         policy_key, value_key = jax.random.split(key)
         return {"policy": policy.init(policy_key), "value": value.init(value_key)}
 
-    def apply(
-        params: NetworkParams, observation: Any
-    ) -> tuple[TruncatedGaussian, jax.Array]:
+    def apply(params: NetworkParams, observation: Any) -> tuple[Histogram, jax.Array]:
         return (
             policy.apply(params["policy"], observation),
             value.apply(params["value"], observation),

@@ -1,4 +1,4 @@
-"""Distributions over continuous actions: Gaussian, its tanh, and truncated to the box.
+"""Distributions over continuous actions: Gaussian, its tanh, and histograms.
 
 The tanh-Gaussian is computed in pre-tanh coordinates, u = artanh(a). Its density is
 exact at the very action that is executed and stored, a float32 number inside of
@@ -81,55 +81,51 @@ class TanhGaussian(NamedTuple):
         return self.base.log_prob(pre_tanh) - jnp.sum(log_slope, axis=-1)
 
 
-class TruncatedGaussian(NamedTuple):
-    """Independent normal distributions, truncated to the box [-1, 1] of actions.
+class Histogram(NamedTuple):
+    """Independent densities on [-1, 1] that are constant within each of K bins.
 
-    Its log-density is quadratic in the action, finite everywhere in the box, both ends
-    included, and exact at every float32 action.
+    Its log-density is finite and exact at every action of the box, both ends included,
+    and so are its samples.
 
     Attributes:
-        base: the normal distributions before truncation, with means of which the box is
-            at most 13 deviations away.
+        logits: `[..., D, K]` logarithms of the bins' probabilities, up to a constant.
     """
 
-    base: Gaussian
+    logits: jax.Array
 
     def sample(self, key: jax.Array) -> jax.Array:
         """Actions `[..., D]`; `key` is consumed."""
-        return self._quantile(jax.random.uniform(key, self.base.mean.shape))
+        return self._quantile(jax.random.uniform(key, self.logits.shape[:-1]))
 
     def median(self) -> jax.Array:
-        """The action in the middle of each dimension's distribution, `[..., D]`.
-
-        The action of highest density is an end of the box wherever the policy leans
-        that way, however slightly.
-        """
-        return self._quantile(jnp.full_like(self.base.mean, 0.5))
+        """The action in the middle of each dimension's distribution, `[..., D]`."""
+        return self._quantile(jnp.full(self.logits.shape[:-1], 0.5))
 
     def _quantile(self, share: jax.Array) -> jax.Array:
-        """Actions with a share `[..., D]` of the probability to one side of them.
+        """Actions with a share `[..., D]`, below 1, of the probability left of them."""
+        bins = self.logits.shape[-1]
+        probability = jax.nn.softmax(self.logits)
+        left = jnp.cumsum(probability, axis=-1) - probability
+        # The last bin that begins at or below the share; bins that have nothing in
+        # float32 begin where the next one does, or at all of it.
+        reached = (left <= share[..., None]) & (probability > 0)
+        index = bins - 1 - jnp.argmax(reached[..., ::-1], axis=-1)
+        begin, inside = _at(left, index), _at(probability, index)
+        place = index + jnp.clip((share - begin) / inside, 0.0, 1.0)
+        return 2 * place / bins - 1
 
-        The inverse of the distribution function is taken in the left tail, of which
-        float32 has 13 deviations; on the right it has five.
-        """
-        mean, std = self.base.mean, jnp.exp(self.base.log_std)
-        distance, side = jnp.abs(mean), jnp.where(mean < 0, -1.0, 1.0)
-        low, high = (jax.scipy.special.ndtr((end - distance) / std) for end in (-1, 1))
-        drawn = low + share * (high - low)
-        standard = jax.scipy.special.ndtri(jnp.clip(drawn, 1e-38, LARGEST))
-        return jnp.clip(side * (distance + std * standard), -1.0, 1.0)
+    def log_ratio(self, action: jax.Array) -> jax.Array:
+        """Log-density `[...]` of actions `[..., D]`, over that of uniform ones."""
+        chex.assert_equal_shape([action, self.logits[..., 0]])
+        bins = self.logits.shape[-1]
+        index = jnp.clip(jnp.floor((action + 1) * (bins / 2)), 0, bins - 1)
+        log_probability = _at(jax.nn.log_softmax(self.logits), index.astype(jnp.int32))
+        return jnp.sum(log_probability + np.log(bins), axis=-1)
 
-    def log_prob(self, action: jax.Array) -> jax.Array:
-        """Log-density `[...]` of actions `[..., D]` in the box.
 
-        Source: the normal density over its mass in the box. By symmetry the mean is
-        taken to be positive, where that mass is a difference without cancellation.
-        """
-        distance, std = jnp.abs(self.base.mean), jnp.exp(self.base.log_std)
-        below_high = jax.scipy.special.log_ndtr((1 - distance) / std)
-        below_low = jax.scipy.special.log_ndtr((-1 - distance) / std)
-        log_mass = below_high + jnp.log(-jnp.expm1(below_low - below_high))
-        return self.base.log_prob(action) - jnp.sum(log_mass, axis=-1)
+def _at(values: jax.Array, index: jax.Array) -> jax.Array:
+    """Of `[..., D, K]` values those at `[..., D]` places, `[..., D]`."""
+    return jnp.take_along_axis(values, index[..., None], axis=-1)[..., 0]
 
 
 def squash(pre_tanh: jax.Array) -> jax.Array:

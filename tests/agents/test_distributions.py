@@ -10,8 +10,8 @@ from agents.parts import distributions
 from agents.parts.distributions import (
     LARGEST,
     Gaussian,
+    Histogram,
     TanhGaussian,
-    TruncatedGaussian,
 )
 
 MEAN = np.array([[0.3, -1.2, 2.0], [0.0, 0.7, -0.4]], np.float32)
@@ -111,59 +111,64 @@ def test_saturated_samples_keep_a_finite_density(key):
     assert np.all(np.asarray(action) < 1.0) and np.isfinite(log_prob)
 
 
-TRUNCATED = [
-    (mean, std) for mean in (-1.5, -0.3, 0.0, 0.9, 1.2) for std in (0.05, 0.4, 2.7)
-]
+LOGITS = np.float32([[0.3, -2.0, 1.1, 0.0, 0.7], [-9.0, 0.0, 4.0, 30.0, 2.0]])
 
 
-@pytest.mark.parametrize(("mean", "std"), TRUNCATED)
-def test_truncated_gaussian_is_scipys(mean, std):
-    """Everywhere in the box, both ends included."""
-    action = np.float32([-1.0, -0.7, 0.0, 0.4, 1 - 2.0**-24, 1.0])
-    base = Gaussian(jnp.array([mean]), jnp.log(jnp.array([std])))
-    result = jax.vmap(TruncatedGaussian(base).log_prob)(jnp.asarray(action)[:, None])
-    exact = scipy.stats.truncnorm(
-        (-1 - mean) / std, (1 - mean) / std, loc=mean, scale=std
+def exact_histograms():
+    """Scipy's, of the bins of width 0.4 whose logits are `LOGITS`."""
+    weights = np.exp(np.float64(LOGITS))
+    edges = np.linspace(-1, 1, 6)
+    return [
+        scipy.stats.rv_histogram((row / row.sum(), edges), density=False)
+        for row in weights
+    ]
+
+
+def test_a_histogram_is_scipys():
+    """Everywhere in the box, both ends included, relative to the density 1/4."""
+    action = np.float32([[-1.0, 0.5], [-0.7, -0.39], [0.19, 0.21], [1 - 2.0**-24, 1.0]])
+    logits = jnp.broadcast_to(LOGITS, (4, 2, 5))
+    expected = sum(
+        exact.logpdf(np.clip(action[:, dimension].astype(float), -1, 1 - 1e-9))
+        for dimension, exact in enumerate(exact_histograms())
     )
-    expected = exact.logpdf(np.clip(action.astype(float), -1, 1))
-    np.testing.assert_allclose(result, expected, rtol=2e-5, atol=2e-5)
+    result = Histogram(logits).log_ratio(jnp.asarray(action))
+    np.testing.assert_allclose(result, expected + np.log(4), rtol=2e-5)
 
 
-@pytest.mark.parametrize(("mean", "std"), TRUNCATED)
-def test_truncated_samples_have_their_distribution(key, mean, std):
-    base = Gaussian(jnp.full(2_000, mean), jnp.full(2_000, np.log(std)))
-    samples = np.asarray(TruncatedGaussian(base).sample(key))
+def test_the_density_of_a_histogram_integrates_to_one():
+    grid = (np.arange(50) + 0.5) / 25 - 1
+    pairs = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+    logits = jnp.broadcast_to(LOGITS, (len(pairs), 2, 5))
+    ratios = np.exp(Histogram(logits).log_ratio(jnp.asarray(pairs, jnp.float32)))
+    np.testing.assert_allclose(ratios.mean(), 1.0, rtol=1e-5)
+
+
+def test_samples_of_a_histogram_have_its_distribution(key):
+    logits = jnp.broadcast_to(LOGITS, (4_000, 2, 5))
+    samples = np.asarray(Histogram(logits).sample(key))
     assert np.all(np.abs(samples) <= 1)
-    exact = scipy.stats.truncnorm(
-        (-1 - mean) / std, (1 - mean) / std, loc=mean, scale=std
+    for drawn, exact in zip(samples.T, exact_histograms(), strict=True):
+        assert scipy.stats.kstest(drawn, exact.cdf).pvalue > 0.01
+
+
+def test_the_median_of_a_histogram_halves_its_mass():
+    median = Histogram(jnp.asarray(LOGITS)).median()
+    expected = [exact.median() for exact in exact_histograms()]
+    np.testing.assert_allclose(median, expected, atol=1e-5)
+    np.testing.assert_allclose(Histogram(jnp.zeros((1, 7))).median(), 0.0, atol=1e-6)
+
+
+def test_bins_without_probability_are_never_drawn():
+    """Also where float32 has nothing left of the first bin, or of all but one."""
+    logits = jnp.array([[-200.0, 0.0, -200.0, 0.0], [-200.0, -200.0, -200.0, 0.0]])
+    shares = jnp.linspace(0, 1, 101, endpoint=False)
+    drawn = np.asarray(
+        jax.vmap(lambda u: Histogram(logits)._quantile(jnp.full(2, u)))(shares)
     )
-    assert samples.mean() == pytest.approx(exact.mean(), abs=5 * exact.std() / 44)
-    assert samples.std() == pytest.approx(exact.std(), rel=0.1)
-
-
-def test_truncated_gradients_are_finite_everywhere():
-    means, log_stds = np.meshgrid(np.linspace(-2, 2, 9), np.linspace(-3, 1, 9))
-
-    def log_prob(mean, log_std):
-        base = Gaussian(mean, log_std)
-        return TruncatedGaussian(base).log_prob(jnp.ones_like(mean))
-
-    gradients = jax.grad(log_prob, argnums=(0, 1))(
-        *(jnp.float32(array.ravel()) for array in (means, log_stds))
-    )
-    assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
-
-
-def test_the_median_of_a_truncated_gaussian_halves_its_mass():
-    means, log_stds = np.array([-1.5, -0.2, 0.0, 2.0]), np.array([1.0, -1.0, 0.0, -2.0])
-    stds = np.exp(log_stds)
-    low, high = (-1 - means) / stds, (1 - means) / stds
-    expected = scipy.stats.truncnorm.median(low, high, loc=means, scale=stds)
-    base = Gaussian(jnp.float32(means), jnp.float32(log_stds))
-    np.testing.assert_allclose(TruncatedGaussian(base).median(), expected, atol=1e-5)
-    # A slight lean is a small step from the middle, not one to the end of the box.
-    slight = TruncatedGaussian(Gaussian(jnp.array([0.3]), jnp.array([1.0])))
-    assert 0 < float(slight.median()[0]) < 0.05
+    first, second = drawn.T
+    assert np.all((np.abs(first + 0.25) <= 0.25) | (first >= 0.5))
+    assert np.all(second >= 0.5)
 
 
 def test_the_median_is_the_tanh_of_the_mean():

@@ -189,19 +189,28 @@ def test_the_kl_weight_slows_the_policy_down():
     assert first_steps[0] > 1.2 * first_steps[1] > 3 * first_steps[2]
 
 
+def perturbed(params, scale=0.3):
+    """Parameters with noise on them: policies start uniform, where much is zero."""
+    rng = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda leaf: leaf + np.float32(scale * rng.normal(size=leaf.shape)), params
+    )
+
+
 @pytest.mark.parametrize("temperature", [0.03, 1.0])
 def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     """tau ln of the mean of exp(Q / tau) over all actions is V, up to grid error."""
     spec = BOX._replace(action=jax.ShapeDtypeStruct((1,), np.dtype(np.float32)))
     config = networks.Config("mlp", (13,))
-    network = continuous_networks.policy_and_value(config, spec)
+    network = continuous_networks.histogram_and_value(config, spec, temperature)
     observation = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
-    policy, v = network.apply(network.init(key), observation)
-    grid = (np.arange(2_000) + 0.5) / 1_000 - 1  # midpoints
-    log_prob = jax.vmap(lambda action: policy.log_prob(jnp.full((5, 1), action)))
-    log_policy = np.asarray(log_prob(grid.astype(np.float32)), np.float64) + np.log(2)
+    policy, v = network.apply(perturbed(network.init(key)), observation)
+    grid = (np.arange(3_100) + 0.5) / 1_550 - 1  # midpoints, 100 in each bin
+    log_ratio = jax.vmap(lambda action: policy.log_ratio(jnp.full((5, 1), action)))
+    log_policy = np.asarray(log_ratio(grid.astype(np.float32)), np.float64)
+    assert log_policy.std() > 0.1
     q = temperature * log_policy + v[None]
-    recovered = temperature * (logsumexp(q / temperature, axis=0) - np.log(2_000))
+    recovered = temperature * (logsumexp(q / temperature, axis=0) - np.log(3_100))
     np.testing.assert_allclose(recovered, v, atol=temperature * 1e-4)
 
 
@@ -231,12 +240,13 @@ def test_nothing_learned_depends_on_the_next_action():
 
 def test_the_loss_has_the_configurations_bonus_and_floor(key):
     batch, temperature = batch_of(BOX), 0.3
-    network = continuous_networks.policy_and_value(networks.Config("mlp", (13,)), BOX)
-    params = make("iq").init(key).params["q"]
+    network = continuous_networks.histogram_and_value(
+        networks.Config("mlp", (13,)), BOX, temperature
+    )
+    params = perturbed(make("iq").init(key).params["q"])
     policy, v_tm1 = network.apply(params, batch.observation)
     _, v_t = network.apply(params, batch.next_observation)
-    relative = np.asarray(policy.log_prob(batch.action)) + 3 * np.log(2)
-    scaled = temperature * relative
+    scaled = temperature * np.asarray(policy.log_ratio(batch.action))
     floor = float(np.median(scaled))  # which binds for five of the eleven actions
     target = batch.reward + 0.7 * np.maximum(scaled, floor) + 0.9 * batch.discount * v_t
     agent = make(
@@ -246,9 +256,30 @@ def test_the_loss_has_the_configurations_bonus_and_floor(key):
         log_policy_floor=floor,
         discount=0.9,
     )
-    _, metrics = jax.jit(agent.update)(agent.init(key), batch)
+    state = agent.init(key)._replace(params={"q": params}, target_params={"q": params})
+    _, metrics = jax.jit(agent.update)(state, batch)
     expected = np.mean(np.square(target - scaled - v_tm1))
     np.testing.assert_allclose(metrics["q_loss"], expected, rtol=1e-5)
+
+
+def test_the_policy_starts_uniform_and_its_preferences_are_quadratic(key):
+    config = networks.Config("mlp", (13,))
+    observation = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    coefficients = {}
+    for temperature in (0.5, 2.0):
+        head = continuous_networks.histogram(config, BOX, temperature)
+        start = head.init(key)
+        np.testing.assert_array_equal(head.apply(start, observation).logits, 0.0)
+        logits = head.apply(perturbed(start), observation).logits
+        centres = np.linspace(-30 / 31, 30 / 31, 31)
+        fits = np.polynomial.legendre.legfit(
+            centres, np.asarray(logits, np.float64).reshape(15, 31).T, 2
+        )
+        fitted = np.polynomial.legendre.legval(centres, fits).reshape(logits.shape)
+        np.testing.assert_allclose(logits, fitted, atol=1e-5)
+        np.testing.assert_allclose(fits[0], 0.0, atol=1e-5)  # no constant term
+        coefficients[temperature] = temperature * fits
+    np.testing.assert_allclose(coefficients[0.5], coefficients[2.0], atol=1e-5)
 
 
 def test_without_a_bonus_the_targets_policy_costs_nothing(key):
