@@ -2,6 +2,7 @@
 
 import io
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ DASHES: tuple[tuple[int, ...], ...] = ((), (5, 2), (1, 2), (6, 2, 1, 2))
 INK, LINE = "#222222", "#dcdcdc"
 WIDE, NARROW, HALF = (8.4, 3.3), (4.1, 3.0), (4.3, 2.8)  # inches
 _TICKS = (1, 2, 2.5, 5, 10)
+_TITLE = {"fontsize": 8.0, "loc": "left"}
+_LETTERS = 11  # of a title, to an inch
 
 _STYLE = {
     "svg.hashsalt": "munchausen",
@@ -210,7 +213,8 @@ def picture(
         for axes, (panel, lines) in zip(grid.flat, panels.items(), strict=False):
             title, x_label = panel
             _draw_curves(axes, lines, looks_)
-            axes.set_title(title, loc="left")
+            letters = int(size[0] / columns * _LETTERS)
+            axes.set_title(textwrap.fill(title, letters), **_TITLE)
             axes.set_xlabel(x_label)
             axes.set_ylabel("evaluation return")
             axes.legend(frameon=False, loc="best")
