@@ -201,7 +201,7 @@ def picture(
         looks_: by label.
         format_: `png` or `svg`.
     """
-    columns = min(len(panels), 3)
+    columns = 2 if len(panels) == 4 else min(len(panels), 3)
     rows = -(-len(panels) // columns)
     size = (WIDE[0] if columns == 1 else NARROW[0] * columns, 3.4 * rows)
     # Letters as outlines: a file that others show must not depend on their fonts.
