@@ -89,9 +89,8 @@ class DatasetLearnerRole:
         experiment, directory = self._run.experiment, self._run.directory
         prepared = stages.load_prepared(experiment, self._spec)
         if self._run.resume is None:
-            self._stage.save(
-                prepared, record
-            )  # from here on there is a run to go on with
+            # From here on there is a run to go on with.
+            self._stage.save(prepared, record)
         networks = stages.pretrain(experiment, directory, self._spec, prepared, signs)
         self._stage.begin({**networks, **prepared.networks}, self._run.resume)
         self._stage.run(prepared, record, signs)
