@@ -55,7 +55,7 @@ class Config:
         storage: replay, batch size, n-step.
     """
 
-    temperature: float = 0.3
+    temperature: float = 1.0
     munchausen: float = 0.9
     log_policy_floor: float = -10.0
     discount: float = 0.99
