@@ -5,11 +5,9 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 
-from experiments import cli, comparison, figures, formats
-from experiments.curves import Curve
+from experiments import cli, comparison, formats
 from tests.experiments.run_directories import metrics_row, write
 
 POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
@@ -176,19 +174,6 @@ def test_the_picture_alone(elsewhere, name, start, capsys):
     assert sorted(path.name for path in elsewhere.iterdir()) == [name, "runs"]
     assert report("runs", "--picture", name) == 0
     assert (elsewhere / name).read_bytes() == first
-
-
-def test_long_titles_stay_above_their_own_panels(monkeypatch):
-    drawn = []
-    monkeypatch.setattr(figures, "_save", lambda figure, *_, **__: drawn.append(figure))
-    curve = Curve(*(np.arange(3.0) for _ in Curve._fields))
-    titles = [f"MinAtar {game} sticky_actions 0.1 " + 9 * "word " for game in "ab"]
-    panels = {(title, "steps"): {"dqn": curve} for title in titles}
-    figures.picture(panels, figures.looks(["dqn"]), "png")
-    (figure,) = drawn
-    figure.draw_without_rendering()
-    left, right = (axes._left_title.get_window_extent() for axes in figure.axes)
-    assert left.x1 < right.x0 and right.x1 <= figure.bbox.x1
 
 
 def test_page_and_picture_together(elsewhere):
