@@ -100,10 +100,11 @@ def randomise(
         `[N]` int32 actions.
     """
     chex.assert_rank([actions, probability], [1, 0])
-    explore_key, action_key = jax.random.split(key)
-    explore = jax.random.uniform(explore_key, actions.shape) < probability
-    random = jax.random.randint(action_key, actions.shape, 0, num_actions)
-    return jnp.where(explore, random, actions).astype(jnp.int32)
+    # One draw: on the CPU, each takes half as long as MinAtar's network for a state.
+    whether, which = jax.random.uniform(key, (2, *actions.shape))
+    # Below A, also when rounded: uniform numbers are at most 1 - 2^-23.
+    random = jnp.floor(num_actions * which).astype(jnp.int32)
+    return jnp.where(whether < probability, random, actions).astype(jnp.int32)
 
 
 def acting(choose: Choose, num_actions: int, config: EpsilonGreedy) -> Act:

@@ -45,6 +45,16 @@ def test_environments_explore_independently(key):
     assert 0 < int(jnp.sum(actions)) < 50
 
 
+@pytest.mark.parametrize("num_actions", [1, 2, 3, 6, 7, 8, 18, 999, 65_537])
+def test_largest_number_drawn_is_the_last_action(monkeypatch, key, num_actions):
+    def largest(key, shape):
+        return np.full(shape, 1 - 2**-23, np.float32)
+
+    monkeypatch.setattr(jax.random, "uniform", largest)
+    actions = exploration.randomise(key, jnp.zeros(3, int), num_actions, jnp.array(1.0))
+    np.testing.assert_array_equal(actions, num_actions - 1)
+
+
 NEVER = exploration.EpsilonGreedy(final=0.0, start=0, decay_steps=0, evaluation=0.0)
 
 
