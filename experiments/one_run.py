@@ -4,10 +4,12 @@
 """
 
 import dataclasses
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import jax
 import setproctitle
 
 from experiments import continuation, overrides
@@ -99,6 +101,16 @@ def _left(experiment: Experiment, directory: Path) -> str:
     return "nothing was saved yet"
 
 
+def settle(environment: Mapping[str, str] = os.environ) -> None:
+    """Has XLA compute in the thread that asks for it, where it may have only one.
+
+    To hand a computation to another thread takes as long as a small policy. Only of
+    use before JAX has a backend.
+    """
+    if environment.get("NPROC") == "1":
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+
 def _check_devices(experiment: Experiment) -> None:
     """Refuses what this process cannot learn; who started it could not ask for devices.
 
@@ -118,6 +130,7 @@ def main(arguments: Sequence[str]) -> int:
         options = overrides.replace(Options(), values, "--")
         path = Path(directory)
         experiment = logs.read_experiment(path)
+        settle()
         _check_devices(experiment)
         resume = continuation.saved(path, local=True)
         launch(experiment, path, "local", resume, options.wandb)

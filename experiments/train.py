@@ -95,6 +95,8 @@ def check(
     from launch import dashboards
     from launch import experiment as experiments
 
+    if here:
+        one_run.settle()
     try:
         dashboards.check(wandb)
         experiments.check(

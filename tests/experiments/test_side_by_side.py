@@ -46,6 +46,26 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize(("threads", "at_once"), [("1", True), ("2", False)])
+def test_one_thread_computes_before_it_goes_on(threads, at_once):
+    code = """
+from experiments import one_run
+one_run.settle()
+import jax
+product = jax.jit(lambda matrix: matrix @ matrix @ matrix)
+matrix = jax.numpy.ones((1_500, 1_500))
+product(matrix).block_until_ready()
+print(product(matrix).is_ready())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NPROC": threads},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == str(at_once), done.stderr
+
+
 def test_a_seed_beside_others_is_the_seed_alone(tmp_path):
     line = ["dqn/catch", *QUICK]
     both = start(tmp_path / "both", *line, "--seeds", "2", "--parallel", "2")
