@@ -6,7 +6,7 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -101,13 +101,13 @@ def _left(experiment: Experiment, directory: Path) -> str:
     return "nothing was saved yet"
 
 
-def settle(environment: Mapping[str, str] = os.environ) -> None:
+def settle() -> None:
     """Has XLA compute in the thread that asks for it, where it may have only one.
 
     To hand a computation to another thread takes as long as a small policy. Only of
     use before JAX has a backend.
     """
-    if environment.get("NPROC") == "1":
+    if os.environ.get("NPROC") == "1":
         jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
