@@ -201,8 +201,8 @@ def picture(
         looks_: by label.
         format_: `png` or `svg`.
     """
-    columns = 2 if len(panels) == 4 else min(len(panels), 3)
-    rows = -(-len(panels) // columns)
+    rows = -(-len(panels) // 3)
+    columns = -(-len(panels) // rows)
     size = (WIDE[0] if columns == 1 else NARROW[0] * columns, 3.4 * rows)
     # Letters as outlines: a file that others show must not depend on their fonts.
     with matplotlib.rc_context({**_STYLE, "svg.fonttype": "path"}):

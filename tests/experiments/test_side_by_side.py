@@ -47,23 +47,39 @@ def wait_for(condition, seconds=60):
 
 
 @pytest.mark.parametrize(("threads", "at_once"), [("1", True), ("2", False)])
-def test_one_thread_computes_before_it_goes_on(threads, at_once):
-    code = """
-from experiments import one_run
-one_run.settle()
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "one_run.main([str(logs.create(pathlib.Path('runs'), EXPERIMENTS['dqn/catch']))])",
+        "cli.main(['train', 'dqn/catch', '--seed', '0'])",
+    ],
+    ids=["child", "alone"],
+)
+def test_one_thread_computes_before_it_goes_on(tmp_path, begin, threads, at_once):
+    code = f"""
+import pathlib
 import jax
-product = jax.jit(lambda matrix: matrix @ matrix @ matrix)
-matrix = jax.numpy.ones((1_500, 1_500))
-product(matrix).block_until_ready()
-print(product(matrix).is_ready())
+from experiments import cli, one_run
+from experiments.catalogue import EXPERIMENTS
+from launch import logs
+
+def launch(*_):
+    product = jax.jit(lambda matrix: matrix @ matrix @ matrix)
+    matrix = jax.numpy.ones((1_500, 1_500))
+    product(matrix).block_until_ready()
+    print("at once:", product(matrix).is_ready())
+
+one_run.launch = launch
+{begin}
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
+        cwd=tmp_path,
         env={**os.environ, "NPROC": threads},
         capture_output=True,
         text=True,
     )
-    assert done.stdout.strip() == str(at_once), done.stderr
+    assert f"at once: {at_once}\n" in done.stdout, done.stderr
 
 
 def test_a_seed_beside_others_is_the_seed_alone(tmp_path):
