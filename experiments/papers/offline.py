@@ -14,7 +14,7 @@ Deviations:
   actions is 0.044 after 20,000 steps, for 0.037.
 - The bonus of TD3-CVAE weighs 30 in units of the reward divided by its range, chosen on
   Hopper's expert data; 1, 10 and 100 were tried with the slower CVAE, 10 with this one
-  for 15,000 steps (`results/anti_exploration_scan.csv`). The papers' are not known to us.
+  for 15,000 steps (`results/anti_exploration_scan.csv`). The papers' are unknown to us.
 - TD3 without any penalty stands beside them: it shows what the penalties are for.
 """
 

@@ -50,14 +50,14 @@ def wait_for(condition, seconds=60):
 @pytest.mark.parametrize(
     "begin",
     [
-        "one_run.main([str(logs.create(pathlib.Path('runs'), EXPERIMENTS['dqn/catch']))])",
+        "one_run.main([str(logs.create(Path('runs'), EXPERIMENTS['dqn/catch']))])",
         "cli.main(['train', 'dqn/catch', '--seed', '0'])",
     ],
     ids=["child", "alone"],
 )
 def test_one_thread_computes_before_it_goes_on(tmp_path, begin, threads, at_once):
     code = f"""
-import pathlib
+from pathlib import Path
 import jax
 from experiments import cli, one_run
 from experiments.catalogue import EXPERIMENTS
