@@ -14,12 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.parts import neighbours
-from agents.parts.types import Agent, Transition
+from agents.parts.types import Transition
 from experiments.catalogue import EXPERIMENTS
 from experiments.measure import Measurement, Timed, cost, rates, share
 from launch import experiment as experiments
 from launch.experiment import Experiment
 from launch.learner import Learner
+from launch.offline import store as stores
 from launch.offline.store import DatasetStore
 
 _AGENTS = ("bc", "td3_bc", "anti_exploration", "ploff")
@@ -57,12 +58,15 @@ def _learner(
     if agent.lookup is not None:
         tables = _tables(experiment, size)
         given = agent.lookup._replace(build=lambda *arguments: tables)
-        store.attach(given, {}, transitions, tick=lambda: None)
-    batch = jax.block_until_ready(store.sample(0))
-    timed = {
-        "bare": _step(agent, lambda step: batch),
-        "fed": _step(agent, store.sample),
-    }
+        store.attach(given, {}, tick=lambda: None)
+    first = stores.read(store.draw(0), store.shared, agent.lookup)
+    bare = Learner(agent, 0, lambda: first)
+    fed: Learner = Learner(
+        *(stores.reading(agent), 0),
+        lambda: store.draw(fed.learner_steps),
+        lambda: store.shared,
+    )
+    timed = {"bare": _steps(bare), "fed": _steps(fed)}
     if agent.lookup is not None:
         timed["lookup"] = _lookup(store, jax.jit(agent.lookup.read), tables)
     return _compared(name, rates(timed, seconds))
@@ -79,9 +83,7 @@ def _compared(name: str, rate: dict[str, float]) -> list[Measurement]:
     return measured
 
 
-def _step(agent: Agent, sample: Any) -> Timed:
-    """A learner step on what `sample` gives for the number of the step."""
-    learner = Learner(agent, 0, lambda: sample(learner.learner_steps))
+def _steps(learner: Learner) -> Timed:
     return Timed(learner.step, lambda: jax.block_until_ready(learner.params))
 
 

@@ -1,6 +1,7 @@
 """Learning: a compiled update over a stream of batches; serves its parameters."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +13,6 @@ from agents.parts.types import (
     NetworkParams,
     Params,
     TrainingState,
-    Transition,
 )
 
 
@@ -23,23 +23,34 @@ class Learner:
     """
 
     def __init__(
-        self, agent: Agent, seed: int, next_batch: Callable[[], Transition]
+        self,
+        agent: Agent,
+        seed: int,
+        next_batch: Callable[[], Any],
+        shared: Callable[[], Any] | None = None,
     ) -> None:
         """Builds a learner.
 
         Args:
             agent: what to learn.
             seed: of initialisation and of the updates.
-            next_batch: returns a Transition with leaves `[B, ...]`; may block.
+            next_batch: returns what the agent's update takes, a Transition with leaves
+                `[B, ...]`; may block.
+            shared: returns what the update takes as a third argument, whole on every
+                device (see `sgd.replicate`); None: it takes two.
 
         Raises:
             ValueError: the local devices cannot share the batch evenly.
         """
         self._update = sgd.compile_update(
-            agent.update, agent.storage.batch_size, field=agent.batch_field
+            agent.update,
+            agent.storage.batch_size,
+            field=agent.batch_field,
+            shared=shared is not None,
         )
         self._state = jax.jit(agent.init)(jax.random.key(seed))
         self._next_batch = next_batch
+        self._shared = shared
         self.learner_steps = 0
         self.metrics: Metrics = {}
 
@@ -55,7 +66,10 @@ class Learner:
 
     def step(self) -> None:
         """One learner step; returns as soon as it is under way on the device."""
-        self._state, self.metrics = self._update(self._state, self._next_batch())
+        inputs = [self._next_batch()]
+        if self._shared is not None:
+            inputs.append(self._shared())
+        self._state, self.metrics = self._update(self._state, *inputs)
         self.learner_steps += 1
 
     def run(self, num_steps: int | None = None) -> None:

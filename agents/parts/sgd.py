@@ -226,11 +226,12 @@ def check_batch(batch_size: int, devices: Sequence[Any], field: str) -> None:
 
 
 def compile_update(
-    update: Update,
+    update: Callable[..., tuple[TrainingState, Metrics]],
     batch_size: int,
     devices: Sequence[Any] | None = None,
     field: str = "storage.batch_size",
-) -> Update:
+    shared: bool = False,
+) -> Callable[..., tuple[TrainingState, Metrics]]:
     """Compiles `update` for data-parallel execution on all local devices.
 
     The batch is sharded over the mesh axis `data`, the state is replicated; the result
@@ -241,6 +242,7 @@ def compile_update(
         batch_size: B; the number of devices must divide it.
         devices: default `jax.local_devices()`.
         field: which field of the agent's configuration says B, for the message.
+        shared: whether the update takes a third argument, replicated as the state is.
 
     Raises:
         ValueError: the batch cannot be shared out evenly.
@@ -249,7 +251,19 @@ def compile_update(
     check_batch(batch_size, devices, field)
     if len(devices) == 1:
         return jax.jit(update)
-    mesh = Mesh(devices, ("data",))
-    replicated = NamedSharding(mesh, PartitionSpec())
-    sharded = NamedSharding(mesh, PartitionSpec("data"))
-    return jax.jit(update, in_shardings=(replicated, sharded), out_shardings=replicated)
+    replicated = _replicated(devices)
+    sharded = NamedSharding(replicated.mesh, PartitionSpec("data"))
+    arguments = (replicated, sharded, replicated)[: 3 if shared else 2]
+    return jax.jit(update, in_shardings=arguments, out_shardings=replicated)
+
+
+def replicate(tree: Any, devices: Sequence[Any] | None = None) -> Any:
+    """Puts the whole of `tree` on each device; default: `jax.local_devices()`."""
+    devices = jax.local_devices() if devices is None else devices
+    if len(devices) == 1:
+        return jax.device_put(tree)
+    return jax.device_put(tree, _replicated(devices))
+
+
+def _replicated(devices: Sequence[Any]) -> NamedSharding:
+    return NamedSharding(Mesh(devices, ("data",)), PartitionSpec())

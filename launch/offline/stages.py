@@ -19,7 +19,7 @@ from launch.logs import PRETRAINING, Counts
 from launch.offline import load
 from launch.offline.dataset import DatasetError
 from launch.offline.preparation import Prepared, prepare
-from launch.offline.store import DatasetStore
+from launch.offline.store import DatasetStore, Drawn, Shared, reading
 from launch.progress import Progress
 from launch.recorder import Recorder
 
@@ -71,7 +71,7 @@ class Stage:
         self._index = index
         self._store: DatasetStore | None = None  # while it learns
         seed = experiment.seeds("learner", index)[1]
-        self.learner = Learner(agent, seed, self._next_batch)
+        self.learner = Learner(reading(agent), seed, self._draw, self._shared)
 
     @property
     def counts(self) -> Counts:
@@ -153,13 +153,16 @@ class Stage:
         seed = self._experiment.seeds("replay", self._index)[1]
         store = DatasetStore(transitions, self._agent.storage.batch_size, seed)
         if self._agent.lookup is not None:
-            params = self.learner.params
-            store.attach(self._agent.lookup, params, transitions, tick)
+            store.attach(self._agent.lookup, self.learner.params, tick)
         return store
 
-    def _next_batch(self) -> Transition:
+    def _draw(self) -> Drawn:
         assert self._store is not None
-        return self._store.sample(self.learner.learner_steps)
+        return self._store.draw(self.learner.learner_steps)
+
+    def _shared(self) -> Shared:
+        assert self._store is not None
+        return self._store.shared
 
 
 def load_prepared(

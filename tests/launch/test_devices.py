@@ -1,12 +1,15 @@
-"""Batches that the local devices cannot share are refused before anything starts."""
+"""Several local devices share batches; what they cannot share is refused at once."""
 
 import os
 import subprocess
 import sys
 
+import jax
+import numpy as np
 import pytest
 
-from launch import logs
+from launch import logs, policy
+from launch.offline import local
 from tests.launch import logged
 from tests.launch.test_offline_run import make
 
@@ -52,3 +55,20 @@ def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
     assert code == 2 and error.count("\n") == 1
     assert "batch_size is 7: 8 devices" in error
     assert [path.name for path in directory.iterdir()] == [logs.CONFIG]
+
+
+def test_eight_devices_learn_from_a_dataset_what_one_does(tmp_path):
+    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 90))
+    changes = {"agent.batch_size": 16, "agent.pretraining_steps": 3}
+    wanted = make("ploff", dataset, steps=4, **changes)
+    eight, one = (logs.create(tmp_path, wanted) for _ in range(2))
+    code, error = run(tmp_path, "experiments.one_run", str(eight))
+    assert code == 0, error
+    local.run(wanted, one, progress=False)
+    learned = [policy.load(directory)[2] for directory in (eight, one)]
+    # The metric's last bias has a gradient of rounding errors only, which Adam scales.
+    for name in ("policy", "critic"):
+        jax.tree.map(
+            lambda left, right: np.testing.assert_allclose(left, right, atol=1e-5),
+            *(params[name] for params in learned),
+        )

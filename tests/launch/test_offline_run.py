@@ -25,6 +25,8 @@ SMALL = {
     "evaluation.episodes": 2,
     "checkpoint.period": 45,
     "log_period": 15,
+    "agent.batch_size": 7,
+    "agent.storage.batch_size": 7,
     "agent.network.hidden": (13,),
     "agent.autoencoder.hidden": (11,),
     "agent.autoencoder.batch_size": 5,
@@ -44,7 +46,6 @@ def make(name, dataset, **changes):
     base = EXPERIMENTS[f"{name}/hopper-medium"]
     known = overrides.fields(base)
     wanted = SMALL | {"dataset": dataset, "agent.pretraining_steps": 40} | changes
-    wanted |= {"agent.batch_size": 7, "agent.storage.batch_size": 7}
     fitting = {path: value for path, value in wanted.items() if path in known}
     return overrides.replace(base, fitting, "--")
 

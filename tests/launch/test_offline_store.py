@@ -14,8 +14,9 @@ from agents.parts.types import (
     Transition,
     never_acts,
 )
+from launch.learner import Learner
 from launch.offline.preparation import Preparation, normalized, prepare
-from launch.offline.store import DatasetStore
+from launch.offline.store import DatasetStore, read, reading
 
 SIZE, FEATURES, ACTIONS, BATCH = 11, 3, 2, 7
 
@@ -32,10 +33,15 @@ def transitions():
     )
 
 
+def sample(store, step, lookup=None):
+    """The batch of a step, as the update reads it."""
+    return jax.jit(read, static_argnums=2)(store.draw(step), store.shared, lookup)
+
+
 @pytest.mark.parametrize("on_device", [True, False])
 def test_a_batch_is_rows_of_the_dataset(transitions, on_device):
     store = DatasetStore(transitions, BATCH, seed=3, on_device=on_device)
-    batch = jax.tree.map(np.asarray, store.sample(0))
+    batch = jax.tree.map(np.asarray, sample(store, 0))
     rows = np.searchsorted(transitions.reward, batch.reward)
     assert batch.observation.shape == (BATCH, FEATURES) and batch.extras == ()
     for column, sampled in zip(transitions[:5], batch[:5], strict=True):
@@ -45,7 +51,7 @@ def test_a_batch_is_rows_of_the_dataset(transitions, on_device):
 def test_rows_depend_on_the_seed_and_the_step_only(transitions):
     def rewards(seed, step, on_device=True):
         store = DatasetStore(transitions, 40, seed, on_device)
-        return np.asarray(store.sample(step).reward).tolist()
+        return np.asarray(sample(store, step).reward).tolist()
 
     assert rewards(1, 2) == rewards(1, 2, on_device=False)
     streams = [rewards(seed, step) for seed in (1, 2) for step in (0, 1, 2)]
@@ -54,9 +60,19 @@ def test_rows_depend_on_the_seed_and_the_step_only(transitions):
     assert not any(streams[0][shift:] == streams[1][:-shift] for shift in range(1, 30))
 
 
+def test_steps_may_be_drawn_in_any_order(transitions):
+    store = DatasetStore(transitions, 5, seed=1)
+    found = [store.rows(step).tolist() for step in (0, 7, 3, 7, 0)]
+    alone = [
+        DatasetStore(transitions, 5, seed=1).rows(step).tolist()
+        for step in (0, 7, 3, 7, 0)
+    ]
+    assert found == alone
+
+
 def test_rows_are_uniform(transitions):
     store = DatasetStore(transitions, 500, seed=0)
-    rewards = np.concatenate([np.asarray(store.sample(i).reward) for i in range(40)])
+    rewards = np.concatenate([np.asarray(sample(store, i).reward) for i in range(40)])
     counts = np.bincount(np.searchsorted(transitions.reward, rewards), minlength=SIZE)
     expected = len(rewards) / SIZE
     chi_squared = ((counts - expected) ** 2 / expected).sum()
@@ -69,9 +85,37 @@ def test_extras_belong_to_the_rows_of_the_batch(transitions):
         read=lambda tables, rows: {"scaled": tables[rows]},
     )
     store = DatasetStore(transitions, BATCH, seed=3)
-    store.attach(lookup, {"a": 10.0}, transitions, tick=lambda: None)
-    batch = store.sample(4)
+    store.attach(lookup, {"a": 10.0}, tick=lambda: None)
+    batch = sample(store, 4, lookup)
     np.testing.assert_allclose(batch.extras["scaled"], 10 * batch.reward, rtol=1e-6)
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+def test_an_update_reads_its_own_batch(transitions, on_device):
+    lookup = Lookup(
+        build=lambda params, logged, tick: logged.reward,
+        read=lambda tables, rows: 10 * tables[rows],
+    )
+    agent = Agent(
+        init=lambda key: TrainingState({"policy": 0.0}, {}, {}, jnp.int32(0), key),
+        update=lambda state, batch: (state, {"batch": batch}),
+        act=never_acts,
+        storage=Storage(batch_size=BATCH),
+        discount=0.99,
+        lookup=lookup,
+    )
+    store = DatasetStore(transitions, BATCH, seed=3, on_device=on_device)
+    store.attach(lookup, {}, tick=lambda: None)
+    steps = iter([4, 2])
+    learner = Learner(
+        *(reading(agent), 0), lambda: store.draw(next(steps)), lambda: store.shared
+    )
+    for step in (4, 2):
+        learner.step()
+        rows, seen = store.rows(step), learner.metrics["batch"]
+        for column, read_of_it in zip(transitions[:5], seen[:5], strict=True):
+            np.testing.assert_array_equal(column[rows], read_of_it)
+        np.testing.assert_allclose(seen.extras, 10 * transitions.reward[rows])
 
 
 def test_normalised_observations_have_mean_zero_and_deviation_one(transitions):
