@@ -38,12 +38,18 @@ class Separation(NamedTuple):
         shuffled: of logged actions, each at another row's state.
         uniform: of uniform actions.
         auc: probability that a uniform action measures more than a logged one.
+        shuffled_alone: median of the mean squared difference to the logged action, with
+            no measure: how far the dataset's actions are from one another.
+        uniform_alone: of uniform actions. Where the first is larger, logged actions lie
+            at their bounds, and a measure may say the same.
     """
 
     dataset: float
     shuffled: float
     uniform: float
     auc: float
+    shuffled_alone: float
+    uniform_alone: float
 
 
 def separate(measure: Measure, transitions: Transition, seed: int = 0) -> Separation:
@@ -67,7 +73,13 @@ def separate(measure: Measure, transitions: Transition, seed: int = 0) -> Separa
         shuffled=float(np.median(shuffled)),
         uniform=float(np.median(uniform)),
         auc=auc(logged, uniform),
+        shuffled_alone=_difference(others, action),
+        uniform_alone=_difference(drawn, action),
     )
+
+
+def _difference(left: np.ndarray, right: np.ndarray) -> float:
+    return float(np.median(np.mean(np.square(left - right), axis=-1)))
 
 
 def auc(low: np.ndarray, high: np.ndarray) -> float:
@@ -143,7 +155,7 @@ def main(arguments: Sequence[str]) -> int:
         writer.writeheader()
         writer.writerows(found)
     for each in found:
-        print("  ".join(f"{name} {each[name]}" for name in list(each)[:6]))
+        print("  ".join(f"{name} {each[name]}" for name in list(each)[:8]))
     return 0
 
 

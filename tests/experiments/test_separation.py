@@ -39,6 +39,18 @@ def test_a_measure_that_knows_the_behaviour_separates():
     assert all(len(np.unique(each)) == rows for each in seen)
 
 
+def test_actions_at_their_bounds_are_farther_from_one_another_than_from_uniform_ones():
+    # |a| = 1 in two dimensions: (a - a')^2 is 0 or 4, in the mean of both 2 half of the
+    # time; E (a - u)^2 = 1 + 1/3, at most 4.
+    random, rows = np.random.default_rng(3), 901
+    action = np.sign(random.normal(size=(rows, 2))).astype(np.float32)
+    ones = np.ones(rows, np.float32)
+    transitions = Transition(action, action, ones, ones, action)
+    found = separation.separate(lambda *_: ones, transitions)
+    assert found.shuffled_alone == 2.0 and found.auc == 0.5
+    assert 1.0 < found.uniform_alone < 4 / 3
+
+
 @pytest.mark.parametrize(
     "name, neighbours", [("anti_exploration", 4), ("ploff", 4), ("ploff", 1)]
 )
