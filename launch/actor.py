@@ -147,19 +147,23 @@ class Loop:
         timestep = self._environment.step(action)
         self._actor.observe(action, timestep)
         self._timestep = timestep
-        # A lane that begins an episode took no decision: its action was ignored.
-        decided = timestep.step_type != _FIRST
-        decisions = int(np.count_nonzero(decided))
-        self.actor_steps += decisions
-        self._actor.actor_steps += decisions
+        # Plain numbers: with few lanes one operation of numpy costs more than all this.
+        types = timestep.step_type.tolist()
+        begun = types.count(_FIRST)  # took no decision: their actions were ignored
+        self.actor_steps += len(types) - begun
+        self._actor.actor_steps += len(types) - begun
         self._returns += timestep.reward
-        self._lengths += decided
+        self._lengths += timestep.step_type != _FIRST if begun else 1
         faults.check_timestep(timestep, self.actor_steps)
-        last = np.flatnonzero(timestep.step_type == _LAST)
+        return self._ended(types) if _LAST in types else []
+
+    def _ended(self, types: Sequence[int]) -> Sequence[tuple[int, Episode]]:
+        """The lanes that are at a LAST, and their scores, which begin anew."""
         ended = []
-        for lane in last:
-            episode = Episode(float(self._returns[lane]), int(self._lengths[lane]))
-            ended.append((int(lane), episode))
-            self._returns[lane] = 0.0
-            self._lengths[lane] = 0
+        for lane, step_type in enumerate(types):
+            if step_type == _LAST:
+                episode = Episode(float(self._returns[lane]), int(self._lengths[lane]))
+                ended.append((lane, episode))
+                self._returns[lane] = 0.0
+                self._lengths[lane] = 0
         return ended

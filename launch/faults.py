@@ -68,12 +68,8 @@ def check_timestep(timestep: dm_env.TimeStep, actor_steps: int) -> None:
     Sums are checked first: one number tells about all, and it is the hot path. Integers
     are always finite.
     """
-    fields = {
-        "reward": timestep.reward,
-        "discount": timestep.discount,
-        "observation": timestep.observation,
-    }
-    for name, values in fields.items():
+    for name in ("reward", "discount", "observation"):
+        values = getattr(timestep, name)
         if values.dtype.kind != "f" or _sums_to_a_number(values):
             continue
         finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
