@@ -58,14 +58,18 @@ class Actor:
         self._variables = variables
         self._adder = adder
         self._reward_clip = reward_clip
-        self._evaluation = np.bool_(evaluation)
+        plays = np.bool_(evaluation)
 
         # The key of a call is derived inside the compiled function: splitting it
-        # outside costs as much as a small policy.
+        # outside costs as much as a small policy. Each argument costs as well, so that
+        # there are few.
         def policy(
-            params: Params, key: jax.Array, calls: Any, *inputs: Any
+            params: Params, key: jax.Array, counts: jax.Array, observation: Any
         ) -> jax.Array:
-            return act(params, jax.random.fold_in(key, calls), *inputs)
+            calls, steps = counts
+            return act(
+                params, jax.random.fold_in(key, calls), observation, steps, plays
+            )
 
         self._policy = jax.jit(policy)
 
@@ -77,14 +81,8 @@ class Actor:
 
     def select_action(self, observation: Any) -> np.ndarray:
         """Actions `[N]` for observations `[N, ...]`."""
-        actions = self._policy(
-            self._variables(),
-            self._key,
-            np.int32(self._calls),
-            observation,
-            np.int32(self.actor_steps),
-            self._evaluation,
-        )
+        counts = np.array((self._calls, self.actor_steps), np.int32)
+        actions = self._policy(self._variables(), self._key, counts, observation)
         self._calls += 1
         return np.asarray(actions)
 
