@@ -257,9 +257,9 @@ def compile_update(
     return jax.jit(update, in_shardings=arguments, out_shardings=replicated)
 
 
-def replicate(tree: Any, devices: Sequence[Any] | None = None) -> Any:
-    """Puts the whole of `tree` on each device; default: `jax.local_devices()`."""
-    devices = jax.local_devices() if devices is None else devices
+def replicate(tree: Any) -> Any:
+    """Puts the whole of `tree` on each local device."""
+    devices = jax.local_devices()
     if len(devices) == 1:
         return jax.device_put(tree)
     return jax.device_put(tree, _replicated(devices))

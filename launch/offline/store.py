@@ -1,7 +1,7 @@
 """The dataset as a store: rows drawn uniformly, the same ones at the same step.
 
-It has no state. Which rows a learner step gets depends on the seed and its number only,
-so a run that is resumed sees what it would have seen.
+Nothing of it is saved: which rows a learner step gets depends on the seed and its
+number only, so a run that is resumed sees what it would have seen.
 
 The update reads its rows itself (`reading`): rows, lookup and gradient step are one
 computation, where three would each wait for the one before.
@@ -130,7 +130,8 @@ def reading(agent: Agent) -> Agent:
         state: TrainingState, drawn: Drawn, shared: Shared
     ) -> tuple[TrainingState, Metrics]:
         batch = read(drawn, shared, agent.lookup)
-        # Without the barrier XLA reads rows anew wherever the update uses them.
+        # Merged into the update, the reading costs BC more than the barrier does:
+        # 1.34 ms a step for 1.30 (Hopper's shapes, two cores).
         return agent.update(state, jax.lax.optimization_barrier(batch))
 
     return agent._replace(update=cast(Update, update))

@@ -197,10 +197,10 @@ print("equal")
 """
 
 
-@pytest.mark.timeout(300)  # compiles four agents twice
-def test_four_devices_give_the_update_of_one():
+def on_four_devices(program):
+    """Standard output and error of a program that sees four devices."""
     result = subprocess.run(
-        [sys.executable, "-c", FOUR_DEVICES],
+        [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         env={
@@ -210,4 +210,31 @@ def test_four_devices_give_the_update_of_one():
         },
         cwd=".",
     )
-    assert result.stdout == "equal\n", result.stderr
+    return result.stdout, result.stderr
+
+
+@pytest.mark.timeout(300)  # compiles four agents twice
+def test_four_devices_give_the_update_of_one():
+    assert on_four_devices(FOUR_DEVICES) == ("equal\n", "")
+
+
+SHARED = """
+import jax, numpy as np
+from agents.parts import sgd
+
+table = sgd.replicate(np.arange(11.0))
+assert len(table.sharding.device_set) == 4 and table.is_fully_replicated
+rows = np.array([3, 1, 4, 1, 5, 9, 2, 6])
+update = sgd.compile_update(
+    lambda state, rows, table: (state + 1, {"read": table[rows]}), 8, shared=True
+)
+compiled = update.lower(2, rows, table).compile()
+places = [place.is_fully_replicated for place in compiled.input_shardings[0]]
+assert places == [True, False, True], places
+state, metrics = update(2, rows, table)
+print(int(state), *metrics["read"].astype(int))
+"""
+
+
+def test_rows_are_shared_out_and_what_they_are_read_from_is_whole_everywhere():
+    assert on_four_devices(SHARED) == ("3 3 1 4 1 5 9 2 6\n", "")
