@@ -43,9 +43,13 @@ def soft_value(q: jax.Array, temperature: float) -> jax.Array:
     Returns:
         `[...]`, between max q and max q + tau ln A.
     """
+    largest = jnp.max(q, axis=-1)
     if temperature == 0:
-        return jnp.max(q, axis=-1)
-    return temperature * jax.nn.logsumexp(q / temperature, axis=-1)
+        return largest
+    # Less the maximum first: of q / tau, compiled, rounding alone overflows the
+    # exponential once that is some 2e9.
+    advantage = (q - largest[..., None]) / temperature
+    return largest + temperature * jax.nn.logsumexp(advantage, axis=-1)
 
 
 def log_policy_bonus(

@@ -44,6 +44,16 @@ def test_soft_value_is_expected_value_plus_entropy():
     )
 
 
+@pytest.mark.parametrize("size", [3.0, 1e5, 3e7, 1e9, 1e12])
+def test_soft_value_stays_with_the_maximum_however_large_values_are(size):
+    # Compiled, since XLA joins the division and the subtraction of the maximum.
+    q = size * jnp.array([[1.0, 0.9, -1.0], [0.9, 1.0, 0.3], [-1.0, -0.9, -0.8]])
+    values = jax.jit(lambda q: equations.soft_value(q, 0.03))(q)
+    excess = (values - jnp.max(q, axis=-1)) / size
+    np.testing.assert_array_less(excess, 0.03 * np.log(3) / size + 1e-6)
+    np.testing.assert_array_less(-1e-6, excess)
+
+
 def test_soft_value_tends_to_the_maximum():
     q = jnp.array([1.0, -2.0, 1.5])
     np.testing.assert_allclose(equations.soft_value(q, 1e-4), 1.5, rtol=1e-5)
