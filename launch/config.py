@@ -115,12 +115,19 @@ def _from_mapping(cls: type, plain: Mapping[str, Any], **built: Any) -> Any:
 def circumstances() -> dict[str, Any]:
     """The command that runs now, when, and with which code and packages."""
     return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "machine": machine(),
         "code": code_version(),
         "versions": versions(),
     }
+
+
+def command() -> str:
+    """The command line that runs now, after XLA's flags: they change what it gives."""
+    flags = os.environ.get("XLA_FLAGS", "").strip()
+    line = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return f"XLA_FLAGS={shlex.quote(flags)} {line}" if flags else line
 
 
 def machine() -> str:
