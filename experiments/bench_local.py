@@ -12,27 +12,30 @@ from experiments.catalogue import EXPERIMENTS
 from experiments.measure import Measurement, Timed, rates, share
 from launch.actor import Actor
 from launch.experiment import Experiment
+from launch.learner import Learner
 
 _SIZE = 2_000  # transitions in the store that batches are taken from
 _SOON = ("--agent.storage.min_size", str(_SIZE), "--log_period", "40")
 
 
 class Parts(NamedTuple):
-    """Times a second that each part can be done, alone.
+    """Times a second that each part can be done.
 
     Attributes:
-        environment: steps.
-        policy: actions chosen.
-        update: gradient steps on one batch that lies on the device.
+        environment: steps, alone.
+        policy: actions chosen, alone.
+        update: gradient steps on one batch that lies on the device, alone.
+        turns: actor steps of all of them in turns, as a run has them, and nothing else.
     """
 
     environment: float
     policy: float
     update: float
+    turns: float
 
 
 def parts(experiment: Experiment, seconds: float) -> Parts:
-    """Measures an experiment's parts, in turns."""
+    """Measures an experiment's parts, each alone and all in turns."""
     bench = Bench(experiment, _SIZE)
     store = bench.in_process(LANES)
     fill(bench, store, _SIZE)
@@ -41,29 +44,73 @@ def parts(experiment: Experiment, seconds: float) -> Parts:
     policy = Actor(bench.agent.act, lambda: learner.params, seed=0)
     environment = bench.environment(1)
     observation, action = environment.reset().observation, drawing(environment)()
+    turns = Turns(experiment, bench, learner)
     rate = rates(
         {
             "environment": Timed(lambda: environment.step(action)),
             "policy": Timed(lambda: policy.select_action(observation)),
             "update": update,
+            "turns": Timed(turns.step, update.finish),
         },
         seconds,
     )
     environment.close()
+    turns.close()
     return Parts(**rate)
 
 
+class Turns:
+    """A run of nothing but its parts: no replay, no score, no log.
+
+    One part leaves little in the processor's caches for the next, which costs more
+    than any of them shows alone.
+    """
+
+    def __init__(self, experiment: Experiment, bench: Bench, learner: Learner):
+        """Begins an episode; the evaluator's too, if it plays in lock-step."""
+        players = 1 + experiment.evaluation.lockstep
+        self._actors = [
+            Actor(bench.agent.act, lambda: learner.params, seed, evaluation=seed > 0)
+            for seed in range(players)
+        ]
+        self._environments = [bench.environment(1) for _ in range(players)]
+        self._seen = [one.reset().observation for one in self._environments]
+        self._learner = learner
+        self._updates, self._owed = _updates(experiment), 0.0
+
+    def step(self) -> None:
+        """One actor step, and the updates that it calls for."""
+        for i, (actor, environment) in enumerate(
+            zip(self._actors, self._environments, strict=True)
+        ):
+            action = actor.select_action(self._seen[i])
+            self._seen[i] = environment.step(action).observation
+        self._owed += self._updates
+        while self._owed >= 1:
+            self._learner.step()
+            self._owed -= 1
+
+    def close(self) -> None:
+        """Closes the environments."""
+        for environment in self._environments:
+            environment.close()
+
+
 def ideal(experiment: Experiment, rate: Parts) -> float:
-    """Actor steps a second of a run that does nothing but its parts, in turns."""
-    storage = experiment.agent.storage
-    updates = storage.samples_per_insert / storage.batch_size
+    """Actor steps a second of a run whose parts took what each takes alone."""
     acting = 1 + experiment.evaluation.lockstep  # whose evaluator acts as often
-    seconds = acting * (1 / rate.environment + 1 / rate.policy) + updates / rate.update
-    return 1 / seconds
+    seconds = acting * (1 / rate.environment + 1 / rate.policy)
+    return 1 / (seconds + _updates(experiment) / rate.update)
+
+
+def _updates(experiment: Experiment) -> float:
+    """Learner steps for each actor step."""
+    storage = experiment.agent.storage
+    return storage.samples_per_insert / storage.batch_size
 
 
 def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measurement]:
-    """A whole local run, beside one that does nothing but its parts.
+    """A whole local run, beside its parts alone, and beside its parts in turns.
 
     Args:
         name: of the experiment.
@@ -76,8 +123,11 @@ def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measureme
     seen = watch((name, *line, *_SOON), "local", seconds)
     after = parts(experiment, seconds / 2)
     rate = Parts(*(sum(pair) / 2 for pair in zip(before, after, strict=True)))
-    best = ideal(experiment, rate)
-    return [share(f"{name}, local", seen.actor_steps, best, "actor steps/s", 0.85)]
+    limits = {"": ideal(experiment, rate), ", beside turns": rate.turns}
+    return [
+        share(f"{name}, local{beside}", seen.actor_steps, best, "actor steps/s", 0.85)
+        for beside, best in limits.items()
+    ]
 
 
 def locomotion(seconds: float) -> list[Measurement]:

@@ -120,8 +120,9 @@ class Loop:
         self._environment = environment
         self._actor = actor
         self._timestep: dm_env.TimeStep | None = None
-        self._returns = np.zeros(environment.num_environments)
-        self._lengths = np.zeros(environment.num_environments, np.int64)
+        self._returns = [0.0] * environment.num_environments
+        self._steps = 0  # of this loop, with those at which lanes begin
+        self._begun = [0] * environment.num_environments  # the step of the last FIRST
         self.actor_steps = actor_steps
 
     @property
@@ -132,8 +133,8 @@ class Loop:
     def reset(self) -> None:
         """Begins a new episode in every lane and forgets unfinished ones."""
         self._timestep = self._environment.reset()
-        self._returns[:] = 0
-        self._lengths[:] = 0
+        self._returns = [0.0] * len(self._returns)
+        self._begun = [self._steps] * len(self._begun)
         self._actor.observe_first(self._timestep)
 
     def step(self) -> Sequence[tuple[int, Episode]]:
@@ -145,23 +146,25 @@ class Loop:
         timestep = self._environment.step(action)
         self._actor.observe(action, timestep)
         self._timestep = timestep
+        self._steps += 1
         # Plain numbers: with few lanes one operation of numpy costs more than all this.
         types = timestep.step_type.tolist()
+        rewards = timestep.reward.tolist()
+        self._returns = [x + y for x, y in zip(self._returns, rewards, strict=True)]
         begun = types.count(_FIRST)  # took no decision: their actions were ignored
         self.actor_steps += len(types) - begun
         self._actor.actor_steps += len(types) - begun
-        self._returns += timestep.reward
-        self._lengths += timestep.step_type != _FIRST if begun else 1
         faults.check_timestep(timestep, self.actor_steps)
-        return self._ended(types) if _LAST in types else []
+        return self._turned(types) if begun or _LAST in types else []
 
-    def _ended(self, types: Sequence[int]) -> Sequence[tuple[int, Episode]]:
-        """The lanes that are at a LAST, and their scores, which begin anew."""
+    def _turned(self, types: Sequence[int]) -> Sequence[tuple[int, Episode]]:
+        """Begins the score of lanes at a FIRST, gives that of lanes at a LAST."""
         ended = []
         for lane, step_type in enumerate(types):
-            if step_type == _LAST:
-                episode = Episode(float(self._returns[lane]), int(self._lengths[lane]))
-                ended.append((lane, episode))
+            if step_type == _FIRST:
                 self._returns[lane] = 0.0
-                self._lengths[lane] = 0
+                self._begun[lane] = self._steps
+            elif step_type == _LAST:
+                length = self._steps - self._begun[lane]
+                ended.append((lane, Episode(self._returns[lane], length)))
         return ended

@@ -6,6 +6,7 @@ import pytest
 
 from experiments import bench, bench_local, bench_runs, overrides
 from experiments.bench_local import Parts
+from experiments.bench_parts import LANES, Bench, fill
 from experiments.bench_runs import Watched
 from experiments.catalogue import EXPERIMENTS
 from launch.experiment import Evaluation
@@ -14,12 +15,12 @@ SECONDS = 0.01
 SMALL = {"agent.network.hidden": (5,), "agent.storage.batch_size": 7}
 
 
-def test_the_ideal_is_all_parts_in_turns():
+def test_the_ideal_is_the_sum_of_all_parts():
     experiment = overrides.replace(
         EXPERIMENTS["dqn/catch"],
         {"agent.storage.batch_size": 32, "agent.storage.samples_per_insert": 8.0},
     )
-    rate = Parts(environment=1_000.0, policy=500.0, update=25.0)
+    rate = Parts(environment=1_000.0, policy=500.0, update=25.0, turns=60.0)
     # 1 ms + 2 ms, and a quarter of 40 ms.
     assert bench_local.ideal(experiment, rate) == pytest.approx(1 / 0.013)
     lockstep = dataclasses.replace(experiment, evaluation=Evaluation(lockstep=True))
@@ -32,6 +33,30 @@ def test_every_part_is_measured(name):
     assert all(each > 0 for each in rate)
 
 
+def test_turns_are_those_of_a_run(monkeypatch):
+    called = []
+    select = bench_local.Actor.select_action
+
+    def counted(actor, observation):
+        called.append(actor)
+        return select(actor, observation)
+
+    monkeypatch.setattr(bench_local.Actor, "select_action", counted)
+    settings = SMALL | {"agent.storage.samples_per_insert": 14.0}  # two updates a step
+    experiment = overrides.replace(EXPERIMENTS["dqn/minatar-asterix"], settings)
+    bench = Bench(experiment, 20)
+    store = bench.in_process(LANES)
+    fill(bench, store, 20)
+    learner, _ = bench.learner(store.sample)
+    turns = bench_local.Turns(experiment, bench, learner)
+    for _ in range(3):
+        turns.step()
+    assert learner.learner_steps == 6
+    assert len(set(called)) == 2  # actor and evaluator, one after the other
+    assert called == called[:2] * 3
+    turns.close()
+
+
 def test_whole_runs_stand_beside_their_parts(monkeypatch):
     seen = []
 
@@ -40,17 +65,19 @@ def test_whole_runs_stand_beside_their_parts(monkeypatch):
         return Watched(1.0, 90.0, 30.0, ())
 
     monkeypatch.setattr(bench_local, "watch", watch)
-    monkeypatch.setattr(bench_local, "parts", lambda *_: Parts(300.0, 300.0, 300.0))
-    [minatar] = bench_local.minatar(SECONDS)
+    rate = Parts(300.0, 300.0, 300.0, turns=60.0)
+    monkeypatch.setattr(bench_local, "parts", lambda *_: rate)
+    minatar, in_turns = bench_local.minatar(SECONDS)
     assert seen == [("dqn/minatar-asterix", "local")]
     # Twice environment and policy, and a quarter of an update: 3.33 ms x 4.25.
     assert minatar.limit == pytest.approx(300 / 4.25) and minatar.least == 0.85
+    assert (in_turns.limit, in_turns.ratio, in_turns.least) == (60.0, 1.5, 0.85)
     assert {"minatar", "locomotion"} <= set(bench.PARTS)
 
 
 @pytest.mark.slow
 def test_a_whole_run_is_watched_from_its_first_learner_steps():
     line = ("--agent.network.hidden", "5", "--steps", "1_000_000")
-    [whole] = bench_local.whole("dqn/catch", SECONDS, line)
-    assert 0 < whole.ratio < 2
+    alone, in_turns = bench_local.whole("dqn/catch", SECONDS, line)
+    assert 0 < alone.ratio < 2 and 0 < in_turns.ratio < 2
     assert bench_runs.watch.cache_info().currsize > 0
