@@ -114,9 +114,10 @@ def _measure(options: Options) -> Iterator[Measurement]:
 
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     # Imported late: mistakes are answered before jax is there.
-    from experiments import bench_local, bench_offline, bench_parts, bench_runs
+    from experiments import bench_local, bench_offline, bench_parts, bench_runs, one_run
     from experiments.catalogue import EXPERIMENTS
 
+    one_run.settle()  # as the runs that parts are measured beside
     pong = EXPERIMENTS["dqn/pong"]
     return {
         "learner": lambda: bench_parts.learner(pong, seconds),

@@ -15,7 +15,8 @@ from launch.experiment import Experiment
 from launch.learner import Learner
 
 _SIZE = 2_000  # transitions in the store that batches are taken from
-_SOON = ("--agent.storage.min_size", str(_SIZE), "--log_period", "40")
+_SOON = ("--agent.storage.min_size", str(_SIZE))
+_ROWS = 4  # of a run's metrics a second: more of them would slow it down
 
 
 class Parts(NamedTuple):
@@ -120,7 +121,9 @@ def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measureme
     values = overrides.read(line, overrides.fields(EXPERIMENTS[name]))[1]
     experiment = overrides.replace(EXPERIMENTS[name], values, "--")
     before = parts(experiment, seconds / 2)
-    seen = watch((name, *line, *_SOON), "local", seconds)
+    period = max(1, round(before.turns / _ROWS))
+    line = (name, *line, *_SOON, "--log_period", str(period))
+    seen = watch(line, "local", seconds)
     after = parts(experiment, seconds / 2)
     rate = Parts(*(sum(pair) / 2 for pair in zip(before, after, strict=True)))
     limits = {"": ideal(experiment, rate), ", beside turns": rate.turns}

@@ -54,6 +54,7 @@ class InProcess:
         self._frame_stack = frame_stack
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._window = storage.n_step + frame_stack
+        self._offsets = np.arange(1 - self._window, 1)
         # In two windows of rows there is always a transition, however short episodes
         # are: at most one window passes between the rows that complete one.
         self._length = max(-(-storage.capacity // num_environments), 2 * self._window)
@@ -158,23 +159,24 @@ class InProcess:
         Raises:
             ValueError: if the store holds no transition.
         """
-        ends, lane_starts = self._draw()
+        ends, lane_starts, steps = self._draw()
         self.sampled += len(ends)
         # Offsets are taken within a lane, where a window may wrap around.
-        offsets = ends[:, None] - np.arange(self._window - 1, -1, -1)
-        rows = offsets % self._length + lane_starts[:, None]
-        ends += lane_starts
+        rows = (ends[:, None] + self._offsets) % self._length
+        if len(self._written) > 1:
+            rows += lane_starts[:, None]
+            ends = ends + lane_starts
         return decode(
-            self._frame[rows],
+            self._frame.take(rows, axis=0),
             self._action[ends],
             self._reward[ends],
             self._discount[ends],
-            self._steps[ends],
+            steps,
             frame_stack=self._frame_stack,
         )
 
-    def _draw(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in their lane of rows that end transitions, and the lane starts."""
+    def _draw(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows that end transitions: where in their lane, its start, their steps."""
         if not self.size:
             raise ValueError("the store holds no transition to sample")
         lanes = len(self._written)
@@ -184,9 +186,10 @@ class InProcess:
         draws = self._random.integers(high, size=self._storage.batch_size)
         while True:
             ends, lane_starts = draws // lanes, draws % lanes * self._length
-            rejected = np.flatnonzero(self._steps[ends + lane_starts] == 0)
-            if not len(rejected):
-                return ends, lane_starts
+            steps = self._steps[ends + lane_starts]
+            if steps.all():
+                return ends, lane_starts, steps
+            rejected = np.flatnonzero(steps == 0)
             draws[rejected] = self._random.integers(high, size=len(rejected))
 
     def _write(self, lane: int, row: Row) -> None:

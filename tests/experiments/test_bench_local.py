@@ -61,14 +61,14 @@ def test_whole_runs_stand_beside_their_parts(monkeypatch):
     seen = []
 
     def watch(line, mode, seconds):
-        seen.append((line[0], mode))
+        seen.append((line[0], line[-2:], mode))
         return Watched(1.0, 90.0, 30.0, ())
 
     monkeypatch.setattr(bench_local, "watch", watch)
     rate = Parts(300.0, 300.0, 300.0, turns=60.0)
     monkeypatch.setattr(bench_local, "parts", lambda *_: rate)
     minatar, in_turns = bench_local.minatar(SECONDS)
-    assert seen == [("dqn/minatar-asterix", "local")]
+    assert seen == [("dqn/minatar-asterix", ("--log_period", "15"), "local")]
     # Twice environment and policy, and a quarter of an update: 3.33 ms x 4.25.
     assert minatar.limit == pytest.approx(300 / 4.25) and minatar.least == 0.85
     assert (in_turns.limit, in_turns.ratio, in_turns.least) == (60.0, 1.5, 0.85)
