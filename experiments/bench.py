@@ -40,7 +40,8 @@ changes the figures but hardly their ratios. All of it takes about eight minutes
   actor      actor steps/s with 1, 8 and 32 games of Pong / environment and policy, each
              alone, and both in turns with nothing else
   runs       actor steps/s of whole runs of DQN on Pong / 4 x the update alone
-  minatar    actor steps/s of a whole local run / environment, policy and update alone
+  minatar    actor steps/s of a whole local run / environment, policy and update, each
+             alone, and all in turns with nothing else
   locomotion the same for TD3, SAC and IQ on Hopper, and their learners as above
   offline    learner steps/s from a dataset / the update alone; PLOFF's lookup
   storage    bytes of memory for an Atari transition in each store
