@@ -17,7 +17,8 @@ s', and the target network's action values, fractions drawn afresh, at s and at 
 
 Deviations:
 - One-step returns as in the authors' gin file; a third party reads three-step returns
-  out of the paper: `storage.n_step` 3. Only the first step gets the log-policy.
+  out of the paper: `storage.n_step` 3, with which it solves CartPole and with one does
+  not (one seed each). Only the first step gets the log-policy.
 - Convolutions have no padding, as in the Nature paper; the reference pads them.
 """
 
