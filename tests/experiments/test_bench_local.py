@@ -34,11 +34,12 @@ def test_every_part_is_measured(name):
 
 
 def test_turns_are_those_of_a_run(monkeypatch):
-    called = []
+    called, seen = [], []
     select = bench_local.Actor.select_action
 
     def counted(actor, observation):
         called.append(actor)
+        seen.append(observation)
         return select(actor, observation)
 
     monkeypatch.setattr(bench_local.Actor, "select_action", counted)
@@ -54,6 +55,7 @@ def test_turns_are_those_of_a_run(monkeypatch):
     assert learner.learner_steps == 6
     assert len(set(called)) == 2  # actor and evaluator, one after the other
     assert called == called[:2] * 3
+    assert len(set(map(id, seen))) == 6  # each is what the last action led to
     turns.close()
 
 

@@ -11,7 +11,7 @@ def test_the_command_has_the_flags_of_xla_before_it(monkeypatch):
     monkeypatch.setattr("sys.argv", ["/bin/munchausen", "train", "dqn/catch"])
     monkeypatch.setenv("XLA_FLAGS", " --xla_one=true --xla_two=3 ")
     expected = "XLA_FLAGS='--xla_one=true --xla_two=3' munchausen train dqn/catch"
-    assert config.command() == expected
+    assert config.circumstances()["command"] == expected
     monkeypatch.setenv("XLA_FLAGS", "--xla_one=true")
     assert config.command() == "XLA_FLAGS=--xla_one=true munchausen train dqn/catch"
 
