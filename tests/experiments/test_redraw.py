@@ -1,0 +1,93 @@
+"""Pictures drawn from committed tables, whose runs are gone."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents import REGISTRY
+from experiments import redraw
+
+RESULTS = Path(redraw.__file__).parent / "results"
+HEAD = ("experiment", "seed", "grid", "mean_return", "command")
+TRAIN = "munchausen train"
+
+
+def _table(path, rows):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEAD)
+        writer.writerows(rows)
+    return path
+
+
+def _is_table(path):
+    with path.open() as file:
+        return set(HEAD) <= set(next(csv.reader(file)))
+
+
+def test_a_line_is_the_mean_of_its_seeds_and_its_label_says_what_was_changed(tmp_path):
+    plain, changed = f"{TRAIN} td3/hopper --seeds 2", "--agent.discount=0.9 --steps 9"
+    table = _table(
+        tmp_path / "table.csv",
+        [
+            ("td3/hopper", 0, 10, 3.0, plain),
+            ("td3/hopper", 0, 5, 1.0, plain),
+            ("td3/hopper", 1, 10, 6.0, f"XLA_FLAGS='--a --b' {plain}"),
+            ("td3/hopper", 0, 5, 7.0, f"{TRAIN} td3/hopper {changed}"),
+            ("sac/hopper", 0, 5, 8.0, f"{TRAIN} sac/hopper --agent.discount 0.99"),
+            ("bc/hopper-expert", 0, 5, 9.0, f"{TRAIN} bc/hopper-expert"),
+        ],
+    )
+    online, offline = redraw.panels([table]).items()
+    assert online[0][1] == "actor steps" and "Hopper-v5" in online[0][0]
+    assert offline[0][1] == "learner steps" and "expert" in offline[0][0]
+    assert list(online[1]) == ["td3", "td3, discount 0.9", "sac"]
+    curve = online[1]["td3"]
+    np.testing.assert_array_equal(curve.x, [5, 10])
+    np.testing.assert_array_equal(curve.mean, [1, 4.5])
+    np.testing.assert_array_equal(curve.low, [1, 3])
+    np.testing.assert_array_equal(curve.high, [1, 6])
+    assert list(offline[1]["bc"].mean) == [9]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*filter(_is_table, sorted(RESULTS.glob("*.csv")))],
+    ids=lambda path: path.stem,
+)
+def test_today_s_program_takes_every_committed_command(path):
+    with path.open() as file:
+        for row in csv.DictReader(file):
+            agent = redraw.line(row["experiment"], row["command"]).label.split(",")[0]
+            assert agent in REGISTRY and row["experiment"].find(agent) >= 0
+
+
+def test_runs_that_commands_do_not_tell_apart_are_not_mixed(tmp_path):
+    row = ("td3/hopper", 0, 5, 1.0, f"{TRAIN} td3/hopper")
+    with pytest.raises(ValueError, match="5 steps twice"):
+        redraw.panels([_table(tmp_path / "table.csv", [row, row])])
+
+
+def test_mistakes_are_one_line(tmp_path, capsys):
+    picture = tmp_path / "picture.png"
+    unknown = [("td3/hopper", 0, 5, 1.0, f"{TRAIN} td3/hopper --agent.beta 3")]
+    for name, rows, words in (
+        ("unknown.csv", unknown, "agent.beta"),
+        ("empty.csv", [], "no table"),
+        ("other.csv", [("a/b", 0, 5, 1.0, f"{TRAIN} td3/hopper")], "a/b"),
+    ):
+        table = _table(tmp_path / name, rows)
+        assert redraw.main([str(table), str(picture)]) == 2
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1
+    assert redraw.main([str(tmp_path / "none.csv"), str(picture)]) == 2
+    assert redraw.main([str(picture)]) == 2 and redraw.main([]) == 2
+    assert not picture.exists()
+
+
+def test_the_picture_is_written(tmp_path, capsys):
+    picture = tmp_path / "picture.svg"
+    assert redraw.main([str(RESULTS / "asterix.csv"), str(picture)]) == 0
+    assert b"<svg" in picture.read_bytes() and str(picture) in capsys.readouterr().out
