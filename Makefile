@@ -54,8 +54,9 @@ demo: install
 bench: install
 	.venv/bin/munchausen bench --output bench.json
 
+# A file's tests stay together: they share what it set up.
 test: install
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow' --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-slow: install
 	$(PYTEST) -m slow --timeout 3600
