@@ -48,7 +48,7 @@ class Config:
         munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
         log_policy_floor: lower clip of tau ln pi in the target, at most 0.
         discount: gamma.
-        target_step_size: of the target copies at each learner step.
+        target_step_size: of the target copies at each learner step; SAC's was slower.
         network: torso and widths of policy and value.
         optimizer: Adam, of policy and value together.
         exploration: random actions at the start; then the policy is sampled.
@@ -59,7 +59,7 @@ class Config:
     munchausen: float = 0.9
     log_policy_floor: float = -10.0
     discount: float = 0.99
-    target_step_size: float = 0.005
+    target_step_size: float = 0.02
     network: networks.Config = networks.Config("mlp", (256, 256))
     optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
     exploration: RandomStart = RandomStart()
