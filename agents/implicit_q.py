@@ -48,7 +48,7 @@ class Config:
         munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
         log_policy_floor: lower clip of tau ln pi in the target, at most 0.
         discount: gamma.
-        target_step_size: of the target copies at a step; with SAC's 0.005 it learned slower.
+        target_step_size: of the target copies at a step; with 0.005 it learned slower.
         network: torso and widths of policy and value.
         optimizer: Adam, of policy and value together.
         exploration: random actions at the start; then the policy is sampled.
