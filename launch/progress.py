@@ -40,8 +40,8 @@ class Progress:
         self._period = default if period is None else period
         self._values: dict[str, Any] = {}
         self._counts = Counts()
-        self._history = deque([(time.monotonic(), self._counts)])
-        self._shown = self._history[0][0]
+        self._history = deque[tuple[float, Counts]]()  # when counts were new
+        self._shown = time.monotonic()
 
     def update(self, counts: Counts, values: Mapping[str, Any] | None = None) -> None:
         """Takes note, and reports if the last report is old enough; cheap otherwise.
@@ -55,6 +55,9 @@ class Progress:
         if values:
             self._values.update(values)
         now = time.monotonic()
+        if not self._history or counts.clock < self._history[-1][1].clock:
+            # A run that goes on does not begin at 0, and may be taken back further.
+            self._history = deque([(now, counts)])
         if now - self._shown >= self._period:
             self._show(now)
 
@@ -66,7 +69,10 @@ class Progress:
 
     def _show(self, now: float) -> None:
         self._shown = now
-        self._history.append((now, self._counts))
+        # Counts that come seldom stay the newest until there are others: else a slow
+        # run would seem to stand still most of the time.
+        if not self._history or self._counts != self._history[-1][1]:
+            self._history.append((now, self._counts))
         while len(self._history) > 2 and now - self._history[1][0] > _WINDOW:
             self._history.popleft()
         line = self._line(now)

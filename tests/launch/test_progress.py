@@ -48,6 +48,40 @@ def test_rates_forget_a_slow_start(clock):
     assert "  50 steps/s" in stream.getvalue().splitlines()[-1]
 
 
+def test_a_slow_run_has_a_rate_between_its_counts(clock):
+    stream = io.StringIO()
+    shown = progress.Progress("iqn/sea", 9000, stream=stream)
+    shown.update(Counts())
+    for second, steps in [(250, 1000), (500, 2000), (570, 2000), (625, 2000)]:
+        clock[0] = 1000.0 + second
+        shown.update(Counts(steps, steps, 2 * steps))
+    rates = [line.split("  ")[2:4] for line in stream.getvalue().splitlines()]
+    # 1,000 in 250 s, 2,000 in 500 s; then less with every second without news.
+    assert rates[:2] == [["4 steps/s", "8 updates/s"]] * 2
+    assert rates[2:] == [["3 steps/s", "6 updates/s"], ["3 steps/s", "5 updates/s"]]
+
+
+def test_a_run_that_goes_on_has_the_rate_of_what_is_new(clock):
+    stream = io.StringIO()
+    shown = progress.Progress("mdqn/sea", 9000, stream=stream)
+    for second in range(0, 21):
+        clock[0] = 1000.0 + second
+        shown.update(Counts(5000 + 40 * second, 20_000, 1000 + 10 * second))
+    lines = stream.getvalue().splitlines()
+    assert all("  40 steps/s  10 updates/s  " in line for line in lines)
+    assert lines[0].endswith("left 0:01:30") and len(lines) == 2
+
+
+def test_a_run_that_is_taken_back_is_never_faster_than_it_is(clock):
+    stream = io.StringIO()
+    shown = progress.Progress("mdqn/sea", 9000, stream=stream)
+    for second, steps in [(0, 5600), (10, 5000), (20, 5400)]:
+        clock[0] = 1000.0 + second
+        shown.update(Counts(steps))
+    rates = [line.split("  ")[2] for line in stream.getvalue().splitlines()]
+    assert rates == ["0 steps/s", "40 steps/s"]
+
+
 def test_values_stay_until_they_are_given_again(clock):
     stream = io.StringIO()
     shown = progress.Progress("mdqn/sea", 10, stream=stream)
