@@ -64,7 +64,7 @@ def test_a_slow_run_has_a_rate_between_its_counts(clock):
 def test_a_run_that_goes_on_has_the_rate_of_what_is_new(clock):
     stream = io.StringIO()
     shown = progress.Progress("mdqn/sea", 9000, stream=stream)
-    for second in range(0, 21):
+    for second in range(21):
         clock[0] = 1000.0 + second
         shown.update(Counts(5000 + 40 * second, 20_000, 1000 + 10 * second))
     lines = stream.getvalue().splitlines()
