@@ -14,7 +14,7 @@ https://arxiv.org/abs/2007.14430. Reference implementation: google-research,
 
 Implicitly a KL penalty of weight alpha tau between consecutive policies and an entropy
 bonus of weight (1 - alpha) tau (Theorem 1). Two limits have names: at alpha = 0 it is
-Soft-DQN, at tau -> 0 Advantage Learning, whose gap the authors' `al_dqn.py` clips not.
+Soft-DQN, at tau -> 0 Advantage Learning, its gap unclipped, as in their `al_dqn.py`.
 
 Deviations:
 - tau ln pi is clipped at 0 as in the paper; the reference clips at 1: neither binds.
