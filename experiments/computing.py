@@ -116,8 +116,14 @@ def _cell(value: object) -> str:
 
 
 def is_computed(directory: Path) -> bool:
-    """Whether a directory with a `config.yaml` is a computation's, not a run's."""
-    with (directory / logs.CONFIG).open(encoding="utf-8", errors="replace") as file:
-        return [next(file, ""), next(file, "")][
-            1
-        ].strip() == f"kind: {Computed.__name__}"
+    """Whether a directory with a `config.yaml` is a computation's, not a run's.
+
+    One that cannot be read is not: whoever reads all of it says why.
+    """
+    path = directory / logs.CONFIG
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            _, kind = next(file, ""), next(file, "")
+    except OSError:
+        return False
+    return kind.strip() == f"kind: {Computed.__name__}"

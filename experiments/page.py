@@ -78,8 +78,9 @@ def _context(reading: Reading) -> dict[str, Any]:
         "versions": _versions(runs),
         "runs": [_run(group.label, run) for group in groups for run in group.runs],
         "commands": [
-            (group.label, str(group.runs[0].config.get("command", "")))
+            (group.label, str(start.get("command", "")))
             for group in groups
+            for start in group.runs[0].starts
         ],
     }
 
@@ -130,8 +131,8 @@ def _settings(reading: Reading) -> dict[str, Any]:
 def _versions(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """Each part of the stack with the versions that the runs had."""
     found: dict[str, dict[str, None]] = {}
-    for run in runs:
-        stack = {"code": run.config.get("code"), **run.config.get("versions", {})}
+    for start in (start for run in runs for start in run.starts):
+        stack = {"code": start.get("code"), **start.get("versions", {})}
         for name, version in stack.items():
             found.setdefault(name, {})[str(version or "unknown")[:12]] = None
     return [(name, list(versions)) for name, versions in found.items()]

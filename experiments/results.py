@@ -7,12 +7,13 @@ python -m experiments.results runs/leverage/garnet leverage_garnet.csv
 import csv
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import computing, curves, run_files
+from experiments import computing, curves, formats, outputs, run_files
 from launch import logs
+from launch.logs import RunDirectoryError
 
 _PROVENANCE = ("command", "code", "machine", "started")
 COLUMNS = (
@@ -28,6 +29,7 @@ COLUMNS = (
     "whole_run_by_step",
     "wall_time",
     *_PROVENANCE,
+    "resumed",
 )
 
 
@@ -38,6 +40,7 @@ def rows(directory: Path) -> Iterator[dict[str, Any]]:
     `curves.Average`.
     """
     config = logs.read_config(directory)
+    added = _provenance(directory, config)
     metrics = run_files.read_metrics(directory)
     for evaluation in logs.read_evaluations(directory):
         if not evaluation.returns:
@@ -56,17 +59,56 @@ def rows(directory: Path) -> Iterator[dict[str, Any]]:
             "whole_run_by_episode": f"{by_episode:.6g}",
             "whole_run_by_step": f"{by_step:.6g}",
             "wall_time": evaluation.wall_time,
-            **{name: config[name] for name in _PROVENANCE},
+            **added,
         }
 
 
 def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:
     """The rows of a computation, each with its seed and provenance."""
     config = logs.read_config(directory)
-    added = {name: config[name] for name in _PROVENANCE}
+    added = _provenance(directory, config)
     with (directory / computing.ROWS).open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             yield {**row, "seed": config["experiment"]["seed"], **added}
+
+
+def _provenance(directory: Path, config: Mapping[str, Any]) -> dict[str, str]:
+    """How a run came about; `resumed`: commands that went on with it, and their code.
+
+    Raises:
+        RunDirectoryError: the run does not say so itself.
+    """
+    resumed = config.get("resumed", [])
+    for start in (config, *resumed):
+        for name in _PROVENANCE:
+            if name not in start:
+                raise RunDirectoryError(f"{directory / logs.CONFIG} has no {name}")
+    starts = [f"{each['command']} ({each['code']})" for each in resumed]
+    first = {name: str(config[name]) for name in _PROVENANCE}
+    return first | {"resumed": "; ".join(starts)}
+
+
+def _find(roots: Sequence[Path]) -> list[Path]:
+    """All run directories below some folders, at least one below each."""
+    found = set()
+    for root in roots:
+        below = {config.parent for config in root.rglob(logs.CONFIG)}
+        if not below:
+            raise RunDirectoryError(f"{root} holds no run: no {logs.CONFIG} there")
+        found |= below
+    return sorted(found)
+
+
+def _table(found: Sequence[Path]) -> tuple[Sequence[str], list[dict[str, Any]]]:
+    """Columns and rows: of the runs, or, if there are none, of the computations."""
+    trained = [path for path in found if not computing.is_computed(path)]
+    if trained:
+        return COLUMNS, [row for path in trained for row in rows(path)]
+    table = [row for path in found for row in computed_rows(path)]
+    columns = list(dict.fromkeys(name for row in table for name in row))
+    if any(len(row) < len(columns) for row in table):
+        raise RunDirectoryError("computations of different columns: name one of them")
+    return columns, table
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -77,20 +119,19 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) < 2 or not arguments[-1].endswith(".csv"):
         print("usage: python -m experiments.results RUN... TABLE.csv", file=sys.stderr)
         return 2
-    found = sorted(
-        config.parent
-        for root in arguments[:-1]
-        for config in Path(root).rglob(logs.CONFIG)
-    )
-    trained = [path for path in found if not computing.is_computed(path)]
-    read = rows if trained else computed_rows
-    table = [row for directory in trained or found for row in read(directory)]
-    columns = COLUMNS if trained or not table else list(table[0])
-    with open(arguments[-1], "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-    print(f"{len(trained or found)} runs: {arguments[-1]}")
+    *roots, output = map(Path, arguments)
+    try:
+        outputs.check_writable(output)
+        columns, table = _table(_find(roots))
+        with outputs.draft(output) as draft:
+            with draft.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(table)
+    except RunDirectoryError as error:
+        print(f"results: {error}", file=sys.stderr)
+        return 2
+    print(f"{formats.plural(len(table), 'row')}: {output}")
     return 0
 
 

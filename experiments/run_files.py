@@ -46,6 +46,11 @@ class Run(NamedTuple):
         return self.config["experiment"]
 
     @property
+    def starts(self) -> list[dict[str, Any]]:
+        """Command, code and versions of its start, then of each time it went on."""
+        return [self.config, *self.config.get("resumed", [])]
+
+    @property
     def actor_steps(self) -> int:
         """The most actor steps that any row has."""
         return int(self._last("actor_steps"))
@@ -145,7 +150,13 @@ def _expand(path: Path) -> list[Path]:
         raise RunDirectoryError(
             f"{path} is no run directory, nor a folder of them: no {logs.CONFIG} there"
         )
-    return found
+    trained = [run for run in found if not computing.is_computed(run)]
+    if not trained:
+        raise RunDirectoryError(
+            f"{path} is a computed figure, which a report does not show: see "
+            f"{computing.PICTURE} and {computing.ROWS} in {found[-1]}"
+        )
+    return trained
 
 
 def _runs_at(path: Path) -> list[Path]:
@@ -158,7 +169,7 @@ def _runs_at(path: Path) -> list[Path]:
         found = sorted(path.glob("*/" * depth + logs.CONFIG))
         runs = [config.parent for config in found]
         if runs:
-            return [run for run in runs if not computing.is_computed(run)]
+            return runs
     return []
 
 
@@ -190,8 +201,12 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
             raise RunDirectoryError(f"{path}: the experiment has no {name}")
     if experiment["steps"] < 1:
         raise RunDirectoryError(f"{path}: {experiment['steps']} steps")
-    if not isinstance(config.get("versions", {}), dict):
-        raise RunDirectoryError(f"{path}: the versions have no names")
+    resumed = config.get("resumed", [])
+    if not isinstance(resumed, list) or not all(isinstance(r, dict) for r in resumed):
+        raise RunDirectoryError(f"{path}: what resumed it is no list of starts")
+    for start in (config, *resumed):
+        if not isinstance(start.get("versions", {}), dict):
+            raise RunDirectoryError(f"{path}: the versions have no names")
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:

@@ -143,9 +143,12 @@ def read_experiment(directory: str | os.PathLike[str]) -> Any:
     """The Experiment of a run directory, equal to the one given to `create`.
 
     Raises:
-        RunDirectoryError: not a run directory, or one of an incompatible version.
+        RunDirectoryError: not a run directory, or one of an incompatible version, or
+            one in which no agent learned.
     """
     plain = read_config(directory)["experiment"]
+    if isinstance(plain, dict) and plain.get("kind") == "Computed":
+        raise RunDirectoryError(f"{directory} is a computed figure: no agent is there")
     try:
         return config.read_experiment(plain)
     except (KeyError, TypeError, ValueError) as error:

@@ -1,6 +1,7 @@
 """Computed figures: what they leave behind, and what they are not."""
 
 import csv
+import glob
 import re
 
 import pytest
@@ -91,11 +92,30 @@ def test_reports_and_tables_pass_over_it(computation, elsewhere, capsys):
     [[group]] = run_files.read(["runs"]).groups.values()
     assert [each.directory.name for each in group.runs] == [run.name]
     assert results.main(["runs", "table.csv"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "1 runs: table.csv"
+    assert capsys.readouterr().out.splitlines()[-1] == "2 rows: table.csv"
     with open("table.csv", newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["whole_run_by_episode"] for row in table] == ["1", "3.5"]
     assert [row["whole_run_by_step"] for row in table] == ["1", "5"]
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "record", "train --resume"])
+def test_what_needs_an_agent_says_that_there_is_none(verb, computation, capsys):
+    cli.main("train toy/figure --runs here".split())
+    [directory] = glob.glob("here/toy/figure/*")
+    assert cli.main([*verb.split(), directory]) == 2
+    err = capsys.readouterr().err
+    assert f"{directory} is a computed figure" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("path", ["here", "here/toy/figure/*"])
+def test_a_report_of_it_alone_names_its_files(path, computation, capsys):
+    cli.main("train toy/figure --runs here".split())
+    [named] = glob.glob(path)
+    assert cli.main(["report", named]) == 2
+    err = capsys.readouterr().err
+    assert f"{named} is a computed figure" in err and err.count("\n") == 1
+    assert "figure.png and rows.csv in here/toy/figure/seed0-" in err
 
 
 def test_its_own_table_has_its_rows_and_their_provenance(computation, capsys):

@@ -1,0 +1,121 @@
+"""Tables of runs: what they say of a run that went on, and what they refuse."""
+
+import csv
+
+import pytest
+import yaml
+
+from experiments import page, results, run_files
+from launch.logs import RunDirectoryError
+from tests.experiments import run_directories
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(elsewhere):
+    return run_directories.write(elsewhere / "runs", evaluations={50: [1.0, 3.0]})
+
+
+def change(run, **fields):
+    path = run / "config.yaml"
+    config = yaml.safe_load(path.read_text()) | fields
+    kept = {name: value for name, value in config.items() if value is not None}
+    path.write_text(yaml.safe_dump(kept))
+
+
+def table():
+    with open("table.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+STARTS = [
+    {
+        "command": f"munchausen train --resume here --steps {steps}",
+        "code": code,
+        "machine": "another computer",
+        "started": "2025-01-03T03:04:05+00:00",
+        "versions": {"jax": "0.6.3"},
+    }
+    for steps, code in ((200, "feed"), (300, "beef"))
+]
+
+
+def test_a_run_that_went_on_names_each_command_with_its_code(run):
+    change(run, resumed=STARTS)
+    assert results.main(["runs", "table.csv"]) == 0
+    [row] = table()
+    assert row["command"] == "munchausen train mdqn/catch --seed 0"
+    assert row["code"] == "0123456789abcdef"
+    assert row["resumed"] == (
+        "munchausen train --resume here --steps 200 (feed); "
+        "munchausen train --resume here --steps 300 (beef)"
+    )
+
+
+def test_a_report_of_it_does_too(run):
+    change(run, resumed=STARTS)
+    context = page._context(run_files.read(["runs"]))
+    assert [command for _, command in context["commands"]] == [
+        "munchausen train mdqn/catch --seed 0",
+        "munchausen train --resume here --steps 200",
+        "munchausen train --resume here --steps 300",
+    ]
+    versions = dict(context["versions"])
+    assert versions["code"] == ["0123456789ab", "feed", "beef"]
+    assert versions["jax"] == ["0.6.2", "0.6.3"]
+
+
+@pytest.mark.parametrize("resumed", ["often", ["once"], [{"versions": "new"}]])
+def test_a_report_refuses_what_it_cannot_show(run, resumed):
+    change(run, resumed=resumed)
+    with pytest.raises(RunDirectoryError, match="config.yaml: "):
+        run_files.read(["runs"])
+
+
+def test_a_run_without_a_break_has_none(run):
+    results.main(["runs", "table.csv"])
+    assert [row["resumed"] for row in table()] == [""]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["run", "table.csv"], "run holds no run"),
+        (["runs", "run", "table.csv"], "run holds no run"),
+        (["runs", "nowhere/table.csv"], "cannot write nowhere/table.csv"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_the_table(run, arguments, message, capsys):
+    results.main(["runs", "table.csv"])
+    before = table()
+    capsys.readouterr()
+    assert results.main(arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+    assert before and table() == before
+
+
+@pytest.mark.parametrize("name", ["code", "machine"])
+def test_a_run_that_does_not_say_where_it_comes_from_is_refused(run, name, capsys):
+    change(run, **{name: None})
+    assert results.main(["runs", "table.csv"]) == 2
+    assert f"has no {name}" in capsys.readouterr().err
+
+
+def test_computations_of_different_columns_are_not_mixed(elsewhere, capsys):
+    for name, column in (("first", "error"), ("second", "gap")):
+        path = run_directories.write(elsewhere / "computed", name)
+        config = yaml.safe_load((path / "config.yaml").read_text())
+        config["experiment"] = {"kind": "Computed", "name": name, "seed": 0}
+        text = yaml.safe_dump({"experiment": config.pop("experiment")})
+        (path / "config.yaml").write_text(text + yaml.safe_dump(config))
+        (path / "rows.csv").write_text(f"scheme,{column}\nVI,1\n")
+    assert results.main(["computed", "table.csv"]) == 2
+    assert "different columns" in capsys.readouterr().err
+    assert results.main(["computed/first", "table.csv"]) == 0
+    assert [row["error"] for row in table()] == ["1"]
