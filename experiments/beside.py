@@ -49,7 +49,7 @@ def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]
         "columns": _columns(windows, unit),
         "ours": [
             (
-                f"{group.label}, at {formats.steps(_reached(group.runs))} {unit}",
+                f"{group.label}, at {_reached(group.runs)} {unit}",
                 group.label,
                 _ours(group.runs, rows[0].statistic, windows),
             )
@@ -105,15 +105,18 @@ def _meaning(rows: Sequence[Published]) -> str:
 def _ours(
     runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
 ) -> list[float | None]:
-    """The latest number, then one for each window that the runs have reached."""
-    ends = [(run, _place(run)) for run in runs]
+    """The latest number, then one for each window that the runs have reached.
+
+    The latest is of those runs whose last evaluations count, as everywhere.
+    """
+    ends = [(run, _place(run)) for run in curves.finals(runs)]
     if statistic == _BEST:
-        places = [min(end for _, end in ends), *(frames for frames, _ in windows)]
-        return [_best(runs, frames) for frames in places]
+        latest = _best([run for run, _ in ends], min(end for _, end in ends))
+        return [latest] + [_best(runs, frames) for frames, _ in windows]
     measure = _OF_A_RUN[statistic]
     window = windows[-1][1]
-    latest = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
-    return [_mean(latest)] + [
+    last = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
+    return [_mean(last)] + [
         _mean([measure(run, *where) for run in runs if _place(run) >= where[0]])
         for where in windows
     ]
@@ -158,8 +161,11 @@ _OF_A_RUN: dict[str, Callable[[Run, int, int], float | None]] = {
 STATISTICS = (*_OF_A_RUN, _BEST)
 
 
-def _reached(runs: Sequence[Run]) -> int:
-    return max(_place(run) for run in runs)
+def _reached(runs: Sequence[Run]) -> str:
+    """Where the latest number is, or from where to where: `190k to 250k`."""
+    places = [_place(run) for run in curves.finals(runs)]
+    ends = map(formats.steps, sorted({min(places), max(places)}))
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _place(run: Run) -> int:

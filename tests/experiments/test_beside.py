@@ -125,15 +125,27 @@ def test_evaluations_stand_beside_evaluations_and_training_beside_training(tmp_p
     evaluation = ours["evaluation return"]
     assert evaluation[1] == pytest.approx((10 + 200 + 3_000) / 3)
     assert evaluation[-1] == pytest.approx((30 + 40) / 2)
+    # The latest of the two that are complete, at 1M.
+    assert evaluation[0] == pytest.approx(35)
+    assert tables["evaluation return"]["ours"][0][0] == "td3, at 1M frames"
     # The highest of means: of (900 + 100) / 2, 105 and 35, not the mean of the highest.
     best = ours["best evaluation return"]
-    assert best == [pytest.approx(3_210 / 3), pytest.approx(500)]
+    assert best == [pytest.approx(500), pytest.approx(500)]
     assert ours["training return"] == [7.0, 7.0]
     assert dict(tables["best evaluation return"]["theirs"])["SAC (Tianshou)"] == [
         "3,542.2 ± 51.5"
     ]
     assert "highest mean" in tables["best evaluation return"]["meaning"]
     assert "5k frames before" in tables["evaluation return"]["meaning"]
+
+
+def test_runs_that_are_all_unfinished_say_from_where_to_where(tmp_path):
+    hopper(tmp_path, 0, {95_000: [900.0], 190_000: [10.0]})
+    hopper(tmp_path, 1, {95_000: [100.0], 250_000: [50.0]})
+    tables = {table["statistic"]: table for table in beside.tables(groups(tmp_path))}
+    [(text, _, ours)] = tables["evaluation return"]["ours"]
+    assert text == "td3, at 190k to 250k frames"
+    assert ours[0] == pytest.approx((10 + 50) / 2)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_report_of_it_does_too(run):
 @pytest.mark.parametrize("resumed", ["often", ["once"], [{"versions": "new"}]])
 def test_a_report_refuses_what_it_cannot_show(run, resumed):
     change(run, resumed=resumed)
-    with pytest.raises(RunDirectoryError, match="config.yaml: "):
+    with pytest.raises(RunDirectoryError, match=r"config\.yaml: "):
         run_files.read(["runs"])
 
 
