@@ -82,8 +82,22 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
     try:
         return dataclasses.replace(value, **direct)
     except ValueError as error:
-        paths = ", ".join(prefix + path for path in changes)
+        wrong = [name for name in direct if _is_refused(value, name, direct[name])]
+        paths = ", ".join(
+            prefix + path
+            for path in changes
+            if not wrong or path.partition(".")[0] in wrong
+        )
         raise OverrideError(f"{paths}: {' '.join(str(error).split())}") from error
+
+
+def _is_refused(value: Any, name: str, new: Any) -> bool:
+    """Whether a change is wrong by itself, and not only beside others."""
+    try:
+        dataclasses.replace(value, **{name: new})
+    except ValueError:
+        return True
+    return False
 
 
 def read(
@@ -99,7 +113,7 @@ def read(
         The arguments that belong to no flag, and values by path.
 
     Raises:
-        OverrideError: unknown flag, missing value or wrong type.
+        OverrideError: unknown or repeated flag, missing value or wrong type.
     """
     plain: list[str] = []
     values: dict[str, Any] = {}
@@ -115,6 +129,8 @@ def read(
             raise OverrideError(f"unknown field {flag}; nearest: {hint}")
         given = text if equals else next(rest, "--")
         wanted = type_name(known[path].annotation)
+        if path in values:
+            raise OverrideError(f"{flag} is given twice")
         if given.startswith("--"):
             raise OverrideError(f"{flag} needs a value: {wanted}")
         try:

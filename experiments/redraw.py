@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import curves, figures, planning, settings
+from experiments import curves, figures, outputs, planning, settings
 from experiments.curves import Curve
 from experiments.names import EXPERIMENTS
 from experiments.overrides import OverrideError
 from launch import config
 from launch.experiment import Experiment
+from launch.logs import RunDirectoryError
 
 _NEEDED = {"experiment", "seed", "grid", "mean_return", "command"}
 
@@ -117,12 +118,14 @@ def main(arguments: Sequence[str]) -> int:
         print(usage, file=sys.stderr)
         return 2
     try:
+        outputs.check_writable(picture)
         found = panels(tables)
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+        looks = figures.looks([label for lines in found.values() for label in lines])
+        with outputs.draft(picture) as draft:
+            draft.write_bytes(figures.picture(found, looks, picture.suffix[1:]))
+    except (OSError, RunDirectoryError, ValueError) as error:
+        print(f"redraw: {error}", file=sys.stderr)
         return 2
-    looks = figures.looks([label for lines in found.values() for label in lines])
-    picture.write_bytes(figures.picture(found, looks, picture.suffix[1:]))
     print(picture)
     return 0
 

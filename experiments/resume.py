@@ -101,6 +101,6 @@ def _check(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
     done = saved.counts.clock
     if done >= experiment.steps and evaluated:
         raise OverrideError(
-            f"the run is complete: {done} of {experiment.steps} steps; "
-            "--steps with a larger number extends it"
+            f"the run is complete: it has {done:,} steps, {experiment.steps:,} are "
+            "asked for; --steps with a larger number extends it"
         )

@@ -25,6 +25,8 @@ class Inner:
     def __post_init__(self):
         if self.width < 0:
             raise ValueError(f"width is {self.width}:\n  at least 0")
+        if self.kind == "green" and self.width > 9:
+            raise ValueError("green is narrow")
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ def test_replace_changes_the_named_fields_of_a_copy():
         ({"cuont": 1}, "^unknown field --cuont; nearest: --count$"),
         ({"inner.with": 1.0}, "^unknown field --inner.with; nearest: --inner.width$"),
         ({"inner.width": -1.0}, "^--inner.width: width is -1.0: at least 0$"),
+        ({"inner.kind": "green", "inner.width": -1.0}, "^--inner.width: width is -1.0"),
+        ({"inner.kind": "green", "inner.width": 10.0}, "^--inner.kind, --inner.width:"),
     ],
 )
 def test_replace_refuses_in_one_line(changes, message):
@@ -133,6 +137,13 @@ def test_read_tells_flags_from_arguments():
     plain, values = overrides.read(line, known)
     assert plain == ["one", "two"]
     assert values == {"count": -4, "inner.width": -2.5, "title": "a=b"}
+
+
+@pytest.mark.parametrize("again", [["--count", "5"], ["--count=4"]])
+def test_a_flag_is_given_once(again):
+    known = overrides.fields(Outer())
+    with pytest.raises(OverrideError, match=r"^--count is given twice$"):
+        overrides.read(["--count", "4", "--loud", "true", *again], known)
 
 
 def test_a_right_name_in_the_wrong_place_is_recognised():

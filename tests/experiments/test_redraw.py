@@ -85,6 +85,11 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert redraw.main([str(tmp_path / "none.csv"), str(picture)]) == 2
     assert redraw.main([str(picture)]) == 2 and redraw.main([]) == 2
     assert not picture.exists()
+    table = str(RESULTS / "asterix.csv")
+    capsys.readouterr()
+    assert redraw.main([table, str(tmp_path / "nowhere" / "picture.png")]) == 2
+    error = capsys.readouterr().err
+    assert "there is no directory" in error and error.count("\n") == 1
 
 
 def test_the_picture_is_written(tmp_path, capsys):

@@ -183,8 +183,8 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "complete: 500 of 500 steps"),
-        (["--steps", "400"], "complete: 500 of 400 steps"),
+        ([], "complete: it has 500 steps, 500 are asked for"),
+        (["--steps", "400"], "complete: it has 500 steps, 400 are asked for"),
         (["--steps", "900", "--launch", "threads"], "this run goes on as local"),
         (["--agent.temperature", "1"], "--agent.temperature"),
         (["mdqn/catch"], "mdqn/catch is not needed"),
