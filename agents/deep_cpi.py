@@ -16,7 +16,8 @@ Deviations (of the paper's body only the outline was at hand):
 - The policy imitates the mixture by cross-entropy: KL(mixture || pi), whose gradient is
   bounded wherever the mixture puts its mass.
 - pi_k and q_k are the target networks, pi_{k+1} in the critic's target is the online
-  policy: with rate 1 and a policy that imitates perfectly this is DQN.
+  policy: with rate 1 and a policy that imitates perfectly the target is DQN's, and
+  the policy greedy in the target network, not in the online one as DQN's is.
 - The adaptive rate is ours. With A(s) = <G(q) - pi, q>(s), the bound of Kakade and
   Langford (2002) asks for a rate proportional to E[A] / r_max, that of Pirotta et al.
   (2013) for E[A] / max A, both with a factor of the horizon that makes them tiny. Ours
@@ -70,7 +71,7 @@ class Config:
         checks.at_least("mixing_rate", self.mixing_rate, 0)
         if not self.adaptive:
             checks.between("mixing_rate", self.mixing_rate, 0, 1)
-        checks.between("averaging_rate", self.averaging_rate, 0, 1)
+        checks.fraction("averaging_rate", self.averaging_rate)
         checks.between("discount", self.discount, 0, 1)
 
 

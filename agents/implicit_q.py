@@ -17,7 +17,7 @@ Deviations:
 - Each dimension's policy is a softmax over bins, of quadratic preferences: exact at any
   action, and linear in outputs, as what is regressed; a Gaussian's mean is not.
 - Densities are relative to uniform actions; only the target's is clipped, from below.
-- Evaluated at the policy's median; with n-step returns only the first step gets ln pi.
+- Evaluated at the median, better here than the mode; of n steps the first gets ln pi.
 """
 
 import functools
@@ -68,7 +68,7 @@ class Config:
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
         checks.between("log_policy_floor", self.log_policy_floor, -math.inf, 0)
-        for name in ("munchausen", "discount", "target_step_size"):
+        for name in ("munchausen", "discount"):  # `sgd.polyak` checks the step size
             checks.between(name, getattr(self, name), 0, 1)
 
 

@@ -55,7 +55,7 @@ class Config:
     def __post_init__(self) -> None:
         checks.above("initial_temperature", self.initial_temperature, 0)
         checks.between("discount", self.discount, 0, 1)
-        checks.between("target_step_size", self.target_step_size, 0, 1)
+        checks.fraction("target_step_size", self.target_step_size)
 
 
 def critic_error(

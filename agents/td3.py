@@ -14,7 +14,7 @@ sfujim/TD3, `TD3.py`.
 Deviations:
 - Weights start as Glorot and Bengio have it; the authors' as PyTorch does.
 - Random actions for the first 10,000 actor steps everywhere, as in the paper for
-  HalfCheetah and Ant; the paper has 1,000 for the others.
+  HalfCheetah and Ant; the paper has 1,000 for the others, that code 25,000.
 """
 
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ Optimality in Linear MDPs: Theory and Practice", ICML 2023, https://arxiv.org/ab
 Around M-DQN; with temperature and munchausen 0, around DQN. The variance of a target is
 seen in how it moved from the target network before to the one of now.
 
-Deviations: none from that code; what it leaves open on Atari is as in `mdqn.py`.
+Deviations: weights start as Glorot and Bengio have it; the authors' as PyTorch does.
 """
 
 import functools
@@ -35,7 +35,7 @@ from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; defaults: the authors' MinAtar code, else those of M-DQN.
+    """Hyper-parameters; defaults: M-DQN's of Atari, the first three the authors'.
 
     Attributes:
         variance_floor: added to every variance.

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import optax
 
-from agents.parts import sgd
+from agents.parts import checks, sgd
 from agents.parts.networks import Network
 from agents.parts.types import Act, Agent, Params, Storage
 
@@ -51,7 +51,11 @@ def assemble(
         optimizers: of networks that learn otherwise than `config.optimizer` says.
         copy: new targets, each time the period is over; by default the networks.
         first_targets: see `sgd.learner`.
+
+    Raises:
+        ValueError: a setting is none of those that its type names.
     """
+    checks.choices(config)
     shared = {name: config.optimizer.make() for name in losses}
     init, update = sgd.learner(
         networks={name: network.init for name, network in networks.items()},

@@ -41,10 +41,10 @@ def epsilon(
     config: EpsilonGreedy, actor_steps: jax.Array, evaluation: jax.Array
 ) -> jax.Array:
     """Probability of a random action, `[]`, after `actor_steps` decisions."""
-    progress = (actor_steps - config.start) / max(config.decay_steps, 1)
-    training = config.initial + (config.final - config.initial) * jnp.clip(
-        progress, 0.0, 1.0
-    )
+    past = actor_steps - config.start
+    progress = jnp.clip(past / max(config.decay_steps, 1), 0.0, 1.0)
+    decayed = config.initial + (config.final - config.initial) * progress
+    training = jnp.where(past >= config.decay_steps, config.final, decayed)
     return jnp.where(evaluation, config.evaluation, training)
 
 

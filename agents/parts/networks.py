@@ -1,6 +1,6 @@
 """Networks: a spec in, `(init, apply)` out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -36,6 +36,7 @@ class Config:
     hidden: tuple[int, ...] = (512,)
 
     def __post_init__(self) -> None:
+        checks.choices(self)
         for width in self.hidden:
             checks.at_least("network.hidden", width, 1)
 
@@ -202,6 +203,24 @@ def _check_torso(config: Config, spec: Spec) -> None:
             f"network.torso {config.torso} needs images, but observations have shape "
             f"{list(shape)}; choose --agent.network.torso mlp"
         )
+    if not _fits(config.torso, shape):
+        fitting = [name for name in CONVOLUTIONS if _fits(name, shape)]
+        raise ValueError(
+            f"network.torso {config.torso} is for larger images than {list(shape[1:])};"
+            f" choose --agent.network.torso {' or '.join(fitting)}"
+        )
+
+
+def _fits(torso: str, shape: Sequence[int]) -> bool:
+    return min(_image_size(torso, shape[1:]), default=1) >= 1
+
+
+def _image_size(torso: str, size: Sequence[int]) -> list[int]:
+    """What a torso's convolutions, without padding, leave of an image's sides."""
+    left = list(size)
+    for _, kernel, stride in CONVOLUTIONS[torso]:
+        left = [(side - kernel) // stride + 1 for side in left]
+    return left
 
 
 def _check_discrete(spec: Spec) -> None:

@@ -41,7 +41,9 @@ class Adam:
 
     Attributes:
         learning_rate: step size.
-        epsilon: added to its denominator.
+        epsilon: added to its denominator, after the correction of its bias. TensorFlow
+            1, so the references of DQN and its kin, adds it before: where gradients are
+            as small as epsilon, its first thousand steps are shorter.
     """
 
     learning_rate: float = 5e-5
@@ -77,7 +79,7 @@ def polyak(step_size: float) -> TargetUpdate:
 
     Only networks that have a target move: those that never learn need none.
     """
-    checks.between("target_step_size", step_size, 0, 1)
+    checks.fraction("target_step_size", step_size)
     return lambda params, targets, steps: optax.incremental_update(
         _with_target(params, targets), targets, step_size
     )

@@ -57,12 +57,13 @@ class Settings(Protocol):
 
 
 def check(config: Settings) -> None:
-    """Raises ValueError if one of these settings is out of range."""
+    """Raises ValueError if a setting is out of range, or none of its choices."""
+    checks.choices(config)
     for name in ("target_noise", "target_noise_clip"):
         checks.at_least(name, getattr(config, name), 0)
     checks.at_least("policy_delay", config.policy_delay, 1)
     checks.between("discount", config.discount, 0, 1)
-    checks.between("target_step_size", config.target_step_size, 0, 1)
+    checks.fraction("target_step_size", config.target_step_size)
 
 
 def critic_error(

@@ -61,6 +61,7 @@ def optimal_design(features: jax.Array, tolerance: float = 0.01) -> jax.Array:
     Returns:
         `[S, A]` rho, 0 outside the core set: pairs whose leverage is too small for any
         optimal design (Harman and Pronzato) are left out, so it may sum to less than 1.
+        NaN if the features do not span R^D: then no design has an inverse.
     """
     chex.assert_rank(features, 3)
     dimension = features.shape[-1]
@@ -87,7 +88,10 @@ def optimal_design(features: jax.Array, tolerance: float = 0.01) -> jax.Array:
     excess = jnp.maximum(jnp.max(leverage) / dimension - 1, 0)
     root = jnp.sqrt(excess * (dimension - 1) + (excess * dimension / 2) ** 2)
     core = leverage >= dimension * (1 + excess * dimension / 2 - root)
-    return jnp.where(core, design, 0).reshape(features.shape[:-1])
+    found = jnp.where(core, design, 0).reshape(features.shape[:-1])
+    # sum of rho phi^T G^-1 phi is the trace of G^-1 G: D, if there is a G^-1.
+    spans = jnp.abs(design @ leverage / dimension - 1) < 0.1
+    return jnp.where(spans, found, jnp.nan)
 
 
 def leverages(phi: jax.Array, design: jax.Array) -> jax.Array:

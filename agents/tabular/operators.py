@@ -29,7 +29,7 @@ def sampled(mdp: MDP, samples: int = 1) -> Model:
 
     def model(key: jax.Array) -> MDP:
         below = jnp.sum(_uniforms(key, mdp, samples) < _edges(mdp)[None], axis=0)
-        ends = jnp.zeros_like(below[..., :1])
+        ends = jnp.zeros((*below.shape[:-1], 1), below.dtype)
         counts = jnp.diff(jnp.concatenate([ends, below, ends + samples], axis=-1))
         return mdp._replace(transitions=counts.astype(mdp.rewards.dtype) / samples)
 

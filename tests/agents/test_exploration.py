@@ -28,7 +28,7 @@ def test_evaluation_has_its_own_probability():
 
 def test_no_decay_jumps_to_the_final_value():
     config = exploration.EpsilonGreedy(initial=1.0, final=0.01, start=7, decay_steps=0)
-    steps = jnp.array([7, 8])
+    steps = jnp.array([6, 7])
     result = jax.vmap(lambda s: exploration.epsilon(config, s, jnp.array(False)))(steps)
     np.testing.assert_allclose(result, [1.0, 0.01], rtol=1e-5)
 

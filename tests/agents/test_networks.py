@@ -64,6 +64,38 @@ def test_convolutions_of_a_vector_are_refused():
         networks.action_values(networks.Config("nature"), spec)
 
 
+@pytest.mark.parametrize(
+    "torso, shape, fitting",
+    [
+        ("nature", (4, 35, 84), "dqn2013 or minatar or mlp"),
+        ("dqn2013", (4, 10, 19), "minatar or mlp"),
+        ("minatar", (4, 2, 5), "mlp"),
+    ],
+)
+def test_convolutions_of_too_small_an_image_are_refused(torso, shape, fitting):
+    message = rf"network.torso {torso} .* larger .*\[{shape[1]}, .* {fitting}$"
+    with pytest.raises(ValueError, match=message):
+        networks.action_values(
+            networks.Config(torso), discrete_spec(shape, np.uint8, 2)
+        )
+
+
+@pytest.mark.parametrize("torso, size", [("nature", 36), ("dqn2013", 20)])
+def test_the_smallest_image_leaves_one_place(torso, size, key):
+    spec = discrete_spec((4, size, size), np.uint8, 2)
+    params = networks.action_values(networks.Config(torso, (7,)), spec).init(key)
+    channels = networks.CONVOLUTIONS[torso][-1][0]
+    assert count(params) - count_of(torso, 4) == (channels * 7 + 7) + (7 * 2 + 2)
+
+
+def count_of(torso, channels):
+    weights = 0
+    for features, kernel, _ in networks.CONVOLUTIONS[torso]:
+        weights += kernel**2 * channels * features + features
+        channels = features
+    return weights
+
+
 def test_continuous_actions_are_refused():
     spec = Spec(ATARI.observation, 0, jax.ShapeDtypeStruct((3,), np.float32))
     with pytest.raises(ValueError, match="needs discrete actions"):

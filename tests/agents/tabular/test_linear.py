@@ -40,6 +40,15 @@ def test_the_design_is_optimal(key):
     assert (jax.vmap(log_determinant)(others) < best).all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_features_that_do_not_span_have_no_design(seed):
+    key, other = jax.random.split(jax.random.key(seed))
+    line = jnp.einsum("sa,d->sad", jax.random.normal(key, (2, 3)), jnp.arange(1.0, 5.0))
+    assert jnp.isnan(linear.optimal_design(line)).all()
+    flat = jax.random.normal(other, (3, 5, 4)).at[..., 3].set(0.0)
+    assert jnp.isnan(linear.optimal_design(flat)).all()
+
+
 def test_a_design_by_hand():
     # In the plane: two unit vectors and a short one between them, which does not help.
     phi = jnp.array([[[1.0, 0.0]], [[0.0, 1.0]], [[0.2, 0.2]]])

@@ -101,6 +101,11 @@ def test_one_sample_is_unbiased_and_many_are_close(mdp, key):
     assert ((many.transitions > 0) <= (mdp.transitions > 0)).all()
 
 
+def test_a_bandit_has_one_state_to_go_to(key):
+    bandit = MDP(jnp.ones((1, 3, 1)), jnp.arange(3.0)[None], jnp.array(0.5))
+    np.testing.assert_array_equal(operators.sampled(bandit, 2)(key).transitions, 1)
+
+
 def test_both_precisions_see_the_same_noise(mdp, key):
     double = operators.next_states(key, mdp, 11)
     single = jax.tree.map(lambda leaf: leaf.astype("float32"), mdp)

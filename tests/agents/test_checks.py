@@ -1,0 +1,61 @@
+"""Settings that are refused where they are made, or where the agent is."""
+
+import numpy as np
+import pytest
+
+from agents import REGISTRY, deep_cpi, dqn, mirror_descent, momentum_dqn, sac, td3
+from agents.parts import checks, networks, sgd
+from agents.parts.types import discrete_spec
+
+DISCRETE = discrete_spec((5,), np.float32, 3)
+
+
+@pytest.mark.parametrize(
+    "module, settings",
+    [
+        (dqn, {"loss": "mse"}),
+        (mirror_descent, {"actor": "dual_averaging"}),
+        (momentum_dqn, {"schedule": "decay"}),
+    ],
+)
+def test_a_name_that_no_branch_has_is_refused(module, settings):
+    config = module.Config(network=networks.Config("mlp", (7,)), **settings)
+    [(field, value)] = settings.items()
+    with pytest.raises(ValueError, match=f"{field} is '{value}': one of "):
+        module.agent(config, DISCRETE)
+
+
+def test_every_choice_of_every_agent_is_checked():
+    """Whatever name a Literal has in a registered agent, another one is refused."""
+    checked = 0
+    for entry in REGISTRY.values():
+        checks.choices(entry.config())  # the defaults are choices
+        for name in ("loss", "actor", "schedule", "bonus_in"):
+            if hasattr(entry.config, name):
+                wrong = entry.config()
+                object.__setattr__(wrong, name, "another")
+                with pytest.raises(ValueError, match=f"{name} is 'another'"):
+                    checks.choices(wrong)
+                checked += 1
+    assert checked >= 5
+
+
+def test_a_torso_of_no_paper_is_refused():
+    with pytest.raises(ValueError, match="torso is 'resnet': one of nature, "):
+        networks.Config("resnet")
+
+
+@pytest.mark.parametrize("share", [0.0, -0.5, 1.5, float("nan")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda share: sac.Config(target_step_size=share),
+        lambda share: td3.Config(target_step_size=share),
+        lambda share: deep_cpi.Config(averaging_rate=share),
+        sgd.polyak,
+    ],
+)
+def test_what_would_never_move_is_refused(make, share):
+    make(1.0)
+    with pytest.raises(ValueError, match=f"is {share}: above 0, at most 1"):
+        make(share)
