@@ -84,7 +84,7 @@ def mixture(probs: jax.Array, q: jax.Array, rate: jax.Array) -> jax.Array:
 def greedy_advantage(probs: jax.Array, q: jax.Array) -> jax.Array:
     """<G(q) - pi, q> >= 0, `[]`, of probabilities and action values `[A]`."""
     chex.assert_rank([probs, q], 1)
-    return jnp.max(q) - jnp.dot(probs, q)
+    return jnp.max(q) - jnp.sum(probs * q)
 
 
 def adaptive_rate(mean: jax.Array, largest: jax.Array, factor: float) -> jax.Array:

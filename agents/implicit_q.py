@@ -21,7 +21,6 @@ Deviations:
 """
 
 import functools
-import math
 from dataclasses import dataclass
 
 import chex
@@ -67,9 +66,10 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
-        checks.between("log_policy_floor", self.log_policy_floor, -math.inf, 0)
-        for name in ("munchausen", "discount"):  # `sgd.polyak` checks the step size
+        checks.between("log_policy_floor", self.log_policy_floor, -jnp.inf, 0)
+        for name in ("munchausen", "discount"):
             checks.between(name, getattr(self, name), 0, 1)
+        checks.fraction("target_step_size", self.target_step_size)
 
 
 def td_error(

@@ -107,7 +107,7 @@ def targets(
     chex.assert_rank([bonus, r_t, discount_t, target_z_t, target_q_t], [0, 0, 0, 2, 1])
     log_policy = equations.scaled_log_softmax(target_q_t, temperature)
     policy = jnp.exp(log_policy / temperature)
-    soft_z_t = (target_z_t - log_policy[None, :]) @ policy
+    soft_z_t = jnp.sum((target_z_t - log_policy[None, :]) * policy[None, :], axis=-1)
     return r_t + bonus + discount_t * soft_z_t
 
 

@@ -103,7 +103,7 @@ def policy_error(
     if config.actor == "indirect":
         scaled = target_q / (config.kl_weight + config.temperature)
         goal = jax.nn.log_softmax(config.averaging * reference + scaled)
-        return jnp.dot(jnp.exp(goal), goal - log_probs)
+        return jnp.sum(jnp.exp(goal) * (goal - log_probs))
     return -equations.regularized_value(
         target_q, log_probs, reference, config.kl_weight, config.temperature
     )

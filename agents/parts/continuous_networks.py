@@ -95,7 +95,9 @@ def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy
     def apply(params: NetworkParams, observation: Any) -> Histogram:
         coefficients = _apply(module, params, observation)
         by_dimension = coefficients.reshape(-1, size, DEGREE)
-        return Histogram(by_dimension @ jnp.asarray(basis, jnp.float32))
+        # These are action values over tau: not to be rounded to TF32 on GPUs.
+        exact = jnp.matmul(by_dimension, basis.astype(np.float32), precision="highest")
+        return Histogram(exact)
 
     return Policy(functools.partial(_init, module, spec), apply)
 

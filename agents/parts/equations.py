@@ -92,7 +92,8 @@ def regularized_value(
     """
     chex.assert_rank([q, log_probs, reference], 1)
     cost = kl_weight * (log_probs - reference) + temperature * log_probs
-    return jnp.dot(jnp.exp(log_probs), q - cost)
+    # A sum: in a dot product GPUs may round float32 to the ten bits of TF32.
+    return jnp.sum(jnp.exp(log_probs) * (q - cost))
 
 
 def q_regression(

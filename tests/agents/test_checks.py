@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from agents import REGISTRY, deep_cpi, dqn, mirror_descent, momentum_dqn, sac, td3
+from agents import (
+    REGISTRY,
+    deep_cpi,
+    dqn,
+    implicit_q,
+    mirror_descent,
+    momentum_dqn,
+    sac,
+    td3,
+)
 from agents.parts import checks, networks, sgd
 from agents.parts.types import discrete_spec
 
@@ -49,6 +58,7 @@ def test_a_torso_of_no_paper_is_refused():
 @pytest.mark.parametrize(
     "make",
     [
+        lambda share: implicit_q.Config(target_step_size=share),
         lambda share: sac.Config(target_step_size=share),
         lambda share: td3.Config(target_step_size=share),
         lambda share: deep_cpi.Config(averaging_rate=share),
