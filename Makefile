@@ -15,12 +15,13 @@ LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file 
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install libpython demo bench test test-slow test-all format lint type check lock clean
+.PHONY: help install libpython cuda12 wandb demo bench test test-slow test-all format lint type check lock clean
 
 help:
 	@echo 'make demo     install, then train M-DQN on ALE Pong as a distributed program'
 	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
 	@echo 'make bench    measure speed and memory beside their limits, into bench.json'
+	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb: Weights & Biases'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
 install: .venv/.installed
@@ -40,6 +41,11 @@ libpython:
 		"make clean install UV_PYTHON_PREFERENCE=only-managed" >&2; exit 0; }; \
 	for folder in courier/python reverb; do \
 		ln -sfv "$$library" .venv/lib/python3.10/site-packages/$$folder; done
+
+# What only some need: JAX for NVIDIA GPUs, and Weights & Biases.
+cuda12 wandb: install
+	$(UV) pip install --quiet --python $(PYTHON) --constraint requirements.lock \
+		--no-build-isolation --editable '.[$@]'
 
 .uv/bin/uv:
 	python3 -m venv .uv || (cd / && python3 -m venv '$(CURDIR)/.uv') || { rm -rf .uv; \

@@ -158,9 +158,7 @@ def check_devices(result: Probe, nvidia: bool, platforms: str) -> Check:
         return Check("devices", result.text, mend)
     if nvidia and not platforms and "gpu" not in result.text:
         detail = f"{result.text}, while an NVIDIA GPU lies idle"
-        mend = (
-            "uv pip install -c requirements.lock -e '.[cuda12]', or JAX_PLATFORMS=cpu"
-        )
+        mend = "make cuda12, or JAX_PLATFORMS=cpu"
         return Check("devices", detail, mend)
     return Check("devices", result.text)
 

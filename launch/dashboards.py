@@ -174,7 +174,7 @@ def check(wandb: WandbMode) -> None:
         return
     if importlib.util.find_spec("wandb") is None:
         raise ValueError(
-            "the package wandb is not installed: pip install 'munchausen[wandb]'"
+            "the package wandb is not installed: `make wandb` does it"
         )
     if wandb == "online":
         import wandb as library
