@@ -19,6 +19,7 @@ import numpy as np
 from agents import anti_exploration
 from agents.parts import neighbours, pseudometric
 from agents.parts.types import Params, Spec, Transition
+from experiments import outputs
 from launch import config, logs, policy
 from launch.experiment import Experiment, make_agent, spec_of
 from launch.offline import stages
@@ -134,9 +135,8 @@ def row(directory: Path) -> dict[str, Any]:
         "experiment": experiment.name,
         "seed": experiment.seed,
         **{name: f"{value:.5g}" for name, value in found._asdict().items()},
-        "command": written["command"],
-        "code": config.code_version(),
-        "started": written["started"],
+        **{name: written[name] for name in ("command", "code", "machine", "started")},
+        "measured_with": config.code_version(),
     }
 
 
@@ -145,15 +145,18 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) < 2 or not arguments[-1].endswith(".csv"):
         print(USAGE, file=sys.stderr)
         return 2
+    output = Path(arguments[-1])
     try:
+        outputs.check_writable(output)
         found = [row(Path(directory)) for directory in arguments[:-1]]
+        with outputs.draft(output) as draft:
+            with draft.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(found)
     except (logs.RunDirectoryError, ValueError) as error:
         print(f"separation: {error}", file=sys.stderr)
         return 2
-    with open(arguments[-1], "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
     for each in found:
         print("  ".join(f"{name} {each[name]}" for name in list(each)[:8]))
     return 0

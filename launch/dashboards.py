@@ -173,9 +173,7 @@ def check(wandb: WandbMode) -> None:
     if wandb == "off":
         return
     if importlib.util.find_spec("wandb") is None:
-        raise ValueError(
-            "the package wandb is not installed: `make wandb` does it"
-        )
+        raise ValueError("the package wandb is not installed: `make wandb` does it")
     if wandb == "online":
         import wandb as library
 

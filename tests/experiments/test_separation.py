@@ -66,10 +66,15 @@ def test_a_run_is_measured_by_its_first_stage(name, neighbours, tmp_path, capsys
         [row] = csv.DictReader(file)
     assert row["experiment"] == f"{name}/hopper-medium"
     assert 0 < float(row["dataset"]) and 0 <= float(row["auc"]) <= 1
+    config = logs.read_config(directory)
+    for field in ("command", "code", "machine", "started"):
+        assert row[field] == str(config[field])
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
     assert separation.main([str(tmp_path)]) == 2
-    assert separation.main([str(tmp_path), "table.csv"]) == 2
+    assert separation.main([str(tmp_path), str(tmp_path / "table.csv")]) == 2
+    assert separation.main([str(tmp_path), str(tmp_path / "none" / "table.csv")]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == separation.USAGE and "no run directory" in lines[1]
+    assert "cannot write" in lines[2] and len(lines) == 3
