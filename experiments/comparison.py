@@ -11,7 +11,7 @@ import numpy as np
 from experiments.curves import Curve, Estimate
 
 PUBLISHED = Path(__file__).with_name("published")
-STATUSES = ("verified", "computed", "recalled")
+STATUSES = ("verified", "computed", "second-hand", "recalled")
 REPETITIONS = 2_000  # of the bootstrap
 _THRESHOLDS = 101
 
@@ -44,8 +44,9 @@ class Published(NamedTuple):
         value: the number.
         spread: what its source gives after a plus or minus; the note says what it is.
         seeds: how many, or empty if the source does not say.
-        status: `verified` (read in the source), `computed` (from the source's data) or
-            `recalled` (from memory: never shown).
+        status: `verified` (read in the source), `computed` (from the source's data),
+            `second-hand` (read in somebody's copy of it) or `recalled` (from memory:
+            never shown).
         source: where it is from.
         note: what one must know to compare.
     """
