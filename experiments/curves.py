@@ -32,8 +32,9 @@ class Curve(NamedTuple):
 class Average(NamedTuple):
     """Mean training return of a whole run, raw, exploration included.
 
-    "Leverage the Average" reports such a number, the return per episode. Agents that
-    fail early have more episodes, and these weigh more in the one than in the other.
+    "Leverage the Average" reports such a number, in its words the return per episode;
+    Dopamine, whose settings it has, logs the mean of each 1,000 steps. Agents that fail
+    early have more episodes, and these weigh more in the one than in the other.
 
     Attributes:
         by_episode: over all episodes that ended.
