@@ -11,8 +11,9 @@ import launchpad as lp
 from agents.parts.types import Agent, Params, Spec
 from launch.remote import Stopped, shut_down
 
-_FETCH_SECONDS = 0.2  # between two fetches of parameters, at least
-_FETCH_SHARE = 0.05  # of an actor's time at most, so that the learner is not kept busy
+_FETCH_SHARE = 0.05  # of the time at most, so that the learner is not kept busy
+_LEAST_SECONDS = 0.2  # between two fetches of parameters
+_MOST_SECONDS = 5.0  # also after one that a compilation or a checkpoint held up
 
 
 def network_names(agent: Agent, spec: Spec) -> list[str]:
@@ -77,13 +78,17 @@ class Variables:
         return self._params
 
     def _ask(self) -> None:
-        self._asked = time.monotonic()
+        asked = time.monotonic()
         self._pending = self._source.futures.get_variables(self._names)
+        # When it came, not when an actor notices: that may have waited for the replay.
+        self._pending.add_done_callback(lambda _: self._plan(time.monotonic() - asked))
+
+    def _plan(self, took: float) -> None:
+        wait = min(max(_LEAST_SECONDS, took / _FETCH_SHARE), _MOST_SECONDS)
+        self._due = time.monotonic() + wait
 
     def _take(self) -> Params:
         values = self._pending.result()
         self._pending = None
-        now = time.monotonic()
-        self._due = now + max(_FETCH_SECONDS, (now - self._asked) / _FETCH_SHARE)
         # On the device once, not at every call of the policy.
         return jax.device_put(dict(zip(self._names, values, strict=True)))

@@ -1,8 +1,12 @@
-"""What actors ask the learner for."""
+"""What actors ask the learner for, and how often."""
+
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
-from launch.variables import network_names
+from launch import variables
+from launch.variables import Variables, network_names
 from tests.agents.cases import VECTORS, make
 
 
@@ -20,3 +24,65 @@ from tests.agents.cases import VECTORS, make
 )
 def test_only_the_networks_of_the_policy_are_fetched(name, expected):
     assert network_names(make(name), VECTORS) == expected
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr(variables.time, "monotonic", lambda: now.seconds)
+    return now
+
+
+class Learner:
+    """Answers when it is told to, with how often it was asked."""
+
+    def __init__(self):
+        self.futures = self
+        self.asked = 0
+        self.open = []
+
+    def get_variables(self, names):
+        self.asked += 1
+        self.open.append(Future())
+        if self.asked == 1:
+            self.answer()  # the constructor waits for it
+        return self.open[-1]
+
+    def answer(self):
+        self.open[-1].set_result([float(self.asked)])
+
+
+@pytest.mark.launchpad
+@pytest.mark.parametrize(
+    "took, blocked, due", [(0.05, 30.0, 1.0), (0.001, 2.0, 0.2), (60.0, 0.0, 5.0)]
+)
+def test_the_next_fetch_is_due_by_how_long_the_last_took(took, blocked, due, clock):
+    """Not by how long the actor was held up before it noticed the answer."""
+    learner = Learner()
+    params = Variables(learner, ["q"])
+    clock.seconds += 1.0
+    assert params() == {"q": 1.0} and learner.asked == 2
+    clock.seconds += took
+    learner.answer()
+    clock.seconds += min(blocked, due / 2)
+    assert params() == {"q": 2.0}
+    clock.seconds += due - min(blocked, due / 2) - 1e-6
+    params()
+    assert learner.asked == 2
+    clock.seconds += 2e-6
+    params()
+    assert learner.asked == 3
+
+
+@pytest.mark.launchpad
+def test_an_actor_that_was_held_up_asks_at_once(clock):
+    learner = Learner()
+    params = Variables(learner, ["q"])
+    clock.seconds += 1.0
+    params()
+    clock.seconds += 0.01
+    learner.answer()
+    clock.seconds += 30.0  # in the rate limiter
+    assert params() == {"q": 2.0}
+    params()
+    assert learner.asked == 3
