@@ -1,5 +1,6 @@
 """Which runs of a figure are there already, and how each goes on."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,19 +44,42 @@ def find(root: str, experiments: Sequence[Experiment]) -> list[Entry]:
 
 
 def begin(root: str, entry: Entry) -> Path:
-    """The directory of a run that now starts or goes on, made if need be.
+    """The directory of a run that another process will now run, made if need be.
 
     Raises:
-        RunDirectoryError: it cannot be written.
+        RunDirectoryError: it cannot be written, or another process writes it.
     """
     if entry.directory is None:
         return logs.create(root, entry.experiment)
-    logs.record_resume(entry.directory, entry.experiment)
+    with lock.locked(entry.directory):
+        logs.record_resume(entry.directory, entry.experiment)
     return entry.directory
+
+
+@contextlib.contextmanager
+def held(
+    root: str, entry: Entry, *, local: bool
+) -> Iterator[tuple[Path, Checkpoint | None]]:
+    """Context with the directory of a run, locked, and where the run goes on.
+
+    Raises:
+        OverrideError: it was begun in the other way of running.
+        RunDirectoryError: it cannot be written, another process writes it, or no
+            checkpoint is usable.
+    """
+    directory = entry.directory or logs.create(root, entry.experiment)
+    with lock.locked(directory):
+        resume = None
+        if entry.directory is not None:
+            resume = saved(directory, local=local)
+            logs.record_resume(directory, entry.experiment)
+        yield directory, resume
 
 
 def saved(directory: Path, *, local: bool) -> Checkpoint | None:
     """Where a run goes on; None: it has saved nothing and starts again.
+
+    Its logs then start again too, so its directory must be locked.
 
     Raises:
         OverrideError: it was begun in the other way of running.

@@ -59,6 +59,8 @@ def launch(
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
 
+    Whoever calls it has locked the directory, before reading where the run goes on.
+
     Raises:
         RunFailed: it ended before its time.
         RunStopped: a signal ended it; it has saved itself.
@@ -67,29 +69,28 @@ def launch(
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
     kept = f"{directory} keeps what it saved"
     # Imported late: only a program needs Reverb and with it TensorFlow.
-    with locked(directory):
-        try:
-            if mode == "local" and experiment.dataset:
-                from launch.offline import local as offline
+    try:
+        if mode == "local" and experiment.dataset:
+            from launch.offline import local as offline
 
-                offline.run(experiment, directory, resume=resume, wandb=wandb)
-            elif mode == "local":
-                from launch import local
+            offline.run(experiment, directory, resume=resume, wandb=wandb)
+        elif mode == "local":
+            from launch import local
 
-                local.run(experiment, directory, resume=resume, wandb=wandb)
-            else:
-                from launch import program
+            local.run(experiment, directory, resume=resume, wandb=wandb)
+        else:
+            from launch import program
 
-                program.run(experiment, directory, mode, resume=resume, wandb=wandb)
-        except (faults.RoleFailed, faults.NotFinite, SaveFailed) as error:
-            raise RunFailed(f"{error}\n{kept}") from error
-        except OSError as error:  # a disk that is full, or gone
-            reason = str(error.strerror or error).lower()
-            said = f"cannot write to {directory}: {reason}\n{kept}"
-            raise RunFailed(said) from error
-        except faults.Interrupted as error:
-            left = _left(experiment, directory)
-            raise RunStopped(f"{error}; {left}", error.signal) from error
+            program.run(experiment, directory, mode, resume=resume, wandb=wandb)
+    except (faults.RoleFailed, faults.NotFinite, SaveFailed) as error:
+        raise RunFailed(f"{error}\n{kept}") from error
+    except OSError as error:  # a disk that is full, or gone
+        reason = str(error.strerror or error).lower()
+        said = f"cannot write to {directory}: {reason}\n{kept}"
+        raise RunFailed(said) from error
+    except faults.Interrupted as error:
+        left = _left(experiment, directory)
+        raise RunStopped(f"{error}; {left}", error.signal) from error
 
 
 def _left(experiment: Experiment, directory: Path) -> str:
@@ -132,8 +133,9 @@ def main(arguments: Sequence[str]) -> int:
         experiment = logs.read_experiment(path)
         settle()
         _check_devices(experiment)
-        resume = continuation.saved(path, local=True)
-        launch(experiment, path, "local", resume, options.wandb)
+        with locked(path):
+            resume = continuation.saved(path, local=True)
+            launch(experiment, path, "local", resume, options.wandb)
     except RunStopped as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 128 + error.signal

@@ -11,6 +11,7 @@ from launch import checkpoint, logs
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
 from launch.experiment import Experiment
+from launch.lock import locked
 from launch.logs import RunDirectoryError
 
 HELP = """\
@@ -65,16 +66,17 @@ def run(arguments: Sequence[str]) -> int:
     experiment = configured = logs.read_experiment(directory)
     if options.steps is not None:
         experiment = overrides.replace(experiment, {"steps": options.steps}, "--")
-    saved = checkpoint.newest(directory)
-    shortened = experiment.steps < configured.steps
-    evaluated = shortened or continuation.is_complete(directory, experiment)
-    _check(experiment, saved, evaluated)
-    mode = _mode(options, saved)
-    here = mode == "local"
-    train.check(experiment, mode, options.wandb, here=here, directory=directory)
-    logs.record_resume(directory, experiment)
-    print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
-    one_run.launch(experiment, directory, mode, saved, options.wandb)
+    with locked(directory):  # before its newest checkpoint is named
+        saved = checkpoint.newest(directory)
+        shortened = experiment.steps < configured.steps
+        evaluated = shortened or continuation.is_complete(directory, experiment)
+        _check(experiment, saved, evaluated)
+        mode = _mode(options, saved)
+        here = mode == "local"
+        train.check(experiment, mode, options.wandb, here=here, directory=directory)
+        logs.record_resume(directory, experiment)
+        print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
+        one_run.launch(experiment, directory, mode, saved, options.wandb)
     train.summarise([(experiment.seed, directory)])
     return 0
 

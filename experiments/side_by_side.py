@@ -20,7 +20,7 @@ from experiments.continuation import Entry
 from experiments.one_run import RunFailed
 from experiments.overview import Overview
 from experiments.planning import Options
-from launch import faults, orphans
+from launch import faults, lock, orphans
 
 LOG = "run.log"
 _POLL_SECONDS = 0.1
@@ -98,10 +98,9 @@ def run(entries: Sequence[Entry], options: Options) -> dict[Entry, Path | None]:
             while (waiting or running) and not caught:
                 while waiting and len(running) < limit:
                     entry = waiting.popleft()
-                    directory = continuation.begin(options.runs, entry)
-                    directories[entry] = directory
-                    print(directory, flush=True)
-                    running.append(Child(entry, directory, options, limit == 1))
+                    begun = _begin(entry, options, alone=limit == 1)
+                    directories[entry], started = begun
+                    running += started
                 time.sleep(_POLL_SECONDS)
                 for child in [
                     each for each in running if each.process.poll() is not None
@@ -121,6 +120,15 @@ def run(entries: Sequence[Entry], options: Options) -> dict[Entry, Path | None]:
             f"{len(failed)} of {len(entries)} runs failed: {', '.join(failed)}"
         )
     return directories
+
+
+def _begin(entry: Entry, options: Options, *, alone: bool) -> tuple[Path, list[Child]]:
+    """Its directory, and its process unless another has taken it since the plan."""
+    if entry.directory and lock.is_held(entry.directory):
+        return entry.directory, []
+    directory = continuation.begin(options.runs, entry)
+    print(directory, flush=True)
+    return directory, [Child(entry, directory, options, alone)]
 
 
 def at_once(options: Options, runs: int) -> int:

@@ -62,11 +62,11 @@ def run(plan: Plan) -> int:
 def _run_here(entry: Entry, options: Options) -> Path:
     """One run in this process, or as a program that it launches."""
     local = options.launch == "local"
-    started = entry.directory
-    resume = None if started is None else continuation.saved(started, local=local)
-    directory = continuation.begin(options.runs, entry)
-    print(directory, flush=True)
-    one_run.launch(entry.experiment, directory, options.launch, resume, options.wandb)
+    with continuation.held(options.runs, entry, local=local) as (directory, resume):
+        print(directory, flush=True)
+        one_run.launch(
+            entry.experiment, directory, options.launch, resume, options.wandb
+        )
     return directory
 
 

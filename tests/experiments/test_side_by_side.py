@@ -12,7 +12,11 @@ import psutil
 import pytest
 
 from experiments import cli, side_by_side
+from experiments.catalogue import EXPERIMENTS
+from experiments.continuation import Entry
 from experiments.planning import Options
+from launch import logs
+from launch.lock import locked
 
 QUICK = (
     "--steps 600 --evaluation.period 300 --evaluation.episodes 2 "
@@ -203,3 +207,14 @@ def test_runs_share_cores_but_no_accelerator(environment, files, alone, tmp_path
 def test_no_more_runs_at_once_than_there_are():
     assert side_by_side.at_once(Options(parallel=5), 3) == 3
     assert side_by_side.at_once(Options(parallel=2), 3) == 2
+
+
+def test_a_run_that_another_process_took_since_the_plan_is_left_to_it(tmp_path, capsys):
+    directory = logs.create(tmp_path, EXPERIMENTS["dqn/catch"])
+    before = (directory / "config.yaml").read_bytes()
+    entry = Entry(EXPERIMENTS["dqn/catch"], directory, "cut short")
+    with locked(directory):
+        found = side_by_side.run([entry], Options(runs=str(tmp_path)))
+    assert found == {entry: directory}
+    assert (directory / "config.yaml").read_bytes() == before
+    assert sorted(path.name for path in directory.iterdir()) == [".lock", "config.yaml"]

@@ -191,11 +191,11 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
     ],
 )
 def test_what_does_not_fit_is_one_line(whole, arguments, said, capsys):
-    before = sorted(path.name for path in whole.rglob("*"))
+    before = _files(whole)
     assert cli.main(["train", "--resume", str(whole), *arguments]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
-    assert sorted(path.name for path in whole.rglob("*")) == before
+    assert _files(whole) == before
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "file", "foreign"])
@@ -217,9 +217,28 @@ def test_run_that_is_under_way_cannot_be_resumed(whole, tmp_path, capsys):
 
     copied = tmp_path / "run"
     _copy(whole, copied)
+    before = _files(copied)
     with locked(copied):
         assert cli.main(["train", "--resume", str(copied), "--steps", "600"]) == 2
     assert "being written by another process" in capsys.readouterr().err
+    assert _files(copied) == before
+
+
+def test_a_run_that_is_under_way_keeps_its_logs(whole, tmp_path, capsys):
+    """Also before its first checkpoint, without which a run's logs start again."""
+    import shutil
+
+    from experiments import one_run
+    from launch.lock import locked
+
+    copied = tmp_path / "run"
+    _copy(whole, copied)
+    shutil.rmtree(copied / "checkpoints")
+    before = _files(copied)
+    with locked(copied):
+        assert one_run.main([str(copied)]) == 2
+    assert "being written by another process" in capsys.readouterr().err
+    assert _files(copied) == before
 
 
 def test_other_capacity_is_refused_by_the_store(whole):
@@ -234,3 +253,12 @@ def _copy(source, target):
     import shutil
 
     shutil.copytree(source, target)
+
+
+def _files(root):
+    """What each file holds, but for the lock."""
+    return {
+        path: path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
