@@ -120,7 +120,12 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def snapshot(root):
-    return {p: p.read_bytes() if p.is_file() else None for p in root.rglob("*")}
+    """Every file with its content, but for the lock that a look at a run leaves."""
+    return {
+        path: path.read_bytes() if path.is_file() else None
+        for path in root.rglob("*")
+        if path.name != ".lock"
+    }
 
 
 def refused(line, capsys, root):
