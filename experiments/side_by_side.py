@@ -55,7 +55,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 # Ctrl+C reaches the launcher only, which then ends each run once.
                 start_new_session=True,
-                preexec_fn=orphans.die_with_parent,
+                preexec_fn=orphans.dying_with(os.getpid()),
             )
 
     @property
@@ -85,7 +85,7 @@ def run(entries: Sequence[Entry], options: Options) -> dict[Entry, Path | None]:
 
     Raises:
         RunFailed: some runs ended before their time; the others went on to their end.
-        Interrupted: SIGINT or SIGTERM came; all runs have saved themselves.
+        Interrupted: SIGINT, SIGTERM or SIGHUP came; all runs have saved themselves.
         RunDirectoryError: a run directory cannot be written.
     """
     limit = at_once(options, len(entries))

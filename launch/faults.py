@@ -39,7 +39,10 @@ class RoleFailed(Exception):
 
 @contextlib.contextmanager
 def caught_signals(exit_at_second: bool = True) -> Iterator[list[int]]:
-    """Collects the numbers of SIGINT and SIGTERM in a list.
+    """Collects the numbers of SIGINT, SIGTERM and SIGHUP in a list.
+
+    SIGHUP, by which a terminal that closes ends what it started, stays ignored where
+    `nohup` has seen to that.
 
     Args:
         exit_at_second: whether a second signal ends this process at once.
@@ -51,10 +54,10 @@ def caught_signals(exit_at_second: bool = True) -> Iterator[list[int]]:
         if exit_at_second and len(caught) > 1:
             os._exit(128 + number)
 
-    previous = {
-        number: signal.signal(number, handle)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield caught
     finally:

@@ -102,7 +102,7 @@ class Local:
         """Acts, learns, evaluates and saves; returns the last evaluation's returns.
 
         Raises:
-            Interrupted: SIGINT or SIGTERM came; the run has saved itself.
+            Interrupted: SIGINT, SIGTERM or SIGHUP came; the run has saved itself.
             NotFinite: a loss or the environment gave NaN or infinity.
             SaveFailed: a checkpoint could not be written.
         """

@@ -19,7 +19,7 @@ _ITEM_BYTES = 4_800
 def replay_bytes(storage: Storage, spec: Spec, frame_stack: int, *, local: bool) -> int:
     """Bytes of a full replay: each frame once, uncompressed, and what it costs besides.
 
-    Reverb compresses: images, of bytes, to less than its own need, other numbers hardly.
+    Reverb compresses: images, which are bytes, to below its own need, the rest hardly.
     """
     return storage.capacity * _transition_bytes(spec, frame_stack, local=local)
 

@@ -5,15 +5,28 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 _POLL_SECONDS = 1.0
+_PRCTL = ctypes.CDLL(None).prctl
 _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 20.0  # to end in order, which Linux asks for when the parent dies
 
 
-def die_with_parent() -> None:
-    """Asks Linux to send SIGTERM to this process if its launcher is killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def dying_with(parent: int) -> Callable[[], None]:
+    """Has Linux send SIGTERM to a process if its launcher `parent` is killed.
+
+    Returns:
+        What `Popen` calls in the child, between fork and exec; it takes no lock there
+        that another thread may have held.
+    """
+
+    def prepare() -> None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # killed since the fork
+            os._exit(1)
+
+    return prepare
 
 
 def end_with_parent() -> None:

@@ -35,7 +35,10 @@ from launch.watchdog import Heartbeat
 
 Mode = Literal["threads", "processes"]
 # Roles end in order, each with the supervisor's patience, not Launchpad's ten seconds.
-_NOTICE_SECONDS = 120
+_NOTICE_SECONDS = 400
+# The learner saves once more, and a replay of millions takes a while. Who cannot wait
+# presses Ctrl+C again.
+_PATIENCE = {"learner": 300.0}
 _SCRATCH = Path(checkpoint.DIRECTORY, ".server")  # where Reverb writes its tables
 STOP_ORDER = ("actor", "evaluator", "learner", "coordinator", "replay")
 
@@ -152,7 +155,7 @@ def run(
     Raises:
         ValueError: the agent does not fit the environment.
         RoleFailed: a role died.
-        Interrupted: SIGINT or SIGTERM ended the run early.
+        Interrupted: SIGINT, SIGTERM or SIGHUP ended the run early.
     """
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(sys.argv[:1])  # Launchpad reads absl flags; ours are not absl's
@@ -170,6 +173,7 @@ def run(
                 directory / "logs",
                 finished_by="coordinator",
                 stop_order=STOP_ORDER,
+                patience=_PATIENCE,
                 arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
                 check=Heartbeat(experiment.stall_seconds, directory).check,
             )
@@ -190,16 +194,19 @@ def _removed(path: Path) -> Iterator[None]:
 
 def _run_threads(program: lp.Program) -> None:
     flags.FLAGS["lp_termination_notice_secs"].value = _NOTICE_SECONDS
-    before = signal.getsignal(signal.SIGINT)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP)}
     manager = lp.launch(program, lp.LaunchType.LOCAL_MULTI_THREADING)
     try:
         # Launchpad hears Ctrl+C in the first program of a process only.
-        signal.signal(signal.SIGINT, _stop_threads)
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(number, _stop_threads)
         manager.wait()
     except Exception as error:  # whatever a role raised; Launchpad printed its trace
         raise faults.RoleFailed(f"a role died: {error!r}") from error
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stop_threads(number: int, frame: Any) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import launchpad as lp
@@ -19,7 +20,7 @@ from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from launch import faults, orphans
 
-GRACE_SECONDS = 20.0  # for one group of roles to end after it was asked to
+GRACE_SECONDS = 20.0  # for a group of roles to end after it was asked to, by default
 # After a failure: a learner whose replay is gone hears nothing, and all must be over
 # within 30 seconds; one whose coordinator is gone waits 10 for an answer.
 _FAILURE_GRACE_SECONDS = 12.0
@@ -49,7 +50,7 @@ class Role:
                 close_fds=False,
                 # Ctrl+C reaches the launcher only, which then ends roles in order.
                 start_new_session=True,
-                preexec_fn=orphans.die_with_parent,
+                preexec_fn=orphans.dying_with(os.getpid()),
             )
 
     def is_titled(self) -> bool:
@@ -73,6 +74,7 @@ def launch(
     *,
     finished_by: str,
     stop_order: Sequence[str],
+    patience: Mapping[str, float] = MappingProxyType({}),
     arguments: Sequence[str] = (),
     check: Callable[[], None] = lambda: None,
 ) -> None:
@@ -84,12 +86,13 @@ def launch(
         directory: where logs go, one file for each role.
         finished_by: the group whose orderly end ends the program.
         stop_order: groups, first to last to be stopped.
+        patience: seconds that groups have to end in order, if others than the rest.
         arguments: Launchpad flags for every process.
         check: called again and again; raises RoleFailed to end the program.
 
     Raises:
         RoleFailed: a role died.
-        Interrupted: SIGINT or SIGTERM ended the program early.
+        Interrupted: SIGINT, SIGTERM or SIGHUP ended the program early.
     """
     directory.mkdir(parents=True, exist_ok=True)
     roles: list[Role] = []
@@ -99,10 +102,11 @@ def launch(
                 roles.append(Role(group, command, arguments, directory))
             _watch(roles, finished_by, check, caught)
         except faults.RoleFailed:
-            _stop(roles, stop_order, caught, _FAILURE_GRACE_SECONDS)
+            failed = dict.fromkeys(stop_order, _FAILURE_GRACE_SECONDS)
+            _stop(roles, stop_order, caught, failed)
             raise
         finally:
-            _stop(roles, stop_order, caught, GRACE_SECONDS)
+            _stop(roles, stop_order, caught, patience)
     if caught:
         raise faults.Interrupted(caught[0])
 
@@ -170,9 +174,9 @@ def _stop(
     roles: Sequence[Role],
     stop_order: Sequence[str],
     caught: Sequence[int],
-    grace: float,
+    patience: Mapping[str, float],
 ) -> None:
-    """Asks group after group to end; kills what does not within `grace` seconds."""
+    """Asks group after group to end; kills what does not within its seconds."""
     for role in roles:
         if role.process.poll() is None:
             # Who is suspended can neither end nor answer those who wait for it.
@@ -182,6 +186,7 @@ def _stop(
         for role in members:
             if role.process.poll() is None:
                 role.process.terminate()
+        grace = patience.get(group, GRACE_SECONDS)
         _await_end(members, caught, time.monotonic() + grace)
 
 

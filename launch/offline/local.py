@@ -34,7 +34,7 @@ def run(
         The last evaluation's returns.
 
     Raises:
-        Interrupted: SIGINT or SIGTERM came; the run has saved itself.
+        Interrupted: SIGINT, SIGTERM or SIGHUP came; the run has saved itself.
         NotFinite: a loss is NaN or infinite.
         SaveFailed: a checkpoint could not be written.
     """

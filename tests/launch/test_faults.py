@@ -79,3 +79,17 @@ def test_second_signal_ends_the_process_at_once():
         [sys.executable, "-c", script], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (128 + signal.SIGINT, "alive\n")
+
+
+def test_a_terminal_that_closes_is_heard_unless_nohup_was_told_otherwise():
+    with faults.caught_signals() as caught:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert caught == [signal.SIGHUP]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with faults.caught_signals() as caught:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert caught == []
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -2,10 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from launch import supervisor
 
 pytestmark = pytest.mark.launchpad
 
@@ -78,7 +83,7 @@ def test_a_role_that_is_killed_ends_the_program_and_is_named(program):
     assert not command.alive()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_launcher_ends_all_in_order(program, number):
     command = program({})
     command.process.send_signal(number)
@@ -130,3 +135,22 @@ def test_logs_of_an_earlier_start_are_kept(program, tmp_path):
     assert command.wait(30)[0] == 1
     log = (tmp_path / "logs" / "actor-0.log").read_text()
     assert log.startswith("before\n") and "has had enough" in log
+
+
+@pytest.mark.parametrize("needs, kept", [(0.5, True), (60.0, False)])
+def test_a_group_may_have_its_own_patience(needs, kept, monkeypatch, capsys):
+    monkeypatch.setattr(supervisor, "GRACE_SECONDS", 0.1)
+    saving = f"""
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep({needs}), exit(0)))
+print("ready", flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", saving], stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout.readline() == b"ready\n"
+        role = SimpleNamespace(group="learner", name="learner/0", process=process)
+        supervisor._stop([role], ["actor", "learner"], [], {"learner": 3.0})
+    assert process.returncode == (0 if kept else -signal.SIGKILL)
+    assert ("did not end: killed" in capsys.readouterr().err) != kept
