@@ -116,8 +116,7 @@ def save(
             save_replay(draft / REPLAY)
         manifest = {"counts": counts._asdict(), "extra": extra, "files": _files(draft)}
         (draft / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-        _discard(final)
-        draft.rename(final)
+        _replace(final, draft)
     except (OSError, ValueError) as error:
         # Orbax reports a full disk as ValueError.
         with contextlib.suppress(OSError):
@@ -126,9 +125,21 @@ def save(
         full = _FULL.search(text)
         reason = "no space left on the device" if full else text[:300]
         raise SaveFailed(f"cannot write checkpoint {final}: {reason}") from error
-    for step in _steps(root)[:-keep]:
+    steps = _steps(root)
+    done = steps.index(counts.clock) + 1
+    # Those after it are of a future that was given up: this run went on from before.
+    for step in [*steps[: max(done - keep, 0)], *steps[done:]]:
         _discard(root / str(step))
     return final
+
+
+def _replace(final: Path, draft: Path) -> None:
+    """Puts a draft in its place; what was there is removed only then."""
+    aside = draft.with_name(f".{final.name}.old.partial")
+    if final.exists():
+        final.rename(aside)
+    draft.rename(final)
+    _discard(aside)
 
 
 def reached(directory: Path) -> int:

@@ -98,6 +98,7 @@ class ReverbAdder:
         self._spec = spec
         self._stop = stop
         self.waited_seconds = 0.0
+        self._stopped = False
         config = _writer_config(storage.n_step + frame_stack)
         self._writers = [
             client.structured_writer([config]) for _ in range(num_environments)
@@ -142,15 +143,20 @@ class ReverbAdder:
     def _flush(
         self, writer: reverb.structured_writer.StructuredWriter, max_pending: int
     ) -> bool:
-        """Waits until no more items are pending than that; false if stopped first."""
+        """Waits until no more items are pending than that; false if stopped first.
+
+        After a stop it only tries: many writers must not each wait in turn.
+        """
         began = time.monotonic()
         try:
             while True:
                 try:
-                    writer.flush(max_pending, timeout_ms=_POLL_MS)
+                    patience = 1 if self._stopped else _POLL_MS
+                    writer.flush(max_pending, timeout_ms=patience)
                     return True
                 except reverb.errors.DeadlineExceededError:
-                    if self._stop():
+                    self._stopped = self._stopped or self._stop()
+                    if self._stopped:
                         return False
         finally:
             self.waited_seconds += time.monotonic() - began

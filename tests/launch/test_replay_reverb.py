@@ -50,7 +50,7 @@ def make_tables(storage: Storage, frame_stack: int = 1):
     return reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
 
 
-def make_adder(client, storage: Storage, *, frame_stack=1, stop=lambda: False):
+def make_adder(client, storage: Storage, *, lanes=2, frame_stack=1, stop=lambda: False):
     from launch.replay import reverb_store
 
     return reverb_store.ReverbAdder(
@@ -59,7 +59,7 @@ def make_adder(client, storage: Storage, *, frame_stack=1, stop=lambda: False):
         streams.make_spec(frame_stack),
         discount=DISCOUNT,
         frame_stack=frame_stack,
-        num_environments=2,
+        num_environments=lanes,
         stop=stop,
     )
 
@@ -224,6 +224,31 @@ def test_an_adder_that_the_limiter_holds_back_notices_a_stop(make_server):
     state = limiter.limiter_state(client)
     assert state.missing_inserts == 0
     assert state.missing_samples > 0
+
+
+class Blocked:
+    """A client whose writers never get rid of an item; lists how long each waited."""
+
+    def __init__(self):
+        self.waited = []
+
+    def structured_writer(self, configs):
+        return self
+
+    def flush(self, pending, timeout_ms):
+        import reverb
+
+        self.waited.append(timeout_ms)
+        raise reverb.errors.DeadlineExceededError
+
+
+def test_one_of_many_blocked_writers_waits_for_the_stop():
+    client = Blocked()
+    stops = iter([False, False, True])
+    adder = make_adder(client, STORAGE, lanes=7, stop=lambda: next(stops))
+    adder.close()
+    assert len(client.waited) == 3 + 6
+    assert sum(client.waited) < 4 * max(client.waited)
 
 
 def test_samples_drawn_while_the_limiter_blocks_are_not_lost(make_server):
