@@ -7,12 +7,22 @@ from pathlib import Path
 
 import environments
 from agents.parts.types import Agent, Params
-from launch import policy
+from launch import logs, policy
 from launch.actor import Actor, Episode, Loop
 from launch.experiment import Experiment
 
 # More lanes would only cost memory: the policy call is amortised long before.
 MAX_LANES = 32
+
+
+def evaluated(directory: Path, start: int) -> int:
+    """The last point of the grid that a run evaluated before its checkpoint at `start`.
+
+    One under way when the checkpoint was made is missing, and comes first when the run
+    goes on.
+    """
+    rows = logs.read_evaluations(directory)
+    return max((row.grid for row in rows if row.counts.clock <= start), default=0)
 
 
 class Evaluator:

@@ -6,7 +6,7 @@ resumed. Only what was saved at an interruption, or by the clock, lies off that 
 Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import environments
@@ -15,7 +15,7 @@ from launch import checkpoint, faults
 from launch.actor import Actor, Episode, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
-from launch.evaluator import Evaluator, Lockstep
+from launch.evaluator import Evaluator, Lockstep, evaluated
 from launch.experiment import Experiment, make_agent, make_spec
 from launch.follow import bottleneck
 from launch.grid import Grid
@@ -85,6 +85,7 @@ class Local:
         title = f"{experiment.name} seed {experiment.seed}"
         self._progress = Progress(title, experiment.steps) if progress else None
         self._turns = Turns()
+        self._returns: list[float] = []
         self._recorder = Recorder(experiment, directory, self._progress, resume, wandb)
         self._start(0 if resume is None else resume.counts.actor_steps)
 
@@ -106,32 +107,30 @@ class Local:
             NotFinite: a loss or the environment gave NaN or infinity.
             SaveFailed: a checkpoint could not be written.
         """
-        experiment, returns = self._experiment, list[float]()
-        done = self._loop.actor_steps
-        evaluations = Grid(experiment.evaluation.period, experiment.steps, done)
+        experiment, done = self._experiment, self._loop.actor_steps
+        grid = (experiment.evaluation.period, experiment.steps)
+        evaluations = Grid(*grid, evaluated(self._directory, done))
         checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
-        watchdog = LocalWatchdog(experiment.stall_seconds, self._directory)
+        self._watchdog = LocalWatchdog(experiment.stall_seconds, self._directory)
         try:
             with faults.caught_signals() as caught:
+                # What a signal, or the end of a process, cut short comes first.
+                self._evaluate(evaluations.passed(done), caught)
                 while self._loop.actor_steps < experiment.steps and not caught:
-                    watchdog.alive()
+                    self._watchdog.alive()
                     self._step()
-                    point = evaluations.passed(self._loop.actor_steps)
-                    if point is not None:
-                        returns = self._evaluate(point, watchdog.alive)
+                    self._evaluate(evaluations.passed(self._loop.actor_steps), caught)
                     if checkpoints.due(self._loop.actor_steps) or caught:
                         self._save()
             if caught:
                 raise faults.Interrupted(caught[0])
-            if done >= experiment.steps:  # it goes on for what its logs have lost
-                returns = self._evaluate(experiment.steps, watchdog.alive)
         finally:
-            watchdog.close()
+            self._watchdog.close()
             self._recorder.close()
             self._environment.close()
             if self._lockstep is not None:
                 self._lockstep.close()
-        return returns
+        return self._returns
 
     def _params(self) -> Params:
         return self._learner.params
@@ -156,13 +155,24 @@ class Local:
         self._turns.fetched(self._learner.running)
         return batch
 
-    def _evaluate(self, point: int, tick: Callable[[], None]) -> list[float]:
+    def _evaluate(self, point: int | None, caught: Sequence[int]) -> None:
+        """Evaluates at a point, if it is one; a signal leaves it to who goes on."""
+        if point is None:
+            return
+
+        def tick() -> None:
+            self._watchdog.alive()
+            if caught:
+                raise faults.Interrupted(caught[0])
+
         episodes: Sequence[Episode] = []
         if self._lockstep is None:
-            episodes = self._evaluator.evaluate(self._learner.params, point, tick)
-        played = self._recorder.evaluation(point, self.counts, episodes)
+            try:
+                episodes = self._evaluator.evaluate(self._learner.params, point, tick)
+            except faults.Interrupted:
+                return
+        self._returns = self._recorder.evaluation(point, self.counts, episodes)
         self._turns.begin()
-        return played
 
     def _save(self) -> None:
         settings = self._experiment.checkpoint

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import launchpad as lp
 
 import environments
-from launch import logs, titles
+from launch import titles
 from launch.actor import Actor, Episode, Loop
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
-from launch.evaluator import Evaluator, Lockstep
+from launch.evaluator import Evaluator, Lockstep, evaluated
 from launch.experiment import Experiment, make_agent, make_spec, spec_of
 from launch.grid import Grid
 from launch.logs import Counts
@@ -156,6 +156,7 @@ class EvaluatorRole:
         self._coordinator = Remote(coordinator)
         self._told = 0.0
 
+    @titles.told()
     def run(self) -> None:
         """Evaluates on the grid, and once more when the learner has ended."""
         experiment = self._run.experiment
@@ -199,7 +200,8 @@ class EvaluatorRole:
     def _polls(self) -> Iterator[tuple[Counts, int | None]]:
         """Now and then, how far the run is and which point of the grid is due."""
         steps = self._run.experiment.steps
-        grid = Grid(self._run.experiment.evaluation.period, steps, self._evaluated())
+        done = evaluated(self._run.directory, self._run.start.clock)
+        grid = Grid(self._run.experiment.evaluation.period, steps, done)
         ended = False
         while not ended and not lp.wait_for_stop(REPORT_SECONDS):
             ended = not self._coordinator.learning()
@@ -209,16 +211,6 @@ class EvaluatorRole:
             yield counts, point if ended or point != steps else None
         if ended:
             self._coordinator.evaluator_ended()
-
-    def _evaluated(self) -> int:
-        """The last point that was evaluated before the checkpoint.
-
-        One under way when the checkpoint was made is missing, and comes first now.
-        """
-        start = self._run.start.clock
-        rows = logs.read_evaluations(self._run.directory)
-        points = [row.grid for row in rows if row.counts.clock <= start]
-        return max(points, default=0)
 
     def _tick(self) -> None:
         """Shows the watchdog that the evaluation goes on; ends it with the program."""

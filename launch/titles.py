@@ -12,6 +12,7 @@ import setproctitle
 
 from launch import faults, orphans
 from launch.checkpoint import SaveFailed
+from launch.logs import RunDirectoryError
 from launch.watchdog import Stalled
 
 _THREADS = (
@@ -41,7 +42,13 @@ def told() -> Iterator[None]:
     """
     try:
         yield
-    except (SaveFailed, Stalled, faults.NotFinite, faults.DiskFull) as error:
+    except (
+        SaveFailed,
+        Stalled,
+        RunDirectoryError,
+        faults.NotFinite,
+        faults.DiskFull,
+    ) as error:
         if not _is_process() and not isinstance(error, Stalled):
             raise
         # A thread that hangs ends with its process only. The terminal's live line, if

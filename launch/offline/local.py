@@ -1,11 +1,12 @@
 """An offline run in one process and one thread: reproducible, also if resumed."""
 
+import contextlib
 from pathlib import Path
 
 from launch import faults
 from launch.checkpoint import Checkpoint
 from launch.dashboards import WandbMode
-from launch.evaluator import Evaluator
+from launch.evaluator import Evaluator, evaluated
 from launch.experiment import Experiment, make_agent, spec_of
 from launch.offline import stages
 from launch.offline.stages import Signs
@@ -60,16 +61,22 @@ def run(
             )
             stage.begin({**networks, **prepared.networks}, resume)
 
+            def tick() -> None:
+                watchdog.alive()
+                if caught:
+                    raise faults.Interrupted(caught[0])
+
             def evaluate(point: int) -> None:
                 nonlocal returns
-                played = evaluator.evaluate(stage.learner.params, point, watchdog.alive)
-                returns = recorder.evaluation(point, stage.counts, played)
+                # A signal leaves it to who goes on.
+                with contextlib.suppress(faults.Interrupted):
+                    played = evaluator.evaluate(stage.learner.params, point, tick)
+                    returns = recorder.evaluation(point, stage.counts, played)
 
-            stage.run(prepared, recorder, signs, evaluate)
+            done = evaluated(directory, stage.counts.clock)
+            stage.run(prepared, recorder, signs, evaluate, done)
             if caught:
                 raise faults.Interrupted(caught[0])
-            if not returns:  # all was learned before, by a program that was killed
-                evaluate(experiment.steps)
         finally:
             watchdog.close()
             recorder.close()

@@ -101,6 +101,7 @@ class Stage:
         record: Record,
         signs: Signs,
         evaluate: Callable[[int], None] = lambda point: None,
+        evaluated: int | None = None,
     ) -> None:
         """Learns until the end or a stop; saves itself on the way.
 
@@ -109,12 +110,17 @@ class Stage:
             record: where to report.
             signs: of life, and to stop.
             evaluate: called with each point of the evaluation grid that is reached.
+            evaluated: the last of them before it went on; None: all that were reached.
         """
         experiment, done = self._experiment, self.learner.learner_steps
+        grid = (experiment.evaluation.period, experiment.steps)
+        evaluations = Grid(*grid, done if evaluated is None else evaluated)
+        missed = evaluations.passed(done)
+        if missed is not None:
+            evaluate(missed)
         if signs.stopped() or done >= experiment.steps:
             return  # before what it looks up is built, which may take a minute
         self._store = self._make_store(prepared.transitions, signs.tick)
-        evaluations = Grid(experiment.evaluation.period, experiment.steps, done)
         checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
         while self.learner.learner_steps < experiment.steps and not signs.stopped():
             signs.tick()

@@ -8,6 +8,7 @@ import pytest
 
 import agents
 from agents.parts.types import Transition, discrete_spec
+from launch import faults
 from launch.learner import Learner
 
 SPEC = discrete_spec((10, 5), np.float32, 3)
@@ -50,10 +51,18 @@ def test_a_step_takes_one_batch_and_moves_the_parameters(agent):
     before = values(learner.params)
     assert learner.metrics == {}
     learner.step()
-    assert learner.learner_steps == 1 == int(learner.save().steps)
     assert values(learner.params) != before
     assert {"q_loss", "q_mean"} <= set(learner.metrics)
     assert all(np.isfinite(float(value)) for value in learner.metrics.values())
+    assert learner.learner_steps == 1 == int(learner.save().steps)
+
+
+def test_what_is_not_finite_is_not_saved(agent):
+    learner = make(agent)
+    learner.step()
+    learner.metrics = {"q_loss": np.float32("nan")}
+    with pytest.raises(faults.NotFinite, match=r"loss of network q is nan at .* 1"):
+        learner.save()
 
 
 def test_run_takes_so_many_steps_or_goes_on_until_data_ends(agent):

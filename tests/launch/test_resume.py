@@ -1,8 +1,6 @@
 """A run that was cut short goes on as if nothing had happened."""
 
-import csv
 import dataclasses
-import json
 import os
 import signal
 
@@ -13,35 +11,10 @@ import pytest
 from agents import REGISTRY
 from agents.parts.types import discrete_spec
 from experiments import cli
-from experiments.catalogue import EXPERIMENTS
 from launch import checkpoint, faults, local, logs, policy
-from launch.experiment import Checkpointing, Evaluation
-from launch.logs import Counts, RunDirectoryError, is_wall_time
-
-
-def catch(steps, period=200, **changes):
-    experiment = dataclasses.replace(
-        EXPERIMENTS["mdqn/catch"],
-        steps=steps,
-        evaluation=Evaluation(period=150, episodes=3),
-        checkpoint=Checkpointing(period=period),
-        log_period=70,
-    )
-    return dataclasses.replace(experiment, **changes)
-
-
-def rows(directory, name):
-    with (directory / name).open(newline="") as file:
-        return [
-            {key: value for key, value in row.items() if not is_wall_time(key)}
-            for row in csv.DictReader(file)
-        ]
-
-
-def metrics(directory):
-    lines = (directory / "metrics.jsonl").read_text().splitlines()
-    found = [json.loads(line) for line in lines]
-    return [{k: v for k, v in row.items() if not is_wall_time(k)} for row in found]
+from launch.experiment import Evaluation
+from launch.logs import Counts, RunDirectoryError
+from tests.launch.cut_short import catch, metrics, rows, run_until
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +23,6 @@ def whole(tmp_path_factory):
     directory = logs.create(tmp_path_factory.mktemp("whole"), catch(500))
     local.run(catch(500), directory, progress=False)
     return directory
-
-
-class Killed(Exception):
-    """Stands for the end of the process."""
-
-
-def run_until(experiment, directory, steps, monkeypatch):
-    """Runs until `steps`, and then dies without a chance to save anything."""
-    step = local.Local._step
-
-    def dying(self):
-        if self.counts.actor_steps >= steps:
-            raise Killed
-        step(self)
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(local.Local, "_step", dying)
-        local.run(experiment, directory, progress=False)
 
 
 @pytest.mark.parametrize("environments", [1, 3])

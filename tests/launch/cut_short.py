@@ -1,0 +1,55 @@
+"""Local runs of Catch that end before their time, and what they leave in their logs."""
+
+import csv
+import dataclasses
+import json
+
+import pytest
+
+from experiments.catalogue import EXPERIMENTS
+from launch import local
+from launch.experiment import Checkpointing, Evaluation
+from launch.logs import is_wall_time
+
+
+def catch(steps, period=200, **changes):
+    experiment = dataclasses.replace(
+        EXPERIMENTS["mdqn/catch"],
+        steps=steps,
+        evaluation=Evaluation(period=150, episodes=3),
+        checkpoint=Checkpointing(period=period),
+        log_period=70,
+    )
+    return dataclasses.replace(experiment, **changes)
+
+
+def rows(directory, name):
+    with (directory / name).open(newline="") as file:
+        return [
+            {key: value for key, value in row.items() if not is_wall_time(key)}
+            for row in csv.DictReader(file)
+        ]
+
+
+def metrics(directory):
+    lines = (directory / "metrics.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    return [{k: v for k, v in row.items() if not is_wall_time(k)} for row in found]
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def run_until(experiment, directory, steps, monkeypatch):
+    """Runs until `steps`, and then dies without a chance to save anything."""
+    step = local.Local._step
+
+    def dying(self):
+        if self.counts.actor_steps >= steps:
+            raise Killed
+        step(self)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(local.Local, "_step", dying)
+        local.run(experiment, directory, progress=False)

@@ -1,0 +1,66 @@
+"""Ends at awkward moments: in an evaluation, between updates, after a divergence."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from launch import checkpoint, faults, local, logs
+from launch.evaluator import Evaluator
+from launch.learner import Learner
+from tests.launch.cut_short import catch, metrics, rows, run_until
+
+
+def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
+    tmp_path, monkeypatch
+):
+    """It is heard at once, not when all episodes have been played."""
+    directory = logs.create(tmp_path, catch(500, period=100))
+    play = Evaluator._play
+
+    def interrupted(self, loop, tick):
+        if checkpoint.reached(directory) == 200:  # at the point 300, before it is saved
+            os.kill(os.getpid(), signal.SIGTERM)
+        return play(self, loop, tick)
+
+    with monkeypatch.context() as patched, pytest.raises(faults.Interrupted):
+        patched.setattr(Evaluator, "_play", interrupted)
+        local.run(catch(500, period=100), directory, progress=False)
+    assert checkpoint.newest(directory).counts.actor_steps == 300
+    assert [row.grid for row in logs.read_evaluations(directory)] == [150]
+    saved = checkpoint.newest(directory)
+    local.run(catch(500, period=100), directory, progress=False, resume=saved)
+    whole = logs.create(tmp_path / "whole", catch(500, period=100))
+    local.run(catch(500, period=100), whole, progress=False)
+    assert rows(directory, "evaluations.csv") == rows(whole, "evaluations.csv")
+
+
+def test_rows_that_come_before_the_next_update_are_equal_too(tmp_path, monkeypatch):
+    """A checkpoint between two updates: who goes on has no metrics of the last one."""
+    experiment = catch(230, period=201, log_period=1)
+    whole = logs.create(tmp_path / "whole", experiment)
+    local.run(experiment, whole, progress=False)
+    cut = logs.create(tmp_path / "cut", experiment)
+    run_until(experiment, cut, 220, monkeypatch)
+    saved = checkpoint.newest(cut)
+    local.run(experiment, cut, progress=False, resume=saved)
+    assert saved.counts.actor_steps == 201
+    assert metrics(cut) == metrics(whole)
+
+
+def test_a_run_that_diverges_keeps_what_it_saved_before(tmp_path, monkeypatch):
+    """Also where no row of the log is due between the divergence and a checkpoint."""
+    step = Learner.step
+
+    def diverging(self):
+        step(self)
+        if self.learner_steps > 40:
+            self.metrics = {"q_loss": np.float32("nan")}
+
+    monkeypatch.setattr(Learner, "step", diverging)
+    experiment = catch(500, period=10, log_period=400)
+    directory = logs.create(tmp_path, experiment)
+    with pytest.raises(faults.NotFinite, match="loss of network q is nan"):
+        local.run(experiment, directory, progress=False)
+    assert checkpoint.newest(directory).counts.learner_steps <= 40
