@@ -28,6 +28,7 @@ class Coordinator:
     then learner and replay. All public methods but `run` are remote calls.
     """
 
+    @titles.told()
     def __init__(self, run: Run, replay: Any, threads: bool):
         """Opens the logs.
 

@@ -22,6 +22,7 @@ _STARVED_SECONDS = 2.0  # a batch on its way takes less
 class LearnerRole:
     """Learns what the actors' experience calls for; serves its parameters."""
 
+    @titles.told()
     def __init__(
         self,
         run: Run,

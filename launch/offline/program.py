@@ -46,6 +46,7 @@ def make(run: Run, *, threads: bool) -> lp.Program:
 class DatasetLearnerRole:
     """Learns from a dataset, stage after stage; serves its parameters."""
 
+    @titles.told()
     def __init__(self, run: Run, spec: Spec, coordinator: Any):
         """Builds the learner.
 

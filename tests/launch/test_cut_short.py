@@ -1,5 +1,6 @@
 """Ends at awkward moments: in an evaluation, between updates, after a divergence."""
 
+import dataclasses
 import os
 import signal
 
@@ -38,7 +39,11 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
 
 def test_rows_that_come_before_the_next_update_are_equal_too(tmp_path, monkeypatch):
     """A checkpoint between two updates: who goes on has no metrics of the last one."""
-    experiment = catch(230, period=201, log_period=1)
+    agent = catch(230).agent
+    batch = agent.storage.batch_size  # which is sampled every fourth step
+    storage = dataclasses.replace(agent.storage, samples_per_insert=batch / 4)
+    agent = dataclasses.replace(agent, storage=storage)
+    experiment = catch(230, period=201, log_period=1, agent=agent)
     whole = logs.create(tmp_path / "whole", experiment)
     local.run(experiment, whole, progress=False)
     cut = logs.create(tmp_path / "cut", experiment)
