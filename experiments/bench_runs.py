@@ -232,9 +232,9 @@ def footprint(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]
     return measured
 
 
-def imports(line: tuple[str, ...] = ("dqn/catch",)) -> list[Measurement]:
+def imports() -> list[Measurement]:
     """Modules that commands have imported at their end, and which of the stack."""
-    train = [*line, "--steps", "200", "--evaluation.episodes", "1"]
+    train = ["dqn/catch", "--steps", "200", "--evaluation.episodes", "1"]
     commands = {
         "munchausen --help": ["--help"],
         "munchausen list": ["list"],

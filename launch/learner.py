@@ -88,14 +88,11 @@ class Learner:
     def save(self) -> TrainingState:
         """The whole training state.
 
-        Until the next step there are no metrics then, as in a run that goes on from it.
-
         Raises:
             NotFinite: the newest metrics are not finite, and so is what was learned.
         """
         metrics = {name: float(value) for name, value in self.metrics.items()}
         faults.check_metrics(metrics, self.learner_steps)
-        self.metrics = {}
         return self._state
 
     def restore(self, state: TrainingState) -> None:

@@ -184,6 +184,7 @@ class Local:
             save_replay=self._store.save if settings.replay else None,
             keep=settings.keep,
         )
+        self._learner.metrics = {}  # who goes on from here has none before an update
         self._start(self._loop.actor_steps)
         self._turns.begin()
 

@@ -157,7 +157,7 @@ def test_a_run_that_ends_by_itself_says_why():
 
 
 def test_imports_are_counted_where_they_happen():
-    helped, listed, run = measured = bench_runs.imports(("dqn/catch", "--steps", "30"))
+    helped, listed, run = measured = bench_runs.imports()
     check(measured, [""] * 3)
     assert "(none of the stack)" in helped.name and helped.value < 400
     assert "(jax)" in listed.name and "(jax)" in run.name

@@ -1,26 +1,13 @@
-"""Where the evaluator of a resumed run begins, and how roles tell of their failures."""
+"""Where the evaluations of a resumed run begin; how roles tell of their failures."""
 
 import sys
-import threading
 
 import pytest
 
-from launch import logs, remote, titles
-from launch.checkpoint import Checkpoint, SaveFailed
+from launch import logs, titles
+from launch.checkpoint import SaveFailed
+from launch.evaluator import evaluated
 from launch.logs import Counts
-from launch.roles import EvaluatorRole, Run
-
-
-@pytest.fixture
-def evaluator(catch, tmp_path, monkeypatch):
-    """Makes the evaluator of a run that goes on at some actor step."""
-    monkeypatch.setattr(remote.lp, "stop_event", threading.Event)
-
-    def make(actor_steps):
-        resume = Checkpoint(tmp_path, Counts(actor_steps), {}) if actor_steps else None
-        return EvaluatorRole(Run(catch(), tmp_path, resume), None, None)
-
-    return make
 
 
 def log(directory, *rows):
@@ -30,15 +17,15 @@ def log(directory, *rows):
     written.close()
 
 
-def test_what_was_under_way_at_the_checkpoint_is_evaluated_again(evaluator, tmp_path):
+def test_what_was_under_way_at_the_checkpoint_is_evaluated_again(tmp_path):
     log(tmp_path, (100, 104), (200, 207), (300, 301))
-    assert evaluator(250)._evaluated() == 200
-    assert evaluator(205)._evaluated() == 100, "200 was begun, and its row is removed"
-    assert evaluator(0)._evaluated() == 0
+    assert evaluated(tmp_path, 250) == 200
+    assert evaluated(tmp_path, 205) == 100, "200 was begun, and its row is removed"
+    assert evaluated(tmp_path, 0) == 0
 
 
-def test_a_run_without_evaluations_begins_with_the_first(evaluator):
-    assert evaluator(250)._evaluated() == 0
+def test_a_run_without_evaluations_begins_with_the_first(tmp_path):
+    assert evaluated(tmp_path, 250) == 0
 
 
 def test_a_thread_that_fails_raises(monkeypatch):
