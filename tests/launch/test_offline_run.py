@@ -13,7 +13,7 @@ from agents.parts import neighbours
 from experiments import cli, one_run, overrides
 from experiments.catalogue import EXPERIMENTS
 from launch import checkpoint, experiment, logs, policy
-from launch.evaluator import evaluate_run
+from launch.evaluator import Evaluator, evaluate_run
 from launch.offline import local as offline
 from launch.offline import stages
 from tests.launch import catch_runs, logged
@@ -135,6 +135,30 @@ def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
     assert any(line.startswith(title) for line in err.splitlines())
     assert cli.main(["train", "--resume", str(part)]) == 0
     jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
+
+
+def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
+    dataset, tmp_path, monkeypatch
+):
+    wanted = make("bc", dataset)
+    whole = start(tmp_path / "whole", wanted)
+    part = logs.create(tmp_path / "part", wanted)
+    play = Evaluator._play
+
+    def interrupted(evaluator, loop, tick):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return play(evaluator, loop, tick)
+
+    with monkeypatch.context() as patched, pytest.raises(one_run.RunStopped):
+        patched.setattr(Evaluator, "_play", interrupted)
+        one_run.launch(wanted, part, "local")
+    assert logs.read_evaluations(part) == []
+    assert cli.main(["train", "--resume", str(part)]) == 0
+    found, expected = (
+        [row._replace(wall_time=0.0) for row in logs.read_evaluations(directory)]
+        for directory in (part, whole)
+    )
+    assert found == expected and expected
 
 
 def test_a_first_stage_that_saved_nothing_starts_its_logs_again(dataset, tmp_path):
