@@ -21,6 +21,7 @@ from experiments.one_run import RunFailed
 from experiments.overview import Overview
 from experiments.planning import Options
 from launch import faults, lock, orphans
+from launch.config import kept_off_gpus
 
 LOG = "run.log"
 _POLL_SECONDS = 0.1
@@ -147,10 +148,8 @@ def default_parallel(
     cores = len(os.sched_getaffinity(0))
     if environment.get("JAX_PLATFORMS") == "cpu":
         return cores
-    hidden = environment.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    if any(devices.glob("nvidia[0-9]*")) and not hidden:
-        return 1
-    return 1 if any(devices.glob("accel[0-9]*")) else cores
+    gpus = any(devices.glob("nvidia[0-9]*")) and not kept_off_gpus(environment)
+    return 1 if gpus or any(devices.glob("accel[0-9]*")) else cores
 
 
 def _epitaph(child: Child) -> str:

@@ -130,16 +130,33 @@ def command() -> str:
     return f"XLA_FLAGS={shlex.quote(flags)} {line}" if flags else line
 
 
-def machine() -> str:
-    """Processor, cores and memory of this machine; the learner's log names GPUs."""
+def machine(gpus: Path = Path("/proc/driver/nvidia/gpus")) -> str:
+    """Processor, cores, memory, and the NVIDIA GPUs unless JAX is kept off them."""
     model = platform.machine()
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
+        model = _named(Path("/proc/cpuinfo"), "model name") or model
     memory = psutil.virtual_memory().total / 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB"
+    parts = [model, f"{os.cpu_count()} cores", f"{memory:.0f} GiB"]
+    if not kept_off_gpus(os.environ):
+        with contextlib.suppress(OSError):
+            found = [_named(each / "information", "Model") for each in gpus.iterdir()]
+            parts += sorted(name or "unnamed GPU" for name in found)
+    return ", ".join(parts)
+
+
+def kept_off_gpus(environment: Mapping[str, str]) -> bool:
+    """Whether variables keep JAX on the processor, or off each NVIDIA GPU."""
+    if environment.get("JAX_PLATFORMS") == "cpu":
+        return True
+    return environment.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+
+
+def _named(file: Path, key: str) -> str | None:
+    """What the first line `key: value` of a file says."""
+    for line in file.read_text().splitlines():
+        if line.startswith(key):
+            return line.split(":", 1)[1].strip()
+    return None
 
 
 def versions() -> dict[str, str | None]:

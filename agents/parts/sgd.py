@@ -92,10 +92,20 @@ def _with_target(params: Params, targets: Params) -> Params:
 def _on_time(
     period: int, steps: jax.Array, move: Callable[[], Any], hold: Callable[[], Any]
 ) -> Any:
-    """`move()` at every `period`-th step, else `hold()`; only that one is computed."""
+    """`move()` at every `period`-th step, else `hold()`.
+
+    On a CPU only that one is computed. Accelerators compute both and choose: to branch
+    they wait until the host has read which way, and it until all before is computed.
+    """
     if period == 1:
         return move()
-    return jax.lax.cond(steps % period == 0, move, hold)
+    due = steps % period == 0
+    return jax.lax.platform_dependent(
+        cpu=lambda: jax.lax.cond(due, move, hold),
+        default=lambda: jax.tree.map(
+            lambda moved, held: jnp.where(due, moved, held), move(), hold()
+        ),
+    )
 
 
 def learner(

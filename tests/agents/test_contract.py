@@ -90,6 +90,36 @@ def test_seeds_matter(name):
     assert not leaves_equal(one.params, two.params)
 
 
+def branches_on_gpus(jaxpr):
+    """Branches and loops that a GPU runs, for each of which it waits for the host."""
+    for equation in jaxpr.eqns:
+        platforms = equation.params.get("branches_platforms")
+        if equation.primitive.name in ("cond", "while") and platforms is None:
+            yield equation
+            continue
+        inner = [
+            branch
+            for branch in jax.tree.leaves(list(equation.params.values()))
+            if hasattr(getattr(branch, "jaxpr", branch), "eqns")
+        ]
+        if platforms is not None:
+            used = [not names or "cuda" in names for names in platforms]
+            inner = [each for each, use in zip(inner, used, strict=True) if use]
+        for each in inner:
+            yield from branches_on_gpus(getattr(each, "jaxpr", each))
+
+
+@each_case
+def test_on_a_gpu_neither_update_nor_act_waits_for_the_host(name, spec, key):
+    agent = make(name, spec)
+    state, batch = agent.init(key), batch_for(agent, spec)
+    observation = observations(spec, ENVIRONMENTS)
+    update = jax.make_jaxpr(agent.update)(state, batch)
+    act = jax.make_jaxpr(agent.act)(state.params, key, observation, 0, False)
+    for jaxpr in (update.jaxpr, act.jaxpr):
+        assert not list(branches_on_gpus(jaxpr))
+
+
 @each_case
 def test_actions_fit_the_environment(name, spec, key):
     agent = make(name, spec)

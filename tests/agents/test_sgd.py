@@ -14,6 +14,14 @@ from agents.parts import sgd
 ONE = {"a": jnp.array(1.0), "b": jnp.array(10.0)}
 
 
+@pytest.fixture(params=["cpu", "accelerator"])
+def either_way(request, monkeypatch):
+    """What happens on some steps only does so alike on each kind of device."""
+    if request.param == "accelerator":
+        chosen = lambda *, cpu, default: default()  # noqa: E731
+        monkeypatch.setattr(jax.lax, "platform_dependent", chosen)
+
+
 def two_networks(target_update):
     """Both losses are a * b: with rate 1, a loses b, then b loses the new a."""
 
@@ -39,7 +47,7 @@ def test_losses_run_in_order_and_move_their_own_network(key):
     assert float(metrics["a_loss"]) == 10.0 and float(metrics["b_loss"]) == -90.0
 
 
-def test_targets_start_equal_and_are_copied_on_the_period(key):
+def test_targets_start_equal_and_are_copied_on_the_period(key, either_way):
     init, update = two_networks(sgd.periodic(3))
     state = init(key)
     assert state.target_params == state.params
@@ -92,7 +100,7 @@ def test_polyak_moves_a_fraction(key):
     np.testing.assert_allclose(state.target_params["a"], 1.0 + 0.25 * (-9.0 - 1.0))
 
 
-def test_polyak_with_a_period_moves_at_every_kth_step_only(key):
+def test_polyak_with_a_period_moves_at_every_kth_step_only(key, either_way):
     init, update = two_networks(sgd.every(2, sgd.polyak(0.25)))
     state = init(key)
     for step in (1, 2):
@@ -103,7 +111,7 @@ def test_polyak_with_a_period_moves_at_every_kth_step_only(key):
     np.testing.assert_allclose(state.target_params["a"], expected)
 
 
-def test_nothing_of_a_delayed_network_moves_on_other_steps(key):
+def test_nothing_of_a_delayed_network_moves_on_other_steps(key, either_way):
     """Neither its parameters nor Adam's moments and count; its loss is computed."""
 
     def loss(params, target_params, batch, key):
