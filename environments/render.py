@@ -30,6 +30,12 @@ from environments.minatar import MinAtar
 
 _FRAMES_PER_SECOND = 60.0  # of the console
 _CATCH_FRAMES_PER_SECOND = 5.0
+# What MUJOCO_GL may say: the library that draws, and the package of Debian that has it.
+_MUJOCO_DRAWS_WITH = {
+    "egl": ("EGL", "libegl1"),
+    "osmesa": ("OSMesa", "libosmesa6"),
+    "glfw": ("GL", "libgl1"),  # on a screen
+}
 
 
 class Rendered(NamedTuple):
@@ -96,11 +102,20 @@ def make(
 
 def _drawn_by_mujoco(config: Locomotion | ControlSuite | Adroit, seed: int) -> Any:
     """Drawn without a screen, unless MUJOCO_GL says how."""
-    if os.environ.setdefault("MUJOCO_GL", "egl") == "egl" and not find_library("EGL"):
+    # MuJoCo reads it as it is imported, and fails with a traceback of PyOpenGL's.
+    means = os.environ.get("MUJOCO_GL") or "egl"
+    if means not in _MUJOCO_DRAWS_WITH:
         raise ValueError(
-            "drawing MuJoCo needs the library EGL: install libegl1, or libosmesa6 and "
-            "set MUJOCO_GL=osmesa"
+            f"MUJOCO_GL is {means!r}, which draws nothing: set it to one of "
+            f"{', '.join(_MUJOCO_DRAWS_WITH)}"
         )
+    library, package = _MUJOCO_DRAWS_WITH[means]
+    if not find_library(library):
+        raise ValueError(
+            f"drawing MuJoCo with {means} needs the library {library}: install "
+            f"{package}, or set MUJOCO_GL to another of {', '.join(_MUJOCO_DRAWS_WITH)}"
+        )
+    os.environ["MUJOCO_GL"] = means
     match config:
         case Locomotion():
             return locomotion.make_one(config, seed, rendered=True)

@@ -102,14 +102,39 @@ def test_what_is_no_config_is_refused():
         environments.make_rendered("pong", 0)
 
 
-def test_mujoco_without_egl_says_what_to_install(monkeypatch):
+@pytest.mark.parametrize(
+    "means, complaint",
+    [
+        (None, "with egl needs the library EGL: install libegl1, or set MUJOCO_GL to"),
+        ("", "with egl needs the library EGL: install libegl1"),
+        ("osmesa", "with osmesa needs the library OSMesa: install libosmesa6"),
+        ("off", "MUJOCO_GL is 'off', which draws nothing: set it to one of egl"),
+    ],
+)
+def test_mujoco_that_cannot_draw_says_what_to_do(monkeypatch, means, complaint):
     monkeypatch.setattr(render, "find_library", lambda name: None)
-    monkeypatch.delenv("MUJOCO_GL", raising=False)
-    with pytest.raises(ValueError, match="needs the library EGL: install libegl1"):
+    if means is None:
+        monkeypatch.delenv("MUJOCO_GL", raising=False)
+    else:
+        monkeypatch.setenv("MUJOCO_GL", means)
+    with pytest.raises(ValueError, match=complaint):
         environments.make_rendered(environments.Locomotion(), 0)
 
 
-def test_mujoco_draws_as_it_is_told(monkeypatch):
-    monkeypatch.setattr(render, "find_library", lambda name: None)
-    monkeypatch.setenv("MUJOCO_GL", "osmesa")
-    environments.make_rendered(environments.Locomotion(), 0).environment.close()
+@pytest.mark.parametrize(
+    "means, library, drawn_with",
+    [("", "EGL", "egl"), ("osmesa", "OSMesa", "osmesa"), ("glfw", "GL", "glfw")],
+)
+def test_mujoco_draws_as_it_is_told(monkeypatch, means, library, drawn_with):
+    class Told(Exception):
+        """In the environment's place: MuJoCo asks but once in a process."""
+
+    def make_one(config, seed, rendered):
+        assert rendered
+        raise Told(render.os.environ["MUJOCO_GL"])
+
+    monkeypatch.setattr(render, "find_library", lambda name: name == library)
+    monkeypatch.setattr(render.locomotion, "make_one", make_one)
+    monkeypatch.setenv("MUJOCO_GL", means)
+    with pytest.raises(Told, match=drawn_with):
+        environments.make_rendered(environments.Locomotion(), 0)
