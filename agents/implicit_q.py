@@ -48,7 +48,7 @@ class Config:
         log_policy_floor: lower clip of tau ln pi in the target, at most 0.
         discount: gamma.
         target_step_size: of the target copies at a step; with 0.005 it learned slower.
-        network: torso and widths of policy and value.
+        network: of policy and value; unnormalised they learned half as fast.
         optimizer: Adam, of policy and value together.
         exploration: random actions at the start; then the policy is sampled.
         storage: replay, batch size, n-step.
@@ -59,7 +59,7 @@ class Config:
     log_policy_floor: float = -10.0
     discount: float = 0.99
     target_step_size: float = 0.02
-    network: networks.Config = networks.Config("mlp", (256, 256))
+    network: networks.Config = networks.Config("mlp", (256, 256), layer_norm=True)
     optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
     exploration: RandomStart = RandomStart()
     storage: Storage = UPDATE_EACH_STEP

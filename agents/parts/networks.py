@@ -30,10 +30,12 @@ class Config:
         torso: convolutions: those of the Nature paper, of the 2013 paper, of MinAtar's
             paper, none.
         hidden: widths of the fully connected layers between torso and output.
+        layer_norm: whether they are normalised, each before its ReLU.
     """
 
     torso: Literal["nature", "dqn2013", "minatar", "mlp"] = "nature"
     hidden: tuple[int, ...] = (512,)
+    layer_norm: bool = False
 
     def __post_init__(self) -> None:
         checks.choices(self)
@@ -64,6 +66,7 @@ class Torso(nn.Module):
     convolutions: tuple[tuple[int, int, int], ...]
     hidden: tuple[int, ...]
     initializer: nn.initializers.Initializer = nn.initializers.xavier_uniform()
+    layer_norm: bool = False
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
@@ -83,9 +86,7 @@ class Torso(nn.Module):
             )
             x = nn.relu(convolution(x))
         x = x.reshape(x.shape[0], -1)
-        for width in self.hidden:
-            x = nn.relu(nn.Dense(width, kernel_init=self.initializer)(x))
-        return x
+        return _fully_connected(x, self.hidden, self.initializer, self.layer_norm)
 
 
 class ActionValues(nn.Module):
@@ -122,15 +123,29 @@ class QuantileValues(nn.Module):
         cosines = jnp.cos(frequencies[None, None] * fractions[:, :, None])
         embed = nn.Dense(features.shape[-1], kernel_init=self.torso.initializer)
         x = features[:, None] * nn.relu(embed(cosines))
-        for width in self.hidden:
-            x = nn.relu(nn.Dense(width, kernel_init=self.torso.initializer)(x))
-        return nn.Dense(self.num_actions, kernel_init=self.torso.initializer)(x)
+        initializer, layer_norm = self.torso.initializer, self.torso.layer_norm
+        x = _fully_connected(x, self.hidden, initializer, layer_norm)
+        return nn.Dense(self.num_actions, kernel_init=initializer)(x)
+
+
+def _fully_connected(
+    x: jax.Array,
+    widths: tuple[int, ...],
+    initializer: nn.initializers.Initializer,
+    layer_norm: bool,
+) -> jax.Array:
+    """Layers of the module that calls it, whose parameters they are."""
+    for width in widths:
+        x = nn.Dense(width, kernel_init=initializer)(x)
+        x = nn.relu(nn.LayerNorm()(x) if layer_norm else x)
+    return x
 
 
 def make_torso(config: Config, spec: Spec) -> Torso:
     """Builds the torso; raises ValueError if it does not fit the observations."""
     _check_torso(config, spec)
-    return Torso(CONVOLUTIONS[config.torso], config.hidden)
+    convolutions = CONVOLUTIONS[config.torso]
+    return Torso(convolutions, config.hidden, layer_norm=config.layer_norm)
 
 
 def action_values(config: Config, spec: Spec) -> Network:
@@ -168,7 +183,7 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
     convolutions = CONVOLUTIONS[config.torso]
     before = 0 if convolutions else max(len(config.hidden) - 1, 0)
     initializer = nn.initializers.variance_scaling(3**-0.5, "fan_in", "uniform")
-    torso = Torso(convolutions, config.hidden[:before], initializer)
+    torso = Torso(convolutions, config.hidden[:before], initializer, config.layer_norm)
     module = QuantileValues(torso, config.hidden[before:], spec.num_actions, cosines)
     return _network(module, _observation(spec), np.full((1, 1), 0.5, np.float32))
 

@@ -1,5 +1,7 @@
 """Networks: shapes, sizes, and what they refuse."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -56,6 +58,36 @@ def test_mlp_flattens_any_observation(key):
     params = network.init(key)
     assert count(params) == (15 * 7 + 7) + (7 * 11 + 11) + (11 * 2 + 2)
     assert network.apply(params, np.zeros((4, 3, 5), np.float32)).shape == (4, 2)
+
+
+def test_layers_are_normalised_before_their_relu(key):
+    spec = discrete_spec((5,), np.float32, 2)
+    config = networks.Config("mlp", (7, 3), layer_norm=True)
+    network = networks.action_values(config, spec)
+    params = network.init(key)
+    observation = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    torso, x = params["params"]["torso"], observation
+    for layer in range(2):
+        x = x @ torso[f"Dense_{layer}"]["kernel"]
+        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
+        x = np.maximum(x, 0)
+    expected = x @ params["params"]["Dense_0"]["kernel"]
+    values = network.apply(params, observation)
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_every_network_may_be_normalised(key):
+    """Two parameters more for each unit, and none else."""
+    spec = discrete_spec((5,), np.float32, 2)
+    for make in (
+        networks.action_values,
+        functools.partial(networks.quantile_values, cosines=9),
+    ):
+        plain, normalised = (
+            make(networks.Config("mlp", (7, 3), layer_norm), spec).init(key)
+            for layer_norm in (False, True)
+        )
+        assert count(normalised) == count(plain) + 2 * (7 + 3)
 
 
 def test_convolutions_of_a_vector_are_refused():
