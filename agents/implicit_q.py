@@ -48,7 +48,8 @@ class Config:
         log_policy_floor: lower clip of tau ln pi in the target, at most 0.
         discount: gamma.
         target_step_size: of the target copies at a step; with 0.005 it learned slower.
-        network: of policy and value; unnormalised they learned half as fast.
+        network: of the policy.
+        value_network: of the value; unnormalised it learned half as fast.
         optimizer: Adam, of policy and value together.
         exploration: random actions at the start; then the policy is sampled.
         storage: replay, batch size, n-step.
@@ -59,7 +60,8 @@ class Config:
     log_policy_floor: float = -10.0
     discount: float = 0.99
     target_step_size: float = 0.02
-    network: networks.Config = networks.Config("mlp", (256, 256), layer_norm=True)
+    network: networks.Config = networks.Config("mlp", (256, 256))
+    value_network: networks.Config = networks.Config("mlp", (256, 256), layer_norm=True)
     optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
     exploration: RandomStart = RandomStart()
     storage: Storage = UPDATE_EACH_STEP
@@ -112,7 +114,10 @@ def td_error(
 
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
-    network = heads.histogram_and_value(config.network, spec, config.temperature)
+    policy = heads.histogram(config.network, spec, config.temperature)
+    network = heads.policy_and_value(
+        policy, heads.state_value(config.value_network, spec)
+    )
     error = functools.partial(
         td_error,
         temperature=config.temperature,
