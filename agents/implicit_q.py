@@ -10,8 +10,7 @@ Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041.
 | gamma | `discount` |
 | theta and phi, and their copies | `params`, `target_params` |
 
-Q(s, a) = tau ln pi(a|s) + V(s): value iteration with an entropy bonus of weight
-(1 - alpha) tau and a KL penalty of alpha tau between consecutive policies.
+Q = tau ln pi + V; entropy has weight (1 - alpha) tau, KL to the last policy alpha tau.
 
 Deviations:
 - Each dimension's policy is a softmax over bins, of quadratic preferences: exact at any
@@ -86,9 +85,7 @@ def td_error(
     munchausen: float,
     log_policy_floor: float,
 ) -> jax.Array:
-    """Implicit-Q TD error of one transition.
-
-    The bootstrap <pi, q - tau ln pi> is V(s_t): no next action is needed.
+    """Implicit-Q TD error of one transition, whose bootstrap <pi, q - tau ln pi> is V.
 
     Args:
         log_policy_tm1: `[]` online ln pi, relative, of the action taken at time t-1.
@@ -104,9 +101,8 @@ def td_error(
     Returns:
         `[]` target minus prediction; gradients flow through the online values only.
     """
-    chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t], 0)
-    chex.assert_rank([target_log_policy_tm1, target_v_t], 0)
     bonus = jnp.maximum(temperature * target_log_policy_tm1, log_policy_floor)
+    chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t, bonus, target_v_t], 0)
     # Without a bonus nothing reads the target's policy, so it is not computed.
     target = r_t + (munchausen * bonus if munchausen else 0.0) + discount_t * target_v_t
     return jax.lax.stop_gradient(target) - (temperature * log_policy_tm1 + v_tm1)
@@ -114,9 +110,8 @@ def td_error(
 
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
-    policy = heads.histogram(config.network, spec, config.temperature)
-    network = heads.policy_and_value(
-        policy, heads.state_value(config.value_network, spec)
+    network = heads.histogram_and_value(
+        config.network, config.value_network, spec, config.temperature
     )
     error = functools.partial(
         td_error,

@@ -126,17 +126,24 @@ def state_value(config: networks.Config, spec: Spec) -> networks.Network:
     return networks.Network(functools.partial(_init, module, spec), apply)
 
 
-def policy_and_value(policy: Policy, value: networks.Network) -> Policy:
-    """A policy and a state value that share nothing, as one network.
+def histogram_and_value(
+    policy_config: networks.Config,
+    value_config: networks.Config,
+    spec: Spec,
+    temperature: float,
+) -> Policy:
+    """A policy of `histogram` and a state value that share nothing, as one network.
 
-    Its `apply` returns both: what `policy` gives, and values `[B]`.
+    Its `apply` returns both: a `Histogram` over actions, and values `[B]`.
     """
+    policy = histogram(policy_config, spec, temperature)
+    value = state_value(value_config, spec)
 
     def init(key: jax.Array) -> NetworkParams:
         policy_key, value_key = jax.random.split(key)
         return {"policy": policy.init(policy_key), "value": value.init(value_key)}
 
-    def apply(params: NetworkParams, observation: Any) -> tuple[Any, jax.Array]:
+    def apply(params: NetworkParams, observation: Any) -> tuple[Histogram, jax.Array]:
         return (
             policy.apply(params["policy"], observation),
             value.apply(params["value"], observation),

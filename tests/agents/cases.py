@@ -24,6 +24,7 @@ FEW = {
     "acting_fractions": 9,
     "policy_fractions": 9,
     "cosines": 4,
+    "value_network": networks.Config("mlp", (13,), layer_norm=True),
     "autoencoder": autoencoder.Config(hidden=(17,)),
     "embedding_size": 4,
     "neighbours": 6,

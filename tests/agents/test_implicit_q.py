@@ -202,7 +202,7 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     """tau ln of the mean of exp(Q / tau) over all actions is V, up to grid error."""
     spec = BOX._replace(action=jax.ShapeDtypeStruct((1,), np.dtype(np.float32)))
     config = networks.Config("mlp", (13,))
-    network = continuous_networks.histogram_and_value(config, spec, temperature)
+    network = continuous_networks.histogram_and_value(config, config, spec, temperature)
     observation = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
     policy, v = network.apply(perturbed(network.init(key)), observation)
     grid = (np.arange(3_100) + 0.5) / 1_550 - 1  # midpoints, 100 in each bin
@@ -240,10 +240,12 @@ def test_nothing_learned_depends_on_the_next_action():
 
 def test_the_loss_has_the_configurations_bonus_and_floor(key):
     batch, temperature = batch_of(BOX), 0.3
+    policy_config = networks.Config("mlp", (13,))
+    value_config = networks.Config("mlp", (11, 5), layer_norm=True)
     network = continuous_networks.histogram_and_value(
-        networks.Config("mlp", (13,)), BOX, temperature
+        policy_config, value_config, BOX, temperature
     )
-    params = perturbed(make("iq").init(key).params["q"])
+    params = perturbed(make("iq", value_network=value_config).init(key).params["q"])
     policy, v_tm1 = network.apply(params, batch.observation)
     _, v_t = network.apply(params, batch.next_observation)
     scaled = temperature * np.asarray(policy.log_ratio(batch.action))
@@ -251,6 +253,7 @@ def test_the_loss_has_the_configurations_bonus_and_floor(key):
     target = batch.reward + 0.7 * np.maximum(scaled, floor) + 0.9 * batch.discount * v_t
     agent = make(
         "iq",
+        value_network=value_config,
         munchausen=0.7,
         temperature=temperature,
         log_policy_floor=floor,
