@@ -103,7 +103,7 @@ def make(
 def _drawn_by_mujoco(config: Locomotion | ControlSuite | Adroit, seed: int) -> Any:
     """Drawn without a screen, unless MUJOCO_GL says how."""
     # MuJoCo reads it as it is imported, and fails with a traceback of PyOpenGL's.
-    means = os.environ.get("MUJOCO_GL") or "egl"
+    means = os.environ.get("MUJOCO_GL", "").strip().lower() or "egl"
     if means not in _MUJOCO_DRAWS_WITH:
         raise ValueError(
             f"MUJOCO_GL is {means!r}, which draws nothing: set it to one of "

@@ -123,7 +123,7 @@ def test_mujoco_that_cannot_draw_says_what_to_do(monkeypatch, means, complaint):
 
 @pytest.mark.parametrize(
     "means, library, drawn_with",
-    [("", "EGL", "egl"), ("osmesa", "OSMesa", "osmesa"), ("glfw", "GL", "glfw")],
+    [("", "EGL", "egl"), (" OSMesa", "OSMesa", "osmesa"), ("glfw", "GL", "glfw")],
 )
 def test_mujoco_draws_as_it_is_told(monkeypatch, means, library, drawn_with):
     class Told(Exception):
