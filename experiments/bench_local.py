@@ -1,13 +1,16 @@
 """Whole local runs beside what their parts take, each alone."""
 
-from collections.abc import Sequence
+import contextlib
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 
 from experiments import overrides
 from experiments.bench_parts import LANES, Bench, drawing, fill
-from experiments.bench_runs import watch
+from experiments.bench_watch import in_turns
 from experiments.catalogue import EXPERIMENTS
 from experiments.measure import Measurement, Timed, rates, share
 from launch.actor import Actor
@@ -16,7 +19,8 @@ from launch.learner import Learner
 
 _SIZE = 2_000  # transitions in the store that batches are taken from
 _SOON = ("--agent.storage.min_size", str(_SIZE))
-_ROWS = 4  # of a run's metrics a second: more of them would slow it down
+_ROUND_SECONDS = 1.0  # for which a run goes on before its parts have their turn
+_ROWS = 10  # of a run's metrics a second: more of them would slow it down
 
 
 class Parts(NamedTuple):
@@ -35,8 +39,13 @@ class Parts(NamedTuple):
     turns: float
 
 
-def parts(experiment: Experiment, seconds: float) -> Parts:
-    """Measures an experiment's parts, each alone and all in turns."""
+@contextlib.contextmanager
+def parts(experiment: Experiment) -> Iterator[Callable[[float], Parts]]:
+    """Gives what measures, for so many seconds each, every part alone and all in turns.
+
+    Args:
+        experiment: whose parts they are.
+    """
     bench = Bench(experiment, _SIZE)
     store = bench.in_process(LANES)
     fill(bench, store, _SIZE)
@@ -46,18 +55,17 @@ def parts(experiment: Experiment, seconds: float) -> Parts:
     environment = bench.environment(1)
     observation, action = environment.reset().observation, drawing(environment)()
     turns = Turns(experiment, bench, learner)
-    rate = rates(
-        {
-            "environment": Timed(lambda: environment.step(action)),
-            "policy": Timed(lambda: policy.select_action(observation)),
-            "update": update,
-            "turns": Timed(turns.step, update.finish),
-        },
-        seconds,
-    )
-    environment.close()
-    turns.close()
-    return Parts(**rate)
+    timed = {
+        "environment": Timed(lambda: environment.step(action)),
+        "policy": Timed(lambda: policy.select_action(observation)),
+        "update": update,
+        "turns": Timed(turns.step, update.finish),
+    }
+    try:
+        yield lambda seconds: Parts(**rates(timed, seconds))
+    finally:
+        environment.close()
+        turns.close()
 
 
 class Turns:
@@ -113,6 +121,8 @@ def _updates(experiment: Experiment) -> float:
 def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measurement]:
     """A whole local run, beside its parts alone, and beside its parts in turns.
 
+    Run and parts take turns in short slices, as what `rates` measures does.
+
     Args:
         name: of the experiment.
         seconds: for each figure.
@@ -120,15 +130,21 @@ def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measureme
     """
     values = overrides.read(line, overrides.fields(EXPERIMENTS[name]))[1]
     experiment = overrides.replace(EXPERIMENTS[name], values, "--")
-    before = parts(experiment, seconds / 2)
-    period = max(1, round(before.turns / _ROWS))
-    line = (name, *line, *_SOON, "--log_period", str(period))
-    seen = watch(line, "local", seconds)
-    after = parts(experiment, seconds / 2)
-    rate = Parts(*(sum(pair) / 2 for pair in zip(before, after, strict=True)))
+    rounds = math.ceil(seconds / _ROUND_SECONDS)
+    seen, alone = [], []
+    with parts(experiment) as measure:
+        period = max(1, round(measure(_ROUND_SECONDS).turns / _ROWS))
+        line = (name, *line, *_SOON, "--log_period", str(period))
+        with in_turns(line) as run:
+            for _ in range(rounds):
+                alone.append(measure(seconds / rounds))
+                seen.append(run.go(seconds / rounds))
+    rate = Parts(*map(statistics.mean, zip(*alone, strict=True)))
     limits = {"": ideal(experiment, rate), ", beside turns": rate.turns}
     return [
-        share(f"{name}, local{beside}", seen.actor_steps, best, "actor steps/s", 0.85)
+        share(
+            f"{name}, local{beside}", statistics.mean(seen), best, "actor steps/s", 0.85
+        )
         for beside, best in limits.items()
     ]
 

@@ -6,10 +6,21 @@ import os
 import re
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
+from pytest import approx
 
-from experiments import bench, bench_parts, bench_runs, cli, measure, overrides
+from experiments import (
+    bench,
+    bench_parts,
+    bench_runs,
+    bench_watch,
+    cli,
+    measure,
+    overrides,
+)
 from experiments.catalogue import EXPERIMENTS
 from experiments.measure import BenchFailed, Measurement, Timed
 
@@ -38,7 +49,7 @@ def check(measured, units):
         assert isinstance(one, Measurement)
         for number in (one.value, one.limit, one.ratio):
             assert math.isfinite(number) and number > 0, one
-        assert one.ratio == pytest.approx(one.value / one.limit)
+        assert one.ratio == approx(one.value / one.limit)
 
 
 class Clock:
@@ -63,9 +74,9 @@ def test_rates_are_counts_over_time_and_count_what_is_waited_for(monkeypatch):
         "late": Timed(clock.takes(0.01), clock.takes(0.25)),  # as a device is
     }
     rates = measure.rates(what, seconds=2.0)
-    assert rates["fast"] == pytest.approx(100)
-    assert rates["slow"] == pytest.approx(20)
-    assert rates["late"] == pytest.approx(50, rel=0.05)
+    assert rates["fast"] == approx(100)
+    assert rates["slow"] == approx(20)
+    assert rates["late"] == approx(50, rel=0.05)
 
 
 def test_warming_up_does_not_count(monkeypatch):
@@ -74,7 +85,7 @@ def test_warming_up_does_not_count(monkeypatch):
     def step():
         clock.now += durations.pop(0) if durations else 0.1
 
-    assert measure.rates({"a": Timed(step)}, 1.0)["a"] == pytest.approx(10)
+    assert measure.rates({"a": Timed(step)}, 1.0)["a"] == approx(10)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,7 @@ def test_both_stores_feed_a_learner_and_are_weighed():
 @pytest.fixture(scope="module")
 def local_run():
     """What is seen of a local run of Catch."""
-    return bench_runs.watch(CATCH, "local", 0.2)
+    return bench_watch.watch(CATCH, "local", 0.2)
 
 
 def test_a_whole_run_is_watched(local_run, monkeypatch):
@@ -140,7 +151,7 @@ def test_a_whole_run_is_watched(local_run, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.launchpad
 def test_every_process_of_a_distributed_run_is_seen():
-    seen = bench_runs.watch(CATCH, "processes", 1.0)
+    seen = bench_watch.watch(CATCH, "processes", 1.0)
     roles = [process.role for process in seen.processes]
     assert roles == "actor/0 coordinator evaluator launcher learner replay".split()
     loaded = {process.role: process.libraries for process in seen.processes}
@@ -150,10 +161,32 @@ def test_every_process_of_a_distributed_run_is_seen():
 
 def test_a_run_that_ends_by_itself_says_why():
     with pytest.raises(BenchFailed) as caught:
-        bench_runs.watch(("dqn/ctach",), "local", 0.0)
+        bench_watch.watch(("dqn/ctach",), "local", 0.0)
     said = str(caught.value)
     assert "ended before its first learner step, with exit code 2" in said
     assert "unknown experiment dqn/ctach; nearest: dqn/catch" in said
+
+
+def test_a_run_goes_only_in_its_turns():
+    def row():
+        run._rows.read()
+        return run._rows.newest["actor_steps"]
+
+    with bench_watch.in_turns(CATCH) as run:
+        process = psutil.Process(run._run.pid)
+        for _ in range(2):
+            before = row()
+            assert run.go(0.3) > 0
+            after = row()
+            assert after > before
+            time.sleep(0.3)
+            assert row() == after and process.status() == psutil.STATUS_STOPPED
+    assert not process.is_running()
+
+
+def test_what_a_run_stood_still_for_does_not_count():
+    # It was stopped for 7 seconds before 30 was written.
+    assert bench_watch.rate({20: 1.0, 30: 8.1, 50: 8.3, 130: 8.6}) == approx(200)
 
 
 def test_imports_are_counted_where_they_happen():

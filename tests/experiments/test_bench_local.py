@@ -1,13 +1,14 @@
 """Whole local runs beside their parts: what is ideal, and that all is measured."""
 
+import contextlib
 import dataclasses
 
 import pytest
+from pytest import approx
 
-from experiments import bench, bench_local, bench_runs, overrides
+from experiments import bench, bench_local, overrides
 from experiments.bench_local import Parts
 from experiments.bench_parts import LANES, Bench, fill
-from experiments.bench_runs import Watched
 from experiments.catalogue import EXPERIMENTS
 from launch.experiment import Evaluation
 
@@ -22,15 +23,15 @@ def test_the_ideal_is_the_sum_of_all_parts():
     )
     rate = Parts(environment=1_000.0, policy=500.0, update=25.0, turns=60.0)
     # 1 ms + 2 ms, and a quarter of 40 ms.
-    assert bench_local.ideal(experiment, rate) == pytest.approx(1 / 0.013)
+    assert bench_local.ideal(experiment, rate) == approx(1 / 0.013)
     lockstep = dataclasses.replace(experiment, evaluation=Evaluation(lockstep=True))
-    assert bench_local.ideal(lockstep, rate) == pytest.approx(1 / 0.016)
+    assert bench_local.ideal(lockstep, rate) == approx(1 / 0.016)
 
 
 @pytest.mark.parametrize("name", ["dqn/catch", "td3/hopper"])
 def test_every_part_is_measured(name):
-    rate = bench_local.parts(overrides.replace(EXPERIMENTS[name], SMALL), SECONDS)
-    assert all(each > 0 for each in rate)
+    with bench_local.parts(overrides.replace(EXPERIMENTS[name], SMALL)) as measure:
+        assert all(each > 0 for each in measure(SECONDS))
 
 
 def test_turns_are_those_of_a_run(monkeypatch):
@@ -59,27 +60,37 @@ def test_turns_are_those_of_a_run(monkeypatch):
     turns.close()
 
 
-def test_whole_runs_stand_beside_their_parts(monkeypatch):
-    seen = []
+def test_whole_runs_take_turns_with_their_parts(monkeypatch):
+    asked = []
 
-    def watch(line, mode, seconds):
-        seen.append((line[0], line[-2:], mode))
-        return Watched(1.0, 90.0, 30.0, ())
+    class Run:
+        def go(self, seconds):
+            asked.append(("run", seconds))
+            return 60.0 + 30 * len(asked)  # 180, 240, 300
 
-    monkeypatch.setattr(bench_local, "watch", watch)
-    rate = Parts(300.0, 300.0, 300.0, turns=60.0)
-    monkeypatch.setattr(bench_local, "parts", lambda *_: rate)
-    minatar, in_turns = bench_local.minatar(SECONDS)
-    assert seen == [("dqn/minatar-asterix", ("--log_period", "15"), "local")]
+    def measure(seconds):
+        asked.append(("parts", seconds))
+        return Parts(300.0, 300.0, 300.0, turns=50.0 + len(asked))
+
+    @contextlib.contextmanager
+    def in_turns(line):
+        asked.append((line[0], *line[-2:]))
+        yield Run()
+
+    monkeypatch.setattr(bench_local, "in_turns", in_turns)
+    monkeypatch.setattr(bench_local, "parts", lambda _: contextlib.nullcontext(measure))
+    minatar, beside_turns = bench_local.minatar(2.4)
+    start = [("parts", 1.0), ("dqn/minatar-asterix", "--log_period", "5")]
+    assert asked == start + [("parts", approx(0.8)), ("run", approx(0.8))] * 3
+    assert minatar.value == approx(240) and minatar.least == 0.85
     # Twice environment and policy, and a quarter of an update: 3.33 ms x 4.25.
-    assert minatar.limit == pytest.approx(300 / 4.25) and minatar.least == 0.85
-    assert (in_turns.limit, in_turns.ratio, in_turns.least) == (60.0, 1.5, 0.85)
+    assert minatar.limit == approx(300 / 4.25)
+    assert (beside_turns.value, beside_turns.limit) == (minatar.value, approx(55))
     assert {"minatar", "locomotion"} <= set(bench.PARTS)
 
 
 @pytest.mark.slow
 def test_a_whole_run_is_watched_from_its_first_learner_steps():
-    line = ("--agent.network.hidden", "5", "--steps", "1_000_000")
+    line = ("--agent.network.hidden", "5", "--steps", "100_000_000")
     alone, in_turns = bench_local.whole("dqn/catch", SECONDS, line)
     assert 0 < alone.ratio < 2 and 0 < in_turns.ratio < 2
-    assert bench_runs.watch.cache_info().currsize > 0
