@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import launchpad as lp
 import setproctitle
 
+from agents.parts.checks import UnevenBatch
 from launch import faults, orphans
 from launch.checkpoint import SaveFailed
 from launch.logs import RunDirectoryError
@@ -48,6 +49,7 @@ def told() -> Iterator[None]:
         RunDirectoryError,
         faults.NotFinite,
         faults.DiskFull,
+        UnevenBatch,
     ) as error:
         if not _is_process() and not isinstance(error, Stalled):
             raise

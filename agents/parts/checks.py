@@ -5,6 +5,10 @@ import typing
 from typing import Any
 
 
+class UnevenBatch(ValueError):
+    """A batch that the devices cannot share out evenly; found where they are."""
+
+
 def between(name: str, value: float, low: float, high: float) -> None:
     """Raises ValueError unless `low <= value <= high`."""
     if not low <= value <= high:

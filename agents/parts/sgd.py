@@ -228,10 +228,10 @@ def check_batch(batch_size: int, devices: Sequence[Any], field: str) -> None:
         field: of the agent's configuration that says how large it is.
 
     Raises:
-        ValueError: the number of devices does not divide it.
+        UnevenBatch: the number of devices does not divide it.
     """
     if batch_size % len(devices):
-        raise ValueError(
+        raise checks.UnevenBatch(
             f"{field} is {batch_size}: {len(devices)} devices cannot share it evenly; "
             f"choose a multiple of {len(devices)} with --agent.{field}"
         )

@@ -47,6 +47,16 @@ def test_a_local_run_is_refused_before_it_has_a_directory(line, flag, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["pendulum.hdf5"]
 
 
+@pytest.mark.launchpad
+def test_the_learner_of_a_program_refuses_without_a_trace(tmp_path):
+    """Whoever launches it must not claim the devices: only the learner knows them."""
+    line = "mdqn/catch --agent.storage.batch_size 9 --launch processes"
+    code, error = run(tmp_path, "experiments.cli", "train", *line.split())
+    assert code == 1 and "learner/0 died" in error
+    assert "  storage.batch_size is 9: 8 devices cannot share it evenly;" in error
+    assert 'File "' not in error
+
+
 def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
     """Whoever starts several must not claim the devices, so that each asks itself."""
     dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from agents.parts.checks import UnevenBatch
 from launch import logs, titles
 from launch.checkpoint import SaveFailed
 from launch.evaluator import evaluated
@@ -35,7 +36,8 @@ def test_a_thread_that_fails_raises(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "error, told", [(SaveFailed("full"), True), (KeyError(), False)]
+    "error, told",
+    [(SaveFailed("full"), True), (UnevenBatch("full"), True), (KeyError(), False)],
 )
 def test_a_process_tells_what_was_foreseen_without_a_trace(
     error, told, monkeypatch, capsys
