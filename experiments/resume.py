@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
         evaluated = shortened or continuation.is_complete(directory, experiment)
         _check(experiment, saved, evaluated)
         mode = _mode(options, saved)
-        here = mode == "local"
+        here = mode != "processes"
         train.check(experiment, mode, options.wandb, here=here, directory=directory)
         logs.record_resume(directory, experiment)
         print(f"{directory}: from step {saved.counts.clock:,}", flush=True)

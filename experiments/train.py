@@ -37,7 +37,7 @@ def run(plan: Plan) -> int:
     )
     if several:
         at_once = side_by_side.at_once(options, len(plan.experiments))
-    here = options.launch == "local" and not several
+    here = options.launch != "processes" and not several
     for experiment in {each.name: each for each in plan.experiments}.values():
         check(experiment, options.launch, options.wandb, at_once, here=here)
     entries = [Entry(experiment) for experiment in plan.experiments]
@@ -95,7 +95,7 @@ def check(
     from launch import dashboards
     from launch import experiment as experiments
 
-    if here:
+    if here and mode == "local":
         one_run.settle()
     try:
         dashboards.check(wandb)

@@ -36,9 +36,13 @@ def run(directory, *words):
         (f"anti_exploration/hopper {PENDULUM}", "--agent.autoencoder.batch_size"),
         (f"bc/hopper {PENDULUM} --agent.batch_size 9", "--agent.batch_size"),
         ("mdqn/catch --agent.storage.batch_size 9", "--agent.storage.batch_size"),
+        (
+            "mdqn/catch --launch threads --agent.storage.batch_size 9",
+            "--agent.storage.batch_size",
+        ),
     ],
 )
-def test_a_local_run_is_refused_before_it_has_a_directory(line, flag, tmp_path):
+def test_a_run_in_this_process_is_refused_before_it_has_a_directory(line, flag, tmp_path):
     logged.write(tmp_path / "pendulum.hdf5", 40)
     code, error = run(tmp_path, "experiments.cli", "train", *line.split())
     assert code == 2 and error.count("\n") == 1
