@@ -42,7 +42,7 @@ def run(directory, *words):
         ),
     ],
 )
-def test_a_run_in_this_process_is_refused_before_it_has_a_directory(line, flag, tmp_path):
+def test_a_run_here_is_refused_before_it_has_a_directory(line, flag, tmp_path):
     logged.write(tmp_path / "pendulum.hdf5", 40)
     code, error = run(tmp_path, "experiments.cli", "train", *line.split())
     assert code == 2 and error.count("\n") == 1
