@@ -174,6 +174,8 @@ def test_a_run_goes_only_in_its_turns():
 
     with bench_watch.in_turns(CATCH) as run:
         process = psutil.Process(run._run.pid)
+        time.sleep(0.3)  # a signal takes its time
+        assert process.status() == psutil.STATUS_STOPPED
         for _ in range(2):
             before = row()
             assert run.go(0.3) > 0
@@ -181,7 +183,9 @@ def test_a_run_goes_only_in_its_turns():
             assert after > before
             time.sleep(0.3)
             assert row() == after and process.status() == psutil.STATUS_STOPPED
+        began = time.monotonic()
     assert not process.is_running()
+    assert time.monotonic() - began < 45, "it was killed, not ended in order"
 
 
 def test_what_a_run_stood_still_for_does_not_count():
