@@ -71,6 +71,19 @@ def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
     assert [path.name for path in directory.iterdir()] == [logs.CONFIG]
 
 
+@pytest.mark.parametrize("mode", ["local", "threads"])
+def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tmp_path):
+    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))
+    directory = logs.create(tmp_path, make("td3_bc", dataset, steps=4))  # batches of 7
+    local.run(logs.read_experiment(directory), directory, progress=False)
+    config = (directory / logs.CONFIG).read_text()
+    line = f"train --resume {directory} --steps 8 --launch {mode}"
+    code, error = run(tmp_path, "experiments.cli", *line.split())
+    assert code == 2 and error.count("\n") == 1
+    assert "batch_size is 7: 8 devices" in error
+    assert (directory / logs.CONFIG).read_text() == config
+
+
 def test_eight_devices_learn_from_a_dataset_what_one_does(tmp_path):
     dataset = str(logged.write(tmp_path / "pendulum.hdf5", 90))
     changes = {"agent.batch_size": 16, "agent.pretraining_steps": 3}
