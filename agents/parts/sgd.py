@@ -44,18 +44,25 @@ class Adam:
         epsilon: added to its denominator, after the correction of its bias. TensorFlow
             1, so the references of DQN and its kin, adds it before: where gradients are
             as small as epsilon, its first thousand steps are shorter.
+        square_decay: beta_2, of the moving average of squared gradients. By a gradient
+            far larger than those before it, a weight moves 1 / sqrt(1 - beta_2) of the
+            step size in all: 32 of 0.999, 10 of 0.99.
     """
 
     learning_rate: float = 5e-5
     epsilon: float = 0.01 / 32
+    square_decay: float = 0.999
 
     def __post_init__(self) -> None:
         checks.above("optimizer.learning_rate", self.learning_rate, 0)
         checks.above("optimizer.epsilon", self.epsilon, 0)
+        if not 0 <= self.square_decay < 1:
+            value = self.square_decay
+            raise ValueError(f"optimizer.square_decay is {value}: at least 0, below 1")
 
     def make(self) -> optax.GradientTransformation:
         """Builds the optimiser."""
-        return optax.adam(self.learning_rate, eps=self.epsilon)
+        return optax.adam(self.learning_rate, b2=self.square_decay, eps=self.epsilon)
 
 
 def periodic(period: int) -> TargetUpdate:

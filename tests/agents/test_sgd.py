@@ -22,6 +22,29 @@ def either_way(request, monkeypatch):
         monkeypatch.setattr(jax.lax, "platform_dependent", chosen)
 
 
+@pytest.mark.parametrize("square_decay", [0.999, 0.99])
+def test_one_large_gradient_moves_a_weight_by_what_adam_says(square_decay):
+    adam = sgd.Adam(0.5, 1e-12, square_decay).make()
+
+    def step(carry, gradient):
+        weight, state = carry
+        change, state = adam.update(gradient, state, weight)
+        return (weight + change, state), None
+
+    gradients = jnp.zeros(20_000).at[15_000].set(7.0)
+    start = jnp.array(0.0)
+    (weight, _), _ = jax.lax.scan(step, (start, adam.init(start)), gradients)
+    # Of the k-th step after it: 0.1 * 0.9^k / sqrt((1 - b) * b^k) of the step size.
+    sizes = (1 / (1 - 0.9 / square_decay**0.5), (1 - square_decay) ** -0.5)
+    assert float(weight) == pytest.approx(-0.5 * 0.1 * sizes[0] * sizes[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("square_decay", [-0.1, 1.0, float("nan")])
+def test_adam_refuses_a_decay_without_an_average(square_decay):
+    with pytest.raises(ValueError, match=f"square_decay is {square_decay}: at least 0"):
+        sgd.Adam(square_decay=square_decay)
+
+
 def two_networks(target_update):
     """Both losses are a * b: with rate 1, a loses b, then b loses the new a."""
 
