@@ -11,7 +11,7 @@ from jax.experimental import enable_x64
 from scipy.special import logsumexp
 
 from agents import implicit_q
-from agents.parts import continuous_networks, networks
+from agents.parts import continuous_networks, networks, sgd
 from tests.agents.cases import BOX, batch_of, leaves_equal, make
 
 STATES, ACTIONS, DISCOUNT = 7, 5, 0.9
@@ -227,6 +227,14 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
 def test_values_out_of_range_are_named(field, value):
     with pytest.raises(ValueError, match=rf"{field} is {value}"):
         dataclasses.replace(implicit_q.Config(), **{field: value})
+
+
+def test_defaults_are_those_of_the_published_runs():
+    config = implicit_q.Config()
+    assert (config.temperature, config.munchausen) == (1.0, 0.9)
+    assert config.target_step_size == 0.02
+    assert (config.network.layer_norm, config.value_network.layer_norm) == (False, True)
+    assert config.optimizer == sgd.Adam(3e-4, 1e-8, square_decay=0.99)
 
 
 def test_nothing_learned_depends_on_the_next_action():
