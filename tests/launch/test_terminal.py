@@ -33,15 +33,16 @@ class Terminal:
         self._reader = threading.Thread(target=self._read)
 
     def munchausen(self, line):
+        # `setsid` gives it the terminal. A function to run before exec would have this
+        # process fork, of which JAX warns once an earlier test has used it.
+        program = ["setsid", "--ctty", sys.executable, "-m", "experiments.cli"]
         self._command.process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.cli", *line.split()],
+            [*program, *line.split()],
             cwd=self._command.directory,
             env={**os.environ, "TERM": "xterm-256color"},
             stdin=self._theirs,
             stdout=self._theirs,
             stderr=self._theirs,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         self._reader.start()
 
