@@ -135,6 +135,8 @@ TINY = (
 ).split()
 
 
+# This process may have used JAX by now, a launcher never has.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 @pytest.mark.slow
 def test_a_figure_goes_on_after_a_kill(tmp_path, capsys):
     line = ["train", "munchausen/cartpole", *TINY, "--runs", str(tmp_path)]
