@@ -5,7 +5,6 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from agents import (
-    anti_exploration,
     bc,
     deep_cpi,
     dqn,
@@ -15,14 +14,15 @@ from agents import (
     miqn,
     mirror_descent,
     momentum_dqn,
-    ploff,
     sac,
     td3,
     td3_bc,
     variance_weighting,
 )
-from agents.parts import pseudometric
-from agents.parts.types import Agent, Spec
+from agents.anti_exploration import agent as anti_exploration
+from agents.parts.contract import Agent, Spec
+from agents.ploff import agent as ploff
+from agents.ploff import metric
 
 
 class Recipe(NamedTuple):
@@ -39,7 +39,7 @@ class Recipe(NamedTuple):
             `config.pretraining_steps` learner steps. It never acts; its networks take
             the place of the agent's of the same names.
         preparation: how a dataset is to be prepared, where the agent departs from
-            the defaults of `launch.offline`.
+            the defaults of `launch.experiment.Preparation`.
     """
 
     config: type
@@ -106,7 +106,7 @@ REGISTRY: dict[str, Recipe] = {
         ploff.agent,
         actions="continuous",
         offline=True,
-        pretraining=pseudometric.pretraining,
+        pretraining=metric.pretraining,
         preparation={"scale_rewards": True},
     ),
 }

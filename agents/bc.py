@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from agents.parts import checks, networks, sgd
 from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
-from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
 from agents.parts import networks, sgd, twin_critics
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, GaussianNoise
-from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ import jax.numpy as jnp
 import optax
 
 from agents.parts import checks, equations, exploration, networks, sgd
-from agents.parts.assembly import assemble
+from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 from agents.parts.exploration import EpsilonGreedy
-from agents.parts.types import Agent, Metrics, Params, Spec, Storage, Transition
+from agents.parts.value_based import assemble
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from environments import vector
 from environments.choices import check_choice
 
 if TYPE_CHECKING:
-    from environments.gym import Gym
+    from environments.gymnasium_adapter import Gym
 
 Name = Literal["door", "hammer", "pen", "relocate"]
 
@@ -107,7 +107,7 @@ def make_one(config: Adroit, seed: int, *, rendered: bool = False) -> "Gym":
     with contextlib.redirect_stderr(io.StringIO()):
         import gymnasium_robotics
 
-    from environments.gym import Gym
+    from environments.gymnasium_adapter import Gym
 
     gymnasium.register_envs(gymnasium_robotics)
     environment = gymnasium.make(

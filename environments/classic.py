@@ -19,7 +19,7 @@ from environments import vector
 from environments.choices import check_choice
 
 if TYPE_CHECKING:
-    from environments.gym import Gym
+    from environments.gymnasium_adapter import Gym
 
 Name = Literal["CartPole-v1", "Acrobot-v1", "MountainCar-v0", "LunarLander-v3"]
 ProtocolName = Literal["gymnasium", "dopamine"]
@@ -75,7 +75,7 @@ def make_one(config: Classic, seed: int, *, rendered: bool = False) -> "Gym":
     """
     import gymnasium
 
-    from environments.gym import Gym
+    from environments.gymnasium_adapter import Gym
 
     if rendered:  # pygame draws; it needs no screen and is to greet nobody
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")

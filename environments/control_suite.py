@@ -15,7 +15,7 @@ import numpy as np
 from dm_env import specs
 
 from environments import vector
-from environments.canonical import Canonical
+from environments.action_scaling import Canonical
 from environments.choices import check_choice
 
 _SIZE = 480  # pixels of a picture's sides, as gymnasium draws

@@ -12,7 +12,7 @@ from environments import vector
 from environments.choices import check_choice
 
 if TYPE_CHECKING:
-    from environments.gym import Gym
+    from environments.gymnasium_adapter import Gym
 
 Name = Literal[
     "Ant-v5",
@@ -65,7 +65,7 @@ def make_one(config: Locomotion, seed: int, *, rendered: bool = False) -> "Gym":
     """
     import gymnasium
 
-    from environments.gym import Gym
+    from environments.gymnasium_adapter import Gym
 
     environment = gymnasium.make(
         config.name,

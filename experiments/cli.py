@@ -4,18 +4,19 @@ Errors of the user are one line on standard error and exit code 2. Imports are l
 that help and mistakes are answered at once.
 """
 
-import math
 import os
 import signal
-import statistics
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from experiments import overrides
-from experiments.overrides import OverrideError
+from experiments import flags
+from experiments.flags import (
+    OverrideError,
+    _asks_help,
+)
+from experiments.verbs.evaluate import _evaluate
+from launch import errors
 
 USAGE = """\
 usage: munchausen <verb> ...
@@ -32,25 +33,6 @@ usage: munchausen <verb> ...
                                  one page of curves and tables, for one run or many
   bench [...]                    how fast everything is, beside what it could be
   doctor                         check this machine, and say how to mend it"""
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """What `evaluate` takes.
-
-    Attributes:
-        episodes: episodes to play.
-        seed: of the environments and of the policy.
-    """
-
-    episodes: int = 10
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise ValueError(f"{self.episodes} episodes: at least 1")
-        if self.seed < 0:
-            raise ValueError(f"{self.seed} is no seed: at least 0")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +62,7 @@ def _end_at_once(number: int, frame: Any) -> None:
 
 
 def _answer(arguments: Sequence[str]) -> int:
-    from launch.logs import RunDirectoryError
+    from launch.errors import RunDirectoryError
 
     try:
         return _verb(arguments)(arguments[1:])
@@ -96,75 +78,50 @@ def _verb(arguments: Sequence[str]) -> Callable[[Sequence[str]], int]:
     if not arguments:
         raise OverrideError(f"name a verb: {', '.join(VERBS)}")
     if arguments[0] not in VERBS:
-        closest = overrides.nearest(arguments[0], VERBS)
+        closest = flags.nearest(arguments[0], VERBS)
         raise OverrideError(f"unknown verb {arguments[0]}; nearest: {closest}")
     return VERBS[arguments[0]]
 
 
 def _list(arguments: Sequence[str]) -> int:
-    from experiments import listing
+    from experiments.verbs import list_names
 
     if _asks_help(arguments):
-        print(listing.HELP)
+        print(list_names.HELP)
         return 0
-    return listing.main(arguments)
+    return list_names.main(arguments)
 
 
 def _train(arguments: Sequence[str]) -> int:
-    from experiments import computing, planning, resume
+    from experiments.verbs import train_arguments, train_computed, train_resume
 
-    resumes = resume.asked(arguments)
-    computation = computing.asked(arguments)
+    resumes = train_resume.asked(arguments)
+    computation = train_computed.asked(arguments)
     if _asks_help(arguments):
         if resumes:
-            print(resume.HELP)
+            print(train_resume.HELP)
         elif computation is not None:
-            print("\n".join(computing.help_lines(computation)))
+            print("\n".join(train_computed.help_lines(computation)))
         else:
-            print("\n".join(planning.help_lines(arguments)))
+            print("\n".join(train_arguments.help_lines(arguments)))
         return 0
     if computation is not None and not resumes:
-        return computing.run(computation, arguments)
-    from experiments import one_run, train
+        return train_computed.run(computation, arguments)
+    from experiments.verbs import train
 
-    plan = None if resumes else planning.plan(arguments)
+    plan = None if resumes else train_arguments.plan(arguments)
     try:
-        return resume.run(arguments) if plan is None else train.run(plan)
-    except one_run.RunFailed as error:
+        return train_resume.run(arguments) if plan is None else train.run(plan)
+    except errors.RunFailed as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 1
-    except one_run.RunStopped as error:
+    except errors.RunStopped as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 128 + error.signal
 
 
-def _evaluate(arguments: Sequence[str]) -> int:
-    known = overrides.fields(Evaluate())
-    if _asks_help(arguments):
-        print("usage: munchausen evaluate <run directory> [--episodes N] [--seed K]")
-        return 0
-    plain, values = overrides.read(arguments, known)
-    if len(plain) != 1:
-        raise OverrideError("name one run directory, as `train` printed it")
-    options = overrides.replace(Evaluate(), values, "--")
-    directory = Path(plain[0])
-    if not directory.is_dir():
-        raise OverrideError(f"{directory} is no directory")
-    from launch.evaluator import evaluate_run
-
-    returns = evaluate_run(directory, options.episodes, options.seed)
-    spread = statistics.stdev(returns) if len(returns) > 1 else math.nan
-    error = spread / math.sqrt(len(returns))
-    shown = f"{error:.3g}" if math.isfinite(error) else "unknown"
-    print(
-        f"mean return {statistics.fmean(returns):.4g}  standard error {shown}  "
-        f"episodes {len(returns)}"
-    )
-    return 0
-
-
 def _record(arguments: Sequence[str]) -> int:
-    from experiments import record
+    from experiments.verbs import record
 
     if _asks_help(arguments):
         print(record.HELP)
@@ -173,7 +130,7 @@ def _record(arguments: Sequence[str]) -> int:
 
 
 def _collect(arguments: Sequence[str]) -> int:
-    from experiments import collect
+    from experiments.verbs import collect
 
     if _asks_help(arguments):
         print(collect.HELP)
@@ -182,7 +139,7 @@ def _collect(arguments: Sequence[str]) -> int:
 
 
 def _report(arguments: Sequence[str]) -> int:
-    from experiments import report
+    from experiments.verbs import report
 
     if _asks_help(arguments):
         print(report.HELP)
@@ -191,7 +148,8 @@ def _report(arguments: Sequence[str]) -> int:
 
 
 def _bench(arguments: Sequence[str]) -> int:
-    from experiments import bench, measure
+    from experiments.benchmarks import measure
+    from experiments.verbs import bench
 
     if _asks_help(arguments):
         print(bench.HELP)
@@ -207,10 +165,10 @@ def _doctor(arguments: Sequence[str]) -> int:
     if _asks_help(arguments):
         print("usage: munchausen doctor")
         return 0
-    plain, _ = overrides.read(arguments, {})
+    plain, _ = flags.read(arguments, {})
     if plain:
         raise OverrideError(f"doctor takes no arguments: {plain[0]}")
-    from experiments import doctor
+    from experiments.verbs import doctor
 
     return doctor.main()
 
@@ -225,10 +183,6 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "bench": _bench,
     "doctor": _doctor,
 }
-
-
-def _asks_help(arguments: Sequence[str]) -> bool:
-    return "--help" in arguments or "-h" in arguments
 
 
 if __name__ == "__main__":

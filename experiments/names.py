@@ -1,16 +1,20 @@
 """All that `list` and `train` know by name: experiments, figures, computations."""
 
-from experiments import catalogue
+from experiments.catalogue import experiments
+from experiments.catalogue.computation import Computation
+from experiments.catalogue.figure import Figure
 from experiments.papers import (
-    COMPUTATIONS,
+    conservative_garnet,
     deep_cpi,
     dvw,
     leverage,
+    leverage_garnet,
+    mdvi_garnet,
     momentum,
     munchausen,
     offline,
+    vwls_linear,
 )
-from experiments.papers.figure import Figure
 from launch.experiment import Experiment
 
 __all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "VARIANTS"]
@@ -27,4 +31,10 @@ VARIANTS: dict[str, Experiment] = {
     for name, experiment in figure.experiments.items()
 }
 
-EXPERIMENTS: dict[str, Experiment] = catalogue.EXPERIMENTS | VARIANTS
+EXPERIMENTS: dict[str, Experiment] = experiments.EXPERIMENTS | VARIANTS
+
+
+COMPUTATIONS: dict[str, Computation] = {
+    module.COMPUTATION.name: module.COMPUTATION
+    for module in (leverage_garnet, mdvi_garnet, vwls_linear, conservative_garnet)
+}

@@ -1,22 +1,18 @@
 """An experiment: everything that describes one run, as frozen, picklable data."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import dm_env
-import jax
 import numpy as np
 
-import agents
 import environments
-from agents.parts import checks, sgd
-from agents.parts.types import Agent, Spec
-from launch import memory
-from launch.offline.preparation import Preparation, normalized
+from agents.parts import checks
 
 # Each role draws from its own stream of seeds; the order must not change.
 ROLES = ("learner", "replay", "actor", "evaluator")
+
+# How a run is started: one thread, or a program of threads or of processes.
+Mode = Literal["local", "threads", "processes"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,20 @@ class Checkpointing:
         checks.at_least("checkpoint.period", self.period, 1)
         checks.at_least("checkpoint.minutes", self.minutes, 0)
         checks.at_least("checkpoint.keep", self.keep, 1)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a dataset is prepared for an agent.
+
+    Attributes:
+        normalize_observations: to mean 0 and deviation 1 over the dataset, in
+            evaluation, too.
+        scale_rewards: divided by the difference of the largest and the smallest.
+    """
+
+    normalize_observations: bool = True
+    scale_rewards: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,127 +132,3 @@ class Experiment:
         key = (ROLES.index(role), index, start)
         words = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(2)
         return [int(word) >> 1 for word in words]
-
-
-def make_spec(environment: dm_env.Environment) -> Spec:
-    """Describes an environment, single or vectorised, to an agent."""
-    observation, action = environment.observation_spec(), environment.action_spec()
-    num_actions = (
-        action.num_values if isinstance(action, dm_env.specs.DiscreteArray) else 0
-    )
-    return Spec(
-        observation=jax.ShapeDtypeStruct(observation.shape, observation.dtype),
-        num_actions=num_actions,
-        action=jax.ShapeDtypeStruct(action.shape, action.dtype),
-    )
-
-
-def spec_of(experiment: Experiment) -> Spec:
-    """What its environment looks like to its agent."""
-    environment = environments.make(experiment.environment, 1, experiment.seed)
-    try:
-        return make_spec(environment)
-    finally:
-        environment.close()
-
-
-def make_agent(experiment: Experiment, spec: Spec) -> Agent:
-    """Builds the experiment's agent.
-
-    Raises:
-        ValueError: the agent does not fit the environment.
-    """
-    agent = agents.REGISTRY[experiment.agent_name].agent(experiment.agent, spec)
-    if experiment.dataset and experiment.preparation.normalize_observations:
-        return normalized(agent, spec)
-    return agent
-
-
-def check_devices(experiment: Experiment, spec: Spec) -> None:
-    """Refuses a stage whose batches the devices of this process cannot share evenly.
-
-    Starts a JAX backend: not for whoever launches the processes that learn.
-
-    Raises:
-        ValueError: names the stage's own field.
-    """
-    devices = jax.local_devices()
-    first = agents.REGISTRY[experiment.agent_name].pretraining
-    learners = [] if first is None else [first(experiment.agent, spec)]
-    for agent in (*learners, make_agent(experiment, spec)):
-        sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
-
-
-def check(
-    experiment: Experiment,
-    local: bool = False,
-    at_once: int = 1,
-    *,
-    here: bool = False,
-    directory: Path | None = None,
-) -> tuple[Spec, int]:
-    """Builds environment and agent once, so that misfits show before anything starts.
-
-    Args:
-        experiment: what is to run.
-        local: whether it will be one process.
-        at_once: how many such runs will share this machine's memory.
-        here: whether this process will learn, and may ask for its devices.
-        directory: of a run that goes on.
-
-    Returns:
-        The environment's spec and how many frames its observations stack.
-
-    Raises:
-        ValueError: names what does not fit and what would.
-    """
-    environment = environments.make(experiment.environment, 1, experiment.seed)
-    try:
-        spec = make_spec(environment)
-        agent = make_agent(experiment, spec)
-    finally:
-        environment.close()
-    if here:
-        check_devices(experiment, spec)
-    if experiment.dataset or agents.REGISTRY[experiment.agent_name].offline:
-        _check_offline(experiment, spec, agent, directory)
-        return spec, environment.frame_stack
-    memory.check(
-        agent.storage,
-        spec,
-        environment.frame_stack,
-        actors=experiment.actors,
-        local=local,
-        at_once=at_once,
-    )
-    return spec, environment.frame_stack
-
-
-def _check_offline(
-    experiment: Experiment, spec: Spec, agent: Agent, directory: Path | None
-) -> None:
-    """Reads the dataset, so that what is wrong with it shows before anything starts."""
-    from launch.offline import stages  # it needs this module
-
-    if not experiment.dataset:
-        raise ValueError(
-            f"{experiment.agent_name} learns from a dataset: name one with --dataset"
-        )
-    if experiment.actors > 1:
-        raise ValueError(
-            f"actors is {experiment.actors}: who learns from a dataset does not act; "
-            "leave --actors out"
-        )
-    if experiment.evaluation.lockstep:
-        raise ValueError(
-            "evaluation.lockstep is true: there is no actor to keep step with; choose "
-            "--evaluation.lockstep false"
-        )
-    if agent.storage.n_step > 1:
-        raise ValueError(
-            f"storage.n_step is {agent.storage.n_step}: datasets hold single steps; "
-            "choose --agent.storage.n_step 1"
-        )
-    prepared = stages.load_prepared(experiment, spec, directory)
-    if agent.lookup is not None:
-        agent.lookup.check(len(prepared.transitions.reward))

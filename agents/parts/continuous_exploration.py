@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from agents.parts import checks
+from agents.parts.contract import Act, Params, Spec, Storage
 from agents.parts.distributions import LARGEST
-from agents.parts.types import Act, Params, Spec, Storage
 
 # What is stored by agents that learn once for each step that they act.
 UPDATE_EACH_STEP = Storage(min_size=10_000, batch_size=256, samples_per_insert=256.0)

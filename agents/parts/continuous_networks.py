@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.parts import networks
+from agents.parts.contract import NetworkParams, Spec
 from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
 from agents.parts.networks import Torso, make_torso
-from agents.parts.types import NetworkParams, Spec
 
 # Bounds of the logarithm of a standard deviation; those of SAC's authors are -20 and 2.
 LOG_STD = (-5.0, 2.0)

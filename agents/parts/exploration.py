@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.parts import checks
-from agents.parts.types import Act, Params
+from agents.parts.contract import Act, Params
 
 
 @dataclass(frozen=True)

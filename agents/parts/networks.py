@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.parts import checks
-from agents.parts.types import NetworkParams, Spec
+from agents.parts.contract import NetworkParams, Spec
 
 # (features, kernel, stride) of each convolution.
 CONVOLUTIONS = {

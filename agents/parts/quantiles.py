@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from agents.parts import equations
+from agents.parts.contract import NetworkParams
 from agents.parts.networks import Network
-from agents.parts.types import NetworkParams
 
 
 class Quantiles(NamedTuple):

@@ -14,7 +14,7 @@ import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.parts import checks
-from agents.parts.types import (
+from agents.parts.contract import (
     Init,
     Metrics,
     NetworkParams,

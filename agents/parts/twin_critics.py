@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from agents.parts import checks, sgd
 from agents.parts.continuous_networks import Critic, Policy
-from agents.parts.types import (
+from agents.parts.contract import (
     Init,
     Metrics,
     NetworkParams,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.papers.computation import Computation, Row
+from experiments.catalogue.computation import Computation, Row
 
 if TYPE_CHECKING:
     from agents.tabular.conservative import Rate
@@ -96,18 +96,18 @@ def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
 
 def draw(rows: list[Row], path: Path) -> None:
     """Error over iterations, without and with noise."""
-    from experiments.papers import pictures
+    from experiments.reporting import log_plots
 
     titles = {"exact": "exact evaluation", "sampled": "one step, one sample"}
     panels = {
         title: [
-            pictures.line(name, same, x="iteration", y="error")
+            log_plots.line(name, same, x="iteration", y="error")
             for name in dict.fromkeys(row["scheme"] for row in rows)
             if (same := [r for r in rows if (r["part"], r["scheme"]) == (part, name)])
         ]
         for part, title in titles.items()
     }
-    pictures.save(
+    log_plots.save(
         path,
         panels,
         x_label="iteration",

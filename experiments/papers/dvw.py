@@ -12,9 +12,9 @@ Deviations:
 - One maze, 3 seeds; the authors have 20 mazes with 3 seeds each.
 """
 
-from experiments.papers import figure
-from experiments.papers.figure import Variant
-from experiments.tasks import TASKS
+from experiments.catalogue import figure
+from experiments.catalogue.figure import Variant
+from experiments.catalogue.tasks import TASKS
 
 VARIANTS = {
     "dqn": Variant("dqn"),

@@ -22,9 +22,9 @@ Deviations:
 """
 
 from environments import Classic
-from experiments.papers import figure
-from experiments.papers.figure import Variant
-from experiments.tasks import FEW_FRACTIONS, Task
+from experiments.catalogue import figure
+from experiments.catalogue.figure import Variant
+from experiments.catalogue.tasks import FEW_FRACTIONS, Task
 from launch.experiment import Evaluation
 
 SETTINGS = FEW_FRACTIONS | {

@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.papers.computation import Computation, Row
+from experiments.catalogue.computation import Computation, Row
 
 if TYPE_CHECKING:
     from agents.tabular.schemes import Scheme
@@ -112,11 +112,11 @@ def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
 
 def draw(rows: list[Row], path: Path) -> None:
     """The curves on logarithmic axes, with two standard errors around the mean."""
-    from experiments.papers import pictures
+    from experiments.reporting import log_plots
 
     panels = {
         title: [
-            pictures.line(
+            log_plots.line(
                 name.removeprefix("exact "),
                 [row for row in rows if row["scheme"] == name],
                 x="iteration",
@@ -126,7 +126,7 @@ def draw(rows: list[Row], path: Path) -> None:
         ]
         for title, names in PANELS.items()
     }
-    pictures.save(
+    log_plots.save(
         path,
         panels,
         x_label="iteration",

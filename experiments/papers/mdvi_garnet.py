@@ -16,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.papers.computation import Computation, Row
+from experiments.catalogue.computation import Computation, Row
 
 if TYPE_CHECKING:
     from agents.tabular.schemes import Scheme
@@ -108,9 +108,9 @@ def _gaps(
 
 def draw(rows: list[Row], path: Path) -> None:
     """Gap over samples: by scheme at gamma = 0.9, then by horizon."""
-    from experiments.papers import pictures
+    from experiments.reporting import log_plots
 
-    panels: dict[str, list[pictures.Line]] = {}
+    panels: dict[str, list[log_plots.Line]] = {}
     keys = ("part", "scheme", "discount")
     for part, name, discount in dict.fromkeys(
         tuple(row[key] for key in keys) for row in rows
@@ -120,9 +120,9 @@ def draw(rows: list[Row], path: Path) -> None:
         title, label = name, f"discount {discount}"
         if part == "samples":
             title, label = label, name
-        line = pictures.line(label, same, x="total", y="gap")
+        line = log_plots.line(label, same, x="total", y="gap")
         panels.setdefault(title, []).append(line)
-    pictures.save(
+    log_plots.save(
         path,
         panels,
         x_label="samples of each pair in all",

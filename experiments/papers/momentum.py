@@ -9,8 +9,9 @@ Deviations (of the paper's body only the outline was at hand):
 - The values of beta and the number of seeds, 5, are ours.
 """
 
-from experiments.papers import figure, leverage
-from experiments.papers.figure import Variant
+from experiments.catalogue import figure
+from experiments.catalogue.figure import Variant
+from experiments.papers import leverage
 
 FIGURES = (
     figure.make(

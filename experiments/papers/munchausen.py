@@ -13,9 +13,10 @@ Deviations:
 """
 
 from environments import Classic
-from experiments.papers import figure, leverage
-from experiments.papers.figure import Variant
-from experiments.tasks import Task
+from experiments.catalogue import figure
+from experiments.catalogue.figure import Variant
+from experiments.catalogue.tasks import Task
+from experiments.papers import leverage
 from launch.experiment import Evaluation
 
 FIGURES = (

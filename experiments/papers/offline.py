@@ -20,11 +20,11 @@ Deviations:
 - TD3 without any penalty stands beside them: it shows what the penalties are for.
 """
 
-from experiments.papers import figure
-from experiments.papers.figure import Variant
-from experiments.tasks import TASKS
+from experiments.catalogue import figure
+from experiments.catalogue.figure import Variant
+from experiments.catalogue.tasks import TASKS
+from launch.datasets.d4rl_scores import QUALITIES
 from launch.experiment import Evaluation
-from launch.offline.scores import QUALITIES
 
 FIRST_STAGE = {"pretraining_steps": 20_000}
 

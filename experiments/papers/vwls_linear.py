@@ -20,7 +20,7 @@ Deviations:
 
 from pathlib import Path
 
-from experiments.papers.computation import Computation, Row
+from experiments.catalogue.computation import Computation, Row
 
 MDPS = 100
 SETTINGS = ((100, 1000), (1000, 100))  # (M, K)
@@ -85,15 +85,15 @@ def compute(
 
 def draw(rows: list[Row], path: Path) -> None:
     """Gap over iterations, one panel for each setting."""
-    from experiments.papers import pictures
+    from experiments.reporting import log_plots
 
-    panels: dict[str, list[pictures.Line]] = {}
+    panels: dict[str, list[log_plots.Line]] = {}
     keys = ("samples_per_pair", "iterations", "scheme")
     for m, k, name in dict.fromkeys(tuple(row[key] for key in keys) for row in rows):
         same = [row for row in rows if tuple(row[key] for key in keys) == (m, k, name)]
         lines = panels.setdefault(f"M = {m} samples of a pair, K = {k}", [])
-        lines.append(pictures.line(name, same, x="iteration", y="gap"))
-    pictures.save(
+        lines.append(log_plots.line(name, same, x="iteration", y="gap"))
+    log_plots.save(
         path,
         panels,
         x_label="iteration",

@@ -10,7 +10,7 @@ from typing import Protocol
 import dm_env
 import numpy as np
 
-from agents.parts.types import Transition
+from agents.parts.contract import Transition
 
 
 class Adder(Protocol):

@@ -6,8 +6,8 @@ from typing import Any
 import dm_env
 import numpy as np
 
-from agents.parts.types import Spec, Storage, Transition
-from launch.logs import RunDirectoryError
+from agents.parts.contract import Spec, Storage, Transition
+from launch.errors import RunDirectoryError
 from launch.replay.rows import Row, Rows, decode
 
 

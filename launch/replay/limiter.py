@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from agents.parts.types import Storage
+from agents.parts.contract import Storage
 
 if TYPE_CHECKING:
     import reverb

@@ -16,7 +16,7 @@ import numpy as np
 import reverb
 import tensorflow as tf
 
-from agents.parts.types import Spec, Storage, Transition
+from agents.parts.contract import Spec, Storage, Transition
 from launch.replay.limiter import TABLE, error_buffer
 from launch.replay.rows import Row, Rows, decode
 

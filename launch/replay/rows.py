@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import dm_env
 import numpy as np
 
-from agents.parts.types import Spec, Storage, Transition
+from agents.parts.contract import Spec, Storage, Transition
 
 _FIRST = int(dm_env.StepType.FIRST)
 _LAST = int(dm_env.StepType.LAST)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from agents.parts.types import Spec, Storage
+from agents.parts.contract import Spec, Storage
 
 
 class Served(NamedTuple):

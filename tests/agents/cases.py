@@ -6,8 +6,9 @@ import jax
 import numpy as np
 
 from agents import REGISTRY
-from agents.parts import autoencoder, networks
-from agents.parts.types import Spec, Transition, discrete_spec
+from agents.anti_exploration import autoencoder
+from agents.parts import networks
+from agents.parts.contract import Spec, Transition, discrete_spec
 
 BATCH, ENVIRONMENTS, ACTIONS = 11, 3, 5
 IMAGES = discrete_spec((2, 44, 36), np.uint8, ACTIONS)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from agents import anti_exploration
-from agents.parts import autoencoder, networks, sgd, twin_critics
+from agents.anti_exploration import agent as anti_exploration
+from agents.anti_exploration import autoencoder
+from agents.parts import networks, sgd, twin_critics
+from agents.parts.contract import Transition
 from agents.parts.distributions import Gaussian
-from agents.parts.types import Transition
 from tests.agents.cases import BOX, batch_of, leaves_equal, make, small
 
 NAME = "anti_exploration"

@@ -14,7 +14,7 @@ from agents import (
     td3,
 )
 from agents.parts import checks, networks, sgd
-from agents.parts.types import discrete_spec
+from agents.parts.contract import discrete_spec
 
 DISCRETE = discrete_spec((5,), np.float32, 3)
 

@@ -13,7 +13,7 @@ import pytest
 
 from agents import REGISTRY
 from agents.parts import networks, sgd
-from agents.parts.types import Spec, Transition
+from agents.parts.contract import Spec, Transition
 
 # Agents for datasets only keep to the actions there, which are random here.
 CONTINUOUS = [

@@ -8,8 +8,8 @@ import pytest
 from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
 from agents.parts import networks
+from agents.parts.contract import discrete_spec
 from agents.parts.distributions import Gaussian, TanhGaussian
-from agents.parts.types import discrete_spec
 from tests.agents.cases import BOX, batch_of
 
 CONFIG = networks.Config("mlp", (13, 5))

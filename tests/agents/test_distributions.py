@@ -7,12 +7,7 @@ import pytest
 import scipy.stats
 
 from agents.parts import distributions
-from agents.parts.distributions import (
-    LARGEST,
-    Gaussian,
-    Histogram,
-    TanhGaussian,
-)
+from agents.parts.distributions import LARGEST, Gaussian, Histogram, TanhGaussian
 
 MEAN = np.array([[0.3, -1.2, 2.0], [0.0, 0.7, -0.4]], np.float32)
 LOG_STD = np.array([[-1.0, 0.2, 0.5], [-3.0, 0.0, 1.5]], np.float32)

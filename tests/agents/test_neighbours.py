@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.parts import neighbours
-from agents.parts.neighbours import Tables, following, nearest
+from agents.parts.contract import Transition
 from agents.parts.networks import Network
-from agents.parts.pseudometric import Embeddings
-from agents.parts.types import Transition
+from agents.ploff import neighbours
+from agents.ploff.metric import Embeddings
+from agents.ploff.neighbours import Tables, following, nearest
 
 
 def brute_force(points, queries, number):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agents.parts import networks
-from agents.parts.types import Spec, discrete_spec
+from agents.parts.contract import Spec, discrete_spec
 
 ATARI = discrete_spec((4, 84, 84), np.uint8, 5)
 

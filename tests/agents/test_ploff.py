@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agents import REGISTRY, ploff, td3
+from agents import REGISTRY, td3
 from agents.parts import continuous_networks as heads
-from agents.parts import neighbours, networks, pseudometric, sgd
-from agents.parts.neighbours import Candidates
-from agents.parts.types import Spec, Transition
+from agents.parts import networks, sgd
+from agents.parts.contract import Spec, Transition
+from agents.ploff import agent as ploff
+from agents.ploff import metric, neighbours
+from agents.ploff.neighbours import Candidates
 from tests.agents.cases import BATCH, BOX, batch_of, leaves_equal
 
 SMALL = ploff.Config(network=networks.Config("mlp", (13,)), embedding_size=5)
@@ -118,7 +120,7 @@ def test_the_policy_s_loss_by_hand(key):
     critic = heads.critics(config.network, BOX)
     # The policy's loss sees the critic after its step.
     q = critic.apply(following.params["critic"], batch.observation, action)[:, 0]
-    embed = pseudometric.embeddings(config, BOX).pair.apply
+    embed = metric.embeddings(config, BOX).pair.apply
     points = embed(state.params["metric"], batch.observation, action)
     apart = jnp.linalg.norm(points[:, None] - batch.extras.embedding, axis=-1).min(1)
     b = np.mean(np.exp(-0.4 * apart / 2.0))
@@ -130,8 +132,8 @@ def test_the_policy_s_loss_by_hand(key):
 
 def test_the_gradient_goes_through_the_lookup(key):
     """That of the bonus with respect to actions is what finite differences say."""
-    distance, batch = pseudometric.make_distance(SMALL, BOX), batch_with()
-    params = {"metric": pseudometric.embeddings(SMALL, BOX).pair.init(key)}
+    distance, batch = metric.make_distance(SMALL, BOX), batch_with()
+    params = {"metric": metric.embeddings(SMALL, BOX).pair.init(key)}
 
     def bonuses(action):
         near = batch.extras.embedding
@@ -203,7 +205,7 @@ def trained(agent, state, data, steps, tables=None):
 def toy():
     """The dataset, the networks that the first stage learned, and its tables."""
     data = toy_data()
-    stage = pseudometric.pretraining(TOY_CONFIG, TOY)
+    stage = metric.pretraining(TOY_CONFIG, TOY)
     params = trained(stage, stage.init(jax.random.key(0)), data, 500).params
     return data, params, ploff.agent(TOY_CONFIG, TOY).lookup.build(params, data)
 
@@ -213,7 +215,7 @@ def test_logged_actions_are_nearest_then_shuffled_then_uniform_ones(toy):
     rng = np.random.default_rng(1)
     rows = jnp.arange(len(data.reward))
     others = neighbours.candidates(tables, rows, itself=False)
-    distance = jax.jit(pseudometric.make_distance(TOY_CONFIG, TOY))
+    distance = jax.jit(metric.make_distance(TOY_CONFIG, TOY))
     uniform = rng.uniform(-1, 1, data.action.shape).astype(np.float32)
     logged, shuffled, uniform = (
         np.asarray(distance(params, others, data.observation, action))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agents import ploff
-from agents.parts import networks, pseudometric, sgd
-from agents.parts.types import Spec, Transition
+from agents.parts import networks, sgd
+from agents.parts.contract import Spec, Transition
+from agents.ploff import agent as ploff
+from agents.ploff import metric
 from agents.tabular.mdp import MDP
 from agents.tabular.pseudometric import iterate
 from tests.agents.cases import BOX, IMAGES, VECTORS, batch_of
@@ -62,17 +63,17 @@ def test_the_learned_metric_is_the_exact_fixed_point(key):
         target_step_size=0.05,
         optimizer=sgd.Adam(1e-3, 1e-8),
     )
-    stage = pseudometric.pretraining(config, CHAIN)
+    stage = metric.pretraining(config, CHAIN)
     state, update, residuals = stage.init(key), jax.jit(stage.update), []
     batches = chain_batches(mdp, 256, seed=1)
     for _, batch in zip(range(1_000), batches, strict=False):
         state, metrics = update(state, batch)
         residuals.append(float(metrics["metric_residual"]))
-    both = pseudometric.embeddings(config, CHAIN)
+    both = metric.embeddings(config, CHAIN)
     centres = np.tile(np.array([[-2 / 3], [0.0], [2 / 3]], np.float32), (STATES, 1))
     observations = np.repeat(np.eye(STATES, dtype=np.float32), ACTIONS, axis=0)
     embedding = both.pair.apply(state.params["metric"], observations, centres)
-    learned = pseudometric.distance(
+    learned = metric.distance(
         jnp.repeat(embedding, len(centres), axis=0),
         jnp.tile(embedding, (len(centres), 1)),
     )
@@ -83,7 +84,7 @@ def test_the_learned_metric_is_the_exact_fixed_point(key):
 
 
 def test_distances_are_a_pseudometric(key):
-    both = pseudometric.embeddings(SMALL, BOX)
+    both = metric.embeddings(SMALL, BOX)
     params = both.pair.init(key)
     points = []
     for seed in range(3):
@@ -91,19 +92,17 @@ def test_distances_are_a_pseudometric(key):
         points.append(both.pair.apply(params, batch.observation, batch.action))
     a, b, c = points
     assert a.shape == (11, 5)
-    np.testing.assert_array_equal(pseudometric.distance(a, a), 0)
-    np.testing.assert_array_equal(
-        pseudometric.distance(a, b), pseudometric.distance(b, a)
-    )
-    direct, over = pseudometric.distance(a, c), pseudometric.distance(a, b)
-    assert np.all(direct <= over + pseudometric.distance(b, c) + 1e-6)
+    np.testing.assert_array_equal(metric.distance(a, a), 0)
+    np.testing.assert_array_equal(metric.distance(a, b), metric.distance(b, a))
+    direct, over = metric.distance(a, c), metric.distance(a, b)
+    assert np.all(direct <= over + metric.distance(b, c) + 1e-6)
     assert direct.min() > 0
 
 
 def test_gradients_of_distances():
     left, right = jnp.array([3.0, 0.0]), jnp.array([0.0, 4.0])
-    gradient = jax.grad(pseudometric.distance)
-    np.testing.assert_allclose(pseudometric.distance(left, right), 5.0)
+    gradient = jax.grad(metric.distance)
+    np.testing.assert_allclose(metric.distance(left, right), 5.0)
     np.testing.assert_allclose(gradient(left, right), [0.6, -0.8], rtol=1e-6)
     np.testing.assert_array_equal(gradient(left, left), [0, 0])
 
@@ -111,7 +110,7 @@ def test_gradients_of_distances():
 def test_the_nearest_candidate_is_the_one_that_counts():
     candidates = jnp.array([[5.0, 5.0], [1.0, 2.0], [-4.0, 0.0]])
     embedding = jnp.array([1.0, 0.5])
-    nearest = pseudometric.distance_to_nearest
+    nearest = metric.distance_to_nearest
     np.testing.assert_allclose(nearest(embedding, candidates), 1.5)
     gradients = jax.grad(nearest, argnums=(0, 1))(embedding, candidates)
     np.testing.assert_allclose(gradients[0], [0.0, -1.0])
@@ -121,7 +120,7 @@ def test_the_nearest_candidate_is_the_one_that_counts():
 
 
 def pair_error(apart=0.7, r=(0.9, 0.2), discount=(0.9, 0.9), apart_t=2.0):
-    return pseudometric.pair_error(
+    return metric.pair_error(
         jnp.asarray(apart), jnp.array(r), jnp.array(discount), jnp.asarray(apart_t)
     )
 
@@ -138,16 +137,16 @@ def test_pair_error_by_hand(discount, expected):
 
 
 def test_state_error_by_hand():
-    error = pseudometric.state_error(jnp.asarray(0.5), jnp.array([1.0, 2.0, 6.0]))
+    error = metric.state_error(jnp.asarray(0.5), jnp.array([1.0, 2.0, 6.0]))
     np.testing.assert_allclose(error, 2.5)
 
 
 def test_no_gradient_through_targets():
-    gradients = jax.grad(pseudometric.pair_error, argnums=(0, 1, 3))(
+    gradients = jax.grad(metric.pair_error, argnums=(0, 1, 3))(
         jnp.asarray(0.7), jnp.array([0.9, 0.2]), jnp.array([0.9, 0.9]), jnp.asarray(2.0)
     )
     np.testing.assert_array_equal(jnp.hstack(gradients), [-1, 0, 0, 0])
-    gradients = jax.grad(pseudometric.state_error, argnums=(0, 1))(
+    gradients = jax.grad(metric.state_error, argnums=(0, 1))(
         jnp.asarray(0.5), jnp.array([1.0, 2.0])
     )
     np.testing.assert_array_equal(jnp.hstack(gradients), [-1, 0, 0])
@@ -163,8 +162,8 @@ def test_both_losses_by_hand(key):
         return params * observation[:, :1]
 
     nothing = networks.Network(lambda key: None, pair)
-    both = pseudometric.Embeddings(nothing, nothing._replace(apply=state))
-    losses = pseudometric.losses(dataclasses.replace(SMALL, discount=0.5), both, 1)
+    both = metric.Embeddings(nothing, nothing._replace(apply=state))
+    losses = metric.losses(dataclasses.replace(SMALL, discount=0.5), both, 1)
     batch = Transition(
         observation=jnp.array([[1.0], [3.0], [8.0]]),
         action=jnp.array([[0.1], [0.2], [-0.4]]),
@@ -187,10 +186,10 @@ def test_both_losses_by_hand(key):
 
 
 def test_each_observation_gets_its_own_actions(key):
-    both = pseudometric.embeddings(SMALL, BOX)
+    both = metric.embeddings(SMALL, BOX)
     params, batch = both.pair.init(key), batch_of(BOX)
     actions = jax.random.uniform(key, (11, 2, 3), minval=-1.0)
-    embedding = pseudometric.embed_each(both, params, batch.observation, actions)
+    embedding = metric.embed_each(both, params, batch.observation, actions)
     for place in range(2):
         alone = both.pair.apply(params, batch.observation, actions[:, place])
         np.testing.assert_allclose(embedding[:, place], alone, atol=1e-6)
@@ -199,7 +198,7 @@ def test_each_observation_gets_its_own_actions(key):
 def test_embeddings_are_for_vectors_and_continuous_actions():
     images = dataclasses.replace(SMALL, network=networks.Config("dqn2013", (5,)))
     with pytest.raises(ValueError, match=r"network\.torso is dqn2013"):
-        pseudometric.embeddings(images, BOX)
+        metric.embeddings(images, BOX)
     for spec in (VECTORS, IMAGES):
         with pytest.raises(ValueError, match="needs continuous actions"):
-            pseudometric.embeddings(SMALL, spec)
+            metric.embeddings(SMALL, spec)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.parts import networks, quantiles
-from agents.parts.types import discrete_spec
+from agents.parts.contract import discrete_spec
 
 Z = jnp.array([0.0, 2.0])
 FRACTIONS = jnp.array([0.25, 0.8])

@@ -188,7 +188,7 @@ FOUR_DEVICES = """
 import jax, numpy as np
 from agents import REGISTRY
 from agents.parts import sgd
-from agents.parts.types import Transition, discrete_spec
+from agents.parts.contract import Transition, discrete_spec
 import dataclasses
 
 assert len(jax.devices()) == 4

@@ -9,7 +9,7 @@ from dm_env import test_utils
 
 import environments
 from environments import catch
-from environments.gym import Gym
+from environments.gymnasium_adapter import Gym
 
 
 class Conformance(test_utils.EnvironmentTestMixin):

@@ -10,8 +10,8 @@ from dm_env import StepType
 
 import environments
 from environments import adroit, control_suite
-from environments.canonical import Canonical
-from environments.gym import Gym
+from environments.action_scaling import Canonical
+from environments.gymnasium_adapter import Gym
 
 CONFIGS = [
     environments.Locomotion("HalfCheetah-v5"),

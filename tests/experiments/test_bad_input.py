@@ -8,8 +8,8 @@ import subprocess
 import pytest
 import yaml
 
-from experiments import cli, one_run
-from launch import logs
+from experiments import cli
+from launch.runs import run_directory
 from tests.experiments.run_directories import write
 
 # What is wrong with a run directory, and what the message must say; {} is its path.
@@ -44,9 +44,9 @@ def damaged(root, kind):
     if kind == "empty":
         path.mkdir(parents=True)
         return path
-    from experiments.catalogue import EXPERIMENTS
+    from experiments.catalogue.experiments import EXPERIMENTS
 
-    made = logs.create(root / "made", EXPERIMENTS["mdqn/catch"])
+    made = run_directory.create(root / "made", EXPERIMENTS["mdqn/catch"])
     path.parent.mkdir()
     shutil.move(made, path)
     shutil.rmtree(root / "made")
@@ -115,7 +115,7 @@ def elsewhere(tmp_path, monkeypatch):
     def started(*arguments, **_):
         raise AssertionError(f"{arguments} was started")
 
-    monkeypatch.setattr(one_run, "launch", started)
+    monkeypatch.setattr(run, "launch", started)
     return tmp_path
 
 

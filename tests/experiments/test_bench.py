@@ -12,19 +12,13 @@ import psutil
 import pytest
 from pytest import approx
 
-from experiments import (
-    bench,
-    bench_parts,
-    bench_runs,
-    bench_watch,
-    cli,
-    measure,
-    overrides,
-)
-from experiments.catalogue import EXPERIMENTS
-from experiments.measure import BenchFailed, Measurement, Timed
+from experiments import cli, flags
+from experiments.benchmarks import measure, observe_process, parts, whole_runs
+from experiments.benchmarks.measure import BenchFailed, Measurement, Timed
+from experiments.catalogue.experiments import EXPERIMENTS
+from experiments.verbs import bench
 
-TINY = overrides.replace(
+TINY = flags.replace(
     EXPERIMENTS["dqn/catch"],
     {"agent.network.hidden": (5,), "agent.storage.batch_size": 7},
 )
@@ -103,7 +97,7 @@ def test_a_figure_knows_whether_it_is_good_enough(one, wanted, met):
 
 
 def test_an_actor_is_measured_with_every_number_of_environments():
-    measured = bench_parts.actor(TINY, SECONDS, sizes=(1, 3))
+    measured = parts.actor(TINY, SECONDS, sizes=(1, 3))
     check(measured, ["steps/s"] * 4)
     assert [one.name for one in measured] == [
         "actor steps, 1 environment",
@@ -114,15 +108,15 @@ def test_an_actor_is_measured_with_every_number_of_environments():
 
 
 def test_the_bare_update_is_measured():
-    assert bench_parts.bare_updates(TINY, SECONDS) > 0
+    assert parts.bare_updates(TINY, SECONDS) > 0
 
 
 @pytest.mark.reverb
 # TensorFlow 2.8 is older than NumPy's deprecations.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_both_stores_feed_a_learner_and_are_weighed():
-    check(bench_parts.learner(TINY, SECONDS, size=100), ["steps/s"] * 2)
-    local, remote = measured = bench_parts.storage(TINY, size=200)
+    check(parts.learner(TINY, SECONDS, size=100), ["steps/s"] * 2)
+    local, remote = measured = parts.storage(TINY, size=200)
     check(measured, ["bytes"] * 2)
     # A board of 50 float32 and 16 bytes beside it, and rows that complete nothing.
     assert 216 <= local.value <= 260
@@ -132,7 +126,7 @@ def test_both_stores_feed_a_learner_and_are_weighed():
 @pytest.fixture(scope="module")
 def local_run():
     """What is seen of a local run of Catch."""
-    return bench_watch.watch(CATCH, "local", 0.2)
+    return observe_process.watch(CATCH, "local", 0.2)
 
 
 def test_a_whole_run_is_watched(local_run, monkeypatch):
@@ -142,16 +136,16 @@ def test_a_whole_run_is_watched(local_run, monkeypatch):
     assert process.role == "local" and process.libraries == ("jax",)
     assert 50e6 < process.peak < 5e9
     seen = {"local": local_run, "processes": local_run}
-    monkeypatch.setattr(bench_runs, "watch", lambda line, mode, seconds: seen[mode])
-    check(bench_runs.runs(SECONDS, CATCH), ["actor steps/s"] * 2)
-    check(bench_runs.start(CATCH), ["s"] * 2)
-    check(bench_runs.footprint(SECONDS, CATCH)[:1], ["MiB"])
+    monkeypatch.setattr(whole_runs, "watch", lambda line, mode, seconds: seen[mode])
+    check(whole_runs.runs(SECONDS, CATCH), ["actor steps/s"] * 2)
+    check(whole_runs.start(CATCH), ["s"] * 2)
+    check(whole_runs.footprint(SECONDS, CATCH)[:1], ["MiB"])
 
 
 @pytest.mark.slow
 @pytest.mark.launchpad
 def test_every_process_of_a_distributed_run_is_seen():
-    seen = bench_watch.watch(CATCH, "processes", 1.0)
+    seen = observe_process.watch(CATCH, "processes", 1.0)
     roles = [process.role for process in seen.processes]
     assert roles == "actor/0 coordinator evaluator launcher learner replay".split()
     loaded = {process.role: process.libraries for process in seen.processes}
@@ -161,7 +155,7 @@ def test_every_process_of_a_distributed_run_is_seen():
 
 def test_a_run_that_ends_by_itself_says_why():
     with pytest.raises(BenchFailed) as caught:
-        bench_watch.watch(("dqn/ctach",), "local", 0.0)
+        observe_process.watch(("dqn/ctach",), "local", 0.0)
     said = str(caught.value)
     assert "ended before its first learner step, with exit code 2" in said
     assert "unknown experiment dqn/ctach; nearest: dqn/catch" in said
@@ -172,7 +166,7 @@ def test_a_run_goes_only_in_its_turns():
         run._rows.read()
         return run._rows.newest["actor_steps"]
 
-    with bench_watch.in_turns(CATCH) as run:
+    with observe_process.in_turns(CATCH) as run:
         process = psutil.Process(run._run.pid)
         time.sleep(0.3)  # a signal takes its time
         assert process.status() == psutil.STATUS_STOPPED
@@ -190,11 +184,11 @@ def test_a_run_goes_only_in_its_turns():
 
 def test_what_a_run_stood_still_for_does_not_count():
     # It was stopped for 7 seconds before 30 was written.
-    assert bench_watch.rate({20: 1.0, 30: 8.1, 50: 8.3, 130: 8.6}) == approx(200)
+    assert observe_process.rate({20: 1.0, 30: 8.1, 50: 8.3, 130: 8.6}) == approx(200)
 
 
 def test_imports_are_counted_where_they_happen():
-    helped, listed, run = measured = bench_runs.imports()
+    helped, listed, run = measured = whole_runs.imports()
     check(measured, [""] * 3)
     assert "(none of the stack)" in helped.name and helped.value < 400
     assert "(jax)" in listed.name and "(jax)" in run.name

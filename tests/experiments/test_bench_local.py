@@ -6,10 +6,12 @@ import dataclasses
 import pytest
 from pytest import approx
 
-from experiments import bench, bench_local, overrides
-from experiments.bench_local import Parts
-from experiments.bench_parts import LANES, Bench, fill
-from experiments.catalogue import EXPERIMENTS
+from experiments import flags
+from experiments.benchmarks import whole_local_runs
+from experiments.benchmarks.parts import LANES, Bench, fill
+from experiments.benchmarks.whole_local_runs import Parts
+from experiments.catalogue.experiments import EXPERIMENTS
+from experiments.verbs import bench
 from launch.experiment import Evaluation
 
 SECONDS = 0.01
@@ -17,40 +19,40 @@ SMALL = {"agent.network.hidden": (5,), "agent.storage.batch_size": 7}
 
 
 def test_the_ideal_is_the_sum_of_all_parts():
-    experiment = overrides.replace(
+    experiment = flags.replace(
         EXPERIMENTS["dqn/catch"],
         {"agent.storage.batch_size": 32, "agent.storage.samples_per_insert": 8.0},
     )
     rate = Parts(environment=1_000.0, policy=500.0, update=25.0, turns=60.0)
     # 1 ms + 2 ms, and a quarter of 40 ms.
-    assert bench_local.ideal(experiment, rate) == approx(1 / 0.013)
+    assert whole_local_runs.ideal(experiment, rate) == approx(1 / 0.013)
     lockstep = dataclasses.replace(experiment, evaluation=Evaluation(lockstep=True))
-    assert bench_local.ideal(lockstep, rate) == approx(1 / 0.016)
+    assert whole_local_runs.ideal(lockstep, rate) == approx(1 / 0.016)
 
 
 @pytest.mark.parametrize("name", ["dqn/catch", "td3/hopper"])
 def test_every_part_is_measured(name):
-    with bench_local.parts(overrides.replace(EXPERIMENTS[name], SMALL)) as measure:
+    with whole_local_runs.parts(flags.replace(EXPERIMENTS[name], SMALL)) as measure:
         assert all(each > 0 for each in measure(SECONDS))
 
 
 def test_turns_are_those_of_a_run(monkeypatch):
     called, seen = [], []
-    select = bench_local.Actor.select_action
+    select = whole_local_runs.Actor.select_action
 
     def counted(actor, observation):
         called.append(actor)
         seen.append(observation)
         return select(actor, observation)
 
-    monkeypatch.setattr(bench_local.Actor, "select_action", counted)
+    monkeypatch.setattr(whole_local_runs.Actor, "select_action", counted)
     settings = SMALL | {"agent.storage.samples_per_insert": 14.0}  # two updates a step
-    experiment = overrides.replace(EXPERIMENTS["dqn/minatar-asterix"], settings)
+    experiment = flags.replace(EXPERIMENTS["dqn/minatar-asterix"], settings)
     bench = Bench(experiment, 20)
     store = bench.in_process(LANES)
     fill(bench, store, 20)
     learner, _ = bench.learner(store.sample)
-    turns = bench_local.Turns(experiment, bench, learner)
+    turns = whole_local_runs.Turns(experiment, bench, learner)
     for _ in range(3):
         turns.step()
     assert learner.learner_steps == 6
@@ -77,9 +79,11 @@ def test_whole_runs_take_turns_with_their_parts(monkeypatch):
         asked.append((line[0], *line[-2:]))
         yield Run()
 
-    monkeypatch.setattr(bench_local, "in_turns", in_turns)
-    monkeypatch.setattr(bench_local, "parts", lambda _: contextlib.nullcontext(measure))
-    minatar, beside_turns = bench_local.minatar(2.4)
+    monkeypatch.setattr(whole_local_runs, "in_turns", in_turns)
+    monkeypatch.setattr(
+        whole_local_runs, "parts", lambda _: contextlib.nullcontext(measure)
+    )
+    minatar, beside_turns = whole_local_runs.minatar(2.4)
     start = [("parts", 1.0), ("dqn/minatar-asterix", "--log_period", "5")]
     assert asked == start + [("parts", approx(0.8)), ("run", approx(0.8))] * 3
     assert minatar.value == approx(240) and minatar.least == 0.85
@@ -92,5 +96,5 @@ def test_whole_runs_take_turns_with_their_parts(monkeypatch):
 @pytest.mark.slow
 def test_a_whole_run_is_watched_from_its_first_learner_steps():
     line = ("--agent.network.hidden", "5", "--steps", "100_000_000")
-    alone, in_turns = bench_local.whole("dqn/catch", SECONDS, line)
+    alone, in_turns = whole_local_runs.whole("dqn/catch", SECONDS, line)
     assert 0 < alone.ratio < 2 and 0 < in_turns.ratio < 2

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from agents.parts.types import Transition
-from experiments import bench_offline
-from launch.offline.store import DatasetStore
+from agents.parts.contract import Transition
+from experiments.benchmarks import offline
+from launch.datasets.sampler import DatasetStore
 
 
 def test_every_learner_is_measured_and_the_lookup_of_one():
-    measured = bench_offline.offline(0.01, names=("bc", "ploff"), size=700)
+    measured = offline.offline(0.01, names=("bc", "ploff"), size=700)
     assert [one.unit for one in measured] == ["steps/s", "steps/s", ""]
     for one in measured:
         assert one.value > 0 and one.limit > 0
@@ -18,10 +18,10 @@ def test_every_learner_is_measured_and_the_lookup_of_one():
 
 def test_a_lookup_is_compared_with_update_and_lookup_in_turns():
     rate = {"bare": 300.0, "fed": 80.0, "lookup": 150.0}
-    fed, part = bench_offline._compared("ploff", rate)
+    fed, part = offline._compared("ploff", rate)
     assert fed.limit == pytest.approx(100) and fed.ratio == pytest.approx(0.8)
     assert part.value == pytest.approx(2 / 3) and not part.met
-    [alone] = bench_offline._compared("bc", {"bare": 300.0, "fed": 290.0})
+    [alone] = offline._compared("bc", {"bare": 300.0, "fed": 290.0})
     assert alone.limit == 300.0 and alone.met
 
 
@@ -29,7 +29,7 @@ def test_each_lookup_is_of_the_rows_of_another_step():
     column = np.zeros(700, np.float32)
     store = DatasetStore(Transition(*[column] * 5), batch_size=11, seed=0)
     seen = []
-    timed = bench_offline._lookup(store, lambda tables, rows: seen.append(rows), None)
+    timed = offline._lookup(store, lambda tables, rows: seen.append(rows), None)
     for _ in range(3):
         timed.step()
     np.testing.assert_array_equal(seen, [store.rows(step) for step in range(3)])

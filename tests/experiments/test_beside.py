@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from experiments import beside, run_files
-from experiments.comparison import PUBLISHED
+from experiments.reporting import published, read_runs
+from experiments.reporting.published import PUBLISHED
 from tests.experiments import run_directories
 
 MINATAR = {"kind": "MinAtar", "game": "asterix"}
@@ -16,7 +16,7 @@ CARTPOLE = {"kind": "Classic", "name": "CartPole-v1", "protocol": "dopamine"}
 
 
 def groups(path):
-    [members] = run_files.read([str(path)]).groups.values()
+    [members] = read_runs.read([str(path)]).groups.values()
     return members
 
 
@@ -31,7 +31,7 @@ def test_every_shipped_number_has_a_source():
             assert math.isfinite(float(row["value"]))
             assert int(row["window"]) <= int(row["frames"])
             computed = row["environment"] == "Garnet"
-            assert (row["statistic"] in beside.STATISTICS) != computed
+            assert (row["statistic"] in published.STATISTICS) != computed
 
 
 def test_minatar_has_five_games_of_four_agents_at_seven_places():
@@ -67,7 +67,7 @@ def test_our_evaluations_stand_at_the_published_steps(tmp_path):
     for row in rows[1:]:
         row[2] = row[1]  # MinAtar shows a frame a step
     (path / "evaluations.csv").write_text("".join(",".join(row) + "\n" for row in rows))
-    [table] = beside.tables(groups(path))
+    [table] = published.tables(groups(path))
     assert table["columns"][:3] == ["500k frames", "1M frames", "2M frames"]
     assert table["columns"][-2:] == ["10M frames, over 100k", "10M frames, over 1M"]
     [(text, label, ours)] = table["ours"]
@@ -89,7 +89,7 @@ def test_whole_runs_are_compared_as_means_over_episodes(tmp_path):
     path = run_directories.write(
         tmp_path, "leverage/cartpole_dqn", 0, {9: [1.0]}, rows, environment=CARTPOLE
     )
-    [table] = beside.tables(groups(path))
+    [table] = published.tables(groups(path))
     assert table["statistic"] == "whole-run training return"
     [(_, _, ours)] = table["ours"]
     assert ours[1] == pytest.approx((300 * 100 + 100 * 500) / 400)  # up to 500,000
@@ -120,7 +120,7 @@ def test_evaluations_stand_beside_evaluations_and_training_beside_training(tmp_p
     hopper(tmp_path, 0, {95_000: [900.0], 100_000: [10.0], 10**6: [30.0]})
     hopper(tmp_path, 1, {95_000: [100.0], 100_000: [200.0], 10**6: [40.0]})
     hopper(tmp_path, 2, {95_000: [0.0], 100_000: [3_000.0]})
-    tables = {table["statistic"]: table for table in beside.tables(groups(tmp_path))}
+    tables = {table["statistic"]: table for table in published.tables(groups(tmp_path))}
     ours = {name: table["ours"][0][2] for name, table in tables.items()}
     # At 100k frames of all three, at 1M of the two that came so far; latest first.
     evaluation = ours["evaluation return"]
@@ -143,7 +143,7 @@ def test_evaluations_stand_beside_evaluations_and_training_beside_training(tmp_p
 def test_runs_that_are_all_unfinished_say_from_where_to_where(tmp_path):
     hopper(tmp_path, 0, {95_000: [900.0], 190_000: [10.0]})
     hopper(tmp_path, 1, {95_000: [100.0], 250_000: [50.0]})
-    tables = {table["statistic"]: table for table in beside.tables(groups(tmp_path))}
+    tables = {table["statistic"]: table for table in published.tables(groups(tmp_path))}
     [(text, _, ours)] = tables["evaluation return"]["ours"]
     assert text == "td3, at 190k to 250k frames"
     assert ours[0] == pytest.approx((10 + 50) / 2)
@@ -165,7 +165,7 @@ def test_offline_runs_stand_beside_the_scores_of_their_quality(dataset, tmp_path
             environment=HOPPER,
             dataset=dataset,
         )
-    [table] = beside.tables(groups(path.parent))
+    [table] = published.tables(groups(path.parent))
     assert table["statistic"] == "normalised score"
     assert table["columns"] == ["1M learner steps"]
     [(text, _, (latest, there))] = table["ours"]
@@ -185,4 +185,4 @@ def test_a_dataset_of_no_known_quality_stands_alone(tmp_path):
         environment=HOPPER,
         dataset="of/my/own-v3",
     )
-    assert beside.tables(groups(path.parent)) == []
+    assert published.tables(groups(path.parent)) == []

@@ -3,21 +3,24 @@
 import pytest
 
 import agents
-from experiments import comparison, overrides
-from experiments.catalogue import misfit
+from experiments import flags
+from experiments.catalogue.experiments import misfit
+from experiments.catalogue.tasks import TASKS
 from experiments.names import EXPERIMENTS
-from experiments.tasks import TASKS
-from launch import config, logs
+from experiments.reporting import published
 from launch.experiment import Experiment
+from launch.runs import run_directory, serialization
 
 
 @pytest.mark.parametrize("name", sorted(EXPERIMENTS))
 def test_every_experiment_survives_its_configuration_file(name, tmp_path):
     experiment = EXPERIMENTS[name]
     assert isinstance(experiment, Experiment) and experiment.name == name
-    directory = logs.create(tmp_path / "runs", experiment)
-    assert logs.read_experiment(directory) == experiment
-    assert config.read_experiment(config.to_plain(experiment)) == experiment
+    directory = run_directory.create(tmp_path / "runs", experiment)
+    assert run_directory.read_experiment(directory) == experiment
+    assert (
+        serialization.read_experiment(serialization.to_plain(experiment)) == experiment
+    )
 
 
 @pytest.mark.parametrize("agent_name", ["dqn", "mdqn"])
@@ -61,7 +64,7 @@ def test_a_misfit_says_what_fits():
 
 @pytest.mark.parametrize("task", ["HalfCheetah-v5", "Hopper-v5"])
 def test_locomotion_has_published_numbers(task):
-    rows = comparison.published({"kind": "Locomotion", "name": task})
+    rows = published.published({"kind": "Locomotion", "name": task})
     at_end = {row.agent: row.value for row in rows if row.frames == 1_000_000}
     assert {"TD3 (authors)", "SAC (Tianshou)", "SAC (CleanRL)"} <= set(at_end)
     early = [row for row in rows if row.agent == "TD3 (authors)"]
@@ -123,5 +126,5 @@ def test_the_constants_of_mdqn_there_are_our_defaults():
 def test_every_flag_of_every_agent_is_explained():
     for agent_name in agents.REGISTRY:
         name = next(name for name in EXPERIMENTS if name.startswith(f"{agent_name}/"))
-        for path, field in overrides.fields(EXPERIMENTS[name]).items():
+        for path, field in flags.fields(EXPERIMENTS[name]).items():
             assert field.help, f"--{path} of {name}"

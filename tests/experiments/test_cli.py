@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-from experiments import cli, one_run, planning
+from experiments import cli
 from experiments.names import EXPERIMENTS, FIGURES
-from launch import logs
+from experiments.verbs import train_arguments
+from launch import errors, run
+from launch.runs import logs, run_directory
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,7 @@ def launched(monkeypatch):
             log.write(grid, logs.Counts(grid), returns, [7, 5])
         log.close()
 
-    monkeypatch.setattr(one_run, "launch", launch)
+    monkeypatch.setattr(run, "launch", launch)
     return ran
 
 
@@ -218,7 +220,7 @@ def test_train_runs_what_the_flags_say(launched, capsys, elsewhere):
     assert experiment.agent.loss == "squared"
     assert experiment.agent.storage.min_size == 100
     [directory] = (elsewhere / "here" / "mdqn" / "catch").iterdir()
-    assert logs.read_experiment(directory) == experiment
+    assert run_directory.read_experiment(directory) == experiment
     assert capsys.readouterr().out.splitlines() == [
         f"here/mdqn/catch/{directory.name}",
         "seed 7  final evaluation return 103",
@@ -226,7 +228,7 @@ def test_train_runs_what_the_flags_say(launched, capsys, elsewhere):
 
 
 def test_flags_may_stand_before_the_experiment():
-    plan = planning.plan(["--seed", "3", "mdqn/catch"])
+    plan = train_arguments.plan(["--seed", "3", "mdqn/catch"])
     assert plan.experiments[0].seed == 3
 
 
@@ -255,20 +257,20 @@ def test_seeds_of_programs_run_one_after_the_other_and_are_summed_up(
     ],
 )
 def test_the_run_directory_names_the_game_that_is_played(line, name):
-    assert planning.plan(line.split()).experiments[0].name == name
+    assert train_arguments.plan(line.split()).experiments[0].name == name
 
 
 def test_a_run_without_evaluations_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(one_run, "launch", lambda *_: None)
+    monkeypatch.setattr(run, "launch", lambda *_: None)
     assert cli.main(["train", "dqn/catch"]) == 0
     assert "seed 0  final evaluation return no evaluation" in capsys.readouterr().out
 
 
 def test_a_run_that_fails_is_no_traceback_but_another_exit_code(monkeypatch, capsys):
     def failed(*_, **__):
-        raise one_run.RunFailed("learner died")
+        raise errors.RunFailed("learner died")
 
-    monkeypatch.setattr(one_run, "launch", failed)
+    monkeypatch.setattr(run, "launch", failed)
     assert cli.main(["train", "dqn/catch"]) == 1
     assert capsys.readouterr().err == "munchausen: learner died\n"
 
@@ -277,13 +279,13 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(one_run, "launch", interrupted)
+    monkeypatch.setattr(run, "launch", interrupted)
     assert cli.main(["train", "dqn/catch"]) == 130
     assert capsys.readouterr().err == "munchausen: interrupted\n"
 
 
 def test_evaluate_reports_mean_and_standard_error(monkeypatch, capsys, elsewhere):
-    from launch import evaluator
+    from launch.roles import evaluator
 
     def evaluate_run(directory, episodes, seed):
         assert (str(directory), episodes, seed) == (".", 4, 9)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from environments import Locomotion, make
-from experiments import cli, overrides
-from experiments.catalogue import EXPERIMENTS
-from launch import checkpoint, local, logs, policy
-from launch.experiment import make_spec
-from launch.offline.dataset import DatasetError
-from launch.offline.load import load
+from experiments import cli, flags
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch.build import make_spec
+from launch.datasets.load import load
+from launch.engines import one_thread
+from launch.errors import DatasetError
+from launch.policies import saved_policy
+from launch.runs import checkpoint, run_directory
 
 SMALL = {
     "steps": 90,
@@ -34,9 +36,9 @@ HOPPER = Locomotion("Hopper-v5")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    experiment = overrides.replace(EXPERIMENTS["td3/hopper"], SMALL)
-    directory = logs.create(tmp_path_factory.mktemp("runs"), experiment)
-    local.run(experiment, directory, progress=False)
+    experiment = flags.replace(EXPERIMENTS["td3/hopper"], SMALL)
+    directory = run_directory.create(tmp_path_factory.mktemp("runs"), experiment)
+    one_thread.run(experiment, directory, progress=False)
     return directory
 
 
@@ -69,7 +71,7 @@ def test_an_expert_dataset_is_what_the_newest_policy_does(run, spec, capsys):
     assert f"mean return {mean:.4g}  normalised score {score:.1f}" in out
     assert "expert: the checkpoint at step 90" in out
     # TD3 explores: its noise of deviation .1 on what the policy would do.
-    best = policy.load_policy(run)(dataset.transitions.observation)
+    best = saved_policy.load_policy(run)(dataset.transitions.observation)
     noise = (dataset.transitions.action - best)[np.abs(best) < 0.7]
     assert 0.07 < noise.std() < 0.13 and abs(noise.mean()) < 0.05
     metadata = minari.load_dataset("munchausen/hopper/expert-v0").storage.metadata
@@ -161,14 +163,14 @@ def test_a_mistake_is_one_line_and_nothing_is_written(line, message, run, capsys
 
 
 def test_an_agent_with_discrete_actions_is_refused(tmp_path, capsys):
-    directory = logs.create(tmp_path / "runs", EXPERIMENTS["dqn/catch"])
+    directory = run_directory.create(tmp_path / "runs", EXPERIMENTS["dqn/catch"])
     assert "dqn, which takes discrete actions" in refused(capsys, str(directory))
 
 
 def test_a_run_that_learned_from_a_dataset_is_refused(tmp_path, capsys, spec):
     """Of whichever agent: checkpoints are of learner steps, and there is no replay."""
     for name in ("td3/hopper-medium", "bc/hopper-medium"):
-        directory = logs.create(tmp_path / "runs", EXPERIMENTS[name])
+        directory = run_directory.create(tmp_path / "runs", EXPERIMENTS[name])
         said = f"{directory} learned from munchausen/hopper/medium-v0"
         assert f"{said} and never explored" in refused(capsys, str(directory))
         with pytest.raises(DatasetError, match=f"{said} and stored nothing"):
@@ -177,10 +179,10 @@ def test_a_run_that_learned_from_a_dataset_is_refused(tmp_path, capsys, spec):
 
 def test_a_run_that_kept_its_last_checkpoint_only_is_refused(tmp_path, capsys):
     settings = SMALL | {"steps": 30, "checkpoint.replay": False}
-    experiment = overrides.replace(EXPERIMENTS["sac/hopper"], settings)
-    directory = logs.create(tmp_path / "runs", experiment)
+    experiment = flags.replace(EXPERIMENTS["sac/hopper"], settings)
+    directory = run_directory.create(tmp_path / "runs", experiment)
     assert "no usable checkpoint" in refused(capsys, str(directory))
-    local.run(experiment, directory, progress=False)
+    one_thread.run(experiment, directory, progress=False)
     for quality in ("medium", "medium-replay", "medium-expert"):
         message = refused(capsys, str(directory), "--quality", quality)
         assert "--checkpoint.period 10_000 --checkpoint.keep 100" in message
@@ -192,7 +194,7 @@ def test_neither_minari_nor_h5py_is_imported_by_runs_that_act():
     code = """
 import sys
 import experiments.cli, experiments.collect, experiments.one_run
-import launch.local, launch.offline.load, launch.offline.collect
+import launch.engines.one_thread, launch.datasets.load, launch.policies.collect
 print(*(name for name in ("minari", "h5py", "gymnasium") if name in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

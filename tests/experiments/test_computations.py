@@ -8,15 +8,16 @@ import xml.etree.ElementTree
 import matplotlib
 import pytest
 
-from experiments import comparison
-from experiments.papers import COMPUTATIONS, leverage_garnet, mdvi_garnet, vwls_linear
-from experiments.papers.computation import Computation
+from experiments.catalogue.computation import Computation
+from experiments.names import COMPUTATIONS
+from experiments.papers import leverage_garnet, mdvi_garnet, vwls_linear
+from experiments.reporting.published import read_published
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def published(name):
-    return comparison.published({"kind": "Garnet", "name": name})
+    return read_published({"kind": "Garnet", "name": name})
 
 
 def test_naming_the_computations_imports_nothing_heavy():

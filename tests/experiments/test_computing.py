@@ -7,8 +7,11 @@ import re
 import pytest
 import yaml
 
-from experiments import cli, computing, results, run_files
-from experiments.papers.computation import Computation
+from experiments import cli
+from experiments.catalogue.computation import PICTURE, ROWS, Computation
+from experiments.reporting import read_runs
+from experiments.tables import from_runs
+from experiments.verbs import train_computed
 from tests.experiments import run_directories
 
 
@@ -31,18 +34,18 @@ def computation(monkeypatch):
         path.write_bytes(f"{len(rows)} rows".encode())
 
     made = Computation("toy/figure", "errors of a toy", compute, draw)
-    monkeypatch.setitem(computing.COMPUTATIONS, made.name, made)
+    monkeypatch.setitem(train_computed.COMPUTATIONS, made.name, made)
     return made
 
 
 def test_rows_picture_and_circumstances_are_left(computation, capsys, elsewhere):
     assert cli.main("train toy/figure --seed 3 --runs here".split()) == 0
     [directory] = (elsewhere / "here/toy/figure").glob("seed3-*")
-    with (directory / computing.ROWS).open(newline="") as file:
+    with (directory / ROWS).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6
     assert rows[1] == {"scheme": "VI", "iteration": "2", "error": "1.5"}
-    assert (directory / computing.PICTURE).read_bytes() == b"6 rows"
+    assert (directory / PICTURE).read_bytes() == b"6 rows"
     config = yaml.safe_load((directory / "config.yaml").read_text())
     assert config["experiment"]["name"] == "toy/figure"
     assert config["experiment"]["seed"] == 3
@@ -89,9 +92,9 @@ def test_reports_and_tables_pass_over_it(computation, elsewhere, capsys):
     ]
     points = {60: [2.0], 100: [1.0]}
     run = run_directories.write(elsewhere / "runs", "mdqn/catch", 0, points, rows)
-    [[group]] = run_files.read(["runs"]).groups.values()
+    [[group]] = read_runs.read(["runs"]).groups.values()
     assert [each.directory.name for each in group.runs] == [run.name]
-    assert results.main(["runs", "table.csv"]) == 0
+    assert from_runs.main(["runs", "table.csv"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "2 rows: table.csv"
     with open("table.csv", newline="") as file:
         table = list(csv.DictReader(file))
@@ -120,7 +123,7 @@ def test_a_report_of_it_alone_names_its_files(path, computation, capsys):
 
 def test_its_own_table_has_its_rows_and_their_provenance(computation, capsys):
     cli.main("train toy/figure --seed 2".split())
-    assert results.main(["runs", "toy.csv"]) == 0
+    assert from_runs.main(["runs", "toy.csv"]) == 0
     with open("toy.csv", newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["error"] for row in table] == ["2.0", "1.0", "0.5"] * 2

@@ -9,19 +9,20 @@ import time
 import numpy as np
 import pytest
 
-from experiments import cli, continuation, planning
+from experiments import cli
 from experiments.names import FIGURES
-from experiments.overrides import OverrideError
-from launch import logs
-from launch.checkpoint import DIRECTORY
-from launch.lock import locked
+from experiments.verbs import train_arguments
+from launch.errors import RunDirectoryError
+from launch.runs import existing_runs, logs, run_directory
+from launch.runs.checkpoint import DIRECTORY
+from launch.runs.lock import locked
 
 NAME = "leverage/cartpole"
 DQN, MDQN = f"{NAME}_dqn", f"{NAME}_mdqn"
 
 
 def experiment(line=""):
-    return planning.plan([DQN, *line.split()]).experiments[0]
+    return train_arguments.plan([DQN, *line.split()]).experiments[0]
 
 
 def evaluate(directory, *grid):
@@ -36,12 +37,12 @@ def save(directory, steps):
 
 
 def state(root, wanted):
-    [entry] = continuation.find(str(root), [wanted])
+    [entry] = existing_runs.find(str(root), [wanted])
     return entry.state, entry.directory
 
 
 def test_a_figure_is_every_variant_seed_by_seed():
-    plan = planning.plan([NAME, "--seeds", "2", "--steps", "700"])
+    plan = train_arguments.plan([NAME, "--seeds", "2", "--steps", "700"])
     names = list(FIGURES[NAME].experiments)
     order = [(each.name, each.seed) for each in plan.experiments]
     assert order == [(name, seed) for seed in (0, 1) for name in names]
@@ -50,22 +51,22 @@ def test_a_figure_is_every_variant_seed_by_seed():
 
 
 def test_a_figure_has_the_papers_number_of_seeds():
-    plan = planning.plan([NAME])
+    plan = train_arguments.plan([NAME])
     assert {each.seed for each in plan.experiments} == set(range(10))
-    one = planning.plan([NAME, "--seed", "3"])
+    one = train_arguments.plan([NAME, "--seed", "3"])
     assert {each.seed for each in one.experiments} == {3} and one.continued
 
 
 def test_seeds_of_a_variant_go_on_and_those_of_other_experiments_start_anew():
-    assert planning.plan([DQN, "--seeds", "2"]).continued
-    assert not planning.plan([DQN]).continued
-    assert not planning.plan(["dqn/catch", "--seeds", "2"]).continued
+    assert train_arguments.plan([DQN, "--seeds", "2"]).continued
+    assert not train_arguments.plan([DQN]).continued
+    assert not train_arguments.plan(["dqn/catch", "--seeds", "2"]).continued
 
 
 def test_a_run_is_missing_cut_short_or_complete(tmp_path):
     wanted = experiment("--steps 100")
     assert state(tmp_path, wanted) == ("missing", None)
-    directory = logs.create(tmp_path, wanted)
+    directory = run_directory.create(tmp_path, wanted)
     assert state(tmp_path, wanted) == ("cut short", directory)
     evaluate(directory, 50)
     assert state(tmp_path, wanted) == ("cut short", directory)
@@ -75,14 +76,14 @@ def test_a_run_is_missing_cut_short_or_complete(tmp_path):
 
 
 def test_more_steps_extend_a_run_and_fewer_are_another(tmp_path):
-    directory = logs.create(tmp_path, experiment("--steps 100"))
+    directory = run_directory.create(tmp_path, experiment("--steps 100"))
     evaluate(directory, 100)
     assert state(tmp_path, experiment("--steps 101")) == ("cut short", directory)
     assert state(tmp_path, experiment("--steps 99")) == ("missing", None)
 
 
 def test_a_run_with_other_settings_is_another_run(tmp_path):
-    directory = logs.create(tmp_path, experiment("--agent.discount 0.9"))
+    directory = run_directory.create(tmp_path, experiment("--agent.discount 0.9"))
     evaluate(directory, 500_000)
     assert state(tmp_path, experiment()) == ("missing", None)
     assert state(tmp_path, experiment("--agent.discount 0.9"))[0] == "complete"
@@ -90,7 +91,7 @@ def test_a_run_with_other_settings_is_another_run(tmp_path):
 
 def test_the_complete_run_counts_else_the_furthest(tmp_path):
     wanted = experiment("--steps 100")
-    first, second, third = [logs.create(tmp_path, wanted) for _ in range(3)]
+    first, second, third = [run_directory.create(tmp_path, wanted) for _ in range(3)]
     save(first, 10)
     save(second, 30)
     save(third, 20)
@@ -101,7 +102,7 @@ def test_the_complete_run_counts_else_the_furthest(tmp_path):
 
 def test_a_run_that_another_process_holds_is_left_to_it(tmp_path):
     wanted = experiment("--steps 100")
-    directory = logs.create(tmp_path, wanted)
+    directory = run_directory.create(tmp_path, wanted)
     with locked(directory):
         assert state(tmp_path, wanted) == ("held", directory)
     assert state(tmp_path, wanted) == ("cut short", directory)
@@ -113,20 +114,20 @@ def test_directories_that_are_no_runs_do_not_count(tmp_path):
 
 
 def test_a_run_that_saved_nothing_starts_again_with_empty_logs(tmp_path):
-    directory = logs.create(tmp_path, experiment("--steps 100"))
+    directory = run_directory.create(tmp_path, experiment("--steps 100"))
     evaluate(directory, 50)
-    assert continuation.saved(directory, local=True) is None
+    assert existing_runs.saved(directory, local=True) is None
     assert logs.read_evaluations(directory) == []
 
 
 def test_a_program_is_not_continued_as_a_local_run(tmp_path, monkeypatch):
-    directory = logs.create(tmp_path, experiment("--steps 100"))
+    directory = run_directory.create(tmp_path, experiment("--steps 100"))
     save(directory, 10)
-    saved = continuation.Checkpoint(directory, logs.Counts(10), {"store": "reverb"})
-    monkeypatch.setattr(continuation.checkpoint, "newest", lambda _: saved)
-    assert continuation.saved(directory, local=False) == saved
-    with pytest.raises(OverrideError, match="goes on with --launch processes"):
-        continuation.saved(directory, local=True)
+    saved = existing_runs.Checkpoint(directory, logs.Counts(10), {"store": "reverb"})
+    monkeypatch.setattr(existing_runs.checkpoint, "newest", lambda _: saved)
+    assert existing_runs.saved(directory, local=False) == saved
+    with pytest.raises(RunDirectoryError, match="goes on with --launch processes"):
+        existing_runs.saved(directory, local=True)
 
 
 TINY = (

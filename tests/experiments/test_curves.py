@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments import comparison, curves, formats, run_files
+from experiments.reporting import comparison, formats, published, read_runs, statistics
 from tests.experiments.run_directories import metrics_row, write
 
 POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
@@ -11,7 +11,7 @@ POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
 
 def groups_of(*paths):
     """Label and runs of the only environment."""
-    (groups,) = run_files.read([str(path) for path in paths]).groups.values()
+    (groups,) = read_runs.read([str(path) for path in paths]).groups.values()
     return {group.label: group.runs for group in groups}
 
 
@@ -19,7 +19,7 @@ def test_the_curve_is_the_mean_over_seeds_and_its_band_their_range(tmp_path):
     write(tmp_path, seed=0, evaluations=POINTS)
     write(tmp_path, seed=1, evaluations={50: [4.0], 100: [20.0]})
     write(tmp_path, seed=2, evaluations={50: [7.0], 100: [6.0]})
-    curve = curves.evaluation_curve(groups_of(tmp_path)["mdqn"])
+    curve = statistics.evaluation_curve(groups_of(tmp_path)["mdqn"])
     np.testing.assert_allclose(curve.x, [50, 100])
     np.testing.assert_allclose(curve.mean, [4.0, 37 / 3])
     np.testing.assert_allclose(curve.low, [1.0, 6.0])
@@ -28,7 +28,7 @@ def test_the_curve_is_the_mean_over_seeds_and_its_band_their_range(tmp_path):
 
 def test_a_skipped_point_is_interpolated_and_an_absent_end_is_not():
     full = np.array([0.0, 10.0, 20.0, 30.0])
-    curve = curves.aggregate(
+    curve = statistics.aggregate(
         [(full, np.array([0.0, 1.0, 2.0, 3.0])), (full[[0, 2]], np.array([4.0, 8.0]))]
     )
     np.testing.assert_allclose(curve.mean, [2.0, 3.5, 5.0, 3.0])
@@ -44,10 +44,10 @@ def test_training_returns_are_weighted_by_episodes(tmp_path):
     path = write(tmp_path, evaluations=POINTS, metrics=rows)
     (run,) = groups_of(path)["mdqn"]
     # 1 episode of return 0 and 3 of return 8, all within the last 400 frames.
-    assert curves.training_return(run, frames=400, window=400) == pytest.approx(6.0)
-    assert curves.training_return(run, frames=400, window=100) == pytest.approx(8.0)
-    assert curves.training_return(run, frames=401, window=400) is None
-    curve = curves.training_curve([run])
+    assert statistics.training_return(run, frames=400, window=400) == pytest.approx(6.0)
+    assert statistics.training_return(run, frames=400, window=100) == pytest.approx(8.0)
+    assert statistics.training_return(run, frames=401, window=400) is None
+    curve = statistics.training_curve([run])
     np.testing.assert_allclose(curve.x, [9.5, 99.5])
     np.testing.assert_allclose(curve.mean, [0.0, 8.0])
 
@@ -56,9 +56,9 @@ def test_rates_are_steps_over_wall_time(tmp_path):
     rows = [metrics_row(steps, "learner", steps / 20) for steps in (20, 60, 100)]
     path = write(tmp_path, evaluations=POINTS, metrics=rows)
     (run,) = groups_of(path)["mdqn"]
-    assert curves.mean_rate(run, "actor_steps") == pytest.approx(20)
-    assert curves.mean_rate(run, "learner_steps") == pytest.approx(5)
-    seconds, rate = curves.rate(run, "actor_steps")
+    assert statistics.mean_rate(run, "actor_steps") == pytest.approx(20)
+    assert statistics.mean_rate(run, "learner_steps") == pytest.approx(5)
+    seconds, rate = statistics.rate(run, "actor_steps")
     np.testing.assert_allclose(seconds, [2.0, 4.0])
     np.testing.assert_allclose(rate, [20.0, 20.0])
 
@@ -71,36 +71,36 @@ def test_waiting_is_the_mean_share_of_each_role(tmp_path):
         metrics_row(30, "actor", 3.0, insert_waiting_share=None),
     ]
     path = write(tmp_path, evaluations=POINTS, metrics=rows)
-    found = curves.waiting(groups_of(path)["mdqn"])
+    found = statistics.waiting(groups_of(path)["mdqn"])
     assert found == pytest.approx({"learner": 0.4, "insert": 0.2})
 
 
 def test_the_final_interval_is_students_over_seeds(tmp_path):
     for seed, value in enumerate([1.0, 2.0, 3.0]):
         write(tmp_path, seed=seed, evaluations={100: [value, value]})
-    final = curves.final_estimate(groups_of(tmp_path)["mdqn"])
+    final = statistics.final_estimate(groups_of(tmp_path)["mdqn"])
     half = 4.302652729911275 / 3**0.5  # quantile for 2 degrees; deviation 1
     assert final == pytest.approx((2.0, 2.0 - half, 2.0 + half))
 
 
 def test_of_one_seed_the_interval_is_over_episodes(tmp_path):
     write(tmp_path, evaluations={50: [9.0], 100: [1.0, 2.0, 3.0]})
-    final = curves.final_estimate(groups_of(tmp_path)["mdqn"])
+    final = statistics.final_estimate(groups_of(tmp_path)["mdqn"])
     assert final.high - final.low == pytest.approx(2 * 4.302652729911275 / 3**0.5)
 
 
 def test_one_value_has_no_interval():
-    assert curves.estimate([3.0]) == (3.0, None, None)
-    assert formats.interval(curves.estimate([3.0])) == formats.NONE
+    assert statistics.estimate([3.0]) == (3.0, None, None)
+    assert formats.interval(statistics.estimate([3.0])) == formats.NONE
 
 
 def test_runs_that_are_not_complete_count_only_where_none_is(tmp_path):
     write(tmp_path, seed=0, evaluations=POINTS)
     write(tmp_path, seed=1, evaluations={50: [100.0]})
     runs = groups_of(tmp_path)["mdqn"]
-    assert curves.final_returns(runs).tolist() == [11.0]
-    assert curves.whole_run_return(runs) == pytest.approx(6.0)
-    assert curves.final_returns(runs[1:]).tolist() == [100.0]
+    assert statistics.final_returns(runs).tolist() == [11.0]
+    assert statistics.whole_run_return(runs) == pytest.approx(6.0)
+    assert statistics.final_returns(runs[1:]).tolist() == [100.0]
 
 
 def test_the_interquartile_mean_and_the_profile_are_those_of_hand():
@@ -145,7 +145,7 @@ def test_a_seed_counts_once_and_what_is_left_out_is_said(tmp_path):
     first = write(tmp_path, evaluations={50: [1.0]}, directory="first")
     second = write(tmp_path, evaluations=POINTS, directory="second")
     empty = write(tmp_path, seed=1)
-    reading = run_files.read([str(tmp_path), str(first)])
+    reading = read_runs.read([str(tmp_path), str(first)])
     ((group,),) = reading.groups.values()
     assert [run.directory for run in group.runs] == [second]
     assert reading.notes == [
@@ -179,18 +179,18 @@ def test_published_numbers_from_memory_are_never_given(tmp_path):
     ]
     (tmp_path / "a.csv").write_text(header + "status,source,note\n" + "".join(rows))
     environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
-    found = comparison.published(environment, tmp_path)
+    found = published.read_published(environment, tmp_path)
     assert [row.value for row in found] == [1.5, 2.5]
     (tmp_path / "a.csv").write_text(
         header + "status,source,note\n" + rows[0].replace("verified", "sure")
     )
     with pytest.raises(ValueError, match="'sure' is none of"):
-        comparison.published(environment, tmp_path)
+        published.read_published(environment, tmp_path)
 
 
 def test_what_is_shipped_as_published_has_a_source():
     environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
-    rows = comparison.published(environment)
+    rows = published.read_published(environment)
     rainbow = {row.frames: row.value for row in rows if row.agent == "Rainbow"}
     assert rainbow[200_000_000] == 20.2
     assert all(row.source and row.status in ("verified", "computed") for row in rows)
@@ -235,20 +235,20 @@ def test_the_return_of_a_whole_run_by_episode_and_by_step(tmp_path):
         metrics_row(200, "actor", 2.0, 12, episode_return=50.0),
         metrics_row(500, "actor", 3.0, 13, episode_return=300.0),
     ]
-    whole = curves.training_average(metrics)
+    whole = statistics.training_average(metrics)
     assert whole.by_episode == pytest.approx((10 * 1 + 2 * 50 + 300) / 13)
     assert whole.by_step == pytest.approx((100 * 1 + 100 * 50 + 300 * 300) / 500)
-    part = curves.training_average(metrics, 200)
+    part = statistics.training_average(metrics, 200)
     assert part.by_episode == pytest.approx(110 / 12)
     assert part.by_step == pytest.approx((100 * 1 + 100 * 50) / 200)
-    assert curves.training_average(metrics, 99) is None
-    assert curves.training_average(metrics[1:2]) is None
+    assert statistics.training_average(metrics, 99) is None
+    assert statistics.training_average(metrics[1:2]) is None
 
 
 def test_evaluations_are_found_by_their_place_on_the_grid(tmp_path):
     # 4 frames a step: grid points 50 and 100 lie at 200 and 400 frames.
     write(tmp_path, evaluations={50: [1.0, 2.0], 100: [7.0]})
     [run] = groups_of(tmp_path)["mdqn"]
-    assert curves.evaluation_return(run, 400, 200) == 7.0
-    assert curves.evaluation_return(run, 400, 201) == pytest.approx((1.5 + 7.0) / 2)
-    assert curves.evaluation_return(run, 199, 100) is None
+    assert statistics.evaluation_return(run, 400, 200) == 7.0
+    assert statistics.evaluation_return(run, 400, 201) == pytest.approx((1.5 + 7.0) / 2)
+    assert statistics.evaluation_return(run, 199, 100) is None

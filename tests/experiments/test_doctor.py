@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import doctor
-from experiments.doctor import Check, Probe
+from experiments.verbs import doctor
+from experiments.verbs.doctor import Check, Probe
 
 MISSING_LIBPYTHON = Probe(
     False,

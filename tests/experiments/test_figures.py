@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from experiments import figures
-from experiments.curves import Curve
+from experiments.reporting import plots
+from experiments.reporting.statistics import Curve
 
 
 def test_long_titles_stay_above_their_own_panels(monkeypatch):
     drawn = []
-    monkeypatch.setattr(figures, "_save", lambda figure, *_, **__: drawn.append(figure))
+    monkeypatch.setattr(plots, "_save", lambda figure, *_, **__: drawn.append(figure))
     curve = Curve(*(np.arange(3.0) for _ in Curve._fields))
     titles = [f"MinAtar {game} sticky_actions 0.1 " + 9 * "word " for game in "ab"]
     panels = {(title, "steps"): {"dqn": curve} for title in titles}
-    figures.picture(panels, figures.looks(["dqn"]), "png")
+    plots.picture(panels, plots.looks(["dqn"]), "png")
     (figure,) = drawn
     figure.draw_without_rendering()
     left, right = (axes._left_title.get_window_extent() for axes in figure.axes)

@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
-from experiments import overrides
-from experiments.overrides import OverrideError
+from experiments import flags
+from experiments.flags import OverrideError
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Outer:
 
 
 def test_fields_are_flat_typed_and_described():
-    found = overrides.fields(Outer(), "top.")
+    found = flags.fields(Outer(), "top.")
     assert list(found) == [
         "top.inner.width",
         "top.inner.kind",
@@ -50,10 +50,10 @@ def test_fields_are_flat_typed_and_described():
         "top.loud",
         "top.title",
     ]
-    assert found["top.inner.width"] == overrides.Field(
+    assert found["top.inner.width"] == flags.Field(
         "top.inner.width", float, 1.5, "how wide, a long story over two lines."
     )
-    assert [overrides.type_name(field.annotation) for field in found.values()] == [
+    assert [flags.type_name(field.annotation) for field in found.values()] == [
         "float",
         "red|green",
         "int",
@@ -86,9 +86,9 @@ def test_fields_are_flat_typed_and_described():
     ],
 )
 def test_text_becomes_a_value_of_the_type(annotation, text, value):
-    parsed = overrides.parse(annotation, text)
+    parsed = flags.parse(annotation, text)
     assert parsed == value and type(parsed) is type(value)
-    assert overrides.parse(annotation, overrides.show(value)) == value
+    assert flags.parse(annotation, flags.show(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_text_becomes_a_value_of_the_type(annotation, text, value):
 )
 def test_text_that_is_no_value_is_refused(annotation, text, message):
     with pytest.raises(OverrideError, match=message):
-        overrides.parse(annotation, text)
+        flags.parse(annotation, text)
 
 
 def test_replace_changes_the_named_fields_of_a_copy():
     base = Outer()
-    changed = overrides.replace(base, {"inner.width": 2.5, "count": 4})
+    changed = flags.replace(base, {"inner.width": 2.5, "count": 4})
     assert changed == Outer(inner=Inner(width=2.5), count=4)
     assert base == Outer()
 
@@ -128,24 +128,24 @@ def test_replace_changes_the_named_fields_of_a_copy():
 )
 def test_replace_refuses_in_one_line(changes, message):
     with pytest.raises(OverrideError, match=message):
-        overrides.replace(Outer(), changes, "--")
+        flags.replace(Outer(), changes, "--")
 
 
 def test_read_tells_flags_from_arguments():
-    known = overrides.fields(Outer())
+    known = flags.fields(Outer())
     line = ["one", "--count", "-4", "two", "--inner.width=-2.5", "--title=a=b"]
-    plain, values = overrides.read(line, known)
+    plain, values = flags.read(line, known)
     assert plain == ["one", "two"]
     assert values == {"count": -4, "inner.width": -2.5, "title": "a=b"}
 
 
 @pytest.mark.parametrize("again", [["--count", "5"], ["--count=4"]])
 def test_a_flag_is_given_once(again):
-    known = overrides.fields(Outer())
+    known = flags.fields(Outer())
     with pytest.raises(OverrideError, match=r"^--count is given twice$"):
-        overrides.read(["--count", "4", "--loud", "true", *again], known)
+        flags.read(["--count", "4", "--loud", "true", *again], known)
 
 
 def test_a_right_name_in_the_wrong_place_is_recognised():
     with pytest.raises(OverrideError, match=r"nearest: --inner.width$"):
-        overrides.read(["--width", "1"], overrides.fields(Outer()))
+        flags.read(["--width", "1"], flags.fields(Outer()))

@@ -3,17 +3,17 @@
 import pytest
 
 from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES, VARIANTS
-from launch import experiment as experiments
+from launch import build, preflight
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
 def test_every_variant_fits_its_environment(name):
     if not VARIANTS[name].dataset:
-        spec, _ = experiments.check(VARIANTS[name], local=True)
+        spec, _ = preflight.check(VARIANTS[name], local=True)
         assert spec.num_actions > 1
         return
-    spec = experiments.spec_of(VARIANTS[name])  # its dataset is not here
-    agent = experiments.make_agent(VARIANTS[name], spec)
+    spec = build.spec_of(VARIANTS[name])  # its dataset is not here
+    agent = build.make_agent(VARIANTS[name], spec)
     assert spec.num_actions == 0 and agent.storage.batch_size == 256
 
 

@@ -14,11 +14,12 @@ import pytest
 from PIL import Image, ImageSequence
 
 import environments
-from experiments import cli, overrides, video
-from experiments.catalogue import EXPERIMENTS
-from launch import checkpoint, logs
-from launch.experiment import make_agent, make_spec
-from launch.watch import Frame
+from experiments import cli, flags
+from experiments.catalogue.experiments import EXPERIMENTS
+from experiments.verbs import video
+from launch.build import make_agent, make_spec
+from launch.policies.render_episodes import Frame
+from launch.runs import checkpoint, logs, run_directory
 
 SMALL = {
     "mdqn/catch": {"agent.network.hidden": (16,), "environment.rows": 6},
@@ -29,11 +30,11 @@ SMALL = {
 
 def make_run(root, name):
     """The directory of a run that has saved its first parameters."""
-    experiment = overrides.replace(EXPERIMENTS[name], SMALL[name])
+    experiment = flags.replace(EXPERIMENTS[name], SMALL[name])
     environment = environments.make(experiment.environment, 1, 0)
     agent = make_agent(experiment, make_spec(environment))
     environment.close()
-    directory = logs.create(root, experiment)
+    directory = run_directory.create(root, experiment)
     state = agent.init(jax.random.key(0))
     checkpoint.save(
         directory, logs.Counts(7), state, extra={}, save_replay=None, keep=1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agents import REGISTRY
-from experiments import redraw
+from experiments.tables import redraw
 
 RESULTS = Path(redraw.__file__).parent / "results"
 HEAD = ("experiment", "seed", "grid", "mean_return", "command")

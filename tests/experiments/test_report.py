@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from experiments import cli, comparison, formats
+from experiments import cli
+from experiments.reporting import comparison, formats
 from tests.experiments.run_directories import metrics_row, write
 
 POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from experiments import cli, comparison
+from experiments import cli
+from experiments.reporting import comparison
 from tests.experiments.run_directories import metrics_row, write
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)

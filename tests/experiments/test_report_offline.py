@@ -2,7 +2,8 @@
 
 import pytest
 
-from experiments import cli, comparison
+from experiments import cli
+from experiments.reporting import comparison
 from tests.experiments.run_directories import metrics_row, write
 from tests.experiments.test_report import POINTS, text_of
 

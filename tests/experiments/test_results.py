@@ -5,8 +5,9 @@ import csv
 import pytest
 import yaml
 
-from experiments import page, results, run_files
-from launch.logs import RunDirectoryError
+from experiments.reporting import page, read_runs
+from experiments.tables import from_runs
+from launch.errors import RunDirectoryError
 from tests.experiments import run_directories
 
 
@@ -47,7 +48,7 @@ STARTS = [
 
 def test_a_run_that_went_on_names_each_command_with_its_code(run):
     change(run, resumed=STARTS)
-    assert results.main(["runs", "table.csv"]) == 0
+    assert from_runs.main(["runs", "table.csv"]) == 0
     [row] = table()
     assert row["command"] == "munchausen train mdqn/catch --seed 0"
     assert row["code"] == "0123456789abcdef"
@@ -59,7 +60,7 @@ def test_a_run_that_went_on_names_each_command_with_its_code(run):
 
 def test_a_report_of_it_does_too(run):
     change(run, resumed=STARTS)
-    context = page._context(run_files.read(["runs"]))
+    context = page._context(read_runs.read(["runs"]))
     assert [command for _, command in context["commands"]] == [
         "munchausen train mdqn/catch --seed 0",
         "munchausen train --resume here --steps 200",
@@ -74,11 +75,11 @@ def test_a_report_of_it_does_too(run):
 def test_a_report_refuses_what_it_cannot_show(run, resumed):
     change(run, resumed=resumed)
     with pytest.raises(RunDirectoryError, match=r"config\.yaml: "):
-        run_files.read(["runs"])
+        read_runs.read(["runs"])
 
 
 def test_a_run_without_a_break_has_none(run):
-    results.main(["runs", "table.csv"])
+    from_runs.main(["runs", "table.csv"])
     assert [row["resumed"] for row in table()] == [""]
 
 
@@ -91,10 +92,10 @@ def test_a_run_without_a_break_has_none(run):
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_the_table(run, arguments, message, capsys):
-    results.main(["runs", "table.csv"])
+    from_runs.main(["runs", "table.csv"])
     before = table()
     capsys.readouterr()
-    assert results.main(arguments) == 2
+    assert from_runs.main(arguments) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
     assert before and table() == before
@@ -103,7 +104,7 @@ def test_a_mistake_is_one_line_and_leaves_the_table(run, arguments, message, cap
 @pytest.mark.parametrize("name", ["code", "machine"])
 def test_a_run_that_does_not_say_where_it_comes_from_is_refused(run, name, capsys):
     change(run, **{name: None})
-    assert results.main(["runs", "table.csv"]) == 2
+    assert from_runs.main(["runs", "table.csv"]) == 2
     assert f"has no {name}" in capsys.readouterr().err
 
 
@@ -115,7 +116,7 @@ def test_computations_of_different_columns_are_not_mixed(elsewhere, capsys):
         text = yaml.safe_dump({"experiment": config.pop("experiment")})
         (path / "config.yaml").write_text(text + yaml.safe_dump(config))
         (path / "rows.csv").write_text(f"scheme,{column}\nVI,1\n")
-    assert results.main(["computed", "table.csv"]) == 2
+    assert from_runs.main(["computed", "table.csv"]) == 2
     assert "different columns" in capsys.readouterr().err
-    assert results.main(["computed/first", "table.csv"]) == 0
+    assert from_runs.main(["computed/first", "table.csv"]) == 0
     assert [row["error"] for row in table()] == ["1"]

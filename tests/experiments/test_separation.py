@@ -5,10 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from agents.parts.types import Transition
-from experiments import separation
-from launch import logs
-from launch.offline import local
+from agents.parts.contract import Transition
+from experiments.tables import bonus_separation
+from launch.engines import offline_thread
+from launch.runs import run_directory
 from tests.launch import logged
 from tests.launch.test_offline_run import make
 
@@ -16,9 +16,9 @@ from tests.launch.test_offline_run import make
 def test_the_area_counts_pairs_in_order_and_half_of_ties():
     # Of the six pairs 1 < 2, 1 < 3, 2 < 3 and 1 < 5 are in order; 2 = 2 is half.
     low, high = np.array([1.0, 2.0, 4.0]), np.array([2.0, 3.0])
-    assert separation.auc(low, high) == pytest.approx(3.5 / 6)
-    assert separation.auc(low, low + 10) == 1.0
-    assert separation.auc(low + 10, low) == 0.0
+    assert bonus_separation.auc(low, high) == pytest.approx(3.5 / 6)
+    assert bonus_separation.auc(low, low + 10) == 1.0
+    assert bonus_separation.auc(low + 10, low) == 0.0
 
 
 def test_a_measure_that_knows_the_behaviour_separates():
@@ -33,7 +33,7 @@ def test_a_measure_that_knows_the_behaviour_separates():
         seen.append(rows)
         return np.linalg.norm(action - observation, axis=-1)
 
-    found = separation.separate(measure, transitions)
+    found = bonus_separation.separate(measure, transitions)
     assert found.dataset < 0.1 < found.shuffled < 1.5 and found.uniform > 0.5
     assert found.auc > 0.98
     assert all(len(np.unique(each)) == rows for each in seen)
@@ -46,7 +46,7 @@ def test_actions_at_their_bounds_are_farther_from_one_another_than_from_uniform_
     action = np.sign(random.normal(size=(rows, 2))).astype(np.float32)
     ones = np.ones(rows, np.float32)
     transitions = Transition(action, action, ones, ones, action)
-    found = separation.separate(lambda *_: ones, transitions)
+    found = bonus_separation.separate(lambda *_: ones, transitions)
     assert found.shuffled_alone == 2.0 and found.auc == 0.5
     assert 1.0 < found.uniform_alone < 4 / 3
 
@@ -58,23 +58,26 @@ def test_a_run_is_measured_by_its_first_stage(name, neighbours, tmp_path, capsys
     path = str(logged.write(tmp_path / "pendulum.hdf5", 90))
     changes = {"evaluation.period": 2, "agent.neighbours": neighbours}
     wanted = make(name, path, steps=2, **changes)
-    directory = logs.create(tmp_path, wanted)
-    local.run(wanted, directory, progress=False)
+    directory = run_directory.create(tmp_path, wanted)
+    offline_thread.run(wanted, directory, progress=False)
     table = tmp_path / "table.csv"
-    assert separation.main([str(directory), str(table)]) == 0
+    assert bonus_separation.main([str(directory), str(table)]) == 0
     with table.open(newline="") as file:
         [row] = csv.DictReader(file)
     assert row["experiment"] == f"{name}/hopper-medium"
     assert 0 < float(row["dataset"]) and 0 <= float(row["auc"]) <= 1
-    config = logs.read_config(directory)
+    config = run_directory.read_config(directory)
     for field in ("command", "code", "machine", "started"):
         assert row[field] == str(config[field])
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
-    assert separation.main([str(tmp_path)]) == 2
-    assert separation.main([str(tmp_path), str(tmp_path / "table.csv")]) == 2
-    assert separation.main([str(tmp_path), str(tmp_path / "none" / "table.csv")]) == 2
+    assert bonus_separation.main([str(tmp_path)]) == 2
+    assert bonus_separation.main([str(tmp_path), str(tmp_path / "table.csv")]) == 2
+    assert (
+        bonus_separation.main([str(tmp_path), str(tmp_path / "none" / "table.csv")])
+        == 2
+    )
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == separation.USAGE and "no run directory" in lines[1]
+    assert lines[0] == bonus_separation.USAGE and "no run directory" in lines[1]
     assert "cannot write" in lines[2] and len(lines) == 3

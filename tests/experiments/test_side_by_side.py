@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from experiments import cli, side_by_side
-from experiments.catalogue import EXPERIMENTS
-from experiments.continuation import Entry
-from experiments.planning import Options
-from launch import logs
-from launch.lock import locked
+from experiments import cli
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch.engines import side_by_side
+from launch.runs import run_directory
+from launch.runs.existing_runs import Entry
+from launch.runs.lock import locked
 
 QUICK = (
     "--steps 600 --evaluation.period 300 --evaluation.episodes 2 "
@@ -54,7 +54,7 @@ def wait_for(condition, seconds=60):
 @pytest.mark.parametrize(
     "begin",
     [
-        "one_run.main([str(logs.create(Path('runs'), EXPERIMENTS['dqn/catch']))])",
+        "launch_run.main([str(create(Path('runs'), EXPERIMENTS['dqn/catch']))])",
         "cli.main(['train', 'dqn/catch', '--seed', '0'])",
     ],
     ids=["child", "alone"],
@@ -63,9 +63,10 @@ def test_one_thread_computes_before_it_goes_on(tmp_path, begin, threads, at_once
     code = f"""
 from pathlib import Path
 import jax
-from experiments import cli, one_run
-from experiments.catalogue import EXPERIMENTS
-from launch import logs
+from experiments import cli
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch import run as launch_run
+from launch.runs.run_directory import create
 
 def launch(*_):
     product = jax.jit(lambda matrix: matrix @ matrix @ matrix)
@@ -73,7 +74,7 @@ def launch(*_):
     product(matrix).block_until_ready()
     print("at once:", product(matrix).is_ready())
 
-one_run.launch = launch
+launch_run.run_experiment = launch
 {begin}
 """
     done = subprocess.run(
@@ -168,10 +169,10 @@ def test_a_killed_launcher_leaves_no_orphan(tmp_path):
 def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch, capfd):
     command = side_by_side.Child.__init__
 
-    def spoilt(self, entry, directory, options, alone):
+    def spoilt(self, entry, directory, wandb, alone):
         if entry.experiment.seed == 0:
             (directory / "config.yaml").write_text("experiment: {agent_name: spoilt}")
-        command(self, entry, directory, options, alone)
+        command(self, entry, directory, wandb, alone)
 
     monkeypatch.setattr(side_by_side.Child, "__init__", spoilt)
     line = ["train", "dqn/catch", *QUICK, "--runs", str(tmp_path), "--seeds", "2"]
@@ -205,16 +206,16 @@ def test_runs_share_cores_but_no_accelerator(environment, files, alone, tmp_path
 
 
 def test_no_more_runs_at_once_than_there_are():
-    assert side_by_side.at_once(Options(parallel=5), 3) == 3
-    assert side_by_side.at_once(Options(parallel=2), 3) == 2
+    assert side_by_side.at_once(5, 3) == 3
+    assert side_by_side.at_once(2, 3) == 2
 
 
 def test_a_run_that_another_process_took_since_the_plan_is_left_to_it(tmp_path, capsys):
-    directory = logs.create(tmp_path, EXPERIMENTS["dqn/catch"])
+    directory = run_directory.create(tmp_path, EXPERIMENTS["dqn/catch"])
     before = (directory / "config.yaml").read_bytes()
     entry = Entry(EXPERIMENTS["dqn/catch"], directory, "cut short")
     with locked(directory):
-        found = side_by_side.run([entry], Options(runs=str(tmp_path)))
+        found = side_by_side.run([entry], str(tmp_path), 1)
     assert found == {entry: directory}
     assert (directory / "config.yaml").read_bytes() == before
     assert sorted(path.name for path in directory.iterdir()) == [".lock", "config.yaml"]

@@ -4,8 +4,8 @@ import csv
 import json
 from pathlib import Path
 
-from launch import checkpoint
-from launch.logs import read_evaluations
+from launch.runs import checkpoint
+from launch.runs.logs import read_evaluations
 
 ROLES = ("replay", "coordinator", "learner", "actor/0", "actor/1", "evaluator")
 LINE = (

@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 from environments.vector import discount_spec, reward_spec
-from experiments import overrides
-from experiments.catalogue import EXPERIMENTS
-from launch import local, logs
+from experiments import flags
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch.engines import one_thread
+from launch.runs import logs, run_directory
 
 FIRST, MID, LAST = dm_env.StepType
 
@@ -35,7 +36,7 @@ def catch():
     }
 
     def make(settings=None, name="mdqn/catch"):
-        return overrides.replace(EXPERIMENTS[name], small | (settings or {}), "--")
+        return flags.replace(EXPERIMENTS[name], small | (settings or {}), "--")
 
     return make
 
@@ -52,8 +53,8 @@ def finished(catch, tmp_path_factory):
     for seed in (0, 0, 1):
         settings = UNEVEN | {"seed": seed, "environments": 3, "checkpoint.period": 150}
         experiment = catch(settings)
-        directory = logs.create(root, experiment)
-        local.run(experiment, directory, progress=False)
+        directory = run_directory.create(root, experiment)
+        one_thread.run(experiment, directory, progress=False)
         directories.append(directory)
     return directories
 

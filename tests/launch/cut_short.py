@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from experiments.catalogue import EXPERIMENTS
-from launch import local
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch.engines import one_thread
 from launch.experiment import Checkpointing, Evaluation
-from launch.logs import is_wall_time
+from launch.runs.logs import is_wall_time
 
 
 def catch(steps, period=200, **changes):
@@ -43,7 +43,7 @@ class Killed(Exception):
 
 def run_until(experiment, directory, steps, monkeypatch):
     """Runs until `steps`, and then dies without a chance to save anything."""
-    step = local.Local._step
+    step = one_thread.Local._step
 
     def dying(self):
         if self.counts.actor_steps >= steps:
@@ -51,5 +51,5 @@ def run_until(experiment, directory, steps, monkeypatch):
         step(self)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(local.Local, "_step", dying)
-        local.run(experiment, directory, progress=False)
+        patched.setattr(one_thread.Local, "_step", dying)
+        one_thread.run(experiment, directory, progress=False)

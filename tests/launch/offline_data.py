@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from agents.parts.types import Spec
-from launch.offline.episodes import Episode
+from agents.parts.contract import Spec
+from launch.datasets.episode import Episode
 
 
 def spec_of(observation, action):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import dm_env
 import numpy as np
 
-from agents.parts.types import Spec, Transition, discrete_spec
+from agents.parts.contract import Spec, Transition, discrete_spec
 
 FRAME = (2, 3)
 FIRST, MID, LAST = (int(t) for t in dm_env.StepType)

@@ -10,11 +10,11 @@ from acme import EnvironmentLoop
 from acme.utils import loggers
 
 import environments
-from launch.acme import OneLane
-from launch.actor import Actor
-from launch.experiment import make_agent, make_spec
-from launch.learner import Learner
+from launch.build import make_agent, make_spec
 from launch.replay.in_process import InProcess
+from launch.roles.acme_interfaces import OneLane
+from launch.roles.actor import Actor
+from launch.roles.learner import Learner
 
 
 @pytest.fixture(autouse=True)

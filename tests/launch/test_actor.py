@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from launch.actor import Actor, Episode, Loop
+from launch.roles.actor import Actor, Loop
+from launch.runs.logs import Episode
 
 FIRST, MID, LAST = 0, 1, 2
 

@@ -5,9 +5,9 @@ import json
 import jax
 import pytest
 
-from launch import checkpoint
-from launch.checkpoint import SaveFailed
-from launch.logs import Counts
+from launch.errors import SaveFailed
+from launch.runs import checkpoint
+from launch.runs.logs import Counts
 from tests.agents.cases import make
 
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from launch import config
+from launch.runs import provenance, serialization
 from tests.launch.fakes import Fake, Land, Network, Sea
 
 
@@ -11,9 +11,9 @@ def test_the_command_has_the_flags_of_xla_before_it(monkeypatch):
     monkeypatch.setattr("sys.argv", ["/bin/munchausen", "train", "dqn/catch"])
     monkeypatch.setenv("XLA_FLAGS", " --xla_one=true --xla_two=3 ")
     expected = "XLA_FLAGS='--xla_one=true --xla_two=3' munchausen train dqn/catch"
-    assert config.circumstances()["command"] == expected
+    assert provenance.circumstances()["command"] == expected
     monkeypatch.setenv("XLA_FLAGS", "--xla_one=true")
-    assert config.command() == "XLA_FLAGS=--xla_one=true munchausen train dqn/catch"
+    assert provenance.command() == "XLA_FLAGS=--xla_one=true munchausen train dqn/catch"
 
 
 def test_the_machine_has_the_gpus_that_jax_may_use(monkeypatch, tmp_path):
@@ -23,15 +23,15 @@ def test_the_machine_has_the_gpus_that_jax_may_use(monkeypatch, tmp_path):
         (tmp_path / f"0000:0{slot}:00.0" / "information").write_text(information)
     for variable in ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(variable, raising=False)
-    both = config.machine(tmp_path)
+    both = provenance.machine(tmp_path)
     assert both.endswith(" GiB, NVIDIA A100-SXM4-80GB, NVIDIA H200")
-    assert config.machine(tmp_path / "none").endswith(" GiB")
+    assert provenance.machine(tmp_path / "none").endswith(" GiB")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert config.machine(tmp_path).endswith(" GiB")
+    assert provenance.machine(tmp_path).endswith(" GiB")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert config.machine(tmp_path) == both
+    assert provenance.machine(tmp_path) == both
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    assert config.machine(tmp_path).endswith(" GiB")
+    assert provenance.machine(tmp_path).endswith(" GiB")
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_the_machine_has_the_gpus_that_jax_may_use(monkeypatch, tmp_path):
     ],
 )
 def test_plain_data_becomes_the_same_value_again(value):
-    plain = yaml.safe_load(yaml.safe_dump(config.to_plain(value)))
-    assert config.from_plain(Fake, plain) == value
+    plain = yaml.safe_load(yaml.safe_dump(serialization.to_plain(value)))
+    assert serialization.from_plain(Fake, plain) == value
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_plain_data_becomes_the_same_value_again(value):
 )
 def test_plain_data_of_another_version_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        config.from_plain(Fake, config.to_plain(Fake()) | change)
+        serialization.from_plain(Fake, serialization.to_plain(Fake()) | change)

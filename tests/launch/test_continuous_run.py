@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from environments import render
-from experiments import cli, overrides
-from experiments.catalogue import EXPERIMENTS
-from launch import local, logs, policy
+from experiments import cli, flags
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch.engines import one_thread
+from launch.policies import saved_policy
+from launch.runs import logs, run_directory
 
 SMALL = {
     "steps": 90,
@@ -24,9 +26,9 @@ SMALL = {
 
 @pytest.fixture(params=["iq", "sac", "td3"])
 def run(request, tmp_path):
-    experiment = overrides.replace(EXPERIMENTS[f"{request.param}/hopper"], SMALL)
-    directory = logs.create(tmp_path, experiment)
-    local.run(experiment, directory, progress=False)
+    experiment = flags.replace(EXPERIMENTS[f"{request.param}/hopper"], SMALL)
+    directory = run_directory.create(tmp_path, experiment)
+    one_thread.run(experiment, directory, progress=False)
     return directory
 
 
@@ -35,7 +37,7 @@ def test_a_run_learns_once_a_step_and_saves_a_policy(run):
     assert evaluation.counts.actor_steps >= 90
     assert 55 <= evaluation.counts.learner_steps <= 63
     assert np.isfinite(evaluation.mean_return)
-    action = policy.load_policy(run)(np.zeros((2, 11), np.float32))
+    action = saved_policy.load_policy(run)(np.zeros((2, 11), np.float32))
     assert action.shape == (2, 3) and np.all(np.abs(action) <= 1)
 
 

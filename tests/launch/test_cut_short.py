@@ -7,9 +7,11 @@ import signal
 import numpy as np
 import pytest
 
-from launch import checkpoint, faults, local, logs
-from launch.evaluator import Evaluator
-from launch.learner import Learner
+from launch import errors
+from launch.engines import one_thread
+from launch.roles.evaluator import Evaluator
+from launch.roles.learner import Learner
+from launch.runs import checkpoint, logs, run_directory
 from tests.launch.cut_short import catch, metrics, rows, run_until
 
 
@@ -17,7 +19,7 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
     tmp_path, monkeypatch
 ):
     """It is heard at once, not when all episodes have been played."""
-    directory = logs.create(tmp_path, catch(500, period=100))
+    directory = run_directory.create(tmp_path, catch(500, period=100))
     play = Evaluator._play
 
     def interrupted(self, loop, tick):
@@ -25,15 +27,15 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
             os.kill(os.getpid(), signal.SIGTERM)
         return play(self, loop, tick)
 
-    with monkeypatch.context() as patched, pytest.raises(faults.Interrupted):
+    with monkeypatch.context() as patched, pytest.raises(errors.Interrupted):
         patched.setattr(Evaluator, "_play", interrupted)
-        local.run(catch(500, period=100), directory, progress=False)
+        one_thread.run(catch(500, period=100), directory, progress=False)
     assert checkpoint.newest(directory).counts.actor_steps == 300
     assert [row.grid for row in logs.read_evaluations(directory)] == [150]
     saved = checkpoint.newest(directory)
-    local.run(catch(500, period=100), directory, progress=False, resume=saved)
-    whole = logs.create(tmp_path / "whole", catch(500, period=100))
-    local.run(catch(500, period=100), whole, progress=False)
+    one_thread.run(catch(500, period=100), directory, progress=False, resume=saved)
+    whole = run_directory.create(tmp_path / "whole", catch(500, period=100))
+    one_thread.run(catch(500, period=100), whole, progress=False)
     assert rows(directory, "evaluations.csv") == rows(whole, "evaluations.csv")
 
 
@@ -44,12 +46,12 @@ def test_rows_that_come_before_the_next_update_are_equal_too(tmp_path, monkeypat
     storage = dataclasses.replace(agent.storage, samples_per_insert=batch / 4)
     agent = dataclasses.replace(agent, storage=storage)
     experiment = catch(230, period=201, log_period=1, agent=agent)
-    whole = logs.create(tmp_path / "whole", experiment)
-    local.run(experiment, whole, progress=False)
-    cut = logs.create(tmp_path / "cut", experiment)
+    whole = run_directory.create(tmp_path / "whole", experiment)
+    one_thread.run(experiment, whole, progress=False)
+    cut = run_directory.create(tmp_path / "cut", experiment)
     run_until(experiment, cut, 220, monkeypatch)
     saved = checkpoint.newest(cut)
-    local.run(experiment, cut, progress=False, resume=saved)
+    one_thread.run(experiment, cut, progress=False, resume=saved)
     assert saved.counts.actor_steps == 201
     assert metrics(cut) == metrics(whole)
 
@@ -65,7 +67,7 @@ def test_a_run_that_diverges_keeps_what_it_saved_before(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Learner, "step", diverging)
     experiment = catch(500, period=10, log_period=400)
-    directory = logs.create(tmp_path, experiment)
-    with pytest.raises(faults.NotFinite, match="loss of network q is nan"):
-        local.run(experiment, directory, progress=False)
+    directory = run_directory.create(tmp_path, experiment)
+    with pytest.raises(errors.NotFinite, match="loss of network q is nan"):
+        one_thread.run(experiment, directory, progress=False)
     assert checkpoint.newest(directory).counts.learner_steps <= 40

@@ -5,11 +5,12 @@ import types
 
 import pytest
 
-from experiments import cli, one_run
-from launch import dashboards
-from launch.actor import Episode
-from launch.logs import Counts, RunDirectoryError
-from launch.recorder import Recorder
+from experiments import cli
+from launch import run
+from launch.errors import RunDirectoryError
+from launch.runs import dashboards
+from launch.runs.logs import Counts, Episode
+from launch.runs.recorder import Recorder
 
 COUNTS = Counts(8, 32, 2, 1)
 
@@ -163,7 +164,7 @@ def test_without_a_key_online_is_refused(library):
 
 def test_the_flag_reaches_the_run(library, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(one_run, "launch", lambda *given: asked.append(given[-1]))
+    monkeypatch.setattr(run, "launch", lambda *given: asked.append(given[-1]))
     line = ["train", "mdqn/catch", "--runs", str(tmp_path), "--wandb", "offline"]
     assert cli.main(line) == 0
     assert asked == ["offline"]

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from launch import logs, policy
-from launch.offline import local
+from launch.engines import offline_thread
+from launch.policies import saved_policy
+from launch.runs import run_directory
 from tests.launch import logged
 from tests.launch.test_offline_run import make
 
@@ -64,35 +65,39 @@ def test_the_learner_of_a_program_refuses_without_a_trace(tmp_path):
 def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
     """Whoever starts several must not claim the devices, so that each asks itself."""
     dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))
-    directory = logs.create(tmp_path, make("td3_bc", dataset))  # batches of 7
-    code, error = run(tmp_path, "experiments.one_run", str(directory))
+    directory = run_directory.create(tmp_path, make("td3_bc", dataset))  # batches of 7
+    code, error = run(tmp_path, "launch.run", str(directory))
     assert code == 2 and error.count("\n") == 1
     assert "batch_size is 7: 8 devices" in error
-    assert [path.name for path in directory.iterdir()] == [logs.CONFIG]
+    assert [path.name for path in directory.iterdir()] == [run_directory.CONFIG]
 
 
 @pytest.mark.parametrize("mode", ["local", "threads"])
 def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tmp_path):
     dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))
-    directory = logs.create(tmp_path, make("td3_bc", dataset, steps=4))  # batches of 7
-    local.run(logs.read_experiment(directory), directory, progress=False)
-    config = (directory / logs.CONFIG).read_text()
+    directory = run_directory.create(
+        tmp_path, make("td3_bc", dataset, steps=4)
+    )  # batches of 7
+    offline_thread.run(
+        run_directory.read_experiment(directory), directory, progress=False
+    )
+    config = (directory / run_directory.CONFIG).read_text()
     line = f"train --resume {directory} --steps 8 --launch {mode}"
     code, error = run(tmp_path, "experiments.cli", *line.split())
     assert code == 2 and error.count("\n") == 1
     assert "batch_size is 7: 8 devices" in error
-    assert (directory / logs.CONFIG).read_text() == config
+    assert (directory / run_directory.CONFIG).read_text() == config
 
 
 def test_eight_devices_learn_from_a_dataset_what_one_does(tmp_path):
     dataset = str(logged.write(tmp_path / "pendulum.hdf5", 90))
     changes = {"agent.batch_size": 16, "agent.pretraining_steps": 3}
     wanted = make("ploff", dataset, steps=4, **changes)
-    eight, one = (logs.create(tmp_path, wanted) for _ in range(2))
-    code, error = run(tmp_path, "experiments.one_run", str(eight))
+    eight, one = (run_directory.create(tmp_path, wanted) for _ in range(2))
+    code, error = run(tmp_path, "launch.run", str(eight))
     assert code == 0, error
-    local.run(wanted, one, progress=False)
-    learned = [policy.load(directory)[2] for directory in (eight, one)]
+    offline_thread.run(wanted, one, progress=False)
+    learned = [saved_policy.load(directory)[2] for directory in (eight, one)]
     # The metric's last bias has a gradient of rounding errors only, which Adam scales.
     for name in ("policy", "critic"):
         jax.tree.map(

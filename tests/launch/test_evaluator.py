@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import environments
-from launch import evaluator
-from launch.evaluator import Evaluator
-from launch.experiment import make_agent, make_spec
+from launch.build import make_agent, make_spec
+from launch.roles import evaluator
+from launch.roles.evaluator import Evaluator
 
 
 @pytest.fixture

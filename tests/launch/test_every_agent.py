@@ -3,8 +3,8 @@
 import pytest
 
 from agents import REGISTRY
-from launch import checkpoint
-from launch.logs import read_evaluations
+from launch.runs import checkpoint
+from launch.runs.logs import read_evaluations
 from tests.launch import logged
 
 STEPS = 400

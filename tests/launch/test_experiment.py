@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from environments import Catch, Classic
-from launch import experiment as experiments
+from launch import preflight
 from launch.experiment import ROLES, Checkpointing, Evaluation
 
 
@@ -62,28 +62,28 @@ def test_seeds_stay_as_they_are_from_version_to_version(catch):
 
 
 def test_the_agent_is_told_what_the_environment_is_like(catch):
-    spec, frame_stack = experiments.check(catch())
+    spec, frame_stack = preflight.check(catch())
     assert spec.observation.shape == (10, 5) and spec.observation.dtype == "float32"
     assert (spec.num_actions, spec.action.shape, frame_stack) == (3, (), 1)
 
 
 def test_an_agent_that_does_not_fit_is_refused(catch):
     with pytest.raises(ValueError, match="nature"):
-        experiments.check(catch({"agent.network.torso": "nature"}))
+        preflight.check(catch({"agent.network.torso": "nature"}))
 
 
 def test_any_environment_config_fits(catch):
     for config in (Catch(4, 3), Classic("Acrobot-v1")):
-        spec, _ = experiments.check(dataclasses.replace(catch(), environment=config))
+        spec, _ = preflight.check(dataclasses.replace(catch(), environment=config))
         assert spec.num_actions == 3
 
 
 def test_checking_starts_no_jax_backend():
     """Whoever launches the processes must leave the accelerators to the learner."""
     code = """
-from experiments.catalogue import EXPERIMENTS
-from launch import experiment
-experiment.check(EXPERIMENTS["mdqn/catch"])
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch import preflight
+preflight.check(EXPERIMENTS["mdqn/catch"])
 EXPERIMENTS["mdqn/catch"].seeds("actor")
 from jax._src import xla_bridge
 print("backends:", list(xla_bridge._backends))

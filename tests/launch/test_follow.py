@@ -4,12 +4,11 @@ import time
 
 import pytest
 
-from experiments.catalogue import EXPERIMENTS
-from launch import follow
-from launch.actor import Episode
-from launch.follow import Follower, bottleneck
-from launch.logs import Counts
-from launch.recorder import Recorder
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch.runs import progress_from_logs
+from launch.runs.logs import Counts, Episode
+from launch.runs.progress_from_logs import Follower, bottleneck
+from launch.runs.recorder import Recorder
 
 
 class Shown:
@@ -35,8 +34,8 @@ def lines(monkeypatch):
         made.append(Shown(title, total))
         return made[-1]
 
-    monkeypatch.setattr(follow, "Progress", make)
-    monkeypatch.setattr(follow, "_PERIOD_SECONDS", 0.01)
+    monkeypatch.setattr(progress_from_logs, "Progress", make)
+    monkeypatch.setattr(progress_from_logs, "_PERIOD_SECONDS", 0.01)
     return made
 
 
@@ -72,7 +71,7 @@ def test_it_shows_what_another_process_writes(catch, tmp_path, lines):
 
 
 def test_half_a_row_waits_for_its_end(tmp_path):
-    rows, path = follow._Rows(tmp_path), tmp_path / "metrics.jsonl"
+    rows, path = progress_from_logs._Rows(tmp_path), tmp_path / "metrics.jsonl"
     row = '{"actor_steps": 1, "frames": 2, "learner_steps": 3, "episodes": 4}\n'
     path.write_text(row + row[:30])
     assert len(rows.new()) == 1
@@ -82,7 +81,7 @@ def test_half_a_row_waits_for_its_end(tmp_path):
 
 
 def test_rows_that_a_resumed_run_took_back_are_read_again(tmp_path):
-    rows, path = follow._Rows(tmp_path), tmp_path / "metrics.jsonl"
+    rows, path = progress_from_logs._Rows(tmp_path), tmp_path / "metrics.jsonl"
     path.write_text('{"learner_steps": 30}\n{"learner_steps": 60}\n')
     assert len(rows.new()) == 2
     path.write_text('{"learner_steps": 30}\n')

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from launch import checkpoint
-from launch.logs import read_evaluations
+from launch.runs import checkpoint
+from launch.runs.logs import read_evaluations
 from tests.launch import catch_runs
 
 pytestmark = [pytest.mark.launchpad, pytest.mark.slow, pytest.mark.timeout(400)]

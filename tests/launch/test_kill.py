@@ -5,10 +5,11 @@ import signal
 
 import pytest
 
-from launch import checkpoint, logs
-from launch.experiment import check, make_agent
-from launch.logs import Counts, read_evaluations
-from launch.policy import load_policy
+from launch.build import make_agent
+from launch.policies.saved_policy import load_policy
+from launch.preflight import check
+from launch.runs import checkpoint, run_directory
+from launch.runs.logs import Counts, read_evaluations
 from tests.launch import catch_runs
 
 pytestmark = [
@@ -85,7 +86,7 @@ def check_resumes(command, directory, stored):
     """The run goes on to its end from its last checkpoint, with all it held."""
     saved = checkpoint.newest(directory)
     assert min(saved.counts) > 0, saved.counts
-    experiment = logs.read_experiment(directory)
+    experiment = run_directory.read_experiment(directory)
     restored = stored(saved, experiment)
     # Every decision is a transition; those of the last moment may be on their way.
     assert abs(restored.inserted - saved.counts.actor_steps) < 300, restored

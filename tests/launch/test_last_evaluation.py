@@ -3,9 +3,10 @@
 import pytest
 
 from experiments import cli
-from launch import checkpoint, local, logs
-from launch.offline import local as offline
-from launch.offline.stages import Stage
+from launch.engines import offline_thread as offline
+from launch.engines import one_thread
+from launch.roles.stages import Stage
+from launch.runs import checkpoint, logs, run_directory
 from tests.launch import catch_runs, logged
 from tests.launch.test_offline_run import make
 
@@ -30,7 +31,7 @@ def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
     path = str(logged.write(tmp_path / "pendulum.hdf5", 60))
     changes = {"agent.pretraining_steps": 5, "evaluation.period": 15}
     wanted = make("ploff", path, steps=30, **changes)
-    directory = logs.create(tmp_path, wanted)
+    directory = run_directory.create(tmp_path, wanted)
     offline.run(wanted, directory, progress=False)
     before = lose_last_evaluation(directory)
     monkeypatch.setattr(Stage, "_make_store", never)
@@ -47,10 +48,10 @@ def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
 def test_a_local_run_only_evaluates(catch, tmp_path, monkeypatch):
     """It evaluates before it saves: only who loses its logs sees this."""
     wanted = catch({"steps": 30, "evaluation.period": 15, "evaluation.episodes": 2})
-    directory = logs.create(tmp_path, wanted)
-    local.run(wanted, directory, progress=False)
+    directory = run_directory.create(tmp_path, wanted)
+    one_thread.run(wanted, directory, progress=False)
     before = lose_last_evaluation(directory)
-    monkeypatch.setattr(local.Local, "_step", never)
+    monkeypatch.setattr(one_thread.Local, "_step", never)
     assert cli.main(["train", "--resume", str(directory)]) == 0
     assert evaluations(directory) == before
 

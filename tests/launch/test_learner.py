@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import agents
-from agents.parts.types import Transition, discrete_spec
-from launch import faults
-from launch.learner import Learner
+from agents.parts.contract import Transition, discrete_spec
+from launch import errors
+from launch.roles.learner import Learner
 
 SPEC = discrete_spec((10, 5), np.float32, 3)
 BATCH = 11
@@ -17,11 +17,11 @@ BATCH = 11
 
 @pytest.fixture(scope="module")
 def agent():
-    from experiments import overrides
+    from experiments import flags
 
     small = {"network.torso": "mlp", "network.hidden": (7,)}
     small |= {"storage.batch_size": BATCH, "target_update_period": 3}
-    config = overrides.replace(agents.REGISTRY["mdqn"].config(), small, "--agent.")
+    config = flags.replace(agents.REGISTRY["mdqn"].config(), small, "--agent.")
     return agents.REGISTRY["mdqn"].agent(config, SPEC)
 
 
@@ -61,7 +61,7 @@ def test_what_is_not_finite_is_not_saved(agent):
     learner = make(agent)
     learner.step()
     learner.metrics = {"q_loss": np.float32("nan")}
-    with pytest.raises(faults.NotFinite, match=r"loss of network q is nan at .* 1"):
+    with pytest.raises(errors.NotFinite, match=r"loss of network q is nan at .* 1"):
         learner.save()
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from launch import local, logs
-from launch.logs import read_evaluations
+from launch.engines import one_thread
+from launch.runs import logs, run_directory
+from launch.runs.logs import read_evaluations
 
 
 def test_equal_seeds_give_equal_logs_and_others_do_not(finished, untimed):
@@ -65,8 +66,8 @@ def test_mdqn_learns_catch_to_the_optimum(catch, tmp_path):
         "agent.network.hidden": (64,),
     }
     experiment = catch(settings)
-    directory = logs.create(tmp_path, experiment)
-    returns = local.run(experiment, directory, progress=False)
+    directory = run_directory.create(tmp_path, experiment)
+    returns = one_thread.run(experiment, directory, progress=False)
     assert returns == read_evaluations(directory)[-1].returns
     assert returns == [1.0] * 30
 
@@ -78,6 +79,6 @@ def test_catch_is_learnt_from_any_seed(catch, tmp_path, name, seed):
     settings = {"steps": 10_000, "seed": seed, "agent.network.hidden": (64,)}
     settings |= {"evaluation.episodes": 30, "evaluation.period": 2_000}
     experiment = catch(settings, name)
-    directory = logs.create(tmp_path, experiment)
-    returns = local.run(experiment, directory, progress=False)
+    directory = run_directory.create(tmp_path, experiment)
+    returns = one_thread.run(experiment, directory, progress=False)
     assert returns == [1.0] * 30

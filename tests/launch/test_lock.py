@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from launch.lock import locked
-from launch.logs import RunDirectoryError
+from launch.errors import RunDirectoryError
+from launch.runs.lock import locked
 
 LAUNCHER = """
 import os, subprocess, sys
 from pathlib import Path
-from launch.lock import locked
+from launch.runs.lock import locked
 
 with locked(Path(sys.argv[1])):
     # A role that goes on when its launcher is killed.

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 import environments
-from experiments import results, run_files, train
-from launch import evaluator, local, logs
-from launch.evaluator import Lockstep
-from launch.experiment import make_agent, make_spec
-from launch.logs import read_evaluations
+from experiments.reporting import read_runs
+from experiments.tables import from_runs
+from experiments.verbs import train
+from launch import errors
+from launch.build import make_agent, make_spec
+from launch.engines import one_thread
+from launch.roles import evaluator
+from launch.roles.evaluator import Lockstep
+from launch.runs import logs, run_directory
+from launch.runs.logs import read_evaluations
 
 LOCKSTEP = {"evaluation.lockstep": True}
 
@@ -112,8 +117,8 @@ def test_seed_and_start_decide_what_is_played(catch, agent):
 
 def run(catch, tmp_path, settings):
     experiment = catch(LOCKSTEP | settings)
-    directory = logs.create(tmp_path, experiment)
-    return local.run(experiment, directory, progress=False), directory
+    directory = run_directory.create(tmp_path, experiment)
+    return one_thread.run(experiment, directory, progress=False), directory
 
 
 def test_rows_hold_what_ended_since_the_row_before(catch, tmp_path):
@@ -143,15 +148,15 @@ def test_a_row_without_episodes_is_read_and_reported(catch, tmp_path):
     assert math.isnan(rows[0].mean_return)
     with (directory / logs.EVALUATIONS).open(newline="") as file:
         assert next(csv.DictReader(file))["mean_return"] == ""
-    [[group]] = run_files.read([str(directory)]).groups.values()
+    [[group]] = read_runs.read([str(directory)]).groups.values()
     assert [row.grid for row in group.runs[0].evaluations] == [12, 20]
     assert train.final_return(directory) == rows[-1].mean_return
-    assert [row["grid"] for row in results.rows(directory)] == [12, 20]
+    assert [row["grid"] for row in from_runs.rows(directory)] == [12, 20]
 
 
 def test_a_run_whose_last_row_is_empty_is_complete(catch, tmp_path):
     _, directory = run(catch, tmp_path, {"steps": 16, "evaluation.period": 4})
-    [[group]] = run_files.read([str(directory)]).groups.values()
+    [[group]] = read_runs.read([str(directory)]).groups.values()
     assert group.runs[0].complete
     assert train.final_return(directory) == read_evaluations(directory)[2].mean_return
 
@@ -159,8 +164,8 @@ def test_a_run_whose_last_row_is_empty_is_complete(catch, tmp_path):
 def test_a_run_in_which_nothing_ended_has_no_evaluation(catch, tmp_path, capsys):
     _, directory = run(catch, tmp_path, {"steps": 8, "evaluation.period": 4})
     assert train.final_return(directory) is None
-    with pytest.raises(logs.RunDirectoryError, match="no evaluation yet"):
-        run_files.read([str(directory)])
+    with pytest.raises(errors.RunDirectoryError, match="no evaluation yet"):
+        read_runs.read([str(directory)])
 
 
 def test_equal_seeds_give_equal_logs(catch, tmp_path, untimed):

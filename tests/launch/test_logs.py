@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from launch import logs
+from launch import errors
+from launch.runs import logs, run_directory
 from tests.launch.fakes import Fake, Land
 
 
@@ -121,7 +122,7 @@ def test_a_row_that_cannot_be_written_is_refused(tmp_path, values, message):
 def test_tensorboard_events_come_without_tensorflow(tmp_path):
     code = """
 import sys
-from launch import dashboards, logs
+from launch.runs import dashboards, logs
 board = dashboards.TensorBoard(sys.argv[1])
 board.write(logs.Counts(actor_steps=5), "learner", {"loss": 0.5})
 board.close()
@@ -135,7 +136,9 @@ print(sorted({"tensorflow", "jax", "torch"} & sys.modules.keys()))
 
 
 def test_a_log_without_events_does_not_import_their_writer():
-    code = "import sys; from launch import logs; print('tensorboardX' in sys.modules)"
+    code = (
+        "import sys; from launch.runs import logs; print('tensorboardX' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -179,7 +182,7 @@ def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
             return cls(2026, 1, 2, 12, 0, 0)
 
     monkeypatch.setattr(logs, "datetime", Noon)
-    made = [logs.create(tmp_path / "runs", Fake()) for _ in range(3)]
+    made = [run_directory.create(tmp_path / "runs", Fake()) for _ in range(3)]
     assert [str(path.relative_to(tmp_path)) for path in made] == [
         "runs/mdqn/sea/seed3-20260102-120000",
         "runs/mdqn/sea/seed3-20260102-120000-1",
@@ -191,7 +194,7 @@ def test_the_configuration_says_what_ran(tmp_path, monkeypatch):
     line = ["/some/bin/munchausen", "train", "mdqn/sea", "--title", "a b"]
     monkeypatch.setattr("sys.argv", line)
     monkeypatch.delenv("XLA_FLAGS", raising=False)
-    directory = logs.create(tmp_path, Fake(place=Land(height=0.00005)))
+    directory = run_directory.create(tmp_path, Fake(place=Land(height=0.00005)))
     written = yaml.safe_load((directory / "config.yaml").read_text())
     assert written["experiment"] == {
         "kind": "Fake",
@@ -204,21 +207,21 @@ def test_the_configuration_says_what_ran(tmp_path, monkeypatch):
     assert written["versions"]["python"].startswith("3.10")
     assert written["command"] == "munchausen train mdqn/sea --title 'a b'"
     assert {"started", "code"} <= written.keys()
-    assert logs.read_config(directory) == written
+    assert run_directory.read_config(directory) == written
 
 
 def test_a_file_in_the_way_of_the_runs_is_reported_in_one_line(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(logs.RunDirectoryError, match="cannot write runs") as caught:
-        logs.create(tmp_path / "runs", Fake())
+    with pytest.raises(errors.RunDirectoryError, match="cannot write runs") as caught:
+        run_directory.create(tmp_path / "runs", Fake())
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_without_permission_is_reported(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(logs.RunDirectoryError, match="Permission denied"):
-        logs.create(tmp_path / "runs", Fake())
+    with pytest.raises(errors.RunDirectoryError, match="Permission denied"):
+        run_directory.create(tmp_path / "runs", Fake())
     tmp_path.chmod(0o700)
 
 
@@ -226,8 +229,8 @@ def test_a_directory_without_permission_is_reported(tmp_path):
 def test_a_foreign_directory_is_no_run(tmp_path, content):
     if content is not None:
         (tmp_path / "config.yaml").write_text(content)
-    with pytest.raises(logs.RunDirectoryError) as caught:
-        logs.read_config(tmp_path)
+    with pytest.raises(errors.RunDirectoryError) as caught:
+        run_directory.read_config(tmp_path)
     assert "\n" not in str(caught.value)
 
 

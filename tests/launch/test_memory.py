@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from agents.parts.types import Spec, Storage, discrete_spec
-from launch import memory
+from agents.parts.contract import Spec, Storage, discrete_spec
+from launch import preflight
 
 ATARI = discrete_spec((4, 84, 84), np.uint8, 6)
 STORAGE = Storage(capacity=1_000_000, min_size=20_000)
@@ -13,7 +13,7 @@ STORAGE = Storage(capacity=1_000_000, min_size=20_000)
 
 def test_replay_of_atari_keeps_each_frame_once():
     # 84 x 84 bytes and 20 for the rest, not four frames of them.
-    assert memory.replay_bytes(STORAGE, ATARI, 4, local=True) == 1_000_000 * (
+    assert preflight.replay_bytes(STORAGE, ATARI, 4, local=True) == 1_000_000 * (
         7_056 + 20
     )
 
@@ -21,7 +21,7 @@ def test_replay_of_atari_keeps_each_frame_once():
 def test_replay_of_vectors_counts_their_four_bytes():
     spec = discrete_spec((7,), np.float32, 3)
     storage = Storage(capacity=50_000)
-    assert memory.replay_bytes(storage, spec, 1, local=True) == 50_000 * 48
+    assert preflight.replay_bytes(storage, spec, 1, local=True) == 50_000 * 48
 
 
 def test_actions_of_several_numbers_count_too():
@@ -31,29 +31,29 @@ def test_actions_of_several_numbers_count_too():
         jax.ShapeDtypeStruct((3,), np.float32),
     )
     storage = Storage(capacity=1_000_000)
-    own = memory.replay_bytes(storage, hopper, 1, local=True)
+    own = preflight.replay_bytes(storage, hopper, 1, local=True)
     assert own == 1_000_000 * (44 + 12 + 16)
     # In Reverb it is its overhead: 4.0 kB were measured, a fifth is to be safe.
-    distributed = memory.replay_bytes(storage, hopper, 1, local=False)
+    distributed = preflight.replay_bytes(storage, hopper, 1, local=False)
     assert 4.0e9 < distributed < 1.25 * 4.0e9
 
 
 def test_images_are_compressed_and_small_ones_cost_the_overhead():
     storage = Storage(capacity=1_000, min_size=100)
     minatar = discrete_spec((4, 10, 10), np.uint8, 6)
-    assert memory.replay_bytes(storage, minatar, 1, local=False) == 1_000 * 4_800
-    assert memory.replay_bytes(storage, ATARI, 4, local=False) == 1_000 * 7_076
+    assert preflight.replay_bytes(storage, minatar, 1, local=False) == 1_000 * 4_800
+    assert preflight.replay_bytes(storage, ATARI, 4, local=False) == 1_000 * 7_076
 
 
 def test_actors_count_each():
-    roles = memory.estimate(STORAGE, ATARI, 4, actors=5, local=False)
+    roles = preflight.estimate(STORAGE, ATARI, 4, actors=5, local=False)
     assert roles["actor"] == 5 * 0.7e9
     assert roles["replay"] == 0.3e9 + 7.076e9
-    assert set(memory.estimate(STORAGE, ATARI, 4, actors=1, local=True)) == {"local"}
+    assert set(preflight.estimate(STORAGE, ATARI, 4, actors=1, local=True)) == {"local"}
 
 
 def test_what_fits_passes():
-    memory.check(STORAGE, ATARI, 4, actors=1, local=True, available=9 * 10**9)
+    preflight.check_memory(STORAGE, ATARI, 4, actors=1, local=True, available=9 * 10**9)
 
 
 def test_what_cannot_fit_is_refused_with_the_number_that_would():
@@ -61,11 +61,15 @@ def test_what_cannot_fit_is_refused_with_the_number_that_would():
     with pytest.raises(
         ValueError, match=r"8\.1 GB.*5\.0 GB are free.*565291 would fit"
     ):
-        memory.check(STORAGE, ATARI, 4, actors=1, local=True, available=5 * 10**9)
+        preflight.check_memory(
+            STORAGE, ATARI, 4, actors=1, local=True, available=5 * 10**9
+        )
     fitting = Storage(capacity=565_291)
-    memory.check(fitting, ATARI, 4, actors=1, local=True, available=5 * 10**9)
+    preflight.check_memory(fitting, ATARI, 4, actors=1, local=True, available=5 * 10**9)
 
 
 def test_a_machine_too_small_for_anything_is_told_so():
     with pytest.raises(ValueError, match="fewer actors, or a machine with more memory"):
-        memory.check(STORAGE, ATARI, 4, actors=9, local=False, available=10**9)
+        preflight.check_memory(
+            STORAGE, ATARI, 4, actors=9, local=False, available=10**9
+        )

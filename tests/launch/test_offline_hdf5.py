@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from environments import Adroit, Locomotion
-from launch.offline import hdf5
-from launch.offline.dataset import DatasetError
-from launch.offline.load import load
-from launch.offline.native import Native
+from launch.datasets import hdf5
+from launch.datasets.load import load
+from launch.datasets.source_environment import Native
+from launch.errors import DatasetError
 from tests.launch.offline_data import spec_of
 
 SPEC = spec_of(observation=5, action=2)

@@ -11,12 +11,12 @@ import pytest
 from minari.data_collector import EpisodeBuffer
 
 from environments import Adroit, Locomotion
-from launch.offline import minari_files, minari_writing, native
-from launch.offline.dataset import DatasetError
-from launch.offline.episodes import split
-from launch.offline.load import load
-from launch.offline.minari_writing import Description
-from launch.offline.native import Native
+from launch.datasets import minari_reading, minari_writing, source_environment
+from launch.datasets.episode import split
+from launch.datasets.load import load
+from launch.datasets.minari_writing import Description
+from launch.datasets.source_environment import Native
+from launch.errors import DatasetError
 from tests.launch.offline_data import episodes, spec_of
 
 ID = "ours/toy/three-v0"
@@ -76,7 +76,7 @@ def test_minari_itself_reads_it(written):
 
 
 def test_actions_are_those_of_the_environment_on_disk_and_ours_in_memory(root):
-    pendulum = native.describe(Locomotion("InvertedPendulum-v5"))
+    pendulum = source_environment.describe(Locomotion("InvertedPendulum-v5"))
     played = episodes([6], observation=4, action=1)
     minari_writing.write(ID, played, pendulum, TEXT)
     dataset = minari.load_dataset(ID)
@@ -181,7 +181,7 @@ def test_another_environment_of_equal_shapes_is_said(root):
     assert load(ID, spec, Locomotion("Walker2d-v5")).size == 2
     with pytest.raises(DatasetError, match=r"env_spec is Walker2d-v5, .*HalfCheetah"):
         load(ID, spec, Locomotion("HalfCheetah-v5"))
-    assert native.family(Adroit("pen")) == "AdroitHandPen"
+    assert source_environment.family(Adroit("pen")) == "AdroitHandPen"
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -230,4 +230,4 @@ def test_the_committed_dataset_is_hopper_played_at_random(monkeypatch):
     dataset = load("munchausen/hopper/random-v0", hopper, Locomotion("Hopper-v5"))
     assert dataset.reference == (-20.272305, 3234.3)
     assert 50 <= dataset.size <= 200 and dataset.ends[-1]
-    assert minari_files.is_dataset(COMMITTED / "munchausen/hopper/random-v0")
+    assert minari_reading.is_dataset(COMMITTED / "munchausen/hopper/random-v0")

@@ -4,8 +4,9 @@ import signal
 
 import pytest
 
-from launch import checkpoint, policy
-from launch.logs import Counts, read_evaluations
+from launch.policies import saved_policy
+from launch.runs import checkpoint
+from launch.runs.logs import Counts, read_evaluations
 from tests.launch import catch_runs, logged
 
 pytestmark = pytest.mark.launchpad
@@ -36,7 +37,7 @@ def check(directory, steps):
     assert checkpoint.newest(directory).counts == Counts(learner_steps=steps)
     assert checkpoint.newest(directory / "pretraining").counts.learner_steps == 150
     learnt = [row for row in catch_runs.metrics(directory) if "critic_loss" in row]
-    assert learnt and policy.load_policy(directory) is not None
+    assert learnt and saved_policy.load_policy(directory) is not None
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ import dm_env
 import numpy as np
 import pytest
 
-from agents.parts.types import Storage
-from launch import logs
-from launch.checkpoint import Checkpoint
-from launch.offline import replay
-from launch.offline.dataset import DatasetError
-from launch.offline.episodes import Recording, split
+from agents.parts.contract import Storage
+from launch.datasets import from_run
+from launch.datasets.episode import split
+from launch.errors import DatasetError
+from launch.policies.record_episodes import Recording
 from launch.replay.in_process import InProcess
+from launch.runs import logs
+from launch.runs.checkpoint import Checkpoint
 from tests.launch.offline_data import spec_of
 
 FIRST, MID, LAST = (int(kind) for kind in dm_env.StepType)
@@ -64,7 +65,7 @@ def saved(tmp_path):
 
 
 def test_every_transition_is_there_in_the_order_in_which_episodes_began(saved):
-    dataset = replay.read("run", saved(), SPEC)
+    dataset = from_run.read("run", saved(), SPEC)
     step = dataset.transitions
     rows = [
         *[(0, 1, 1, 1, False), (1, 2, 2, 0, True)],  # lane 0 terminates
@@ -87,14 +88,14 @@ def test_every_transition_is_there_in_the_order_in_which_episodes_began(saved):
 
 
 def test_what_was_overwritten_is_not_there(saved):
-    step = replay.read("run", saved(capacity=8), SPEC).transitions  # 4 rows a lane
+    step = from_run.read("run", saved(capacity=8), SPEC).transitions  # 4 rows a lane
     assert step.observation[:, 0].tolist() == [3, 4, 5, 103, 105]
 
 
 def test_recording_takes_down_what_the_store_holds(saved):
     recording = Recording(steps=1_000)
     drive(recording)
-    stored = list(split(replay.read("run", saved(), SPEC)))
+    stored = list(split(from_run.read("run", saved(), SPEC)))
     # The store has an episode more: the one under way.
     for one in recording.episodes:
         assert any(
@@ -135,23 +136,23 @@ def test_the_beginning_of_an_episode_is_cut_short():
 )
 def test_what_cannot_be_read_is_said(saved, settings, n_step, message):
     with pytest.raises(DatasetError, match=message):
-        replay.read("run", saved(**settings), SPEC, n_step=n_step)
+        from_run.read("run", saved(**settings), SPEC, n_step=n_step)
 
 
 def test_a_checkpoint_without_a_replay_is_said(tmp_path):
     bare = Checkpoint(tmp_path / "none", logs.Counts(12), {"store": {}})
     with pytest.raises(DatasetError, match=r"no replay: .*--checkpoint.replay true"):
-        replay.read("run", bare, SPEC)
+        from_run.read("run", bare, SPEC)
 
 
 def test_another_environment_and_nan_are_said(saved, tmp_path):
     checkpoint = saved()
     other = spec_of(observation=2, action=3)
     with pytest.raises(DatasetError, match=r"lane 0: action.npy has rows .*\(3,\)"):
-        replay.read("run", checkpoint, other)
+        from_run.read("run", checkpoint, other)
     path = tmp_path / "replay/reward.npy"
     rewards = np.load(path)
     rewards[1, 2] = np.nan  # lane 1's second transition
     np.save(path, rewards)
     with pytest.raises(DatasetError, match=r"lane 1: reward.npy, row 1: nan"):
-        replay.read("run", checkpoint, SPEC)
+        from_run.read("run", checkpoint, SPEC)

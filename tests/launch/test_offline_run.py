@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 
 import agents
-from agents.parts import neighbours
-from experiments import cli, one_run, overrides
-from experiments.catalogue import EXPERIMENTS
-from launch import checkpoint, experiment, logs, policy
-from launch.evaluator import Evaluator, evaluate_run
-from launch.offline import local as offline
-from launch.offline import stages
+from agents.ploff import neighbours
+from experiments import cli, flags
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch import build, errors, preflight, run
+from launch.datasets import load
+from launch.engines import offline_thread as offline
+from launch.policies import saved_policy
+from launch.policies.evaluate import evaluate_run
+from launch.roles import stages
+from launch.roles.evaluator import Evaluator
+from launch.runs import checkpoint, logs, run_directory
 from tests.launch import catch_runs, logged
 
 SMALL = {
@@ -44,14 +48,14 @@ def dataset(tmp_path_factory):
 
 def make(name, dataset, **changes):
     base = EXPERIMENTS[f"{name}/hopper-medium"]
-    known = overrides.fields(base)
+    known = flags.fields(base)
     wanted = SMALL | {"dataset": dataset, "agent.pretraining_steps": 40} | changes
     fitting = {path: value for path, value in wanted.items() if path in known}
-    return overrides.replace(base, fitting, "--")
+    return flags.replace(base, fitting, "--")
 
 
 def start(root, wanted, resume=None):
-    directory = logs.create(root, wanted)
+    directory = run_directory.create(root, wanted)
     offline.run(wanted, directory, progress=False)
     return directory
 
@@ -66,7 +70,7 @@ def test_a_run_learns_evaluates_and_saves_a_policy(name, dataset, tmp_path):
     ]
     saved = checkpoint.newest(directory)
     assert saved.counts == logs.Counts(learner_steps=90)
-    action = policy.load_policy(directory)(np.zeros((2, 4), np.float32))
+    action = saved_policy.load_policy(directory)(np.zeros((2, 4), np.float32))
     assert action.shape == (2, 1) and np.all(np.abs(action) <= 1)
     assert len(evaluate_run(directory, episodes=2, seed=1)) == 2
     has_stage = agents.REGISTRY[name].pretraining is not None
@@ -74,9 +78,9 @@ def test_a_run_learns_evaluates_and_saves_a_policy(name, dataset, tmp_path):
 
 
 def parameters(directory):
-    wanted = logs.read_experiment(directory)
-    spec, _ = experiment.check(wanted)
-    agent = experiment.make_agent(wanted, spec)
+    wanted = run_directory.read_experiment(directory)
+    spec, _ = preflight.check(wanted)
+    agent = build.make_agent(wanted, spec)
     return checkpoint.load_state(checkpoint.newest(directory), agent).params
 
 
@@ -85,7 +89,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(name, dataset, tmp_path):
     whole = start(tmp_path / "whole", make(name, dataset))
     part = start(tmp_path / "part", make(name, dataset, steps=45))
     wanted = make(name, dataset)
-    logs.record_resume(part, wanted)
+    run_directory.record_resume(part, wanted)
     offline.run(wanted, part, progress=False, resume=checkpoint.newest(part))
     jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
     first, second = (
@@ -116,7 +120,7 @@ def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
     dataset, tmp_path, monkeypatch, capsys
 ):
     whole = start(tmp_path / "whole", make("ploff", dataset))
-    part = logs.create(tmp_path / "part", make("ploff", dataset))
+    part = run_directory.create(tmp_path / "part", make("ploff", dataset))
     report = stages.Recorder.report
 
     def stop(recorder, counts, learner):
@@ -126,8 +130,8 @@ def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(stages.Recorder, "report", stop)
-        with pytest.raises(one_run.RunStopped, match=f"--resume {part} goes on"):
-            one_run.launch(logs.read_experiment(part), part, "local")
+        with pytest.raises(errors.RunStopped, match=f"--resume {part} goes on"):
+            run.run_experiment(run_directory.read_experiment(part), part, "local")
     assert checkpoint.newest(part / "pretraining").counts.clock == 17
     assert cli.main(["evaluate", str(part)]) == 2  # not the weights that nobody trained
     assert "has not learned a policy yet" in (err := capsys.readouterr().err)
@@ -142,16 +146,16 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
 ):
     wanted = make("bc", dataset)
     whole = start(tmp_path / "whole", wanted)
-    part = logs.create(tmp_path / "part", wanted)
+    part = run_directory.create(tmp_path / "part", wanted)
     play = Evaluator._play
 
     def interrupted(evaluator, loop, tick):
         os.kill(os.getpid(), signal.SIGTERM)
         return play(evaluator, loop, tick)
 
-    with monkeypatch.context() as patched, pytest.raises(one_run.RunStopped):
+    with monkeypatch.context() as patched, pytest.raises(errors.RunStopped):
         patched.setattr(Evaluator, "_play", interrupted)
-        one_run.launch(wanted, part, "local")
+        run.run_experiment(wanted, part, "local")
     assert logs.read_evaluations(part) == []
     assert cli.main(["train", "--resume", str(part)]) == 0
     found, expected = (
@@ -164,8 +168,8 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
 def test_a_first_stage_that_saved_nothing_starts_its_logs_again(dataset, tmp_path):
     """As if the run had been killed before the stage's first checkpoint."""
     wanted, signs = make("anti_exploration", dataset), stages.Signs(int, bool)
-    spec = experiment.spec_of(wanted)
-    prepared = stages.load_prepared(wanted, spec)
+    spec = build.spec_of(wanted)
+    prepared = load.load_prepared(wanted, spec)
     own, logged_at = tmp_path / "pretraining", []
     for _ in range(2):
         stages.pretrain(wanted, tmp_path, spec, prepared, signs)
@@ -177,8 +181,8 @@ def test_a_first_stage_that_saved_nothing_starts_its_logs_again(dataset, tmp_pat
 def test_building_what_is_looked_up_shows_that_it_moves(dataset, monkeypatch, tmp_path):
     """A search among a million transitions outlasts a watchdog's patience."""
     wanted = make("ploff", dataset)
-    spec, ticks = experiment.spec_of(wanted), list[int]()
-    prepared = stages.load_prepared(wanted, spec)
+    spec, ticks = build.spec_of(wanted), list[int]()
+    prepared = load.load_prepared(wanted, spec)
     monkeypatch.setattr(neighbours, "BLOCK", 50)
     stage = stages.make_stage(wanted, tmp_path, spec)
     stage._make_store(prepared.transitions, lambda: ticks.append(1))

@@ -3,7 +3,7 @@
 import pytest
 
 from environments import Adroit, Classic, ControlSuite, Locomotion
-from launch.offline import scores
+from launch.datasets import d4rl_scores
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ from launch.offline import scores
     ],
 )
 def test_scores_by_hand(environment, episode_return, score):
-    reference = scores.reference(environment)
-    assert scores.normalized(episode_return, reference) == pytest.approx(
+    reference = d4rl_scores.reference(environment)
+    assert d4rl_scores.normalized(episode_return, reference) == pytest.approx(
         score, abs=1e-5
     )
 
@@ -44,7 +44,7 @@ def test_scores_by_hand(environment, episode_return, score):
     ],
 )
 def test_names_stand_for_their_family(name, family):
-    assert scores.reference(name) == scores.REFERENCES[family]
+    assert d4rl_scores.reference(name) == d4rl_scores.REFERENCES[family]
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_names_stand_for_their_family(name, family):
     ],
 )
 def test_there_is_no_reference_where_d4rl_has_none(environment):
-    assert scores.reference(environment) is None
+    assert d4rl_scores.reference(environment) is None

@@ -6,13 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
-from agents.parts.types import Transition
-from experiments import cli, one_run
-from launch import checkpoint, lock, logs
-from launch.offline import local, program
-from launch.offline.dataset import DatasetError
-from launch.offline.preparation import fingerprint
-from launch.roles import Run
+from agents.parts.contract import Transition
+from experiments import cli
+from launch import run
+from launch.datasets.normalization import fingerprint
+from launch.engines import offline_program, offline_thread
+from launch.errors import DatasetError
+from launch.roles.context import Run
+from launch.runs import checkpoint, lock, logs, run_directory
 from tests.launch import logged
 from tests.launch.test_offline_run import make
 
@@ -23,8 +24,8 @@ def begun(tmp_path_factory):
     root = tmp_path_factory.mktemp("begun")
     path = logged.write(root / "pendulum.hdf5", 60)
     wanted = make("ploff", str(path), steps=30, **{"agent.pretraining_steps": 5})
-    directory = logs.create(root, wanted)
-    local.run(wanted, directory, progress=False)
+    directory = run_directory.create(root, wanted)
+    offline_thread.run(wanted, directory, progress=False)
     return directory
 
 
@@ -33,8 +34,8 @@ def replaced(begun, tmp_path):
     """A copy of that run, the name of whose dataset now stands for another."""
     directory, path = tmp_path / "run", tmp_path / "pendulum.hdf5"
     shutil.copytree(begun, directory)
-    config = directory / logs.CONFIG
-    old = logs.read_experiment(begun).dataset
+    config = directory / run_directory.CONFIG
+    old = run_directory.read_experiment(begun).dataset
     config.write_text(config.read_text().replace(old, str(path)))
     logged.write(path, 60, seed=1)
     return directory
@@ -75,12 +76,12 @@ def test_another_dataset_is_refused_before_anything_is_written(
 def test_whoever_starts_it_otherwise_is_refused_as_well(replaced, capsys):
     """One of several runs of a figure, which nobody could check before."""
     before = written(replaced)
-    assert one_run.main([str(replaced)]) == 2
+    assert run.main([str(replaced)]) == 2
     assert "put that one back" in capsys.readouterr().err
     assert written(replaced) == before
-    wanted = logs.read_experiment(replaced)
+    wanted = run_directory.read_experiment(replaced)
     with pytest.raises(DatasetError, match="put that one back"):
-        program.make(Run(wanted, replaced, None), threads=True)
+        offline_program.make(Run(wanted, replaced, None), threads=True)
 
 
 def test_runs_that_noted_nothing_go_on(replaced):

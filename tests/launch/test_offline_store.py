@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.parts.types import (
+from agents.parts.contract import (
     Agent,
     Lookup,
     Spec,
@@ -14,9 +14,11 @@ from agents.parts.types import (
     Transition,
     never_acts,
 )
-from launch.learner import Learner
-from launch.offline.preparation import Preparation, normalized, prepare
-from launch.offline.store import DatasetStore, read, reading
+from launch.build import normalized
+from launch.datasets.normalization import prepare
+from launch.datasets.sampler import DatasetStore, read, reading
+from launch.experiment import Preparation
+from launch.roles.learner import Learner
 
 SIZE, FEATURES, ACTIONS, BATCH = 11, 3, 2, 7
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from experiments import cli
-from launch import logs, policy
-from launch.evaluator import Evaluator, evaluate_run
-from launch.logs import RunDirectoryError
+from launch.errors import RunDirectoryError
+from launch.policies import saved_policy
+from launch.policies.evaluate import evaluate_run
+from launch.roles.evaluator import Evaluator
+from launch.runs import logs, run_directory
 
 
 @pytest.fixture
@@ -24,19 +26,23 @@ def test_a_saved_policy_is_evaluated_reproducibly(run, capsys):
 
 def test_a_policy_is_loaded_in_one_line(run):
     boards = np.random.default_rng(0).normal(size=(7, 10, 5)).astype(np.float32)
-    actions = policy.load_policy(run)(boards)
+    actions = saved_policy.load_policy(run)(boards)
     assert actions.shape == (7,) and set(actions.tolist()) <= {0, 1, 2}
-    assert policy.load_policy(str(run))(boards[:3]).tolist() == actions[:3].tolist()
+    assert (
+        saved_policy.load_policy(str(run))(boards[:3]).tolist() == actions[:3].tolist()
+    )
 
 
 def test_it_is_the_policy_that_was_evaluated_last(run):
-    experiment, agent, params = policy.load(run)
+    experiment, agent, params = saved_policy.load(run)
     last = logs.read_evaluations(run)[-1]
     played = Evaluator(experiment, agent, 20).evaluate(params, last.grid)
     assert [episode.episode_return for episode in played] == last.returns
 
 
-@pytest.mark.parametrize("call", [policy.load_policy, lambda d: evaluate_run(d, 1, 0)])
+@pytest.mark.parametrize(
+    "call", [saved_policy.load_policy, lambda d: evaluate_run(d, 1, 0)]
+)
 def test_what_is_no_run_is_said_in_one_line(call, catch, tmp_path):
     with pytest.raises(RunDirectoryError, match=r"nowhere") as missing:
         call(tmp_path / "nowhere")
@@ -44,7 +50,7 @@ def test_what_is_no_run_is_said_in_one_line(call, catch, tmp_path):
     foreign.mkdir()
     with pytest.raises(RunDirectoryError, match=r"no run directory") as other:
         call(foreign)
-    begun = logs.create(tmp_path, catch())
+    begun = run_directory.create(tmp_path, catch())
     with pytest.raises(RunDirectoryError, match=r"no .*checkpoint") as empty:
         call(begun)
     for error in (missing, other, empty):

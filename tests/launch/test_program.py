@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from launch import checkpoint, policy
-from launch.evaluator import evaluate_run
-from launch.logs import read_evaluations
+from launch.policies import saved_policy
+from launch.policies.evaluate import evaluate_run
+from launch.runs import checkpoint
+from launch.runs.logs import read_evaluations
 from tests.launch import catch_runs
 
 pytestmark = pytest.mark.launchpad
@@ -39,7 +40,7 @@ def check(directory, steps):
     assert abs(last.learner_steps - owed) < 320 / 32 + 16
     assert checkpoint.newest(directory).counts.learner_steps == last.learner_steps
     assert len(evaluate_run(directory, 3, 0)) == 3
-    assert policy.load_policy(directory) is not None
+    assert saved_policy.load_policy(directory) is not None
 
 
 def test_processes_run_to_the_end(command):

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from launch import progress
-from launch.logs import Counts
+from launch.runs import progress
+from launch.runs.logs import Counts
 
 
 class Terminal(io.StringIO):

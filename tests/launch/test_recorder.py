@@ -6,11 +6,10 @@ import math
 
 import pytest
 
-from launch import faults
-from launch.actor import Episode
-from launch.grid import Grid
-from launch.logs import Counts, read_evaluations
-from launch.recorder import Recorder
+from launch import errors
+from launch.runs.logs import Counts, Episode, read_evaluations
+from launch.runs.recorder import Recorder
+from launch.runs.schedule import Grid
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_each_role_has_a_row_for_how_long_it_waited(recorder, tmp_path):
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_ends_the_run(recorder, loss):
     recorder.report(Counts(99), {"q_loss": loss})  # not looked at yet
-    with pytest.raises(faults.NotFinite, match=r"network q is .* at learner step 7"):
+    with pytest.raises(errors.NotFinite, match=r"network q is .* at learner step 7"):
         recorder.report(Counts(100, learner_steps=7), {"q_loss": loss})
 
 

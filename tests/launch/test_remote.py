@@ -8,9 +8,11 @@ import time
 
 import pytest
 
-from launch import remote, variables
-from launch.remote import Remote, Stopped
-from launch.variables import Variables
+from launch.engines import calls
+from launch.engines.calls import Remote
+from launch.errors import Stopped
+from launch.roles import parameters
+from launch.roles.parameters import Variables
 
 
 class Client:
@@ -40,8 +42,8 @@ def client():
 def stop(monkeypatch):
     """The program's stop event."""
     event = threading.Event()
-    monkeypatch.setattr(remote.lp, "stop_event", lambda: event)
-    monkeypatch.setattr(variables.lp, "wait_for_stop", event.wait)
+    monkeypatch.setattr(calls.lp, "stop_event", lambda: event)
+    monkeypatch.setattr(parameters.lp, "wait_for_stop", event.wait)
     return event
 
 
@@ -118,7 +120,7 @@ def test_variables_do_not_wait_for_a_learner_that_never_comes(client, stop):
 LATE = """
 import time
 import courier
-from launch import remote
+from launch.engines import calls
 
 server = courier.Server()
 server.Bind("slow", lambda: time.sleep(0.5) or 7)
@@ -130,7 +132,7 @@ pending._done_callbacks.clear()  # it is too late to cancel the call itself
 assert pending.cancel()
 time.sleep(1.5)
 print("alive", flush=True)
-remote.shut_down(client)
+calls.shut_down(client)
 os._exit(0)
 """
 

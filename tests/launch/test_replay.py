@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agents.parts.types import Spec, Storage, discrete_spec
+from agents.parts.contract import Spec, Storage, discrete_spec
 from launch.replay.in_process import InProcess
 from tests.launch import streams
 

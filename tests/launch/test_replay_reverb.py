@@ -9,7 +9,7 @@ import dm_env
 import numpy as np
 import pytest
 
-from agents.parts.types import Storage
+from agents.parts.contract import Storage
 from launch.replay import limiter
 from launch.replay.in_process import InProcess
 from tests.launch import streams

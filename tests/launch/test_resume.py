@@ -9,19 +9,23 @@ import numpy as np
 import pytest
 
 from agents import REGISTRY
-from agents.parts.types import discrete_spec
+from agents.parts.contract import discrete_spec
 from experiments import cli
-from launch import checkpoint, faults, local, logs, policy
+from launch import errors
+from launch.engines import one_thread
+from launch.errors import RunDirectoryError
 from launch.experiment import Evaluation
-from launch.logs import Counts, RunDirectoryError
+from launch.policies import saved_policy
+from launch.runs import checkpoint, logs, run_directory
+from launch.runs.logs import Counts
 from tests.launch.cut_short import catch, metrics, rows, run_until
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run of 500 steps without interruption."""
-    directory = logs.create(tmp_path_factory.mktemp("whole"), catch(500))
-    local.run(catch(500), directory, progress=False)
+    directory = run_directory.create(tmp_path_factory.mktemp("whole"), catch(500))
+    one_thread.run(catch(500), directory, progress=False)
     return directory
 
 
@@ -32,34 +36,34 @@ def test_resumed_local_run_equals_the_uninterrupted_one(
 ):
     evaluation = Evaluation(period=150, episodes=3, lockstep=lockstep)
     experiment = catch(500, environments=environments, evaluation=evaluation)
-    whole = logs.create(tmp_path / "whole", experiment)
-    local.run(experiment, whole, progress=False)
-    cut = logs.create(tmp_path / "cut", experiment)
+    whole = run_directory.create(tmp_path / "whole", experiment)
+    one_thread.run(experiment, whole, progress=False)
+    cut = run_directory.create(tmp_path / "cut", experiment)
     run_until(experiment, cut, 330, monkeypatch)
     assert rows(cut, "metrics.csv")[-1]["actor_steps"] >= "250"  # rows to take back
     saved = checkpoint.newest(cut)
     assert 200 <= saved.counts.actor_steps < 203
-    local.run(experiment, cut, progress=False, resume=saved)
+    one_thread.run(experiment, cut, progress=False, resume=saved)
     assert metrics(cut) == metrics(whole)
     for name in ("evaluations.csv", "metrics.csv"):
         assert rows(cut, name) == rows(whole, name)
-    ends = [policy.load(directory)[2] for directory in (whole, cut)]
+    ends = [saved_policy.load(directory)[2] for directory in (whole, cut)]
     for left, right in zip(*map(jax.tree.leaves, ends), strict=True):
         np.testing.assert_array_equal(left, right)
 
 
 def test_signal_saves_and_resume_completes(tmp_path, monkeypatch, capsys):
-    directory = logs.create(tmp_path, catch(500))
-    step = local.Local._step
+    directory = run_directory.create(tmp_path, catch(500))
+    step = one_thread.Local._step
 
     def interrupted(self):
         step(self)
         if self.counts.actor_steps == 123:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(local.Local, "_step", interrupted)
-    with pytest.raises(faults.Interrupted) as stopped:
-        local.run(catch(500), directory, progress=False)
+    monkeypatch.setattr(one_thread.Local, "_step", interrupted)
+    with pytest.raises(errors.Interrupted) as stopped:
+        one_thread.run(catch(500), directory, progress=False)
     assert stopped.value.signal == signal.SIGTERM
     assert checkpoint.newest(directory).counts.actor_steps == 123
     assert cli.main(["train", "--resume", str(directory)]) == 0
@@ -109,7 +113,7 @@ def test_failed_write_keeps_the_one_before(whole, tmp_path):
         (path / "frame.npy").write_bytes(b"some")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(checkpoint.SaveFailed, match="no space left on the device"):
+    with pytest.raises(errors.SaveFailed, match="no space left on the device"):
         checkpoint.save(copied, Counts(600), state, extra={}, save_replay=full, keep=2)
     assert checkpoint.newest(copied).counts.actor_steps == 500
     assert not (copied / "checkpoints" / ".600.partial").exists()
@@ -119,15 +123,15 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
     tmp_path, monkeypatch, capsys
 ):
     experiment = catch(500)
-    directory = logs.create(tmp_path, experiment)
+    directory = run_directory.create(tmp_path, experiment)
     run_until(experiment, directory, 330, monkeypatch)
-    step = local.Learner.step
+    step = one_thread.Learner.step
 
     def diverging(self):
         step(self)
         self.metrics = {"q_loss": float("nan")}
 
-    monkeypatch.setattr(local.Learner, "step", diverging)
+    monkeypatch.setattr(one_thread.Learner, "step", diverging)
     assert cli.main(["train", "--resume", str(directory)]) == 1
     error = capsys.readouterr().err
     assert "loss of network q is nan at learner step" in error
@@ -168,7 +172,7 @@ def test_directories_that_are_no_run_are_one_line(kind, tmp_path, capsys):
 
 
 def test_run_that_is_under_way_cannot_be_resumed(whole, tmp_path, capsys):
-    from launch.lock import locked
+    from launch.runs.lock import locked
 
     copied = tmp_path / "run"
     _copy(whole, copied)
@@ -183,15 +187,15 @@ def test_a_run_that_is_under_way_keeps_its_logs(whole, tmp_path, capsys):
     """Also before its first checkpoint, without which a run's logs start again."""
     import shutil
 
-    from experiments import one_run
-    from launch.lock import locked
+    from launch import run
+    from launch.runs.lock import locked
 
     copied = tmp_path / "run"
     _copy(whole, copied)
     shutil.rmtree(copied / "checkpoints")
     before = _files(copied)
     with locked(copied):
-        assert one_run.main([str(copied)]) == 2
+        assert run.main([str(copied)]) == 2
     assert "being written by another process" in capsys.readouterr().err
     assert _files(copied) == before
 
@@ -201,7 +205,7 @@ def test_other_capacity_is_refused_by_the_store(whole):
     smaller = dataclasses.replace(catch(500).agent.storage, capacity=777)
     agent = dataclasses.replace(catch(500).agent, storage=smaller)
     with pytest.raises(RunDirectoryError, match="1 x 777"):
-        local.Local(catch(600, agent=agent), whole, progress=False, resume=saved)
+        one_thread.Local(catch(600, agent=agent), whole, progress=False, resume=saved)
 
 
 def _copy(source, target):

@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from agents.parts.checks import UnevenBatch
-from launch import logs, titles
-from launch.checkpoint import SaveFailed
-from launch.evaluator import evaluated
-from launch.logs import Counts
+from launch.engines import process
+from launch.errors import SaveFailed
+from launch.runs import logs
+from launch.runs.logs import Counts, last_evaluated_step
 
 
 def log(directory, *rows):
@@ -20,18 +20,20 @@ def log(directory, *rows):
 
 def test_what_was_under_way_at_the_checkpoint_is_evaluated_again(tmp_path):
     log(tmp_path, (100, 104), (200, 207), (300, 301))
-    assert evaluated(tmp_path, 250) == 200
-    assert evaluated(tmp_path, 205) == 100, "200 was begun, and its row is removed"
-    assert evaluated(tmp_path, 0) == 0
+    assert last_evaluated_step(tmp_path, 250) == 200
+    assert last_evaluated_step(tmp_path, 205) == 100, (
+        "200 was begun, and its row is removed"
+    )
+    assert last_evaluated_step(tmp_path, 0) == 0
 
 
 def test_a_run_without_evaluations_begins_with_the_first(tmp_path):
-    assert evaluated(tmp_path, 250) == 0
+    assert last_evaluated_step(tmp_path, 250) == 0
 
 
 def test_a_thread_that_fails_raises(monkeypatch):
-    monkeypatch.setattr(titles, "_is_process", lambda: False)
-    with pytest.raises(SaveFailed), titles.told():
+    monkeypatch.setattr(process, "_is_process", lambda: False)
+    with pytest.raises(SaveFailed), process.told():
         raise SaveFailed("full")
 
 
@@ -49,9 +51,9 @@ def test_a_process_tells_what_was_foreseen_without_a_trace(
         assert code == 1
         raise Ended
 
-    monkeypatch.setattr(titles, "_is_process", lambda: True)
-    monkeypatch.setattr(titles.os, "_exit", end)
-    monkeypatch.setattr(titles.sys, "__stderr__", sys.stderr)
-    with pytest.raises(Ended if told else KeyError), titles.told():
+    monkeypatch.setattr(process, "_is_process", lambda: True)
+    monkeypatch.setattr(process.os, "_exit", end)
+    monkeypatch.setattr(process.sys, "__stderr__", sys.stderr)
+    with pytest.raises(Ended if told else KeyError), process.told():
         raise error
     assert capsys.readouterr().err == ("full\n" if told else "")

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from launch.watchdog import FILE
+from launch.roles.watchdog import FILE
 from tests.launch import catch_runs
 
 pytestmark = [pytest.mark.launchpad, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -79,7 +79,7 @@ def test_a_watchdog_that_hangs_itself_ends_the_run(command):
 HANGING = """
 import sys, threading
 from experiments import cli
-from launch.learner import Learner
+from launch.roles.learner import Learner
 
 step = Learner.step
 

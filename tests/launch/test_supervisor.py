@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from launch import supervisor
+from launch.engines import supervisor
 
 pytestmark = pytest.mark.launchpad
 

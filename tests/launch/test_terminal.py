@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from launch import checkpoint
-from launch.logs import read_evaluations
+from launch.runs import checkpoint
+from launch.runs.logs import read_evaluations
 from tests.launch import catch_runs
 
 pytestmark = [pytest.mark.launchpad, pytest.mark.slow]

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from launch import variables
-from launch.variables import Variables, network_names
+from launch.roles import parameters
+from launch.roles.parameters import Variables, network_names
 from tests.agents.cases import VECTORS, make
 
 
@@ -29,7 +29,7 @@ def test_only_the_networks_of_the_policy_are_fetched(name, expected):
 @pytest.fixture
 def clock(monkeypatch):
     now = SimpleNamespace(seconds=100.0)
-    monkeypatch.setattr(variables.time, "monotonic", lambda: now.seconds)
+    monkeypatch.setattr(parameters.time, "monotonic", lambda: now.seconds)
     return now
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from launch import waiting
+from launch.roles import idle_time
 
 
 class Running:
@@ -22,14 +22,14 @@ class Running:
 @pytest.fixture
 def now(monkeypatch):
     clock = {"now": 50.0}
-    monkeypatch.setattr(waiting.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(idle_time.time, "monotonic", lambda: clock["now"])
     return clock
 
 
 @pytest.fixture
 def clock(now):
     """A clock that has timed one update."""
-    idle = waiting.IdleClock()
+    idle = idle_time.IdleClock()
     idle.dispatched(Running(now))
     return idle
 
@@ -66,7 +66,7 @@ def test_reset_begins_a_new_sum(clock, now):
 
 
 def test_actor_and_learner_that_take_turns_wait_for_each_other(now):
-    turns = waiting.Turns()
+    turns = idle_time.Turns()
     now["now"] += 3.0  # acting
     turns.fetched(Running(now))
     turns.dispatched(Running(now))  # 2 seconds of learning
@@ -79,13 +79,13 @@ def test_actor_and_learner_that_take_turns_wait_for_each_other(now):
 
 
 def test_a_learner_without_updates_waits(now):
-    turns = waiting.Turns()
+    turns = idle_time.Turns()
     now["now"] += 5.0
     assert turns.waiting() == {"learner": 1.0, "actor/0": 0.0}
 
 
 def test_what_is_neither_acting_nor_learning_counts_for_nobody(now):
-    turns = waiting.Turns()
+    turns = idle_time.Turns()
     turns.dispatched(Running(now))
     now["now"] += 50.0  # an evaluation
     turns.begin()

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from launch import faults, watchdog
+from launch import errors
 from launch.replay import limiter
+from launch.roles import watchdog
 
 
 class Clock:
@@ -41,7 +42,7 @@ def test_start_up_takes_twice_as_long(watched, clock):
     clock.now += 59
     watched.check()
     clock.now += 2
-    with pytest.raises(watchdog.Stalled, match="no role has reported"):
+    with pytest.raises(errors.Stalled, match="no role has reported"):
         watched.check()
 
 
@@ -50,7 +51,7 @@ def test_diagnosis_names_roles_and_the_limiter(watched, clock, tmp_path):
     clock.now += 10
     watched.moved("actor/0")
     clock.now += 31
-    with pytest.raises(watchdog.Stalled) as stalled:
+    with pytest.raises(errors.Stalled) as stalled:
         watched.check()
     lines = str(stalled.value).splitlines()
     assert lines == [
@@ -91,7 +92,7 @@ def test_a_run_without_replay_has_a_diagnosis_too(clock, tmp_path):
     dog = watchdog.Watchdog(30.0, tmp_path, replay=None)
     dog.moved("learner")
     clock.now += 31
-    with pytest.raises(watchdog.Stalled) as caught:
+    with pytest.raises(errors.Stalled) as caught:
         dog.check()
     assert str(caught.value).endswith("learner: last progress 31 seconds ago")
 
@@ -107,7 +108,7 @@ def test_a_coordinator_that_is_silent_is_noticed(clock, tmp_path):
     clock.now += 89
     beat.check()
     clock.now += 2
-    with pytest.raises(faults.RoleFailed, match="no sign of life for 90 s"):
+    with pytest.raises(errors.RoleFailed, match="no sign of life for 90 s"):
         beat.check()
     assert "no sign of life" in (tmp_path / watchdog.FILE).read_text()
 
@@ -128,7 +129,7 @@ def test_limiter_says_who_waits_for_whom(missing_inserts, missing_samples, said)
 HANG = """
 import sys, time
 from pathlib import Path
-from launch import faults, watchdog
+from launch.roles import watchdog
 
 def hangs_here():
     time.sleep(60)

@@ -12,7 +12,8 @@ import launchpad as lp
 from absl import flags
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
-from launch import faults, orphans, supervisor
+from launch import errors
+from launch.engines import process, supervisor
 
 
 def play(role: str, part: str) -> None:
@@ -20,8 +21,8 @@ def play(role: str, part: str) -> None:
         with Path("tape").open("a") as tape:
             tape.write(f"{role} {what}\n")
 
-    orphans._GRACE_SECONDS = 1.0
-    orphans.end_with_parent()
+    process._GRACE_SECONDS = 1.0
+    process.end_with_parent()
     stop = lp.stop_event()
     note("began")
     if part in ("ends", "fails"):
@@ -54,10 +55,10 @@ def main(parts: list[str]) -> int:
             stop_order=("actor", "replay", "coordinator"),
             arguments=["--lp_termination_notice_secs=120"],
         )
-    except faults.RoleFailed as error:
+    except errors.RoleFailed as error:
         print(error, file=sys.stderr)
         return 1
-    except faults.Interrupted as error:
+    except errors.Interrupted as error:
         print(error, file=sys.stderr)
         return 128 + error.signal
     return 0

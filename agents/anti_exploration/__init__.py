@@ -1,0 +1,1 @@
+"""Offline RL as anti-exploration."""

@@ -1,0 +1,1 @@
+"""PLOFF: offline RL with a learned pseudometric."""

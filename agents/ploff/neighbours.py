@@ -1,0 +1,259 @@
+"""Nearest neighbours among the states of a dataset, and what is stored of each.
+
+Letters in shapes: M transitions, S states (M and the next states that no transition
+starts from), K neighbours, E the size of an embedding.
+
+Memory: `[S, K]` int32 and `[M, E]` float32; with a million transitions, 50 neighbours
+and embeddings of 32, 200 MB and 128 MB. What a batch reads is gathered from both.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.parts.contract import Lookup, Params, Transition
+from agents.ploff.metric import Embeddings, distance_to_nearest
+
+EXACT_UP_TO = 100_000  # states; a search among more looks into the nearest cells only
+CELLS_PER_ROOT = 2  # cells of the inexact index, times the root of the states
+SHARE_SEARCHED = 1 / 32  # of those cells, for each query
+FEWEST_SEARCHED = 16  # cells
+UNIT_FROM = 4_096  # rows on which the unit of distance is measured
+SMALLEST_UNIT = 1e-6  # where a metric finds everything alike
+BLOCK = 16_384  # rows embedded or searched at once
+
+
+class Tables(NamedTuple):
+    """What is looked up for a transition.
+
+    Attributes:
+        embeddings: `[M, E]` of the state-action pairs.
+        neighbours: `[S, K]` int32 transitions whose states are nearest to a state.
+        next_state: `[M]` int32 place of a transition's next state among the states.
+        unit: `[]` median distance of uniform actions from the data.
+    """
+
+    embeddings: jax.Array
+    neighbours: jax.Array
+    next_state: jax.Array
+    unit: jax.Array
+
+
+class Candidates(NamedTuple):
+    """What is read for each transition of a batch.
+
+    Attributes:
+        embedding: `[B, K, E]` logged pairs whose states are nearest to s.
+        next_embedding: `[B, K, E]` logged pairs whose states are nearest to s'.
+        unit: `[B]` the tables' unit, in each row.
+    """
+
+    embedding: jax.Array
+    next_embedding: jax.Array
+    unit: jax.Array
+
+
+def _nothing() -> None:
+    """The tick that nobody listens to."""
+
+
+def in_blocks(
+    apply: Callable[..., Any],
+    *arrays: np.ndarray,
+    tick: Callable[[], None] = _nothing,
+) -> np.ndarray:
+    """`apply` of blocks of rows, one after the other; `[M, ...] -> [M, E]`."""
+    compiled = jax.jit(apply)
+    return np.concatenate(
+        [np.asarray(compiled(*parts)) for parts in _blocks(*arrays, tick=tick)], axis=0
+    )
+
+
+def _blocks(
+    *arrays: np.ndarray, tick: Callable[[], None]
+) -> Iterable[list[np.ndarray]]:
+    for start in range(0, len(arrays[0]), BLOCK):
+        tick()
+        yield [array[start : start + BLOCK] for array in arrays]
+
+
+def following(
+    observations: np.ndarray, next_observations: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the next states are among the states, and which of them are new.
+
+    Args:
+        observations: `[M, ...]` in the order they happened.
+        next_observations: `[M, ...]`.
+
+    Returns:
+        `[M]` int32: the next row if the next state is its state, else a place from M
+        on; and the rows `[S - M]` whose next states are at these places.
+    """
+    rows = len(observations)
+    same = np.zeros(rows, bool)
+    axes = tuple(range(1, observations.ndim))
+    same[:-1] = np.all(next_observations[:-1] == observations[1:], axis=axes)
+    (new,) = np.nonzero(~same)
+    places = np.arange(1, rows + 1, dtype=np.int32)
+    places[new] = rows + np.arange(len(new))
+    return places, new
+
+
+def check(number: int, size: int) -> None:
+    """Raises ValueError if a dataset of so many transitions has no `number` of them."""
+    if not 1 <= number <= size:
+        raise ValueError(
+            f"neighbours is {number}, but the dataset has {size} transitions; "
+            f"choose --agent.neighbours between 1 and {size}"
+        )
+
+
+def nearest(
+    points: np.ndarray,
+    queries: np.ndarray,
+    number: int,
+    *,
+    exact_up_to: int = EXACT_UP_TO,
+    tick: Callable[[], None] = _nothing,
+) -> np.ndarray:
+    """The `number` nearest of `points [M, E]` to `queries [S, E]`: `[S, number]` int32.
+
+    Exact by comparison with every point, if these are few; else of the points in the
+    cells nearest to a query, cells being those of a k-means with a fixed seed.
+
+    Raises:
+        ValueError: there are fewer points than that.
+    """
+    check(number, len(points))
+    index = _index(np.ascontiguousarray(points, np.float32), exact_up_to)
+    return np.concatenate(
+        [_search(index, block, number) for (block,) in _blocks(queries, tick=tick)]
+    )
+
+
+def _index(points: np.ndarray, exact_up_to: int) -> Any:
+    import faiss  # here, since only runs that search need it
+
+    if "NPROC" in os.environ:  # the number of XLA's threads; faiss's follow it
+        faiss.omp_set_num_threads(int(os.environ["NPROC"]))
+    size = points.shape[-1]
+    index: Any = faiss.IndexFlatL2(size)
+    if len(points) > exact_up_to:
+        cells = int(CELLS_PER_ROOT * len(points) ** 0.5)
+        index = faiss.IndexIVFFlat(index, size, cells)
+        index.cp.seed = 0
+        index.nprobe = max(FEWEST_SEARCHED, int(SHARE_SEARCHED * cells))
+        index.train(points)
+    index.add(points)
+    return index
+
+
+def _search(index: Any, queries: np.ndarray, number: int) -> np.ndarray:
+    queries = np.ascontiguousarray(queries, np.float32)
+    _, found = index.search(queries, number)
+    # faiss says -1 where the cells searched held fewer points than it was to find.
+    short = np.any(found < 0, axis=1)
+    if np.any(short):
+        probed, index.nprobe = index.nprobe, index.nlist
+        found[short] = index.search(queries[short], number)[1]
+        index.nprobe = probed
+    return found.astype(np.int32)
+
+
+def lookup(both: Embeddings, number: int) -> Lookup:
+    """What an agent looks up: `number` candidates of each state, under both embeddings.
+
+    Datasets of fewer transitions do not pass its check.
+    """
+    return Lookup(
+        build=functools.partial(build, both, number),
+        read=read,
+        check=functools.partial(check, number),
+    )
+
+
+def build(
+    both: Embeddings,
+    number: int,
+    params: Params,
+    transitions: Transition,
+    tick: Callable[[], None] = _nothing,
+) -> Tables:
+    """Tables of a dataset, on the host.
+
+    Args:
+        both: the embeddings; states are neighbours under that of states.
+        number: K.
+        params: of the networks `metric` and `state_metric`.
+        transitions: leaves `[M, ...]`, in the order they happened.
+        tick: called before each block of rows; a search among a million transitions
+            takes ten minutes of one thread.
+
+    Raises:
+        ValueError: there are fewer transitions than that.
+    """
+    embed_pair = functools.partial(both.pair.apply, params["metric"])
+    embed_state = functools.partial(both.state.apply, params["state_metric"])
+    observations = np.asarray(transitions.observation)
+    next_observations = np.asarray(transitions.next_observation)
+    actions = np.asarray(transitions.action)
+    next_state, new = following(observations, next_observations)
+    points = in_blocks(embed_state, observations, tick=tick)
+    others = in_blocks(embed_state, next_observations[new], tick=tick)
+    embeddings = jnp.asarray(in_blocks(embed_pair, observations, actions, tick=tick))
+    found = nearest(points, np.concatenate([points, others]), number, tick=tick)
+    one = jnp.ones(())
+    tables = Tables(embeddings, jnp.asarray(found), jnp.asarray(next_state), one)
+    return tables._replace(unit=_unit(embed_pair, tables, observations, actions))
+
+
+def _unit(
+    embed_pair: Callable[[Any, Any], Any],
+    tables: Tables,
+    observations: np.ndarray,
+    actions: np.ndarray,
+) -> jax.Array:
+    """Median distance of uniform actions from the data, above 0."""
+    rng = np.random.default_rng(0)
+    number = min(len(actions), UNIT_FROM)
+    rows = np.sort(rng.choice(len(actions), number, replace=False))
+    drawn = rng.uniform(-1, 1, (number, actions.shape[-1])).astype(np.float32)
+    embedding = jax.jit(embed_pair)(observations[rows], drawn)
+    distances = jax.vmap(distance_to_nearest)(
+        embedding, candidates(tables, jnp.asarray(rows))
+    )
+    return jnp.maximum(jnp.median(distances), SMALLEST_UNIT)
+
+
+def candidates(tables: Tables, rows: jax.Array, *, itself: bool = True) -> jax.Array:
+    """Embeddings `[B, K, E]` of logged pairs whose states are nearest to those of rows.
+
+    Args:
+        tables: of the dataset.
+        rows: `[B]` transitions.
+        itself: whether a transition is among its own candidates. If not, another
+            candidate stands twice, so that a logged action may be judged by the rest.
+    """
+    chex.assert_rank(rows, 1)
+    chosen = tables.neighbours[rows]
+    if not itself:
+        first, second = chosen[:, :1], chosen[:, 1:2]
+        other = jnp.where(first == rows[:, None], second, first)
+        chosen = jnp.where(chosen == rows[:, None], other, chosen)
+    return tables.embeddings[chosen]
+
+
+def read(tables: Tables, rows: jax.Array) -> Candidates:
+    """What an update needs of the transitions at `rows [B]`; jit-able."""
+    return Candidates(
+        embedding=candidates(tables, rows),
+        next_embedding=candidates(tables, tables.next_state[rows]),
+        unit=jnp.broadcast_to(tables.unit, rows.shape),
+    )

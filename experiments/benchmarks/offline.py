@@ -1,0 +1,117 @@
+"""Learning from a dataset: learners beside their updates alone, and the lookup.
+
+Of an agent that looks something up, what it could be at best is update and lookup in
+turns: a step takes 1 / bare + 1 / lookup seconds, each of them measured alone, and the
+lookup with other rows at each step, as a learner has them.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.parts.contract import Transition
+from agents.ploff import neighbours
+from experiments.benchmarks.measure import Measurement, Timed, cost, rates, share
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch import build
+from launch.datasets import sampler as stores
+from launch.datasets.sampler import DatasetStore
+from launch.experiment import Experiment
+from launch.roles.learner import Learner
+
+_AGENTS = ("bc", "td3_bc", "anti_exploration", "ploff")
+_SIZE = 1_000_000  # stored pairs
+
+
+def offline(
+    seconds: float, names: tuple[str, ...] = _AGENTS, size: int = _SIZE
+) -> list[Measurement]:
+    """Learner steps a second from a dataset in memory, beside what they could be.
+
+    The dataset is noise of the shape of Hopper's. At best there are as many as updates
+    alone; of PLOFF, as many as updates and lookups in turns. The share of the lookups
+    in that is a figure of its own.
+
+    Args:
+        seconds: for each figure.
+        names: of agents.
+        size: transitions of the dataset.
+    """
+    measured = []
+    for name in names:
+        experiment = EXPERIMENTS[f"{name}/hopper-medium"]
+        measured += _learner(name, experiment, seconds, size)
+    return measured
+
+
+def _learner(
+    name: str, experiment: Experiment, seconds: float, size: int
+) -> list[Measurement]:
+    agent = build.make_agent(experiment, build.spec_of(experiment))
+    transitions = _noise(experiment, size)
+    store = DatasetStore(transitions, agent.storage.batch_size, seed=0)
+    tables: Any = None
+    if agent.lookup is not None:
+        tables = _tables(experiment, size)
+        given = agent.lookup._replace(build=lambda *arguments: tables)
+        store.attach(given, {}, tick=lambda: None)
+    first = stores.read(store.draw(0), store.shared, agent.lookup)
+    bare = Learner(agent, 0, lambda: first)
+    fed: Learner = Learner(
+        *(stores.reading(agent), 0),
+        lambda: store.draw(fed.learner_steps),
+        lambda: store.shared,
+    )
+    timed = {"bare": _steps(bare), "fed": _steps(fed)}
+    if agent.lookup is not None:
+        timed["lookup"] = _lookup(store, jax.jit(agent.lookup.read), tables)
+    return _compared(name, rates(timed, seconds))
+
+
+def _compared(name: str, rate: dict[str, float]) -> list[Measurement]:
+    """The figures of an agent, from how often a second it does what it was timed at."""
+    bare, lookup = rate["bare"], rate.get("lookup")
+    ideal = bare if lookup is None else 1 / (1 / bare + 1 / lookup)
+    measured = [share(f"{name} learner, offline", rate["fed"], ideal, "steps/s", 0.95)]
+    if lookup is not None:
+        part = ideal / lookup
+        measured.append(cost(f"{name} lookup, share of a step", part, 0.5, ""))
+    return measured
+
+
+def _steps(learner: Learner) -> Timed:
+    return Timed(learner.step, lambda: jax.block_until_ready(learner.params))
+
+
+def _lookup(store: DatasetStore, read: Callable[..., Any], tables: Any) -> Timed:
+    """The lookup of the rows of one step after another, each waited for."""
+    steps = itertools.count()
+    return Timed(lambda: jax.block_until_ready(read(tables, store.rows(next(steps)))))
+
+
+def _noise(experiment: Experiment, size: int) -> Transition:
+    spec, random = build.spec_of(experiment), np.random.default_rng(0)
+    observation, action = (
+        random.uniform(-1, 1, (size, *each.shape)).astype(np.float32)
+        for each in (spec.observation, spec.action)
+    )
+    reward = random.uniform(-1, 1, size).astype(np.float32)
+    ones = np.ones(size, np.float32)
+    return Transition(observation, action, reward, ones, observation[::-1].copy())
+
+
+def _tables(experiment: Experiment, size: int) -> neighbours.Tables:
+    """Tables of the right shapes, whose neighbours lie anywhere, as real ones do."""
+    random, config = np.random.default_rng(0), experiment.agent
+    embeddings = random.normal(size=(size, config.embedding_size)).astype(np.float32)
+    drawn = random.integers(size, size=(size, config.neighbours + 1), dtype=np.int32)
+    return neighbours.Tables(
+        embeddings=jnp.asarray(embeddings),
+        neighbours=jnp.asarray(drawn[:, 1:]),
+        next_state=jnp.asarray(drawn[:, 0]),
+        unit=jnp.ones(()),
+    )

@@ -1,0 +1,173 @@
+"""Whole local runs beside what their parts take, each alone."""
+
+import contextlib
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+
+from experiments import flags
+from experiments.benchmarks.measure import Measurement, Timed, rates, share
+from experiments.benchmarks.observe_process import in_turns
+from experiments.benchmarks.parts import LANES, Bench, drawing, fill
+from experiments.catalogue.experiments import EXPERIMENTS
+from launch.experiment import Experiment
+from launch.roles.actor import Actor
+from launch.roles.learner import Learner
+
+_SIZE = 2_000  # transitions in the store that batches are taken from
+_SOON = ("--agent.storage.min_size", str(_SIZE))
+_ROUND_SECONDS = 1.0  # for which a run goes on before its parts have their turn
+_ROWS = 10  # of a run's metrics a second: more of them would slow it down
+
+
+class Parts(NamedTuple):
+    """Times a second that each part can be done.
+
+    Attributes:
+        environment: steps, alone.
+        policy: actions chosen, alone.
+        update: gradient steps on one batch that lies on the device, alone.
+        turns: actor steps of all of them in turns, as a run has them, and nothing else.
+    """
+
+    environment: float
+    policy: float
+    update: float
+    turns: float
+
+
+@contextlib.contextmanager
+def parts(experiment: Experiment) -> Iterator[Callable[[float], Parts]]:
+    """Gives what measures, for so many seconds each, every part alone and all in turns.
+
+    Args:
+        experiment: whose parts they are.
+    """
+    bench = Bench(experiment, _SIZE)
+    store = bench.in_process(LANES)
+    fill(bench, store, _SIZE)
+    batch = jax.device_put(store.sample())
+    learner, update = bench.learner(lambda: batch)
+    policy = Actor(bench.agent.act, lambda: learner.params, seed=0)
+    environment = bench.environment(1)
+    observation, action = environment.reset().observation, drawing(environment)()
+    turns = Turns(experiment, bench, learner)
+    timed = {
+        "environment": Timed(lambda: environment.step(action)),
+        "policy": Timed(lambda: policy.select_action(observation)),
+        "update": update,
+        "turns": Timed(turns.step, update.finish),
+    }
+    try:
+        yield lambda seconds: Parts(**rates(timed, seconds))
+    finally:
+        environment.close()
+        turns.close()
+
+
+class Turns:
+    """A run of nothing but its parts: no replay, no score, no log.
+
+    One part leaves little in the processor's caches for the next, which costs more
+    than any of them shows alone.
+    """
+
+    def __init__(self, experiment: Experiment, bench: Bench, learner: Learner):
+        """Begins an episode; the evaluator's too, if it plays in lock-step."""
+        players = 1 + experiment.evaluation.lockstep
+        self._actors = [
+            Actor(bench.agent.act, lambda: learner.params, seed, evaluation=seed > 0)
+            for seed in range(players)
+        ]
+        self._environments = [bench.environment(1) for _ in range(players)]
+        self._seen = [one.reset().observation for one in self._environments]
+        self._learner = learner
+        self._updates, self._owed = _updates(experiment), 0.0
+
+    def step(self) -> None:
+        """One actor step, and the updates that it calls for."""
+        for i, (actor, environment) in enumerate(
+            zip(self._actors, self._environments, strict=True)
+        ):
+            action = actor.select_action(self._seen[i])
+            self._seen[i] = environment.step(action).observation
+        self._owed += self._updates
+        while self._owed >= 1:
+            self._learner.step()
+            self._owed -= 1
+
+    def close(self) -> None:
+        """Closes the environments."""
+        for environment in self._environments:
+            environment.close()
+
+
+def ideal(experiment: Experiment, rate: Parts) -> float:
+    """Actor steps a second of a run whose parts took what each takes alone."""
+    acting = 1 + experiment.evaluation.lockstep  # whose evaluator acts as often
+    seconds = acting * (1 / rate.environment + 1 / rate.policy)
+    return 1 / (seconds + _updates(experiment) / rate.update)
+
+
+def _updates(experiment: Experiment) -> float:
+    """Learner steps for each actor step."""
+    storage = experiment.agent.storage
+    return storage.samples_per_insert / storage.batch_size
+
+
+def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measurement]:
+    """A whole local run, beside its parts alone, and beside its parts in turns.
+
+    Run and parts take turns in short slices, as what `rates` measures does.
+
+    Args:
+        name: of the experiment.
+        seconds: for each figure.
+        line: what follows it on the command line.
+    """
+    values = flags.read(line, flags.fields(EXPERIMENTS[name]))[1]
+    experiment = flags.replace(EXPERIMENTS[name], values, "--")
+    rounds = math.ceil(seconds / _ROUND_SECONDS)
+    seen, alone = [], []
+    with parts(experiment) as measure:
+        period = max(1, round(measure(_ROUND_SECONDS).turns / _ROWS))
+        line = (name, *line, *_SOON, "--log_period", str(period))
+        with in_turns(line) as run:
+            for _ in range(rounds):
+                alone.append(measure(seconds / rounds))
+                seen.append(run.go(seconds / rounds))
+    rate = Parts(*map(statistics.mean, zip(*alone, strict=True)))
+    limits = {"": ideal(experiment, rate), ", beside turns": rate.turns}
+    return [
+        share(
+            f"{name}, local{beside}", statistics.mean(seen), best, "actor steps/s", 0.85
+        )
+        for beside, best in limits.items()
+    ]
+
+
+def locomotion(seconds: float) -> list[Measurement]:
+    """The agents for continuous actions on Hopper: their learners, and whole runs."""
+    measured = []
+    for agent in ("td3", "sac", "iq"):
+        name = f"{agent}/hopper"
+        bench = Bench(EXPERIMENTS[name], _SIZE)
+        store = bench.in_process(LANES)
+        fill(bench, store, _SIZE)
+        batch = jax.device_put(store.sample())
+        _, bare = bench.learner(lambda batch=batch: batch)
+        _, fed = bench.learner(store.sample)
+        rate = rates({"bare": bare, "fed": fed}, seconds)
+        measured.append(
+            share(f"{agent} learner, fed", rate["fed"], rate["bare"], "steps/s", 0.9)
+        )
+        measured += whole(name, seconds)
+    return measured
+
+
+def minatar(seconds: float) -> list[Measurement]:
+    """DQN on MinAtar Asterix, with its evaluator in lock-step."""
+    return whole("dqn/minatar-asterix", seconds)

@@ -1,0 +1,95 @@
+"""Figures of whole runs, watched from outside."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import psutil
+
+from experiments.benchmarks import parts
+from experiments.benchmarks.measure import BenchFailed, Measurement, cost, share
+from experiments.benchmarks.observe_process import LIBRARIES, watch
+from experiments.catalogue.experiments import EXPERIMENTS
+
+PONG = (
+    *("dqn/pong", "--environments", "8", "--agent.storage.min_size", "1000"),
+    *("--agent.storage.capacity", "50000", "--log_period", "40"),
+)
+CARTPOLE = ("dqn/cartpole", "--steps", "10_000_000", "--log_period", "20")
+_STEPS_PER_UPDATE = 4  # of the agent of `PONG`: batch 32, 8 samples per insert
+
+
+def runs(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
+    """Actor steps of whole runs, beside what the update alone would allow for.
+
+    Args:
+        seconds: for each figure.
+        line: what follows `munchausen train`.
+    """
+    experiment = EXPERIMENTS[line[0]]
+    measured = []
+    for mode, least in (("local", 0.85), ("processes", 0.75)):
+        before = parts.bare_updates(experiment, seconds / 2)
+        seen = watch(line, mode, seconds)
+        after = parts.bare_updates(experiment, seconds / 2)
+        ideal = _STEPS_PER_UPDATE * (before + after) / 2
+        name = f"whole run, {mode}"
+        measured.append(share(name, seen.actor_steps, ideal, "actor steps/s", least))
+    return measured
+
+
+def start(line: tuple[str, ...] = CARTPOLE) -> list[Measurement]:
+    """Seconds from the command to the first learner step."""
+    return [
+        cost(f"first learner step, {mode}", watch(line, mode, 0.0).first, most, "s")
+        for mode, most in (("local", 8.0), ("processes", 30.0))
+    ]
+
+
+def footprint(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
+    """Peak memory of every process of a run, and what it has loaded."""
+    total = psutil.virtual_memory().total / 2**20
+    measured = []
+    for mode in ("local", "processes"):
+        for process in watch(line, mode, seconds).processes:
+            name = f"peak memory, {process.role} ({' '.join(process.libraries)})"
+            measured.append(share(name, process.peak / 2**20, total, "MiB"))
+    return measured
+
+
+def imports() -> list[Measurement]:
+    """Modules that commands have imported at their end, and which of the stack."""
+    train = ["dqn/catch", "--steps", "200", "--evaluation.episodes", "1"]
+    commands = {
+        "munchausen --help": ["--help"],
+        "munchausen list": ["list"],
+        "a local run": ["train", *train],
+    }
+    measured, counts = [], {}
+    for name, command in commands.items():
+        counts[name], loaded = _imported(command)
+        shown = " ".join(loaded) or "none of the stack"
+        whole = max(counts.values())
+        measured.append(share(f"modules, {name} ({shown})", counts[name], whole, ""))
+    return measured
+
+
+def _imported(command: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+    code = (
+        "import sys; from experiments import cli; code = cli.main(sys.argv[1:]);"
+        f"print(code, len(sys.modules), *[m for m in {tuple(LIBRARIES)!r}"
+        " if m in sys.modules])"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+    words = done.stdout.splitlines()[-1:] or [f"{done.returncode}"]
+    code_word, *rest = words[0].split()
+    if code_word != "0" or not rest:
+        raise BenchFailed(f"munchausen {' '.join(command)} failed:\n{done.stderr}")
+    return int(rest[0]), tuple(rest[1:])

@@ -1,0 +1,1 @@
+"""Tasks, experiments and figures, as data."""

@@ -1,0 +1,60 @@
+"""An experiment that trains no network: numbers from a seed, and their picture."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from launch.runs import run_directory
+
+Row = dict[str, Any]
+
+
+class Computation(NamedTuple):
+    """A figure or table of a paper that is computed, not trained.
+
+    Attributes:
+        name: `<paper>/<figure>`, as the command line takes it.
+        description: one line.
+        compute: from a seed to rows of one long table; equal keys in every row. Equal
+            seeds give equal rows.
+        draw: makes a picture of such rows, in the format of the path's suffix.
+    """
+
+    name: str
+    description: str
+    compute: Callable[[int], list[Row]]
+    draw: Callable[[list[Row], Path], None]
+
+
+ROWS = "rows.csv"
+
+
+PICTURE = "figure.png"
+
+
+@dataclasses.dataclass(frozen=True)
+class Computed:
+    """What stands for the experiment in a computation's `config.yaml`.
+
+    Attributes:
+        name: of the computation.
+        seed: of everything random.
+    """
+
+    name: str
+    seed: int
+
+
+def is_computed(directory: Path) -> bool:
+    """Whether a directory with a `config.yaml` is a computation's, not a run's.
+
+    One that cannot be read is not: whoever reads all of it says why.
+    """
+    path = directory / run_directory.CONFIG
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            _, kind = next(file, ""), next(file, "")
+    except OSError:
+        return False
+    return kind.strip() == f"kind: {Computed.__name__}"

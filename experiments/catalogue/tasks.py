@@ -1,0 +1,269 @@
+"""What there is to learn, as data: the tasks, by name.
+
+A task describes an environment, a budget and the settings in which it departs from an
+agent's defaults (on Atari, the paper's). They are written once, for every agent.
+"""
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import environments
+from environments import (
+    Adroit,
+    Atari,
+    Catch,
+    Classic,
+    ControlSuite,
+    Locomotion,
+    Maze,
+    MinAtar,
+    minatar,
+)
+from launch.datasets.d4rl_scores import QUALITIES
+from launch.experiment import Evaluation
+
+
+class Task(NamedTuple):
+    """What to learn, and for how long.
+
+    Attributes:
+        description: one line for `munchausen list`.
+        environment: its configuration.
+        steps: actor steps.
+        evaluation: the evaluator's grid.
+        settings: the agent's settings that differ from its defaults, by path.
+        environments: environments that an actor steps together.
+        dataset: id of what to learn from instead; then steps are the learner's.
+    """
+
+    description: str
+    environment: environments.Config
+    steps: int
+    evaluation: Evaluation
+    settings: dict[str, Any]
+    environments: int = 1
+    dataset: str = ""
+
+    @property
+    def actions(self) -> Literal["discrete", "continuous"]:
+        """Which actions it takes."""
+        continuous = isinstance(self.environment, environments.Continuous)
+        return "continuous" if continuous else "discrete"
+
+
+ATARI: dict[str, Any] = {}  # the agents' defaults
+
+# Quantile networks on small tasks: an eighth of the papers' 64, and of the cost.
+FEW_FRACTIONS = {"online_fractions": 8, "target_fractions": 8}
+
+# Ours, chosen on CartPole-v1. Dopamine's settings for it (two layers of 512, rate
+# 1e-3, a target copy every 100 steps, epsilon 0.01 throughout) are made for 500,000
+# steps and for inputs scaled to [-1, 1]; within 100,000 steps of raw inputs the action
+# values of both DQN and M-DQN diverged with them.
+CONTROL = FEW_FRACTIONS | {
+    "network.torso": "mlp",
+    "network.hidden": (128, 128),
+    "optimizer.learning_rate": 7e-4,
+    "optimizer.epsilon": 0.01 / 32,
+    "target_update_period": 125,  # 500 agent steps
+    "exploration.initial": 1.0,
+    "exploration.final": 0.05,
+    "exploration.start": 500,
+    "exploration.decay_steps": 10_000,
+    "exploration.evaluation": 0.0,
+    "storage.capacity": 50_000,
+    "storage.min_size": 500,
+    "storage.batch_size": 128,
+    "storage.samples_per_insert": 32.0,  # an update every 4 agent steps
+}
+
+# 2,500 agent steps, as in "Leverage the Average" (appendix E).
+LUNAR_LANDER = CONTROL | {"target_update_period": 625}
+
+CATCH = CONTROL | {
+    "network.hidden": (64,),
+    "optimizer.learning_rate": 1e-3,
+    "target_update_period": 25,
+    "exploration.final": 0.1,
+    "exploration.start": 0,
+    "exploration.decay_steps": 6_000,
+    "storage.capacity": 10_000,
+    "storage.min_size": 100,
+    "storage.batch_size": 32,
+    "storage.samples_per_insert": 32.0,  # an update at every step
+}
+
+# Those of "Deep Variance Weighting" (Kitamura et al. 2023) as released; its M-DQN has
+# our constants: KL coefficient .027 and entropy coefficient .003 are alpha .9, tau .03.
+# Epsilon decays over the first 1,000,000 of 10,000,000 steps; in a shorter run as well.
+MINATAR = FEW_FRACTIONS | {
+    "network.torso": "minatar",
+    "network.hidden": (128,),
+    "loss": "squared",
+    "optimizer.learning_rate": 2.5e-4,
+    "optimizer.epsilon": 1e-8,
+    "target_update_period": 250,  # 1,000 agent steps
+    "exploration.initial": 1.0,
+    "exploration.final": 0.1,
+    "exploration.start": 0,
+    "exploration.decay_steps": 1_000_000,
+    "exploration.evaluation": 0.0,
+    "storage.capacity": 100_000,
+    "storage.min_size": 10_000,
+    "storage.batch_size": 32,
+    "storage.samples_per_insert": 8.0,  # an update every 4 agent steps
+}
+
+# Network, rate and gamma of "Deep Variance Weighting" in its maze; its authors update
+# on all states at once, so replay and exploration are ours.
+MAZE = CONTROL | {
+    "discount": 0.995,
+    "loss": "squared",
+    "optimizer.learning_rate": 1e-3,
+    "optimizer.epsilon": 1e-8,
+    "target_update_period": 100,
+    "exploration.final": 0.1,
+    "exploration.decay_steps": 100_000,
+}
+
+# Small enough for two CPU cores: the network of 2013 and a short schedule.
+PONG_CPU = {
+    "network.torso": "dqn2013",
+    "network.hidden": (256,),
+    "optimizer.learning_rate": 2.5e-4,
+    "target_update_period": 500,  # 1,000 agent steps
+    "exploration.start": 5_000,
+    "exploration.decay_steps": 50_000,
+    "storage.n_step": 3,
+    "storage.capacity": 200_000,
+    "storage.min_size": 5_000,
+    "storage.samples_per_insert": 16.0,  # an update every 2 agent steps
+}
+
+PAPER_GRID = Evaluation(period=250_000, episodes=10)
+CONTROL_GRID = Evaluation(period=5_000, episodes=10)
+MINATAR_GRID = Evaluation(period=100_000, lockstep=True)
+
+TASKS: dict[str, Task] = {
+    "pong": Task(
+        "Atari Pong in the paper's settings",
+        Atari("pong"),
+        50_000_000,
+        PAPER_GRID,
+        ATARI,
+    ),
+    "pong-cpu": Task(
+        "Atari Pong on a computer without GPU: small network, short schedule",
+        Atari("pong"),
+        1_000_000,
+        Evaluation(period=50_000, episodes=10),
+        PONG_CPU,
+        environments=8,
+    ),
+    "breakout": Task(
+        "Atari Breakout in the paper's settings",
+        Atari("breakout"),
+        50_000_000,
+        PAPER_GRID,
+        ATARI,
+    ),
+    "atari": Task(
+        "any Atari game, named by --environment.game, in the paper's settings",
+        Atari("pong"),
+        50_000_000,
+        PAPER_GRID,
+        ATARI,
+    ),
+    "cartpole": Task(
+        "balance a pole on a cart; at best 500",
+        Classic("CartPole-v1"),
+        100_000,
+        CONTROL_GRID,
+        CONTROL,
+    ),
+    "acrobot": Task(
+        "swing up a double pendulum; -1 a step, about -80 is good",
+        Classic("Acrobot-v1"),
+        100_000,
+        CONTROL_GRID,
+        CONTROL,
+    ),
+    "mountaincar": Task(
+        "leave a valley by gathering speed; -1 a step, about -110 is good",
+        Classic("MountainCar-v0"),
+        100_000,
+        CONTROL_GRID,
+        CONTROL,
+    ),
+    "lunarlander": Task(
+        "land softly between two flags; 200 is solved",
+        Classic("LunarLander-v3"),
+        100_000,
+        CONTROL_GRID,
+        LUNAR_LANDER,
+    ),
+    "catch": Task(
+        "catch a falling ball; the optimal return is 1",
+        Catch(),
+        20_000,
+        Evaluation(period=2_000, episodes=10),
+        CATCH,
+    ),
+    "maze": Task(
+        "reach the goal of a maze with pitfalls, seen as random vectors; at best 1",
+        Maze(),
+        500_000,
+        Evaluation(period=25_000, episodes=10),
+        MAZE,
+    ),
+}
+
+TASKS |= {
+    f"minatar-{game.replace('_', '-')}": Task(
+        f"MinAtar {game.replace('_', ' ').title()} as in Deep Variance Weighting",
+        MinAtar(game),
+        10_000_000,
+        MINATAR_GRID,
+        MINATAR,
+    )
+    for game in get_args(minatar.GameName)
+}
+
+# Continuous actions: the agents' defaults are for these tasks.
+LOCOMOTION_GRID = Evaluation(period=5_000, episodes=10)
+
+
+def _continuous(
+    description: str, environment: environments.Config, steps: int = 1_000_000
+) -> Task:
+    return Task(description, environment, steps, LOCOMOTION_GRID, {})
+
+
+TASKS |= {
+    "hopper": _continuous("hop forward on one leg", Locomotion("Hopper-v5")),
+    "halfcheetah": _continuous("run on two legs", Locomotion("HalfCheetah-v5")),
+    "walker2d": _continuous("walk on two legs", Locomotion("Walker2d-v5")),
+    "ant": _continuous("walk on four legs", Locomotion("Ant-v5"), 3_000_000),
+    "humanoid": _continuous("walk upright", Locomotion("Humanoid-v5"), 3_000_000),
+    "cheetah-run": _continuous("run; at best 1,000", ControlSuite("cheetah-run")),
+    "walker-walk": _continuous("walk; at best 1,000", ControlSuite("walker-walk")),
+    "walker-run": _continuous("run; at best 1,000", ControlSuite("walker-run")),
+    "hopper-hop": _continuous("hop; at best 1,000", ControlSuite("hopper-hop")),
+    "adroit-pen": _continuous("turn a pen in the hand", Adroit("pen")),
+    "adroit-door": _continuous("open a door", Adroit("door")),
+    "adroit-hammer": _continuous("drive in a nail", Adroit("hammer")),
+    "adroit-relocate": _continuous("carry a ball to a target", Adroit("relocate")),
+}
+
+# Datasets as D4RL has them, made by `munchausen collect`, under Minari ids.
+TASKS |= {
+    f"{name}-{quality}": TASKS[name]._replace(
+        description=f"{TASKS[name].description}, from a dataset: {quality}",
+        steps=1_000_000,
+        dataset=f"munchausen/{name}/{quality}-v0",
+    )
+    for name in ("hopper", "halfcheetah", "walker2d", "adroit-pen")
+    for quality in QUALITIES
+}
+
+# The task that is not an experiment before a flag completes it.
+ANY_GAME = "atari"

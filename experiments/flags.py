@@ -1,0 +1,260 @@
+"""Typed overrides of a dataclass's fields: `agent.optimizer.epsilon`, given as text."""
+
+import dataclasses
+import difflib
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+
+class OverrideError(ValueError):
+    """An override that cannot be applied; the message is one line."""
+
+
+class Field(NamedTuple):
+    """A field that can be overridden.
+
+    Attributes:
+        path: dotted, such as `agent.optimizer.epsilon`.
+        annotation: its type.
+        value: its value now.
+        help: its line of the class's docstring.
+    """
+
+    path: str
+    annotation: Any
+    value: Any
+    help: str
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The choice that looks most like `name`, of at least one."""
+    known = list(choices)
+    folded = {choice.lower(): choice for choice in reversed(known)}
+    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.0)
+    return folded[close[0]] if close else known[0]
+
+
+def fields(value: Any, prefix: str = "") -> dict[str, Field]:
+    """Every scalar or tuple field of a dataclass and of the dataclasses in it."""
+    hints = typing.get_type_hints(type(value))
+    lines = _attribute_lines(type(value))
+    found: dict[str, Field] = {}
+    for field in dataclasses.fields(value):
+        path, current = prefix + field.name, getattr(value, field.name)
+        if dataclasses.is_dataclass(current):
+            found |= fields(current, path + ".")
+        else:
+            help_line = lines.get(field.name, "")
+            found[path] = Field(path, hints[field.name], current, help_line)
+    return found
+
+
+def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
+    """A copy of a dataclass with the fields at some dotted paths changed.
+
+    Args:
+        value: a dataclass; untouched.
+        changes: new values by path.
+        prefix: what messages put before a path.
+
+    Raises:
+        OverrideError: there is no such field, or a class refuses the values.
+    """
+    direct: dict[str, Any] = {}
+    nested: dict[str, dict[str, Any]] = {}
+    for path, new in changes.items():
+        name, _, rest = path.partition(".")
+        known = [field.name for field in dataclasses.fields(value)]
+        if name not in known:
+            raise OverrideError(
+                f"unknown field {prefix}{path}; nearest: {prefix}{nearest(name, known)}"
+            )
+        if rest:
+            nested.setdefault(name, {})[rest] = new
+        else:
+            direct[name] = new
+    for name, inner in nested.items():
+        direct[name] = replace(getattr(value, name), inner, f"{prefix}{name}.")
+    try:
+        return dataclasses.replace(value, **direct)
+    except ValueError as error:
+        wrong = [name for name in direct if _is_refused(value, name, direct[name])]
+        paths = ", ".join(
+            prefix + path
+            for path in changes
+            if not wrong or path.partition(".")[0] in wrong
+        )
+        raise OverrideError(f"{paths}: {' '.join(str(error).split())}") from error
+
+
+def _is_refused(value: Any, name: str, new: Any) -> bool:
+    """Whether a change is wrong by itself, and not only beside others."""
+    try:
+        dataclasses.replace(value, **{name: new})
+    except ValueError:
+        return True
+    return False
+
+
+def read(
+    arguments: Sequence[str], known: Mapping[str, Field]
+) -> tuple[list[str], dict[str, Any]]:
+    """Splits a command line into plain arguments and the values of flags.
+
+    Args:
+        arguments: such as `["mdqn/pong", "--seed", "3", "--agent.discount=0.9"]`.
+        known: the fields that are flags, by path.
+
+    Returns:
+        The arguments that belong to no flag, and values by path.
+
+    Raises:
+        OverrideError: unknown or repeated flag, missing value or wrong type.
+    """
+    plain: list[str] = []
+    values: dict[str, Any] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("-"):
+            plain.append(argument)
+            continue
+        flag, equals, text = argument.partition("=")
+        path = flag.removeprefix("--")
+        if path not in known or not flag.startswith("--"):
+            hint = f"--{_nearest_path(path, known)}" if known else "none is taken here"
+            raise OverrideError(f"unknown field {flag}; nearest: {hint}")
+        given = text if equals else next(rest, "--")
+        wanted = type_name(known[path].annotation)
+        if path in values:
+            raise OverrideError(f"{flag} is given twice")
+        if given.startswith("--"):
+            raise OverrideError(f"{flag} needs a value: {wanted}")
+        try:
+            values[path] = parse(known[path].annotation, given)
+        except OverrideError as error:
+            raise OverrideError(f"{flag}: {error}") from error
+    return plain, values
+
+
+def _nearest_path(path: str, known: Iterable[str]) -> str:
+    """The known path most like this one; the right name in the wrong place wins."""
+    paths = list(known)
+    name = path.rpartition(".")[2]
+    same = [other for other in paths if other.rpartition(".")[2] == name]
+    return nearest(path, same or paths)
+
+
+def type_name(annotation: Any) -> str:
+    """A type as the command line's help shows it."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return "|".join(map(str, arguments))
+    if origin is tuple:
+        return f"{type_name(arguments[0])},..."
+    if origin in (typing.Union, types.UnionType):
+        return "|".join(map(type_name, arguments))
+    return "none" if annotation is type(None) else annotation.__name__
+
+
+def show(value: Any) -> str:
+    """A value as `parse` would read it."""
+    if isinstance(value, tuple):
+        return ",".join(map(show, value)) or "()"
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def align(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows as lines whose columns are aligned; the last one is left as it is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def parse(annotation: Any, text: str) -> Any:
+    """The value of type `annotation` that `text` spells.
+
+    Raises:
+        OverrideError: `text` spells none; the message names the nearest choice if
+            choices are what the type has.
+    """
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return _choice(text, {str(argument): argument for argument in arguments})
+    if origin is tuple:
+        inner = text.strip().strip("()[]")
+        items = [item for item in inner.split(",") if item.strip()]
+        return tuple(parse(arguments[0], item.strip()) for item in items)
+    if origin in (typing.Union, types.UnionType):
+        return _parse_union(arguments, text)
+    if annotation is bool:
+        return _choice(text.lower(), {"true": True, "false": False})
+    if annotation in _PARSERS:
+        return _PARSERS[annotation](text)
+    raise OverrideError(
+        f"a {type_name(annotation)} cannot be set from the command line"
+    )
+
+
+def _parse_union(arguments: tuple[Any, ...], text: str) -> Any:
+    if type(None) in arguments and text.lower() == "none":
+        return None
+    rest = [argument for argument in arguments if argument is not type(None)]
+    for argument in rest[:-1]:
+        try:
+            return parse(argument, text)
+        except OverrideError:
+            continue  # the last one's complaint is shown
+    return parse(rest[-1], text)
+
+
+def _choice(text: str, choices: Mapping[str, Any]) -> Any:
+    if text not in choices:
+        listed = ", ".join(choices)
+        raise OverrideError(
+            f"{text!r} is none of {listed}; nearest: {nearest(text, choices)}"
+        )
+    return choices[text]
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        number = _float(text, "an integer")  # 1e6 is one
+    if not number.is_integer():
+        raise OverrideError(f"{text!r} is not an integer; nearest: {round(number)}")
+    return int(number)
+
+
+def _float(text: str, wanted: str = "a number") -> float:
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise OverrideError(f"{text!r} is not {wanted}") from error
+    if not math.isfinite(number):
+        raise OverrideError(f"{text!r} is not {wanted}: it must be finite")
+    return number
+
+
+_PARSERS: dict[type, Callable[[str], Any]] = {int: _integer, float: _float, str: str}
+
+
+def _attribute_lines(cls: type) -> dict[str, str]:
+    """The entries of a docstring's `Attributes:` section, one line each."""
+    _, _, section = (cls.__doc__ or "").partition("Attributes:\n")
+    entries = re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
+
+
+def _asks_help(arguments: Sequence[str]) -> bool:
+    return "--help" in arguments or "-h" in arguments

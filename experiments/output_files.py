@@ -1,0 +1,52 @@
+"""Files that a verb writes where the user says: refused early, written whole."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from launch.errors import RunDirectoryError
+
+
+def check_writable(path: Path) -> None:
+    """Says no before any work is done.
+
+    Raises:
+        RunDirectoryError: no file can be written there; says why.
+    """
+    try:
+        reason = _obstacle(path)
+    except OSError as error:  # a name that is too long, a folder that is locked
+        reason = str(error.strerror)
+    if reason:
+        raise RunDirectoryError(f"cannot write {path}: {reason}")
+
+
+def _obstacle(path: Path) -> str:
+    if path.is_dir():
+        return "it is a directory"
+    if path.exists() and not path.is_file():
+        return "it is no regular file"
+    if not path.parent.is_dir():
+        return f"there is no directory {path.parent}"
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return f"{path.parent} is read-only; choose another place with --output"
+    return ""
+
+
+@contextlib.contextmanager
+def draft(path: Path) -> Iterator[Path]:
+    """Context with a file to write to, which then becomes `path`, or is removed.
+
+    Raises:
+        RunDirectoryError: writing failed.
+    """
+    beside = path.with_name(f".munchausen-{os.getpid()}{path.suffix}")
+    try:
+        yield beside
+        beside.replace(path)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())[:200]
+        raise RunDirectoryError(f"cannot write {path}: {reason}") from error
+    finally:
+        beside.unlink(missing_ok=True)

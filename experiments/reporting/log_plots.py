@@ -1,0 +1,144 @@
+"""Lines on logarithmic axes, each named at its end.
+
+Imports matplotlib: to be imported by functions of this package, not by its modules.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.catalogue.computation import Row
+from experiments.reporting.style import DASHES, INK, PALETTE
+from experiments.reporting.style import LINE as GRID
+
+_STYLE = {
+    "font.size": 9.0,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GRID,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.parse_math": True,
+}
+_SIZE = (4.2, 3.6)  # inches, of one panel
+_GAP = 0.058  # between two names, in heights of the axes
+
+
+class Line(NamedTuple):
+    """One curve.
+
+    Attributes:
+        label: its name, written at its end.
+        x: `[K]`, rising.
+        y: `[K]` means.
+        error: `[K]` standard errors.
+    """
+
+    label: str
+    x: np.ndarray
+    y: np.ndarray
+    error: np.ndarray
+
+
+def line(label: str, rows: Sequence[Row], *, x: str, y: str) -> Line:
+    """The curve of some rows, by the names of their columns.
+
+    Args:
+        label: its name.
+        rows: in the order of x; with a column `standard_error` of y.
+        x: column.
+        y: column.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    if not rows:
+        raise ValueError(f"no rows of {label}")
+    columns = [[float(row[name]) for row in rows] for name in (x, y, "standard_error")]
+    return Line(label, *(np.array(column) for column in columns))
+
+
+def save(
+    path: Path,
+    panels: Mapping[str, Sequence[Line]],
+    *,
+    x_label: str,
+    y_label: str,
+    lowest: float,
+    logarithmic_x: bool = True,
+) -> None:
+    """Writes a figure of panels side by side with one y axis.
+
+    Args:
+        path: its suffix is the format.
+        panels: lines by title.
+        x_label: of every panel.
+        y_label: of all.
+        lowest: end of the y axis; lines below it leave the picture.
+        logarithmic_x: whether x is, too.
+    """
+    with matplotlib.rc_context(_STYLE):
+        size = (_SIZE[0] * len(panels), _SIZE[1])
+        figure = Figure(figsize=size, layout="constrained")
+        all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, (title, lines) in zip(all_axes, panels.items(), strict=True):
+            axes.set_title(title, loc="left", fontsize=9.5)
+            axes.set_xlabel(x_label)
+            axes.set_yscale("log")
+            if logarithmic_x:
+                axes.set_xscale("log")
+            for rank, one in enumerate(lines):
+                _plot(axes, one, rank)
+        highest = max(float(one.y.max()) for lines in panels.values() for one in lines)
+        all_axes[0].set_ylim(lowest, 1.4 * highest)
+        all_axes[0].set_ylabel(y_label)
+        for axes, lines in zip(all_axes, panels.values(), strict=True):
+            _name(axes, lines)
+        figure.savefig(path, dpi=150)
+
+
+def _plot(axes: Axes, one: Line, rank: int) -> None:
+    colour = PALETTE[rank % len(PALETTE)]
+    low = np.maximum(one.y - 2 * one.error, 1e-12)
+    axes.fill_between(one.x, low, one.y + 2 * one.error, color=colour, alpha=0.15, lw=0)
+    drawn = axes.plot(one.x, one.y, color=colour, linewidth=1.5)[0]
+    dashes = DASHES[rank % len(DASHES)]
+    if dashes:
+        drawn.set_dashes(dashes)
+
+
+def _name(axes: Axes, lines: Sequence[Line]) -> None:
+    """Writes each name beside its line's end, moved where names would overlap."""
+    low, high = (math.log(limit) for limit in axes.get_ylim())
+    heights = {}
+    for rank, one in enumerate(lines):
+        end = math.log(max(float(one.y[-1]), 1e-12))
+        heights[rank] = min(max((end - low) / (high - low), 0.0), 1.0)
+    ranks = sorted(heights, key=lambda rank: heights[rank])
+    for below, above in itertools.pairwise(ranks):
+        heights[above] = max(heights[above], heights[below] + _GAP)
+    heights[ranks[-1]] = min(heights[ranks[-1]], 1.0)  # then down again from the top
+    for above, below in itertools.pairwise(reversed(ranks)):
+        heights[below] = min(heights[below], heights[above] - _GAP)
+    for rank in ranks:
+        axes.annotate(
+            lines[rank].label,
+            (1.02, heights[rank]),
+            xycoords="axes fraction",
+            va="center",
+            fontsize=8.5,
+            color=PALETTE[rank % len(PALETTE)],
+        )

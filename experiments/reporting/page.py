@@ -1,0 +1,160 @@
+"""The report as one page, or its curves as one picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from experiments.reporting import (
+    formats,
+    plots,
+    sections,
+    setting_differences,
+    statistics,
+    style,
+)
+from experiments.reporting.plots import Look
+from experiments.reporting.read_runs import Group, Reading, Run
+
+_TEMPLATE = "report.html.j2"
+
+
+def render(reading: Reading) -> str:
+    """The page of some runs: no other file, no server and no network is needed."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "number": formats.number,
+        "interval": formats.interval,
+        "inline": Markup,  # SVG that figures.py made
+    }
+    return environment.get_template(_TEMPLATE).render(_context(reading))
+
+
+def picture(reading: Reading, format_: str) -> bytes:
+    """The evaluation curves alone, as a PNG or SVG file."""
+    panels = {
+        (title, statistics.axis(groups[0])): {
+            group.label: statistics.evaluation_curve(group.runs) for group in groups
+        }
+        for title, groups in reading.groups.items()
+    }
+    return plots.picture(panels, _looks(reading), format_)
+
+
+def _looks(reading: Reading) -> dict[str, Look]:
+    return plots.looks([group.label for _, group in _members(reading)])
+
+
+def _members(reading: Reading) -> list[tuple[str, Group]]:
+    """Environment and group of all groups."""
+    return [
+        (title, group) for title, groups in reading.groups.items() for group in groups
+    ]
+
+
+def _context(reading: Reading) -> dict[str, Any]:
+    looks = _looks(reading)
+    groups = [group for _, group in _members(reading)]
+    runs = [run for group in groups for run in group.runs]
+    counts = (
+        (len(looks), "agent"),
+        (len(reading.groups), "environment"),
+        (len(runs), "run"),
+    )
+    return {
+        "title": _title(runs),
+        "summary": " · ".join(formats.plural(*pair) for pair in counts),
+        "tiles": _tiles(groups[0]) if len(groups) == 1 else [],
+        "looks": looks,
+        "palette": style.PALETTE,
+        "sections": [
+            sections.section(index, title, members, looks)
+            for index, (title, members) in enumerate(reading.groups.items())
+        ],
+        "notes": reading.notes,
+        "settings": _settings(reading),
+        "versions": _versions(runs),
+        "runs": [_run(group.label, run) for group in groups for run in group.runs],
+        "commands": [
+            (group.label, str(start.get("command", "")))
+            for group in groups
+            for start in group.runs[0].starts
+        ],
+    }
+
+
+def _title(runs: Sequence[Run]) -> str:
+    names = list(dict.fromkeys(run.experiment["name"] for run in runs))
+    title = ", ".join(names) if len(names) <= 4 else f"{len(names)} experiments"
+    return f"{title}, seed {runs[0].experiment['seed']}" if len(runs) == 1 else title
+
+
+def _tiles(group: Group) -> list[tuple[str, str, str]]:
+    """Value, meaning and small print of what one agent's reader looks for first."""
+    final = statistics.final_estimate(group.runs)
+    reached = max(run.clock for run in group.runs)
+    complete = any(run.complete for run in group.runs)
+    when = "final return" if complete else "latest return"
+    wanted = group.runs[0].experiment["steps"]
+    share = "" if reached >= wanted else f"of {formats.steps(wanted)}"
+    counted = group.runs[0].counted
+    rates = [statistics.mean_rate(run, f"{counted}_steps") for run in group.runs]
+    known = [rate for rate in rates if rate is not None]
+    rate = formats.number(float(np.mean(known)) if known else None)
+    seconds = float(np.mean([run.wall_time for run in group.runs]))
+    return [
+        (formats.number(final.mean), when, sections.finals_note(group.runs)),
+        (formats.steps(reached), f"{counted} steps", share),
+        (rate, f"{counted} steps per second", ""),
+        (formats.duration(seconds), "wall time", "per run"),
+    ]
+
+
+def _settings(reading: Reading) -> dict[str, Any]:
+    """Fields that all agents share, and those in which they differ."""
+    members = _members(reading)
+    flat = [group.settings for _, group in members]
+    differing = setting_differences.differences(flat)
+    single = len(reading.groups) == 1
+    return {
+        "shared": [pair for pair in flat[0].items() if pair[0] not in differing],
+        "heads": [
+            group.label if single else f"{group.label} on {title}"
+            for title, group in members
+        ],
+        "differing": list(differing.items()),
+    }
+
+
+def _versions(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """Each part of the stack with the versions that the runs had."""
+    found: dict[str, dict[str, None]] = {}
+    for start in (start for run in runs for start in run.starts):
+        stack = {"code": start.get("code"), **start.get("versions", {})}
+        for name, version in stack.items():
+            found.setdefault(name, {})[str(version or "unknown")[:12]] = None
+    return [(name, list(versions)) for name, versions in found.items()]
+
+
+def _run(label: str, run: Run) -> tuple[str, ...]:
+    steps, wanted = run.clock, run.experiment["steps"]
+    state = "complete" if run.complete else f"{steps / wanted:.0%}"
+    return (
+        label,
+        str(run.experiment["seed"]),
+        state,
+        f"{steps:,} of {wanted:,}",
+        formats.number(run.evaluations[-1].mean_return),
+        formats.duration(run.wall_time),
+        str(run.config.get("started", ""))[:16].replace("T", " "),
+        str(run.directory),
+    )

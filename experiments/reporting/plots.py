@@ -1,0 +1,286 @@
+"""Figures as SVG that follows the page's colours, and as files of their own."""
+
+import io
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from experiments.reporting.statistics import Curve
+from experiments.reporting.style import (
+    DASHES,
+    INK,
+    LINE,
+    PALETTE,
+)
+
+WIDE, NARROW, HALF = (8.4, 3.3), (4.1, 3.0), (4.3, 2.8)  # inches
+_TICKS = (1, 2, 2.5, 5, 10)
+_TITLE = {"fontsize": 8.0, "loc": "left"}
+_LETTERS = 11  # of a title, to an inch
+
+_STYLE = {
+    "svg.hashsalt": "munchausen",
+    "svg.fonttype": "none",
+    "font.size": 9.0,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": LINE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0.0,
+    "ytick.major.size": 0.0,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+    "text.parse_math": False,
+}
+
+
+class Look(NamedTuple):
+    """How one agent is drawn, everywhere on a page.
+
+    Attributes:
+        hue: of its colour in the palette.
+        dashes: lengths on and off, in points; empty for a solid line.
+    """
+
+    hue: int
+    dashes: tuple[int, ...]
+
+    @property
+    def colour(self) -> str:
+        """As matplotlib takes it."""
+        return PALETTE[self.hue]
+
+    @property
+    def dasharray(self) -> str:
+        """As SVG takes it."""
+        return " ".join(str(2 * length) for length in self.dashes)
+
+
+class Drawing(NamedTuple):
+    """A figure inlined in two widths.
+
+    Attributes:
+        wide: SVG for a laptop.
+        narrow: SVG for a phone; empty if one will do for both.
+    """
+
+    wide: str
+    narrow: str = ""
+
+
+def looks(labels: Sequence[str]) -> dict[str, Look]:
+    """A look for each distinct label, in order of appearance."""
+    found = {}
+    for rank, label in enumerate(dict.fromkeys(labels)):
+        dashes = DASHES[rank // len(PALETTE) % len(DASHES)]
+        found[label] = Look(rank % len(PALETTE), dashes)
+    return found
+
+
+def steps_label(value: float, _: object = None) -> str:
+    """A number of steps as an axis shows it: 250k, 1.5M."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= unit:
+            return f"{value / unit:g}{name}"
+    return f"{value:g}"
+
+
+def curves(
+    name: str,
+    lines: Mapping[str, Curve],
+    looks_: Mapping[str, Look],
+    y_label: str,
+    x_label: str,
+) -> Drawing:
+    """Mean and band of each agent over the steps of a run.
+
+    Args:
+        name: unique on the page.
+        lines: by label.
+        looks_: by label.
+        y_label: with its unit, if it has one.
+        x_label: whose steps.
+    """
+
+    def draw(axes: Axes) -> None:
+        _draw_curves(axes, lines, looks_)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+
+    return _both(name, draw)
+
+
+def rates(
+    name: str,
+    lines: Sequence[tuple[Look, np.ndarray, np.ndarray]],
+    y_label: str,
+) -> Drawing:
+    """One line of each run over wall time.
+
+    Args:
+        name: unique on the page.
+        lines: look, seconds since the start, and steps per second.
+        y_label: whose steps.
+    """
+    longest = max(float(seconds[-1]) for _, seconds, _ in lines)
+    unit, word = next(
+        (unit, word)
+        for unit, word in ((3600, "hours"), (60, "minutes"), (1, "seconds"))
+        if longest >= 2 * unit or unit == 1
+    )
+
+    def draw(axes: Axes) -> None:
+        for look, seconds, rate in lines:
+            line = axes.plot(
+                seconds / unit, rate, color=look.colour, linewidth=1.1, alpha=0.8
+            )
+            _dash(line[0], look)
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(left=0)
+        axes.set_xlabel(f"wall time, {word}")
+        axes.set_ylabel(y_label)
+        axes.yaxis.set_major_formatter(FuncFormatter(steps_label))
+
+    return Drawing(_svg(name, HALF, draw))
+
+
+def profiles(
+    name: str,
+    thresholds: np.ndarray,
+    lines: Mapping[str, Curve],
+    looks_: Mapping[str, Look],
+) -> Drawing:
+    """Performance profiles: the share of runs above each return.
+
+    Args:
+        name: unique on the page.
+        thresholds: `[X]` returns.
+        lines: shares with their intervals, by label.
+        looks_: by label.
+    """
+
+    def draw(axes: Axes) -> None:
+        for label, curve in lines.items():
+            colour = looks_[label].colour
+            axes.fill_between(
+                thresholds, curve.low, curve.high, color=colour, alpha=0.15, lw=0
+            )
+            line = axes.plot(thresholds, curve.mean, color=colour)
+            _dash(line[0], looks_[label])
+        axes.set_ylim(-0.02, 1.04)
+        axes.set_xlabel("final evaluation return")
+        axes.set_ylabel("share of seeds above it")
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
+
+    return _both(name, draw)
+
+
+def picture(
+    panels: Mapping[tuple[str, str], Mapping[str, Curve]],
+    looks_: Mapping[str, Look],
+    format_: str,
+) -> bytes:
+    """The evaluation curves alone, one panel for each environment.
+
+    Args:
+        panels: curves by label, by title and label of the steps.
+        looks_: by label.
+        format_: `png` or `svg`.
+    """
+    rows = -(-len(panels) // 3)
+    columns = -(-len(panels) // rows)
+    size = (WIDE[0] if columns == 1 else NARROW[0] * columns, 3.4 * rows)
+    # Letters as outlines: a file that others show must not depend on their fonts.
+    with matplotlib.rc_context({**_STYLE, "svg.fonttype": "path"}):
+        figure = Figure(figsize=size, layout="constrained", facecolor="white")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_axis_off()
+        for axes, (panel, lines) in zip(grid.flat, panels.items(), strict=False):
+            title, x_label = panel
+            _draw_curves(axes, lines, looks_)
+            letters = int(size[0] / columns * _LETTERS)
+            axes.set_title(textwrap.fill(title, letters), **_TITLE)
+            axes.set_xlabel(x_label)
+            axes.set_ylabel("evaluation return")
+            axes.legend(frameon=False, loc="best")
+        return _save(figure, format_, dpi=160)
+
+
+def _draw_curves(
+    axes: Axes, lines: Mapping[str, Curve], looks_: Mapping[str, Look]
+) -> None:
+    for label, curve in lines.items():
+        colour = looks_[label].colour
+        if not np.array_equal(curve.low, curve.high):
+            axes.fill_between(
+                curve.x, curve.low, curve.high, color=colour, alpha=0.18, lw=0
+            )
+        alone = "o" if len(curve.x) == 1 else ""
+        drawn = axes.plot(curve.x, curve.mean, color=colour, label=label, marker=alone)
+        _dash(drawn[0], looks_[label])
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
+    axes.xaxis.set_major_formatter(FuncFormatter(steps_label))
+
+
+def _dash(line: matplotlib.lines.Line2D, look: Look) -> None:
+    if look.dashes:
+        line.set_dashes(look.dashes)
+
+
+def _both(name: str, draw: Callable[[Axes], None]) -> Drawing:
+    return Drawing(_svg(name, WIDE, draw), _svg(f"{name}-narrow", NARROW, draw))
+
+
+def _svg(name: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        figure.patch.set_visible(False)
+        axes = figure.subplots()
+        axes.patch.set_visible(False)
+        draw(axes)
+        return _inline(name, _save(figure, "svg").decode())
+
+
+def _save(figure: Figure, format_: str, dpi: float = 100) -> bytes:
+    # Without date and version two reports of the same runs are equal.
+    absent = {"svg": ("Date", "Creator"), "png": ("Software",)}[format_]
+    buffer = io.BytesIO()
+    metadata = dict.fromkeys(absent)
+    figure.savefig(buffer, format=format_, dpi=dpi, metadata=metadata)
+    return buffer.getvalue()
+
+
+def _inline(name: str, text: str) -> str:
+    """The text of an SVG file for a page: scalable, themed, no clashing names."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    head, _, body = text.partition(">")
+    box = re.search(r'viewBox="[^"]*"', head)
+    assert box, "matplotlib writes a viewBox"
+    body = re.sub(r'(\bid=")', rf"\g<1>{name}-", body)
+    body = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", body)
+    body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
+    body = body.replace(INK, "currentColor").replace(LINE, "var(--line)")
+    for index, colour in enumerate(PALETTE):
+        body = body.replace(colour, f"var(--series-{index})")
+    body = re.sub(r"\n\s*", "\n", body)
+    link = ' xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return f'<svg {box[0]} aria-hidden="true"{link}>{body}'

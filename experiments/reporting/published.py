@@ -1,0 +1,249 @@
+"""Our numbers beside those that others published for the same environment."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.reporting import formats, statistics
+from experiments.reporting.read_runs import Group, Run
+from launch.datasets import d4rl_scores
+from launch.datasets.d4rl_scores import QUALITIES
+
+PUBLISHED = Path(__file__).parents[1] / "published"
+STATUSES = ("verified", "computed", "second-hand", "recalled")
+_Window = tuple[int, int]  # frames and window of a published number
+
+
+class Published(NamedTuple):
+    """A row of `published/*.csv`.
+
+    Attributes:
+        environment: class of the environment's configuration, such as `Atari`.
+        task: its game or name.
+        protocol: empty where the environment has none.
+        agent: as its authors call it.
+        statistic: what `value` is; of trained agents one of `beside.STATISTICS`.
+        frames: where on the curve, at the end of the window.
+        window: frames over which the value is a mean.
+        value: the number.
+        spread: what its source gives after a plus or minus; the note says what it is.
+        seeds: how many, or empty if the source does not say.
+        status: `verified` (read in the source), `computed` (from the source's data),
+            `second-hand` (read in somebody's copy of it) or `recalled` (from memory:
+            never shown).
+        source: where it is from.
+        note: what one must know to compare.
+    """
+
+    environment: str
+    task: str
+    protocol: str
+    agent: str
+    statistic: str
+    frames: int
+    window: int
+    value: float
+    spread: str
+    seeds: str
+    status: str
+    source: str
+    note: str
+
+
+def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """A table for each published statistic: by agent and frames, ours above theirs.
+
+    Of runs that learn from a dataset, learner steps stand for frames.
+    """
+    experiment = groups[0].runs[0].experiment
+    quality = _quality(experiment.get("dataset", ""))
+    rows = read_published(experiment["environment"] | quality)
+    statistics = dict.fromkeys(row.statistic for row in rows)
+    return [
+        _table(groups, [row for row in rows if row.statistic == statistic])
+        for statistic in statistics
+    ]
+
+
+def _quality(dataset: str) -> dict[str, str]:
+    """Under which protocol its published numbers are, by the name of a dataset."""
+    if not dataset:
+        return {}
+    name = Path(dataset).name.replace("_", "-")  # hopper_medium_expert-v2.hdf5
+    found = [quality for quality in QUALITIES if quality in name]
+    return {"protocol": max(found, key=len, default="of unknown quality")}
+
+
+def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]:
+    windows = sorted({(row.frames, row.window) for row in rows})
+    theirs: dict[str, dict[_Window, str]] = {}
+    for row in rows:
+        theirs.setdefault(row.agent, {})[row.frames, row.window] = _quoted(row)
+    unit = "learner steps" if groups[0].runs[0].counted == "learner" else "frames"
+    return {
+        "columns": _columns(windows, unit),
+        "ours": [
+            (
+                f"{group.label}, at {_reached(group.runs)} {unit}",
+                group.label,
+                _ours(group.runs, rows[0].statistic, windows),
+            )
+            for group in groups
+        ],
+        "theirs": [
+            (agent, [values.get(window, formats.NONE) for window in windows])
+            for agent, values in theirs.items()
+        ],
+        "statistic": rows[0].statistic,
+        "meaning": _meaning(rows),
+        "sources": list(
+            dict.fromkeys((row.source, row.status, row.seeds) for row in rows)
+        ),
+        "notes": list(dict.fromkeys(row.note for row in rows if row.note)),
+    }
+
+
+def _columns(windows: Sequence[_Window], unit: str) -> list[str]:
+    """Headings; where two are at the same frames, the window tells them apart."""
+    places = [frames for frames, _ in windows]
+    return [
+        f"{formats.steps(frames)} {unit}"
+        + (f", over {formats.steps(window)}" if places.count(frames) > 1 else "")
+        for frames, window in windows
+    ]
+
+
+def _quoted(row: Published) -> str:
+    spread = f" ± {row.spread}" if row.spread else ""
+    return formats.quoted(row.value) + spread
+
+
+def _meaning(rows: Sequence[Published]) -> str:
+    """What our numbers in a table are."""
+    statistic = rows[0].statistic
+    if statistic == _SCORE:
+        return (
+            "D4RL's score: 0 for the return of its random policy, 100 for that of its "
+            "expert. Ours is of the last evaluation; its dataset is not D4RL's."
+        )
+    if statistic == _BEST:
+        return "The highest mean over seeds of an evaluation up to each column."
+    if statistic == _WHOLE:
+        return "Means over all training episodes from the start to each column."
+    windows = ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows))
+    return (
+        f"Means over the {windows} frames before each column; our latest over no more "
+        "than the last tenth of a run."
+    )
+
+
+def _ours(
+    runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
+) -> list[float | None]:
+    """The latest number, then one for each window that the runs have reached.
+
+    The latest is of those runs whose last evaluations count, as everywhere.
+    """
+    ends = [(run, _place(run)) for run in statistics.finals(runs)]
+    if statistic == _BEST:
+        latest = _best([run for run, _ in ends], min(end for _, end in ends))
+        return [latest] + [_best(runs, frames) for frames, _ in windows]
+    measure = _OF_A_RUN[statistic]
+    window = windows[-1][1]
+    last = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
+    return [_mean(last)] + [
+        _mean([measure(run, *where) for run in runs if _place(run) >= where[0]])
+        for where in windows
+    ]
+
+
+def _whole_run(run: Run, frames: int, window: int) -> float | None:
+    """Mean over the episodes from the start; `window` is the whole run."""
+    del window
+    inside = [row for row in run.metrics if row["frames"] <= frames]
+    average = statistics.training_average(inside)
+    return None if average is None else average.by_episode
+
+
+def _best(runs: Sequence[Run], frames: int) -> float | None:
+    """A mean is over the same seeds everywhere: those that have come so far."""
+    reached = [run for run in runs if run.frames >= frames]
+    return statistics.best_evaluation(reached, frames) if reached else None
+
+
+def _score(run: Run, steps: int, window: int) -> float | None:
+    """D4RL's score of the evaluations in learner steps (steps - window, steps]."""
+    reference = d4rl_scores.reference(str(run.experiment["environment"].get("name")))
+    inside = [
+        row.mean_return for row in run.evaluations if steps - window < row.grid <= steps
+    ]
+    if reference is None or not inside:
+        return None
+    return d4rl_scores.normalized(float(np.mean(inside)), reference)
+
+
+_WHOLE = "whole-run training return"
+_SCORE = "normalised score"
+_BEST = "best evaluation return"
+# (run, frames, window): numbers of a run, of which a table has the mean.
+_OF_A_RUN: dict[str, Callable[[Run, int, int], float | None]] = {
+    "training return": statistics.training_return,
+    "evaluation return": statistics.evaluation_return,
+    _WHOLE: _whole_run,
+    _SCORE: _score,
+}
+# What our runs have a number for.
+STATISTICS = (*_OF_A_RUN, _BEST)
+
+
+def _reached(runs: Sequence[Run]) -> str:
+    """Where the latest number is, or from where to where: `190k to 250k`."""
+    places = [_place(run) for run in statistics.finals(runs)]
+    ends = map(formats.steps, sorted({min(places), max(places)}))
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _place(run: Run) -> int:
+    """How far a run is, in what published numbers are placed by."""
+    return run.frames or run.clock
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def read_published(
+    environment: Mapping[str, Any], folder: Path = PUBLISHED
+) -> list[Published]:
+    """What others published for an environment, as far as it was read or computed.
+
+    Args:
+        environment: its configuration as plain data.
+        folder: of CSV files.
+
+    Raises:
+        ValueError: a row has a status of its own invention.
+    """
+    task = environment.get("game", environment.get("name", ""))
+    key = (environment.get("kind"), task, environment.get("protocol", ""))
+    rows = [row for path in sorted(folder.glob("*.csv")) for row in _rows(path)]
+    return [
+        row
+        for row in rows
+        if (row.environment, row.task, row.protocol) == key and row.status != "recalled"
+    ]
+
+
+def _rows(path: Path) -> Sequence[Published]:
+    with path.open(newline="", encoding="utf-8") as file:
+        found = []
+        for row in csv.DictReader(file):
+            if row["status"] not in STATUSES:
+                raise ValueError(f"{path}: {row['status']!r} is none of {STATUSES}")
+            types = Published.__annotations__
+            found.append(Published(**{name: types[name](row[name]) for name in types}))
+    return found

@@ -1,0 +1,58 @@
+"""An experiment's settings as flat text, and in which of them several differ."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from experiments import flags
+
+# Fields in which the seeds of one agent may differ.
+_OF_A_RUN = ("seed", "description", "log_period")
+# Fields that mean nothing to a run whose actors act.
+_OF_A_DATASET = ("dataset", "preparation")
+
+
+def flat(experiment: dict[str, Any]) -> dict[str, str]:
+    """An experiment's fields by dotted path, as the command line would take them."""
+    found = dict(_flatten(experiment))
+    left_out = [*_OF_A_RUN]
+    if not experiment.get("dataset"):  # nor had runs of earlier versions these fields
+        left_out += [path for path in found if path.startswith(_OF_A_DATASET)]
+    return {path: text for path, text in found.items() if path not in left_out}
+
+
+def environment_title(environment: dict[str, Any]) -> str:
+    """An environment's configuration in a few words, such as `Atari pong dopamine`."""
+    words = [str(environment.get("kind", "environment"))]
+    for name, value in environment.items():
+        if name != "kind":
+            words.append(value if isinstance(value, str) else f"{name} {value}")
+    return " ".join(words)
+
+
+def title(experiment: dict[str, Any]) -> str:
+    """What an experiment learns in or from, in a few words."""
+    environment = environment_title(experiment["environment"])
+    dataset = experiment.get("dataset")
+    return f"{environment}, from {dataset}" if dataset else environment
+
+
+def differences(
+    flat: Sequence[dict[str, str]],
+) -> dict[str, list[str | None]]:
+    """The fields that are not the same in all, with the value in each or None."""
+    paths = dict.fromkeys(path for fields in flat for path in fields)
+    values = {path: [fields.get(path) for fields in flat] for path in paths}
+    return {path: row for path, row in values.items() if len(set(row)) > 1}
+
+
+def _flatten(plain: Any, path: str = "") -> Iterable[tuple[str, str]]:
+    if not isinstance(plain, dict):
+        yield path, flags.show(tuple(plain) if isinstance(plain, list) else plain)
+        return
+    kind = str(plain.get("kind", "Config"))
+    last = path.rpartition(".")[2]
+    if path and kind != "Config" and kind.lower() != last:
+        yield path, kind
+    for name, value in plain.items():
+        if name != "kind":
+            yield from _flatten(value, f"{path}.{name}" if path else str(name))

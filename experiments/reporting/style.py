@@ -1,0 +1,11 @@
+"""Colours and dashes of all pictures."""
+
+# Okabe and Ito's colours, in an order whose neighbours differ for every eye; beyond
+# them the dashes change.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#777777")
+
+
+DASHES: tuple[tuple[int, ...], ...] = ((), (5, 2), (1, 2), (6, 2, 1, 2))
+
+
+INK, LINE = "#222222", "#dcdcdc"

@@ -1,0 +1,169 @@
+"""Whether a bonus tells a dataset's actions from others.
+
+`python -m experiments.tables.bonus_separation RUN... TABLE.csv`: for each run of
+TD3-CVAE or PLOFF, what its first stage says of logged actions, of the same actions at
+other states, and of uniform ones; and how far their order separates the first from the
+last (area under the ROC curve; 0.5 is chance).
+"""
+
+import csv
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from agents.anti_exploration import agent as anti_exploration
+from agents.parts.contract import Params, Spec, Transition
+from agents.ploff import metric, neighbours
+from experiments import output_files
+from launch import errors
+from launch.build import make_agent, spec_of
+from launch.datasets import load
+from launch.experiment import Experiment
+from launch.policies import saved_policy
+from launch.runs import provenance, run_directory
+
+ROWS = 4_096  # of the dataset, drawn without replacement
+USAGE = "usage: python -m experiments.tables.bonus_separation RUN... TABLE.csv"
+
+# (observation [B, ...], action [B, D], rows [B]) -> [B], larger is farther from data
+Measure = Callable[[Any, Any, Any], jax.Array]
+
+
+class Separation(NamedTuple):
+    """What a measure says of actions at a dataset's states.
+
+    Attributes:
+        dataset: median of logged actions.
+        shuffled: of logged actions, each at another row's state.
+        uniform: of uniform actions.
+        auc: probability that a uniform action measures more than a logged one.
+        shuffled_alone: median of the mean squared difference to the logged action, with
+            no measure: how far the dataset's actions are from one another.
+        uniform_alone: of uniform actions. Where the first is larger, logged actions lie
+            at their bounds, and a measure may say the same.
+    """
+
+    dataset: float
+    shuffled: float
+    uniform: float
+    auc: float
+    shuffled_alone: float
+    uniform_alone: float
+
+
+def separate(measure: Measure, transitions: Transition, seed: int = 0) -> Separation:
+    """Measures logged, shuffled and uniform actions at the same states.
+
+    Args:
+        measure: see `Measure`.
+        transitions: prepared, leaves `[M, ...]`.
+        seed: of rows, shuffling and uniform actions.
+    """
+    random, size = np.random.default_rng(seed), len(transitions.reward)
+    rows = np.sort(random.choice(size, min(size, ROWS), replace=False))
+    observation, action = transitions.observation[rows], transitions.action[rows]
+    drawn = random.uniform(-1, 1, action.shape).astype(np.float32)
+    others = transitions.action[random.permutation(rows)]
+    logged, shuffled, uniform = (
+        np.asarray(measure(observation, each, rows)) for each in (action, others, drawn)
+    )
+    return Separation(
+        dataset=float(np.median(logged)),
+        shuffled=float(np.median(shuffled)),
+        uniform=float(np.median(uniform)),
+        auc=auc(logged, uniform),
+        shuffled_alone=_difference(others, action),
+        uniform_alone=_difference(drawn, action),
+    )
+
+
+def _difference(left: np.ndarray, right: np.ndarray) -> float:
+    return float(np.median(np.mean(np.square(left - right), axis=-1)))
+
+
+def auc(low: np.ndarray, high: np.ndarray) -> float:
+    """Probability that one of `high` is above one of `low`; a tie is half of it."""
+    from scipy import stats
+
+    ranks = stats.rankdata(np.concatenate([low, high]))[len(low) :]
+    above = ranks.sum() - len(high) * (len(high) + 1) / 2
+    return float(above / (len(low) * len(high)))
+
+
+def measure_of(
+    experiment: Experiment, spec: Spec, params: Params, transitions: Transition
+) -> Measure:
+    """The measure of a run's first stage; a logged pair is not its own neighbour.
+
+    Raises:
+        ValueError: its agent has none.
+    """
+    settings = experiment.agent
+    if isinstance(settings, anti_exploration.Config):
+        bonus = jax.jit(anti_exploration.make_bonus(settings, spec))
+        key = jax.random.key(0)
+        return lambda observation, action, rows: bonus(params, key, observation, action)
+    if experiment.agent_name != "ploff":
+        raise ValueError(f"{experiment.agent_name} has no measure of distance to data")
+    # Without itself a pair needs another neighbour, also where the run looks up one.
+    enough = dataclasses.replace(settings, neighbours=max(2, settings.neighbours))
+    lookup = make_agent(dataclasses.replace(experiment, agent=enough), spec).lookup
+    assert lookup is not None
+    tables = lookup.build(params, transitions, lambda: None)
+    distance = jax.jit(metric.make_distance(settings, spec))
+    return lambda observation, action, rows: distance(
+        params, neighbours.candidates(tables, rows, itself=False), observation, action
+    )
+
+
+def row(directory: Path) -> dict[str, Any]:
+    """The separation of a run's first stage, and what it takes to get it again.
+
+    Raises:
+        RunDirectoryError: no run, or one without a checkpoint.
+        ValueError: its agent has no such stage.
+    """
+    experiment, _, params = saved_policy.load(directory)
+    spec = spec_of(experiment)
+    prepared = load.load_prepared(experiment, spec)
+    measure = measure_of(experiment, spec, params, prepared.transitions)
+    found = separate(measure, prepared.transitions)
+    written = run_directory.read_config(directory)
+    return {
+        "experiment": experiment.name,
+        "seed": experiment.seed,
+        **{name: f"{value:.5g}" for name, value in found._asdict().items()},
+        **{name: written[name] for name in ("command", "code", "machine", "started")},
+        "measured_with": provenance.code_version(),
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes a table with a row for each run, and prints it."""
+    if len(arguments) < 2 or not arguments[-1].endswith(".csv"):
+        print(USAGE, file=sys.stderr)
+        return 2
+    output = Path(arguments[-1])
+    try:
+        output_files.check_writable(output)
+        found = [row(Path(directory)) for directory in arguments[:-1]]
+        with output_files.draft(output) as draft:
+            with draft.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(found)
+    except (errors.RunDirectoryError, ValueError) as error:
+        print(f"separation: {error}", file=sys.stderr)
+        return 2
+    for each in found:
+        print("  ".join(f"{name} {each[name]}" for name in list(each)[:8]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,109 @@
+"""`munchausen report`: what some runs did, as one page or one picture."""
+
+import os
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments import flags, output_files
+from experiments.flags import OverrideError
+from launch.errors import RunDirectoryError
+
+if typing.TYPE_CHECKING:  # else late: mistakes are answered before numpy is there
+    from experiments.reporting.read_runs import Reading
+
+HELP = """\
+usage: munchausen report RUN... [--output FILE.html] [--picture FILE.png|svg]
+
+One self-contained page: curves, final returns, throughput, settings. Runs that differ
+in nothing but their seed are seeds of one agent; several agents are compared. RUN is a
+run directory, or a folder of them. A run may still be in progress.
+
+  --output   where to write the page; in the run if there is one, else ./report.html
+  --picture  the evaluation curves alone; then no page unless --output asks for it"""
+
+_PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `report` takes beside run directories.
+
+    Attributes:
+        output: the page.
+        picture: a file for the evaluation curves alone.
+    """
+
+    output: str | None = None
+    picture: str | None = None
+
+    def __post_init__(self) -> None:
+        for path, suffixes in ((self.output, _PAGES), (self.picture, _PICTURES)):
+            if path is not None and Path(path).suffix not in suffixes:
+                raise ValueError(f"{path} does not end in {' or '.join(suffixes)}")
+
+
+_PAGES = (".html", ".htm")
+_PICTURES = (".png", ".svg")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes what a command line asks for; prints where.
+
+    Raises:
+        OverrideError: a mistake on the command line.
+        RunDirectoryError: a run cannot be read, or the output not be written.
+    """
+    plain, values = flags.read(arguments, flags.fields(Options()))
+    options = flags.replace(Options(), values, "--")
+    if not plain:
+        raise OverrideError("name a run directory, as `train` printed it")
+    from experiments.reporting import read_runs
+
+    reading = read_runs.read(plain)
+    wanted = _destinations(options, reading)
+    for path in wanted.values():
+        output_files.check_writable(path)
+    from experiments.reporting import page
+
+    content = {}
+    if "page" in wanted:
+        content[wanted["page"]] = page.render(reading).encode()
+    if "picture" in wanted:
+        path = wanted["picture"]
+        content[path] = page.picture(reading, path.suffix[1:])
+    _write(content)
+    for path in content:
+        print(path)
+    return 0
+
+
+def _destinations(options: Options, reading: "Reading") -> dict[str, Path]:
+    groups = [group for members in reading.groups.values() for group in members]
+    runs = [run for group in groups for run in group.runs]
+    found = {}
+    if options.output is not None:
+        found["page"] = Path(options.output)
+    elif options.picture is None:
+        found["page"] = runs[0].directory / _PAGE if len(runs) == 1 else Path(_PAGE)
+    if options.picture is not None:
+        found["picture"] = Path(options.picture)
+    return found
+
+
+def _write(content: dict[Path, bytes]) -> None:
+    """Writes all files or none; an old one stays whole until the new one is."""
+    drafts = {
+        path: path.with_name(f".munchausen-{os.getpid()}{path.suffix}.draft")
+        for path in content
+    }
+    try:
+        for path, draft in drafts.items():
+            draft.write_bytes(content[path])
+        for path, draft in drafts.items():
+            draft.replace(path)
+    except OSError as error:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+        raise RunDirectoryError(f"cannot write {path}: {error.strerror}") from error

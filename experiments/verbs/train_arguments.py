@@ -1,0 +1,209 @@
+"""What a command line of `train` asks for; nothing is started or written."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from experiments import flags
+from experiments.catalogue.figure import Figure
+from experiments.flags import OverrideError
+from launch.experiment import Experiment
+from launch.run import Mode
+from launch.runs.dashboards import WandbMode
+
+# Fields of an Experiment that its name decides.
+_FIXED = ("name", "agent_name", "description")
+
+_FIGURE_HELP = """\
+A figure is all of its variants, seed 0 of each first. The same command goes on with it:
+complete runs below --runs stay as they are, those cut short go on from their newest
+checkpoint, missing ones start, and a larger --steps extends them. A run that differs
+in any other setting is another run. So it is with --seeds of one variant, too.
+Local runs share the cores, one thread each; --parallel 1 gives each run all of them.
+Flags apply to every variant."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What `train` takes beside the fields of an experiment.
+
+    Attributes:
+        launch: one thread, reproducible; or a program of threads or processes.
+        runs: root of the run directories.
+        seeds: runs seeds 0 to N-1 instead of --seed; none: one, or a figure's number.
+        parallel: local runs at once, one thread each if several; none: one for each
+            core, or one in all where they would share an accelerator.
+        wandb: whether Weights & Biases shows the run, too; offline: when synced.
+    """
+
+    launch: Mode = "local"
+    runs: str = "runs"
+    seeds: int | None = None
+    parallel: int | None = None
+    wandb: WandbMode = "off"
+
+    def __post_init__(self) -> None:
+        if self.seeds is not None and self.seeds < 1:
+            raise ValueError(f"{self.seeds} is no number of seeds: at least 1")
+        if self.parallel is not None and self.parallel < 1:
+            raise ValueError(f"{self.parallel} runs at once: at least 1")
+
+
+class Plan(NamedTuple):
+    """What a command line asks for.
+
+    Attributes:
+        experiments: one for each run, in the order to start them.
+        options: the rest.
+        continued: whether runs that are there already count.
+    """
+
+    experiments: list[Experiment]
+    options: Options
+    continued: bool = False
+
+
+def plan(arguments: Sequence[str]) -> Plan:
+    """Reads `train`'s command line; starts and writes nothing.
+
+    Raises:
+        OverrideError: anything unknown, ill-typed or out of range.
+    """
+    from experiments.names import VARIANTS
+
+    named = _find(arguments)
+    bases = _bases(named)
+    plain, values = flags.read(arguments, _fields(bases))
+    if len(plain) > 1:
+        raise OverrideError(
+            f"one experiment at a time: {plain[0]}, not also {plain[1]}"
+        )
+    own = flags.fields(Options())
+    options = flags.replace(
+        Options(), {path: values[path] for path in values if path in own}, "--"
+    )
+    changes = {path: values[path] for path in values if path not in own}
+    experiments = []
+    for base in bases:
+        experiment = flags.replace(base, changes, "--")
+        if base.name not in VARIANTS:
+            experiment = _rename(experiment, base)
+        _check(experiment, base, options, values)
+        experiments.append(experiment)
+    seeds = _seeds(named, options, values)
+    if seeds is None:
+        return Plan(experiments, options, isinstance(named, Figure))
+    every = [
+        dataclasses.replace(experiment, seed=seed)
+        for seed in seeds
+        for experiment in experiments
+    ]
+    return Plan(every, options, bases[0].name in VARIANTS)
+
+
+def help_lines(arguments: Sequence[str]) -> list[str]:
+    """Every flag with type, value and meaning, for the experiment named or for any."""
+    named = [argument for argument in arguments if not argument.startswith("-")]
+    lines = ["usage: munchausen train <experiment> [--<field> <value> ...]", ""]
+    if named:
+        found = _find(arguments)
+        lines += [f"{found.name}: {found.description}", ""]
+        if isinstance(found, Figure):
+            lines += [f"variants, {found.seeds} seeds each:"]
+            lines += [f"  {name}" for name in found.experiments]
+            lines += ["", _FIGURE_HELP, ""]
+        fields = _fields(_bases(found))
+    else:
+        fields = flags.fields(Options())
+        lines += [
+            "`munchausen list` names the experiments and the papers' figures,",
+            "`munchausen train <experiment> --help` all of their fields.",
+            "",
+        ]
+    rows = [
+        (
+            f"--{path}",
+            flags.type_name(field.annotation),
+            flags.show(field.value),
+            field.help,
+        )
+        for path, field in fields.items()
+    ]
+    return lines + flags.align([("field", "type", "value", ""), *rows])
+
+
+def _find(arguments: Sequence[str]) -> Experiment | Figure:
+    """What a command line names, wherever its flags stand."""
+    from experiments.catalogue.experiments import misfit
+    from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
+
+    known: dict[str, Experiment | Figure] = {**EXPERIMENTS, **FIGURES}
+    for argument in arguments:
+        if argument in known:
+            return known[argument]
+    for reason in filter(None, map(misfit, arguments)):
+        raise OverrideError(reason)
+    if not arguments or arguments[0].startswith("-"):
+        raise OverrideError("name an experiment first, such as mdqn/cartpole")
+    name = arguments[0]
+    closest = flags.nearest(name, [*known, *COMPUTATIONS])
+    raise OverrideError(f"unknown experiment {name}; nearest: {closest}")
+
+
+def _bases(named: Experiment | Figure) -> list[Experiment]:
+    return list(named.experiments.values()) if isinstance(named, Figure) else [named]
+
+
+def _fields(experiments: Sequence[Experiment]) -> dict[str, flags.Field]:
+    """The flags that every one of some experiments takes; values of the first."""
+    first, *rest = [flags.fields(experiment) for experiment in experiments]
+    return flags.fields(Options()) | {
+        path: field
+        for path, field in first.items()
+        if path not in _FIXED and all(path in other for other in rest)
+    }
+
+
+def _seeds(
+    named: Experiment | Figure, options: Options, values: Mapping[str, Any]
+) -> range | None:
+    """The seeds to run; None: that of --seed."""
+    if options.seeds is None and isinstance(named, Figure) and "seed" not in values:
+        return range(named.seeds)
+    return None if options.seeds is None else range(options.seeds)
+
+
+def _rename(experiment: Experiment, base: Experiment) -> Experiment:
+    """Run directories say what was played, also where a flag chose the game."""
+    for attribute in ("game", "name"):
+        old = getattr(base.environment, attribute, None)
+        new = getattr(experiment.environment, attribute, None)
+        if isinstance(old, str) and isinstance(new, str) and old != new:
+            agent_name, task_name = base.name.split("/", 1)
+            task_name = task_name.replace(old, new) if old in task_name else new.lower()
+            return dataclasses.replace(experiment, name=f"{agent_name}/{task_name}")
+    return experiment
+
+
+def _check(
+    experiment: Experiment, base: Experiment, options: Options, values: dict
+) -> None:
+    """Refuses what no single field can know to be wrong."""
+    from experiments.catalogue.tasks import ANY_GAME
+
+    if base.name.endswith(f"/{ANY_GAME}") and "environment.game" not in values:
+        raise OverrideError(
+            f"{base.name} needs a game, such as --environment.game seaquest"
+        )
+    if options.seeds is not None and "seed" in values:
+        raise OverrideError("--seed is one seed and --seeds a number of them: give one")
+    if options.launch == "local" and experiment.actors > 1:
+        raise OverrideError(
+            f"--actors {experiment.actors}: a local run has one actor; nearest: "
+            f"--environments {experiment.actors}, or --launch processes"
+        )
+    if options.launch != "local" and options.parallel is not None:
+        raise OverrideError(
+            f"--parallel {options.parallel}: local runs share the cores; "
+            f"--launch {options.launch} takes one run after the other"
+        )

@@ -1,0 +1,106 @@
+"""`munchausen train <computation>`: rows, a picture and a table, from a seed."""
+
+import csv
+import dataclasses
+import time
+from collections.abc import Sequence
+
+from experiments import flags
+from experiments.catalogue.computation import (
+    PICTURE,
+    ROWS,
+    Computation,
+    Computed,
+    Row,
+)
+from experiments.flags import OverrideError
+from experiments.names import COMPUTATIONS
+from launch.errors import RunDirectoryError
+from launch.runs import run_directory
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a computation takes.
+
+    Attributes:
+        seed: of everything random.
+        runs: root of the run directories.
+    """
+
+    seed: int = 0
+    runs: str = "runs"
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"{self.seed} is no seed: at least 0")
+
+
+def asked(arguments: Sequence[str]) -> Computation | None:
+    """The computation that a command line of `train` names, if it does."""
+    named = [argument for argument in arguments if argument in COMPUTATIONS]
+    return COMPUTATIONS[named[0]] if named else None
+
+
+def help_lines(computation: Computation) -> list[str]:
+    """Its description and flags."""
+    rows = [
+        (f"--{path}", flags.type_name(field.annotation), field.help)
+        for path, field in flags.fields(Options()).items()
+    ]
+    return [
+        f"usage: munchausen train {computation.name} [--seed K] [--runs DIR]",
+        "",
+        f"{computation.name}: {computation.description}",
+        "",
+        f"Writes {ROWS} and {PICTURE} into a run directory and prints a table of the",
+        "last rows. The whole of it is computed; nothing is trained.",
+        "",
+        *flags.align(rows),
+    ]
+
+
+def run(computation: Computation, arguments: Sequence[str]) -> int:
+    """Computes, writes and prints.
+
+    Raises:
+        OverrideError: a mistake on the command line.
+        RunDirectoryError: a file cannot be written.
+    """
+    plain, values = flags.read(arguments, flags.fields(Options()))
+    if len(plain) > 1:
+        raise OverrideError(
+            f"one experiment at a time: {plain[0]}, not also {plain[1]}"
+        )
+    options = flags.replace(Options(), values, "--")
+    directory = run_directory.create(
+        options.runs, Computed(computation.name, options.seed)
+    )
+    print(directory, flush=True)
+    start = time.monotonic()
+    rows = computation.compute(options.seed)
+    seconds = time.monotonic() - start
+    try:
+        with (directory / ROWS).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        computation.draw(rows, directory / PICTURE)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write to {directory}: {error}") from error
+    print("\n".join(table(rows)))
+    print(f"{len(rows)} rows in {seconds:.0f} s: {directory / ROWS}, {PICTURE}")
+    return 0
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """The last row of each combination of the columns that hold words."""
+    words = [name for name, value in rows[0].items() if isinstance(value, str)]
+    last = {tuple(row[name] for name in words): row for row in rows}
+    shown = last.values() if words else rows
+    lines = [tuple(map(_cell, row.values())) for row in shown]
+    return flags.align([tuple(rows[0]), *lines])
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,77 @@
+"""Builds what an experiment describes: its environment's spec and its agent."""
+
+from typing import Any
+
+import dm_env
+import jax
+import jax.numpy as jnp
+
+import agents
+import environments
+from agents.parts.contract import Agent, NetworkParams, Params, Spec, TrainingState
+from launch.experiment import Experiment
+
+NORMALIZER = "normalizer"
+
+
+def normalized(agent: Agent, spec: Spec) -> Agent:
+    """The agent with a network of statistics, through which its policy observes.
+
+    Its update is as it was: a prepared dataset is normalised already.
+
+    Args:
+        agent: any.
+        spec: of the environment.
+    """
+    shape = (1, *spec.observation.shape)
+
+    def init(key: Any) -> TrainingState:
+        state = agent.init(key)
+        identity = {"mean": jnp.zeros(shape), "deviation": jnp.ones(shape)}
+        return state._replace(params={**state.params, NORMALIZER: identity})
+
+    def act(
+        params: Params, key: Any, observation: Any, actor_steps: Any, evaluation: Any
+    ) -> Any:
+        seen = _normalize(params[NORMALIZER], observation)
+        return agent.act(params, key, seen, actor_steps, evaluation)
+
+    return agent._replace(init=init, act=act)
+
+
+def _normalize(statistics: NetworkParams, observation: Any) -> Any:
+    return (observation - statistics["mean"]) / statistics["deviation"]
+
+
+def make_spec(environment: dm_env.Environment) -> Spec:
+    """Describes an environment, single or vectorised, to an agent."""
+    observation, action = environment.observation_spec(), environment.action_spec()
+    num_actions = (
+        action.num_values if isinstance(action, dm_env.specs.DiscreteArray) else 0
+    )
+    return Spec(
+        observation=jax.ShapeDtypeStruct(observation.shape, observation.dtype),
+        num_actions=num_actions,
+        action=jax.ShapeDtypeStruct(action.shape, action.dtype),
+    )
+
+
+def spec_of(experiment: Experiment) -> Spec:
+    """What its environment looks like to its agent."""
+    environment = environments.make(experiment.environment, 1, experiment.seed)
+    try:
+        return make_spec(environment)
+    finally:
+        environment.close()
+
+
+def make_agent(experiment: Experiment, spec: Spec) -> Agent:
+    """Builds the experiment's agent.
+
+    Raises:
+        ValueError: the agent does not fit the environment.
+    """
+    agent = agents.REGISTRY[experiment.agent_name].agent(experiment.agent, spec)
+    if experiment.dataset and experiment.preparation.normalize_observations:
+        return normalized(agent, spec)
+    return agent

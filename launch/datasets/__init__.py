@@ -1,0 +1,1 @@
+"""Logged experience: read, checked, normalised, sampled, written."""

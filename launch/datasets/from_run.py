@@ -1,0 +1,116 @@
+"""What a run has stored, as a dataset: the replay of one of its checkpoints."""
+
+from pathlib import Path
+
+import numpy as np
+
+from agents.parts.contract import Spec
+from launch.datasets.dataset import Dataset, Steps, check, to_dataset
+from launch.errors import DatasetError
+from launch.runs.checkpoint import Checkpoint
+
+_COLUMNS = ("frame", "action", "reward", "discount", "steps")
+
+
+def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> Dataset:
+    """The transitions that a checkpoint's replay holds, episodes as they began.
+
+    A record of an episode begins late where its first steps were overwritten, and ends
+    early where the run was saved or restarted.
+
+    Args:
+        directory: the run's.
+        saved: one of its checkpoints.
+        spec: of one environment, observations not stacked.
+        n_step: rewards that were summed in one transition.
+
+    Raises:
+        DatasetError: it has no replay, or one that cannot be read.
+    """
+    if saved.replay is None:
+        raise DatasetError(
+            f"{saved.path} has no replay: train with --checkpoint.replay true"
+        )
+    if saved.extra.get("store") == "reverb":
+        raise DatasetError(
+            f"{saved.path} has a Reverb server's replay, which only a server reads: "
+            "train with --launch local, or play its policy with `munchausen collect "
+            f"{directory}`"
+        )
+    if n_step != 1:
+        raise DatasetError(
+            f"{saved.path} has a replay of rewards summed over {n_step} steps: train "
+            "with --agent.storage.n_step 1"
+        )
+    progress = saved.extra["store"]
+    lanes = _load(saved.replay, progress["written"], progress["length"])
+    source = str(saved.replay)
+    parts = [
+        _checked(lane, spec, f"{source}, lane {i}") for i, lane in enumerate(lanes)
+    ]
+    steps = Steps(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    order = np.argsort(np.concatenate(list(map(_begins, parts))), kind="stable")
+    steps = Steps(*(column[order] for column in steps))
+    everything = np.ones(len(steps.rewards), bool)
+    return to_dataset(source, steps, everything, steps.terminals | steps.timeouts)
+
+
+def _load(path: Path, written: list[int], length: int) -> list[dict[str, np.ndarray]]:
+    """Columns of each lane's rows, the oldest first.
+
+    Raises:
+        DatasetError: they cannot be read.
+    """
+    try:
+        columns = {name: np.load(path / f"{name}.npy") for name in _COLUMNS}
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot read {path}: {error}") from error
+    lanes = []
+    for lane, count in enumerate(written):
+        rows = np.arange(max(0, count - length), count) % length
+        lanes.append({name: column[lane, rows] for name, column in columns.items()})
+    return lanes
+
+
+def _begins(lane: Steps) -> np.ndarray:
+    """When the episode of each transition of a lane began, in steps of that lane."""
+    ends = lane.terminals | lane.timeouts
+    number = np.cumsum(ends) - ends  # of the episode
+    return np.concatenate([[0], np.flatnonzero(ends) + 1])[number]
+
+
+def _checked(rows: dict[str, np.ndarray], spec: Spec, source: str) -> Steps:
+    """The transitions of a lane; each ends at the row that completes it.
+
+    Raises:
+        DatasetError: there is none, or they do not fit.
+    """
+    completes = rows["steps"] > 0
+    completes[:1] = False  # the row before is gone, if there was one
+    ends = np.flatnonzero(completes)
+    if not len(ends):
+        raise DatasetError(f"{source} holds no transition yet: train for longer")
+    # The next row starts an episode, or there is none.
+    last = np.append(~completes[1:], True)[ends]
+    terminals = rows["discount"][ends] == 0
+    frames = rows["frame"]
+    return check(
+        Steps(
+            frames[ends - 1],
+            rows["action"][ends],
+            rows["reward"][ends],
+            terminals,
+            last & ~terminals,
+            frames[ends],
+        ),
+        spec,
+        source=source,
+        keys={
+            "observations": "frame.npy",
+            "actions": "action.npy",
+            "rewards": "reward.npy",
+            "terminals": "discount.npy",
+            "timeouts": "steps.npy",
+            "next_observations": "frame.npy",
+        },
+    )

@@ -1,0 +1,170 @@
+"""Episodes as a Minari dataset.
+
+Minari's actions are those that one passes to the environment, so they are scaled from
+[-1, 1] to the environment's own bounds.
+"""
+
+import contextlib
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from environments.action_scaling import Canonical
+from launch.datasets.episode import Episode
+from launch.datasets.minari_reading import ROOT, check_id, root
+from launch.datasets.source_environment import Native
+from launch.errors import DatasetError
+
+
+class Description(NamedTuple):
+    """What a dataset says of itself.
+
+    Attributes:
+        reference: returns that score 0 and 100, if known.
+        algorithm: what acted.
+        code: commit of the code that it acted with, if known.
+        text: anything else, such as the command.
+    """
+
+    reference: tuple[float, float] | None
+    algorithm: str
+    code: str | None
+    text: str
+
+
+def check_free(dataset_id: str, overwrite: bool) -> None:
+    """Says no before any work is done.
+
+    Raises:
+        DatasetError: it is no id, or another dataset has it.
+    """
+    if not check_id(dataset_id):
+        raise DatasetError(
+            f"{dataset_id} is no dataset id: such as munchausen/hopper/medium-v0"
+        )
+    path = root() / dataset_id
+    if path.exists() and not overwrite:
+        raise DatasetError(
+            f"there is a dataset {dataset_id} in {root()}: choose another id with "
+            "--dataset, or --overwrite true"
+        )
+
+
+def write(
+    dataset_id: str,
+    episodes: Sequence[Episode],
+    native: Native,
+    description: Description,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Writes a dataset, whole or not at all; returns its directory.
+
+    Args:
+        dataset_id: such as `munchausen/hopper/medium-v0`.
+        episodes: at least one.
+        native: of the environment.
+        description: what the dataset says of itself.
+        overwrite: whether it may take the place of one of that id.
+
+    Raises:
+        DatasetError: it cannot be written, or there is one already.
+    """
+    final = root() / dataset_id
+    check_free(dataset_id, overwrite)
+    try:
+        root().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".munchausen-", dir=root()) as draft:
+            with _rooted(draft):
+                _create(dataset_id, episodes, native, description)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            if final.exists():
+                final.rename(Path(draft) / "replaced")
+            (Path(draft) / dataset_id).rename(final)
+        _add_namespace(dataset_id)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())[:200]
+        raise DatasetError(f"cannot write dataset {final}: {reason}") from error
+    return final
+
+
+def _create(
+    dataset_id: str,
+    episodes: Sequence[Episode],
+    native: Native,
+    description: Description,
+) -> None:
+    import gymnasium
+    import minari
+    from minari.data_collector import EpisodeBuffer
+
+    size = episodes[0].actions.shape[1:]
+    low = np.full(size, -1.0) if native.low is None else native.low
+    high = np.full(size, 1.0) if native.high is None else native.high
+    bounds = Canonical(low, high)
+    shape = episodes[0].observations.shape[1:]
+    buffers = [_buffer(EpisodeBuffer, *pair, bounds) for pair in enumerate(episodes)]
+    with warnings.catch_warnings():
+        # Minari warns of everything that is left open, such as an author's address.
+        warnings.simplefilter("ignore")
+        dataset = minari.create_dataset_from_buffers(
+            dataset_id,
+            buffers,
+            env=native.name,
+            eval_env=native.name,
+            observation_space=gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32),
+            action_space=gymnasium.spaces.Box(
+                np.asarray(low, np.float32), np.asarray(high, np.float32)
+            ),
+            algorithm_name=description.algorithm,
+            code_permalink=description.code,
+            description=description.text,
+        )
+    if description.reference is not None:
+        # Given above, they would be dropped where there is no gymnasium name.
+        low_score, high_score = description.reference
+        dataset.storage.update_metadata(
+            {"ref_min_score": low_score, "ref_max_score": high_score}
+        )
+
+
+def _buffer(kind: Any, number: int, episode: Episode, bounds: Canonical) -> Any:
+    """An episode as Minari writes it."""
+    last = np.arange(episode.length) == episode.length - 1
+    return kind(
+        id=number,
+        observations=episode.observations,
+        actions=bounds.native(episode.actions),
+        rewards=episode.rewards,
+        terminations=last & episode.terminated,
+        truncations=last & (not episode.terminated),
+        infos={},  # None could not be shown
+    )
+
+
+@contextlib.contextmanager
+def _rooted(path: str) -> Iterator[None]:
+    """Has Minari keep its datasets elsewhere for a while."""
+    before = os.environ.get(ROOT)
+    os.environ[ROOT] = path
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[ROOT]
+        else:
+            os.environ[ROOT] = before
+
+
+def _add_namespace(dataset_id: str) -> None:
+    """Has Minari list the dataset below the part of its id before the name."""
+    from minari import namespace
+
+    above = dataset_id.rpartition("/")[0]
+    if above and above not in namespace.list_local_namespaces():
+        namespace.create_namespace(above)

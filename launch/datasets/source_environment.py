@@ -1,0 +1,66 @@
+"""What files of data leave out or say otherwise about our environments."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from environments import Adroit, Config, Locomotion
+from environments.action_scaling import Canonical
+from environments.adroit import EPISODE_STEPS
+
+
+class Native(NamedTuple):
+    """An environment as those who logged it elsewhere had it.
+
+    Attributes:
+        name: gymnasium's, if that is the same environment; else None.
+        low: `[D]` bounds of its own actions; None: -1.
+        high: `[D]` bounds of its own actions; None: 1.
+        episode_steps: steps after which an episode is cut short; None: unknown.
+        exact: whether no episode in any log is longer; people who demonstrated the hand
+            tasks took their time.
+    """
+
+    name: str | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    episode_steps: int | None = None
+    exact: bool = False
+
+    @property
+    def actions(self) -> Canonical | None:
+        """The map between its own actions and [-1, 1]; None: they are the same."""
+        if self.low is None or self.high is None:
+            return None
+        return Canonical(self.low, self.high)
+
+
+def family(environment: Config) -> str | None:
+    """Gymnasium's name of an environment without its version; None if it has none."""
+    if isinstance(environment, Locomotion):
+        return environment.name.rpartition("-v")[0]
+    if isinstance(environment, Adroit):
+        return f"AdroitHand{environment.name.capitalize()}"
+    return None
+
+
+def describe(environment: Config) -> Native:
+    """What is known of an environment; imports gymnasium where it has to ask.
+
+    The hand tasks have no gymnasium name: rewards and ends of episodes are D4RL's, not
+    those of gymnasium-robotics.
+    """
+    if isinstance(environment, Adroit):
+        return Native(episode_steps=EPISODE_STEPS[environment.name])
+    if not isinstance(environment, Locomotion):
+        return Native()
+    import gymnasium
+
+    made = gymnasium.make(environment.name, disable_env_checker=True)
+    try:
+        space = made.action_space
+        assert isinstance(space, gymnasium.spaces.Box)
+        limit = made.spec.max_episode_steps if made.spec is not None else None
+        return Native(environment.name, space.low, space.high, limit, exact=True)
+    finally:
+        made.close()

@@ -1,0 +1,1 @@
+"""Where roles run: in one thread, as threads, as processes."""

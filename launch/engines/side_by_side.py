@@ -1,0 +1,186 @@
+"""Local runs side by side: a process and a log for each, an ordered end.
+
+Runs that share a machine get one thread each, so that what they compute does not depend
+on how many there are. XLA 0.6.2 makes as many threads as NPROC says; it heeds neither
+`intra_op_parallelism_threads` nor `--xla_cpu_multi_thread_eigen`.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from launch import errors
+from launch.engines import process, signals
+from launch.errors import RunFailed
+from launch.runs import existing_runs, lock
+from launch.runs.dashboards import WandbMode
+from launch.runs.existing_runs import Entry
+from launch.runs.progress import Overview
+from launch.runs.provenance import kept_off_gpus
+
+LOG = "run.log"
+_POLL_SECONDS = 0.1
+_TAIL_LINES = 12
+_ONE_THREAD = {
+    "NPROC": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+# Else the first of several processes takes most of an accelerator's memory.
+_SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+
+class Child:
+    """A run in a process of its own."""
+
+    def __init__(self, entry: Entry, directory: Path, wandb: WandbMode, alone: bool):
+        """Starts it; its output goes to a log in its directory."""
+        self.entry = entry
+        self.directory = directory
+        self.log = directory / LOG
+        settings = {} if alone else _ONE_THREAD | _SHARED
+        command = [sys.executable, "-m", "launch.run", str(directory)]
+        with self.log.open("ab") as output:
+            self._start = output.tell()
+            self.process = subprocess.Popen(
+                [*command, f"--wandb={wandb}"],
+                env={**os.environ, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl+C reaches the launcher only, which then ends each run once.
+                start_new_session=True,
+                preexec_fn=process.dying_with(os.getpid()),
+            )
+
+    @property
+    def title(self) -> str:
+        """Experiment and seed, as its progress has them."""
+        return f"{self.entry.experiment.name} seed {self.entry.experiment.seed}"
+
+    def lines(self) -> list[str]:
+        """The last lines that it has written since it was started."""
+        with self.log.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(self._start, end - 8_000))
+            text = file.read().decode(errors="replace")
+        return text.splitlines()[-_TAIL_LINES:]
+
+    def progress(self) -> str:
+        """Its newest line of progress."""
+        own = [line for line in self.lines() if line.startswith(self.title + "  ")]
+        return own[-1] if own else f"{self.title}  starting"
+
+
+def run(
+    entries: Sequence[Entry], root: str, limit: int, wandb: WandbMode = "off"
+) -> dict[Entry, Path | None]:
+    """Runs all entries in order, some at once; prints where each lies.
+
+    Args:
+        entries: the runs.
+        root: of the run directories.
+        limit: how many run at once, see `at_once`.
+        wandb: whether Weights & Biases shows them.
+
+    Returns:
+        The directory of each.
+
+    Raises:
+        RunFailed: some runs ended before their time; the others went on to their end.
+        Interrupted: SIGINT, SIGTERM or SIGHUP came; all runs have saved themselves.
+        RunDirectoryError: a run directory cannot be written.
+    """
+    waiting, running = deque(entries), list[Child]()
+    directories: dict[Entry, Path | None] = {}
+    failed: list[str] = []
+    overview = Overview(len(entries))
+    with signals.caught_signals(exit_at_second=False) as caught:
+        try:
+            while (waiting or running) and not caught:
+                while waiting and len(running) < limit:
+                    entry = waiting.popleft()
+                    begun = _begin(entry, root, wandb, alone=limit == 1)
+                    directories[entry], started = begun
+                    running += started
+                time.sleep(_POLL_SECONDS)
+                for child in [
+                    each for each in running if each.process.poll() is not None
+                ]:
+                    running.remove(child)
+                    if child.process.returncode != 0:
+                        failed.append(child.title)
+                        print(_epitaph(child), file=sys.stderr, flush=True)
+                overview.update([each.progress for each in running], len(waiting))
+        finally:
+            _end(running, caught)
+            overview.close()
+    if caught:
+        raise errors.Interrupted(caught[0])
+    if failed:
+        raise RunFailed(
+            f"{len(failed)} of {len(entries)} runs failed: {', '.join(failed)}"
+        )
+    return directories
+
+
+def _begin(
+    entry: Entry, root: str, wandb: WandbMode, *, alone: bool
+) -> tuple[Path, list[Child]]:
+    """Its directory, and its process unless another has taken it since the plan."""
+    if entry.directory and lock.is_held(entry.directory):
+        return entry.directory, []
+    directory = existing_runs.begin(root, entry)
+    print(directory, flush=True)
+    return directory, [Child(entry, directory, wandb, alone)]
+
+
+def at_once(parallel: int | None, runs: int) -> int:
+    """How many of some local runs share this machine at once.
+
+    Args:
+        parallel: the caller's wish; None: as many as `default_parallel` says.
+        runs: how many there are in all.
+    """
+    return min(parallel or default_parallel(), runs)
+
+
+def default_parallel(
+    environment: Mapping[str, str] = os.environ, devices: Path = Path("/dev")
+) -> int:
+    """Local runs at once: one for each core, or one where JAX has an accelerator.
+
+    JAX is not asked, for it would claim the accelerator for this process. An NVIDIA GPU
+    or a TPU counts if its device file is there and JAX may use it.
+    """
+    cores = len(os.sched_getaffinity(0))
+    if environment.get("JAX_PLATFORMS") == "cpu":
+        return cores
+    gpus = any(devices.glob("nvidia[0-9]*")) and not kept_off_gpus(environment)
+    return 1 if gpus or any(devices.glob("accel[0-9]*")) else cores
+
+
+def _epitaph(child: Child) -> str:
+    code = child.process.returncode
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    lines = "\n".join(f"  {line}" for line in child.lines())
+    return f"{child.title} failed ({how}); its last lines, from {child.log}:\n{lines}"
+
+
+def _end(running: Sequence[Child], caught: Sequence[int]) -> None:
+    """Asks every run once to save itself and end; a second signal kills them all."""
+    for child in running:
+        child.process.terminate()
+    while any(child.process.poll() is None for child in running):
+        if len(caught) > 1:
+            for child in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.process.pid, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)

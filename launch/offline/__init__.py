@@ -1,1 +1,0 @@
-"""Learning from a dataset: reading, preparing, stages, runs without actors."""

@@ -1,0 +1,25 @@
+"""Plays episodes with the policy that a run saved."""
+
+import dataclasses
+from pathlib import Path
+
+from launch.policies import saved_policy
+from launch.roles.evaluator import Evaluator
+
+
+def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:
+    """Returns of the policy that a run saved last.
+
+    Args:
+        directory: a run directory.
+        episodes: how many to play.
+        seed: of environments and policy, instead of the run's own.
+
+    Raises:
+        RunDirectoryError: no run, or a run without a checkpoint.
+    """
+    experiment, agent, params = saved_policy.load(directory)
+    evaluator = Evaluator(dataclasses.replace(experiment, seed=seed), agent, episodes)
+    # Not a point of the run's own grid: with the run's seed, the episodes are new.
+    played = evaluator.evaluate(params, point=experiment.steps + 1)
+    return [episode.episode_return for episode in played]

@@ -1,0 +1,86 @@
+"""Which of a run's checkpoints plays a third as well as its last."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from launch.errors import DatasetError
+from launch.experiment import Experiment
+from launch.runs import checkpoint, logs
+
+_HOW = "train with --checkpoint.period 10_000 --checkpoint.keep 100"
+
+
+class Medium(NamedTuple):
+    """A checkpoint of medium quality.
+
+    Attributes:
+        steps: actor steps, which are its name.
+        mean_return: of the evaluation nearest to it.
+        wanted: the return that was looked for.
+        expert_return: the return that was taken for an expert's.
+    """
+
+    steps: int
+    mean_return: float
+    wanted: float
+    expert_return: float
+
+
+def select(
+    directory: Path,
+    experiment: Experiment,
+    random_return: float,
+    expert_return: float | None = None,
+) -> Medium:
+    """The kept checkpoint nearest to random + (expert - random) / 3; not the newest.
+
+    Source: D4RL's medium policies reach about a third of an expert's return.
+
+    Args:
+        directory: the run's.
+        experiment: the run's.
+        random_return: mean return of uniformly random actions.
+        expert_return: of an expert; None: of the newest checkpoint.
+
+    Raises:
+        DatasetError: there is none to choose from, or none that was evaluated.
+    """
+    kept = checkpoint.kept(directory)
+    if len(kept) < 2:
+        raise DatasetError(
+            f"{directory} kept no checkpoint but the last, and a policy of medium "
+            f"quality is an earlier one: {_HOW}"
+        )
+    returns = _evaluated(directory, experiment, kept)
+    if expert_return is None:
+        if kept[-1] not in returns:
+            raise DatasetError(
+                f"{directory} has no evaluation near its newest checkpoint at step "
+                f"{kept[-1]}: say what an expert reaches with --expert_return"
+            )
+        expert_return = returns[kept[-1]]
+    wanted = random_return + (expert_return - random_return) / 3
+    candidates = [step for step in kept[:-1] if step in returns]
+    if not candidates:
+        raise DatasetError(
+            f"{directory} has no evaluation near any of its earlier checkpoints: "
+            f"{_HOW}, and an --evaluation.period no longer than that"
+        )
+    best = min(candidates, key=lambda step: abs(returns[step] - wanted))
+    return Medium(best, returns[best], wanted, expert_return)
+
+
+def _evaluated(
+    directory: Path, experiment: Experiment, kept: list[int]
+) -> dict[int, float]:
+    """Mean return by checkpoint, of the evaluation nearest to each, if one is near."""
+    rows = [row for row in logs.read_evaluations(directory) if row.returns]
+    near = experiment.evaluation.period / 2
+    returns = {}
+    for step in kept:
+        row = min(
+            rows, key=lambda row: abs(row.counts.actor_steps - step), default=None
+        )
+        if row is not None and abs(row.counts.actor_steps - step) <= near:
+            returns[step] = row.mean_return
+    return returns

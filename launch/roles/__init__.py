@@ -1,0 +1,1 @@
+"""What actor, learner, evaluator and coordinator do; they know no engine."""

@@ -1,0 +1,164 @@
+"""Acting: a policy for N environments at once, and the loop that drives it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dm_env
+import jax
+import numpy as np
+
+from agents.parts.contract import Act, Params
+from environments.vector import VectorEnvironment
+from launch import finite
+from launch.replay import Adder
+from launch.runs.logs import Episode
+
+# Plain numbers: comparing an array with an enumeration's member takes much longer.
+_FIRST, _LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
+
+
+class Actor:
+    """Chooses actions and records what follows; N environments, one policy call.
+
+    It has the methods of `acme.core.Actor` (see `launch/roles/acme_interfaces.py`).
+    Observations and timesteps have a leading axis `[N]`.
+
+    Attributes:
+        actor_steps: decisions taken so far by all actors, for exploration schedules;
+            counts its own unless somebody who knows better sets it.
+    """
+
+    def __init__(
+        self,
+        act: Act,
+        variables: Callable[[], Params],
+        seed: int,
+        *,
+        adder: Adder | None = None,
+        reward_clip: float | None = None,
+        evaluation: bool = False,
+    ):
+        """Builds an actor.
+
+        Args:
+            act: an agent's `act`.
+            variables: returns the newest parameters.
+            seed: of exploration.
+            adder: where experience goes; None if nothing is stored.
+            reward_clip: bound on the size of stored rewards; None stores them raw.
+            evaluation: passed on to `act`.
+        """
+        self.reseed(seed, actor_steps=0)
+        self._variables = variables
+        self._adder = adder
+        self._reward_clip = reward_clip
+        plays = np.bool_(evaluation)
+
+        # The key of a call is derived inside the compiled function: splitting it
+        # outside costs as much as a small policy. Each argument costs as well, so that
+        # there are few.
+        def policy(
+            params: Params, key: jax.Array, counts: jax.Array, observation: Any
+        ) -> jax.Array:
+            calls, steps = counts
+            return act(
+                params, jax.random.fold_in(key, calls), observation, steps, plays
+            )
+
+        self._policy = jax.jit(policy)
+
+    def reseed(self, seed: int, actor_steps: int) -> None:
+        """Starts exploration afresh, `actor_steps` into the run."""
+        self.actor_steps = actor_steps
+        self._key = jax.random.key(seed)
+        self._calls = 0
+
+    def select_action(self, observation: Any) -> np.ndarray:
+        """Actions `[N]` for observations `[N, ...]`."""
+        counts = np.array((self._calls, self.actor_steps), np.int32)
+        actions = self._policy(self._variables(), self._key, counts, observation)
+        self._calls += 1
+        return np.asarray(actions)
+
+    def observe_first(self, timestep: dm_env.TimeStep) -> None:
+        """Records the first timestep of all lanes."""
+        if self._adder is not None:
+            self._adder.observe_first(timestep)
+
+    def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
+        """Records the actions and what they led to."""
+        if self._adder is None:
+            return
+        if self._reward_clip is not None:
+            bound = self._reward_clip
+            reward = np.clip(next_timestep.reward, -bound, bound)
+            next_timestep = next_timestep._replace(reward=reward)
+        self._adder.observe(action, next_timestep)
+
+    def update(self, wait: bool = False) -> None:
+        """Nothing to do: parameters are asked for at every call of the policy."""
+
+
+class Loop:
+    """Steps N environments with an actor and keeps the score of each.
+
+    Attributes:
+        frames: environment frames so far.
+        actor_steps: decisions so far.
+    """
+
+    def __init__(
+        self, environment: VectorEnvironment, actor: Actor, actor_steps: int = 0
+    ):
+        """Starts at an episode boundary, `actor_steps` into the run."""
+        self._environment = environment
+        self._actor = actor
+        self._timestep: dm_env.TimeStep | None = None
+        self._returns = [0.0] * environment.num_environments
+        self._steps = 0  # of this loop, with those at which lanes begin
+        self._begun = [0] * environment.num_environments  # the step of the last FIRST
+        self.actor_steps = actor_steps
+
+    @property
+    def frames(self) -> int:
+        """Environment frames so far."""
+        return self.actor_steps * self._environment.action_repeat
+
+    def reset(self) -> None:
+        """Begins a new episode in every lane and forgets unfinished ones."""
+        self._timestep = self._environment.reset()
+        self._returns = [0.0] * len(self._returns)
+        self._begun = [self._steps] * len(self._begun)
+        self._actor.observe_first(self._timestep)
+
+    def step(self) -> Sequence[tuple[int, Episode]]:
+        """One decision in every lane; returns `(lane, episode)` of those that ended."""
+        if self._timestep is None:
+            self.reset()
+        assert self._timestep is not None
+        action = self._actor.select_action(self._timestep.observation)
+        timestep = self._environment.step(action)
+        self._actor.observe(action, timestep)
+        self._timestep = timestep
+        self._steps += 1
+        # Plain numbers: with few lanes one operation of numpy costs more than all this.
+        types = timestep.step_type.tolist()
+        rewards = timestep.reward.tolist()
+        self._returns = [x + y for x, y in zip(self._returns, rewards, strict=True)]
+        begun = types.count(_FIRST)  # took no decision: their actions were ignored
+        self.actor_steps += len(types) - begun
+        self._actor.actor_steps += len(types) - begun
+        finite.check_timestep(timestep, self.actor_steps)
+        return self._turned(types) if begun or _LAST in types else []
+
+    def _turned(self, types: Sequence[int]) -> Sequence[tuple[int, Episode]]:
+        """Begins the score of lanes at a FIRST, gives that of lanes at a LAST."""
+        ended = []
+        for lane, step_type in enumerate(types):
+            if step_type == _FIRST:
+                self._returns[lane] = 0.0
+                self._begun[lane] = self._steps
+            elif step_type == _LAST:
+                length = self._steps - self._begun[lane]
+                ended.append((lane, Episode(self._returns[lane], length)))
+        return ended

@@ -1,0 +1,209 @@
+"""The node that counts, writes the logs and knows how far the program is."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import launchpad as lp
+from acme.utils import counting
+
+from launch import errors
+from launch.engines import process
+from launch.roles.context import Run
+from launch.roles.watchdog import Watchdog
+from launch.runs.logs import Counts, Episode
+from launch.runs.recorder import Recorder
+
+_LAST_ANSWER_SECONDS = 0.5  # for the reply to the call that ended the run
+_LAST_CALLS_SECONDS = 15.0  # for the learner to save itself after a stop
+
+
+class Coordinator:
+    """Counts of all roles, one log, and the order in which roles may end.
+
+    A program ends in order: the actors when the budget of actor steps is spent, the
+    learner's last step when it owes no more, the evaluator after a last evaluation,
+    then learner and replay. All public methods but `run` are remote calls.
+    """
+
+    @process.told()
+    def __init__(self, run: Run, replay: Any, threads: bool):
+        """Opens the logs.
+
+        Args:
+            run: what runs.
+            replay: address of the Reverb server, for the watchdog's diagnosis; None if
+                the run learns from a dataset.
+            threads: all nodes share this process, which must be stopped at the end.
+        """
+        process.set_role("coordinator", run.experiment.name)
+        self._recorder = Recorder(
+            run.experiment, run.directory, resume=run.resume, wandb=run.wandb
+        )
+        self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, replay)
+        self._threads = threads
+        self._directory = run.directory
+        self._open = True
+        self._failure: errors.DiskFull | None = None
+        self._counter = counting.Counter()
+        self._counter.increment(**run.start._asdict())
+        self._lock = threading.Lock()
+        self._learner_metrics: Mapping[str, float] = {}
+        self._waiting: dict[str, float] = {}
+        self._offline = bool(run.experiment.dataset)
+        self._acting = 0 if self._offline else run.experiment.actors
+        self._learning = self._evaluating = True
+        self._finished = threading.Event()
+
+    def counts(self) -> Counts:
+        """How far the run is; arrives at the caller as a plain tuple."""
+        counts = self._counter.get_counts()
+        return Counts(**{name: int(counts.get(name, 0)) for name in Counts._fields})
+
+    def pending(self) -> dict[str, Any]:
+        """What a checkpoint must hold for the logs to go on."""
+        with self._lock:
+            return self._recorder.pending()
+
+    def report_actor(
+        self,
+        name: str,
+        actor_steps: int,
+        frames: int,
+        episodes: Sequence[tuple[float, int]],
+        waiting: float,
+    ) -> int:
+        """Adds what an actor did since its last report; returns all actors' steps.
+
+        Args:
+            name: of the actor.
+            actor_steps: decisions.
+            frames: environment frames.
+            episodes: `(return, length)` of those that ended.
+            waiting: share of that time in which it waited for the rate limiter.
+        """
+        self._counter.increment(
+            actor_steps=actor_steps, frames=frames, episodes=len(episodes)
+        )
+        with self._writing() as is_open:
+            self._watchdog.moved(name)
+            self._waiting[name] = waiting
+            self._recorder.add_episodes(Episode(*episode) for episode in episodes)
+            if is_open:
+                self._recorder.report(
+                    self.counts(), self._learner_metrics, self._waiting
+                )
+        return self.counts().actor_steps
+
+    def report_learner(
+        self, learner_steps: int, metrics: Mapping[str, float], waiting: float
+    ) -> None:
+        """Adds the learner steps done since the last report.
+
+        Args:
+            learner_steps: how many.
+            metrics: of the last one.
+            waiting: share of that time in which it waited for batches.
+        """
+        self._counter.increment(learner_steps=learner_steps)
+        with self._writing() as is_open:
+            self._watchdog.moved("learner")
+            self._learner_metrics = metrics
+            self._waiting["learner"] = waiting
+            if self._offline and is_open:  # else the actors' reports set the pace
+                self._recorder.report(self.counts(), metrics)
+
+    def report_evaluated(self, episodes: Sequence[tuple[float, int]]) -> None:
+        """Takes note of `(return, length)` of episodes of the next evaluation."""
+        with self._lock:
+            self._watchdog.moved("evaluator")
+            self._recorder.add_evaluated(Episode(*episode) for episode in episodes)
+
+    def report_evaluation(
+        self, grid_step: int, counts: tuple, episodes: Sequence[tuple[float, int]]
+    ) -> None:
+        """Logs an evaluation of the parameters at `counts`."""
+        played = [Episode(*episode) for episode in episodes]
+        with self._writing() as is_open:
+            self._watchdog.moved("evaluator")
+            if is_open:
+                self._recorder.evaluation(grid_step, Counts(*counts), played)
+
+    def moved(self, role: str) -> None:
+        """A role is alive, though it has nothing to report yet."""
+        with self._lock:
+            self._watchdog.moved(role)
+
+    def actor_ended(self) -> None:
+        """An actor has spent its share and handed over its experience."""
+        with self._lock:
+            self._acting -= 1
+
+    def learner_ended(self) -> None:
+        """The learner has done the last step; it still serves its parameters."""
+        self._learning = False
+
+    def evaluator_ended(self) -> None:
+        """The last evaluation is logged."""
+        self._evaluating = False
+
+    def acting(self) -> bool:
+        """Whether experience is still coming."""
+        return self._acting > 0
+
+    def learning(self) -> bool:
+        """Whether parameters still change."""
+        return self._learning
+
+    def evaluating(self) -> bool:
+        """Whether the evaluator still needs the learner's parameters."""
+        return self._evaluating
+
+    def finish(self) -> None:
+        """The last role but this one and the replay has ended."""
+        self._finished.set()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[bool]:
+        """Context for calls that write; False if the logs are closed already.
+
+        Failures are this role's, not a caller's: `run` raises them.
+        """
+        try:
+            with self._lock:
+                yield self._open
+        except OSError as error:
+            reason = str(error.strerror or error).lower()
+            self._failure = errors.DiskFull(
+                f"cannot write to {self._directory}: {reason}"
+            )
+
+    @process.told()
+    def run(self) -> None:
+        """Waits for the end, in order or not, and closes the logs.
+
+        Raises:
+            Stalled: nothing moved for too long.
+            DiskFull: a log could not be written.
+        """
+        stop = lp.stop_event()
+        try:
+            while not self._finished.wait(0.1) and not stop.is_set():
+                self._watchdog.check()
+                if self._failure is not None:
+                    raise self._failure
+            if self._threads:
+                # All nodes stop at once; the learner saves itself and asks for counts.
+                self._finished.wait(_LAST_CALLS_SECONDS)
+        finally:
+            with self._writing():
+                self._open = False  # the last report of a slow thread comes too late
+                self._recorder.close()
+        if self._failure is not None:
+            raise self._failure
+        if self._threads and not stop.is_set():
+            lp.stop()
+        time.sleep(_LAST_ANSWER_SECONDS)
+        process.leave()

@@ -1,0 +1,138 @@
+"""Evaluation in an environment of its own: of one policy, or beside the training."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import environments
+from agents.parts.contract import Agent, Params
+from launch.experiment import Experiment
+from launch.roles.actor import Actor, Loop
+from launch.runs.logs import Episode
+
+# More lanes would only cost memory: the policy call is amortised long before.
+MAX_LANES = 32
+
+
+class Evaluator:
+    """Plays a fixed number of episodes; raw returns, nothing stored.
+
+    Every lane plays its own share of the episodes. Taking the first episodes to end
+    instead would favour the short ones. Each evaluation draws seeds of its own, so that
+    it does not depend on those before it.
+    """
+
+    def __init__(self, experiment: Experiment, agent: Agent, episodes: int):
+        """Builds an evaluator.
+
+        Args:
+            experiment: gives environment and seeds.
+            agent: gives the policy.
+            episodes: played at each call.
+        """
+        lanes = min(episodes, MAX_LANES)
+        self._experiment = experiment
+        self._shares = [len(range(lane, episodes, lanes)) for lane in range(lanes)]
+        self._params: Params = {}
+        self._actor = Actor(agent.act, lambda: self._params, seed=0, evaluation=True)
+
+    def evaluate(
+        self, params: Params, point: int, tick: Callable[[], None] = lambda: None
+    ) -> Sequence[Episode]:
+        """Plays the episodes with these parameters.
+
+        Args:
+            params: of all networks.
+            point: actor steps of the run; evaluations at other points draw other seeds.
+            tick: called at every step, to show that it moves.
+
+        Returns:
+            The episodes, lane after lane.
+        """
+        self._params = params
+        environment_seed, seed = self._experiment.seeds("evaluator", start=point)
+        environment = environments.make(
+            self._experiment.environment,
+            len(self._shares),
+            environment_seed,
+            evaluation=True,
+        )
+        try:
+            self._actor.reseed(seed, actor_steps=point)
+            return self._play(Loop(environment, self._actor, point), tick)
+        finally:
+            environment.close()
+
+    def _play(self, loop: Loop, tick: Callable[[], None]) -> Sequence[Episode]:
+        played: list[list[Episode]] = [[] for _ in self._shares]
+        while any(
+            len(done) < share for done, share in zip(played, self._shares, strict=True)
+        ):
+            tick()
+            for lane, episode in loop.step():
+                if len(played[lane]) < self._shares[lane]:
+                    played[lane].append(episode)
+        return [episode for lane in played for episode in lane]
+
+
+class Lockstep:
+    """Plays without end beside the training, with the newest parameters.
+
+    An episode is played by all the policies that follow one another while it lasts.
+    Raw returns, nothing stored.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        agent: Agent,
+        variables: Callable[[], Params],
+        lanes: int,
+    ):
+        """Builds an evaluator that has not begun.
+
+        Args:
+            experiment: gives environment and seeds.
+            agent: gives the policy.
+            variables: returns the newest parameters.
+            lanes: environments stepped together, at most `MAX_LANES` of them; as many
+                as the actors have, to take decisions as fast.
+        """
+        self._experiment = experiment
+        self._lanes = min(lanes, MAX_LANES)
+        self._actor = Actor(agent.act, variables, seed=0, evaluation=True)
+        self._environment: environments.VectorEnvironment | None = None
+
+    def start(self, actor_steps: int) -> None:
+        """Begins, `actor_steps` into the run; episodes under way are forgotten."""
+        self.close()
+        environment_seed, seed = self._experiment.seeds("evaluator", start=actor_steps)
+        self._environment = environments.make(
+            self._experiment.environment, self._lanes, environment_seed, evaluation=True
+        )
+        self._actor.reseed(seed, actor_steps)
+        self._loop = Loop(self._environment, self._actor, actor_steps)
+
+    def step(self) -> list[Episode]:
+        """One decision in every lane; returns the episodes that ended."""
+        return [episode for _, episode in self._loop.step()]
+
+    def follow(
+        self, actor_steps: int, seconds: float, tick: Callable[[], None]
+    ) -> list[Episode]:
+        """Takes the decisions that the actors are ahead; returns what ended.
+
+        Args:
+            actor_steps: of the run, so far.
+            seconds: after which to return, though actors are still ahead.
+            tick: called at every step, to show that it moves.
+        """
+        episodes, deadline = list[Episode](), time.monotonic() + seconds
+        while self._loop.actor_steps < actor_steps and time.monotonic() < deadline:
+            tick()
+            episodes += self.step()
+        return episodes
+
+    def close(self) -> None:
+        """Closes the environments."""
+        if self._environment is not None:
+            self._environment.close()

@@ -1,0 +1,130 @@
+"""Runs one experiment in its directory: the one door to all ways of running.
+
+`launch.engines.side_by_side` starts a local run in a process of its own with
+`python -m launch.run RUN [--wandb=MODE]`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import jax
+import setproctitle
+
+from launch import errors
+from launch.build import spec_of
+from launch.errors import (
+    RunDirectoryError,
+    RunFailed,
+    RunStopped,
+    SaveFailed,
+)
+from launch.experiment import Experiment, Mode
+from launch.preflight import check_devices
+from launch.runs import checkpoint, existing_runs, run_directory
+from launch.runs.checkpoint import Checkpoint
+from launch.runs.dashboards import WandbMode
+from launch.runs.lock import locked
+from launch.runs.run_directory import PRETRAINING
+
+
+def run_experiment(
+    experiment: Experiment,
+    directory: Path,
+    mode: Mode,
+    resume: Checkpoint | None = None,
+    wandb: WandbMode = "off",
+) -> None:
+    """Runs one experiment in its directory, from the beginning or a checkpoint.
+
+    Whoever calls it has locked the directory, before reading where the run goes on.
+
+    Raises:
+        RunFailed: it ended before its time.
+        RunStopped: a signal ended it; it has saved itself.
+    """
+    role = "launcher" if mode == "processes" else mode
+    setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
+    kept = f"{directory} keeps what it saved"
+    # Imported late: only a program needs Reverb and with it TensorFlow.
+    try:
+        if mode == "local" and experiment.dataset:
+            from launch.engines import offline_thread as offline
+
+            offline.run(experiment, directory, resume=resume, wandb=wandb)
+        elif mode == "local":
+            from launch.engines import one_thread
+
+            one_thread.run(experiment, directory, resume=resume, wandb=wandb)
+        else:
+            from launch.engines import launchpad_engine
+
+            launchpad_engine.run(
+                experiment, directory, mode, resume=resume, wandb=wandb
+            )
+    except (errors.RoleFailed, errors.NotFinite, SaveFailed) as error:
+        raise RunFailed(f"{error}\n{kept}") from error
+    except OSError as error:  # a disk that is full, or gone
+        reason = str(error.strerror or error).lower()
+        said = f"cannot write to {directory}: {reason}\n{kept}"
+        raise RunFailed(said) from error
+    except errors.Interrupted as error:
+        left = _left(experiment, directory)
+        raise RunStopped(f"{error}; {left}", error.signal) from error
+
+
+def _left(experiment: Experiment, directory: Path) -> str:
+    """What is left of a run that was stopped."""
+    if existing_runs.is_complete(directory, experiment):
+        return f"{directory} was complete"
+    if checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING):
+        return f"--resume {directory} goes on from there"
+    return "nothing was saved yet"
+
+
+def settle() -> None:
+    """Has XLA compute in the thread that asks for it, where it may have only one.
+
+    To hand a computation to another thread takes as long as a small policy. Only of
+    use before JAX has a backend.
+    """
+    if os.environ.get("NPROC") == "1":
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Starts a local run, or resumes it from its newest checkpoint.
+
+    Args:
+        arguments: run directory, and perhaps `--wandb=MODE`, as another process of this
+            program writes them.
+
+    Returns:
+        The exit code.
+    """
+    directory, *rest = arguments
+    path, wandb = Path(directory), rest[0].removeprefix("--wandb=") if rest else "off"
+    try:
+        experiment = run_directory.read_experiment(path)
+        settle()
+        # The process that started this one could not ask for devices.
+        check_devices(experiment, spec_of(experiment))
+        with locked(path):
+            resume = existing_runs.saved(path, local=True)
+            run_experiment(experiment, path, "local", resume, cast(WandbMode, wandb))
+    except RunStopped as error:
+        print(f"munchausen: {error}", file=sys.stderr)
+        return 128 + error.signal
+    except RunFailed as error:
+        print(f"munchausen: {error}", file=sys.stderr)
+        return 1
+    except (ValueError, RunDirectoryError) as error:
+        print(f"munchausen: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

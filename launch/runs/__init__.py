@@ -1,0 +1,1 @@
+"""All that lies in a run directory: config, logs, checkpoints, lock, progress."""

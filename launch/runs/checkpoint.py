@@ -1,0 +1,279 @@
+"""Checkpoints of a run: written whole or not at all, and checked before they are used.
+
+`<run>/checkpoints/<steps>/` holds `state/` (the TrainingState, through orbax),
+`replay/` (the store's own snapshot) and `manifest.json`: counters, what else a resumed
+run needs, and size and checksum of every file.
+"""
+
+import contextlib
+import functools
+import json
+import math
+import re
+import shutil
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import logging
+
+from agents.parts.contract import Agent, TrainingState
+from launch.errors import Damaged, RunDirectoryError, SaveFailed
+from launch.experiment import Checkpointing
+from launch.runs.logs import Counts
+from launch.runs.schedule import Grid
+
+DIRECTORY = "checkpoints"
+STATE = "state"
+REPLAY = "replay"
+MANIFEST = "manifest.json"
+_CHUNK = 1 << 24
+# What the system says of a full disk, and what numpy does.
+_FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint whose files are as they were written.
+
+    Attributes:
+        path: its directory.
+        counts: how far the run was.
+        extra: whatever else the run saved, as plain data.
+    """
+
+    path: Path
+    counts: Counts
+    extra: dict[str, Any]
+
+    @property
+    def replay(self) -> Path | None:
+        """The store's snapshot, if the run saved one."""
+        path = self.path / REPLAY
+        return path if path.is_dir() else None
+
+
+class Timer:
+    """Says when a checkpoint is due: on a grid of steps, and by wall time."""
+
+    def __init__(self, settings: Checkpointing, steps: int, done: int):
+        """Starts `done` steps into a run of `steps`."""
+        self._grid = Grid(settings.period, steps, done)
+        self._seconds = settings.minutes * 60 or math.inf
+        self._last = time.monotonic()
+
+    def due(self, steps: int) -> bool:
+        """Whether to save now; True once for each point of the grid."""
+        late = time.monotonic() - self._last > self._seconds
+        if self._grid.passed(steps) is None and not late:
+            return False
+        self._last = time.monotonic()
+        return True
+
+
+def save(
+    directory: Path,
+    counts: Counts,
+    state: TrainingState,
+    *,
+    extra: dict[str, Any],
+    save_replay: Callable[[Path], None] | None,
+    keep: int,
+) -> Path:
+    """Writes a checkpoint, and then removes all but the newest `keep`.
+
+    Args:
+        directory: the run directory.
+        counts: how far the run is.
+        state: everything the learner owns.
+        extra: plain data that a resumed run needs.
+        save_replay: writes the store's snapshot to the path it is given; None: none.
+        keep: how many checkpoints to keep, at least 1.
+
+    Raises:
+        SaveFailed: it could not be written; those before it are still there.
+    """
+    root = directory / DIRECTORY
+    final = root / str(counts.clock)
+    draft = root / f".{counts.clock}.partial"
+    try:
+        for abandoned in root.glob(".*.partial"):  # by runs that were killed
+            _discard(abandoned)
+        draft.mkdir(parents=True)
+        _save_state(draft / STATE, state)
+        if save_replay is not None:
+            save_replay(draft / REPLAY)
+        manifest = {"counts": counts._asdict(), "extra": extra, "files": _files(draft)}
+        (draft / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        _replace(final, draft)
+    except (OSError, ValueError) as error:
+        # Orbax reports a full disk as ValueError.
+        with contextlib.suppress(OSError):
+            _discard(draft)
+        text = " ".join(str(error).split())
+        full = _FULL.search(text)
+        reason = "no space left on the device" if full else text[:300]
+        raise SaveFailed(f"cannot write checkpoint {final}: {reason}") from error
+    steps = _steps(root)
+    done = steps.index(counts.clock) + 1
+    # Those after it are of a future that was given up: this run went on from before.
+    for step in [*steps[: max(done - keep, 0)], *steps[done:]]:
+        _discard(root / str(step))
+    return final
+
+
+def _replace(final: Path, draft: Path) -> None:
+    """Puts a draft in its place; what was there is removed only then."""
+    aside = draft.with_name(f".{final.name}.old.partial")
+    if final.exists():
+        final.rename(aside)
+    draft.rename(final)
+    _discard(aside)
+
+
+def reached(directory: Path) -> int:
+    """Steps at a run's newest checkpoint, whole or not; 0 if it has none."""
+    return max(_steps(directory / DIRECTORY), default=0)
+
+
+def kept(directory: Path) -> list[int]:
+    """Steps of a run's checkpoints, whole or not, the oldest first."""
+    return _steps(directory / DIRECTORY)
+
+
+def at(directory: Path, steps: int) -> Checkpoint:
+    """The checkpoint of a run after `steps`, one of `kept`.
+
+    Raises:
+        RunDirectoryError: it is not whole.
+    """
+    try:
+        return _read(directory / DIRECTORY / str(steps))
+    except Damaged as error:
+        raise RunDirectoryError(str(error)) from error
+
+
+def extras(directory: Path) -> Iterator[dict[str, Any]]:
+    """What else a run saved, of each of its checkpoints that says so, whole or not."""
+    for step in kept(directory):
+        with contextlib.suppress(Damaged):
+            yield _read_manifest(directory / DIRECTORY / str(step))["extra"]
+
+
+def newest(directory: Path) -> Checkpoint:
+    """The newest checkpoint that is whole; says on standard error which are not.
+
+    Args:
+        directory: a run directory.
+
+    Raises:
+        RunDirectoryError: there is none.
+    """
+    root = directory / DIRECTORY
+    for step in reversed(_steps(root)):
+        try:
+            return _read(root / str(step))
+        except Damaged as error:
+            print(f"munchausen: {error}; trying the one before", file=sys.stderr)
+    raise RunDirectoryError(f"{directory} holds no usable checkpoint")
+
+
+def load_state(checkpoint: Checkpoint, agent: Agent) -> TrainingState:
+    """The training state of a checkpoint.
+
+    Args:
+        checkpoint: a whole one.
+        agent: of the run's experiment; gives the structure to expect.
+
+    Raises:
+        RunDirectoryError: it does not fit the agent.
+    """
+    expected = jax.eval_shape(agent.init, jax.random.key(0))
+    key = jax.eval_shape(jax.random.key_data, expected.key)
+    like = expected._replace(key=key)._asdict()
+    path = checkpoint.path / STATE
+    try:
+        plain = _checkpointer().restore(path.absolute(), like)
+    except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise RunDirectoryError(f"{path} does not fit the agent: {reason}") from error
+    state = TrainingState(**plain)
+    return state._replace(key=jax.random.wrap_key_data(state.key))
+
+
+def _save_state(path: Path, state: TrainingState) -> None:
+    plain = state._replace(key=jax.random.key_data(state.key))._asdict()
+    # Orbax logs the stacks of its threads before it raises the error that we report.
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.FATAL)
+    try:
+        _checkpointer().save(path.absolute(), jax.tree.map(np.asarray, plain))
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+@functools.cache
+def _checkpointer() -> Any:
+    # Imported here: orbax takes a second that nobody need wait for at the start.
+    import orbax.checkpoint as ocp
+
+    return ocp.Checkpointer(ocp.StandardCheckpointHandler())
+
+
+def _read(path: Path) -> Checkpoint:
+    manifest, found = _read_manifest(path), _files(path)
+    for name, written in manifest["files"].items():
+        if found.get(name) != written:
+            state = "is missing" if name not in found else "was altered"
+            raise Damaged(f"checkpoint {path} is damaged: {name} {state}")
+    return Checkpoint(path, manifest["counts"], manifest["extra"])
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        return {
+            "counts": Counts(**manifest["counts"]),
+            "files": dict(manifest["files"]),
+            "extra": dict(manifest["extra"]),
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"checkpoint {path} has no readable {MANIFEST}") from error
+
+
+def _files(path: Path) -> dict[str, list[int]]:
+    """Size and CRC-32 of every file below, by relative name."""
+    return {
+        str(file.relative_to(path)): [file.stat().st_size, _checksum(file)]
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.name != MANIFEST
+    }
+
+
+def _checksum(file: Path) -> int:
+    value = 0
+    for chunk in _chunks(file):
+        value = zlib.crc32(chunk, value)
+    return value
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
+def _steps(root: Path) -> list[int]:
+    """Steps of all checkpoints, in order."""
+    if not root.is_dir():
+        return []
+    return sorted(int(path.name) for path in root.iterdir() if path.name.isdigit())
+
+
+def _discard(path: Path) -> None:
+    if path.exists():
+        shutil.rmtree(path)

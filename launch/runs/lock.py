@@ -1,0 +1,50 @@
+"""One writer for each run directory."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from launch.errors import RunDirectoryError
+
+FILE = ".lock"
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Context in which no other process may run or resume this run.
+
+    The lock ends with the process and those that inherit it, however they end: roles
+    that outlive a launcher for a while may still be writing.
+
+    Raises:
+        RunDirectoryError: another process holds it, or nothing can be written there.
+    """
+    try:
+        file = (directory / FILE).open("w")
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write to {directory}: {error}") from error
+    with file:
+        os.set_inheritable(file.fileno(), True)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunDirectoryError(
+                f"{directory} is being written by another process"
+            ) from error
+        yield
+
+
+def is_held(directory: Path) -> bool:
+    """Whether another process runs or resumes this run now."""
+    try:
+        file = (directory / FILE).open()
+    except OSError:
+        return False  # nobody has ever run it, or nobody could
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

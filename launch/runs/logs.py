@@ -1,0 +1,268 @@
+"""What a run leaves behind: its directory, `metrics.*`, `evaluations.csv`.
+
+Of two local runs with one seed every column is equal, except the fields for which
+`is_wall_time` holds. Each log has one writer: where several processes report, one of
+them writes.
+"""
+
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+Scalar = float | int | bool | str | None
+
+METRICS = "metrics"
+EVALUATIONS = "evaluations.csv"
+EVALUATION_COLUMNS = (
+    "grid",
+    "actor_steps",
+    "frames",
+    "learner_steps",
+    "episodes",
+    "mean_return",
+    "returns",
+    "lengths",
+    "wall_time",
+)
+
+
+class Episode(NamedTuple):
+    """An episode that ended: undiscounted raw return, and length in decisions."""
+
+    episode_return: float
+    length: int
+
+
+class Counts(NamedTuple):
+    """How far a run is; every logged row carries all four.
+
+    Attributes:
+        actor_steps: agent decisions taken; none in a run that learns from a dataset.
+        frames: environment frames, actor_steps x action repeat.
+        learner_steps: gradient steps.
+        episodes: training episodes ended.
+    """
+
+    actor_steps: int = 0
+    frames: int = 0
+    learner_steps: int = 0
+    episodes: int = 0
+
+    @property
+    def clock(self) -> int:
+        """What the run counts its steps in: actor steps, or learner steps offline."""
+        return self.actor_steps or self.learner_steps
+
+
+def is_wall_time(name: str) -> bool:
+    """Whether a field measures wall time and so differs between equal runs."""
+    return name == "wall_time" or name.endswith(("_per_second", "_seconds"))
+
+
+class GrowingCsv:
+    """A CSV file that gains a column whenever a row brings a new key."""
+
+    def __init__(self, path: Path, columns: Iterable[str] = ()):
+        """Goes on with the file if it exists.
+
+        Args:
+            path: the file; made by the first row.
+            columns: those to begin with.
+        """
+        self._path = path
+        self._columns = list(columns)
+        self._file: TextIO | None = None
+        if path.exists() and path.stat().st_size:
+            with path.open(newline="", encoding="utf-8") as file:
+                self._columns = next(csv.reader(file))
+            self._file = path.open("a", newline="", encoding="utf-8")
+
+    def write(self, row: Mapping[str, Scalar]) -> None:
+        """Appends a row and flushes it; columns that it lacks stay empty."""
+        new = [name for name in row if name not in self._columns]
+        if new or self._file is None:
+            self._columns += new
+            self._file = self._rewrite()
+        csv.DictWriter(
+            self._file, self._columns, restval="", lineterminator="\n"
+        ).writerow(row)
+        self._file.flush()
+
+    def _rewrite(self) -> TextIO:
+        """The file again under the new header, replaced at once so no row is lost."""
+        rows: list[dict[str, str]] = []
+        if self._file is not None:
+            self._file.close()
+            with self._path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+        draft = self._path.with_name(f".{self._path.name}.draft")
+        with draft.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(
+                file, self._columns, restval="", lineterminator="\n"
+            )
+            writer.writeheader()
+            writer.writerows(rows)
+        draft.replace(self._path)
+        return self._path.open("a", newline="", encoding="utf-8")
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+class MetricsLog:
+    """Rows of `metrics.jsonl` and `metrics.csv`.
+
+    A row holds the four counters, `wall_time` (seconds since `start`), `role` and any
+    values. JSON has no NaN or infinity: they become null there, and stay in the CSV.
+    """
+
+    def __init__(
+        self, directory: str | os.PathLike[str], *, start: float | None = None
+    ):
+        """Opens the files; rows already there are kept.
+
+        Args:
+            directory: a run directory.
+            start: `time.time()` when the run began; None: now.
+        """
+        path = Path(directory)
+        self._start = time.time() if start is None else start
+        self._json = (path / f"{METRICS}.jsonl").open("a", encoding="utf-8")
+        self._csv = GrowingCsv(path / f"{METRICS}.csv")
+
+    def write(self, counts: Counts, role: str, values: Mapping[str, Any]) -> None:
+        """Appends one row and flushes it; values are scalars of Python, numpy or jax.
+
+        Raises:
+            ValueError: a value has the name of a counter, or is no scalar.
+        """
+        row: dict[str, Scalar] = dict(counts._asdict())
+        row |= {"wall_time": round(time.time() - self._start, 3), "role": role}
+        clash = sorted(row.keys() & values.keys())
+        if clash:
+            raise ValueError(f"metric {clash[0]!r} has the name of a row's own column")
+        row |= {name: _scalar(name, value) for name, value in values.items()}
+        strict = {name: _strict(value) for name, value in row.items()}
+        self._json.write(json.dumps(strict, allow_nan=False) + "\n")
+        self._json.flush()
+        self._csv.write(row)
+
+    def close(self) -> None:
+        """Closes the files."""
+        self._json.close()
+        self._csv.close()
+
+
+class EvaluationLog:
+    """Rows of `evaluations.csv`: raw returns of the evaluator on a fixed step grid."""
+
+    def __init__(
+        self, directory: str | os.PathLike[str], *, start: float | None = None
+    ):
+        """Opens the file; rows already there are kept.
+
+        Args:
+            directory: a run directory.
+            start: `time.time()` when the run began; None: now.
+        """
+        self._start = time.time() if start is None else start
+        self._csv = GrowingCsv(Path(directory) / EVALUATIONS, EVALUATION_COLUMNS)
+
+    def write(
+        self,
+        grid_step: int,
+        counts: Counts,
+        returns: Sequence[float],
+        lengths: Sequence[int],
+    ) -> None:
+        """Appends one evaluation and flushes it.
+
+        Args:
+            grid_step: the grid point, on the run's clock, that this evaluation is for.
+            counts: the counters of the parameters that were evaluated.
+            returns: raw return of each episode; perhaps none.
+            lengths: agent decisions in each episode.
+        """
+        values = [float(value) for value in returns]
+        row: dict[str, Scalar] = {"grid": int(grid_step), **counts._asdict()}
+        row["mean_return"] = sum(values) / len(values) if values else None
+        row["returns"] = " ".join(map(repr, values))
+        row["lengths"] = " ".join(str(int(length)) for length in lengths)
+        row["wall_time"] = round(time.time() - self._start, 3)
+        self._csv.write(row)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._csv.close()
+
+
+class EvaluationRow(NamedTuple):
+    """A row of `evaluations.csv`.
+
+    Attributes:
+        grid: the grid point, on the run's clock, that it is for.
+        counts: the counters of the parameters that were evaluated.
+        returns: raw return of each episode; in lock-step, those that ended since the
+            row before, perhaps none.
+        lengths: agent decisions in each episode.
+        wall_time: seconds since the start of the run.
+    """
+
+    grid: int
+    counts: Counts
+    returns: list[float]
+    lengths: list[int]
+    wall_time: float
+
+    @property
+    def mean_return(self) -> float:
+        """Mean over the episodes; NaN without any."""
+        return sum(self.returns) / len(self.returns) if self.returns else math.nan
+
+
+def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:
+    """The evaluations of a run so far, oldest first; none if there is no file yet."""
+    path = Path(directory) / EVALUATIONS
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            EvaluationRow(
+                int(row["grid"]),
+                Counts(*(int(row[name]) for name in Counts._fields)),
+                [float(value) for value in row["returns"].split()],
+                [int(value) for value in row["lengths"].split()],
+                float(row["wall_time"]),
+            )
+            for row in csv.DictReader(file)
+            if row["wall_time"]  # absent while the last row is being written
+        ]
+
+
+def _scalar(name: str, value: Any) -> Scalar:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if getattr(value, "size", 1) != 1 or not hasattr(value, "item"):
+        raise ValueError(f"metric {name!r} is no scalar: {value!r}")
+    return value.item()
+
+
+def _strict(value: Scalar) -> Scalar:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def last_evaluated_step(directory: Path, start: int) -> int:
+    """The last point of the grid that a run evaluated before its checkpoint at `start`.
+
+    One under way when the checkpoint was made is missing, and comes first when the run
+    goes on.
+    """
+    rows = read_evaluations(directory)
+    return max((row.grid for row in rows if row.counts.clock <= start), default=0)

@@ -1,0 +1,182 @@
+"""How a run is doing: live on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO
+
+from launch.runs.logs import Counts
+
+_WINDOW = 30.0  # seconds over which rates are measured
+_TERMINAL_PERIOD = 0.2  # seconds between two drawings of the live line
+_PLAIN_PERIOD = 10.0  # seconds between two plain lines
+_TABLE_PERIOD = 1.0  # seconds between two drawings of the table of several runs
+_TABLE_PLAIN_PERIOD = 30.0  # seconds between two reports of several runs in lines
+
+
+class Progress:
+    """Steps done, rates, latest values and the time that is left."""
+
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        *,
+        stream: TextIO | None = None,
+        period: float | None = None,
+    ):
+        """Shows nothing yet.
+
+        Args:
+            title: what runs, such as `mdqn/pong seed 0`.
+            total: steps of the whole run.
+            stream: where to write; None: standard error.
+            period: seconds between two reports; None: 0.2 on a terminal, else 10.
+        """
+        self._title = title
+        self._total = total
+        self._stream = sys.stderr if stream is None else stream
+        self._live = make_live(self._stream) if self._stream.isatty() else None
+        default = _PLAIN_PERIOD if self._live is None else _TERMINAL_PERIOD
+        self._period = default if period is None else period
+        self._values: dict[str, Any] = {}
+        self._counts = Counts()
+        self._history = deque[tuple[float, Counts]]()  # when counts were new
+        self._shown = time.monotonic()
+
+    def update(self, counts: Counts, values: Mapping[str, Any] | None = None) -> None:
+        """Takes note, and reports if the last report is old enough; cheap otherwise.
+
+        Args:
+            counts: the counters now.
+            values: what to show beside them, such as `{"return": -20.5}`; values not
+                given again stay.
+        """
+        self._counts = counts
+        if values:
+            self._values.update(values)
+        now = time.monotonic()
+        if not self._history or counts.clock < self._history[-1][1].clock:
+            # A run that goes on does not begin at 0, and may be taken back further.
+            self._history = deque([(now, counts)])
+        if now - self._shown >= self._period:
+            self._show(now)
+
+    def close(self) -> None:
+        """Reports a last time and leaves the terminal in order."""
+        self._show(time.monotonic())
+        if self._live is not None:
+            self._live.stop()
+
+    def _show(self, now: float) -> None:
+        self._shown = now
+        # Counts that come seldom stay the newest until there are others: else a slow
+        # run would seem to stand still most of the time.
+        if not self._history or self._counts != self._history[-1][1]:
+            self._history.append((now, self._counts))
+        while len(self._history) > 2 and now - self._history[1][0] > _WINDOW:
+            self._history.popleft()
+        line = self._line(now)
+        if self._live is None:
+            print(line, file=self._stream, flush=True)
+        else:
+            from rich.text import Text
+
+            # On a narrow terminal it is two: what is at the end matters, too.
+            self._live.update(Text(line, overflow="fold"), refresh=True)
+
+    def _line(self, now: float) -> str:
+        then, earlier = self._history[0]
+        seconds = max(now - then, 1e-9)
+        done = self._counts.clock
+        rate = (done - earlier.clock) / seconds
+        updates = (self._counts.learner_steps - earlier.learner_steps) / seconds
+        parts = [
+            self._title,
+            f"{done:,}/{self._total:,} steps ({100 * done / self._total:.0f} %)",
+            f"{rate:,.0f} steps/s",
+        ]
+        if self._counts.actor_steps:
+            parts += [
+                f"{updates:,.0f} updates/s",
+                f"{self._counts.episodes:,} episodes",
+            ]
+        parts += [f"{name} {_short(value)}" for name, value in self._values.items()]
+        if rate > 0 and done < self._total:
+            parts.append(f"left {_duration((self._total - done) / rate)}")
+        return "  ".join(parts)
+
+
+def make_live(stream: TextIO) -> Any:
+    """A rich display that is drawn when it is updated; nothing is drawn yet."""
+    from rich.console import Console
+    from rich.live import Live
+
+    # No refresh thread: a local run has one thread only.
+    live = Live(console=Console(file=stream), auto_refresh=False)
+    live.start()
+    # Rich hides the cursor, and a run that is killed could not bring it back.
+    live.console.show_cursor(True)
+    return live
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else f"{float(value):.4g}"
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+
+
+class Overview:
+    """One line for each run that goes on, and how many are left."""
+
+    def __init__(
+        self,
+        total: int,
+        *,
+        stream: TextIO | None = None,
+        period: float | None = None,
+    ):
+        """Shows nothing yet.
+
+        Args:
+            total: number of runs.
+            stream: where to write; None: standard error.
+            period: seconds between two reports; None: 1 on a terminal, else 30.
+        """
+        self._total = total
+        self._stream = sys.stderr if stream is None else stream
+        self._live = make_live(self._stream) if self._stream.isatty() else None
+        default = _TABLE_PLAIN_PERIOD if self._live is None else _TABLE_PERIOD
+        self._period = default if period is None else period
+        self._shown = time.monotonic()
+
+    def update(self, lines: Sequence[Callable[[], str]], waiting: int) -> None:
+        """Reports if the last report is old enough; cheap otherwise.
+
+        Args:
+            lines: what there is to say of each run that goes on.
+            waiting: runs that have not been started.
+        """
+        now = time.monotonic()
+        if now - self._shown < self._period:
+            return
+        self._shown = now
+        done = self._total - waiting - len(lines)
+        head = f"{done} of {self._total} runs done, {len(lines)} running"
+        text = [head, *(line() for line in lines)]
+        if self._live is None:
+            print("\n".join(text), file=self._stream, flush=True)
+            return
+        from rich.text import Text
+
+        table = Text("\n".join(text), no_wrap=True, overflow="ellipsis")
+        self._live.update(table, refresh=True)
+
+    def close(self) -> None:
+        """Leaves the terminal in order."""
+        if self._live is not None:
+            self._live.stop()

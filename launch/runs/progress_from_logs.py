@@ -1,0 +1,146 @@
+"""Shows a run's progress from the rows that another process logs."""
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from launch.experiment import Experiment
+from launch.runs.logs import METRICS, Counts, read_evaluations
+from launch.runs.progress import Progress
+from launch.runs.run_directory import PRETRAINING
+
+_PERIOD_SECONDS = 0.5
+
+
+class Follower:
+    """Context in which the progress of a run directory is shown, by a thread.
+
+    A first stage has a line of its own, as in a local run, until the agent learns.
+    """
+
+    def __init__(self, experiment: Experiment, directory: Path, progress: bool):
+        """Shows nothing yet.
+
+        Args:
+            experiment: what runs.
+            directory: its run directory.
+            progress: False shows nothing at all.
+        """
+        self._title = f"{experiment.name} seed {experiment.seed}"
+        self._progress = Progress(self._title, experiment.steps) if progress else None
+        self._experiment = experiment
+        self._first: Progress | None = None  # of the first stage, while it learns
+        self._directory = directory
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._rows = _Rows(directory)
+        self._first_rows = _Rows(directory / PRETRAINING)
+        self._first_counts = Counts()
+        self._counts = Counts()
+        self._waiting: dict[str, float] = {}
+
+    def __enter__(self) -> None:
+        if self._progress is not None:
+            self._thread.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        if self._progress is not None:
+            self._thread.join()
+            self._end_first()
+            self._progress.close()
+
+    def _follow(self) -> None:
+        ended = False
+        while not ended:
+            ended = self._done.wait(_PERIOD_SECONDS)
+            self._update()
+
+    def _update(self) -> None:
+        assert self._progress is not None
+        shown: dict[str, Any] = {}
+        counts, rows = None, self._rows.new()
+        if not rows and self._counts == Counts() and self._update_first():
+            return
+        self._end_first()
+        for row in rows:
+            counts = _counts(row)
+            if "episode_return" in row:
+                shown["return"] = row["episode_return"]
+            if "waiting_share" in row:
+                self._waiting[row["role"]] = row["waiting_share"]
+        if self._waiting:
+            shown["bottleneck"] = bottleneck(self._waiting)
+        evaluations = read_evaluations(self._directory)
+        means = [row.mean_return for row in evaluations if row.returns]
+        if means:
+            shown["evaluation"] = means[-1]
+        if counts is not None:
+            self._counts = counts
+        self._progress.update(self._counts, shown)
+
+    def _update_first(self) -> bool:
+        """Shows how far the first stage is; whether it has begun."""
+        rows = self._first_rows.new()
+        if rows and self._first is None:
+            title, total = self._title, self._experiment.agent.pretraining_steps
+            self._first = Progress(f"{title}  {PRETRAINING}", total)
+        if self._first is None:
+            return False
+        if rows:
+            self._first_counts = _counts(rows[-1])
+        self._first.update(self._first_counts, {})
+        return True
+
+    def _end_first(self) -> None:
+        if self._first is not None:
+            self._first.close()
+            self._first = None
+
+
+class _Rows:
+    """What is written to a directory's `metrics.jsonl`, row after row."""
+
+    def __init__(self, directory: Path):
+        self._path = directory / f"{METRICS}.jsonl"
+        self._offset = 0
+
+    def new(self) -> list[dict[str, Any]]:
+        """The rows that were completed since the last call."""
+        if not self._path.exists():
+            return []
+        if self._path.stat().st_size < self._offset:
+            self._offset = 0  # a run that was resumed has taken it back
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            new = file.read()
+        complete = new[: new.rfind(b"\n") + 1]  # the writer may be within a row
+        self._offset += len(complete)
+        return [json.loads(line) for line in complete.splitlines()]
+
+
+def _counts(row: Mapping[str, Any]) -> Counts:
+    return Counts(*(row[name] for name in Counts._fields))
+
+
+def bottleneck(waiting: Mapping[str, float]) -> str:
+    """Who holds the others up: `learner (actor/0 waits 62 %)`.
+
+    Args:
+        waiting: share of its time that each role waits for others.
+    """
+    learner = waiting.get("learner", 0.0)
+    actors = {role: share for role, share in waiting.items() if role != "learner"}
+    slowest = max(actors, key=actors.__getitem__, default="actors")
+    share = actors.get(slowest, 0.0)
+    if learner >= share:
+        return f"actors (learner waits {100 * learner:.0f} %)"
+    return f"learner ({slowest} waits {100 * share:.0f} %)"

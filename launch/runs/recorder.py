@@ -1,0 +1,164 @@
+"""Turns what roles report into rows of the run directory and a live line."""
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from launch import finite
+from launch.experiment import Experiment
+from launch.runs import dashboards, truncate_logs
+from launch.runs.checkpoint import Checkpoint
+from launch.runs.dashboards import WandbMode
+from launch.runs.logs import Counts, Episode, EvaluationLog, MetricsLog
+from launch.runs.progress import Progress
+from launch.runs.schedule import Grid
+
+
+class Recorder:
+    """The only writer of a run's metrics, evaluations and progress."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        directory: Path,
+        progress: Progress | None = None,
+        resume: Checkpoint | None = None,
+        wandb: WandbMode = "off",
+    ):
+        """Opens the logs.
+
+        Args:
+            experiment: what runs.
+            directory: its run directory.
+            progress: where to show how it goes, if anywhere.
+            resume: where the run goes on; rows from after it are removed.
+            wandb: whether to show it at Weights & Biases, too.
+
+        Raises:
+            RunDirectoryError: Weights & Biases did not start.
+        """
+        done, start = 0, time.time()
+        self._episodes: list[Episode] = []
+        self._evaluated: list[Episode] = []
+        if resume is not None:
+            done = resume.counts.clock
+            start -= resume.extra["seconds"]
+            self._episodes = [Episode(*row) for row in resume.extra["episodes"]]
+            evaluated = resume.extra.get("evaluated", [])  # older runs had none
+            self._evaluated = [Episode(*row) for row in evaluated]
+            truncate_logs.rewind(directory, done)
+        self._start = start
+        self._dashboards = dashboards.make(
+            directory, experiment, purge_step=done, wandb=wandb
+        )
+        self._metrics = MetricsLog(directory, start=start)
+        self._evaluations = EvaluationLog(directory, start=start)
+        self._progress = progress
+        self._grid = Grid(experiment.log_period, experiment.steps, done)
+
+    def add_episodes(self, episodes: Iterable[Episode]) -> None:
+        """Takes note of training episodes that ended."""
+        self._episodes += episodes
+
+    def add_evaluated(self, episodes: Iterable[Episode]) -> None:
+        """Takes note of episodes that belong to the next evaluation."""
+        self._evaluated += episodes
+
+    def report(
+        self,
+        counts: Counts,
+        learner: Mapping[str, Any],
+        waiting: Mapping[str, float] | None = None,
+    ) -> None:
+        """Writes a row for each role if a point of the log grid has passed.
+
+        Args:
+            counts: the counters now.
+            learner: the learner's newest metrics; may lie on a device, from which they
+                are fetched only if a row is due.
+            waiting: share of its time that each role lately waited for others.
+
+        Raises:
+            NotFinite: a metric is NaN or infinite.
+        """
+        shown: dict[str, Any] = {}
+        if self._grid.passed(counts.clock) is not None:
+            if self._episodes:
+                row = _means(self._episodes)
+                self._write(counts, "actor", row)
+                shown["return"] = row["episode_return"]
+                self._episodes = []
+            if learner:
+                values = {name: float(value) for name, value in learner.items()}
+                finite.check_metrics(values, counts.learner_steps)
+                self._write(counts, "learner", values)
+            for role, share in (waiting or {}).items():
+                self._write(counts, role, {"waiting_share": share})
+        if self._progress is not None:
+            self._progress.update(counts, shown)
+
+    def evaluation(
+        self, grid_step: int, counts: Counts, episodes: Sequence[Episode]
+    ) -> list[float]:
+        """Writes an evaluation.
+
+        Args:
+            grid_step: the point of the evaluation grid it is for.
+            counts: the counters of the parameters that were evaluated.
+            episodes: those played, beside those that were noted before.
+
+        Returns:
+            The returns of all of them.
+        """
+        played, self._evaluated = [*self._evaluated, *episodes], []
+        returns = [episode.episode_return for episode in played]
+        lengths = [episode.length for episode in played]
+        self._evaluations.write(grid_step, counts, returns, lengths)
+        if played:
+            self._show_evaluation(counts, _means(played))
+        return returns
+
+    def _show_evaluation(self, counts: Counts, means: Mapping[str, float]) -> None:
+        self._display(counts, "evaluator", means)
+        if self._progress is not None:
+            shown = {"evaluation": means["episode_return"]}
+            self._progress.update(counts, shown)
+
+    def _write(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
+        self._metrics.write(counts, role, values)
+        self._display(counts, role, values)
+
+    def _display(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
+        for dashboard in self._dashboards:
+            dashboard.write(counts, role, values)
+
+    def pending(self) -> dict[str, Any]:
+        """What a checkpoint must hold, as plain data, for the logs to go on."""
+        seconds = time.time() - self._start
+        return {
+            "seconds": seconds,
+            "episodes": [list(row) for row in self._episodes],
+            "evaluated": [list(row) for row in self._evaluated],
+        }
+
+    def close(self) -> None:
+        """Closes all logs, also after one fails, and leaves the terminal in order."""
+        with contextlib.ExitStack() as closing:
+            for dashboard in self._dashboards:
+                closing.callback(dashboard.close)
+            if self._progress is not None:
+                closing.callback(self._progress.close)
+            closing.callback(self._evaluations.close)
+            closing.callback(self._metrics.close)
+
+
+def _means(episodes: Sequence[Episode]) -> dict[str, float]:
+    returns, lengths = zip(*episodes, strict=True)
+    return {
+        "episode_return": float(np.mean(returns)),
+        "episode_length": float(np.mean(lengths)),
+    }

@@ -1,0 +1,109 @@
+"""A run directory: made, named, and read back as the experiment it is of."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from launch.errors import RunDirectoryError
+from launch.runs import provenance, serialization
+
+CONFIG = "config.yaml"
+
+
+PRETRAINING = "pretraining"  # where a first stage has a run directory of its own
+
+
+def create(root: str | os.PathLike[str], experiment: Any) -> Path:
+    """Makes `<root>/<name>/seed<k>-<time>[-<i>]/` with `config.yaml` in it.
+
+    Args:
+        root: directory of all runs; made if missing.
+        experiment: the Experiment about to run.
+
+    Raises:
+        RunDirectoryError: nothing can be written there.
+    """
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    parent = Path(root) / experiment.name
+    plain = {
+        "experiment": serialization.to_plain(experiment),
+        **provenance.circumstances(),
+    }
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        directory = _make_unique(parent, f"seed{experiment.seed}-{stamp}")
+        with (directory / CONFIG).open("w", encoding="utf-8") as file:
+            yaml.safe_dump(plain, file, sort_keys=False)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write runs to {root}: {error}") from error
+    return directory
+
+
+def record_resume(directory: str | os.PathLike[str], experiment: Any) -> None:
+    """Adds to `config.yaml` that the run goes on, as this experiment, with this code.
+
+    Raises:
+        RunDirectoryError: nothing can be written there.
+    """
+    plain = read_config(directory) | {"experiment": serialization.to_plain(experiment)}
+    plain["resumed"] = [*plain.get("resumed", []), provenance.circumstances()]
+    path = Path(directory) / CONFIG
+    draft = path.with_name(f".{CONFIG}.draft")
+    try:
+        draft.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write {path}: {error}") from error
+
+
+def _make_unique(parent: Path, name: str) -> Path:
+    for suffix in range(10_000):
+        directory = parent / (f"{name}-{suffix}" if suffix else name)
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            continue  # another run started in the same second
+        return directory
+    raise FileExistsError(f"{parent / name} and 9,999 successors exist")
+
+
+def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `create` wrote: `experiment`, `command`, `started`, `code`, `versions`.
+
+    Raises:
+        RunDirectoryError: the directory is missing or is not a run directory.
+    """
+    path = Path(directory) / CONFIG
+    try:
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunDirectoryError(
+            f"{directory} is no run directory: it has no {CONFIG}"
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise RunDirectoryError(f"cannot read {path}: {reason}") from error
+    if not isinstance(plain, dict) or "experiment" not in plain:
+        raise RunDirectoryError(f"{path} describes no experiment")
+    return plain
+
+
+def read_experiment(directory: str | os.PathLike[str]) -> Any:
+    """The Experiment of a run directory, equal to the one given to `create`.
+
+    Raises:
+        RunDirectoryError: not a run directory, or one of an incompatible version, or
+            one in which no agent learned.
+    """
+    plain = read_config(directory)["experiment"]
+    if isinstance(plain, dict) and plain.get("kind") == "Computed":
+        raise RunDirectoryError(f"{directory} is a computed figure: no agent is there")
+    try:
+        return serialization.read_experiment(plain)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunDirectoryError(
+            f"{Path(directory) / CONFIG} does not fit this version: {error}"
+        ) from error

@@ -1,0 +1,56 @@
+"""Takes a run's logs back to a checkpoint, so that a resumed run goes on from there."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from launch.runs.logs import EVALUATIONS, METRICS, Counts
+
+
+def rewind(directory: Path, steps: int) -> None:
+    """Removes the rows of `metrics.*` and `evaluations.csv` after `steps`.
+
+    Each file is replaced at once: an interruption leaves the old one or the new one.
+    """
+    rows = directory / f"{METRICS}.jsonl"
+    if rows.exists():
+        kept = [
+            line
+            for line in rows.read_text(encoding="utf-8").splitlines(keepends=True)
+            if line.endswith("\n") and _clock(json.loads(line)) <= steps
+        ]
+        _replace(rows, "".join(kept))
+    for name in (f"{METRICS}.csv", EVALUATIONS):
+        path = directory / name
+        if path.exists():
+            _rewind_csv(path, steps)
+
+
+def _rewind_csv(path: Path, steps: int) -> None:
+    # Lines, not parsed rows: no field of ours holds a line break, and what is kept
+    # stays as it was written.
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = file.read().splitlines(keepends=True)
+    if not lines:
+        return
+    header = next(csv.reader(lines[:1]))
+    kept = [
+        line
+        for line in lines[1:]
+        if line.endswith("\n")
+        and _clock(dict(zip(header, next(csv.reader([line])), strict=False))) <= steps
+    ]
+    _replace(path, "".join(lines[:1] + kept))
+
+
+def _clock(row: Mapping[str, Any]) -> int:
+    return Counts(*(int(row[name]) for name in Counts._fields)).clock
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("w", newline="", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
