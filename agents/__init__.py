@@ -1,112 +1,104 @@
-"""Agents by name: one line for each paper, or for a named limit of one."""
+"""Agents by name: one line for each paper, or for a named limit of one.
 
-from collections.abc import Callable, Mapping
+A paper's module is imported when its recipe is used, so that a run imports its own
+paper and no other.
+"""
+
+import importlib
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from agents import (
-    bc,
-    deep_cpi,
-    dqn,
-    implicit_q,
-    iqn,
-    mdqn,
-    miqn,
-    mirror_descent,
-    momentum_dqn,
-    sac,
-    td3,
-    td3_bc,
-    variance_weighting,
-)
-from agents.anti_exploration import agent as anti_exploration
-from agents.parts.contract import Agent, Spec
-from agents.ploff import agent as ploff
-from agents.ploff import metric
+from agents.parts.contract import Agent, Preparation, Spec, Stage
 
 
 class Recipe(NamedTuple):
     """How an agent is made.
 
+    A paper's module defines `Config`, a dataclass of hyper-parameters whose defaults
+    are the paper's, and `agent(config, spec) -> Agent`. Where something is learned
+    before that agent, the module defines `stages(config, spec) -> list[Stage]`, too.
+
     Attributes:
-        config: dataclass of hyper-parameters; its defaults are the paper's.
-        agent: `(config, spec) -> Agent`.
-        settings: fields in which a named variant differs from those defaults.
+        module: name of the paper's module.
+        variant: the constant of that module with the fields in which a named limit
+            differs from the defaults; empty: in none.
         actions: which actions the agent is for.
-        offline: whether it learns from a dataset only; every agent for continuous
-            actions can.
-        pretraining: `(config, spec) -> Agent` of a stage that comes first, for
-            `config.pretraining_steps` learner steps. It never acts; its networks take
-            the place of the agent's of the same names.
-        preparation: how a dataset is to be prepared, where the agent departs from
-            the defaults of `launch.experiment.Preparation`.
+        dataset: how to prepare the dataset of an agent that learns from nothing else;
+            None: actors act, unless the experiment names a dataset.
     """
 
-    config: type
-    agent: Callable[[Any, Spec], Agent]
-    settings: Mapping[str, Any] = MappingProxyType({})
+    module: str
+    variant: str = ""
     actions: Literal["discrete", "continuous"] = "discrete"
-    offline: bool = False
-    pretraining: Callable[[Any, Spec], Agent] | None = None
-    preparation: Mapping[str, Any] = MappingProxyType({})
+    dataset: Preparation | None = None
+
+    @property
+    def config(self) -> type:
+        """The dataclass of hyper-parameters."""
+        return self._load().Config
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Fields in which the name differs from the defaults."""
+        if not self.variant:
+            return MappingProxyType({})
+        return getattr(self._load(), self.variant)
 
     def default(self) -> Any:
         """The configuration that the name stands for."""
         return self.config(**self.settings)
 
+    def agent(self, config: Any, spec: Spec) -> Agent:
+        """The agent that acts.
+
+        Raises:
+            ValueError: it does not fit the environment.
+        """
+        return self._load().agent(config, spec)
+
+    def stages(self, config: Any, spec: Spec) -> list[Stage]:
+        """What a run learns, in order; the last stage is the agent that acts.
+
+        Raises:
+            ValueError: the agent does not fit the environment.
+        """
+        module = self._load()
+        if hasattr(module, "stages"):
+            return module.stages(config, spec)
+        return [Stage(module.agent(config, spec))]
+
+    def _load(self) -> Any:
+        return importlib.import_module(self.module)
+
+
+def _offline(module: str, variant: str = "", scale_rewards: bool = False) -> Recipe:
+    preparation = Preparation(scale_rewards=scale_rewards)
+    return Recipe(module, variant, "continuous", preparation)
+
 
 REGISTRY: dict[str, Recipe] = {
-    "dqn": Recipe(dqn.Config, dqn.agent),
-    "mdqn": Recipe(mdqn.Config, mdqn.agent),
-    "soft_dqn": Recipe(mdqn.Config, mdqn.agent, mdqn.SOFT_DQN),
-    "advantage_learning": Recipe(mdqn.Config, mdqn.agent, mdqn.ADVANTAGE_LEARNING),
-    "iqn": Recipe(iqn.Config, iqn.agent),
-    "miqn": Recipe(miqn.Config, miqn.agent),
-    "deep_cpi": Recipe(deep_cpi.Config, deep_cpi.agent),
-    "momentum_dqn": Recipe(momentum_dqn.Config, momentum_dqn.agent),
-    "md_direct": Recipe(
-        mirror_descent.Config, mirror_descent.agent, {"actor": "direct"}
+    "dqn": Recipe("agents.dqn"),
+    "mdqn": Recipe("agents.mdqn"),
+    "soft_dqn": Recipe("agents.mdqn", "SOFT_DQN"),
+    "advantage_learning": Recipe("agents.mdqn", "ADVANTAGE_LEARNING"),
+    "iqn": Recipe("agents.iqn"),
+    "miqn": Recipe("agents.miqn"),
+    "deep_cpi": Recipe("agents.deep_cpi"),
+    "momentum_dqn": Recipe("agents.momentum_dqn"),
+    "md_direct": Recipe("agents.mirror_descent", "DIRECT"),
+    "md_indirect": Recipe("agents.mirror_descent", "INDIRECT"),
+    "dual_averaging": Recipe("agents.mirror_descent", "AVERAGING"),
+    "dvw_dqn": Recipe("agents.variance_weighting", "DVW_DQN"),
+    "dvw_mdqn": Recipe("agents.variance_weighting"),
+    "iq": Recipe("agents.implicit_q", actions="continuous"),
+    "sac": Recipe("agents.sac", actions="continuous"),
+    "td3": Recipe("agents.td3", actions="continuous"),
+    "bc": _offline("agents.bc"),
+    "td3_bc": _offline("agents.td3_bc"),
+    "anti_exploration": _offline("agents.anti_exploration.agent", scale_rewards=True),
+    "anti_exploration_code": _offline(
+        "agents.anti_exploration.agent", "RESEARCH_CODE", scale_rewards=True
     ),
-    "md_indirect": Recipe(
-        mirror_descent.Config, mirror_descent.agent, {"actor": "indirect"}
-    ),
-    "dual_averaging": Recipe(
-        mirror_descent.Config, mirror_descent.agent, {"actor": "averaging"}
-    ),
-    "dvw_dqn": Recipe(
-        variance_weighting.Config,
-        variance_weighting.agent,
-        {"temperature": 0.0, "munchausen": 0.0},
-    ),
-    "dvw_mdqn": Recipe(variance_weighting.Config, variance_weighting.agent),
-    "iq": Recipe(implicit_q.Config, implicit_q.agent, actions="continuous"),
-    "sac": Recipe(sac.Config, sac.agent, actions="continuous"),
-    "td3": Recipe(td3.Config, td3.agent, actions="continuous"),
-    "bc": Recipe(bc.Config, bc.agent, actions="continuous", offline=True),
-    "td3_bc": Recipe(td3_bc.Config, td3_bc.agent, actions="continuous", offline=True),
-    "anti_exploration": Recipe(
-        anti_exploration.Config,
-        anti_exploration.agent,
-        actions="continuous",
-        offline=True,
-        pretraining=anti_exploration.pretraining,
-        preparation={"scale_rewards": True},
-    ),
-    "anti_exploration_code": Recipe(
-        anti_exploration.Config,
-        anti_exploration.agent,
-        anti_exploration.RESEARCH_CODE,
-        actions="continuous",
-        offline=True,
-        pretraining=anti_exploration.pretraining,
-        preparation={"scale_rewards": True},
-    ),
-    "ploff": Recipe(
-        ploff.Config,
-        ploff.agent,
-        actions="continuous",
-        offline=True,
-        pretraining=metric.pretraining,
-        preparation={"scale_rewards": True},
-    ),
+    "ploff": _offline("agents.ploff.agent", scale_rewards=True),
 }

@@ -38,6 +38,10 @@ from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transit
 from agents.parts.exploration import EpsilonGreedy
 from agents.parts.value_based import assemble
 
+DIRECT = {"actor": "direct"}
+INDIRECT = {"actor": "indirect"}
+AVERAGING = {"actor": "averaging"}
+
 
 @dataclass(frozen=True)
 class Config:

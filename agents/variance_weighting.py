@@ -32,6 +32,8 @@ from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transit
 from agents.parts.exploration import EpsilonGreedy
 from agents.parts.value_based import assemble
 
+DVW_DQN = {"temperature": 0.0, "munchausen": 0.0}
+
 
 @dataclass(frozen=True)
 class Config:

@@ -8,7 +8,14 @@ import jax.numpy as jnp
 
 import agents
 import environments
-from agents.parts.contract import Agent, NetworkParams, Params, Spec, TrainingState
+from agents.parts.contract import (
+    Agent,
+    NetworkParams,
+    Params,
+    Spec,
+    Stage,
+    TrainingState,
+)
 from launch.experiment import Experiment
 
 NORMALIZER = "normalizer"
@@ -65,13 +72,25 @@ def spec_of(experiment: Experiment) -> Spec:
         environment.close()
 
 
-def make_agent(experiment: Experiment, spec: Spec) -> Agent:
-    """Builds the experiment's agent.
+def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
+    """What a run learns, in order; the last stage is the agent that acts.
 
     Raises:
         ValueError: the agent does not fit the environment.
     """
-    agent = agents.REGISTRY[experiment.agent_name].agent(experiment.agent, spec)
-    if experiment.dataset and experiment.preparation.normalize_observations:
-        return normalized(agent, spec)
-    return agent
+    recipe = agents.REGISTRY[experiment.agent_name]
+    *before, last = recipe.stages(experiment.agent, spec)
+    if experiment.dataset:
+        last = last._replace(source="dataset")
+        if experiment.preparation.normalize_observations:
+            last = last._replace(agent=normalized(last.agent, spec))
+    return [*before, last]
+
+
+def make_agent(experiment: Experiment, spec: Spec) -> Agent:
+    """The experiment's agent that acts.
+
+    Raises:
+        ValueError: the agent does not fit the environment.
+    """
+    return make_stages(experiment, spec)[-1].agent

@@ -7,6 +7,7 @@ import numpy as np
 
 import environments
 from agents.parts import checks
+from agents.parts.contract import Preparation
 
 # Each role draws from its own stream of seeds; the order must not change.
 ROLES = ("learner", "replay", "actor", "evaluator")
@@ -57,20 +58,6 @@ class Checkpointing:
         checks.at_least("checkpoint.period", self.period, 1)
         checks.at_least("checkpoint.minutes", self.minutes, 0)
         checks.at_least("checkpoint.keep", self.keep, 1)
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """How a dataset is prepared for an agent.
-
-    Attributes:
-        normalize_observations: to mean 0 and deviation 1 over the dataset, in
-            evaluation, too.
-        scale_rewards: divided by the difference of the largest and the smallest.
-    """
-
-    normalize_observations: bool = True
-    scale_rewards: bool = False
 
 
 @dataclass(frozen=True)

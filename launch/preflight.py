@@ -11,7 +11,7 @@ import agents
 import environments
 from agents.parts import sgd
 from agents.parts.contract import Agent, Spec, Storage
-from launch.build import make_agent, make_spec
+from launch.build import make_agent, make_spec, make_stages
 from launch.datasets import load
 from launch.experiment import Experiment
 
@@ -112,9 +112,8 @@ def check_devices(experiment: Experiment, spec: Spec) -> None:
         ValueError: names the stage's own field.
     """
     devices = jax.local_devices()
-    first = agents.REGISTRY[experiment.agent_name].pretraining
-    learners = [] if first is None else [first(experiment.agent, spec)]
-    for agent in (*learners, make_agent(experiment, spec)):
+    for stage in make_stages(experiment, spec):
+        agent = stage.agent
         sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
 
 
@@ -149,7 +148,7 @@ def check(
         environment.close()
     if here:
         check_devices(experiment, spec)
-    if experiment.dataset or agents.REGISTRY[experiment.agent_name].offline:
+    if experiment.dataset or agents.REGISTRY[experiment.agent_name].dataset:
         _check_offline(experiment, spec, agent, directory)
         return spec, environment.frame_stack
     check_memory(

@@ -32,7 +32,15 @@ from agents.anti_exploration import autoencoder as cvae
 from agents.parts import checks, networks, sgd, twin_critics
 from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
-from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
+from agents.parts.contract import (
+    Agent,
+    Metrics,
+    Params,
+    Spec,
+    Stage,
+    Storage,
+    Transition,
+)
 
 RESEARCH_CODE = {
     "divide_twice": True,
@@ -108,6 +116,14 @@ def make_bonus(config: Config, spec: Spec) -> Callable[..., jax.Array]:
 def pretraining(config: Config, spec: Spec) -> Agent:
     """Builds the stage that learns the CVAE from the dataset."""
     return cvae.stage(config.autoencoder, spec, name="cvae", discount=config.discount)
+
+
+def stages(config: Config, spec: Spec) -> list[Stage]:
+    """The CVAE learns first; the agent's bonus then reads it."""
+    first = Stage(
+        pretraining(config, spec), config.pretraining_steps, "dataset", "pretraining"
+    )
+    return [first, Stage(agent(config, spec), source="dataset")]
 
 
 def agent(config: Config, spec: Spec) -> Agent:

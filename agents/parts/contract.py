@@ -6,7 +6,7 @@ transitions of a dataset.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -104,6 +104,20 @@ class TrainingState(NamedTuple):
     key: jax.Array
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """How a dataset is prepared for an agent.
+
+    Attributes:
+        normalize_observations: to mean 0 and deviation 1 over the dataset, in
+            evaluation, too.
+        scale_rewards: divided by the difference of the largest and the smallest.
+    """
+
+    normalize_observations: bool = True
+    scale_rewards: bool = False
+
+
 Init = Callable[[jax.Array], TrainingState]
 Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
 Act = Callable[[Params, jax.Array, Any, Any, Any], jax.Array]
@@ -152,6 +166,24 @@ class Agent(NamedTuple):
     discount: float
     lookup: Lookup | None = None
     batch_field: str = "storage.batch_size"
+
+
+class Stage(NamedTuple):
+    """A part of a run: an agent, where its batches come from, and for how long.
+
+    Attributes:
+        agent: what learns. The networks of one stage take the place of those that have
+            the same names in the next.
+        steps: learner steps; None: until the run has done its own steps.
+        source: where batches come from.
+        name: of the stage's folder in the run directory; empty: the last stage, whose
+            folder is the run directory.
+    """
+
+    agent: Agent
+    steps: int | None = None
+    source: Literal["replay", "dataset"] = "replay"
+    name: str = ""
 
 
 def never_acts(

@@ -4,7 +4,7 @@ Dadashi, Rezaeifar, Vieillard, Hussenot, Pietquin and Geist, "Offline Reinforcem
 Learning with Pseudometric Learning", ICML 2021, https://arxiv.org/abs/2103.01948. A
 first stage learns when two state-action pairs are alike; TD3 then gets a bonus for
 actions that are like logged ones. No code of the authors is known. The first stage is
-`agents.parts.pseudometric.pretraining`.
+`agents.ploff.metric.pretraining`.
 
 | symbol | here |
 | --- | --- |
@@ -38,7 +38,15 @@ import jax.numpy as jnp
 from agents.parts import checks, networks, sgd, twin_critics
 from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
-from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
+from agents.parts.contract import (
+    Agent,
+    Metrics,
+    Params,
+    Spec,
+    Stage,
+    Storage,
+    Transition,
+)
 from agents.ploff import metric, neighbours
 
 
@@ -98,6 +106,13 @@ def bonus(distance: jax.Array, unit: jax.Array, *, sharpness: float) -> jax.Arra
     """
     chex.assert_rank([distance, unit], 0)
     return jnp.exp(-sharpness * distance / unit)
+
+
+def stages(config: Config, spec: Spec) -> list[Stage]:
+    """The metric learns first; the agent's bonus then reads it."""
+    learned = metric.pretraining(config, spec)
+    first = Stage(learned, config.pretraining_steps, "dataset", "pretraining")
+    return [first, Stage(agent(config, spec), source="dataset")]
 
 
 def agent(config: Config, spec: Spec) -> Agent:

@@ -5,9 +5,10 @@ from typing import Any
 
 import agents
 from agents import Recipe
+from agents.parts.contract import Preparation
 from experiments import flags
 from experiments.catalogue.tasks import TASKS, Task
-from launch.experiment import Experiment, Preparation
+from launch.experiment import Experiment
 
 # Settings of no concern to agents that have no such field.
 SOME_HAVE = ("loss", "online_fractions", "target_fractions")
@@ -40,13 +41,13 @@ def experiment(
         evaluation=task.evaluation,
         environments=task.environments,
         dataset=task.dataset,
-        preparation=Preparation(**recipe.preparation),
+        preparation=recipe.dataset or Preparation(),
         description=_description(recipe, task),
     )
 
 
 def _description(recipe: Recipe, task: Task) -> str:
-    needed = recipe.offline and not task.dataset
+    needed = recipe.dataset is not None and not task.dataset
     return (
         f"{task.description}, from what --dataset names" if needed else task.description
     )

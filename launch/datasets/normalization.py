@@ -11,13 +11,13 @@ import numpy as np
 
 from agents.parts.contract import (
     Params,
+    Preparation,
     Transition,
 )
 from launch.build import (
     NORMALIZER,
     _normalize,
 )
-from launch.experiment import Preparation
 
 # Added to deviations: Fujimoto and Gu 2021, and their code.
 _LEAST_DEVIATION = 1e-3

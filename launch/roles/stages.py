@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import agents
 from agents.parts.contract import Agent, Params, Spec, Transition
-from launch.build import make_agent
+from launch.build import make_agent, make_stages
 from launch.datasets.load import _FINGERPRINT
 from launch.datasets.normalization import Prepared
 from launch.datasets.sampler import DatasetStore, Drawn, Shared, reading
@@ -191,21 +190,22 @@ def pretrain(
     Returns:
         The networks it learned, as far as it came; none if there is no such stage.
     """
-    first = agents.REGISTRY[experiment.agent_name].pretraining
-    if first is None:
+    *before, _ = make_stages(experiment, spec)
+    if not before:
         return {}
+    [first] = before
     own = directory / PRETRAINING
     own.mkdir(exist_ok=True)
-    steps = experiment.agent.pretraining_steps
+    steps = first.steps
+    assert steps is not None
     part = dataclasses.replace(
         experiment, name=f"{experiment.name} {PRETRAINING}", steps=steps
     )
-    stage = Stage(part, own, first(experiment.agent, spec), index=1)
+    stage = Stage(part, own, first.agent, index=1)
     resume = checkpoint.newest(own) if checkpoint.reached(own) else None
     if resume is None:
-        truncate_logs.rewind(
-            own, steps=-1
-        )  # what it logged before it could save itself
+        # What it logged before it could save itself.
+        truncate_logs.rewind(own, steps=-1)
     stage.begin({}, resume)
     if resume is None or resume.counts.clock < steps:
         # As the run's own lines begin, so that a launcher of several finds them.

@@ -19,7 +19,7 @@ from agents.parts.contract import Spec, Transition
 CONTINUOUS = [
     name
     for name, recipe in REGISTRY.items()
-    if recipe.actions == "continuous" and not recipe.offline
+    if recipe.actions == "continuous" and not recipe.dataset
 ]
 SPEC = Spec(
     jax.ShapeDtypeStruct((2,), np.dtype(np.float32)),

@@ -24,7 +24,7 @@ from tests.agents.cases import (
 
 DISCRETE = [name for name in sorted(REGISTRY) if REGISTRY[name].actions == "discrete"]
 
-STAGED = [name for name in sorted(REGISTRY) if REGISTRY[name].pretraining]
+STAGED = ["anti_exploration", "anti_exploration_code", "ploff"]
 
 
 @pytest.fixture(params=sorted(REGISTRY))
@@ -178,9 +178,12 @@ def test_configuration_is_picklable_and_says_what_to_store(name):
 @pytest.mark.parametrize("name", STAGED)
 def test_a_stage_learns_networks_that_the_agent_has_and_keeps(name, key):
     config, agent = small(name, BOX), make(name)
-    stage, batch = REGISTRY[name].pretraining(config, BOX), batch_for(agent, BOX)
+    first, last = REGISTRY[name].stages(config, BOX)
+    assert (first.name, last.name) == ("pretraining", "")
+    assert (first.steps, last.steps) == (config.pretraining_steps, None)
+    assert first.source == last.source == "dataset"
+    stage, batch = first.agent, batch_for(agent, BOX)
     learned, kept = stage.init(key), agent.init(key)
-    assert config.pretraining_steps > 0 and stage.storage.batch_size > 0
     assert learned.opt_state.keys() <= kept.params.keys() - kept.opt_state.keys()
     for network in learned.opt_state:
         shapes = [jax.tree.map(jnp.shape, s.params[network]) for s in (learned, kept)]
@@ -196,7 +199,7 @@ def test_a_stage_learns_networks_that_the_agent_has_and_keeps(name, key):
         assert leaves_equal(after.params[network], following.params[network])
 
 
-@pytest.mark.parametrize("name", [n for n in sorted(REGISTRY) if REGISTRY[n].offline])
+@pytest.mark.parametrize("name", [n for n in sorted(REGISTRY) if REGISTRY[n].dataset])
 def test_offline_agents_act_the_same_at_any_time(name, key):
     agent = make(name)
     params, seen = agent.init(key).params, observations(BOX, ENVIRONMENTS)

@@ -259,9 +259,9 @@ def test_td3_leaves_the_data_and_ploff_stays_near_it(toy):
 
 def test_its_recipe_learns_a_metric_first_and_scales_rewards():
     recipe = REGISTRY["ploff"]
-    assert recipe.offline and recipe.actions == "continuous"
-    assert recipe.preparation == {"scale_rewards": True}
-    stage = recipe.pretraining(SMALL, BOX)
+    assert recipe.dataset and recipe.actions == "continuous"
+    assert recipe.dataset.scale_rewards
+    stage = recipe.stages(SMALL, BOX)[0].agent
     learned = set(stage.init(jax.random.key(0)).params)
     agent = recipe.agent(SMALL, BOX)
     assert learned == {"metric", "state_metric"}

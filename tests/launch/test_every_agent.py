@@ -24,9 +24,9 @@ OFFLINE = "hopper --environment.name InvertedPendulum-v5 --dataset pendulum.hdf5
 def task(name):
     """The rest of a command line that is quick."""
     recipe = REGISTRY[name]
-    if not recipe.offline:
+    if not recipe.dataset:
         return TASKS[recipe.actions]
-    staged = recipe.pretraining is not None
+    staged = hasattr(recipe.config, "pretraining_steps")
     return OFFLINE + " --agent.pretraining_steps 100" * staged
 
 

@@ -8,6 +8,7 @@ import pytest
 from agents.parts.contract import (
     Agent,
     Lookup,
+    Preparation,
     Spec,
     Storage,
     TrainingState,
@@ -17,7 +18,6 @@ from agents.parts.contract import (
 from launch.build import normalized
 from launch.datasets.normalization import prepare
 from launch.datasets.sampler import DatasetStore, read, reading
-from launch.experiment import Preparation
 from launch.roles.learner import Learner
 
 SIZE, FEATURES, ACTIONS, BATCH = 11, 3, 2, 7
