@@ -115,7 +115,7 @@ def elsewhere(tmp_path, monkeypatch):
     def started(*arguments, **_):
         raise AssertionError(f"{arguments} was started")
 
-    monkeypatch.setattr(run, "launch", started)
+    monkeypatch.setattr(launch_run, "run_experiment", started)
     return tmp_path
 
 

@@ -64,7 +64,7 @@ def test_a_misfit_says_what_fits():
 
 @pytest.mark.parametrize("task", ["HalfCheetah-v5", "Hopper-v5"])
 def test_locomotion_has_published_numbers(task):
-    rows = published.published({"kind": "Locomotion", "name": task})
+    rows = published.read_published({"kind": "Locomotion", "name": task})
     at_end = {row.agent: row.value for row in rows if row.frames == 1_000_000}
     assert {"TD3 (authors)", "SAC (Tianshou)", "SAC (CleanRL)"} <= set(at_end)
     early = [row for row in rows if row.agent == "TD3 (authors)"]

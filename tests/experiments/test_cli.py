@@ -10,6 +10,7 @@ import pytest
 from experiments import cli
 from experiments.names import EXPERIMENTS, FIGURES
 from experiments.verbs import train_arguments
+from launch.policies import evaluate
 from launch import errors, run
 from launch.runs import logs, run_directory
 
@@ -34,7 +35,7 @@ def launched(monkeypatch):
             log.write(grid, logs.Counts(grid), returns, [7, 5])
         log.close()
 
-    monkeypatch.setattr(run, "launch", launch)
+    monkeypatch.setattr(run, "run_experiment", launch)
     return ran
 
 
@@ -261,7 +262,7 @@ def test_the_run_directory_names_the_game_that_is_played(line, name):
 
 
 def test_a_run_without_evaluations_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(run, "launch", lambda *_: None)
+    monkeypatch.setattr(run, "run_experiment", lambda *_: None)
     assert cli.main(["train", "dqn/catch"]) == 0
     assert "seed 0  final evaluation return no evaluation" in capsys.readouterr().out
 
@@ -270,7 +271,7 @@ def test_a_run_that_fails_is_no_traceback_but_another_exit_code(monkeypatch, cap
     def failed(*_, **__):
         raise errors.RunFailed("learner died")
 
-    monkeypatch.setattr(run, "launch", failed)
+    monkeypatch.setattr(run, "run_experiment", failed)
     assert cli.main(["train", "dqn/catch"]) == 1
     assert capsys.readouterr().err == "munchausen: learner died\n"
 
@@ -279,19 +280,18 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "launch", interrupted)
+    monkeypatch.setattr(run, "run_experiment", interrupted)
     assert cli.main(["train", "dqn/catch"]) == 130
     assert capsys.readouterr().err == "munchausen: interrupted\n"
 
 
 def test_evaluate_reports_mean_and_standard_error(monkeypatch, capsys, elsewhere):
-    from launch.roles import evaluator
 
     def evaluate_run(directory, episodes, seed):
         assert (str(directory), episodes, seed) == (".", 4, 9)
         return [1.0, 3.0, 1.0, 3.0]  # deviation 2 / sqrt(3), error 1 / sqrt(3)
 
-    monkeypatch.setattr(evaluator, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(evaluate, "evaluate_run", evaluate_run)
     assert cli.main("evaluate . --episodes 4 --seed 9".split()) == 0
     out = capsys.readouterr().out
     assert out == "mean return 2  standard error 0.577  episodes 4\n"

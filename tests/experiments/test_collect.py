@@ -193,7 +193,7 @@ def test_a_run_that_kept_its_last_checkpoint_only_is_refused(tmp_path, capsys):
 def test_neither_minari_nor_h5py_is_imported_by_runs_that_act():
     code = """
 import sys
-import experiments.cli, experiments.collect, experiments.one_run
+import experiments.cli, experiments.verbs.collect, launch.run
 import launch.engines.one_thread, launch.datasets.load, launch.policies.collect
 print(*(name for name in ("minari", "h5py", "gymnasium") if name in sys.modules))
 """

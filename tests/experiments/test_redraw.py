@@ -9,7 +9,7 @@ import pytest
 from agents import REGISTRY
 from experiments.tables import redraw
 
-RESULTS = Path(redraw.__file__).parent / "results"
+RESULTS = Path(redraw.__file__).parents[1] / "results"
 HEAD = ("experiment", "seed", "grid", "mean_return", "command")
 TRAIN = "munchausen train"
 

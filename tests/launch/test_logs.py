@@ -176,12 +176,12 @@ def test_evaluations_are_read_as_they_were_written(tmp_path):
 
 
 def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
-    class Noon(logs.datetime):
+    class Noon(run_directory.datetime):
         @classmethod
         def now(cls, tz=None):
             return cls(2026, 1, 2, 12, 0, 0)
 
-    monkeypatch.setattr(logs, "datetime", Noon)
+    monkeypatch.setattr(run_directory, "datetime", Noon)
     made = [run_directory.create(tmp_path / "runs", Fake()) for _ in range(3)]
     assert [str(path.relative_to(tmp_path)) for path in made] == [
         "runs/mdqn/sea/seed3-20260102-120000",
