@@ -16,6 +16,7 @@ from agents.parts.contract import (
     Stage,
     TrainingState,
 )
+from environments.vector import VectorEnvironment
 from launch.experiment import Experiment
 
 NORMALIZER = "normalizer"
@@ -72,6 +73,12 @@ def spec_of(experiment: Experiment) -> Spec:
         environment.close()
 
 
+def make_actor_environment(experiment: Experiment, start: int) -> VectorEnvironment:
+    """The environments of a local run's actor, `start` actor steps into the run."""
+    seed = experiment.seeds("actor", start=start)[0]
+    return environments.make(experiment.environment, experiment.environments, seed)
+
+
 def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
     """What a run learns, in order; the last stage is the agent that acts.
 
@@ -80,10 +87,10 @@ def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
     """
     recipe = agents.REGISTRY[experiment.agent_name]
     *before, last = recipe.stages(experiment.agent, spec)
-    if experiment.dataset:
+    if experiment.dataset or recipe.dataset is not None:
         last = last._replace(source="dataset")
-        if experiment.preparation.normalize_observations:
-            last = last._replace(agent=normalized(last.agent, spec))
+    if experiment.dataset and experiment.preparation.normalize_observations:
+        last = last._replace(agent=normalized(last.agent, spec))
     return [*before, last]
 
 

@@ -15,6 +15,10 @@ class Interrupted(Exception):
         self.signal = number
 
 
+class EndedEarly(Exception):
+    """A program ended in order before its last evaluation; the message says where."""
+
+
 class NotFinite(Exception):
     """A loss or an environment gave NaN or infinity; the message says which."""
 

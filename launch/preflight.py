@@ -1,19 +1,24 @@
-"""Whether what a run will store fits into this machine, asked before it starts."""
+"""All refusals before a run starts: what does not fit each other or this machine."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import psutil
 
-import agents
 import environments
 from agents.parts import sgd
-from agents.parts.contract import Agent, Spec, Storage
-from launch.build import make_agent, make_spec, make_stages
-from launch.datasets import load
-from launch.experiment import Experiment
+from agents.parts.contract import Agent, Spec, Stage, Storage
+from environments.vector import VectorEnvironment
+from launch.build import make_actor_environment, make_spec, make_stages
+from launch.datasets.load import load_prepared
+from launch.datasets.normalization import Prepared
+from launch.experiment import Experiment, Mode
+from launch.runs import dashboards
+from launch.runs.dashboards import WandbMode
 
 # Beside the replay: interpreter, JAX and TensorFlow, networks, environments, in bytes.
 _ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
@@ -103,69 +108,117 @@ def _transition_bytes(spec: Spec, frame_stack: int, *, local: bool) -> int:
     return max(own, _ITEM_BYTES) if dtype == np.uint8 else own + _ITEM_BYTES
 
 
-def check_devices(experiment: Experiment, spec: Spec) -> None:
-    """Refuses a stage whose batches the devices of this process cannot share evenly.
+class Ready(NamedTuple):
+    """An experiment that was found fit to run, and what was built to find out.
 
-    Starts a JAX backend: not for whoever launches the processes that learn.
-
-    Raises:
-        ValueError: names the stage's own field.
+    Attributes:
+        spec: of its environment.
+        frame_stack: how many frames an observation stacks; 1 if none.
+        environment: the actor's, of a local run that acts; the caller closes it.
+        dataset: of a run that learns from one.
     """
-    devices = jax.local_devices()
-    for stage in make_stages(experiment, spec):
-        agent = stage.agent
-        sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
+
+    spec: Spec
+    frame_stack: int
+    environment: VectorEnvironment | None
+    dataset: Prepared | None
 
 
 def check(
     experiment: Experiment,
-    local: bool = False,
-    at_once: int = 1,
+    mode: Mode = "local",
     *,
-    here: bool = False,
+    wandb: WandbMode = "off",
+    at_once: int = 1,
+    here: bool = True,
     directory: Path | None = None,
-) -> tuple[Spec, int]:
-    """Builds environment and agent once, so that misfits show before anything starts.
+    start: int = 0,
+) -> Ready:
+    """Refuses what cannot run, before anything starts or is written.
 
     Args:
         experiment: what is to run.
-        local: whether it will be one process.
-        at_once: how many such runs will share this machine's memory.
-        here: whether this process will learn, and may ask for its devices.
-        directory: of a run that goes on.
-
-    Returns:
-        The environment's spec and how many frames its observations stack.
+        mode: how.
+        wandb: whether Weights & Biases shows it.
+        at_once: how many such runs share this machine's memory.
+        here: whether this process will run it, and not one that it starts; only then
+            may it ask for devices and keep an environment.
+        directory: of a run that resumes.
+        start: actor steps of a run that resumes.
 
     Raises:
-        ValueError: names what does not fit and what would.
+        ValueError: says what does not fit and what would.
     """
-    environment = environments.make(experiment.environment, 1, experiment.seed)
+    dashboards.check(wandb)
+    acts = here and mode == "local" and not experiment.dataset
+    if acts:
+        environment = make_actor_environment(experiment, start)
+    else:
+        environment = environments.make(experiment.environment, 1, experiment.seed)
     try:
-        spec = make_spec(environment)
-        agent = make_agent(experiment, spec)
-    finally:
+        spec, frame_stack = make_spec(environment), environment.frame_stack
+        dataset = _check_fit(
+            *(experiment, mode, spec, frame_stack),
+            at_once=at_once,
+            here=here,
+            directory=directory,
+        )
+    except BaseException:
         environment.close()
-    if here:
-        check_devices(experiment, spec)
-    if experiment.dataset or agents.REGISTRY[experiment.agent_name].dataset:
-        _check_offline(experiment, spec, agent, directory)
-        return spec, environment.frame_stack
+        raise
+    if not acts:
+        environment.close()
+    return Ready(spec, frame_stack, environment if acts else None, dataset)
+
+
+def _check_fit(
+    experiment: Experiment,
+    mode: Mode,
+    spec: Spec,
+    frame_stack: int,
+    *,
+    at_once: int,
+    here: bool,
+    directory: Path | None,
+) -> Prepared | None:
+    """Checks agent, devices and data; returns the dataset of a run that has one."""
+    stages = make_stages(experiment, spec)
+    if here and mode != "processes":
+        check_devices(stages)
+    last = stages[-1]
+    if last.source == "dataset":
+        _check_offline(experiment, last.agent)
+        dataset = load_prepared(experiment, spec, directory)
+        if last.agent.lookup is not None:
+            last.agent.lookup.check(len(dataset.transitions.reward))
+        return dataset
     check_memory(
-        agent.storage,
+        last.agent.storage,
         spec,
-        environment.frame_stack,
+        frame_stack,
         actors=experiment.actors,
-        local=local,
+        local=mode == "local",
         at_once=at_once,
     )
-    return spec, environment.frame_stack
+    return None
 
 
-def _check_offline(
-    experiment: Experiment, spec: Spec, agent: Agent, directory: Path | None
-) -> None:
-    """Reads the dataset, so that what is wrong with it shows before anything starts."""
+def check_devices(stages: Sequence[Stage]) -> None:
+    """Refuses a stage whose batches the devices of this process cannot share evenly.
+
+    Starts a JAX backend: not for a process that launches those which learn.
+
+    Raises:
+        UnevenBatch: the devices cannot share them.
+    """
+    devices = jax.local_devices()
+    for stage in stages:
+        agent = stage.agent
+        sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
+
+
+def _check_offline(experiment: Experiment, agent: Agent) -> None:
+    """Refuses settings that a run which learns from a dataset cannot have."""
     if not experiment.dataset:
         raise ValueError(
             f"{experiment.agent_name} learns from a dataset: name one with --dataset"
@@ -185,6 +238,3 @@ def _check_offline(
             f"storage.n_step is {agent.storage.n_step}: datasets hold single steps; "
             "choose --agent.storage.n_step 1"
         )
-    prepared = load.load_prepared(experiment, spec, directory)
-    if agent.lookup is not None:
-        agent.lookup.check(len(prepared.transitions.reward))

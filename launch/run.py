@@ -13,8 +13,7 @@ from typing import cast
 import jax
 import setproctitle
 
-from launch import errors
-from launch.build import spec_of
+from launch import errors, preflight
 from launch.errors import (
     RunDirectoryError,
     RunFailed,
@@ -22,7 +21,8 @@ from launch.errors import (
     SaveFailed,
 )
 from launch.experiment import Experiment, Mode
-from launch.preflight import check_devices
+from launch.preflight import Ready
+from launch.roles.context import Run
 from launch.runs import checkpoint, existing_runs, run_directory
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
@@ -34,12 +34,21 @@ def run_experiment(
     experiment: Experiment,
     directory: Path,
     mode: Mode,
+    ready: Ready,
     resume: Checkpoint | None = None,
     wandb: WandbMode = "off",
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
 
-    Whoever calls it has locked the directory, before reading where the run goes on.
+    The caller has locked the directory before it read where the run resumes.
+
+    Args:
+        experiment: what to run.
+        directory: its run directory.
+        mode: how.
+        ready: what `launch.preflight.check` returned for this start.
+        resume: where the run resumes.
+        wandb: whether Weights & Biases shows it, too.
 
     Raises:
         RunFailed: it ended before its time.
@@ -48,23 +57,31 @@ def run_experiment(
     role = "launcher" if mode == "processes" else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
     kept = f"{directory} keeps what it saved"
+    run = Run(
+        experiment,
+        directory,
+        ready.spec,
+        ready.frame_stack,
+        resume=resume,
+        wandb=wandb,
+        dataset=ready.dataset,
+    )
     # Imported late: only a program needs Reverb and with it TensorFlow.
     try:
-        if mode == "local" and experiment.dataset:
-            from launch.engines import offline_thread as offline
-
-            offline.run(experiment, directory, resume=resume, wandb=wandb)
-        elif mode == "local":
+        if mode == "local":
             from launch.engines import one_thread
 
-            one_thread.run(experiment, directory, resume=resume, wandb=wandb)
+            one_thread.run(run, ready.environment)
         else:
             from launch.engines import launchpad_engine
 
-            launchpad_engine.run(
-                experiment, directory, mode, resume=resume, wandb=wandb
-            )
-    except (errors.RoleFailed, errors.NotFinite, SaveFailed) as error:
+            launchpad_engine.run(run, mode)
+    except (
+        errors.RoleFailed,
+        errors.EndedEarly,
+        errors.NotFinite,
+        SaveFailed,
+    ) as error:
         raise RunFailed(f"{error}\n{kept}") from error
     except OSError as error:  # a disk that is full, or gone
         reason = str(error.strerror or error).lower()
@@ -109,11 +126,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         experiment = run_directory.read_experiment(path)
         settle()
-        # The process that started this one could not ask for devices.
-        check_devices(experiment, spec_of(experiment))
         with locked(path):
-            resume = existing_runs.saved(path, local=True)
-            run_experiment(experiment, path, "local", resume, cast(WandbMode, wandb))
+            resume = existing_runs.checkpoint_to_resume(path, local=True)
+            start = 0 if resume is None else resume.counts.actor_steps
+            ready = preflight.check(experiment, directory=path, start=start)
+            shown = cast(WandbMode, wandb)
+            run_experiment(experiment, path, "local", ready, resume, shown)
     except RunStopped as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 128 + error.signal

@@ -18,9 +18,10 @@ from agents.ploff import neighbours
 from experiments.benchmarks.measure import Measurement, Timed, cost, rates, share
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch import build
-from launch.datasets import sampler as stores
-from launch.datasets.sampler import DatasetStore
+from launch.datasets.normalization import Prepared
+from launch.datasets.sampler import DatasetBatches
 from launch.experiment import Experiment
+from launch.roles.batches import Given
 from launch.roles.learner import Learner
 
 _AGENTS = ("bc", "td3_bc", "anti_exploration", "ploff")
@@ -52,23 +53,18 @@ def _learner(
     name: str, experiment: Experiment, seconds: float, size: int
 ) -> list[Measurement]:
     agent = build.make_agent(experiment, build.spec_of(experiment))
-    transitions = _noise(experiment, size)
-    store = DatasetStore(transitions, agent.storage.batch_size, seed=0)
-    tables: Any = None
+    dataset, tables = Prepared(_noise(experiment, size), {}, {}), None
     if agent.lookup is not None:
         tables = _tables(experiment, size)
         given = agent.lookup._replace(build=lambda *arguments: tables)
-        store.attach(given, {}, tick=lambda: None)
-    first = stores.read(store.draw(0), store.shared, agent.lookup)
-    bare = Learner(agent, 0, lambda: first)
-    fed: Learner = Learner(
-        *(stores.reading(agent), 0),
-        lambda: store.draw(fed.learner_steps),
-        lambda: store.shared,
-    )
-    timed = {"bare": _steps(bare), "fed": _steps(fed)}
+        agent = agent._replace(lookup=given)
+    batches = DatasetBatches(dataset, agent, seed=0)
+    batches.prepare({}, tick=lambda: None)
+    first = batches.read(batches.next(), batches.shared)
+    bare = Learner(agent, 0, Given(lambda: first))
+    timed = {"bare": _steps(bare), "fed": _steps(Learner(agent, 0, batches))}
     if agent.lookup is not None:
-        timed["lookup"] = _lookup(store, jax.jit(agent.lookup.read), tables)
+        timed["lookup"] = _lookup(batches, jax.jit(agent.lookup.read), tables)
     return _compared(name, rates(timed, seconds))
 
 
@@ -87,10 +83,10 @@ def _steps(learner: Learner) -> Timed:
     return Timed(learner.step, lambda: jax.block_until_ready(learner.params))
 
 
-def _lookup(store: DatasetStore, read: Callable[..., Any], tables: Any) -> Timed:
+def _lookup(batches: DatasetBatches, read: Callable[..., Any], tables: Any) -> Timed:
     """The lookup of the rows of one step after another, each waited for."""
     steps = itertools.count()
-    return Timed(lambda: jax.block_until_ready(read(tables, store.rows(next(steps)))))
+    return Timed(lambda: jax.block_until_ready(read(tables, batches.rows(next(steps)))))
 
 
 def _noise(experiment: Experiment, size: int) -> Transition:

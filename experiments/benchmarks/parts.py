@@ -20,6 +20,7 @@ from launch.preflight import check
 from launch.replay import Adder, server
 from launch.replay.in_process import InProcess
 from launch.roles.actor import Actor, Loop
+from launch.roles.batches import Given
 from launch.roles.learner import Learner
 
 LANES = 8  # that fill a store
@@ -44,8 +45,9 @@ class Bench:
         }
         self.experiment = flags.replace(experiment, settings)
         self.size = size
-        self.spec: Spec
-        self.spec, self.frame_stack = check(self.experiment)
+        ready = check(self.experiment, here=False)
+        self.spec: Spec = ready.spec
+        self.frame_stack = ready.frame_stack
         self.agent: Agent = make_agent(self.experiment, self.spec)
 
     @property
@@ -100,7 +102,7 @@ class Bench:
 
     def learner(self, next_batch: Any) -> tuple[Learner, Timed]:
         """A learner, and its step as something to time."""
-        learner = Learner(self.agent, 0, next_batch)
+        learner = Learner(self.agent, 0, Given(next_batch))
         wait = lambda: jax.block_until_ready(learner.params)  # noqa: E731
         return learner, Timed(learner.step, wait)
 
@@ -142,7 +144,7 @@ def bare_updates(experiment: Experiment, seconds: float) -> float:
     bench = Bench(experiment, size=200)
     store = bench.in_process(LANES)
     fill(bench, store, bench.size)
-    batch = jax.device_put(store.sample())
+    batch = jax.device_put(store.next())
     _, timed = bench.learner(lambda: batch)
     return rates({"bare": timed}, seconds)["bare"]
 
@@ -176,9 +178,9 @@ def _fed(
 ) -> dict[str, float]:
     """Steps a second of three learners; their reader is gone before the server is."""
     fill(bench, bench.reverb_adder(served), bench.size)
-    batch, reader = jax.device_put(store.sample()), bench.reverb_reader(served)
+    batch, reader = jax.device_put(store.next()), bench.reverb_reader(served)
     _, bare = bench.learner(lambda: batch)
-    _, local = bench.learner(store.sample)
+    _, local = bench.learner(store.next)
     _, distributed = bench.learner(lambda: next(reader))
     return rates({"bare": bare, "local": local, "reverb": distributed}, seconds)
 

@@ -14,6 +14,7 @@ from launch.datasets import d4rl_scores
 from launch.engines import side_by_side
 from launch.errors import RunStopped
 from launch.experiment import Experiment, Mode
+from launch.preflight import Ready
 from launch.runs import existing_runs, logs, run_directory
 from launch.runs.dashboards import WandbMode
 from launch.runs.existing_runs import Entry
@@ -35,8 +36,10 @@ def run(plan: Plan) -> int:
     if several:
         at_once = side_by_side.at_once(options.parallel, len(plan.experiments))
     here = options.launch != "processes" and not several
-    for experiment in {each.name: each for each in plan.experiments}.values():
-        check(experiment, options.launch, options.wandb, at_once, here=here)
+    ready = {
+        each.name: check(each, options.launch, options.wandb, at_once, here=here)
+        for each in {each.name: each for each in plan.experiments}.values()
+    }
     entries = [Entry(experiment) for experiment in plan.experiments]
     if plan.continued:
         entries = existing_runs.find(options.runs, plan.experiments)
@@ -51,18 +54,22 @@ def run(plan: Plan) -> int:
             said = f"{error}; {how} goes on from there"
             raise RunStopped(said, error.signal) from error
     else:
-        directories |= {entry: _run_here(entry, options) for entry in left}
+        for entry in left:
+            fit = ready[entry.experiment.name]
+            directories[entry] = _run_here(entry, options, fit)
     _summarise_all(entries, directories)
     return 0
 
 
-def _run_here(entry: Entry, options: Options) -> Path:
+def _run_here(entry: Entry, options: Options, ready: Ready) -> Path:
     """One run in this process, or as a program that it launches."""
     local = options.launch == "local"
     with existing_runs.held(options.runs, entry, local=local) as (directory, resume):
         print(directory, flush=True)
         launch_run.run_experiment(
-            entry.experiment, directory, options.launch, resume, options.wandb
+            *(entry.experiment, directory, options.launch, ready),
+            resume=resume,
+            wandb=options.wandb,
         )
     return directory
 
@@ -75,32 +82,24 @@ def check(
     *,
     here: bool,
     directory: Path | None = None,
-) -> None:
-    """Refuses what cannot run before anything starts.
-
-    Args:
-        experiment: what is to run.
-        mode: how.
-        wandb: whether Weights & Biases shows it.
-        at_once: how many such runs share the machine's memory.
-        here: whether this process will learn, not one that it starts.
-        directory: of a run that goes on.
+    start: int = 0,
+) -> Ready:
+    """Refuses what cannot run; see `launch.preflight.check`.
 
     Raises:
         OverrideError: agent, environment and machine do not fit each other.
     """
-    from launch.runs import dashboards
-
     if here and mode == "local":
         launch_run.settle()
     try:
-        dashboards.check(wandb)
-        preflight.check(
+        return preflight.check(
             experiment,
-            local=mode == "local",
+            mode,
+            wandb=wandb,
             at_once=at_once,
             here=here,
             directory=directory,
+            start=start,
         )
     except ValueError as error:
         raise OverrideError(" ".join(str(error).split())) from error

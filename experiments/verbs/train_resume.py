@@ -73,11 +73,17 @@ def run(arguments: Sequence[str]) -> int:
         evaluated = shortened or existing_runs.is_complete(directory, experiment)
         _check(experiment, saved, evaluated)
         mode = _mode(options, saved)
-        here = mode != "processes"
-        train.check(experiment, mode, options.wandb, here=here, directory=directory)
+        ready = train.check(
+            *(experiment, mode, options.wandb),
+            here=mode != "processes",
+            directory=directory,
+            start=saved.counts.actor_steps,
+        )
         run_directory.record_resume(directory, experiment)
         print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
-        launch_run.run_experiment(experiment, directory, mode, saved, options.wandb)
+        launch_run.run_experiment(
+            experiment, directory, mode, ready, saved, options.wandb
+        )
     train.summarise([(experiment.seed, directory)])
     return 0
 

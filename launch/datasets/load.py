@@ -8,7 +8,7 @@ from agents.parts.contract import Spec
 from launch.build import make_agent
 from launch.datasets import d4rl_scores, from_run, hdf5, minari_reading
 from launch.datasets.dataset import Dataset
-from launch.datasets.normalization import Prepared, prepare
+from launch.datasets.normalization import FINGERPRINT, Prepared, prepare
 from launch.datasets.source_environment import Native, describe, family
 from launch.errors import DatasetError
 from launch.experiment import Experiment
@@ -83,9 +83,6 @@ def _read_run(
     return from_run.read(directory, saved, spec, n_step=n_step)
 
 
-_FINGERPRINT = "dataset"  # of what a checkpoint has learned from
-
-
 def load_prepared(
     experiment: Experiment, spec: Spec, directory: Path | None = None
 ) -> Prepared:
@@ -112,7 +109,7 @@ def _check_same(source: str, found: dict[str, int], directory: Path) -> None:
     """Refuses a dataset in the place of another, which a run's stages learned from."""
     for stage in (directory, directory / PRETRAINING):
         for extra in checkpoint.extras(stage):
-            known = extra.get(_FINGERPRINT, found)  # older runs did not look
+            known = extra.get(FINGERPRINT, found)  # older runs did not look
             if known != found:
                 raise DatasetError(
                     f"dataset {source} is not what {directory} has learned from: "

@@ -19,6 +19,8 @@ from launch.build import (
     _normalize,
 )
 
+FINGERPRINT = "dataset"  # under which a checkpoint has it
+
 # Added to deviations: Fujimoto and Gu 2021, and their code.
 _LEAST_DEVIATION = 1e-3
 

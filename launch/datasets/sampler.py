@@ -1,30 +1,21 @@
-"""The dataset as a store: rows drawn uniformly, the same ones at the same step.
+"""Batches from a dataset: rows drawn uniformly, the same ones at the same step.
 
-Nothing of it is saved: which rows a learner step gets depends on the seed and its
-number only, so a run that is resumed sees what it would have seen.
-
-The update reads its rows itself (`reading`): rows, lookup and gradient step are one
-computation, where three would each wait for the one before.
+Nothing of the dataset is saved: which rows a learner step gets depends on the seed and
+its number only, so a run that is resumed sees what it would have seen.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from agents.parts import sgd
-from agents.parts.contract import (
-    Agent,
-    Lookup,
-    Metrics,
-    Params,
-    TrainingState,
-    Transition,
-    Update,
-)
+from agents.parts.contract import Agent, Params, Transition
+from launch.datasets.normalization import FINGERPRINT, Prepared
 
 # Of an accelerator's memory; the rest is for networks, activations and tables.
 _DEVICE_SHARE = 0.5
@@ -54,48 +45,65 @@ class Drawn(NamedTuple):
     transitions: Transition | None
 
 
-class DatasetStore:
-    """Rows of a dataset, and what to read them from.
+class DatasetBatches:
+    """Rows of a dataset, drawn for one learner step after another.
+
+    The update reads its rows itself: rows, lookup and gradient step are one
+    computation, where three would each wait for the one before.
 
     Args:
-        transitions: of the whole dataset, leaves `[M, ...]`, numpy.
-        batch_size: B.
+        dataset: prepared; transitions with leaves `[M, ...]`, numpy.
+        agent: says how many rows a batch has, and what it looks up.
         seed: of the sampling.
         on_device: whether the rows lie on the accelerator; None: if they fit.
+
+    Attributes:
+        shared: what every update reads from; nothing before `prepare`.
+        on_device: whether the rows will lie on the accelerator.
     """
 
     def __init__(
         self,
-        transitions: Transition,
-        batch_size: int,
+        dataset: Prepared,
+        agent: Agent,
         seed: int,
         on_device: bool | None = None,
     ):
-        self._size = len(transitions.reward)
-        self._batch_size = batch_size
+        self._transitions = dataset.transitions
+        self._fingerprint = dataset.fingerprint
+        self._size = len(self._transitions.reward)
+        self._batch_size = agent.storage.batch_size
+        self._lookup = agent.lookup
+        self._step = 0
         bits = np.random.Philox(key=seed)
         self._bits, self._start = bits, bits.state
         self._integers = np.random.Generator(bits).integers
-        self._transitions = transitions
-        self.on_device = _fits(transitions) if on_device is None else on_device
-        placed = sgd.replicate(transitions) if self.on_device else None
-        self.shared = Shared(placed, None)
+        self.on_device = _fits(self._transitions) if on_device is None else on_device
+        self.shared = Shared(None, None)
 
-    def attach(
-        self,
-        lookup: Lookup,
-        params: Params,
-        tick: Callable[[], None],
-    ) -> None:
-        """From now on, there are tables in which an agent looks up.
+    def prepare(self, params: Params, tick: Callable[[], None]) -> None:
+        """Puts the rows on the device, if they fit, and builds the agent's tables.
 
         Args:
-            lookup: the agent's.
-            params: of the networks that an earlier stage learned.
-            tick: called now and then while it builds.
+            params: of the networks that an earlier stage learned, among others.
+            tick: called now and then while the tables are built.
         """
-        tables = lookup.build(params, self._transitions, tick)
-        self.shared = self.shared._replace(tables=sgd.replicate(tables))
+        placed = sgd.replicate(self._transitions) if self.on_device else None
+        tables = None
+        if self._lookup is not None:
+            built = self._lookup.build(params, self._transitions, tick)
+            tables = sgd.replicate(built)
+        self.shared = Shared(placed, tables)
+
+    def owed(self) -> int:
+        """Always one."""
+        return 1
+
+    def next(self) -> Drawn:
+        """What the next learner step reads."""
+        rows = self.rows(self._step)
+        self._step += 1
+        return Drawn(rows, None if self.on_device else _take(self._transitions, rows))
 
     def rows(self, step: int) -> np.ndarray:
         """The rows `[B]` int32 of learner step `step`, drawn with replacement."""
@@ -106,35 +114,35 @@ class DatasetStore:
         self._bits.state = state
         return self._integers(self._size, size=self._batch_size, dtype=np.int32)
 
-    def draw(self, step: int) -> Drawn:
-        """What learner step `step` reads."""
-        rows = self.rows(step)
-        return Drawn(rows, None if self.on_device else _take(self._transitions, rows))
-
-
-def read(drawn: Drawn, shared: Shared, lookup: Lookup | None) -> Transition:
-    """The batch, leaves `[B, ...]`, with what an agent looks up; jit-able."""
-    rows = jnp.asarray(drawn.rows)
-    batch = drawn.transitions
-    if batch is None:
-        batch = _take(shared.transitions, rows)
-    if lookup is None:
-        return batch
-    return batch._replace(extras=lookup.read(shared.tables, rows))
-
-
-def reading(agent: Agent) -> Agent:
-    """The agent with an update that reads its batch: `(state, Drawn, Shared)`."""
-
-    def update(
-        state: TrainingState, drawn: Drawn, shared: Shared
-    ) -> tuple[TrainingState, Metrics]:
-        batch = read(drawn, shared, agent.lookup)
+    def read(self, batch: Drawn, shared: Shared) -> Transition:
+        """The transitions, leaves `[B, ...]`, with what the agent looks up."""
+        rows = jnp.asarray(batch.rows)
+        transitions = batch.transitions
+        if transitions is None:
+            transitions = _take(shared.transitions, rows)
+        if self._lookup is not None:
+            extras = self._lookup.read(shared.tables, rows)
+            transitions = transitions._replace(extras=extras)
         # Merged into the update, the reading costs BC more than the barrier does:
         # 1.34 ms a step for 1.30 (Hopper's shapes, two cores).
-        return agent.update(state, jax.lax.optimization_barrier(batch))
+        return jax.lax.optimization_barrier(transitions)
 
-    return agent._replace(update=cast(Update, update))
+    def progress(self) -> dict[str, Any]:
+        """Which dataset the run learns from: it must be the same when it resumes."""
+        return {"store": "dataset", FINGERPRINT: self._fingerprint}
+
+    def save(self, path: Path) -> None:
+        """Writes nothing: the dataset is where it was."""
+
+    def restore(
+        self, path: Path | None, progress: Mapping[str, Any], learner_steps: int
+    ) -> None:
+        """Continues with the rows of the step after `learner_steps`."""
+        self._step = learner_steps
+
+    def close(self) -> None:
+        """Gives the device's memory back."""
+        self.shared = Shared(None, None)
 
 
 def _take(columns: Any, rows: Any) -> Any:

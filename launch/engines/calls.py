@@ -1,4 +1,4 @@
-"""Calls to other nodes of the program, which end when the program does."""
+"""Calls to other roles through Courier, which end when the program does."""
 
 import concurrent.futures
 import contextlib
@@ -7,10 +7,10 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-import launchpad as lp
 from courier.python import client as courier_client
 
 from launch.errors import Stopped
+from launch.roles.context import Stop
 
 _POLL_SECONDS = 0.2
 
@@ -28,41 +28,49 @@ class _Future(concurrent.futures.Future):
             super().set_result(result)
 
 
-# What Courier's clients make their futures from.
-courier_client.futures = types.SimpleNamespace(
-    Future=_Future, InvalidStateError=concurrent.futures.InvalidStateError
-)
+def tolerate_late_answers() -> None:
+    """Has Courier's clients, in this process, make futures that may be cancelled."""
+    courier_client.futures = types.SimpleNamespace(
+        Future=_Future, InvalidStateError=concurrent.futures.InvalidStateError
+    )
 
 
-class Remote:
-    """A node whose public methods are called like those of an object.
+class CourierPeer:
+    """A role whose public methods are called like those of an object.
 
-    A plain Courier call waits for ever for a node that is gone, and not even a signal
-    gets through to its thread. Made by the thread that runs the calling node.
+    A plain Courier call waits for ever for a role that is gone, and not even a signal
+    gets through to its thread.
     """
 
-    def __init__(self, client: Any, patience: float = 5.0):
+    def __init__(self, client: Any, stop: Stop, patience: float = 5.0):
         """Wraps a Courier client.
 
         Args:
-            client: of the node.
-            patience: seconds for an answer once the program is being stopped.
+            client: of the role.
+            stop: of the role that calls.
+            patience: seconds for an answer once that is set.
         """
         self._client = client
+        self._stop = stop
         self._patience = patience
-        self._stop = lp.stop_event()
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        """The method; it raises Stopped if the node is gone at the end."""
+        """The method; it raises Stopped if the role is gone at the end."""
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return lambda *arguments: self._wait(self.begin(method, *arguments))
 
-        def call(*args: Any) -> Any:
-            return self._wait(getattr(self._client.futures, method)(*args))
-
-        return call
+    def begin(self, method: str, *arguments: Any) -> concurrent.futures.Future:
+        """Calls a method and does not wait."""
+        return getattr(self._client.futures, method)(*arguments)
 
     def close(self) -> None:
-        """Makes no more calls."""
-        shut_down(self._client)
+        """Makes no more calls; waits for the threads of the Courier client.
+
+        One that still hands over an answer while the interpreter ends aborts the
+        process: "terminate called without an active exception".
+        """
+        self._client._client.Shutdown()
 
     def _wait(self, pending: concurrent.futures.Future) -> Any:
         deadline = None
@@ -75,12 +83,3 @@ class Remote:
                     pending.cancel()
                     raise Stopped
         return pending.result()
-
-
-def shut_down(client: Any) -> None:
-    """Waits for the threads of a Courier client.
-
-    One that still hands over an answer while the interpreter ends aborts the process:
-    "terminate called without an active exception".
-    """
-    client._client.Shutdown()

@@ -1,228 +1,297 @@
-"""The same experiment as a Launchpad program, run as threads or as processes.
+"""Runs a program through Launchpad, as threads of this process or as processes.
 
-Nodes: replay, coordinator, learner, actors, evaluator. Courier and Reverb listen on all
-interfaces without authentication, and Courier unpickles what it receives: private
-networks only.
+Courier and Reverb listen on all interfaces without authentication, and Courier
+unpickles what it receives: private networks only.
 """
 
-import contextlib
-import functools
 import os
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import launchpad as lp
 from absl import flags
+from launchpad import address as lp_address
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
-from agents.parts.contract import Agent, Spec, Storage, Transition
-from environments.vector import VectorEnvironment
 from launch import errors
-from launch.build import make_agent
-from launch.engines import offline_program as offline
-from launch.engines import process, supervisor
-from launch.experiment import Experiment
-from launch.preflight import check
-from launch.replay import Adder
-from launch.roles.actor_role import ActorRole, EvaluatorRole
-from launch.roles.context import Run
-from launch.roles.coordinator import Coordinator
-from launch.roles.learner_role import LearnerRole
+from launch.build import make_stages
+from launch.engines import calls, process, program, supervisor
+from launch.engines.calls import CourierPeer
+from launch.engines.program import Node
+from launch.roles import replay_role
+from launch.roles.context import Run, Stop
 from launch.roles.watchdog import Heartbeat
-from launch.runs import checkpoint, logs
-from launch.runs.checkpoint import Checkpoint
-from launch.runs.dashboards import WandbMode
+from launch.runs import logs
 from launch.runs.progress_from_logs import Follower
 
 Mode = Literal["threads", "processes"]
-# Roles end in order, each with the supervisor's patience, not Launchpad's ten seconds.
+# Roles end in order, each with its node's patience, not Launchpad's ten seconds.
 _NOTICE_SECONDS = 400
-# The learner saves once more, and a replay of millions takes a while. Who cannot wait
-# presses Ctrl+C again.
-_PATIENCE = {"learner": 300.0}
-_SCRATCH = Path(checkpoint.DIRECTORY, ".server")  # where Reverb writes its tables
-STOP_ORDER = ("actor", "evaluator", "learner", "coordinator", "replay")
+_POLL_SECONDS = 0.05
 
 
-def make(run: Run, *, threads: bool) -> lp.Program:
-    """Builds the program; starts nothing, and no JAX backend.
+def run(run: Run, mode: Mode, progress: bool = True) -> list[float]:
+    """Runs an experiment as a program; returns the last evaluation's returns.
 
     Args:
         run: what to run.
-        threads: whether all nodes will share one process.
-
-    Raises:
-        ValueError: the agent does not fit the environment.
-    """
-    spec, frame_stack = check(run.experiment)
-    agent = make_agent(run.experiment, spec)
-    program = lp.Program("munchausen")
-    with program.group("replay"):
-        tables = functools.partial(
-            _make_tables, run.experiment.name, agent.storage, spec, frame_stack
-        )
-        saved = None if run.resume is None else run.resume.replay
-        checkpointer = functools.partial(_make_checkpointer, run.directory, saved)
-        server = lp.ReverbNode(tables, checkpointer)
-        replay = program.add_node(server)
-    with program.group("coordinator"):
-        coordinator = program.add_node(
-            lp.CourierNode(Coordinator, run, server.reverb_address, threads)
-        )
-    with program.group("learner"):
-        reader = functools.partial(_make_reader, frame_stack=frame_stack)
-        node = lp.CourierNode(LearnerRole, run, spec, reader, replay, coordinator)
-        served = program.add_node(node)
-    with program.group("actor"):
-        for index in range(run.experiment.actors):
-            program.add_node(
-                lp.PyClassNode(
-                    ActorRole,
-                    run,
-                    index,
-                    _make_adder,
-                    replay,
-                    served,
-                    coordinator,
-                )
-            )
-    with program.group("evaluator"):
-        program.add_node(lp.PyClassNode(EvaluatorRole, run, served, coordinator))
-    return program
-
-
-def _make_tables(name: str, storage: Storage, spec: Spec, frame_stack: int) -> list:
-    # Imported in the process that needs it: Reverb brings TensorFlow along.
-    from launch.replay import reverb_store
-
-    process.set_role("replay", name)
-    return reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
-
-
-def _make_checkpointer(directory: Path, saved: Path | None) -> Any:
-    from launch.replay import snapshot
-
-    return snapshot.make_checkpointer(directory / _SCRATCH, saved)
-
-
-def _make_adder(
-    client: Any,
-    agent: Agent,
-    spec: Spec,
-    environment: VectorEnvironment,
-    stop: Callable[[], bool],
-) -> Adder:
-    from launch.replay import reverb_store
-
-    return reverb_store.ReverbAdder(
-        client,
-        agent.storage,
-        spec,
-        discount=agent.discount,
-        frame_stack=environment.frame_stack,
-        num_environments=environment.num_environments,
-        stop=stop,
-    )
-
-
-def _make_reader(
-    client: Any, agent: Agent, spec: Spec, stop: Callable[[], bool], frame_stack: int
-) -> Iterator[Transition]:
-    from launch.replay import reverb_store
-
-    return reverb_store.ReverbReader(
-        client.server_address, agent.storage, spec, frame_stack=frame_stack, stop=stop
-    )
-
-
-def run(
-    experiment: Experiment,
-    directory: Path,
-    mode: Mode,
-    progress: bool = True,
-    resume: Checkpoint | None = None,
-    wandb: WandbMode = "off",
-) -> list[float]:
-    """Runs an experiment as a Launchpad program; returns the last evaluation's returns.
-
-    Args:
-        experiment: what to run.
-        directory: its run directory.
         mode: `threads` of this process, or `processes`.
         progress: whether to show a live line.
-        resume: where to go on.
-        wandb: whether to show it at Weights & Biases, too.
 
     Raises:
-        ValueError: the agent does not fit the environment.
         RoleFailed: a role died.
         Interrupted: SIGINT, SIGTERM or SIGHUP ended the run early.
+        EndedEarly: the program ended in order before its last evaluation.
     """
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(sys.argv[:1])  # Launchpad reads absl flags; ours are not absl's
-    build = offline.make if experiment.dataset else make
-    program = build(
-        Run(experiment, directory, resume, wandb), threads=mode == "threads"
-    )
-    with Follower(experiment, directory, progress), _removed(directory / _SCRATCH):
+    experiment, directory = run.experiment, run.directory
+    *earlier, _ = make_stages(experiment, run.spec)
+    steps = {stage.name: stage.steps or 0 for stage in earlier}
+    shown = Follower(experiment, directory, steps, progress)
+    with shown, replay_role.scratch_removed(directory):
         if mode == "threads":
-            _run_threads(program)
+            _run_threads(run)
         else:
-            supervisor.launch(
-                program,
-                {group: _resources(group) for group in program.groups},
-                directory / "logs",
-                finished_by="coordinator",
-                stop_order=STOP_ORDER,
-                patience=_PATIENCE,
-                arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
-                check=Heartbeat(experiment.stall_seconds, directory).check,
-            )
+            _run_processes(run._replace(dataset=None))  # each role reads its own
     evaluations = logs.read_evaluations(directory)
     if not evaluations or evaluations[-1].grid < experiment.steps:
-        raise errors.Interrupted(signal.SIGINT)
+        raise errors.EndedEarly(
+            f"{directory}: the program ended in order, but before its last evaluation; "
+            "the logs of its roles say why"
+        )
     return evaluations[-1].returns
 
 
-@contextlib.contextmanager
-def _removed(path: Path) -> Iterator[None]:
-    """Context that leaves no directory at `path`."""
-    try:
-        yield
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+def _run_processes(run: Run) -> None:
+    nodes = program.make(run)
+    [finishing] = [node for node in nodes if node.finishes]
+    assert finishing.deadline is not None
+    supervisor.launch(
+        make_program(run, nodes),
+        nodes,
+        {node.role: _resources(node) for node in nodes},
+        run.directory / "logs",
+        arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
+        check=Heartbeat(finishing.deadline, run.directory).check,
+    )
 
 
-def _run_threads(program: lp.Program) -> None:
+def _run_threads(run: Run) -> None:
+    nodes = program.make(run)
+    calls.tolerate_late_answers()
     flags.FLAGS["lp_termination_notice_secs"].value = _NOTICE_SECONDS
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP)}
-    manager = lp.launch(program, lp.LaunchType.LOCAL_MULTI_THREADING)
+    numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+    before = {each: signal.getsignal(each) for each in numbers}
+    caught: list[int] = []
+    stops = OrderedStop(nodes)
+    made = make_program(run, nodes, stops)
+    manager = lp.launch(made, lp.LaunchType.LOCAL_MULTI_THREADING)
     try:
         # Launchpad hears Ctrl+C in the first program of a process only.
-        for number, handler in before.items():
-            if handler != signal.SIG_IGN:
-                signal.signal(number, _stop_threads)
+        stop = signal.getsignal(signal.SIGTERM)
+        for number in numbers:
+            if before[number] != signal.SIG_IGN:
+                signal.signal(number, _stopping(stop, stops, caught))
         manager.wait()
     except Exception as error:  # whatever a role raised; Launchpad printed its trace
         raise errors.RoleFailed(f"a role died: {error!r}") from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if caught:
+        raise errors.Interrupted(caught[0])
 
 
-def _stop_threads(number: int, frame: Any) -> None:
-    """Stops the program in order; the next Ctrl+C ends the process at once."""
-    signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
-    signal.raise_signal(signal.SIGTERM)  # to which Launchpad listens
+def _stopping(stop: Any, stops: "OrderedStop", caught: list[int]) -> Any:
+    """A handler that has Launchpad stop; the next signal ends the process at once."""
+
+    def handle(number: int, frame: Any) -> None:
+        if caught:
+            os._exit(128 + number)
+        if not stops.finished:  # else it is Launchpad's own, at the end of the program
+            caught.append(number)
+        stop(signal.SIGTERM, frame)
+
+    return handle
 
 
-def _resources(group: str) -> PythonProcess:
-    """The learner owns the accelerators; every other role stays off them."""
+def _resources(node: Node) -> PythonProcess:
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2"}
-    if group != "learner":
+    if not node.accelerators:
         environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     return PythonProcess(env=environment)
+
+
+def make_program(
+    run: Run, nodes: Sequence[Node], stops: "OrderedStop | None" = None
+) -> lp.Program:
+    """Turns nodes into Launchpad's; starts nothing, and no JAX backend.
+
+    Args:
+        run: what to run.
+        nodes: those of a program, in the order of starting, so that a node comes after
+            those whose methods it calls.
+        stops: of roles that are threads of one process; None: each has its own.
+    """
+    made = lp.Program("munchausen")
+    addresses = {
+        node.role: lp_address.Address(node.role) for node in nodes if node.listens
+    }
+    handles: dict[str, Any] = {}
+    for node in nodes:
+        kind = lp.CourierNode if node.serves else lp.PyClassNode
+        with made.group(node.role):
+            for index in range(len(node.names())):
+                listed = (*node.addresses, *[node.role] * node.listens)
+                own = kind(
+                    *(HostedRole, node, index, run, stops),
+                    addresses={role: addresses[role] for role in listed},
+                    clients={role: handles[role] for role in node.calls},
+                )
+                if node.listens:
+                    own.allocate_address(addresses[node.role])
+                handles[node.role] = made.add_node(own)
+    return made
+
+
+class HostedRole:
+    """A role as Launchpad runs it, in a thread or in a process."""
+
+    def __init__(
+        self,
+        node: Node,
+        index: int,
+        run: Run,
+        stops: "OrderedStop | None",
+        addresses: Mapping[str, lp_address.Address],
+        clients: Mapping[str, Any],
+    ):
+        """Builds the role; its public methods become those of this object.
+
+        Args:
+            node: what to run.
+            index: which of its replicas.
+            run: what the whole program runs.
+            stops: see `make_program`.
+            addresses: of servers, its own among them.
+            clients: of Courier, for the roles that it calls.
+        """
+        self._node = node
+        self._name = node.names()[index]
+        self._stops = stops
+        if stops is None:
+            process.begin_role(self._name, run.experiment.name)
+            calls.tolerate_late_answers()
+            stop: Stop = lp.stop_event()
+        else:
+            stop = stops.join(self._name, lp.stop_event())
+        context = LaunchpadContext(self._name, index, stop, addresses, clients)
+        with process.exit_on_expected_errors(alone=stops is None):
+            self._role = node.make(run, context)
+        for method in dir(self._role):
+            if not method.startswith("_") and method != "run":
+                served = getattr(self._role, method)
+                if callable(served):
+                    setattr(self, method, served)
+
+    def run(self) -> None:
+        """Runs the role, and ends the process or the program with it if it is to."""
+        try:
+            with process.exit_on_expected_errors(alone=self._stops is None):
+                self._role.run()
+        finally:
+            if self._stops is not None:
+                self._stops.leave(self._name)
+        if self._stops is None:
+            process.leave()
+        elif self._node.finishes and not lp.stop_event().is_set():
+            self._stops.finished = True
+            lp.stop()
+
+
+class LaunchpadContext:
+    """The context of a role that Launchpad runs; see `launch.roles.context.Context`."""
+
+    def __init__(
+        self,
+        name: str,
+        index: int,
+        stop: Stop,
+        addresses: Mapping[str, lp_address.Address],
+        clients: Mapping[str, Any],
+    ):
+        """Connects to nobody yet; see `HostedRole`."""
+        self.name = name
+        self.index = index
+        self.stop = stop
+        self._addresses = addresses
+        self._clients = clients
+        self.port = 0
+        own = addresses.get(name)
+        if own is not None:
+            self.port = int(lp_address.get_port_from_address(own.resolve()))
+
+    def peer(self, role: str, patience: float = 5.0) -> CourierPeer:
+        """Another role, to call its methods."""
+        return CourierPeer(self._clients[role], self.stop, patience)
+
+    def address(self, role: str) -> str:
+        """Where the server of another role listens, `host:port`."""
+        return self._addresses[role].resolve()
+
+
+class OrderedStop:
+    """Stops the roles that are threads of one process one after the other.
+
+    Launchpad asks all of them at once, but the learner saves what the others still
+    answer for.
+
+    Attributes:
+        finished: whether the program has ended in order.
+    """
+
+    def __init__(self, nodes: Sequence[Node]):
+        """Knows the order; nothing is asked to stop yet."""
+        self._order = sorted(nodes, key=lambda node: node.stops)
+        self._stops = {
+            name: threading.Event() for node in nodes for name in node.names()
+        }
+        self.finished = False
+        self._ended: set[str] = set()
+        self._watch: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def join(self, name: str, program_stop: Any) -> Stop:
+        """The stop of a role, set in its turn once the program's own is.
+
+        Args:
+            name: of the role.
+            program_stop: the event that Launchpad sets.
+        """
+        with self._lock:
+            if self._watch is None:
+                self._watch = threading.Thread(
+                    target=self._stop_in_order, args=(program_stop,), daemon=True
+                )
+                self._watch.start()
+        return self._stops[name]
+
+    def leave(self, name: str) -> None:
+        """A role has ended."""
+        self._ended.add(name)
+
+    def _stop_in_order(self, program_stop: Any) -> None:
+        program_stop.wait()
+        for node in self._order:
+            for name in node.names():
+                self._stops[name].set()
+            deadline = time.monotonic() + node.patience
+            while not self._ended.issuperset(node.names()):
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(_POLL_SECONDS)

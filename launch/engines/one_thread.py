@@ -1,226 +1,281 @@
 """One experiment in one process and one thread: for debugging, and reproducible.
 
 Equal seeds give equal runs, bit for bit, whether or not they were resumed on the way:
-at every checkpoint the environments restart, in a run that goes on as in one that is
-resumed. Only what was saved at an interruption, or by the clock, lies off that grid.
-Nothing of Reverb, Launchpad or TensorFlow is imported.
+at every checkpoint the environments restart, in a run that was not interrupted as in
+one that is resumed. Only what was saved at an interruption, or by the clock, lies off
+that grid. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import closing
 
-import environments
-from agents.parts.contract import Agent, Params, Transition
+from agents.parts.contract import Agent, Metrics, Params
+from environments.vector import VectorEnvironment
 from launch import errors
-from launch.build import make_agent, make_spec
-from launch.engines import signals
+from launch.build import make_actor_environment, make_stages
+from launch.datasets.sampler import DatasetBatches
+from launch.engines.signals import caught_signals
 from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
 from launch.roles.actor import Actor, Loop
+from launch.roles.batches import Batches
+from launch.roles.context import Run
 from launch.roles.evaluator import Evaluator, Lockstep
 from launch.roles.idle_time import Turns
 from launch.roles.learner import Learner
+from launch.roles.stages import LearnerLoop, StageCallbacks, learn_earlier
 from launch.roles.watchdog import LocalWatchdog
-from launch.runs import checkpoint
-from launch.runs.checkpoint import Checkpoint
-from launch.runs.dashboards import WandbMode
+from launch.runs import truncate_logs
 from launch.runs.logs import Counts, Episode, last_evaluated_step
 from launch.runs.progress import Progress
 from launch.runs.progress_from_logs import bottleneck
 from launch.runs.recorder import Recorder
-from launch.runs.schedule import Grid
 
 
-class Local:
-    """The pieces of a run, wired together; `run` turns the crank."""
+def run(
+    run: Run, environment: VectorEnvironment | None, progress: bool = True
+) -> list[float]:
+    """Acts, learns, evaluates and saves; returns the last evaluation's returns.
+
+    Args:
+        run: what to run, with its dataset if it learns from one.
+        environment: the actor's, if the run acts; it is closed in the end.
+        progress: whether to show a live line.
+
+    Raises:
+        Interrupted: SIGINT, SIGTERM or SIGHUP came; the run has saved itself.
+        NotFinite: a loss or the environment gave NaN or infinity.
+        SaveFailed: a checkpoint could not be written.
+        UnevenBatch: the local devices cannot share the batch evenly.
+        RunDirectoryError: the checkpoint does not fit the experiment.
+    """
+    with caught_signals() as caught:
+        local = Local(run, environment, caught, progress)
+        with closing(local):
+            local.run()
+        if caught:
+            raise errors.Interrupted(caught[0])
+    return local.returns
+
+
+class Acting:
+    """What acts in a local run: environments, an actor, an evaluator in lock-step."""
 
     def __init__(
         self,
         experiment: Experiment,
-        directory: Path,
-        progress: bool = True,
-        resume: Checkpoint | None = None,
-        wandb: WandbMode = "off",
+        agent: Agent,
+        store: InProcess,
+        params: Callable[[], Params],
+        environment: VectorEnvironment,
+        start: Counts,
     ):
-        """Builds environment, replay, learner, actor and evaluator.
+        """Begins to act, at `start` of the run.
 
         Args:
-            experiment: what to run; one actor, whatever it says.
-            directory: its run directory.
-            progress: whether to show a live line.
-            resume: where to go on.
-            wandb: whether to show it at Weights & Biases, too.
-
-        Raises:
-            ValueError: the agent does not fit the environment or the devices.
-            RunDirectoryError: the checkpoint does not fit the experiment.
+            experiment: gives environments and seeds.
+            agent: gives the policy.
+            store: where experience goes.
+            params: returns the newest parameters.
+            environment: made by `make_actor_environment` for this start.
+            start: how far the run is.
         """
         self._experiment = experiment
-        self._directory = directory
-        self._environment = self._make_environment(start=0)
-        spec = make_spec(self._environment)
-        agent = make_agent(experiment, spec)
-        self._store = InProcess(
-            agent.storage,
-            spec,
-            discount=agent.discount,
-            frame_stack=self._environment.frame_stack,
-            num_environments=experiment.environments,
-            seed=experiment.seeds("replay")[1],
-        )
-        self._learner = Learner(agent, experiment.seeds("learner")[1], self._next_batch)
+        self._environment = environment
+        self.episodes = start.episodes
         self._actor = Actor(
-            agent.act,
-            self._params,
-            seed=0,
-            adder=self._store,
-            reward_clip=self._environment.reward_clip,
+            agent.act, params, seed=0, adder=store, reward_clip=environment.reward_clip
         )
-        self._evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
-        self._lockstep = (
-            Lockstep(experiment, agent, self._params, experiment.environments)
+        self.lockstep = (
+            Lockstep(experiment, agent, params, experiment.environments)
             if experiment.evaluation.lockstep
             else None
         )
-        self._episodes = 0
-        if resume is not None:
-            self._restore(agent, resume)  # before the logs are taken back to it
+        self._begin(start.actor_steps)
+
+    def _begin(self, actor_steps: int) -> None:
+        seed = self._experiment.seeds("actor", start=actor_steps)[1]
+        self._actor.reseed(seed, actor_steps)
+        self.loop = Loop(self._environment, self._actor, actor_steps)
+        if self.lockstep is not None:
+            self.lockstep.start(actor_steps)
+
+    def restart(self) -> None:
+        """Restarts environments and policies, as a run does that is resumed here."""
+        actor_steps = self.loop.actor_steps
+        self._environment.close()
+        self._environment = make_actor_environment(self._experiment, actor_steps)
+        self._begin(actor_steps)
+
+    def step(self, recorder: Recorder) -> None:
+        """One decision in every environment."""
+        ended = [episode for _, episode in self.loop.step()]
+        self.episodes += len(ended)
+        recorder.add_episodes(ended)
+        if self.lockstep is not None:
+            recorder.add_evaluated(self.lockstep.step())
+
+    def close(self) -> None:
+        """Closes the environments."""
+        self._environment.close()
+        if self.lockstep is not None:
+            self.lockstep.close()
+
+
+class Local:
+    """A run in one thread; the host of its learner loop.
+
+    Attributes:
+        returns: of the last evaluation.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        environment: VectorEnvironment | None,
+        caught: Sequence[int],
+        progress: bool,
+    ):
+        """Builds what the run needs, and cuts its logs back to where it resumes.
+
+        Args:
+            run: see `run`.
+            environment: see `run`.
+            caught: signals that came.
+            progress: see `run`.
+        """
+        experiment, directory = run.experiment, run.directory
+        self._run = run
+        self._caught = caught
+        self._shows = progress
+        self._stages = make_stages(experiment, run.spec)
+        agent = self._stages[-1].agent
+        self._turns = Turns()
+        store = None if run.dataset is not None else _make_store(run, agent)
+        self._batches = store or _make_sampler(run, agent)
+        self._loop = LearnerLoop(
+            *(experiment, directory, self._stages[-1], self._batches),
+            clock=self._turns,
+        )
+        self._learner: Learner = self._loop.learner
+        if run.start.clock:
+            self._loop.begin({}, run.resume)
+        self._acting: Acting | None = None
+        if store is not None:
+            assert environment is not None
+            self._acting = Acting(
+                *(experiment, agent, store, self._params, environment, run.start)
+            )
+        self._evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
+        # Only now: a checkpoint that does not fit must leave the logs as they are.
+        truncate_logs.truncate_to(directory, run.resume)
         title = f"{experiment.name} seed {experiment.seed}"
         self._progress = Progress(title, experiment.steps) if progress else None
-        self._turns = Turns()
-        self._returns: list[float] = []
-        self._recorder = Recorder(experiment, directory, self._progress, resume, wandb)
-        self._start(0 if resume is None else resume.counts.actor_steps)
-
-    @property
-    def counts(self) -> Counts:
-        """How far the run is."""
-        return Counts(
-            self._loop.actor_steps,
-            self._loop.frames,
-            self._learner.learner_steps,
-            self._episodes,
+        self._recorder = Recorder(
+            experiment, directory, self._progress, run.resume, run.wandb
         )
+        self._watchdog = LocalWatchdog(experiment.stall_seconds, directory)
+        self.tick = self._watchdog.alive
+        self.pending = self._recorder.pending
+        self.returns: list[float] = []
 
-    def run(self) -> list[float]:
-        """Acts, learns, evaluates and saves; returns the last evaluation's returns.
+    def run(self) -> None:
+        """Learns stage after stage; saves what the last checkpoint lacks."""
+        run, dataset = self._run, self._run.dataset
+        if dataset is not None and run.resume is None:
+            self._loop.save(self)  # from now on there is a run to resume
+        if dataset is not None and not run.start.clock:
+            callbacks = StageCallbacks(self.tick, self.stopped)
+            networks = learn_earlier(
+                *(run.experiment, run.directory, self._stages, dataset, callbacks),
+                progress=self._shows,
+            )
+            self._loop.begin({**networks, **dataset.networks}, run.resume)
+        self._loop.run(self, last_evaluated_step(run.directory, self.done()))
+        self._loop.save_rest(self)
 
-        Raises:
-            Interrupted: SIGINT, SIGTERM or SIGHUP came; the run has saved itself.
-            NotFinite: a loss or the environment gave NaN or infinity.
-            SaveFailed: a checkpoint could not be written.
-        """
-        experiment, done = self._experiment, self._loop.actor_steps
-        grid = (experiment.evaluation.period, experiment.steps)
-        evaluations = Grid(*grid, last_evaluated_step(self._directory, done))
-        checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
-        self._watchdog = LocalWatchdog(experiment.stall_seconds, self._directory)
-        try:
-            with signals.caught_signals() as caught:
-                # What a signal, or the end of a process, cut short comes first.
-                self._evaluate(evaluations.passed(done), caught)
-                while self._loop.actor_steps < experiment.steps and not caught:
-                    self._watchdog.alive()
-                    self._step()
-                    self._evaluate(evaluations.passed(self._loop.actor_steps), caught)
-                    if checkpoints.due(self._loop.actor_steps) or caught:
-                        self._save()
-            if caught:
-                raise errors.Interrupted(caught[0])
-        finally:
-            self._watchdog.close()
-            self._recorder.close()
-            self._environment.close()
-            if self._lockstep is not None:
-                self._lockstep.close()
-        return self._returns
+    def close(self) -> None:
+        """Closes the logs, the environments and the watchdog."""
+        self._watchdog.close()
+        self._recorder.close()
+        self._batches.close()
+        if self._acting is not None:
+            self._acting.close()
 
     def _params(self) -> Params:
         return self._learner.params
 
-    def _step(self) -> None:
-        """One decision in every environment, and the updates that it calls for."""
-        ended = [episode for _, episode in self._loop.step()]
-        self._episodes += len(ended)
-        self._recorder.add_episodes(ended)
-        if self._lockstep is not None:
-            self._recorder.add_evaluated(self._lockstep.step())
-        for _ in range(self._store.owed()):
-            self._learner.step()
-            self._turns.dispatched(self._learner.running)
-        self._recorder.report(self.counts, self._learner.metrics)
+    def act(self) -> None:
+        """One decision in every environment, if the run acts."""
+        self.tick()
+        if self._acting is not None:
+            self._acting.step(self._recorder)
+
+    def done(self) -> int:
+        """Actor steps so far, or learner steps of a run that learns from a dataset."""
+        return self.counts().clock
+
+    def ended(self) -> bool:
+        """Whether the run has done its steps."""
+        return self.done() >= self._run.experiment.steps
+
+    def stopped(self) -> bool:
+        """Whether a signal came."""
+        return bool(self._caught)
+
+    def counts(self) -> Counts:
+        """How far the run is."""
+        learner_steps, acting = self._learner.learner_steps, self._acting
+        if acting is None:
+            return Counts(learner_steps=learner_steps)
+        loop = acting.loop
+        return Counts(loop.actor_steps, loop.frames, learner_steps, acting.episodes)
+
+    def report(self, metrics: Metrics) -> None:
+        """Writes rows if they are due, and shows the progress."""
+        self._recorder.report(self.counts(), metrics)
+        if self._acting is None:
+            return
         waiting = self._turns.waiting()
         if waiting is not None and self._progress is not None:
-            self._progress.update(self.counts, {"bottleneck": bottleneck(waiting)})
+            self._progress.update(self.counts(), {"bottleneck": bottleneck(waiting)})
 
-    def _next_batch(self) -> Transition:
-        batch = self._store.sample()
-        self._turns.fetched(self._learner.running)
-        return batch
-
-    def _evaluate(self, point: int | None, caught: Sequence[int]) -> None:
-        """Evaluates at a point, if it is one; a signal leaves it to who goes on."""
-        if point is None:
-            return
+    def evaluate(self, point: int) -> None:
+        """Evaluates; if a signal comes, the resumed run repeats the evaluation."""
 
         def tick() -> None:
-            self._watchdog.alive()
-            if caught:
-                raise errors.Interrupted(caught[0])
+            self.tick()
+            if self._caught:
+                raise errors.Interrupted(self._caught[0])
 
         episodes: Sequence[Episode] = []
-        if self._lockstep is None:
+        if self._acting is None or self._acting.lockstep is None:
             try:
                 episodes = self._evaluator.evaluate(self._learner.params, point, tick)
             except errors.Interrupted:
                 return
-        self._returns = self._recorder.evaluation(point, self.counts, episodes)
+        self.returns = self._recorder.evaluation(point, self.counts(), episodes)
         self._turns.begin()
 
-    def _save(self) -> None:
-        settings = self._experiment.checkpoint
-        checkpoint.save(
-            self._directory,
-            self.counts,
-            self._learner.save(),
-            extra={"store": self._store.progress(), **self._recorder.pending()},
-            save_replay=self._store.save if settings.replay else None,
-            keep=settings.keep,
-        )
-        self._learner.metrics = {}  # who goes on from here has none before an update
-        self._start(self._loop.actor_steps)
+    def saved(self) -> None:
+        """Restarts the environments, so that a run resumed here is equal."""
+        self._learner.metrics = {}  # a run resumed here has none before an update
+        if self._acting is not None:
+            self._acting.restart()
         self._turns.begin()
 
-    def _restore(self, agent: Agent, resume: Checkpoint) -> None:
-        self._learner.restore(checkpoint.load_state(resume, agent))
-        self._episodes = resume.counts.episodes
-        if resume.replay is not None:
-            self._store.restore(resume.replay, resume.extra["store"])
 
-    def _start(self, actor_steps: int) -> None:
-        """Restarts environments and policies, `actor_steps` into the run."""
-        self._environment.close()
-        self._environment = self._make_environment(actor_steps)
-        seed = self._experiment.seeds("actor", start=actor_steps)[1]
-        self._actor.reseed(seed, actor_steps)
-        self._loop = Loop(self._environment, self._actor, actor_steps)
-        if self._lockstep is not None:
-            self._lockstep.start(actor_steps)
-
-    def _make_environment(self, start: int) -> environments.VectorEnvironment:
-        return environments.make(
-            self._experiment.environment,
-            self._experiment.environments,
-            self._experiment.seeds("actor", start=start)[0],
-        )
+def _make_store(run: Run, agent: Agent) -> InProcess:
+    return InProcess(
+        agent.storage,
+        run.spec,
+        discount=agent.discount,
+        frame_stack=run.frame_stack,
+        num_environments=run.experiment.environments,
+        seed=run.experiment.seeds("replay")[1],
+    )
 
 
-def run(
-    experiment: Experiment,
-    directory: Path,
-    progress: bool = True,
-    resume: Checkpoint | None = None,
-    wandb: WandbMode = "off",
-) -> list[float]:
-    """Runs an experiment in this thread; returns the last evaluation's returns."""
-    return Local(experiment, directory, progress, resume, wandb).run()
+def _make_sampler(run: Run, agent: Agent) -> Batches:
+    assert run.dataset is not None
+    return DatasetBatches(run.dataset, agent, run.experiment.seeds("replay")[1])

@@ -1,4 +1,4 @@
-"""What a process of a distributed run owes the others: a title, its stacks, its end."""
+"""What the process of a role owes the others: a title, its stacks, an orderly end."""
 
 import contextlib
 import ctypes
@@ -10,52 +10,55 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-import launchpad as lp
 import setproctitle
 
 from agents.parts.checks import UnevenBatch
 from launch import errors
-from launch.errors import RunDirectoryError, SaveFailed, Stalled
 
-_THREADS = (
-    lp.LaunchType.LOCAL_MULTI_THREADING,
-    lp.LaunchType.TEST_MULTI_THREADING,
+_POLL_SECONDS = 1.0
+_PRCTL = ctypes.CDLL(None).prctl
+_PR_SET_PDEATHSIG = 1
+_GRACE_SECONDS = 20.0  # to end in order, which Linux asks for when the parent dies
+
+# What a user can do something about: the message says it all.
+_EXPECTED = (
+    errors.SaveFailed,
+    errors.Stalled,
+    errors.RunDirectoryError,
+    errors.NotFinite,
+    errors.DiskFull,
+    UnevenBatch,
 )
 
 
-def set_role(role: str, experiment_name: str) -> None:
+def begin_role(role: str, experiment_name: str) -> None:
     """Names this process `munchausen <role> <experiment>`, for `ps` and `top`.
 
-    On SIGUSR2 it writes the stacks of all its threads to its log, and it does not
-    outlive the launcher. Roles that are threads of one process leave that process's
-    name alone.
+    On SIGUSR2 the process writes the stacks of all its threads to its log, and it does
+    not outlive the launcher.
     """
-    if _is_process():
-        end_with_parent()
-        faulthandler.register(signal.SIGUSR2)
-        setproctitle.setproctitle(f"munchausen {role} {experiment_name}")
+    end_with_parent()
+    faulthandler.register(signal.SIGUSR2)
+    setproctitle.setproctitle(f"munchausen {role} {experiment_name}")
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Context whose foreseen failures end a process with what they say, and no trace.
+def exit_on_expected_errors(alone: bool) -> Iterator[None]:
+    """Context: on an expected error, prints its message, no trace, and exits with 1.
 
-    The launcher shows the last lines of the log, and the reason must be among them.
+    The launcher shows the last lines of a role's log, and the reason must be among
+    them.
+
+    Args:
+        alone: whether the role has this process for itself. If not, only a stall ends
+            the process: a thread that hangs does not end in another way.
     """
     try:
         yield
-    except (
-        SaveFailed,
-        Stalled,
-        RunDirectoryError,
-        errors.NotFinite,
-        errors.DiskFull,
-        UnevenBatch,
-    ) as error:
-        if not _is_process() and not isinstance(error, Stalled):
+    except _EXPECTED as error:
+        if not alone and not isinstance(error, errors.Stalled):
             raise
-        # A thread that hangs ends with its process only. The terminal's live line, if
-        # there is one, stands in for sys.stderr.
+        # The terminal's live line, if there is one, stands in for sys.stderr.
         print(error, file=sys.__stderr__, flush=True)
         os._exit(1)
 
@@ -65,28 +68,10 @@ def leave() -> None:
 
     The threads of Courier and gRPC outlive their clients, and now and then abort a
     process that exits in the ordinary way: a finished run would then count as failed.
-    Roles that are threads of one process just return.
     """
-    if _is_process():
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-
-
-def _is_process() -> bool:
-    return lp.context.get_context().launch_type not in _THREADS
-
-
-_POLL_SECONDS = 1.0
-
-
-_PRCTL = ctypes.CDLL(None).prctl
-
-
-_PR_SET_PDEATHSIG = 1
-
-
-_GRACE_SECONDS = 20.0  # to end in order, which Linux asks for when the parent dies
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def dying_with(parent: int) -> Callable[[], None]:

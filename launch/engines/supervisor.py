@@ -5,6 +5,7 @@ ended ten seconds after a stop. This one starts the same program from the same n
 """
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -12,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import launchpad as lp
@@ -20,8 +20,8 @@ from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from launch import errors
 from launch.engines import process, signals
+from launch.engines.program import Node
 
-GRACE_SECONDS = 20.0  # for a group of roles to end after it was asked to, by default
 # After a failure: a learner whose replay is gone hears nothing, and all must be over
 # within 30 seconds; one whose coordinator is gone waits 10 for an answer.
 _FAILURE_GRACE_SECONDS = 12.0
@@ -34,16 +34,37 @@ class Role:
     """One process of the program."""
 
     def __init__(
-        self, group: str, command: Any, arguments: Sequence[str], directory: Path
+        self, node: Node, command: Any, arguments: Sequence[str], directory: Path
     ):
-        self.group = group
+        """Starts it; its output goes to a log.
+
+        Args:
+            node: the role.
+            command: Launchpad's.
+            arguments: Launchpad flags.
+            directory: where the log goes.
+        """
+        self.node = node
         self.name = command.title
         self.log = directory / f"{self.name.replace('/', '-')}.log"
-        environment = {**os.environ, **command.env_overrides}
+        self._command = [*command.command_as_list, *arguments]
+        self._environment = {**os.environ, **command.env_overrides}
+        self._restarts = node.restarts
+        self.process = self._start()
+
+    def restart(self) -> bool:
+        """Starts it again after it died; whether it may be started again."""
+        if not self._restarts:
+            return False
+        self._restarts -= 1
+        self.process = self._start()
+        return True
+
+    def _start(self) -> subprocess.Popen:
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [*command.command_as_list, *arguments],
-                env=environment,
+            return subprocess.Popen(
+                self._command,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -55,7 +76,7 @@ class Role:
             )
 
     def is_titled(self) -> bool:
-        """Whether it has called `titles.set_role`, and so answers SIGUSR2."""
+        """Whether it has called `process.begin_role`, and so answers SIGUSR2."""
         try:
             command = Path(f"/proc/{self.process.pid}/cmdline").read_bytes()
         except OSError:
@@ -70,24 +91,20 @@ class Role:
 
 def launch(
     program: lp.Program,
+    nodes: Sequence[Node],
     resources: Mapping[str, PythonProcess],
     directory: Path,
     *,
-    finished_by: str,
-    stop_order: Sequence[str],
-    patience: Mapping[str, float] = MappingProxyType({}),
     arguments: Sequence[str] = (),
     check: Callable[[], None] = lambda: None,
 ) -> None:
     """Runs a program to its end.
 
     Args:
-        program: nodes by group.
-        resources: environment variables of each group.
-        directory: where logs go, one file for each role.
-        finished_by: the group whose orderly end ends the program.
-        stop_order: groups, first to last to be stopped.
-        patience: seconds that groups have to end in order, if others than the rest.
+        program: Launchpad's, a group for each node.
+        nodes: of the program.
+        resources: environment variables of each role.
+        directory: where logs go, one file for each process.
         arguments: Launchpad flags for every process.
         check: called again and again; raises RoleFailed to end the program.
 
@@ -96,18 +113,18 @@ def launch(
         Interrupted: SIGINT, SIGTERM or SIGHUP ended the program early.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    known = {node.role: node for node in nodes}
     roles: list[Role] = []
     with signals.caught_signals(exit_at_second=False) as caught:
         try:
             for group, command in _commands(program, resources):
-                roles.append(Role(group, command, arguments, directory))
-            _watch(roles, finished_by, check, caught)
+                roles.append(Role(known[group], command, arguments, directory))
+            _watch(roles, check, caught)
         except errors.RoleFailed:
-            failed = dict.fromkeys(stop_order, _FAILURE_GRACE_SECONDS)
-            _stop(roles, stop_order, caught, failed)
+            _stop(roles, caught, at_most=_FAILURE_GRACE_SECONDS)
             raise
         finally:
-            _stop(roles, stop_order, caught, patience)
+            _stop(roles, caught)
     if caught:
         raise errors.Interrupted(caught[0])
 
@@ -137,10 +154,7 @@ def _commands(
 
 
 def _watch(
-    roles: Sequence[Role],
-    finished_by: str,
-    check: Callable[[], None],
-    caught: list[int],
+    roles: Sequence[Role], check: Callable[[], None], caught: Sequence[int]
 ) -> None:
     """Waits until the program has ended or was asked to; raises RoleFailed."""
     while not caught:
@@ -151,16 +165,23 @@ def _watch(
             raise
         for role in roles:
             code = role.process.poll()
-            if code is not None and code != 0:
-                _dump_stacks(roles)
-                how = f"signal {-code}" if code < 0 else f"exit code {code}"
-                raise errors.RoleFailed(
-                    f"{role.name} died ({how}); its last lines, from {role.log}:\n"
-                    f"{role.tail()}"
-                )
-            if code == 0 and role.group == finished_by:
+            if code == 0 and role.node.finishes:
                 return
+            if code:
+                _died(role, code, roles)
         time.sleep(_POLL_SECONDS)
+
+
+def _died(role: Role, code: int, roles: Sequence[Role]) -> None:
+    """Starts a role again that died, or raises RoleFailed."""
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    if role.restart():
+        print(f"{role.name} died ({how}) and was started again", file=sys.stderr)
+        return
+    _dump_stacks(roles)
+    raise errors.RoleFailed(
+        f"{role.name} died ({how}); its last lines, from {role.log}:\n{role.tail()}"
+    )
 
 
 def _dump_stacks(roles: Sequence[Role]) -> None:
@@ -172,22 +193,19 @@ def _dump_stacks(roles: Sequence[Role]) -> None:
 
 
 def _stop(
-    roles: Sequence[Role],
-    stop_order: Sequence[str],
-    caught: Sequence[int],
-    patience: Mapping[str, float],
+    roles: Sequence[Role], caught: Sequence[int], at_most: float = math.inf
 ) -> None:
-    """Asks group after group to end; kills what does not within its seconds."""
+    """Asks node after node to end; kills what does not within its seconds."""
     for role in roles:
         if role.process.poll() is None:
-            # Who is suspended can neither end nor answer those who wait for it.
+            # A suspended process can neither end nor answer those that wait for it.
             role.process.send_signal(signal.SIGCONT)
-    for group in stop_order:
-        members = [role for role in roles if role.group == group]
+    for place in sorted({role.node.stops for role in roles}):
+        members = [role for role in roles if role.node.stops == place]
         for role in members:
             if role.process.poll() is None:
                 role.process.terminate()
-        grace = patience.get(group, GRACE_SECONDS)
+        grace = min(at_most, max(role.node.patience for role in members))
         _await_end(members, caught, time.monotonic() + grace)
 
 

@@ -10,8 +10,6 @@ from typing import Protocol
 import dm_env
 import numpy as np
 
-from agents.parts.contract import Transition
-
 
 class Adder(Protocol):
     """What an actor tells about N environments that step together.
@@ -38,21 +36,11 @@ class Adder(Protocol):
         """Hands over what is not stored yet and ends the connection, if any."""
 
 
-class Store(Adder, Protocol):
-    """A store in the process of the actor and the learner, which take turns.
+class DistributedAdder(Adder, Protocol):
+    """An adder whose replay is another process, which may make it wait.
 
     Attributes:
-        inserted: transitions added so far.
-        sampled: transitions sampled so far.
-        size: transitions that can be sampled now.
+        waited_seconds: time spent waiting for the replay so far.
     """
 
-    inserted: int
-    sampled: int
-    size: int
-
-    def owed(self) -> int:
-        """Batches to sample now, so that samples per insert are as configured."""
-
-    def sample(self) -> Transition:
-        """Batch of transitions, uniform with replacement over those stored."""
+    waited_seconds: float

@@ -1,12 +1,13 @@
 """The replay of runs in one process: seeded, no server, no thread."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import dm_env
 import numpy as np
 
-from agents.parts.contract import Spec, Storage, Transition
+from agents.parts.contract import Params, Spec, Storage, Transition
 from launch.errors import RunDirectoryError
 from launch.replay.rows import Row, Rows, decode
 
@@ -31,7 +32,10 @@ class InProcess:
         inserted: transitions added so far.
         sampled: transitions sampled so far.
         size: transitions that can be sampled now.
+        shared: None: an update reads its batch only.
     """
+
+    shared = None
 
     def __init__(
         self,
@@ -90,14 +94,24 @@ class InProcess:
     def close(self) -> None:
         """Does nothing: there is no connection to end."""
 
+    def prepare(self, params: Params, tick: Callable[[], None]) -> None:
+        """Does nothing: the rows are there already."""
+
+    def read(self, batch: Transition, shared: None) -> Transition:
+        """The batch itself."""
+        del shared
+        return batch
+
     def progress(self) -> dict[str, Any]:
-        """What `restore` needs beside the rows, as plain data."""
+        """What `restore` needs besides the rows, as plain data."""
         return {
-            "length": self._length,
-            "written": list(self._written),
-            "inserted": self.inserted,
-            "sampled": self.sampled,
-            "random": self._random.bit_generator.state,
+            "store": {
+                "length": self._length,
+                "written": list(self._written),
+                "inserted": self.inserted,
+                "sampled": self.sampled,
+                "random": self._random.bit_generator.state,
+            }
         }
 
     def save(self, path: Path) -> None:
@@ -107,16 +121,22 @@ class InProcess:
         for name, column in self._columns().items():
             np.save(path / f"{name}.npy", column[:, :filled])
 
-    def restore(self, path: Path, progress: dict[str, Any]) -> None:
-        """Goes on from rows that `save` wrote; episodes begun then are not continued.
+    def restore(
+        self, path: Path | None, progress: Mapping[str, Any], learner_steps: int
+    ) -> None:
+        """Continues with rows that `save` wrote; episodes begun then are given up.
 
         Args:
-            path: what `save` wrote.
+            path: what `save` wrote; None: the store stays empty.
             progress: what `progress` returned at that time.
+            learner_steps: done by then; not needed.
 
         Raises:
             RunDirectoryError: the rows do not fit this store.
         """
+        if path is None:
+            return
+        progress = progress["store"]
         lanes, length = len(progress["written"]), progress["length"]
         if (lanes, length) != (len(self._written), self._length):
             raise RunDirectoryError(
@@ -153,7 +173,7 @@ class InProcess:
         due = storage.samples_per_insert * (self.inserted - storage.min_size)
         return max(0, int((due - self.sampled) // storage.batch_size))
 
-    def sample(self) -> Transition:
+    def next(self) -> Transition:
         """Batch of transitions, uniform with replacement over those in the store.
 
         Raises:

@@ -1,12 +1,22 @@
-"""What every role of a run is given."""
+"""What a role is given: the run, and a context made by whatever runs the role.
 
+A role is a class whose `run` does its work and whose other public methods the other
+roles may call. It knows neither Launchpad nor any other engine, so that it can be run
+in one thread, with a made-up context, too.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from agents.parts.contract import Spec
+from launch.datasets.normalization import Prepared
 from launch.experiment import Experiment
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
 from launch.runs.logs import Counts
+
+REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
 
 
 class Run(NamedTuple):
@@ -15,14 +25,20 @@ class Run(NamedTuple):
     Attributes:
         experiment: what runs.
         directory: its run directory.
-        resume: where it goes on; None at the beginning.
-        wandb: whether Weights & Biases is to show it, too.
+        spec: of its environment.
+        frame_stack: how many frames an observation stacks; 1 if none.
+        resume: the checkpoint at which the run resumes; None at the beginning.
+        wandb: whether Weights & Biases shows the run, too.
+        dataset: what the run learns from, if this process has loaded it already.
     """
 
     experiment: Experiment
     directory: Path
-    resume: Checkpoint | None
+    spec: Spec
+    frame_stack: int
+    resume: Checkpoint | None = None
     wandb: WandbMode = "off"
+    dataset: Prepared | None = None
 
     @property
     def start(self) -> Counts:
@@ -30,4 +46,71 @@ class Run(NamedTuple):
         return Counts() if self.resume is None else self.resume.counts
 
 
-REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
+class Stop(Protocol):
+    """The request to end, such as a `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether the role has been asked to end."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits for the request, at most so many seconds; whether it came."""
+
+
+class Answer(Protocol):
+    """The answer to a call that is under way, such as a `concurrent.futures.Future`."""
+
+    def done(self) -> bool:
+        """Whether it has come."""
+
+    def result(self) -> Any:
+        """The answer; waits for it, and raises what the other role raised."""
+
+    def cancel(self) -> bool:
+        """Gives the call up."""
+
+    def add_done_callback(self, function: Callable[[Any], Any], /) -> None:
+        """Has a function called when the answer comes."""
+
+
+class Peer(Protocol):
+    """Another role. Its public methods are called like those of an object.
+
+    Such a call waits for the answer. It raises `launch.errors.Stopped` if the role that
+    calls is asked to end and the other one does not answer.
+    """
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """A public method of the other role."""
+
+    def begin(self, method: str, *arguments: Any) -> Answer:
+        """Calls a method and does not wait."""
+
+    def close(self) -> None:
+        """Makes no more calls."""
+
+
+class Context(Protocol):
+    """What the engine gives to a role.
+
+    Attributes:
+        name: of the role, `learner` or `actor/0`.
+        index: which of its replicas it is, from 0.
+        stop: set when the role is to end.
+        port: TCP port for the server of a role that has one; else 0.
+    """
+
+    name: str
+    index: int
+    stop: Stop
+    port: int
+
+    def peer(self, role: str, patience: float = 5.0) -> Peer:
+        """Another role, to call its methods.
+
+        Args:
+            role: its name; the node of this role lists it among its `calls`.
+            patience: seconds that a call waits for an answer after a stop.
+        """
+
+    def address(self, role: str) -> str:
+        """Where the server of another role listens, `host:port`."""

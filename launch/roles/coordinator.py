@@ -1,4 +1,4 @@
-"""The node that counts, writes the logs and knows how far the program is."""
+"""The role that counts, writes the logs and knows how far the program is."""
 
 import contextlib
 import threading
@@ -6,18 +6,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import launchpad as lp
 from acme.utils import counting
 
 from launch import errors
-from launch.engines import process
-from launch.roles.context import Run
+from launch.roles.context import Context, Run
 from launch.roles.watchdog import Watchdog
+from launch.runs import truncate_logs
 from launch.runs.logs import Counts, Episode
 from launch.runs.recorder import Recorder
 
 _LAST_ANSWER_SECONDS = 0.5  # for the reply to the call that ended the run
-_LAST_CALLS_SECONDS = 15.0  # for the learner to save itself after a stop
 
 
 class Coordinator:
@@ -28,22 +26,25 @@ class Coordinator:
     then learner and replay. All public methods but `run` are remote calls.
     """
 
-    @process.told()
-    def __init__(self, run: Run, replay: Any, threads: bool):
-        """Opens the logs.
+    def __init__(self, run: Run, context: Context):
+        """Cuts the logs back to where the run resumes, and opens them.
 
         Args:
             run: what runs.
-            replay: address of the Reverb server, for the watchdog's diagnosis; None if
-                the run learns from a dataset.
-            threads: all nodes share this process, which must be stopped at the end.
+            context: made by the engine.
+
+        Raises:
+            RunDirectoryError: Weights & Biases did not start.
         """
-        process.set_role("coordinator", run.experiment.name)
+        self._stop = context.stop
+        self._offline = bool(run.experiment.dataset)
+        if run.resume is not None:
+            truncate_logs.truncate_to(run.directory, run.resume)
         self._recorder = Recorder(
             run.experiment, run.directory, resume=run.resume, wandb=run.wandb
         )
+        replay = None if self._offline else context.address("replay")
         self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, replay)
-        self._threads = threads
         self._directory = run.directory
         self._open = True
         self._failure: errors.DiskFull | None = None
@@ -52,7 +53,6 @@ class Coordinator:
         self._lock = threading.Lock()
         self._learner_metrics: Mapping[str, float] = {}
         self._waiting: dict[str, float] = {}
-        self._offline = bool(run.experiment.dataset)
         self._acting = 0 if self._offline else run.experiment.actors
         self._learning = self._evaluating = True
         self._finished = threading.Event()
@@ -180,7 +180,6 @@ class Coordinator:
                 f"cannot write to {self._directory}: {reason}"
             )
 
-    @process.told()
     def run(self) -> None:
         """Waits for the end, in order or not, and closes the logs.
 
@@ -188,22 +187,15 @@ class Coordinator:
             Stalled: nothing moved for too long.
             DiskFull: a log could not be written.
         """
-        stop = lp.stop_event()
         try:
-            while not self._finished.wait(0.1) and not stop.is_set():
+            while not self._finished.wait(0.1) and not self._stop.is_set():
                 self._watchdog.check()
                 if self._failure is not None:
                     raise self._failure
-            if self._threads:
-                # All nodes stop at once; the learner saves itself and asks for counts.
-                self._finished.wait(_LAST_CALLS_SECONDS)
         finally:
             with self._writing():
                 self._open = False  # the last report of a slow thread comes too late
                 self._recorder.close()
         if self._failure is not None:
             raise self._failure
-        if self._threads and not stop.is_set():
-            lp.stop()
         time.sleep(_LAST_ANSWER_SECONDS)
-        process.leave()

@@ -1,9 +1,19 @@
 """How long actors and learners wait for each other."""
 
 import time
-from typing import Any
+from typing import Any, Protocol
 
 _TURNS_SECONDS = 1.0  # over which turns are added up
+
+
+class UpdateClock(Protocol):
+    """What a learner tells about its batches and updates."""
+
+    def fetched(self, asked: float, running: Any) -> None:
+        """A batch has arrived; see `IdleClock.fetched`."""
+
+    def dispatched(self, running: Any) -> None:
+        """An update is under way, of which `running` is a result."""
 
 
 class IdleClock:
@@ -62,8 +72,12 @@ class Turns:
         self._updates = 0
         self._began = time.monotonic()
 
-    def fetched(self, running: Any) -> None:
-        """A batch is at hand; see `IdleClock.fetched`."""
+    def fetched(self, asked: float, running: Any) -> None:
+        """A batch is at hand; see `IdleClock.fetched`.
+
+        The learner waits from the beginning of its turn: before, the actor had its own.
+        """
+        del asked
         self._clock.fetched(self._began, running)
 
     def dispatched(self, running: Any) -> None:

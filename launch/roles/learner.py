@@ -1,51 +1,66 @@
-"""Learning: a compiled update over a stream of batches; serves its parameters."""
+"""Learning: one compiled update after another; as a role, it serves its parameters."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from agents.parts import sgd
-from agents.parts.contract import Agent, Metrics, NetworkParams, Params, TrainingState
+from agents.parts.contract import (
+    Agent,
+    Metrics,
+    NetworkParams,
+    Params,
+    TrainingState,
+)
 from launch import finite
+from launch.roles.batches import Batches
+from launch.roles.idle_time import UpdateClock
 
 
 class Learner:
     """One gradient step after another, on all local devices.
 
     It has the methods of `acme.core.Learner` (see `launch/roles/acme_interfaces.py`).
+
+    Attributes:
+        learner_steps: gradient steps done.
+        metrics: of the newest update; they may lie on a device.
     """
 
     def __init__(
         self,
         agent: Agent,
         seed: int,
-        next_batch: Callable[[], Any],
-        shared: Callable[[], Any] | None = None,
+        batches: Batches,
+        clock: UpdateClock | None = None,
     ) -> None:
         """Builds a learner.
 
         Args:
             agent: what to learn.
             seed: of initialisation and of the updates.
-            next_batch: returns what the agent's update takes, a Transition with leaves
-                `[B, ...]`; may block.
-            shared: returns what the update takes as a third argument, whole on every
-                device (see `sgd.replicate`); None: it takes two.
+            batches: where its batches come from.
+            clock: measures how long updates and batches wait for each other.
 
         Raises:
-            ValueError: the local devices cannot share the batch evenly.
+            UnevenBatch: the local devices cannot share the batch evenly.
         """
+
+        # Reading and learning are one computation: each alone would wait for the other.
+        def update(
+            state: TrainingState, batch: Any, shared: Any
+        ) -> tuple[TrainingState, Metrics]:
+            return agent.update(state, batches.read(batch, shared))
+
         self._update = sgd.compile_update(
-            agent.update,
-            agent.storage.batch_size,
-            field=agent.batch_field,
-            shared=shared is not None,
+            update, agent.storage.batch_size, field=agent.batch_field, shared=True
         )
         self._state = jax.jit(agent.init)(jax.random.key(seed))
-        self._next_batch = next_batch
-        self._shared = shared
+        self._batches = batches
+        self._clock = clock
         self.learner_steps = 0
         self.metrics: Metrics = {}
 
@@ -54,18 +69,18 @@ class Learner:
         """The newest online parameters, by network name."""
         return self._state.params
 
-    @property
-    def running(self) -> jax.Array:
-        """A result of the update under way, or of the last one."""
-        return self._state.steps
-
     def step(self) -> None:
         """One learner step; returns as soon as it is under way on the device."""
-        inputs = [self._next_batch()]
-        if self._shared is not None:
-            inputs.append(self._shared())
-        self._state, self.metrics = self._update(self._state, *inputs)
+        asked = time.monotonic()
+        batch = self._batches.next()
+        if self._clock is not None:
+            self._clock.fetched(asked, self._state.steps)
+        self._state, self.metrics = self._update(
+            self._state, batch, self._batches.shared
+        )
         self.learner_steps += 1
+        if self._clock is not None:
+            self._clock.dispatched(self._state.steps)
 
     def run(self, num_steps: int | None = None) -> None:
         """Steps `num_steps` times, or for ever."""
@@ -76,8 +91,16 @@ class Learner:
 
     def get_variables(self, names: Sequence[str]) -> list[NetworkParams]:
         """Online parameters of the named networks, as numpy arrays."""
-        params = self._state.params
-        return [jax.tree.map(np.asarray, params[name]) for name in names]
+        return self.versioned(names)[1]
+
+    def versioned(self, names: Sequence[str]) -> tuple[int, list[NetworkParams]]:
+        """The learner step of the newest parameters, and those of the named networks.
+
+        Any thread may call it.
+        """
+        state = self._state  # one update's, also if another thread goes on learning
+        networks = [jax.tree.map(np.asarray, state.params[name]) for name in names]
+        return int(state.steps), networks
 
     def save(self) -> TrainingState:
         """The whole training state.
@@ -93,3 +116,9 @@ class Learner:
         """Continues from a saved state."""
         self._state = jax.device_put(state)
         self.learner_steps = int(state.steps)
+
+    def take_over(self, networks: Mapping[str, NetworkParams]) -> None:
+        """Replaces the parameters of its networks that have these names."""
+        params = self._state.params
+        given = {name: networks[name] for name in networks if name in params}
+        self.restore(self._state._replace(params={**params, **given}))

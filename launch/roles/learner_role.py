@@ -1,153 +1,224 @@
-"""The learner of a distributed run: what this node does."""
+"""The learner of a program: learns stage after stage, and serves its parameters."""
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import launchpad as lp
-
-from agents.parts.contract import NetworkParams, Spec, Transition
+from agents.parts.contract import Agent, Metrics, NetworkParams, Storage
 from launch import finite
-from launch.build import make_agent
-from launch.engines import process
-from launch.engines.calls import Remote
+from launch.build import make_stages
+from launch.datasets.load import load_prepared
+from launch.datasets.normalization import Prepared
+from launch.datasets.sampler import DatasetBatches
 from launch.errors import Stopped
-from launch.roles.context import REPORT_SECONDS, Run
+from launch.preflight import check_devices
+from launch.roles.batches import Batches
+from launch.roles.context import REPORT_SECONDS, Context, Peer, Run
 from launch.roles.idle_time import IdleClock
-from launch.roles.learner import Learner
-from launch.runs import checkpoint
+from launch.roles.stages import LearnerLoop, StageCallbacks, learn_earlier
 from launch.runs.logs import Counts
 
-_STARVED_SECONDS = 2.0  # a batch on its way takes less
+_TICK_SECONDS = 2.0  # between two signs of life of an earlier stage
+
+# (run, agent, context, whether actors still act) -> batches of their experience
+MakeReplay = Callable[[Run, Agent, Context, Callable[[], bool]], Batches]
+
+
+class _Pace(Protocol):
+    """What the steps of the run are, and when the learner has done its own."""
+
+    def look(self) -> None:
+        """Sees how far the actors are."""
+
+    def done(self, learner_steps: int) -> int:
+        """Steps of the run, as last seen."""
+
+    def ended(self, learner_steps: int) -> bool:
+        """Whether the learner has nothing more to do."""
+
+
+class _PaceOfActors:
+    """The steps are the actors'; the learner does what samples per insert call for."""
+
+    def __init__(self, coordinator: Peer, storage: Storage, start: int):
+        self._coordinator = coordinator
+        self._storage = storage
+        self._actor_steps = start
+        self._end: int | None = None
+
+    def look(self) -> None:
+        acting = self._coordinator.acting()  # first: an end is that of all their steps
+        self._actor_steps = Counts(*self._coordinator.counts()).actor_steps
+        if not acting:
+            storage = self._storage
+            inserts = max(self._actor_steps - storage.min_size, 0)
+            samples = storage.samples_per_insert * inserts
+            self._end = int(samples / storage.batch_size)
+
+    def done(self, learner_steps: int) -> int:
+        return self._actor_steps
+
+    def ended(self, learner_steps: int) -> bool:
+        return self._end is not None and learner_steps >= self._end
+
+
+class _OwnPace:
+    """The steps are the learner's own: the run learns from a dataset."""
+
+    def __init__(self, steps: int):
+        self._steps = steps
+
+    def look(self) -> None:
+        pass
+
+    def done(self, learner_steps: int) -> int:
+        return learner_steps
+
+    def ended(self, learner_steps: int) -> bool:
+        return learner_steps >= self._steps
 
 
 class LearnerRole:
-    """Learns what the actors' experience calls for; serves its parameters."""
+    """Learns until nothing more is owed; the host of its own learner loop."""
 
-    @process.told()
-    def __init__(
-        self,
-        run: Run,
-        spec: Spec,
-        make_reader: Callable[..., Any],
-        replay: Any,
-        coordinator: Any,
-    ):
+    def __init__(self, run: Run, context: Context, make_replay: MakeReplay):
         """Builds the learner, or restores it.
 
         Args:
             run: what runs.
-            spec: of its environment; the learner has none.
-            make_reader: builds the batch iterator from the store's client.
-            replay: Reverb client.
-            coordinator: Courier client.
+            context: made by the engine.
+            make_replay: builds the source of batches of a run that acts.
+
+        Raises:
+            UnevenBatch: the local devices cannot share a stage's batches evenly.
         """
-        process.set_role("learner", run.experiment.name)
+        experiment = run.experiment
         self._run = run
-        self._coordinator = Remote(coordinator, patience=10)
-        self._replay = replay
-        self._make_reader = make_reader
-        self._spec = spec
-        self._agent = make_agent(run.experiment, spec)
-        self._batches: Any = None
-        seed = run.experiment.seeds("learner")[1]
-        self._learner = Learner(self._agent, seed, self._next_batch)
-        if run.resume is not None:
-            self._learner.restore(checkpoint.load_state(run.resume, self._agent))
-        self._reported = self._learner.learner_steps
-        self._asked = 0.0
+        self._stop = context.stop
+        self._coordinator = context.peer("coordinator", patience=10)
+        self._stages = make_stages(experiment, run.spec)
+        check_devices(self._stages)  # of all stages, before the first one learns
         self._clock = IdleClock()
-
-    def get_variables(self, names: Sequence[str]) -> list[NetworkParams]:
-        """Remote call: online parameters of the named networks."""
-        return self._learner.get_variables(names)
-
-    @process.told()
-    def run(self) -> None:
-        """Learns until nothing more is owed, serves the last evaluation, saves."""
-        stop = lp.stop_event()
-        self._batches = self._make_reader(
-            self._replay,
-            self._agent,
-            self._spec,
-            stop=lambda: stop.is_set() or self._starved(),
+        self._dataset: Prepared | None = None
+        self._pace: _Pace
+        last = self._stages[-1]
+        if last.source == "dataset":
+            self._dataset = self._load()
+            seed = experiment.seeds("replay")[1]
+            batches: Batches = DatasetBatches(self._dataset, last.agent, seed)
+            self._pace = _OwnPace(experiment.steps)
+        else:
+            acting = self._coordinator.acting
+            batches = make_replay(run, last.agent, context, acting)
+            start = run.start.actor_steps
+            self._pace = _PaceOfActors(self._coordinator, last.agent.storage, start)
+        self._batches = batches
+        self._loop = LearnerLoop(
+            experiment, run.directory, last, batches, clock=self._clock
         )
+        self._learner = self._loop.learner
+        if run.start.clock:
+            self._loop.begin({}, run.resume)
+        self._reported = self._learner.learner_steps
+        self._began = self._told = time.monotonic()
+
+    def _load(self) -> Prepared:
+        run = self._run
+        return run.dataset or load_prepared(run.experiment, run.spec)
+
+    def get_variables(self, names: Sequence[str]) -> tuple[int, list[NetworkParams]]:
+        """Remote call: the learner step of the newest parameters, and the parameters.
+
+        Args:
+            names: of networks.
+
+        Returns:
+            The learner step, and the online parameters of each network.
+        """
+        return self._learner.versioned(names)
+
+    def run(self) -> None:
+        """Learns, serves the last evaluation, and saves."""
         try:
-            self._learn(stop)
-            if not stop.is_set():
+            self._learn()
+            self._send(self._learner.metrics)
+            if not self.stopped():
                 self._coordinator.learner_ended()
-            while not stop.is_set() and self._coordinator.evaluating():
-                stop.wait(REPORT_SECONDS / 2)
-            self._save(Counts(*self._coordinator.counts()))
+            while not self.stopped() and self._coordinator.evaluating():
+                self._stop.wait(REPORT_SECONDS / 2)
+            self._loop.save(self)
             self._coordinator.finish()
         except Stopped:
             pass  # the coordinator is gone, and with it what a checkpoint needs
         finally:
+            self._batches.close()
             self._coordinator.close()
-        process.leave()
 
-    def _learn(self, stop: Any) -> None:
-        experiment, start = self._run.experiment, self._run.start.actor_steps
-        checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, start)
-        began, end = time.monotonic(), None
-        while not stop.is_set() and (end is None or self._learner.learner_steps < end):
-            try:
-                self._learner.step()
-            except StopIteration:
-                break
-            self._clock.dispatched(self._learner.running)
-            if time.monotonic() - began < REPORT_SECONDS:
-                continue
-            self._report(time.monotonic() - began)
-            counts = Counts(*self._coordinator.counts())
-            end = None if self._coordinator.acting() else self._last_step(counts)
-            due = checkpoints.due(counts.actor_steps)
-            if due and counts.actor_steps < experiment.steps:
-                self._save(counts)
-            began = time.monotonic()
-        self._report(time.monotonic() - began)
+    def _learn(self) -> None:
+        run, dataset = self._run, self._dataset
+        if dataset is not None and run.resume is None:
+            self._loop.save(self)  # from here on there is a run to resume
+        if dataset is not None and not run.start.clock:
+            callbacks = StageCallbacks(self.tick, self.stopped)
+            networks = learn_earlier(
+                run.experiment, run.directory, self._stages, dataset, callbacks
+            )
+            self._loop.begin({**networks, **dataset.networks}, run.resume)
+        self._began = time.monotonic()
+        self._loop.run(self, evaluated=self.done())
+        if dataset is not None:
+            # There is no replay to save, so the run need not wait for its evaluation.
+            self._loop.save_rest(self)
 
-    def _next_batch(self) -> Transition:
-        self._asked = time.monotonic()
-        batch = next(self._batches)
-        self._clock.fetched(self._asked, self._learner.running)
-        return batch
+    def act(self) -> None:
+        """Does nothing: other roles act."""
 
-    def _starved(self) -> bool:
-        """Whether no batch comes and, the actors having ended, none ever will."""
-        waited = time.monotonic() - self._asked
-        return waited > _STARVED_SECONDS and not self._coordinator.acting()
+    def done(self) -> int:
+        """Steps of the run, as last seen."""
+        return self._pace.done(self._learner.learner_steps)
 
-    def _report(self, seconds: float) -> None:
-        metrics = {name: float(value) for name, value in self._learner.metrics.items()}
+    def ended(self) -> bool:
+        """Whether nothing more is owed."""
+        return self._pace.ended(self._learner.learner_steps)
+
+    def stopped(self) -> bool:
+        """Whether the program is being stopped."""
+        return self._stop.is_set()
+
+    def tick(self) -> None:
+        """Tells the coordinator, now and then, that the learner moves."""
+        now = time.monotonic()
+        if now - self._told > _TICK_SECONDS:
+            self._told = now
+            self._coordinator.moved("learner")
+
+    def counts(self) -> Counts:
+        """How far the run is."""
+        return Counts(*self._coordinator.counts())
+
+    def report(self, metrics: Metrics) -> None:
+        """Tells the coordinator, now and then, what the learner has done."""
+        if time.monotonic() - self._began >= REPORT_SECONDS:
+            self._send(metrics)
+            self._pace.look()
+            self._began = time.monotonic()
+
+    def _send(self, metrics: Metrics) -> None:
+        values = {name: float(value) for name, value in metrics.items()}
         done = self._learner.learner_steps
-        finite.check_metrics(metrics, done)
-        waiting = self._clock.idle_seconds / max(seconds, 1e-9)
-        self._coordinator.report_learner(done - self._reported, metrics, waiting)
+        finite.check_metrics(values, done)
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        waiting = self._clock.idle_seconds / seconds
+        self._coordinator.report_learner(done - self._reported, values, waiting)
         self._reported = done
         self._clock.reset()
 
-    def _last_step(self, counts: Counts) -> int:
-        """Learner steps that samples per insert allow for all that was acted."""
-        storage = self._agent.storage
-        inserts = counts.actor_steps - storage.min_size
-        return int(storage.samples_per_insert * max(inserts, 0) / storage.batch_size)
+    def evaluate(self, point: int) -> None:
+        """Does nothing: the evaluator sees for itself which points are due."""
 
-    def _save(self, counts: Counts) -> None:
-        """Saves the learner, and what the store holds at this moment."""
-        from launch.replay import snapshot
+    def pending(self) -> dict[str, Any]:
+        """What a checkpoint holds for the coordinator's logs to continue."""
+        return self._coordinator.pending()
 
-        def save_replay(path: Path) -> None:
-            snapshot.save(self._replay, path)
-
-        settings = self._run.experiment.checkpoint
-        done = self._learner.learner_steps
-        checkpoint.save(
-            self._run.directory,
-            counts._replace(learner_steps=done),
-            self._learner.save(),
-            extra={"store": "reverb", **self._coordinator.pending()},
-            save_replay=save_replay if settings.replay else None,
-            keep=settings.keep,
-        )
+    def saved(self) -> None:
+        """Does nothing."""

@@ -1,4 +1,4 @@
-"""Parameters of the learner, as seen from another node."""
+"""Parameters of the learner, as seen from another role."""
 
 import time
 from collections.abc import Sequence
@@ -6,11 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import launchpad as lp
 
 from agents.parts.contract import Agent, Params, Spec
-from launch.engines.calls import shut_down
 from launch.errors import Stopped
+from launch.roles.context import Answer, Peer, Stop
 
 _FETCH_SHARE = 0.05  # of the time at most, so that the learner is not kept busy
 _LEAST_SECONDS = 0.2  # between two fetches of parameters
@@ -35,39 +34,51 @@ def network_names(agent: Agent, spec: Spec) -> list[str]:
     return sorted(names)
 
 
-class Variables:
-    """The learner's parameters, fetched in the background while actors act."""
+class Parameters:
+    """The learner's parameters, fetched in the background while actors act.
 
-    def __init__(self, source: Any, names: Sequence[str]):
+    Attributes:
+        learner_step: of the newest parameters at hand.
+    """
+
+    def __init__(self, learner: Peer, names: Sequence[str], stop: Stop):
         """Fetches for the first time, and waits for it.
 
         Args:
-            source: Courier client of the learner.
+            learner: the role that has them.
             names: networks to fetch.
+            stop: ends the waiting.
 
         Raises:
             Stopped: the program ended before the learner answered.
         """
-        self._source = source
+        self._learner = learner
         self._names = list(names)
-        self._pending: Any = None
+        self._stop = stop
+        self._pending: Answer | None = None
         self._due = 0.0
+        self.learner_step = 0
         self._params = self.fetch()
 
     def fetch(self) -> Params:
-        """The newest parameters; waits for them."""
-        self._ask()
-        while not self._pending.done():
-            if lp.wait_for_stop(0.01):
+        """The newest parameters; waits for them.
+
+        Raises:
+            Stopped: the program ended before the learner answered.
+        """
+        pending = self._ask()
+        while not pending.done():
+            if self._stop.wait(0.01):
                 self.close()
                 raise Stopped
-        return self._take()
+        self._params = self._take(pending)
+        return self._params
 
     def close(self) -> None:
         """Gives up what is being fetched, and fetches no more."""
         if self._pending is not None:
             self._pending.cancel()
-        shut_down(self._source)
+        self._learner.close()
 
     def __call__(self) -> Params:
         """The newest parameters at hand; asks for newer ones when it is time."""
@@ -75,21 +86,24 @@ class Variables:
             if time.monotonic() >= self._due:
                 self._ask()
         elif self._pending.done():
-            self._params = self._take()
+            self._params = self._take(self._pending)
         return self._params
 
-    def _ask(self) -> None:
+    def _ask(self) -> Answer:
         asked = time.monotonic()
-        self._pending = self._source.futures.get_variables(self._names)
-        # When it came, not when an actor notices: that may have waited for the replay.
-        self._pending.add_done_callback(lambda _: self._plan(time.monotonic() - asked))
+        pending = self._learner.begin("get_variables", self._names)
+        # Measured when the reply arrives: the actor may notice it later, because it was
+        # blocked by the rate limiter.
+        pending.add_done_callback(lambda _: self._plan(time.monotonic() - asked))
+        self._pending = pending
+        return pending
 
     def _plan(self, took: float) -> None:
         wait = min(max(_LEAST_SECONDS, took / _FETCH_SHARE), _MOST_SECONDS)
         self._due = time.monotonic() + wait
 
-    def _take(self) -> Params:
-        values = self._pending.result()
+    def _take(self, pending: Answer) -> Params:
+        self.learner_step, values = pending.result()
         self._pending = None
         # On the device once, not at every call of the policy.
         return jax.device_put(dict(zip(self._names, values, strict=True)))

@@ -1,224 +1,307 @@
-"""The stages of an offline run: what a recipe learns first, and then its agent.
+"""The learner loop: a stage of a run learns from its source of batches.
 
-A pre-training stage lies in `<run>/pretraining/`, as a run does: metrics, checkpoints.
+It is the same in every run, in one thread or as a program, from a replay or from a
+dataset. What surrounds it, and differs, is its host.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from agents.parts.contract import Agent, Params, Spec, Transition
-from launch.build import make_agent, make_stages
-from launch.datasets.load import _FINGERPRINT
+from agents.parts.contract import Metrics, Params, Stage
 from launch.datasets.normalization import Prepared
-from launch.datasets.sampler import DatasetStore, Drawn, Shared, reading
+from launch.datasets.sampler import DatasetBatches
 from launch.experiment import Experiment
+from launch.roles.batches import Batches
+from launch.roles.idle_time import UpdateClock
 from launch.roles.learner import Learner
 from launch.runs import checkpoint, truncate_logs
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.logs import Counts
 from launch.runs.progress import Progress
 from launch.runs.recorder import Recorder
-from launch.runs.run_directory import PRETRAINING
-from launch.runs.schedule import Grid
+from launch.runs.schedule import Schedule
 
 
-class Record(Protocol):
-    """Where a stage reports to."""
+class Host(Protocol):
+    """The run around a learner loop."""
 
-    def report(self, counts: Counts, learner: Mapping[str, Any]) -> None:
-        """Takes the counters and the newest metrics after a learner step."""
+    def act(self) -> None:
+        """Acts before the updates that this calls for, if the run acts in turns."""
+
+    def done(self) -> int:
+        """Steps done so far, in the unit of the experiment's `steps`."""
+
+    def ended(self) -> bool:
+        """Whether the stage has nothing more to learn."""
+
+    def stopped(self) -> bool:
+        """Whether the run is to end early."""
+
+    def tick(self) -> None:
+        """Shows that the run moves."""
+
+    def counts(self) -> Counts:
+        """How far the run is."""
+
+    def report(self, metrics: Metrics) -> None:
+        """Takes the newest metrics, after the updates of a turn."""
+
+    def evaluate(self, point: int) -> None:
+        """Evaluates for a point of the evaluation grid that was reached."""
 
     def pending(self) -> dict[str, Any]:
-        """What a checkpoint must hold for the record to go on."""
+        """What a checkpoint holds for the logs to continue, as plain data."""
+
+    def saved(self) -> None:
+        """A checkpoint was made on the way."""
 
 
-class Signs(NamedTuple):
-    """How a stage and whoever runs it keep in touch.
+class LearnerLoop:
+    """A stage's learner, its batches and its checkpoints; `run` turns the crank."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        directory: Path,
+        stage: Stage,
+        batches: Batches,
+        *,
+        index: int = 0,
+        clock: UpdateClock | None = None,
+    ):
+        """Builds the learner.
+
+        Args:
+            experiment: gives steps, seeds and when to save.
+            directory: where the stage saves itself.
+            stage: what learns.
+            batches: its source.
+            index: of the stage's seeds; 0 for the agent that acts.
+            clock: measures how long updates and batches wait for each other.
+
+        Raises:
+            UnevenBatch: the local devices cannot share the batch evenly.
+        """
+        self._experiment = experiment
+        self._directory = directory
+        self._agent = stage.agent
+        self._batches = batches
+        seed = experiment.seeds("learner", index)[1]
+        self.learner = Learner(stage.agent, seed, batches, clock)
+        self._unsaved = False
+
+    def begin(self, networks: Params, resume: Checkpoint | None) -> None:
+        """Takes over networks of earlier stages, or continues from a checkpoint.
+
+        Args:
+            networks: parameters by name; those that the agent does not have are left
+                out.
+            resume: a checkpoint of this stage.
+
+        Raises:
+            RunDirectoryError: the checkpoint does not fit the agent or the source.
+        """
+        if resume is not None and resume.counts.clock:
+            self.learner.restore(checkpoint.load_state(resume, self._agent))
+            self._batches.restore(
+                resume.replay, resume.extra, resume.counts.learner_steps
+            )
+        else:
+            self.learner.take_over(networks)
+
+    def run(self, host: Host, evaluated: int) -> None:
+        """Learns until the stage or the run ends; saves on the way.
+
+        Args:
+            host: the run around it.
+            evaluated: the last point of the evaluation grid that is done.
+        """
+        experiment = self._experiment
+        evaluations = Schedule(
+            experiment.evaluation.period, experiment.steps, evaluated
+        )
+        # An evaluation that an interruption cut short comes first.
+        self._evaluate(host, evaluations)
+        if host.ended() or host.stopped():
+            return  # before the source is prepared, which may take a minute
+        self._batches.prepare(self.learner.params, host.tick)
+        saves = checkpoint.Timer(experiment.checkpoint, experiment.steps, host.done())
+        while not host.ended() and not host.stopped():
+            self._unsaved = True
+            host.act()
+            try:
+                for _ in range(self._batches.owed()):
+                    self.learner.step()
+            except StopIteration:
+                break
+            host.report(self.learner.metrics)
+            self._evaluate(host, evaluations)
+            # The last checkpoint is the host's: it may wait for the last evaluation.
+            if host.done() < experiment.steps and saves.due(host.done()):
+                self.save(host)
+                host.saved()
+
+    def _evaluate(self, host: Host, evaluations: Schedule) -> None:
+        point = evaluations.due(host.done())
+        if point is not None:
+            host.evaluate(point)
+
+    def save(self, host: Host) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            NotFinite: the newest metrics are not finite.
+            SaveFailed: it could not be written.
+        """
+        settings = self._experiment.checkpoint
+        done = self.learner.learner_steps
+        checkpoint.save(
+            self._directory,
+            host.counts()._replace(learner_steps=done),
+            self.learner.save(),
+            extra={**self._batches.progress(), **host.pending()},
+            save_replay=self._batches.save if settings.replay else None,
+            keep=settings.keep,
+        )
+        self._unsaved = False
+
+    def save_rest(self, host: Host) -> None:
+        """Writes a checkpoint unless the last one has everything.
+
+        Raises:
+            NotFinite: the newest metrics are not finite.
+            SaveFailed: it could not be written.
+        """
+        if self._unsaved:
+            self.save(host)
+
+
+class StageCallbacks(NamedTuple):
+    """How an earlier stage and the run around it keep in touch.
 
     Attributes:
-        tick: called at every step, to show that it moves.
-        stopped: whether to save and leave.
+        tick: the stage calls it at every step, to show that it moves.
+        stopped: whether the stage should save itself and return.
     """
 
     tick: Callable[[], None]
     stopped: Callable[[], bool]
 
 
-class Stage:
-    """A learner on a dataset.
-
-    Args:
-        experiment: gives steps, seeds and when to save.
-        directory: where it saves itself.
-        agent: what learns.
-        index: of the stage, 0 for the agent that acts.
-    """
+class _EarlierStage:
+    """The host of a stage that comes before the agent that acts."""
 
     def __init__(
         self,
-        experiment: Experiment,
-        directory: Path,
-        agent: Agent,
-        index: int,
+        loop: LearnerLoop,
+        steps: int,
+        recorder: Recorder,
+        callbacks: StageCallbacks,
     ):
-        self._experiment = experiment
-        self._directory = directory
-        self._agent = agent
-        self._index = index
-        self._store: DatasetStore | None = None  # while it learns
-        seed = experiment.seeds("learner", index)[1]
-        self.learner = Learner(reading(agent), seed, self._draw, self._shared)
+        self._learner = loop.learner
+        self._steps = steps
+        self._recorder = recorder
+        self.tick, self.stopped = callbacks
+        self.pending = recorder.pending
 
-    @property
+    def act(self) -> None:
+        self.tick()
+
+    def done(self) -> int:
+        return self._learner.learner_steps
+
+    def ended(self) -> bool:
+        return self.done() >= self._steps
+
     def counts(self) -> Counts:
-        """How far it is."""
-        return Counts(learner_steps=self.learner.learner_steps)
+        return Counts(learner_steps=self.done())
 
-    def begin(self, networks: Params, resume: Checkpoint | None) -> None:
-        """Takes over networks that it does not learn, or goes on where it was.
+    def report(self, metrics: Metrics) -> None:
+        self._recorder.report(self.counts(), metrics)
 
-        Args:
-            networks: parameters by name; those the agent has not are left out.
-            resume: where it was.
+    def evaluate(self, point: int) -> None:
+        pass  # it has no policy
 
-        Raises:
-            RunDirectoryError: the checkpoint does not fit the agent.
-        """
-        state = self.learner.save()
-        if resume is not None and resume.counts.clock:
-            self.learner.restore(checkpoint.load_state(resume, self._agent))
-        else:
-            given = {name: networks[name] for name in networks if name in state.params}
-            self.learner.restore(state._replace(params={**state.params, **given}))
-
-    def run(
-        self,
-        prepared: Prepared,
-        record: Record,
-        signs: Signs,
-        evaluate: Callable[[int], None] = lambda point: None,
-        evaluated: int | None = None,
-    ) -> None:
-        """Learns until the end or a stop; saves itself on the way.
-
-        Args:
-            prepared: the dataset.
-            record: where to report.
-            signs: of life, and to stop.
-            evaluate: called with each point of the evaluation grid that is reached.
-            evaluated: the last of them before it went on; None: all that were reached.
-        """
-        experiment, done = self._experiment, self.learner.learner_steps
-        grid = (experiment.evaluation.period, experiment.steps)
-        evaluations = Grid(*grid, done if evaluated is None else evaluated)
-        missed = evaluations.passed(done)
-        if missed is not None:
-            evaluate(missed)
-        if signs.stopped() or done >= experiment.steps:
-            return  # before what it looks up is built, which may take a minute
-        self._store = self._make_store(prepared.transitions, signs.tick)
-        checkpoints = checkpoint.Timer(experiment.checkpoint, experiment.steps, done)
-        while self.learner.learner_steps < experiment.steps and not signs.stopped():
-            signs.tick()
-            self.learner.step()
-            record.report(self.counts, self.learner.metrics)
-            point = evaluations.passed(self.learner.learner_steps)
-            if point is not None:
-                evaluate(point)
-            if checkpoints.due(self.learner.learner_steps) or signs.stopped():
-                self.save(prepared, record)
-        self._store = None
-
-    def save(self, prepared: Prepared, record: Record) -> None:
-        """Writes a checkpoint.
-
-        Args:
-            prepared: the dataset, which is to be the same when the run goes on.
-            record: whose pending part is saved as well.
-
-        Raises:
-            SaveFailed: it could not be written.
-        """
-        source = {"store": "dataset", _FINGERPRINT: prepared.fingerprint}
-        checkpoint.save(
-            self._directory,
-            self.counts,
-            self.learner.save(),
-            extra={**source, **record.pending()},
-            save_replay=None,
-            keep=self._experiment.checkpoint.keep,
-        )
-
-    def _make_store(
-        self, transitions: Transition, tick: Callable[[], None]
-    ) -> DatasetStore:
-        seed = self._experiment.seeds("replay", self._index)[1]
-        store = DatasetStore(transitions, self._agent.storage.batch_size, seed)
-        if self._agent.lookup is not None:
-            store.attach(self._agent.lookup, self.learner.params, tick)
-        return store
-
-    def _draw(self) -> Drawn:
-        assert self._store is not None
-        return self._store.draw(self.learner.learner_steps)
-
-    def _shared(self) -> Shared:
-        assert self._store is not None
-        return self._store.shared
+    def saved(self) -> None:
+        pass
 
 
-def pretrain(
+def learn_earlier(
     experiment: Experiment,
     directory: Path,
-    spec: Spec,
-    prepared: Prepared,
-    signs: Signs,
+    stages: Sequence[Stage],
+    dataset: Prepared,
+    callbacks: StageCallbacks,
     progress: bool = False,
 ) -> Params:
-    """Learns what the recipe has to learn first, or goes on with that.
+    """Learns the stages that come before the agent that acts, or continues with them.
+
+    A stage lies in a folder of the run directory that is laid out as a run's own:
+    metrics, checkpoints.
 
     Args:
         experiment: what runs.
         directory: its run directory.
-        spec: of the environment.
-        prepared: the dataset.
-        signs: of life, and to stop.
+        stages: all of the run, the last one left alone.
+        dataset: what they learn from.
+        callbacks: signs of life, and to stop.
         progress: whether to show a live line.
 
     Returns:
-        The networks it learned, as far as it came; none if there is no such stage.
+        The networks they learned, as far as they came.
     """
-    *before, _ = make_stages(experiment, spec)
-    if not before:
-        return {}
-    [first] = before
-    own = directory / PRETRAINING
+    networks: Params = {}
+    for place, stage in enumerate(stages[:-1]):
+        if callbacks.stopped():
+            break
+        assert stage.steps is not None, "only the last stage has the run's own steps"
+        part = dataclasses.replace(
+            experiment, name=f"{experiment.name} {stage.name}", steps=stage.steps
+        )
+        index = len(stages) - 1 - place
+        learner = _learn(
+            *(part, directory / stage.name, stage, index),
+            dataset=dataset,
+            networks=networks,
+            callbacks=callbacks,
+            # As the run's own lines begin, so that a launcher of several finds them.
+            title=f"{experiment.name} seed {experiment.seed}  {stage.name}",
+            progress=progress,
+        )
+        networks = {**networks, **learner.params}
+    return networks
+
+
+def _learn(
+    part: Experiment,
+    own: Path,
+    stage: Stage,
+    index: int,
+    *,
+    dataset: Prepared,
+    networks: Params,
+    callbacks: StageCallbacks,
+    title: str,
+    progress: bool,
+) -> Learner:
+    """Learns one earlier stage in its folder, or continues with it."""
     own.mkdir(exist_ok=True)
-    steps = first.steps
-    assert steps is not None
-    part = dataclasses.replace(
-        experiment, name=f"{experiment.name} {PRETRAINING}", steps=steps
-    )
-    stage = Stage(part, own, first.agent, index=1)
+    batches = DatasetBatches(dataset, stage.agent, part.seeds("replay", index)[1])
+    loop = LearnerLoop(part, own, stage, batches, index=index)
     resume = checkpoint.newest(own) if checkpoint.reached(own) else None
-    if resume is None:
-        # What it logged before it could save itself.
-        truncate_logs.rewind(own, steps=-1)
-    stage.begin({}, resume)
-    if resume is None or resume.counts.clock < steps:
-        # As the run's own lines begin, so that a launcher of several finds them.
-        title = f"{experiment.name} seed {experiment.seed}  {PRETRAINING}"
-        shown = Progress(title, steps) if progress else None
-        recorder = Recorder(part, own, shown, resume)
-        try:
-            stage.run(prepared, recorder, signs)
-        finally:
-            recorder.close()
-    return stage.learner.params
-
-
-def make_stage(experiment: Experiment, directory: Path, spec: Spec) -> Stage:
-    """The stage whose agent acts."""
-    return Stage(experiment, directory, make_agent(experiment, spec), index=0)
+    loop.begin(networks, resume)
+    if loop.learner.learner_steps >= part.steps:
+        return loop.learner
+    truncate_logs.truncate_to(own, resume)
+    shown = Progress(title, part.steps) if progress else None
+    recorder = Recorder(part, own, shown, resume)
+    host = _EarlierStage(loop, part.steps, recorder, callbacks)
+    try:
+        loop.run(host, evaluated=host.done())
+        loop.save_rest(host)
+    finally:
+        recorder.close()
+        batches.close()
+    return loop.learner

@@ -3,7 +3,6 @@
 import faulthandler
 import time
 from pathlib import Path
-from typing import Any
 
 from launch import errors
 from launch.errors import Stalled
@@ -17,14 +16,14 @@ _ARM_SECONDS = 1.0
 class Watchdog:
     """Watches the reports of a program's roles."""
 
-    def __init__(self, seconds: float, directory: Path, replay: Any):
+    def __init__(self, seconds: float, directory: Path, replay: str | None):
         """Starts to wait for the first report.
 
         Args:
             seconds: without any report before the run counts as stalled; start-up takes
                 twice as long.
             directory: run directory, to which the diagnosis goes.
-            replay: address of the Reverb server; None if there is none.
+            replay: address of the Reverb server, `host:port`; None if there is none.
         """
         self._seconds = seconds
         self._directory = directory
@@ -71,7 +70,7 @@ class Watchdog:
         from launch.replay import limiter
 
         try:
-            state = limiter.limiter_state(reverb.Client(self._replay.resolve()))
+            state = limiter.limiter_state(reverb.Client(self._replay))
         except (RuntimeError, reverb.errors.ReverbError) as error:
             return f"the replay does not answer: {' '.join(str(error).split())}"
         return limiter.describe(state)

@@ -26,7 +26,7 @@ from agents.parts.contract import Agent, TrainingState
 from launch.errors import Damaged, RunDirectoryError, SaveFailed
 from launch.experiment import Checkpointing
 from launch.runs.logs import Counts
-from launch.runs.schedule import Grid
+from launch.runs.schedule import Schedule
 
 DIRECTORY = "checkpoints"
 STATE = "state"
@@ -62,14 +62,14 @@ class Timer:
 
     def __init__(self, settings: Checkpointing, steps: int, done: int):
         """Starts `done` steps into a run of `steps`."""
-        self._grid = Grid(settings.period, steps, done)
+        self._grid = Schedule(settings.period, steps, done)
         self._seconds = settings.minutes * 60 or math.inf
         self._last = time.monotonic()
 
     def due(self, steps: int) -> bool:
         """Whether to save now; True once for each point of the grid."""
         late = time.monotonic() - self._last > self._seconds
-        if self._grid.passed(steps) is None and not late:
+        if self._grid.due(steps) is None and not late:
             return False
         self._last = time.monotonic()
         return True

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from launch.errors import RunDirectoryError
 from launch.experiment import Experiment
-from launch.runs import checkpoint, lock, logs, run_directory, truncate_logs
+from launch.runs import checkpoint, lock, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
 
 State = Literal["missing", "cut short", "complete", "held"]
@@ -69,22 +69,19 @@ def held(
     with lock.locked(directory):
         resume = None
         if entry.directory is not None:
-            resume = saved(directory, local=local)
+            resume = checkpoint_to_resume(directory, local=local)
             run_directory.record_resume(directory, entry.experiment)
         yield directory, resume
 
 
-def saved(directory: Path, *, local: bool) -> Checkpoint | None:
-    """Where a run goes on; None: it has saved nothing and starts again.
-
-    Its logs then start again too, so its directory must be locked.
+def checkpoint_to_resume(directory: Path, *, local: bool) -> Checkpoint | None:
+    """Where a run resumes; None: it has saved nothing and starts again.
 
     Raises:
         RunDirectoryError: it was begun in the other way of running, or no checkpoint is
             usable.
     """
     if not checkpoint.reached(directory):
-        truncate_logs.rewind(directory, steps=-1)
         return None
     newest = checkpoint.newest(directory)
     if newest.extra["store"] == "dataset":

@@ -10,7 +10,6 @@ from typing import Any
 from launch.experiment import Experiment
 from launch.runs.logs import METRICS, Counts, read_evaluations
 from launch.runs.progress import Progress
-from launch.runs.run_directory import PRETRAINING
 
 _PERIOD_SECONDS = 0.5
 
@@ -18,27 +17,34 @@ _PERIOD_SECONDS = 0.5
 class Follower:
     """Context in which the progress of a run directory is shown, by a thread.
 
-    A first stage has a line of its own, as in a local run, until the agent learns.
+    An earlier stage has its own line, as in a local run, until the agent learns.
     """
 
-    def __init__(self, experiment: Experiment, directory: Path, progress: bool):
+    def __init__(
+        self,
+        experiment: Experiment,
+        directory: Path,
+        earlier: Mapping[str, int],
+        progress: bool,
+    ):
         """Shows nothing yet.
 
         Args:
             experiment: what runs.
             directory: its run directory.
+            earlier: learner steps of each earlier stage, by the name of its folder.
             progress: False shows nothing at all.
         """
         self._title = f"{experiment.name} seed {experiment.seed}"
         self._progress = Progress(self._title, experiment.steps) if progress else None
-        self._experiment = experiment
-        self._first: Progress | None = None  # of the first stage, while it learns
+        self._earlier = earlier
+        self._stage: tuple[str, Progress] | None = None  # that learns before the agent
         self._directory = directory
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._rows = _Rows(directory)
-        self._first_rows = _Rows(directory / PRETRAINING)
-        self._first_counts = Counts()
+        self._stage_rows = {name: _Rows(directory / name) for name in earlier}
+        self._stage_counts = Counts()
         self._counts = Counts()
         self._waiting: dict[str, float] = {}
 
@@ -55,7 +61,7 @@ class Follower:
         self._done.set()
         if self._progress is not None:
             self._thread.join()
-            self._end_first()
+            self._end_stage()
             self._progress.close()
 
     def _follow(self) -> None:
@@ -68,9 +74,9 @@ class Follower:
         assert self._progress is not None
         shown: dict[str, Any] = {}
         counts, rows = None, self._rows.new()
-        if not rows and self._counts == Counts() and self._update_first():
+        if not rows and self._counts == Counts() and self._update_stage():
             return
-        self._end_first()
+        self._end_stage()
         for row in rows:
             counts = _counts(row)
             if "episode_return" in row:
@@ -87,23 +93,29 @@ class Follower:
             self._counts = counts
         self._progress.update(self._counts, shown)
 
-    def _update_first(self) -> bool:
-        """Shows how far the first stage is; whether it has begun."""
-        rows = self._first_rows.new()
-        if rows and self._first is None:
-            title, total = self._title, self._experiment.agent.pretraining_steps
-            self._first = Progress(f"{title}  {PRETRAINING}", total)
-        if self._first is None:
+    def _update_stage(self) -> bool:
+        """Shows how far an earlier stage is; whether one has begun."""
+        for name, rows in self._stage_rows.items():
+            new = rows.new()
+            if new:
+                self._begin_stage(name)
+                self._stage_counts = _counts(new[-1])
+        if self._stage is None:
             return False
-        if rows:
-            self._first_counts = _counts(rows[-1])
-        self._first.update(self._first_counts, {})
+        self._stage[1].update(self._stage_counts, {})
         return True
 
-    def _end_first(self) -> None:
-        if self._first is not None:
-            self._first.close()
-            self._first = None
+    def _begin_stage(self, name: str) -> None:
+        """Gives a stage a line, unless it has one."""
+        if self._stage is None or self._stage[0] != name:
+            self._end_stage()
+            shown = Progress(f"{self._title}  {name}", self._earlier[name])
+            self._stage = (name, shown)
+
+    def _end_stage(self) -> None:
+        if self._stage is not None:
+            self._stage[1].close()
+            self._stage = None
 
 
 class _Rows:

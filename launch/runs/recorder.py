@@ -10,12 +10,12 @@ import numpy as np
 
 from launch import finite
 from launch.experiment import Experiment
-from launch.runs import dashboards, truncate_logs
+from launch.runs import dashboards
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
 from launch.runs.logs import Counts, Episode, EvaluationLog, MetricsLog
 from launch.runs.progress import Progress
-from launch.runs.schedule import Grid
+from launch.runs.schedule import Schedule
 
 
 class Recorder:
@@ -35,7 +35,7 @@ class Recorder:
             experiment: what runs.
             directory: its run directory.
             progress: where to show how it goes, if anywhere.
-            resume: where the run goes on; rows from after it are removed.
+            resume: the checkpoint at which the run resumes; the logs end there.
             wandb: whether to show it at Weights & Biases, too.
 
         Raises:
@@ -50,7 +50,6 @@ class Recorder:
             self._episodes = [Episode(*row) for row in resume.extra["episodes"]]
             evaluated = resume.extra.get("evaluated", [])  # older runs had none
             self._evaluated = [Episode(*row) for row in evaluated]
-            truncate_logs.rewind(directory, done)
         self._start = start
         self._dashboards = dashboards.make(
             directory, experiment, purge_step=done, wandb=wandb
@@ -58,7 +57,7 @@ class Recorder:
         self._metrics = MetricsLog(directory, start=start)
         self._evaluations = EvaluationLog(directory, start=start)
         self._progress = progress
-        self._grid = Grid(experiment.log_period, experiment.steps, done)
+        self._grid = Schedule(experiment.log_period, experiment.steps, done)
 
     def add_episodes(self, episodes: Iterable[Episode]) -> None:
         """Takes note of training episodes that ended."""
@@ -86,7 +85,7 @@ class Recorder:
             NotFinite: a metric is NaN or infinite.
         """
         shown: dict[str, Any] = {}
-        if self._grid.passed(counts.clock) is not None:
+        if self._grid.due(counts.clock) is not None:
             if self._episodes:
                 row = _means(self._episodes)
                 self._write(counts, "actor", row)

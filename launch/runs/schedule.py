@@ -3,7 +3,7 @@
 _NEVER = 1 << 62
 
 
-class Grid:
+class Schedule:
     """Points `period, 2 period, ..., end`; each is passed once."""
 
     def __init__(self, period: int, end: int, done: int = 0):
@@ -11,9 +11,9 @@ class Grid:
         self._period = period
         self._end = end
         self._next = min(period, end)
-        self.passed(done)
+        self.due(done)
 
-    def passed(self, steps: int) -> int | None:
+    def due(self, steps: int) -> int | None:
         """The newest point that `steps` has reached since the last call, or None."""
         if steps < self._next:
             return None

@@ -1,4 +1,4 @@
-"""Takes a run's logs back to a checkpoint, so that a resumed run goes on from there."""
+"""Cuts a run's logs back, so that a run that resumes writes on from its checkpoint."""
 
 import csv
 import json
@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from launch.runs.checkpoint import Checkpoint
 from launch.runs.logs import EVALUATIONS, METRICS, Counts
 
 
-def rewind(directory: Path, steps: int) -> None:
-    """Removes the rows of `metrics.*` and `evaluations.csv` after `steps`.
+def truncate_to(directory: Path, resume: Checkpoint | None) -> None:
+    """Deletes the rows of `metrics.*` and `evaluations.csv` after a checkpoint.
 
     Each file is replaced at once: an interruption leaves the old one or the new one.
+
+    Args:
+        directory: a run directory, which this process has locked.
+        resume: where the run resumes; None: from the beginning, so all rows go.
     """
+    steps = -1 if resume is None else resume.counts.clock
     rows = directory / f"{METRICS}.jsonl"
     if rows.exists():
         kept = [
@@ -25,10 +31,10 @@ def rewind(directory: Path, steps: int) -> None:
     for name in (f"{METRICS}.csv", EVALUATIONS):
         path = directory / name
         if path.exists():
-            _rewind_csv(path, steps)
+            _truncate_csv(path, steps)
 
 
-def _rewind_csv(path: Path, steps: int) -> None:
+def _truncate_csv(path: Path, steps: int) -> None:
     # Lines, not parsed rows: no field of ours holds a line break, and what is kept
     # stays as it was written.
     with path.open(newline="", encoding="utf-8") as file:

@@ -10,8 +10,8 @@ import pytest
 from experiments import cli
 from experiments.names import EXPERIMENTS, FIGURES
 from experiments.verbs import train_arguments
-from launch.policies import evaluate
 from launch import errors, run
+from launch.policies import evaluate
 from launch.runs import logs, run_directory
 
 

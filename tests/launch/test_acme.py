@@ -60,7 +60,7 @@ def test_acmes_environment_loop_drives_our_actor_and_learner(catch):
         num_environments=1,
         seed=2,
     )
-    learner = Learner(agent, 3, store.sample)
+    learner = Learner(agent, 3, store.next)
     actor = Actor(agent.act, lambda: learner.params, 4, adder=store)
     assert isinstance(actor, acme.core.Actor)
     assert isinstance(learner, acme.core.Learner)
@@ -75,7 +75,7 @@ def test_acmes_environment_loop_drives_our_actor_and_learner(catch):
     assert store.owed() == (20 * 9 - 100) * 8 // 32
     learner.run(store.owed())
     assert learner.learner_steps == 20 and store.owed() == 0
-    batch = store.sample()
+    batch = store.next()
     ends = batch.reward != 0
     assert ends.any() and (batch.discount[ends] == 0).all()
     sizes = np.abs(batch.reward[ends])

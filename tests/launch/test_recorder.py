@@ -9,7 +9,7 @@ import pytest
 from launch import errors
 from launch.runs.logs import Counts, Episode, read_evaluations
 from launch.runs.recorder import Recorder
-from launch.runs.schedule import Grid
+from launch.runs.schedule import Schedule
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ from launch.runs.schedule import Grid
     ],
 )
 def test_each_point_of_a_grid_is_passed_once(period, end, steps, points):
-    grid = Grid(period, end)
-    passed = [grid.passed(now) for now in steps]
+    grid = Schedule(period, end)
+    passed = [grid.due(now) for now in steps]
     assert passed == points + [None] * (len(steps) - len(points))
 
 
@@ -36,8 +36,8 @@ def test_each_point_of_a_grid_is_passed_once(period, end, steps, points):
     [(0, [10, 20, 25]), (9, [10, 20, 25]), (10, [20, 25]), (19, [20, 25]), (25, [])],
 )
 def test_a_grid_may_start_on_the_way(done, points):
-    grid = Grid(10, 25, done)
-    passed = [grid.passed(steps) for steps in range(done, 30)]
+    grid = Schedule(10, 25, done)
+    passed = [grid.due(steps) for steps in range(done, 30)]
     assert [point for point in passed if point is not None] == points
 
 

@@ -32,7 +32,7 @@ def make_store(
 
 
 def sampled_keys(store: InProcess, batches: int) -> list[tuple]:
-    return [key for _ in range(batches) for key in streams.keys(store.sample())]
+    return [key for _ in range(batches) for key in streams.keys(store.next())]
 
 
 def scalar_store(n_step: int) -> InProcess:
@@ -127,7 +127,7 @@ def test_after_many_wraps_every_sample_is_a_recent_transition(n_step, frame_stac
     for step, (actions, timestep) in enumerate(stream.steps[1:], 1):
         store.observe(actions, timestep)
         if store.size:
-            batch = streams.keys(store.sample())
+            batch = streams.keys(store.next())
             assert set(batch) <= valid
             # Frames count up, so old ones show: a ring of 19 rows holds 19 steps.
             oldest = min(np.ravel(timestep.observation[0])[-1], 1_000_000) - 20
@@ -167,7 +167,7 @@ def test_batch_shapes_and_types():
     stream = streams.record(steps=60, frame_stack=4)
     store = make_store(STORAGE, frame_stack=4)
     streams.feed(store, stream)
-    batch = store.sample()
+    batch = store.next()
     assert batch.observation.shape == (13, 4, 2, 3)
     assert batch.next_observation.shape == (13, 4, 2, 3)
     assert batch.observation.dtype == batch.action.dtype == np.int32
@@ -188,7 +188,7 @@ def test_continuous_actions_are_kept():
     actions = np.arange(6, dtype=np.float32).reshape(2, 3)
     store.observe_first(first)
     store.observe(actions, last)
-    drawn = np.unique(store.sample().action, axis=0)
+    drawn = np.unique(store.next().action, axis=0)
     np.testing.assert_array_equal(drawn, actions)
 
 
@@ -209,7 +209,7 @@ def test_samples_per_insert_is_honoured(samples_per_insert):
         if store.inserted <= storage.min_size:
             assert store.owed() == 0
         for _ in range(store.owed()):
-            store.sample()
+            store.next()
     assert store.inserted > 10_000
     ratio = store.sampled / (store.inserted - storage.min_size)
     assert ratio == pytest.approx(samples_per_insert, rel=0.01)
@@ -242,4 +242,4 @@ def test_unstacked_observations_are_refused_where_a_stack_is_promised():
 
 def test_an_empty_store_says_so():
     with pytest.raises(ValueError, match="no transition"):
-        make_store(STORAGE, frame_stack=1).sample()
+        make_store(STORAGE, frame_stack=1).next()

@@ -98,7 +98,7 @@ def test_holds_the_same_transitions_as_in_process(make_server, n_step, frame_sta
         seed=0,
     )
     streams.feed(store, stream)
-    in_process = [store.sample() for _ in range(100)]
+    in_process = [store.next() for _ in range(100)]
     stored = {key for batch in batches for key in streams.keys(batch)}
     assert stored == {key for batch in in_process for key in streams.keys(batch)}
     assert stored == {streams.key(transition) for transition in reference}

@@ -1,0 +1,50 @@
+"""The replay of a program: serves the tables of a Reverb server until the run ends."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from launch.build import make_agent
+from launch.roles.context import Context, Run
+from launch.runs import checkpoint
+
+_SCRATCH = Path(checkpoint.DIRECTORY, ".server")  # where Reverb writes its tables
+
+
+@contextlib.contextmanager
+def scratch_removed(directory: Path) -> Iterator[None]:
+    """Context after which nothing is left of what a run's server wrote for itself."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(directory / _SCRATCH, ignore_errors=True)
+
+
+class ReplayRole:
+    """A Reverb server whose table is what the agent needs stored."""
+
+    def __init__(self, run: Run, context: Context):
+        """Starts the server, with the tables of the checkpoint if the run resumes.
+
+        Args:
+            run: what runs.
+            context: made by the engine; says at which port to listen.
+        """
+        # Imported in the process that needs it: Reverb brings TensorFlow along.
+        import reverb
+
+        from launch.replay import reverb_store, snapshot
+
+        self._stop = context.stop
+        storage = make_agent(run.experiment, run.spec).storage
+        saved = None if run.resume is None else run.resume.replay
+        self._server = reverb.Server(
+            reverb_store.make_tables(storage, run.spec, frame_stack=run.frame_stack),
+            port=context.port,
+            checkpointer=snapshot.make_checkpointer(run.directory / _SCRATCH, saved),
+        )
+
+    def run(self) -> None:
+        """Serves until the run ends."""
+        self._stop.wait()
