@@ -27,7 +27,7 @@ def launched(monkeypatch):
     """Replaces training by one line of evaluations; lists what would have run."""
     ran = []
 
-    def launch(experiment, directory, mode, *_):
+    def launch(experiment, directory, mode, *_, **__):
         ran.append((experiment, mode))
         log = logs.EvaluationLog(directory)
         for grid in (50, 100):
@@ -262,7 +262,7 @@ def test_the_run_directory_names_the_game_that_is_played(line, name):
 
 
 def test_a_run_without_evaluations_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(run, "run_experiment", lambda *_: None)
+    monkeypatch.setattr(run, "run_experiment", lambda *_, **__: None)
     assert cli.main(["train", "dqn/catch"]) == 0
     assert "seed 0  final evaluation return no evaluation" in capsys.readouterr().out
 

@@ -13,10 +13,10 @@ from experiments import cli, flags
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch.build import make_spec
 from launch.datasets.load import load
-from launch.engines import one_thread
 from launch.errors import DatasetError
 from launch.policies import saved_policy
 from launch.runs import checkpoint, run_directory
+from tests.launch.local_runs import run_local
 
 SMALL = {
     "steps": 90,
@@ -38,7 +38,7 @@ HOPPER = Locomotion("Hopper-v5")
 def run(tmp_path_factory):
     experiment = flags.replace(EXPERIMENTS["td3/hopper"], SMALL)
     directory = run_directory.create(tmp_path_factory.mktemp("runs"), experiment)
-    one_thread.run(experiment, directory, progress=False)
+    run_local(experiment, directory)
     return directory
 
 
@@ -182,7 +182,7 @@ def test_a_run_that_kept_its_last_checkpoint_only_is_refused(tmp_path, capsys):
     experiment = flags.replace(EXPERIMENTS["sac/hopper"], settings)
     directory = run_directory.create(tmp_path / "runs", experiment)
     assert "no usable checkpoint" in refused(capsys, str(directory))
-    one_thread.run(experiment, directory, progress=False)
+    run_local(experiment, directory)
     for quality in ("medium", "medium-replay", "medium-expert"):
         message = refused(capsys, str(directory), "--quality", quality)
         assert "--checkpoint.period 10_000 --checkpoint.keep 100" in message

@@ -113,11 +113,11 @@ def test_directories_that_are_no_runs_do_not_count(tmp_path):
     assert state(tmp_path, experiment()) == ("missing", None)
 
 
-def test_a_run_that_saved_nothing_starts_again_with_empty_logs(tmp_path):
+def test_to_ask_where_a_run_resumes_leaves_its_logs_alone(tmp_path):
     directory = run_directory.create(tmp_path, experiment("--steps 100"))
     evaluate(directory, 50)
-    assert existing_runs.saved(directory, local=True) is None
-    assert logs.read_evaluations(directory) == []
+    assert existing_runs.checkpoint_to_resume(directory, local=True) is None
+    assert len(logs.read_evaluations(directory)) == 1
 
 
 def test_a_program_is_not_continued_as_a_local_run(tmp_path, monkeypatch):
@@ -125,9 +125,9 @@ def test_a_program_is_not_continued_as_a_local_run(tmp_path, monkeypatch):
     save(directory, 10)
     saved = existing_runs.Checkpoint(directory, logs.Counts(10), {"store": "reverb"})
     monkeypatch.setattr(existing_runs.checkpoint, "newest", lambda _: saved)
-    assert existing_runs.saved(directory, local=False) == saved
+    assert existing_runs.checkpoint_to_resume(directory, local=False) == saved
     with pytest.raises(RunDirectoryError, match="goes on with --launch processes"):
-        existing_runs.saved(directory, local=True)
+        existing_runs.checkpoint_to_resume(directory, local=True)
 
 
 TINY = (

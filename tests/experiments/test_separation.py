@@ -7,9 +7,9 @@ import pytest
 
 from agents.parts.contract import Transition
 from experiments.tables import bonus_separation
-from launch.engines import offline_thread
 from launch.runs import run_directory
 from tests.launch import logged
+from tests.launch.local_runs import run_local
 from tests.launch.test_offline_run import make
 
 
@@ -59,7 +59,7 @@ def test_a_run_is_measured_by_its_first_stage(name, neighbours, tmp_path, capsys
     changes = {"evaluation.period": 2, "agent.neighbours": neighbours}
     wanted = make(name, path, steps=2, **changes)
     directory = run_directory.create(tmp_path, wanted)
-    offline_thread.run(wanted, directory, progress=False)
+    run_local(wanted, directory)
     table = tmp_path / "table.csv"
     assert bonus_separation.main([str(directory), str(table)]) == 0
     with table.open(newline="") as file:

@@ -68,7 +68,7 @@ from experiments.catalogue.experiments import EXPERIMENTS
 from launch import run as launch_run
 from launch.runs.run_directory import create
 
-def launch(*_):
+def launch(*_, **__):
     product = jax.jit(lambda matrix: matrix @ matrix @ matrix)
     matrix = jax.numpy.ones((1_500, 1_500))
     product(matrix).block_until_ready()

@@ -18,8 +18,8 @@ import pytest
 from environments.vector import discount_spec, reward_spec
 from experiments import flags
 from experiments.catalogue.experiments import EXPERIMENTS
-from launch.engines import one_thread
 from launch.runs import logs, run_directory
+from tests.launch.local_runs import run_local
 
 FIRST, MID, LAST = dm_env.StepType
 
@@ -54,7 +54,7 @@ def finished(catch, tmp_path_factory):
         settings = UNEVEN | {"seed": seed, "environments": 3, "checkpoint.period": 150}
         experiment = catch(settings)
         directory = run_directory.create(root, experiment)
-        one_thread.run(experiment, directory, progress=False)
+        run_local(experiment, directory)
         directories.append(directory)
     return directories
 

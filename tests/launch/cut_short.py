@@ -10,6 +10,7 @@ from experiments.catalogue.experiments import EXPERIMENTS
 from launch.engines import one_thread
 from launch.experiment import Checkpointing, Evaluation
 from launch.runs.logs import is_wall_time
+from tests.launch.local_runs import run_local
 
 
 def catch(steps, period=200, **changes):
@@ -43,13 +44,13 @@ class Killed(Exception):
 
 def run_until(experiment, directory, steps, monkeypatch):
     """Runs until `steps`, and then dies without a chance to save anything."""
-    step = one_thread.Local._step
+    act = one_thread.Local.act
 
     def dying(self):
-        if self.counts.actor_steps >= steps:
+        if self.counts().actor_steps >= steps:
             raise Killed
-        step(self)
+        act(self)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(one_thread.Local, "_step", dying)
-        one_thread.run(experiment, directory, progress=False)
+        patched.setattr(one_thread.Local, "act", dying)
+        run_local(experiment, directory)

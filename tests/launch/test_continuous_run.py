@@ -6,9 +6,9 @@ import pytest
 from environments import render
 from experiments import cli, flags
 from experiments.catalogue.experiments import EXPERIMENTS
-from launch.engines import one_thread
 from launch.policies import saved_policy
 from launch.runs import logs, run_directory
+from tests.launch.local_runs import run_local
 
 SMALL = {
     "steps": 90,
@@ -28,7 +28,7 @@ SMALL = {
 def run(request, tmp_path):
     experiment = flags.replace(EXPERIMENTS[f"{request.param}/hopper"], SMALL)
     directory = run_directory.create(tmp_path, experiment)
-    one_thread.run(experiment, directory, progress=False)
+    run_local(experiment, directory)
     return directory
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from launch import errors
-from launch.engines import one_thread
 from launch.roles.evaluator import Evaluator
 from launch.roles.learner import Learner
 from launch.runs import checkpoint, logs, run_directory
 from tests.launch.cut_short import catch, metrics, rows, run_until
+from tests.launch.local_runs import run_local
 
 
 def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
@@ -29,13 +29,13 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
 
     with monkeypatch.context() as patched, pytest.raises(errors.Interrupted):
         patched.setattr(Evaluator, "_play", interrupted)
-        one_thread.run(catch(500, period=100), directory, progress=False)
+        run_local(catch(500, period=100), directory)
     assert checkpoint.newest(directory).counts.actor_steps == 300
     assert [row.grid for row in logs.read_evaluations(directory)] == [150]
     saved = checkpoint.newest(directory)
-    one_thread.run(catch(500, period=100), directory, progress=False, resume=saved)
+    run_local(catch(500, period=100), directory, resume=saved)
     whole = run_directory.create(tmp_path / "whole", catch(500, period=100))
-    one_thread.run(catch(500, period=100), whole, progress=False)
+    run_local(catch(500, period=100), whole)
     assert rows(directory, "evaluations.csv") == rows(whole, "evaluations.csv")
 
 
@@ -47,11 +47,11 @@ def test_rows_that_come_before_the_next_update_are_equal_too(tmp_path, monkeypat
     agent = dataclasses.replace(agent, storage=storage)
     experiment = catch(230, period=201, log_period=1, agent=agent)
     whole = run_directory.create(tmp_path / "whole", experiment)
-    one_thread.run(experiment, whole, progress=False)
+    run_local(experiment, whole)
     cut = run_directory.create(tmp_path / "cut", experiment)
     run_until(experiment, cut, 220, monkeypatch)
     saved = checkpoint.newest(cut)
-    one_thread.run(experiment, cut, progress=False, resume=saved)
+    run_local(experiment, cut, resume=saved)
     assert saved.counts.actor_steps == 201
     assert metrics(cut) == metrics(whole)
 
@@ -69,5 +69,5 @@ def test_a_run_that_diverges_keeps_what_it_saved_before(tmp_path, monkeypatch):
     experiment = catch(500, period=10, log_period=400)
     directory = run_directory.create(tmp_path, experiment)
     with pytest.raises(errors.NotFinite, match="loss of network q is nan"):
-        one_thread.run(experiment, directory, progress=False)
+        run_local(experiment, directory)
     assert checkpoint.newest(directory).counts.learner_steps <= 40

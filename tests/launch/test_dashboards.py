@@ -164,7 +164,9 @@ def test_without_a_key_online_is_refused(library):
 
 def test_the_flag_reaches_the_run(library, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(run, "run_experiment", lambda *given: asked.append(given[-1]))
+    monkeypatch.setattr(
+        run, "run_experiment", lambda *_, wandb, **__: asked.append(wandb)
+    )
     line = ["train", "mdqn/catch", "--runs", str(tmp_path), "--wandb", "offline"]
     assert cli.main(line) == 0
     assert asked == ["offline"]

@@ -8,10 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from launch.engines import offline_thread
 from launch.policies import saved_policy
 from launch.runs import run_directory
 from tests.launch import logged
+from tests.launch.local_runs import run_local
 from tests.launch.test_offline_run import make
 
 EIGHT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
@@ -78,9 +78,7 @@ def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tm
     directory = run_directory.create(
         tmp_path, make("td3_bc", dataset, steps=4)
     )  # batches of 7
-    offline_thread.run(
-        run_directory.read_experiment(directory), directory, progress=False
-    )
+    run_local(run_directory.read_experiment(directory), directory)
     config = (directory / run_directory.CONFIG).read_text()
     line = f"train --resume {directory} --steps 8 --launch {mode}"
     code, error = run(tmp_path, "experiments.cli", *line.split())
@@ -96,7 +94,7 @@ def test_eight_devices_learn_from_a_dataset_what_one_does(tmp_path):
     eight, one = (run_directory.create(tmp_path, wanted) for _ in range(2))
     code, error = run(tmp_path, "launch.run", str(eight))
     assert code == 0, error
-    offline_thread.run(wanted, one, progress=False)
+    run_local(wanted, one)
     learned = [saved_policy.load(directory)[2] for directory in (eight, one)]
     # The metric's last bias has a gradient of rounding errors only, which Adam scales.
     for name in ("policy", "critic"):

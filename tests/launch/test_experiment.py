@@ -62,7 +62,8 @@ def test_seeds_stay_as_they_are_from_version_to_version(catch):
 
 
 def test_the_agent_is_told_what_the_environment_is_like(catch):
-    spec, frame_stack = preflight.check(catch())
+    ready = preflight.check(catch(), here=False)
+    spec, frame_stack = ready.spec, ready.frame_stack
     assert spec.observation.shape == (10, 5) and spec.observation.dtype == "float32"
     assert (spec.num_actions, spec.action.shape, frame_stack) == (3, (), 1)
 
@@ -74,7 +75,8 @@ def test_an_agent_that_does_not_fit_is_refused(catch):
 
 def test_any_environment_config_fits(catch):
     for config in (Catch(4, 3), Classic("Acrobot-v1")):
-        spec, _ = preflight.check(dataclasses.replace(catch(), environment=config))
+        wanted = dataclasses.replace(catch(), environment=config)
+        spec = preflight.check(wanted, here=False).spec
         assert spec.num_actions == 3
 
 
@@ -83,7 +85,7 @@ def test_checking_starts_no_jax_backend():
     code = """
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch import preflight
-preflight.check(EXPERIMENTS["mdqn/catch"])
+preflight.check(EXPERIMENTS["mdqn/catch"], "processes", here=False)
 EXPERIMENTS["mdqn/catch"].seeds("actor")
 from jax._src import xla_bridge
 print("backends:", list(xla_bridge._backends))

@@ -3,11 +3,11 @@
 import pytest
 
 from experiments import cli
-from launch.engines import offline_thread as offline
+from launch.datasets.sampler import DatasetBatches
 from launch.engines import one_thread
-from launch.roles.stages import Stage
 from launch.runs import checkpoint, logs, run_directory
 from tests.launch import catch_runs, logged
+from tests.launch.local_runs import run_local
 from tests.launch.test_offline_run import make
 
 
@@ -32,9 +32,9 @@ def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
     changes = {"agent.pretraining_steps": 5, "evaluation.period": 15}
     wanted = make("ploff", path, steps=30, **changes)
     directory = run_directory.create(tmp_path, wanted)
-    offline.run(wanted, directory, progress=False)
+    run_local(wanted, directory)
     before = lose_last_evaluation(directory)
-    monkeypatch.setattr(Stage, "_make_store", never)
+    monkeypatch.setattr(DatasetBatches, "prepare", never)
     monkeypatch.setattr(checkpoint, "save", never)
     # A smaller number is answered as ever; it does not ask for an evaluation.
     assert cli.main(["train", "--resume", str(directory), "--steps", "20"]) == 2
@@ -49,9 +49,9 @@ def test_a_local_run_only_evaluates(catch, tmp_path, monkeypatch):
     """It evaluates before it saves: only who loses its logs sees this."""
     wanted = catch({"steps": 30, "evaluation.period": 15, "evaluation.episodes": 2})
     directory = run_directory.create(tmp_path, wanted)
-    one_thread.run(wanted, directory, progress=False)
+    run_local(wanted, directory)
     before = lose_last_evaluation(directory)
-    monkeypatch.setattr(one_thread.Local, "_step", never)
+    monkeypatch.setattr(one_thread.Local, "act", never)
     assert cli.main(["train", "--resume", str(directory)]) == 0
     assert evaluations(directory) == before
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from launch.engines import one_thread
 from launch.runs import logs, run_directory
 from launch.runs.logs import read_evaluations
+from tests.launch.local_runs import run_local
 
 
 def test_equal_seeds_give_equal_logs_and_others_do_not(finished, untimed):
@@ -67,7 +67,7 @@ def test_mdqn_learns_catch_to_the_optimum(catch, tmp_path):
     }
     experiment = catch(settings)
     directory = run_directory.create(tmp_path, experiment)
-    returns = one_thread.run(experiment, directory, progress=False)
+    returns = run_local(experiment, directory)
     assert returns == read_evaluations(directory)[-1].returns
     assert returns == [1.0] * 30
 
@@ -80,5 +80,5 @@ def test_catch_is_learnt_from_any_seed(catch, tmp_path, name, seed):
     settings |= {"evaluation.episodes": 30, "evaluation.period": 2_000}
     experiment = catch(settings, name)
     directory = run_directory.create(tmp_path, experiment)
-    returns = one_thread.run(experiment, directory, progress=False)
+    returns = run_local(experiment, directory)
     assert returns == [1.0] * 30

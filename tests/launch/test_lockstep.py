@@ -13,11 +13,11 @@ from experiments.tables import from_runs
 from experiments.verbs import train
 from launch import errors
 from launch.build import make_agent, make_spec
-from launch.engines import one_thread
 from launch.roles import evaluator
 from launch.roles.evaluator import Lockstep
 from launch.runs import logs, run_directory
 from launch.runs.logs import read_evaluations
+from tests.launch.local_runs import run_local
 
 LOCKSTEP = {"evaluation.lockstep": True}
 
@@ -118,7 +118,7 @@ def test_seed_and_start_decide_what_is_played(catch, agent):
 def run(catch, tmp_path, settings):
     experiment = catch(LOCKSTEP | settings)
     directory = run_directory.create(tmp_path, experiment)
-    return one_thread.run(experiment, directory, progress=False), directory
+    return run_local(experiment, directory), directory
 
 
 def test_rows_hold_what_ended_since_the_row_before(catch, tmp_path):

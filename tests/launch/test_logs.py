@@ -246,3 +246,23 @@ def test_a_foreign_directory_is_no_run(tmp_path, content):
 )
 def test_wall_time_fields_are_told_by_their_names(name, expected):
     assert logs.is_wall_time(name) is expected
+
+
+def write_evaluations(directory, *rows):
+    written = logs.EvaluationLog(directory)
+    for grid, actor_steps in rows:
+        written.write(grid, logs.Counts(actor_steps), [1.0], [9])
+    written.close()
+
+
+def test_what_was_under_way_at_the_checkpoint_is_evaluated_again(tmp_path):
+    write_evaluations(tmp_path, (100, 104), (200, 207), (300, 301))
+    assert logs.last_evaluated_step(tmp_path, 250) == 200
+    assert logs.last_evaluated_step(tmp_path, 205) == 100, (
+        "200 was begun, and its row is removed"
+    )
+    assert logs.last_evaluated_step(tmp_path, 0) == 0
+
+
+def test_a_run_without_evaluations_begins_with_the_first(tmp_path):
+    assert logs.last_evaluated_step(tmp_path, 250) == 0

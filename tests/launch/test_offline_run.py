@@ -14,13 +14,14 @@ from experiments import cli, flags
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch import build, errors, preflight, run
 from launch.datasets import load
-from launch.engines import offline_thread as offline
+from launch.datasets.sampler import DatasetBatches
 from launch.policies import saved_policy
 from launch.policies.evaluate import evaluate_run
 from launch.roles import stages
 from launch.roles.evaluator import Evaluator
 from launch.runs import checkpoint, logs, run_directory
 from tests.launch import catch_runs, logged
+from tests.launch.local_runs import run_local
 
 SMALL = {
     "environment.name": "InvertedPendulum-v5",
@@ -57,7 +58,7 @@ def make(name, dataset, **changes):
 
 def start(root, wanted, resume=None):
     directory = run_directory.create(root, wanted)
-    offline.run(wanted, directory, progress=False)
+    run_local(wanted, directory)
     return directory
 
 
@@ -80,7 +81,7 @@ def test_a_run_learns_evaluates_and_saves_a_policy(name, dataset, tmp_path):
 
 def parameters(directory):
     wanted = run_directory.read_experiment(directory)
-    spec, _ = preflight.check(wanted)
+    spec = build.spec_of(wanted)
     agent = build.make_agent(wanted, spec)
     return checkpoint.load_state(checkpoint.newest(directory), agent).params
 
@@ -91,7 +92,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(name, dataset, tmp_path):
     part = start(tmp_path / "part", make(name, dataset, steps=45))
     wanted = make(name, dataset)
     run_directory.record_resume(part, wanted)
-    offline.run(wanted, part, progress=False, resume=checkpoint.newest(part))
+    run_local(wanted, part, resume=checkpoint.newest(part))
     jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
     first, second = (
         [(row.grid, row.returns) for row in logs.read_evaluations(each)]
@@ -129,7 +130,8 @@ def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
     with monkeypatch.context() as patched:
         patched.setattr(stages.Recorder, "report", stop)
         with pytest.raises(errors.RunStopped, match=f"--resume {part} goes on"):
-            run.run_experiment(run_directory.read_experiment(part), part, "local")
+            wanted = run_directory.read_experiment(part)
+            run.run_experiment(wanted, part, "local", preflight.check(wanted))
     assert checkpoint.newest(part / "pretraining").counts.clock == 17
     assert cli.main(["evaluate", str(part)]) == 2  # not the weights that nobody trained
     assert "has not learned a policy yet" in (err := capsys.readouterr().err)
@@ -153,7 +155,7 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
 
     with monkeypatch.context() as patched, pytest.raises(errors.RunStopped):
         patched.setattr(Evaluator, "_play", interrupted)
-        run.run_experiment(wanted, part, "local")
+        run.run_experiment(wanted, part, "local", preflight.check(wanted))
     assert logs.read_evaluations(part) == []
     assert cli.main(["train", "--resume", str(part)]) == 0
     found, expected = (
@@ -165,12 +167,14 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
 
 def test_a_first_stage_that_saved_nothing_starts_its_logs_again(dataset, tmp_path):
     """As if the run had been killed before the stage's first checkpoint."""
-    wanted, signs = make("anti_exploration", dataset), stages.Signs(int, bool)
+    wanted = make("anti_exploration", dataset)
+    callbacks = stages.StageCallbacks(tick=int, stopped=bool)
     spec = build.spec_of(wanted)
+    learned = build.make_stages(wanted, spec)
     prepared = load.load_prepared(wanted, spec)
     own, logged_at = tmp_path / "pretraining", []
     for _ in range(2):
-        stages.pretrain(wanted, tmp_path, spec, prepared, signs)
+        stages.learn_earlier(wanted, tmp_path, learned, prepared, callbacks)
         logged_at.append([row["learner_steps"] for row in catch_runs.metrics(own)])
         shutil.rmtree(own / checkpoint.DIRECTORY)
     assert logged_at[0] == logged_at[1] and logged_at[0][:2] == [15, 30]
@@ -182,8 +186,9 @@ def test_building_what_is_looked_up_shows_that_it_moves(dataset, monkeypatch, tm
     spec, ticks = build.spec_of(wanted), list[int]()
     prepared = load.load_prepared(wanted, spec)
     monkeypatch.setattr(neighbours, "BLOCK", 50)
-    stage = stages.make_stage(wanted, tmp_path, spec)
-    stage._make_store(prepared.transitions, lambda: ticks.append(1))
+    agent = build.make_agent(wanted, spec)
+    params = agent.init(jax.random.key(0)).params
+    DatasetBatches(prepared, agent, 0).prepare(params, lambda: ticks.append(1))
     # Of 150 rows: 3 blocks of states, of pairs, 3 or 4 of queries, 1 of last states.
     assert len(ticks) >= 10
 

@@ -10,11 +10,9 @@ from agents.parts.contract import Transition
 from experiments import cli
 from launch import run
 from launch.datasets.normalization import fingerprint
-from launch.engines import offline_program, offline_thread
-from launch.errors import DatasetError
-from launch.roles.context import Run
 from launch.runs import checkpoint, lock, logs, run_directory
 from tests.launch import logged
+from tests.launch.local_runs import run_local
 from tests.launch.test_offline_run import make
 
 
@@ -25,7 +23,7 @@ def begun(tmp_path_factory):
     path = logged.write(root / "pendulum.hdf5", 60)
     wanted = make("ploff", str(path), steps=30, **{"agent.pretraining_steps": 5})
     directory = run_directory.create(root, wanted)
-    offline_thread.run(wanted, directory, progress=False)
+    run_local(wanted, directory)
     return directory
 
 
@@ -79,9 +77,6 @@ def test_whoever_starts_it_otherwise_is_refused_as_well(replaced, capsys):
     assert run.main([str(replaced)]) == 2
     assert "put that one back" in capsys.readouterr().err
     assert written(replaced) == before
-    wanted = run_directory.read_experiment(replaced)
-    with pytest.raises(DatasetError, match="put that one back"):
-        offline_program.make(Run(wanted, replaced, None), threads=True)
 
 
 def test_runs_that_noted_nothing_go_on(replaced):

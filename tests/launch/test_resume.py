@@ -16,16 +16,18 @@ from launch.engines import one_thread
 from launch.errors import RunDirectoryError
 from launch.experiment import Evaluation
 from launch.policies import saved_policy
+from launch.roles.learner import Learner
 from launch.runs import checkpoint, logs, run_directory
 from launch.runs.logs import Counts
 from tests.launch.cut_short import catch, metrics, rows, run_until
+from tests.launch.local_runs import run_local
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run of 500 steps without interruption."""
     directory = run_directory.create(tmp_path_factory.mktemp("whole"), catch(500))
-    one_thread.run(catch(500), directory, progress=False)
+    run_local(catch(500), directory)
     return directory
 
 
@@ -37,13 +39,13 @@ def test_resumed_local_run_equals_the_uninterrupted_one(
     evaluation = Evaluation(period=150, episodes=3, lockstep=lockstep)
     experiment = catch(500, environments=environments, evaluation=evaluation)
     whole = run_directory.create(tmp_path / "whole", experiment)
-    one_thread.run(experiment, whole, progress=False)
+    run_local(experiment, whole)
     cut = run_directory.create(tmp_path / "cut", experiment)
     run_until(experiment, cut, 330, monkeypatch)
-    assert rows(cut, "metrics.csv")[-1]["actor_steps"] >= "250"  # rows to take back
+    assert int(rows(cut, "metrics.csv")[-1]["actor_steps"]) >= 250  # rows to take back
     saved = checkpoint.newest(cut)
     assert 200 <= saved.counts.actor_steps < 203
-    one_thread.run(experiment, cut, progress=False, resume=saved)
+    run_local(experiment, cut, resume=saved)
     assert metrics(cut) == metrics(whole)
     for name in ("evaluations.csv", "metrics.csv"):
         assert rows(cut, name) == rows(whole, name)
@@ -54,16 +56,16 @@ def test_resumed_local_run_equals_the_uninterrupted_one(
 
 def test_signal_saves_and_resume_completes(tmp_path, monkeypatch, capsys):
     directory = run_directory.create(tmp_path, catch(500))
-    step = one_thread.Local._step
+    act = one_thread.Local.act
 
     def interrupted(self):
-        step(self)
-        if self.counts.actor_steps == 123:
+        act(self)
+        if self.counts().actor_steps == 123:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(one_thread.Local, "_step", interrupted)
+    monkeypatch.setattr(one_thread.Local, "act", interrupted)
     with pytest.raises(errors.Interrupted) as stopped:
-        one_thread.run(catch(500), directory, progress=False)
+        run_local(catch(500), directory)
     assert stopped.value.signal == signal.SIGTERM
     assert checkpoint.newest(directory).counts.actor_steps == 123
     assert cli.main(["train", "--resume", str(directory)]) == 0
@@ -125,13 +127,13 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
     experiment = catch(500)
     directory = run_directory.create(tmp_path, experiment)
     run_until(experiment, directory, 330, monkeypatch)
-    step = one_thread.Learner.step
+    step = Learner.step
 
     def diverging(self):
         step(self)
         self.metrics = {"q_loss": float("nan")}
 
-    monkeypatch.setattr(one_thread.Learner, "step", diverging)
+    monkeypatch.setattr(Learner, "step", diverging)
     assert cli.main(["train", "--resume", str(directory)]) == 1
     error = capsys.readouterr().err
     assert "loss of network q is nan at learner step" in error
@@ -205,7 +207,7 @@ def test_other_capacity_is_refused_by_the_store(whole):
     smaller = dataclasses.replace(catch(500).agent.storage, capacity=777)
     agent = dataclasses.replace(catch(500).agent, storage=smaller)
     with pytest.raises(RunDirectoryError, match="1 x 777"):
-        one_thread.Local(catch(600, agent=agent), whole, progress=False, resume=saved)
+        run_local(catch(600, agent=agent), whole, resume=saved)
 
 
 def _copy(source, target):

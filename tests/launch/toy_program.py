@@ -14,6 +14,7 @@ from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from launch import errors
 from launch.engines import process, supervisor
+from launch.engines.program import Node
 
 
 def play(role: str, part: str) -> None:
@@ -25,11 +26,11 @@ def play(role: str, part: str) -> None:
     process.end_with_parent()
     stop = lp.stop_event()
     note("began")
-    if part in ("ends", "fails"):
+    if part.startswith(("ends", "fails")):
         # Not before the others are there, who take their time under load.
         while Path("tape").read_text().count("began") < ROLES:
             time.sleep(0.05)
-        if part == "fails":
+        if part.startswith("fails"):
             raise ValueError(f"{role} has had enough")
         return
     stop.wait()
@@ -40,19 +41,29 @@ def play(role: str, part: str) -> None:
 
 def main(parts: list[str]) -> int:
     flags.FLAGS(sys.argv[:1])
-    supervisor.GRACE_SECONDS = 5.0
     program = lp.Program("toy")
     roles = [part.split("=") for part in parts]
     for role, part in roles:
         with program.group(role):
             program.add_node(lp.PyNode(play, role, part))
+    order = ("actor", "replay", "coordinator")
+    nodes = [
+        Node(
+            role,
+            make=None,
+            stops=order.index(role),
+            patience=5.0,
+            restarts=part.count("again"),
+            finishes=role == "coordinator",
+        )
+        for role, part in roles
+    ]
     try:
         supervisor.launch(
             program,
+            nodes,
             {role: PythonProcess(env={"TOY_ROLE": role}) for role, _ in roles},
             Path("logs"),
-            finished_by="coordinator",
-            stop_order=("actor", "replay", "coordinator"),
             arguments=["--lp_termination_notice_secs=120"],
         )
     except errors.RoleFailed as error:

@@ -1,16 +1,16 @@
 """What actors ask the learner for, and how often."""
 
+import threading
 from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
 
 from launch.roles import parameters
-from launch.roles.parameters import Variables, network_names
+from launch.roles.parameters import Parameters, network_names
 from tests.agents.cases import VECTORS, make
 
 
-@pytest.mark.launchpad
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -37,11 +37,11 @@ class Learner:
     """Answers when it is told to, with how often it was asked."""
 
     def __init__(self):
-        self.futures = self
         self.asked = 0
         self.open = []
 
-    def get_variables(self, names):
+    def begin(self, method, names):
+        assert (method, names) == ("get_variables", ["q"])
         self.asked += 1
         self.open.append(Future())
         if self.asked == 1:
@@ -49,17 +49,16 @@ class Learner:
         return self.open[-1]
 
     def answer(self):
-        self.open[-1].set_result([float(self.asked)])
+        self.open[-1].set_result((7, [float(self.asked)]))
 
 
-@pytest.mark.launchpad
 @pytest.mark.parametrize(
     "took, blocked, due", [(0.05, 30.0, 1.0), (0.001, 2.0, 0.2), (60.0, 0.0, 5.0)]
 )
 def test_the_next_fetch_is_due_by_how_long_the_last_took(took, blocked, due, clock):
     """Not by how long the actor was held up before it noticed the answer."""
     learner = Learner()
-    params = Variables(learner, ["q"])
+    params = Parameters(learner, ["q"], threading.Event())
     clock.seconds += 1.0
     assert params() == {"q": 1.0} and learner.asked == 2
     clock.seconds += took
@@ -74,10 +73,9 @@ def test_the_next_fetch_is_due_by_how_long_the_last_took(took, blocked, due, clo
     assert learner.asked == 3
 
 
-@pytest.mark.launchpad
 def test_an_actor_that_was_held_up_asks_at_once(clock):
     learner = Learner()
-    params = Variables(learner, ["q"])
+    params = Parameters(learner, ["q"], threading.Event())
     clock.seconds += 1.0
     params()
     clock.seconds += 0.01

@@ -11,6 +11,10 @@ from launch.runs.progress_from_logs import Follower, bottleneck
 from launch.runs.recorder import Recorder
 
 
+# Of the runs that have an earlier stage, and its learner steps.
+EARLIER = {"pretraining": 100_000}
+
+
 class Shown:
     """Notes what a live line would show."""
 
@@ -48,7 +52,7 @@ def until(condition):
 
 def test_it_shows_what_another_process_writes(catch, tmp_path, lines):
     experiment = catch({"seed": 4})
-    with Follower(experiment, tmp_path, progress=True):
+    with Follower(experiment, tmp_path, EARLIER, progress=True):
         [line] = lines
         assert (line.title, line.total) == ("mdqn/catch seed 4", 300)
         until(lambda: line.updates)
@@ -92,7 +96,7 @@ def test_a_first_stage_has_its_own_line_until_the_agent_learns(tmp_path, lines):
     experiment = EXPERIMENTS["ploff/hopper-medium"]
     steps = experiment.agent.pretraining_steps
     own = tmp_path / "pretraining"
-    with Follower(experiment, tmp_path, progress=True):
+    with Follower(experiment, tmp_path, EARLIER, progress=True):
         [line] = lines
         until(lambda: line.updates)
         own.mkdir()
@@ -121,20 +125,20 @@ def test_a_first_stage_that_ended_before_has_no_line(tmp_path, lines):
         recorder = Recorder(experiment, directory)
         recorder.report(Counts(learner_steps=1_000), {"loss": 1.0})
         recorder.close()
-    with Follower(experiment, tmp_path, progress=True):
+    with Follower(experiment, tmp_path, EARLIER, progress=True):
         until(lambda: lines[0].updates)
     assert len(lines) == 1
 
 
 def test_it_ends_with_the_program_also_if_that_fails(catch, tmp_path, lines):
     with pytest.raises(KeyError):
-        with Follower(catch(), tmp_path, progress=True):
+        with Follower(catch(), tmp_path, EARLIER, progress=True):
             raise KeyError
     assert lines[0].closed
 
 
 def test_it_may_show_nothing(catch, tmp_path, lines):
-    with Follower(catch(), tmp_path, progress=False):
+    with Follower(catch(), tmp_path, EARLIER, progress=False):
         pass
     assert lines == []
 

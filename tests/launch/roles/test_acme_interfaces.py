@@ -60,7 +60,7 @@ def test_acmes_environment_loop_drives_our_actor_and_learner(catch):
         num_environments=1,
         seed=2,
     )
-    learner = Learner(agent, 3, store.next)
+    learner = Learner(agent, 3, store)
     actor = Actor(agent.act, lambda: learner.params, 4, adder=store)
     assert isinstance(actor, acme.core.Actor)
     assert isinstance(learner, acme.core.Learner)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from launch.engines import supervisor
+from launch.engines.program import Node
 
 pytestmark = pytest.mark.launchpad
 
@@ -94,6 +95,16 @@ def test_a_signal_to_the_launcher_ends_all_in_order(program, number):
     assert not command.alive()
 
 
+def test_a_role_may_be_started_again_once_for_each_of_its_restarts(program):
+    command = program({"actor": "fails-again-again"})
+    code, _, err = command.wait(60)
+    assert code == 1
+    again = "actor/0 died (exit code 1) and was started again\n"
+    assert err.startswith(2 * again + "actor/0 died (exit code 1); its last lines")
+    assert tape(command).count("actor began") == 3
+    assert ended(command) == ["replay", "coordinator"]
+
+
 def test_a_role_that_does_not_end_is_killed(program):
     command = program({"actor": "ignores"})
     command.process.send_signal(signal.SIGINT)
@@ -138,8 +149,7 @@ def test_logs_of_an_earlier_start_are_kept(program, tmp_path):
 
 
 @pytest.mark.parametrize("needs, kept", [(0.5, True), (60.0, False)])
-def test_a_group_may_have_its_own_patience(needs, kept, monkeypatch, capsys):
-    monkeypatch.setattr(supervisor, "GRACE_SECONDS", 0.1)
+def test_a_node_may_have_its_own_patience(needs, kept, capsys):
     saving = f"""
 import signal, time
 signal.signal(signal.SIGTERM, lambda *_: (time.sleep({needs}), exit(0)))
@@ -150,7 +160,8 @@ time.sleep(60)
         [sys.executable, "-c", saving], stdout=subprocess.PIPE, start_new_session=True
     ) as process:
         assert process.stdout.readline() == b"ready\n"
-        role = SimpleNamespace(group="learner", name="learner/0", process=process)
-        supervisor._stop([role], ["actor", "learner"], [], {"learner": 3.0})
+        node = Node("learner", make=None, stops=3, patience=3.0)
+        role = SimpleNamespace(node=node, name="learner/0", process=process)
+        supervisor._stop([role], caught=[])
     assert process.returncode == (0 if kept else -signal.SIGKILL)
     assert ("did not end: killed" in capsys.readouterr().err) != kept

@@ -1,4 +1,4 @@
-"""Calls to other nodes: their answers, and their end with the program."""
+"""Calls to other roles: their answers, and their end with the program."""
 
 import concurrent.futures
 import subprocess
@@ -8,11 +8,9 @@ import time
 
 import pytest
 
-from launch.engines import calls
-from launch.engines.calls import Remote
+from launch.engines.calls import CourierPeer
 from launch.errors import Stopped
-from launch.roles import parameters
-from launch.roles.parameters import Variables
+from launch.roles.parameters import Parameters
 
 
 class Client:
@@ -39,12 +37,9 @@ def client():
 
 
 @pytest.fixture
-def stop(monkeypatch):
-    """The program's stop event."""
-    event = threading.Event()
-    monkeypatch.setattr(calls.lp, "stop_event", lambda: event)
-    monkeypatch.setattr(parameters.lp, "wait_for_stop", event.wait)
-    return event
+def stop():
+    """The stop of the role that calls."""
+    return threading.Event()
 
 
 def later(client, answer, seconds=0.05):
@@ -59,7 +54,7 @@ def later(client, answer, seconds=0.05):
 
 def test_it_calls_like_an_object(client, stop):
     later(client, lambda future: future.set_result(7))
-    assert Remote(client).add(3, 4) == 7
+    assert CourierPeer(client, stop).add(3, 4) == 7
     [(method, args, _)] = client.calls
     assert (method, args) == ("add", (3, 4))
 
@@ -67,61 +62,63 @@ def test_it_calls_like_an_object(client, stop):
 def test_what_the_node_raises_is_raised_here(client, stop):
     later(client, lambda future: future.set_exception(RuntimeError("it is full")))
     with pytest.raises(RuntimeError, match="it is full"):
-        Remote(client).add()
+        CourierPeer(client, stop).add()
 
 
 def test_a_slow_answer_is_waited_for_while_the_program_runs(client, stop):
     later(client, lambda future: future.set_result(7), seconds=0.5)
-    assert Remote(client, patience=0.0).add() == 7
+    assert CourierPeer(client, stop, patience=0.0).add() == 7
 
 
 def test_an_answer_within_patience_counts_also_at_the_end(client, stop):
     stop.set()
     later(client, lambda future: future.set_result(7), seconds=0.3)
-    assert Remote(client, patience=20.0).add() == 7
+    assert CourierPeer(client, stop, patience=20.0).add() == 7
 
 
 def test_it_gives_up_when_the_program_stops(client, stop):
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(Stopped):
-        Remote(client, patience=0.1).add()
+        CourierPeer(client, stop, patience=0.1).add()
     assert client.calls[0][2].cancelled()
 
 
 def test_closing_waits_for_couriers_threads(client, stop):
-    Remote(client).close()
+    CourierPeer(client, stop).close()
     assert client.shut == 1
 
 
-def test_variables_are_fetched_again_only_when_it_is_time(client, stop, monkeypatch):
-    later(client, lambda future: future.set_result([{"w": 1.0}]))
-    newest = Variables(client, ["q"])
+def test_parameters_are_fetched_again_only_when_it_is_time(client, stop, monkeypatch):
+    later(client, lambda future: future.set_result((41, [{"w": 1.0}])))
+    newest = Parameters(CourierPeer(client, stop), ["q"], stop)
     assert float(newest()["q"]["w"]) == 1.0
-    assert len(client.calls) == 1
+    assert newest.learner_step == 41 and len(client.calls) == 1
     newest._due = 0.0
     newest()
     assert client.calls[1][:2] == ("get_variables", (["q"],))
     assert float(newest()["q"]["w"]) == 1.0, "the old ones while the new ones come"
-    client.calls[1][2].set_result([{"w": 2.0}])
-    assert float(newest()["q"]["w"]) == 2.0
+    client.calls[1][2].set_result((43, [{"w": 2.0}]))
+    assert float(newest()["q"]["w"]) == 2.0 and newest.learner_step == 43
     newest._due = 0.0
     newest()
     newest.close()
     assert client.calls[2][2].cancelled() and client.shut == 1
 
 
-def test_variables_do_not_wait_for_a_learner_that_never_comes(client, stop):
+def test_parameters_do_not_wait_for_a_learner_that_never_comes(client, stop):
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(Stopped):
-        Variables(client, ["q"])
+        Parameters(CourierPeer(client, stop), ["q"], stop)
     assert client.calls[0][2].cancelled() and client.shut == 1
 
 
 LATE = """
+import threading
 import time
 import courier
 from launch.engines import calls
 
+calls.tolerate_late_answers()
 server = courier.Server()
 server.Bind("slow", lambda: time.sleep(0.5) or 7)
 server.Start()
@@ -132,7 +129,7 @@ pending._done_callbacks.clear()  # it is too late to cancel the call itself
 assert pending.cancel()
 time.sleep(1.5)
 print("alive", flush=True)
-calls.shut_down(client)
+calls.CourierPeer(client, threading.Event()).close()
 os._exit(0)
 """
 
@@ -142,3 +139,15 @@ def test_an_answer_to_a_call_that_was_given_up_does_not_abort_the_process():
     command = [sys.executable, "-c", "import os" + LATE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
+
+
+def test_importing_it_leaves_couriers_clients_alone():
+    code = """
+from courier.python import client
+before = client.futures
+from launch.engines import calls
+assert client.futures is before
+calls.tolerate_late_answers()
+assert client.futures is not before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

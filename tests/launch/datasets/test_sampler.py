@@ -16,8 +16,8 @@ from agents.parts.contract import (
     never_acts,
 )
 from launch.build import normalized
-from launch.datasets.normalization import prepare
-from launch.datasets.sampler import DatasetStore, read, reading
+from launch.datasets.normalization import Prepared, prepare
+from launch.datasets.sampler import DatasetBatches
 from launch.roles.learner import Learner
 
 SIZE, FEATURES, ACTIONS, BATCH = 11, 3, 2, 7
@@ -35,14 +35,25 @@ def transitions():
     )
 
 
-def sample(store, step, lookup=None):
+def make(transitions, batch_size, seed, on_device=None, lookup=None, params=None):
+    """Batches for an agent that looks something up, perhaps; they are prepared."""
+    storage = Storage(batch_size=batch_size)
+    agent = Agent(None, None, never_acts, storage, 0.99, lookup)
+    dataset = Prepared(transitions, {}, {})
+    batches = DatasetBatches(dataset, agent, seed, on_device)
+    batches.prepare(params or {}, tick=lambda: None)
+    return batches
+
+
+def sample(store, step):
     """The batch of a step, as the update reads it."""
-    return jax.jit(read, static_argnums=2)(store.draw(step), store.shared, lookup)
+    store.restore(None, {}, step)
+    return jax.jit(store.read)(store.next(), store.shared)
 
 
 @pytest.mark.parametrize("on_device", [True, False])
 def test_a_batch_is_rows_of_the_dataset(transitions, on_device):
-    store = DatasetStore(transitions, BATCH, seed=3, on_device=on_device)
+    store = make(transitions, BATCH, seed=3, on_device=on_device)
     batch = jax.tree.map(np.asarray, sample(store, 0))
     rows = np.searchsorted(transitions.reward, batch.reward)
     assert batch.observation.shape == (BATCH, FEATURES) and batch.extras == ()
@@ -52,7 +63,7 @@ def test_a_batch_is_rows_of_the_dataset(transitions, on_device):
 
 def test_rows_depend_on_the_seed_and_the_step_only(transitions):
     def rewards(seed, step, on_device=True):
-        store = DatasetStore(transitions, 40, seed, on_device)
+        store = make(transitions, 40, seed, on_device)
         return np.asarray(sample(store, step).reward).tolist()
 
     assert rewards(1, 2) == rewards(1, 2, on_device=False)
@@ -63,17 +74,16 @@ def test_rows_depend_on_the_seed_and_the_step_only(transitions):
 
 
 def test_steps_may_be_drawn_in_any_order(transitions):
-    store = DatasetStore(transitions, 5, seed=1)
+    store = make(transitions, 5, seed=1)
     found = [store.rows(step).tolist() for step in (0, 7, 3, 7, 0)]
     alone = [
-        DatasetStore(transitions, 5, seed=1).rows(step).tolist()
-        for step in (0, 7, 3, 7, 0)
+        make(transitions, 5, seed=1).rows(step).tolist() for step in (0, 7, 3, 7, 0)
     ]
     assert found == alone
 
 
 def test_rows_are_uniform(transitions):
-    store = DatasetStore(transitions, 500, seed=0)
+    store = make(transitions, 500, seed=0)
     rewards = np.concatenate([np.asarray(sample(store, i).reward) for i in range(40)])
     counts = np.bincount(np.searchsorted(transitions.reward, rewards), minlength=SIZE)
     expected = len(rewards) / SIZE
@@ -86,9 +96,8 @@ def test_extras_belong_to_the_rows_of_the_batch(transitions):
         build=lambda params, logged, tick: params["a"] * logged.reward,
         read=lambda tables, rows: {"scaled": tables[rows]},
     )
-    store = DatasetStore(transitions, BATCH, seed=3)
-    store.attach(lookup, {"a": 10.0}, tick=lambda: None)
-    batch = sample(store, 4, lookup)
+    store = make(transitions, BATCH, 3, lookup=lookup, params={"a": 10.0})
+    batch = sample(store, 4)
     np.testing.assert_allclose(batch.extras["scaled"], 10 * batch.reward, rtol=1e-6)
 
 
@@ -106,13 +115,11 @@ def test_an_update_reads_its_own_batch(transitions, on_device):
         discount=0.99,
         lookup=lookup,
     )
-    store = DatasetStore(transitions, BATCH, seed=3, on_device=on_device)
-    store.attach(lookup, {}, tick=lambda: None)
-    steps = iter([4, 2])
-    learner = Learner(
-        *(reading(agent), 0), lambda: store.draw(next(steps)), lambda: store.shared
-    )
+    store = DatasetBatches(Prepared(transitions, {}, {}), agent, 3, on_device)
+    store.prepare({}, tick=lambda: None)
+    learner = Learner(agent, 0, store)
     for step in (4, 2):
+        store.restore(None, {}, step)
         learner.step()
         rows, seen = store.rows(step), learner.metrics["batch"]
         for column, read_of_it in zip(transitions[:5], seen[:5], strict=True):

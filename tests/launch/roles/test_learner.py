@@ -9,6 +9,7 @@ import pytest
 import agents
 from agents.parts.contract import Transition, discrete_spec
 from launch import errors
+from launch.roles.batches import Given
 from launch.roles.learner import Learner
 
 SPEC = discrete_spec((10, 5), np.float32, 3)
@@ -39,7 +40,7 @@ def batches():
 
 def make(agent, seed=0, stream=None):
     stream = batches() if stream is None else stream
-    return Learner(agent, seed, lambda: next(stream))
+    return Learner(agent, seed, Given(lambda: next(stream)))
 
 
 def values(tree):

@@ -80,11 +80,7 @@ def test_who_moves_while_the_diagnosis_is_made_is_spared(watched, clock, monkeyp
 @pytest.mark.reverb
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
 def test_a_replay_that_does_not_answer_is_part_of_the_diagnosis(tmp_path):
-    class Gone:
-        def resolve(self):
-            return "localhost:1"
-
-    said = watchdog.Watchdog(30.0, tmp_path, Gone())._limiter()
+    said = watchdog.Watchdog(30.0, tmp_path, "localhost:1")._limiter()
     assert said.startswith("the replay does not answer: ")
 
 

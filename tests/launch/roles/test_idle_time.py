@@ -68,10 +68,10 @@ def test_reset_begins_a_new_sum(clock, now):
 def test_actor_and_learner_that_take_turns_wait_for_each_other(now):
     turns = idle_time.Turns()
     now["now"] += 3.0  # acting
-    turns.fetched(Running(now))
+    turns.fetched(0.0, Running(now))
     turns.dispatched(Running(now))  # 2 seconds of learning
     now["now"] += 3.0
-    turns.fetched(Running(now))
+    turns.fetched(0.0, Running(now))
     turns.dispatched(Running(now))
     now["now"] += 2.0
     assert turns.waiting() == {"learner": 6 / 10, "actor/0": 1 - 6 / 10}
@@ -90,6 +90,6 @@ def test_what_is_neither_acting_nor_learning_counts_for_nobody(now):
     now["now"] += 50.0  # an evaluation
     turns.begin()
     now["now"] += 1.0
-    turns.fetched(Running(now))
+    turns.fetched(0.0, Running(now))
     turns.dispatched(Running(now))
     assert turns.waiting() == {"learner": 1 / 3, "actor/0": 1 - 1 / 3}

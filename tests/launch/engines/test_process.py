@@ -1,0 +1,36 @@
+"""How the process of a role ends when something fails."""
+
+import sys
+
+import pytest
+
+from agents.parts.checks import UnevenBatch
+from launch.engines import process
+from launch.errors import SaveFailed
+
+
+def test_a_thread_that_fails_raises():
+    with pytest.raises(SaveFailed), process.exit_on_expected_errors(alone=False):
+        raise SaveFailed("full")
+
+
+@pytest.mark.parametrize(
+    "error, told",
+    [(SaveFailed("full"), True), (UnevenBatch("full"), True), (KeyError(), False)],
+)
+def test_a_process_tells_what_was_foreseen_without_a_trace(
+    error, told, monkeypatch, capsys
+):
+    class Ended(BaseException):
+        pass
+
+    def end(code):
+        assert code == 1
+        raise Ended
+
+    monkeypatch.setattr(process.os, "_exit", end)
+    monkeypatch.setattr(process.sys, "__stderr__", sys.stderr)
+    expected = Ended if told else KeyError
+    with pytest.raises(expected), process.exit_on_expected_errors(alone=True):
+        raise error
+    assert capsys.readouterr().err == ("full\n" if told else "")

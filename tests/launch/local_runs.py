@@ -1,0 +1,27 @@
+"""Local runs in this process, as the command line starts them."""
+
+from launch import preflight
+from launch.engines import one_thread
+from launch.roles.context import Run
+
+
+def run_local(experiment, directory, resume=None, **options):
+    """The returns of the last evaluation; no live line."""
+    made, environment = ready_run(experiment, directory, resume, **options)
+    return one_thread.run(made, environment, progress=False)
+
+
+def ready_run(experiment, directory, resume=None, **options):
+    """A run that passed its checks, and its actor's environment, if it has one."""
+    start = 0 if resume is None else resume.counts.actor_steps
+    ready = preflight.check(experiment, directory=directory, start=start)
+    made = Run(
+        experiment,
+        directory,
+        ready.spec,
+        ready.frame_stack,
+        resume=resume,
+        dataset=ready.dataset,
+        **options,
+    )
+    return made, ready.environment
