@@ -15,12 +15,14 @@ LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file 
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install libpython cuda12 wandb demo bench test test-slow test-all format lint type check lock clean
+.PHONY: help install libpython cuda12 wandb demo bench test test-slow test-all format lint type check \
+	structure lock clean
 
 help:
 	@echo 'make demo     install, then train M-DQN on ALE Pong as a distributed program'
 	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
 	@echo 'make bench    measure speed and memory beside their limits, into bench.json'
+	@echo 'make structure  count import circles, long functions and the files that a run opens'
 	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb: Weights & Biases'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
@@ -82,6 +84,9 @@ type: install
 	.venv/bin/mypy
 
 check: lint type test
+
+structure: install
+	$(PYTHON) -m tests.structure
 
 lock: | $(UV)
 	$(LOCK)
