@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from experiments import cli
+from launch import run as launch_run
 from launch.runs import run_directory
 from tests.experiments.run_directories import write
 
