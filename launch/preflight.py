@@ -12,7 +12,6 @@ import environments
 from agents.parts import sgd
 from agents.parts.contract import Agent, Spec, Storage
 from launch.build import make_agent, make_spec, make_stages
-from launch.datasets import load
 from launch.experiment import Experiment
 
 # Beside the replay: interpreter, JAX and TensorFlow, networks, environments, in bytes.
@@ -185,6 +184,8 @@ def _check_offline(
             f"storage.n_step is {agent.storage.n_step}: datasets hold single steps; "
             "choose --agent.storage.n_step 1"
         )
+    from launch.datasets import load  # a run that acts reads no dataset
+
     prepared = load.load_prepared(experiment, spec, directory)
     if agent.lookup is not None:
         agent.lookup.check(len(prepared.transitions.reward))
