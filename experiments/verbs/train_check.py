@@ -1,4 +1,4 @@
-"""What `train` refuses before a run starts or goes on."""
+"""What `train` refuses before a run starts or resumes."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def check(
         wandb: whether Weights & Biases shows it.
         at_once: how many such runs share the machine's memory.
         here: whether this process will learn, not one that it starts.
-        directory: of a run that goes on.
+        directory: of a run that resumes.
 
     Raises:
         OverrideError: agent, environment and machine do not fit each other.
