@@ -14,7 +14,6 @@ from agents.parts import sgd
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
 from launch.build import make_actor_environment, make_spec, make_stages
-from launch.datasets.load import load_prepared
 from launch.datasets.normalization import Prepared
 from launch.experiment import Experiment, Mode
 from launch.runs import dashboards
@@ -187,6 +186,8 @@ def _check_fit(
         check_devices(stages)
     last = stages[-1]
     if last.source == "dataset":
+        from launch.datasets.load import load_prepared  # runs that act read no data
+
         _check_offline(experiment, last.agent)
         dataset = load_prepared(experiment, spec, directory)
         if last.agent.lookup is not None:

@@ -1,20 +1,19 @@
 """Vieillard, Pietquin and Geist, "Deep Conservative Policy Iteration" (2020).
 
 https://arxiv.org/abs/1906.09784. CartPole with constant and adaptive mixture rates,
-beside DQN: a small rate is slow but steady, rate 1 is fast and may collapse.
+next to DQN: a small rate is slow but steady, rate 1 is fast and may collapse.
 
 Deviations (of the paper's body only the outline was at hand):
 - Dopamine's settings, as in "Leverage the Average" by the same authors.
 - The rates and the number of seeds, 5, are ours.
 """
 
-from experiments.catalogue import figure
+from experiments.catalogue import dopamine, figure
 from experiments.catalogue.figure import Variant
-from experiments.catalogue.tasks import Task
-from experiments.papers import leverage
 
-TASK: Task = leverage.CARTPOLE._replace(
-    description="CartPole, by steps of several sizes to the greedy policy; at best 500"
+TASK = dopamine.CARTPOLE._replace(
+    description="CartPole, by steps of several sizes to the greedy policy; at best 500",
+    loss="squared",
 )
 
 FIGURES = (

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 from experiments import flags
 from experiments.catalogue.figure import Figure
 from experiments.flags import OverrideError
-from launch.experiment import Experiment
-from launch.run import Mode
+from launch.experiment import Experiment, Mode
 from launch.runs.dashboards import WandbMode
 
 # Fields of an Experiment that its name decides.
@@ -17,15 +16,15 @@ _FIXED = ("name", "agent_name", "description")
 _FIGURE_HELP = """\
 A figure is all of its variants, seed 0 of each first. The same command goes on with it:
 complete runs below --runs stay as they are, those cut short go on from their newest
-checkpoint, missing ones start, and a larger --steps extends them. A run that differs
-in any other setting is another run. So it is with --seeds of one variant, too.
+checkpoint, missing ones start, and a larger --steps extends them. Runs that differ in
+any other setting are ignored. The same applies to --seeds N of a single variant.
 Local runs share the cores, one thread each; --parallel 1 gives each run all of them.
 Flags apply to every variant."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What `train` takes beside the fields of an experiment.
+    """Flags of `train` that are no fields of an experiment.
 
     Attributes:
         launch: one thread, reproducible; or a program of threads or processes.
@@ -110,7 +109,7 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
         lines += [f"{found.name}: {found.description}", ""]
         if isinstance(found, Figure):
             lines += [f"variants, {found.seeds} seeds each:"]
-            lines += [f"  {name}" for name in found.experiments]
+            lines += [f"  {name}" for name in found.variants]
             lines += ["", _FIGURE_HELP, ""]
         fields = _fields(_bases(found))
     else:
@@ -137,16 +136,17 @@ def _find(arguments: Sequence[str]) -> Experiment | Figure:
     from experiments.catalogue.experiments import misfit
     from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
 
-    known: dict[str, Experiment | Figure] = {**EXPERIMENTS, **FIGURES}
+    known: Mapping[str, Experiment | Figure]
     for argument in arguments:
-        if argument in known:
-            return known[argument]
+        for known in (EXPERIMENTS, FIGURES):
+            if argument in known:
+                return known[argument]
     for reason in filter(None, map(misfit, arguments)):
         raise OverrideError(reason)
     if not arguments or arguments[0].startswith("-"):
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
     name = arguments[0]
-    closest = flags.nearest(name, [*known, *COMPUTATIONS])
+    closest = flags.nearest(name, [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
     raise OverrideError(f"unknown experiment {name}; nearest: {closest}")
 
 
@@ -174,7 +174,7 @@ def _seeds(
 
 
 def _rename(experiment: Experiment, base: Experiment) -> Experiment:
-    """Run directories say what was played, also where a flag chose the game."""
+    """Names the experiment for the game that a flag chose; so is its run directory."""
     for attribute in ("game", "name"):
         old = getattr(base.environment, attribute, None)
         new = getattr(experiment.environment, attribute, None)

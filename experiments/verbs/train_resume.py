@@ -1,4 +1,4 @@
-"""`munchausen train --resume RUN`: goes on with a run from its newest checkpoint."""
+"""`munchausen train --resume RUN`: resumes a run from its newest checkpoint."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import train
+from experiments.verbs.train_check import check
+from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError
 from launch.experiment import Experiment, Mode
@@ -27,12 +28,12 @@ not its last evaluation, only evaluates."""
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What `--resume` takes beside the run directory.
+    """Flags of `train --resume`.
 
     Attributes:
         resume: run directory.
-        launch: how to go on; none: as before, a distributed run as processes, one that
-            learns from a dataset as local.
+        launch: how to run it now; none: as before, a distributed run as processes, one
+            that learns from a dataset as local.
         steps: of the whole run; none: as before.
         wandb: whether Weights & Biases shows it, where it did before.
     """
@@ -43,13 +44,8 @@ class Options:
     wandb: WandbMode = "off"
 
 
-def asked(arguments: Sequence[str]) -> bool:
-    """Whether a command line of `train` resumes a run."""
-    return any(argument.split("=")[0] == "--resume" for argument in arguments)
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Reads the command line, checks the run, and goes on with it.
+def main(arguments: Sequence[str]) -> int:
+    """Reads the command line, checks the run, and resumes it.
 
     Raises:
         OverrideError: anything that does not fit; nothing was started or written.
@@ -59,7 +55,10 @@ def run(arguments: Sequence[str]) -> int:
     """
     plain, values = flags.read(arguments, flags.fields(Options()))
     if plain:
-        raise OverrideError(f"--resume knows the experiment: {plain[0]} is not needed")
+        raise OverrideError(
+            "--resume takes only a run directory, which names its experiment: "
+            f"{plain[0]} is not needed"
+        )
     options = flags.replace(Options(), values, "--")
     directory = Path(options.resume)
     if not directory.is_dir():
@@ -71,9 +70,9 @@ def run(arguments: Sequence[str]) -> int:
         saved = checkpoint.newest(directory)
         shortened = experiment.steps < configured.steps
         evaluated = shortened or existing_runs.is_complete(directory, experiment)
-        _check(experiment, saved, evaluated)
+        _refuse_done(experiment, saved, evaluated)
         mode = _mode(options, saved)
-        ready = train.check(
+        ready = check(
             *(experiment, mode, options.wandb),
             here=mode != "processes",
             directory=directory,
@@ -84,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
         launch_run.run_experiment(
             experiment, directory, mode, ready, saved, options.wandb
         )
-    train.summarise([(experiment.seed, directory)])
+    summarise([(experiment.seed, directory)])
     return 0
 
 
@@ -99,7 +98,7 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
     return mode
 
 
-def _check(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
+def _refuse_done(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
     """Refuses what is complete; what lacks its last evaluation is not.
 
     A program may be killed after it saved its last step, and before it was evaluated.
@@ -110,6 +109,6 @@ def _check(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
     done = saved.counts.clock
     if done >= experiment.steps and evaluated:
         raise OverrideError(
-            f"the  is complete: it has {done:,} steps, {experiment.steps:,} are "
+            f"the run is complete: it has {done:,} steps, {experiment.steps:,} are "
             "asked for; --steps with a larger number extends it"
         )

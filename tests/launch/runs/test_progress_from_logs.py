@@ -10,7 +10,6 @@ from launch.runs.logs import Counts, Episode
 from launch.runs.progress_from_logs import Follower, bottleneck
 from launch.runs.recorder import Recorder
 
-
 # Of the runs that have an earlier stage, and its learner steps.
 EARLIER = {"pretraining": 100_000}
 
