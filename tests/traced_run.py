@@ -49,8 +49,17 @@ class Purpose(NamedTuple):
 PURPOSES = (
     Purpose(
         "begin",
-        ("preflight", "run_directory", "existing_runs", "lock", "provenance"),
-        "they decide whether and where a run begins, before there is any data",
+        (
+            "preflight",
+            "run_directory",
+            "existing_runs",
+            "lock",
+            "provenance",
+            "experiment",
+            "build",
+            "context",
+        ),
+        "they describe a run, and decide whether and where it begins, before any data",
     ),
     Purpose(
         "record",
@@ -59,13 +68,13 @@ PURPOSES = (
     ),
     Purpose(
         "save",
-        ("checkpoints?", "snapshot", "serialization"),
+        ("checkpoints?", "snapshot", "serialization", "schedule"),
         "they keep a run's state for another process; this one never reads it",
     ),
     Purpose(
         "guard",
-        ("watchdog", "signals"),
-        "they end a run that hangs or was asked to stop",
+        ("watchdog", "signals", "finite", "checks"),
+        "they end a run that hangs, fails or was asked to stop, or refuse its settings",
     ),
     Purpose(
         "evaluate",

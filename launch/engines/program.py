@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from agents.parts.contract import Agent
 from launch.replay.reverb_batches import ReverbBatches
-from launch.roles.actor import ActorRole
+from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
 from launch.roles.context import Context, Run
 from launch.roles.coordinator import Coordinator
-from launch.roles.evaluator import EvaluatorRole
+from launch.roles.evaluator_role import EvaluatorRole
 from launch.roles.learner_role import LearnerRole
 from launch.roles.replay_role import ReplayRole
 

@@ -5,10 +5,10 @@ import pytest
 
 from launch import build, errors
 from launch.replay.in_process import InProcess
-from launch.roles.actor import ActorRole
+from launch.roles.actor_role import ActorRole
 from launch.roles.context import Run
 from launch.roles.coordinator import Coordinator
-from launch.roles.evaluator import EvaluatorRole
+from launch.roles.evaluator_role import EvaluatorRole
 from launch.roles.learner_role import LearnerRole
 from launch.runs import checkpoint, logs
 from launch.runs.logs import Counts
@@ -211,7 +211,7 @@ class Evaluating:
 
 
 def test_an_evaluator_reports_the_learner_step_of_the_parameters(run, monkeypatch):
-    monkeypatch.setattr("launch.roles.evaluator.REPORT_SECONDS", 0.001)
+    monkeypatch.setattr("launch.roles.evaluator_role.REPORT_SECONDS", 0.001)
     coordinator = Evaluating(99, 104, 300)
     context = FakeContext("evaluator", coordinator=coordinator, learner=Parameters(run))
     EvaluatorRole(run, context).run()

@@ -7,7 +7,8 @@ import pytest
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch.runs import progress_from_logs
 from launch.runs.logs import Counts, Episode
-from launch.runs.progress_from_logs import Follower, bottleneck
+from launch.runs.progress import bottleneck
+from launch.runs.progress_from_logs import Follower
 from launch.runs.recorder import Recorder
 
 # Of the runs that have an earlier stage, and its learner steps.
