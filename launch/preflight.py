@@ -10,9 +10,9 @@ import numpy as np
 import psutil
 
 import environments
-from agents.parts import sgd
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
+from launch import devices
 from launch.build import make_actor_environment, make_spec, make_stages
 from launch.datasets.load import load_prepared
 from launch.datasets.normalization import Prepared
@@ -211,10 +211,9 @@ def check_devices(stages: Sequence[Stage]) -> None:
     Raises:
         UnevenBatch: the devices cannot share them.
     """
-    devices = jax.local_devices()
+    local_devices = jax.local_devices()
     for stage in stages:
-        agent = stage.agent
-        sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
+        devices.check_batch(stage.agent.storage.batch_size, local_devices)
 
 
 def _check_offline(experiment: Experiment, agent: Agent) -> None:

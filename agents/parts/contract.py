@@ -79,9 +79,10 @@ class Storage:
             checks.at_least(f"storage.{name}", getattr(self, name), 1)
         checks.above("storage.samples_per_insert", self.samples_per_insert, 0)
         if self.min_size > self.capacity:
-            raise ValueError(
-                f"storage.min_size is {self.min_size}, above storage.capacity "
-                f"{self.capacity}: learning would never start"
+            raise checks.InvalidSetting(
+                "storage.min_size",
+                self.min_size,
+                f"at most storage.capacity, {self.capacity}, or learning never starts",
             )
 
 
@@ -133,8 +134,8 @@ class Lookup(NamedTuple):
             show that it moves.
         read: `(tables, rows [B]) -> extras`, leaves `[B, ...]`, of the transitions at
             these rows of the dataset; jit-able.
-        check: `(M) -> None`; raises ValueError where M transitions are too few, so that
-            this shows before an earlier stage learns.
+        check: `(M) -> None`; raises InvalidSetting where M transitions are too few, so
+            that this shows before an earlier stage learns.
     """
 
     build: Callable[[Params, Transition, Callable[[], None]], Any]
@@ -156,7 +157,6 @@ class Agent(NamedTuple):
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
         lookup: what fills `Transition.extras`, of offline agents that need them.
-        batch_field: which field of its configuration says how large a batch is.
     """
 
     init: Init
@@ -165,7 +165,6 @@ class Agent(NamedTuple):
     storage: Storage
     discount: float
     lookup: Lookup | None = None
-    batch_field: str = "storage.batch_size"
 
 
 class Stage(NamedTuple):

@@ -153,4 +153,4 @@ def agent(config: Config, spec: Spec) -> Agent:
     )
     storage = Storage(batch_size=config.batch_size)
     lookup = neighbours.lookup(both, config.neighbours)
-    return Agent(init, update, act, storage, config.discount, lookup, "batch_size")
+    return Agent(init, update, act, storage, config.discount, lookup)

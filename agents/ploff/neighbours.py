@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from agents.parts import checks
 from agents.parts.contract import Lookup, Params, Transition
 from agents.ploff.metric import Embeddings, distance_to_nearest
 
@@ -107,12 +108,10 @@ def following(
 
 
 def check(number: int, size: int) -> None:
-    """Raises ValueError if a dataset of so many transitions has no `number` of them."""
+    """Raises InvalidSetting unless a dataset of `size` transitions has `number`."""
     if not 1 <= number <= size:
-        raise ValueError(
-            f"neighbours is {number}, but the dataset has {size} transitions; "
-            f"choose --agent.neighbours between 1 and {size}"
-        )
+        wanted = f"between 1 and {size}, the number of transitions in the dataset"
+        raise checks.InvalidSetting("neighbours", number, wanted)
 
 
 def nearest(
@@ -129,7 +128,7 @@ def nearest(
     cells nearest to a query, cells being those of a k-means with a fixed seed.
 
     Raises:
-        ValueError: there are fewer points than that.
+        InvalidSetting: there are fewer points than that.
     """
     check(number, len(points))
     index = _index(np.ascontiguousarray(points, np.float32), exact_up_to)
@@ -197,7 +196,7 @@ def build(
             takes ten minutes of one thread.
 
     Raises:
-        ValueError: there are fewer transitions than that.
+        InvalidSetting: there are fewer transitions than that.
     """
     embed_pair = functools.partial(both.pair.apply, params["metric"])
     embed_state = functools.partial(both.state.apply, params["state_metric"])

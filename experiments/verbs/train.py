@@ -102,7 +102,7 @@ def check(
             start=start,
         )
     except ValueError as error:
-        raise OverrideError(" ".join(str(error).split())) from error
+        raise OverrideError(errors.in_flags(error, experiment)) from error
 
 
 def _score(directory: Path, episode_return: float) -> str:

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import sgd
 from agents.parts.contract import Agent, Params, Transition
+from launch import devices
 from launch.datasets.normalization import FINGERPRINT, Prepared
 
 # Of an accelerator's memory; the rest is for networks, activations and tables.
@@ -88,11 +88,11 @@ class DatasetBatches:
             params: of the networks that an earlier stage learned, among others.
             tick: called now and then while the tables are built.
         """
-        placed = sgd.replicate(self._transitions) if self.on_device else None
+        placed = devices.replicate(self._transitions) if self.on_device else None
         tables = None
         if self._lookup is not None:
             built = self._lookup.build(params, self._transitions, tick)
-            tables = sgd.replicate(built)
+            tables = devices.replicate(built)
         self.shared = Shared(placed, tables)
 
     def owed(self) -> int:

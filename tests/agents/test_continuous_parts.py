@@ -57,7 +57,7 @@ def test_deviations_stay_within_their_bounds(key):
 
 
 def test_images_are_refused_by_critics():
-    with pytest.raises(ValueError, match=r"network\.torso is nature"):
+    with pytest.raises(ValueError, match=r"network\.torso must be mlp, .*'nature'"):
         heads.critics(networks.Config("nature"), BOX)
 
 
@@ -118,9 +118,18 @@ def test_noise_has_its_scale_and_is_clipped(key):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: exploration.RandomStart(-1), "exploration.start is -1"),
-        (lambda: exploration.GaussianNoise(-1), "exploration.start is -1"),
-        (lambda: exploration.GaussianNoise(scale=-0.1), "exploration.scale is -0.1"),
+        (
+            lambda: exploration.RandomStart(-1),
+            "exploration.start must be at least 0, got -1",
+        ),
+        (
+            lambda: exploration.GaussianNoise(-1),
+            "exploration.start must be at least 0, got -1",
+        ),
+        (
+            lambda: exploration.GaussianNoise(scale=-0.1),
+            "exploration.scale must be at least 0, got -0.1",
+        ),
     ],
 )
 def test_values_out_of_range_are_named(make, message):

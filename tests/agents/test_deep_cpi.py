@@ -93,5 +93,5 @@ def test_at_rate_one_the_policy_becomes_greedy(key):
     "settings", [{"mixing_rate": 1.5}, {"mixing_rate": -0.1, "adaptive": True}]
 )
 def test_rates_out_of_range_are_named(settings):
-    with pytest.raises(ValueError, match="mixing_rate is"):
+    with pytest.raises(ValueError, match="mixing_rate must be"):
         dataclasses.replace(deep_cpi.Config(), **settings)
