@@ -77,9 +77,12 @@ def test_repeated_updates_on_one_batch_reduce_the_loss(name, key):
     for _ in range(200):
         state, metrics = update(state, batch)
         losses.append({n: float(v) for n, v in metrics.items() if n.endswith("_loss")})
-    # What a policy with continuous actions climbs moves, so that its loss may rise.
-    falling = set(losses[0]) if name in DISCRETE else {"q_loss", "critic_loss"}
-    for loss in falling & set(losses[0]):
+    falling = set(losses[0])
+    if name not in DISCRETE and name != "bc":
+        # The values that such a policy climbs move, so that its own loss may rise.
+        falling &= {"q_loss", "critic_loss"}
+    assert falling
+    for loss in falling:
         first = losses[0][loss]
         assert np.mean([later[loss] for later in losses[-9:]]) < first, loss
 
