@@ -140,24 +140,17 @@ def state_value(
     return networks.Network(functools.partial(_init, module, spec), apply)
 
 
-def histogram_and_value(
-    policy_config: networks.Config,
-    value_config: networks.Config,
-    spec: Spec,
-    temperature: float,
-) -> Policy:
-    """A policy of `histogram` and a state value that share nothing, as one network.
+def policy_and_value(policy: Policy, value: networks.Network) -> Policy:
+    """A policy and a state value that share nothing, as one network.
 
-    Its `apply` returns both: a `Histogram` over actions, and values `[B]`.
+    Its `apply` returns both: what `policy` returns, and values `[B]`.
     """
-    policy = histogram(policy_config, spec, temperature)
-    value = state_value(value_config, spec)
 
     def init(key: jax.Array) -> NetworkParams:
         policy_key, value_key = jax.random.split(key)
         return {"policy": policy.init(policy_key), "value": value.init(value_key)}
 
-    def apply(params: NetworkParams, observation: Any) -> tuple[Histogram, jax.Array]:
+    def apply(params: NetworkParams, observation: Any) -> tuple[Any, jax.Array]:
         return (
             policy.apply(params["policy"], observation),
             value.apply(params["value"], observation),
