@@ -189,8 +189,8 @@ def _check_fit(
     if last.source == "dataset":
         _check_offline(experiment, last.agent)
         dataset = load_prepared(experiment, spec, directory)
-        if last.agent.lookup is not None:
-            last.agent.lookup.check(len(dataset.transitions.reward))
+        if last.agent.tables is not None:
+            last.agent.tables.check(len(dataset.transitions.reward))
         return dataset
     check_memory(
         last.agent.storage,

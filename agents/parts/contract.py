@@ -44,7 +44,7 @@ class Transition(NamedTuple):
         discount: `[B]` product of the environment's discounts times gamma^(k-1), k the
             number of steps in the sum; the agent multiplies by gamma once more.
         next_observation: `[B, ...]` at time t + k.
-        extras: what the agent's `Lookup` reads for these rows; offline only.
+        extras: what the agent's `DatasetTables` reads for these rows; offline only.
     """
 
     observation: Any
@@ -124,14 +124,16 @@ Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
 Act = Callable[[Params, jax.Array, Any, Any, Any], jax.Array]
 
 
-class Lookup(NamedTuple):
-    """What an offline agent reads about a transition beside the transition itself.
+class DatasetTables(NamedTuple):
+    """Tables precomputed from the dataset, such as nearest neighbours.
+
+    An offline agent reads them for each sampled transition.
 
     Attributes:
         build: `(params, transitions [M, ...], tick) -> tables`, from the whole dataset,
             on the host, once before the first update; `params` are those of the
             networks that an earlier stage learned; it calls `tick()` now and then, to
-            show that it moves.
+            show that it makes progress.
         read: `(tables, rows [B]) -> extras`, leaves `[B, ...]`, of the transitions at
             these rows of the dataset; jit-able.
         check: `(M) -> None`; raises InvalidSetting where M transitions are too few, so
@@ -156,7 +158,7 @@ class Agent(NamedTuple):
             bool.
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
-        lookup: what fills `Transition.extras`, of offline agents that need them.
+        tables: what fills `Transition.extras`, of offline agents that need them.
     """
 
     init: Init
@@ -164,7 +166,7 @@ class Agent(NamedTuple):
     act: Act
     storage: Storage
     discount: float
-    lookup: Lookup | None = None
+    tables: DatasetTables | None = None
 
 
 class Stage(NamedTuple):

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.parts import checks
-from agents.parts.contract import Lookup, Params, Transition
+from agents.parts.contract import DatasetTables, Params, Transition
 from agents.ploff.metric import Embeddings, distance_to_nearest
 
 EXACT_UP_TO = 100_000  # states; a search among more looks into the nearest cells only
@@ -31,7 +31,7 @@ BLOCK = 16_384  # rows embedded or searched at once
 
 
 class Tables(NamedTuple):
-    """What is looked up for a transition.
+    """What is read for the transitions of a batch.
 
     Attributes:
         embeddings: `[M, E]` of the state-action pairs.
@@ -166,12 +166,12 @@ def _search(index: Any, queries: np.ndarray, number: int) -> np.ndarray:
     return found.astype(np.int32)
 
 
-def lookup(both: Embeddings, number: int) -> Lookup:
-    """What an agent looks up: `number` candidates of each state, under both embeddings.
+def dataset_tables(both: Embeddings, number: int) -> DatasetTables:
+    """Tables of `number` candidates for each state, under both embeddings.
 
-    Datasets of fewer transitions do not pass its check.
+    Datasets of fewer transitions do not pass the check.
     """
-    return Lookup(
+    return DatasetTables(
         build=functools.partial(build, both, number),
         read=read,
         check=functools.partial(check, number),

@@ -73,7 +73,7 @@ class DatasetBatches:
         self._fingerprint = dataset.fingerprint
         self._size = len(self._transitions.reward)
         self._batch_size = agent.storage.batch_size
-        self._lookup = agent.lookup
+        self._tables = agent.tables
         self._step = 0
         bits = np.random.Philox(key=seed)
         self._bits, self._start = bits, bits.state
@@ -90,8 +90,8 @@ class DatasetBatches:
         """
         placed = devices.replicate(self._transitions) if self.on_device else None
         tables = None
-        if self._lookup is not None:
-            built = self._lookup.build(params, self._transitions, tick)
+        if self._tables is not None:
+            built = self._tables.build(params, self._transitions, tick)
             tables = devices.replicate(built)
         self.shared = Shared(placed, tables)
 
@@ -120,8 +120,8 @@ class DatasetBatches:
         transitions = batch.transitions
         if transitions is None:
             transitions = _take(shared.transitions, rows)
-        if self._lookup is not None:
-            extras = self._lookup.read(shared.tables, rows)
+        if self._tables is not None:
+            extras = self._tables.read(shared.tables, rows)
             transitions = transitions._replace(extras=extras)
         # Merged into the update, the reading costs BC more than the barrier does:
         # 1.34 ms a step for 1.30 (Hopper's shapes, two cores).
