@@ -44,7 +44,9 @@ class Transition(NamedTuple):
         discount: `[B]` product of the environment's discounts times gamma^(k-1), k the
             number of steps in the sum; the agent multiplies by gamma once more.
         next_observation: `[B, ...]` at time t + k.
-        extras: what the agent's `DatasetTables` reads for these rows; offline only.
+        extras: a pytree with leaves `[B, ...]`: what the agent's `act` returned beside
+            these actions or, of a dataset, what its `DatasetTables` read for these
+            rows; the empty tuple if there is neither.
     """
 
     observation: Any
@@ -121,7 +123,7 @@ class Preparation:
 
 Init = Callable[[jax.Array], TrainingState]
 Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
-Act = Callable[[Params, jax.Array, Any, Any, Any], jax.Array]
+Act = Callable[[Params, jax.Array, Any, Any, Any], tuple[jax.Array, Any]]
 
 
 class DatasetTables(NamedTuple):
@@ -152,10 +154,12 @@ class Agent(NamedTuple):
         init: `(key) -> TrainingState`.
         update: `(state, batch) -> (state, metrics)`, one gradient step on a Transition
             whose leaves are `[B, ...]`; jit-able.
-        act: `(params, key, observation, actor_steps, evaluation) -> action`; leaves of
-            `observation` are `[N, ...]`, one row for each environment; `actor_steps`
-            is `[]`, the decisions taken so far by all actors; `evaluation` is a `[]`
-            bool.
+        act: `(params, key, observation, actor_steps, evaluation) -> (action, extras)`;
+            leaves of `observation` are `[N, ...]`, one row for each environment;
+            `actor_steps` is `[]`, the decisions taken so far by all actors;
+            `evaluation` is a `[]` bool. `extras` is a pytree with leaves `[N, ...]`
+            that is stored with the transition, such as log-probabilities of the
+            actions; `()` if nothing is to be stored.
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
         tables: what fills `Transition.extras`, of offline agents that need them.
@@ -189,7 +193,7 @@ class Stage(NamedTuple):
 
 def never_acts(
     params: Params, key: jax.Array, observation: Any, actor_steps: Any, evaluation: Any
-) -> jax.Array:
+) -> tuple[jax.Array, Any]:
     """The `act` of a stage that only prepares networks for the agent that acts."""
     raise TypeError("this stage has no policy")
 

@@ -21,7 +21,7 @@ def test_squared_error_by_hand():
 def test_the_loss_is_the_mean_over_the_batch(key):
     agent, batch = make("bc"), batch_of(BOX)
     state = agent.init(key)
-    action = agent.act(state.params, key, batch.observation, 0, False)
+    action, _ = agent.act(state.params, key, batch.observation, 0, False)
     assert action.shape == (BATCH, 3)
     _, metrics = agent.update(state, batch)
     by_hand = np.square(np.asarray(action) - batch.action).mean()

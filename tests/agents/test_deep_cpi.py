@@ -84,8 +84,8 @@ def test_at_rate_one_the_policy_becomes_greedy(key):
         state, _ = update(state, batch)
     dqn = make("dqn", exploration=NO_EXPLORATION)
     greedy = {"q": state.target_params["q"]}
-    chosen = agent.act(state.params, key, batch.observation, 0, True)
-    wanted = dqn.act(greedy, key, batch.observation, 0, True)
+    chosen, _ = agent.act(state.params, key, batch.observation, 0, True)
+    wanted, _ = dqn.act(greedy, key, batch.observation, 0, True)
     np.testing.assert_array_equal(chosen, wanted)
 
 
