@@ -10,9 +10,9 @@ import numpy as np
 import psutil
 
 import environments
-from agents.parts import sgd
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
+from launch import devices
 from launch.build import make_actor_environment, make_spec, make_stages
 from launch.experiment import Experiment, Mode
 from launch.runs import dashboards
@@ -196,8 +196,8 @@ def _check_fit(
 
         _check_offline(experiment, last.agent)
         dataset = load_prepared(experiment, spec, directory)
-        if last.agent.lookup is not None:
-            last.agent.lookup.check(len(dataset.transitions.reward))
+        if last.agent.tables is not None:
+            last.agent.tables.check(len(dataset.transitions.reward))
         return dataset
     check_memory(
         last.agent.storage,
@@ -218,10 +218,9 @@ def check_devices(stages: Sequence[Stage]) -> None:
     Raises:
         UnevenBatch: the devices cannot share them.
     """
-    devices = jax.local_devices()
+    local_devices = jax.local_devices()
     for stage in stages:
-        agent = stage.agent
-        sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
+        devices.check_batch(stage.agent.storage.batch_size, local_devices)
 
 
 def _check_offline(experiment: Experiment, agent: Agent) -> None:

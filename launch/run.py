@@ -136,8 +136,11 @@ def main(arguments: Sequence[str]) -> int:
     except RunFailed as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 1
-    except (ValueError, RunDirectoryError) as error:
+    except RunDirectoryError as error:
         print(f"munchausen: {error}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"munchausen: {errors.in_flags(error, experiment)}", file=sys.stderr)
         return 2
     return 0
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agents.parts.contract import Agent, Metrics, Params
 from environments.vector import VectorEnvironment
 from launch import errors
-from launch.build import make_actor_environment, make_stages
+from launch.build import make_actor_environment, make_extras_spec, make_stages
 from launch.engines.signals import caught_signals
 from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
@@ -293,6 +293,7 @@ def _make_store(run: Run, agent: Agent) -> InProcess:
         frame_stack=run.frame_stack,
         num_environments=run.experiment.environments,
         seed=run.experiment.seeds("replay")[1],
+        extras=make_extras_spec(agent, run.spec),
     )
 
 

@@ -52,6 +52,7 @@ class Actor:
         self._variables = variables
         self._adder = adder
         self._reward_clip = reward_clip
+        self._extras: Any = ()
         plays = np.bool_(evaluation)
 
         # The key of a call is derived inside the compiled function: splitting it
@@ -59,7 +60,7 @@ class Actor:
         # there are few.
         def policy(
             params: Params, key: jax.Array, counts: jax.Array, observation: Any
-        ) -> jax.Array:
+        ) -> tuple[jax.Array, Any]:
             calls, steps = counts
             return act(
                 params, jax.random.fold_in(key, calls), observation, steps, plays
@@ -74,9 +75,10 @@ class Actor:
         self._calls = 0
 
     def select_action(self, observation: Any) -> np.ndarray:
-        """Actions `[N]` for observations `[N, ...]`."""
+        """Actions `[N]` for observations `[N, ...]`; `observe` stores their extras."""
         counts = np.array((self._calls, self.actor_steps), np.int32)
-        actions = self._policy(self._variables(), self._key, counts, observation)
+        params = self._variables()
+        actions, self._extras = self._policy(params, self._key, counts, observation)
         self._calls += 1
         return np.asarray(actions)
 
@@ -86,14 +88,14 @@ class Actor:
             self._adder.observe_first(timestep)
 
     def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
-        """Records the actions and what they led to."""
+        """Records the last actions, their extras, and what the actions led to."""
         if self._adder is None:
             return
         if self._reward_clip is not None:
             bound = self._reward_clip
             reward = np.clip(next_timestep.reward, -bound, bound)
             next_timestep = next_timestep._replace(reward=reward)
-        self._adder.observe(action, next_timestep)
+        self._adder.observe(action, next_timestep, self._extras)
 
     def update(self, wait: bool = False) -> None:
         """Nothing to do: parameters are asked for at every call of the policy."""
