@@ -67,8 +67,14 @@ class InProcess:
         # In two windows of rows there is always a transition, however short episodes
         # are: at most one window passes between the rows that complete one.
         self._length = max(-(-storage.capacity // num_environments), 2 * self._window)
-        rows = num_environments * self._length
-        frame_shape = spec.observation.shape[int(frame_stack > 1) :]
+        self._make_columns(num_environments * self._length, spec, extras)
+        self._written = [0] * num_environments
+        self.inserted = 0
+        self.sampled = 0
+        self.size = 0
+
+    def _make_columns(self, rows: int, spec: Spec, extras: Any) -> None:
+        frame_shape = spec.observation.shape[int(self._frame_stack > 1) :]
         # Lane i has rows i * length to (i + 1) * length of each column.
         self._frame = np.zeros((rows, *frame_shape), spec.observation.dtype)
         self._action = np.zeros((rows, *spec.action.shape), spec.action.dtype)
@@ -78,10 +84,6 @@ class InProcess:
         self._steps = np.zeros(rows, np.int32)
         leaves, self._extras_structure = jax.tree.flatten(extras)
         self._extras = [np.zeros((rows, *leaf.shape), leaf.dtype) for leaf in leaves]
-        self._written = [0] * num_environments
-        self.inserted = 0
-        self.sampled = 0
-        self.size = 0
 
     @property
     def nbytes(self) -> int:

@@ -58,7 +58,7 @@ def saved(tmp_path):
         )
         drive(filled)
         filled.save(tmp_path / "replay")
-        extra = {"store": filled.progress() if store is None else store}
+        extra = filled.progress() if store is None else {"store": store}
         return Checkpoint(tmp_path, logs.Counts(12), extra)
 
     return make

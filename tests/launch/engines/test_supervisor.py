@@ -15,7 +15,7 @@ from launch.engines.program import Node
 
 pytestmark = pytest.mark.launchpad
 
-TOY = str(Path(__file__).with_name("toy_program.py"))
+TOY = str(Path(__file__).parents[1] / "toy_program.py")
 SLEEPING = {"replay": "sleeps", "actor": "sleeps", "coordinator": "sleeps"}
 
 
