@@ -1,44 +1,41 @@
 """What agents act on: environments under dm_env's protocol, made from a config.
 
 A config is a small frozen value that can be written to a file and typed on a command
-line; it is checked when it is made, and nothing is imported or built before `make`.
+line; it is checked when it is made, and nothing is built before `make`.
+
+Each kind of environment is a module with a config class and `make(config,
+num_environments, seed, evaluation)`. The module is imported when the class is used, so
+that a run imports its own environment and no other.
 """
 
-from collections.abc import Callable
-from typing import Any
+import importlib
+import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import dm_env
 
-from environments import (
-    adroit,
-    atari,
-    catch,
-    classic,
-    control_suite,
-    locomotion,
-    maze,
-    minatar,
-    render,
-)
-from environments.adroit import Adroit
-from environments.atari import Atari
-from environments.catch import Catch
-from environments.classic import Classic
-from environments.control_suite import ControlSuite
-from environments.locomotion import Locomotion
-from environments.maze import Maze
-from environments.minatar import MinAtar
-from environments.render import Rendered
 from environments.vector import Batched, Single, VectorEnvironment
 
+if TYPE_CHECKING:
+    from environments.adroit import Adroit
+    from environments.atari import Atari
+    from environments.catch import Catch
+    from environments.classic import Classic
+    from environments.control_suite import ControlSuite
+    from environments.locomotion import Locomotion
+    from environments.maze import Maze
+    from environments.minatar import MinAtar
+    from environments.render import Rendered
+
 __all__ = [
+    "KINDS",
     "Adroit",
     "Atari",
     "Batched",
     "Catch",
     "Classic",
     "Config",
-    "Continuous",
     "ControlSuite",
     "Locomotion",
     "Maze",
@@ -46,23 +43,53 @@ __all__ = [
     "Rendered",
     "Single",
     "VectorEnvironment",
+    "config_class",
     "make",
     "make_rendered",
     "make_single",
 ]
 
-Continuous = Locomotion | ControlSuite | Adroit  # their actions are in [-1, 1]
-Config = Atari | MinAtar | Classic | Catch | Maze | Continuous
-
-_MAKE: dict[type, Callable[[Any, int, int], VectorEnvironment]] = {
-    MinAtar: minatar.make,
-    Classic: classic.make,
-    Catch: catch.make,
-    Maze: maze.make,
-    Locomotion: locomotion.make,
-    ControlSuite: control_suite.make,
-    Adroit: adroit.make,
+# The module of each config class. A class's name is the `kind` in `config.yaml`.
+KINDS = {
+    "Adroit": "environments.adroit",
+    "Atari": "environments.atari",
+    "Catch": "environments.catch",
+    "Classic": "environments.classic",
+    "ControlSuite": "environments.control_suite",
+    "Locomotion": "environments.locomotion",
+    "Maze": "environments.maze",
+    "MinAtar": "environments.minatar",
 }
+
+
+class Config(Protocol):
+    """Any of the config classes: which environment, as a frozen dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+def __getattr__(name: str) -> Any:
+    """A config class, or `Rendered`: their modules are imported on first use."""
+    if name in KINDS:
+        return config_class(name)
+    if name == "Rendered":
+        return importlib.import_module("environments.render").Rendered
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def config_class(kind: str) -> type:
+    """The config class of a name.
+
+    Raises:
+        ValueError: there is no such kind of environment; names the nearest.
+    """
+    if kind not in KINDS:
+        close = get_close_matches(str(kind), KINDS, n=1, cutoff=0.0)
+        raise ValueError(
+            f"the kind of an environment must be one of {', '.join(KINDS)}, got "
+            f"{kind!r}; did you mean {close[0]!r}?"
+        )
+    return getattr(importlib.import_module(KINDS[kind]), kind)
 
 
 def make(
@@ -87,13 +114,13 @@ def make(
     """
     if num_environments < 1:
         raise ValueError(f"num_environments is {num_environments}: at least 1")
-    if isinstance(config, Atari):
-        return atari.Vector(config, num_environments, seed, evaluation)
-    if type(config) not in _MAKE:
+    cls = type(config)
+    if KINDS.get(cls.__name__) != cls.__module__:
         raise TypeError(
             f"environment is {config!r}: none of the configs in environments"
         )
-    return _MAKE[type(config)](config, num_environments, seed)
+    module: Any = sys.modules[cls.__module__]
+    return module.make(config, num_environments, seed, evaluation)
 
 
 def make_single(
@@ -112,7 +139,7 @@ def make_single(
     return Single(make(config, 1, seed, evaluation))
 
 
-def make_rendered(config: Config, seed: int) -> Rendered:
+def make_rendered(config: Config, seed: int) -> "Rendered":
     """One environment to be evaluated and watched at once.
 
     Args:
@@ -126,4 +153,6 @@ def make_rendered(config: Config, seed: int) -> Rendered:
     Raises:
         TypeError: if `config` is not an environment config.
     """
+    from environments import render
+
     return render.make(config, seed)

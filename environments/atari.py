@@ -223,6 +223,13 @@ class Vector:
         self._emulators.close()
 
 
+def make(
+    config: Atari, num_environments: int, seed: int, evaluation: bool = False
+) -> Vector:
+    """N games; `evaluation` ignores lost lives, also where the protocol counts them."""
+    return Vector(config, num_environments, seed, evaluation)
+
+
 def _make_emulators(
     game: str, settings: Settings, num_environments: int, picture: Picture
 ) -> Any:

@@ -98,7 +98,9 @@ class Game(dm_env.Environment):
         return board
 
 
-def make(config: Catch, num_environments: int, seed: int) -> vector.Batched:
+def make(
+    config: Catch, num_environments: int, seed: int, evaluation: bool = False
+) -> vector.Batched:
     """N games, each with a seed of its own."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([Game(config, seed) for seed in seeds])

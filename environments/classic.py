@@ -58,7 +58,9 @@ class Classic:
         check_choice("environment.name", self.name, get_args(Name))
 
 
-def make(config: Classic, num_environments: int, seed: int) -> vector.Batched:
+def make(
+    config: Classic, num_environments: int, seed: int, evaluation: bool = False
+) -> vector.Batched:
     """N environments, each with a seed of its own; observations are float32."""
     seeds = vector.lane_seeds(num_environments, seed)
     clip = 1.0 if config.protocol == "dopamine" else None

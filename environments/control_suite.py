@@ -148,7 +148,9 @@ def _suite() -> Any:
     return suite
 
 
-def make(config: ControlSuite, num_environments: int, seed: int) -> vector.Batched:
+def make(
+    config: ControlSuite, num_environments: int, seed: int, evaluation: bool = False
+) -> vector.Batched:
     """N environments, each with a seed of its own."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([Suite(config, seed) for seed in seeds])

@@ -49,7 +49,9 @@ class Locomotion:
         check_choice("environment.name", self.name, get_args(Name))
 
 
-def make(config: Locomotion, num_environments: int, seed: int) -> vector.Batched:
+def make(
+    config: Locomotion, num_environments: int, seed: int, evaluation: bool = False
+) -> vector.Batched:
     """N environments, each with a seed of its own; observations are float32."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([make_one(config, seed) for seed in seeds])

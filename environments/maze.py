@@ -207,7 +207,9 @@ class Game(dm_env.Environment):
         return self._vectors[self._cell]
 
 
-def make(config: Maze, num_environments: int, seed: int) -> vector.Batched:
+def make(
+    config: Maze, num_environments: int, seed: int, evaluation: bool = False
+) -> vector.Batched:
     """N walks through the same maze, each with slips of its own."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([Game(config, seed) for seed in seeds])

@@ -159,7 +159,9 @@ class Game(dm_env.Environment):
         return self._game.state().transpose(2, 0, 1)
 
 
-def make(config: MinAtar, num_environments: int, seed: int) -> vector.Batched:
+def make(
+    config: MinAtar, num_environments: int, seed: int, evaluation: bool = False
+) -> vector.Batched:
     """N games, each with a generator of its own."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([Game(config, seed) for seed in seeds])

@@ -53,17 +53,7 @@ class Rendered(NamedTuple):
     frames_per_second: float
 
 
-def make(
-    config: Atari
-    | MinAtar
-    | Classic
-    | Catch
-    | Maze
-    | Locomotion
-    | ControlSuite
-    | Adroit,
-    seed: int,
-) -> Rendered:
+def make(config: Any, seed: int) -> Rendered:
     """The environment that `environments.make(config, 1, seed, True)` is, to be seen.
 
     Args:

@@ -1,40 +1,97 @@
-"""All that `list` and `train` know by name: experiments, figures, computations."""
+"""All that `list` and `train` know by name: experiments, figures, computations.
+
+A paper's module is imported when something of that paper is named, or when all names
+are listed.
+"""
+
+import functools
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from experiments.catalogue import experiments
-from experiments.catalogue.computation import Computation
+from experiments.catalogue.experiments import Named
 from experiments.catalogue.figure import Figure
-from experiments.papers import (
-    conservative_garnet,
-    deep_cpi,
-    dvw,
-    leverage,
-    leverage_garnet,
-    mdvi_garnet,
-    momentum,
-    munchausen,
-    offline,
-    vwls_linear,
-)
+from experiments.catalogue.lazy import Joined, Lazy
 from launch.experiment import Experiment
 
-__all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "VARIANTS"]
+if TYPE_CHECKING:  # else late: who trains computes nothing
+    from experiments.catalogue.computation import Computation
 
-_PAPERS = (leverage, munchausen, momentum, deep_cpi, dvw, offline)
+__all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "NAMED", "VARIANTS"]
 
-FIGURES: dict[str, Figure] = {
-    figure.name: figure for paper in _PAPERS for figure in paper.FIGURES
+Value = TypeVar("Value")
+
+# Modules in `experiments.papers` by what the names of their figures begin with.
+_FIGURES = {
+    "leverage": "leverage",
+    "munchausen": "munchausen",
+    "momentum": "momentum",
+    "cpi": "deep_cpi",
+    "dvw": "dvw",
+    "offline": "offline",
 }
 
-VARIANTS: dict[str, Experiment] = {
-    name: experiment
-    for figure in FIGURES.values()
-    for name, experiment in figure.experiments.items()
+# Modules in `experiments.papers` by the name of what each computes.
+_COMPUTATIONS = {
+    "leverage/garnet": "leverage_garnet",
+    "mdvi/garnet": "mdvi_garnet",
+    "vwls/linear": "vwls_linear",
+    "cpi/garnet": "conservative_garnet",
 }
 
-EXPERIMENTS: dict[str, Experiment] = experiments.EXPERIMENTS | VARIANTS
+
+def _paper(module: str) -> Any:
+    return importlib.import_module(f"experiments.papers.{module}")
 
 
-COMPUTATIONS: dict[str, Computation] = {
-    module.COMPUTATION.name: module.COMPUTATION
-    for module in (leverage_garnet, mdvi_garnet, vwls_linear, conservative_garnet)
-}
+def _computation(module: str) -> "Computation":
+    return _paper(module).COMPUTATION
+
+
+class _OfFigures(Mapping[str, Value]):
+    """What the figures of all papers hold, by names that begin with `<paper>/`.
+
+    Args:
+        of: what one figure holds, by name.
+    """
+
+    def __init__(self, of: Callable[[Figure], Mapping[str, Value]]):
+        self._of = of
+
+    def _of_paper(self, paper: str) -> Mapping[str, Value]:
+        if paper not in _FIGURES:
+            return {}
+        return Joined(*map(self._of, _paper(_FIGURES[paper]).FIGURES))
+
+    def __getitem__(self, name: str) -> Value:
+        return self._of_paper(name.partition("/")[0])[name]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._of_paper(name.partition("/")[0])
+
+    def __iter__(self) -> Iterator[str]:
+        for paper in _FIGURES:
+            yield from self._of_paper(paper)
+
+    def __len__(self) -> int:
+        return sum(len(self._of_paper(paper)) for paper in _FIGURES)
+
+
+# What `list` shows: experiments before they are built.
+NAMED: Mapping[str, Named] = Joined(
+    experiments.NAMED, _OfFigures(lambda figure: figure.variants)
+)
+
+FIGURES: Mapping[str, Figure] = _OfFigures(lambda figure: {figure.name: figure})
+
+VARIANTS: Mapping[str, Experiment] = _OfFigures(lambda figure: figure.experiments)
+
+EXPERIMENTS: Mapping[str, Experiment] = Joined(experiments.EXPERIMENTS, VARIANTS)
+
+COMPUTATIONS: Mapping[str, "Computation"] = Lazy(
+    {
+        name: functools.partial(_computation, module)
+        for name, module in _COMPUTATIONS.items()
+    }
+)

@@ -1,56 +1,76 @@
-"""The named experiments: every agent on every task whose actions it takes."""
+"""The named experiments: every agent on every task whose actions it takes.
+
+An experiment is built when it is used: only then are its agent and its environment
+imported.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import agents
 from agents import Recipe
 from agents.parts.contract import Preparation
 from experiments import flags
+from experiments.catalogue.lazy import Lazy
 from experiments.catalogue.tasks import TASKS, Task
 from launch.experiment import Experiment
 
-# Settings of no concern to agents that have no such field.
-SOME_HAVE = ("loss", "online_fractions", "target_fractions")
+# Agents that learn quantiles of the return, with the loss of their paper.
+QUANTILE_AGENTS = ("iqn", "miqn")
+
+# Other agents whose paper leaves no choice of the loss.
+FIXED_LOSS_AGENTS = ("dvw_dqn", "dvw_mdqn")
 
 
-def experiment(
-    name: str, agent_name: str, task: Task, settings: Mapping[str, Any]
-) -> Experiment:
-    """An agent on a task.
+class Named(NamedTuple):
+    """An experiment that has a name: an agent on a task. Nothing of it is built yet.
 
-    Args:
+    Attributes:
         name: of the experiment.
         agent_name: key of `agents.REGISTRY`.
         task: where the agent departs from its defaults.
         settings: where it departs from the task's settings, by path.
     """
-    recipe = agents.REGISTRY[agent_name]
-    config = recipe.default()
-    wanted = {
-        path: value
-        for path, value in task.settings.items()
-        if path not in SOME_HAVE or hasattr(config, path)
-    }
-    return Experiment(
-        name=name,
-        agent_name=agent_name,
-        agent=flags.replace(config, {**wanted, **settings}, "agent."),
-        environment=task.environment,
-        steps=task.steps,
-        evaluation=task.evaluation,
-        environments=task.environments,
-        dataset=task.dataset,
-        preparation=recipe.dataset or Preparation(),
-        description=_description(recipe, task),
-    )
+
+    name: str
+    agent_name: str
+    task: Task
+    settings: Mapping[str, Any] = {}
+
+    @property
+    def description(self) -> str:
+        """One line for `munchausen list`."""
+        recipe = agents.REGISTRY[self.agent_name]
+        needed = recipe.dataset is not None and not self.task.dataset
+        said = self.task.description
+        return f"{said}, from what --dataset names" if needed else said
+
+    def experiment(self) -> Experiment:
+        """The experiment; imports its agent and its environment."""
+        recipe, task = agents.REGISTRY[self.agent_name], self.task
+        shared = {**task.settings, **_of_some_agents(self.agent_name, task)}
+        wanted = {**shared, **self.settings}
+        return Experiment(
+            name=self.name,
+            agent_name=self.agent_name,
+            agent=flags.replace(recipe.default(), wanted, "agent."),
+            environment=task.environment.config(),
+            steps=task.steps,
+            evaluation=task.evaluation,
+            environments=task.environments,
+            dataset=task.dataset,
+            preparation=recipe.dataset or Preparation(),
+            description=self.description,
+        )
 
 
-def _description(recipe: Recipe, task: Task) -> str:
-    needed = recipe.dataset is not None and not task.dataset
-    return (
-        f"{task.description}, from what --dataset names" if needed else task.description
-    )
+def _of_some_agents(agent_name: str, task: Task) -> dict[str, Any]:
+    """A task's settings of fields that not every agent has, by path."""
+    if agent_name in QUANTILE_AGENTS:
+        names = ("online_fractions", "target_fractions") if task.fractions else ()
+        return dict.fromkeys(names, task.fractions)
+    chosen = task.loss and agent_name not in FIXED_LOSS_AGENTS
+    return {"loss": task.loss} if chosen else {}
 
 
 def misfit(name: str) -> str | None:
@@ -83,11 +103,13 @@ def _fit(recipe: Recipe, task: Task) -> bool:
     return recipe.actions == task.actions
 
 
-EXPERIMENTS: dict[str, Experiment] = {
-    f"{agent_name}/{task_name}": experiment(
-        f"{agent_name}/{task_name}", agent_name, TASKS[task_name], {}
-    )
+NAMED: dict[str, Named] = {
+    f"{agent_name}/{task_name}": Named(f"{agent_name}/{task_name}", agent_name, task)
     for agent_name, recipe in agents.REGISTRY.items()
-    for task_name in TASKS
-    if _fit(recipe, TASKS[task_name])
+    for task_name, task in TASKS.items()
+    if _fit(recipe, task)
 }
+
+EXPERIMENTS: Mapping[str, Experiment] = Lazy(
+    {name: named.experiment for name, named in NAMED.items()}
+)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from experiments.catalogue import experiments as catalogue
+from experiments.catalogue.experiments import Named
+from experiments.catalogue.lazy import Lazy
 from experiments.catalogue.tasks import Task
 from launch.experiment import Experiment
 
@@ -25,15 +26,25 @@ class Figure(NamedTuple):
 
     Attributes:
         name: `<paper>/<figure>`.
-        description: one line.
-        experiments: its variants by name, `<paper>/<figure>_<variant>`.
+        task: environment, steps, evaluation, and the settings that all variants share.
+        variants: by name, `<paper>/<figure>_<variant>`.
         seeds: as many as the paper has.
     """
 
     name: str
-    description: str
-    experiments: dict[str, Experiment]
+    task: Task
+    variants: Mapping[str, Named]
     seeds: int
+
+    @property
+    def description(self) -> str:
+        """One line for `munchausen list`."""
+        return self.task.description
+
+    @property
+    def experiments(self) -> Mapping[str, Experiment]:
+        """The variants' experiments by name; each is built when it is used."""
+        return Lazy({name: named.experiment for name, named in self.variants.items()})
 
 
 def make(
@@ -47,12 +58,8 @@ def make(
         variants: by what is added to the name.
         seeds: as many as the paper has.
     """
-    experiments = [
-        catalogue.experiment(
-            f"{name}_{suffix}", variant.agent_name, task, variant.settings
-        )
+    named = [
+        Named(f"{name}_{suffix}", variant.agent_name, task, variant.settings)
         for suffix, variant in variants.items()
     ]
-    return Figure(
-        name, task.description, {each.name: each for each in experiments}, seeds
-    )
+    return Figure(name, task, {each.name: each for each in named}, seeds)

@@ -4,22 +4,31 @@ A task describes an environment, a budget and the settings in which it departs f
 agent's defaults (on Atari, the paper's). They are written once, for every agent.
 """
 
-from typing import Any, Literal, NamedTuple, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import environments
-from environments import (
-    Adroit,
-    Atari,
-    Catch,
-    Classic,
-    ControlSuite,
-    Locomotion,
-    Maze,
-    MinAtar,
-    minatar,
-)
 from launch.datasets.d4rl_scores import QUALITIES
 from launch.experiment import Evaluation
+
+Actions = Literal["discrete", "continuous"]
+Loss = Literal["", "huber", "squared"]
+
+
+class Environment(NamedTuple):
+    """An environment's config as data; its module is imported when the config is made.
+
+    Attributes:
+        kind: key of `environments.KINDS`.
+        settings: where the config departs from its defaults.
+    """
+
+    kind: str
+    settings: Mapping[str, Any] = {}
+
+    def config(self) -> environments.Config:
+        """The config."""
+        return environments.config_class(self.kind)(**self.settings)
 
 
 class Task(NamedTuple):
@@ -27,39 +36,40 @@ class Task(NamedTuple):
 
     Attributes:
         description: one line for `munchausen list`.
-        environment: its configuration.
+        environment: which one.
         steps: actor steps.
         evaluation: the evaluator's grid.
-        settings: the agent's settings that differ from its defaults, by path.
+        settings: where every agent departs from its defaults, by path.
+        loss: error that agents minimise whose paper leaves the choice; empty: their
+            default.
+        fractions: quantile fractions, online and target each, of agents that learn
+            quantiles; 0: their default.
+        actions: which actions the environment takes.
         environments: environments that an actor steps together.
-        dataset: id of what to learn from instead; then steps are the learner's.
+        dataset: id of the dataset to learn from instead of acting; then steps are the
+            learner's.
     """
 
     description: str
-    environment: environments.Config
+    environment: Environment
     steps: int
     evaluation: Evaluation
-    settings: dict[str, Any]
+    settings: Mapping[str, Any] = {}
+    loss: Loss = ""
+    fractions: int = 0
+    actions: Actions = "discrete"
     environments: int = 1
     dataset: str = ""
 
-    @property
-    def actions(self) -> Literal["discrete", "continuous"]:
-        """Which actions it takes."""
-        continuous = isinstance(self.environment, environments.Continuous)
-        return "continuous" if continuous else "discrete"
-
-
-ATARI: dict[str, Any] = {}  # the agents' defaults
 
 # Quantile networks on small tasks: an eighth of the papers' 64, and of the cost.
-FEW_FRACTIONS = {"online_fractions": 8, "target_fractions": 8}
+FEW_FRACTIONS = 8
 
 # Ours, chosen on CartPole-v1. Dopamine's settings for it (two layers of 512, rate
 # 1e-3, a target copy every 100 steps, epsilon 0.01 throughout) are made for 500,000
 # steps and for inputs scaled to [-1, 1]; within 100,000 steps of raw inputs the action
 # values of both DQN and M-DQN diverged with them.
-CONTROL = FEW_FRACTIONS | {
+CONTROL: dict[str, Any] = {
     "network.torso": "mlp",
     "network.hidden": (128, 128),
     "optimizer.learning_rate": 7e-4,
@@ -95,10 +105,9 @@ CATCH = CONTROL | {
 # Those of "Deep Variance Weighting" (Kitamura et al. 2023) as released; its M-DQN has
 # our constants: KL coefficient .027 and entropy coefficient .003 are alpha .9, tau .03.
 # Epsilon decays over the first 1,000,000 of 10,000,000 steps; in a shorter run as well.
-MINATAR = FEW_FRACTIONS | {
+MINATAR = {
     "network.torso": "minatar",
     "network.hidden": (128,),
-    "loss": "squared",
     "optimizer.learning_rate": 2.5e-4,
     "optimizer.epsilon": 1e-8,
     "target_update_period": 250,  # 1,000 agent steps
@@ -117,7 +126,6 @@ MINATAR = FEW_FRACTIONS | {
 # on all states at once, so replay and exploration are ours.
 MAZE = CONTROL | {
     "discount": 0.995,
-    "loss": "squared",
     "optimizer.learning_rate": 1e-3,
     "optimizer.epsilon": 1e-8,
     "target_update_period": 100,
@@ -142,116 +150,112 @@ PONG_CPU = {
 PAPER_GRID = Evaluation(period=250_000, episodes=10)
 CONTROL_GRID = Evaluation(period=5_000, episodes=10)
 MINATAR_GRID = Evaluation(period=100_000, lockstep=True)
+LOCOMOTION_GRID = Evaluation(period=5_000, episodes=10)
+
+MINATAR_GAMES = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
+
+
+def _atari(description: str, game: str) -> Task:
+    """A game in the paper's settings, the agents' defaults."""
+    return Task(
+        description, Environment("Atari", {"game": game}), 50_000_000, PAPER_GRID
+    )
+
+
+def _classic(description: str, name: str, settings: Mapping[str, Any]) -> Task:
+    return Task(
+        description,
+        Environment("Classic", {"name": name}),
+        100_000,
+        CONTROL_GRID,
+        settings,
+        fractions=FEW_FRACTIONS,
+    )
+
 
 TASKS: dict[str, Task] = {
-    "pong": Task(
-        "Atari Pong in the paper's settings",
-        Atari("pong"),
-        50_000_000,
-        PAPER_GRID,
-        ATARI,
-    ),
+    "pong": _atari("Atari Pong in the paper's settings", "pong"),
     "pong-cpu": Task(
         "Atari Pong on a computer without GPU: small network, short schedule",
-        Atari("pong"),
+        Environment("Atari", {"game": "pong"}),
         1_000_000,
         Evaluation(period=50_000, episodes=10),
         PONG_CPU,
         environments=8,
     ),
-    "breakout": Task(
-        "Atari Breakout in the paper's settings",
-        Atari("breakout"),
-        50_000_000,
-        PAPER_GRID,
-        ATARI,
+    "breakout": _atari("Atari Breakout in the paper's settings", "breakout"),
+    "atari": _atari(
+        "any Atari game, named by --environment.game, in the paper's settings", "pong"
     ),
-    "atari": Task(
-        "any Atari game, named by --environment.game, in the paper's settings",
-        Atari("pong"),
-        50_000_000,
-        PAPER_GRID,
-        ATARI,
+    "cartpole": _classic(
+        "balance a pole on a cart; at best 500", "CartPole-v1", CONTROL
     ),
-    "cartpole": Task(
-        "balance a pole on a cart; at best 500",
-        Classic("CartPole-v1"),
-        100_000,
-        CONTROL_GRID,
-        CONTROL,
-    ),
-    "acrobot": Task(
+    "acrobot": _classic(
         "swing up a double pendulum; -1 a step, about -80 is good",
-        Classic("Acrobot-v1"),
-        100_000,
-        CONTROL_GRID,
+        "Acrobot-v1",
         CONTROL,
     ),
-    "mountaincar": Task(
+    "mountaincar": _classic(
         "leave a valley by gathering speed; -1 a step, about -110 is good",
-        Classic("MountainCar-v0"),
-        100_000,
-        CONTROL_GRID,
+        "MountainCar-v0",
         CONTROL,
     ),
-    "lunarlander": Task(
-        "land softly between two flags; 200 is solved",
-        Classic("LunarLander-v3"),
-        100_000,
-        CONTROL_GRID,
-        LUNAR_LANDER,
+    "lunarlander": _classic(
+        "land softly between two flags; 200 is solved", "LunarLander-v3", LUNAR_LANDER
     ),
     "catch": Task(
         "catch a falling ball; the optimal return is 1",
-        Catch(),
+        Environment("Catch"),
         20_000,
         Evaluation(period=2_000, episodes=10),
         CATCH,
+        fractions=FEW_FRACTIONS,
     ),
     "maze": Task(
         "reach the goal of a maze with pitfalls, seen as random vectors; at best 1",
-        Maze(),
+        Environment("Maze"),
         500_000,
         Evaluation(period=25_000, episodes=10),
         MAZE,
+        loss="squared",
+        fractions=FEW_FRACTIONS,
     ),
 }
 
 TASKS |= {
     f"minatar-{game.replace('_', '-')}": Task(
         f"MinAtar {game.replace('_', ' ').title()} as in Deep Variance Weighting",
-        MinAtar(game),
+        Environment("MinAtar", {"game": game}),
         10_000_000,
         MINATAR_GRID,
         MINATAR,
+        loss="squared",
+        fractions=FEW_FRACTIONS,
     )
-    for game in get_args(minatar.GameName)
+    for game in MINATAR_GAMES
 }
 
-# Continuous actions: the agents' defaults are for these tasks.
-LOCOMOTION_GRID = Evaluation(period=5_000, episodes=10)
 
-
-def _continuous(
-    description: str, environment: environments.Config, steps: int = 1_000_000
-) -> Task:
-    return Task(description, environment, steps, LOCOMOTION_GRID, {})
+def _continuous(description: str, kind: str, name: str, steps: int = 1_000_000) -> Task:
+    """A task with continuous actions, for which the agents' defaults are."""
+    environment = Environment(kind, {"name": name})
+    return Task(description, environment, steps, LOCOMOTION_GRID, actions="continuous")
 
 
 TASKS |= {
-    "hopper": _continuous("hop forward on one leg", Locomotion("Hopper-v5")),
-    "halfcheetah": _continuous("run on two legs", Locomotion("HalfCheetah-v5")),
-    "walker2d": _continuous("walk on two legs", Locomotion("Walker2d-v5")),
-    "ant": _continuous("walk on four legs", Locomotion("Ant-v5"), 3_000_000),
-    "humanoid": _continuous("walk upright", Locomotion("Humanoid-v5"), 3_000_000),
-    "cheetah-run": _continuous("run; at best 1,000", ControlSuite("cheetah-run")),
-    "walker-walk": _continuous("walk; at best 1,000", ControlSuite("walker-walk")),
-    "walker-run": _continuous("run; at best 1,000", ControlSuite("walker-run")),
-    "hopper-hop": _continuous("hop; at best 1,000", ControlSuite("hopper-hop")),
-    "adroit-pen": _continuous("turn a pen in the hand", Adroit("pen")),
-    "adroit-door": _continuous("open a door", Adroit("door")),
-    "adroit-hammer": _continuous("drive in a nail", Adroit("hammer")),
-    "adroit-relocate": _continuous("carry a ball to a target", Adroit("relocate")),
+    "hopper": _continuous("hop forward on one leg", "Locomotion", "Hopper-v5"),
+    "halfcheetah": _continuous("run on two legs", "Locomotion", "HalfCheetah-v5"),
+    "walker2d": _continuous("walk on two legs", "Locomotion", "Walker2d-v5"),
+    "ant": _continuous("walk on four legs", "Locomotion", "Ant-v5", 3_000_000),
+    "humanoid": _continuous("walk upright", "Locomotion", "Humanoid-v5", 3_000_000),
+    "cheetah-run": _continuous("run; at best 1,000", "ControlSuite", "cheetah-run"),
+    "walker-walk": _continuous("walk; at best 1,000", "ControlSuite", "walker-walk"),
+    "walker-run": _continuous("run; at best 1,000", "ControlSuite", "walker-run"),
+    "hopper-hop": _continuous("hop; at best 1,000", "ControlSuite", "hopper-hop"),
+    "adroit-pen": _continuous("turn a pen in the hand", "Adroit", "pen"),
+    "adroit-door": _continuous("open a door", "Adroit", "door"),
+    "adroit-hammer": _continuous("drive in a nail", "Adroit", "hammer"),
+    "adroit-relocate": _continuous("carry a ball to a target", "Adroit", "relocate"),
 }
 
 # Datasets as D4RL has them, made by `munchausen collect`, under Minari ids.

@@ -21,31 +21,9 @@ Deviations:
 - LunarLander-v3 instead of v2, which gymnasium no longer has.
 """
 
-from environments import Classic
-from experiments.catalogue import figure
+from experiments.catalogue import dopamine, figure
 from experiments.catalogue.figure import Variant
-from experiments.catalogue.tasks import FEW_FRACTIONS, Task
-from launch.experiment import Evaluation
-
-SETTINGS = FEW_FRACTIONS | {
-    "discount": 0.99,
-    "loss": "squared",
-    "network.torso": "mlp",
-    "network.hidden": (512, 512),
-    "optimizer.learning_rate": 1e-3,
-    "optimizer.epsilon": 0.01 / 32,  # Dopamine's
-    "target_update_period": 25,  # 100 agent steps
-    "exploration.initial": 0.01,
-    "exploration.final": 0.01,
-    "exploration.start": 0,
-    "exploration.decay_steps": 0,
-    "exploration.evaluation": 0.001,  # Dopamine's
-    "storage.n_step": 1,
-    "storage.capacity": 50_000,
-    "storage.min_size": 500,
-    "storage.batch_size": 128,
-    "storage.samples_per_insert": 32.0,  # an update every 4 agent steps
-}
+from experiments.catalogue.tasks import Environment
 
 
 def variants(kl_weight: float, temperature: float) -> dict[str, Variant]:
@@ -63,22 +41,17 @@ def variants(kl_weight: float, temperature: float) -> dict[str, Variant]:
     }
 
 
-GRID = Evaluation(period=25_000, episodes=10)
-
-CARTPOLE = Task(
-    "CartPole under KL and entropy penalties; at best 500",
-    Classic("CartPole-v1", "dopamine"),
-    500_000,
-    GRID,
-    SETTINGS,
+# The squared error is the paper's regression.
+CARTPOLE = dopamine.CARTPOLE._replace(
+    description="CartPole under KL and entropy penalties; at best 500", loss="squared"
 )
 
-LUNAR_LANDER = Task(
-    "LunarLander under KL and entropy penalties; 200 is solved",
-    Classic("LunarLander-v3", "dopamine"),
-    500_000,
-    GRID,
-    SETTINGS | {"target_update_period": 625},  # 2,500 agent steps
+LUNAR_LANDER = CARTPOLE._replace(
+    description="LunarLander under KL and entropy penalties; 200 is solved",
+    environment=Environment(
+        "Classic", {"name": "LunarLander-v3", "protocol": "dopamine"}
+    ),
+    settings=dopamine.SETTINGS | {"target_update_period": 625},  # 2,500 agent steps
 )
 
 FIGURES = (

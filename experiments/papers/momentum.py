@@ -9,15 +9,15 @@ Deviations (of the paper's body only the outline was at hand):
 - The values of beta and the number of seeds, 5, are ours.
 """
 
-from experiments.catalogue import figure
+from experiments.catalogue import dopamine, figure
 from experiments.catalogue.figure import Variant
-from experiments.papers import leverage
 
 FIGURES = (
     figure.make(
         "momentum/cartpole",
-        leverage.CARTPOLE._replace(
-            description="CartPole, acting on averages of action values; at best 500"
+        dopamine.CARTPOLE._replace(
+            description="CartPole, acting on averages of action values; at best 500",
+            loss="squared",
         ),
         {
             "dqn": Variant("dqn"),

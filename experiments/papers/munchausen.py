@@ -12,22 +12,15 @@ Deviations:
 - The authors give no number of seeds for it: 5.
 """
 
-from environments import Classic
-from experiments.catalogue import figure
+from experiments.catalogue import dopamine, figure
 from experiments.catalogue.figure import Variant
-from experiments.catalogue.tasks import Task
-from experiments.papers import leverage
-from launch.experiment import Evaluation
 
 FIGURES = (
     figure.make(
         "munchausen/cartpole",
-        Task(
-            "CartPole in the settings of the authors' code; at best 500",
-            Classic("CartPole-v1", "dopamine"),
-            500_000,
-            Evaluation(period=25_000, episodes=10),
-            leverage.SETTINGS | {"loss": "huber"},  # else Dopamine's in both papers
+        dopamine.CARTPOLE._replace(
+            description="CartPole in the settings of the authors' code; at best 500",
+            loss="huber",
         ),
         {
             "dqn": Variant("dqn"),

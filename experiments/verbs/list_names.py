@@ -1,10 +1,14 @@
 """`munchausen list`: what has a name."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from experiments import flags
 from experiments.flags import OverrideError
+
+if TYPE_CHECKING:  # else late: a mistake is answered before numpy is there
+    from experiments.catalogue.experiments import Named
+    from experiments.catalogue.figure import Figure
 
 HELP = """\
 usage: munchausen list [<word> ...]
@@ -13,6 +17,7 @@ Everything that `train` knows by name: experiments, figures of papers (all of th
 variants and seeds), and computed figures. With words: only names that hold them all."""
 
 _Row = tuple[str, ...]
+Value = TypeVar("Value")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,13 +27,13 @@ def main(arguments: Sequence[str]) -> int:
         OverrideError: nothing has such a name.
     """
     words, _ = flags.read(arguments, {})
-    from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
+    from experiments.names import COMPUTATIONS, FIGURES, NAMED
 
-    known = [*EXPERIMENTS, *FIGURES, *COMPUTATIONS]
+    known = [*NAMED, *FIGURES, *COMPUTATIONS]
     tables: list[list[_Row]] = [
         [
             ("experiment", "agent", "environment", "steps", ""),
-            *map(_experiment, _chosen(EXPERIMENTS, words)),
+            *map(_experiment, _chosen(NAMED, words)),
         ],
         [
             ("figure", "variants", "seeds", "steps", ""),
@@ -49,28 +54,27 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _chosen(known: dict[str, Any], words: Iterable[str]) -> list[Any]:
-    return [value for name, value in known.items() if all(w in name for w in words)]
+def _chosen(known: Mapping[str, Value], words: Iterable[str]) -> list[Value]:
+    return [known[name] for name in known if all(word in name for word in words)]
 
 
-def _experiment(experiment: Any) -> _Row:
-    settings = flags.fields(experiment.environment).values()
-    kind = type(experiment.environment).__name__
+def _experiment(named: "Named") -> _Row:
+    environment = named.task.environment
+    settings = flags.fields(environment.config()).values()
     return (
-        experiment.name,
-        experiment.agent_name,
-        " ".join([kind, *(flags.show(field.value) for field in settings)]),
-        f"{experiment.steps:,}",
-        experiment.description,
+        named.name,
+        named.agent_name,
+        " ".join([environment.kind, *(flags.show(field.value) for field in settings)]),
+        f"{named.task.steps:,}",
+        named.description,
     )
 
 
-def _figure(figure: Any) -> _Row:
-    steps = {experiment.steps for experiment in figure.experiments.values()}
+def _figure(figure: "Figure") -> _Row:
     return (
         figure.name,
-        str(len(figure.experiments)),
+        str(len(figure.variants)),
         str(figure.seeds),
-        " ".join(f"{each:,}" for each in sorted(steps)),
+        f"{figure.task.steps:,}",
         figure.description,
     )

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 from experiments import flags
 from experiments.catalogue.figure import Figure
 from experiments.flags import OverrideError
-from launch.experiment import Experiment
-from launch.run import Mode
+from launch.experiment import Experiment, Mode
 from launch.runs.dashboards import WandbMode
 
 # Fields of an Experiment that its name decides.
@@ -110,7 +109,7 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
         lines += [f"{found.name}: {found.description}", ""]
         if isinstance(found, Figure):
             lines += [f"variants, {found.seeds} seeds each:"]
-            lines += [f"  {name}" for name in found.experiments]
+            lines += [f"  {name}" for name in found.variants]
             lines += ["", _FIGURE_HELP, ""]
         fields = _fields(_bases(found))
     else:
@@ -137,16 +136,17 @@ def _find(arguments: Sequence[str]) -> Experiment | Figure:
     from experiments.catalogue.experiments import misfit
     from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
 
-    known: dict[str, Experiment | Figure] = {**EXPERIMENTS, **FIGURES}
+    known: Mapping[str, Experiment | Figure]
     for argument in arguments:
-        if argument in known:
-            return known[argument]
+        for known in (EXPERIMENTS, FIGURES):
+            if argument in known:
+                return known[argument]
     for reason in filter(None, map(misfit, arguments)):
         raise OverrideError(reason)
     if not arguments or arguments[0].startswith("-"):
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
     name = arguments[0]
-    closest = flags.nearest(name, [*known, *COMPUTATIONS])
+    closest = flags.nearest(name, [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
     raise OverrideError(f"unknown experiment {name}; nearest: {closest}")
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
-from experiments import flags
+from experiments import flags, names
 from experiments.catalogue.computation import (
     PICTURE,
     ROWS,
@@ -14,7 +14,6 @@ from experiments.catalogue.computation import (
     Row,
 )
 from experiments.flags import OverrideError
-from experiments.names import COMPUTATIONS
 from launch.errors import RunDirectoryError
 from launch.runs import run_directory
 
@@ -38,8 +37,8 @@ class Options:
 
 def asked(arguments: Sequence[str]) -> Computation | None:
     """The computation that a command line of `train` names, if it does."""
-    named = [argument for argument in arguments if argument in COMPUTATIONS]
-    return COMPUTATIONS[named[0]] if named else None
+    named = [argument for argument in arguments if argument in names.COMPUTATIONS]
+    return names.COMPUTATIONS[named[0]] if named else None
 
 
 def help_lines(computation: Computation) -> list[str]:

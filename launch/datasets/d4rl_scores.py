@@ -6,8 +6,7 @@ the same for all versions of an environment.
 """
 
 import re
-
-from environments import Adroit, Config, Locomotion
+from typing import Any
 
 Reference = tuple[float, float]  # returns that score 0 and 100
 
@@ -25,6 +24,10 @@ REFERENCES: dict[str, Reference] = {
     "relocate": (-6.425911, 4233.877797728884),
 }
 
+# Configs in `environments` whose name says which of D4RL's environments they are. Their
+# classes would be imported only to be compared with.
+_KINDS = ("Adroit", "Locomotion")
+
 # Hopper-v5, adroit-pen, AdroitHandPen-v1, hopper-medium-replay-v2: not hopper-hop,
 # which is another hopper.
 _NAME = re.compile(
@@ -34,18 +37,18 @@ _NAME = re.compile(
 )
 
 
-def reference(environment: Config | str) -> Reference | None:
+def reference(environment: Any) -> Reference | None:
     """Returns that score 0 and 100, None where D4RL has none.
 
     Args:
-        environment: one of ours, or a name of it or of a D4RL dataset, such as
+        environment: a config of ours, or a name of it or of a D4RL dataset, such as
             `Hopper-v5`, `hopper`, `hopper-medium-v2`, `adroit-pen`, `pen-human-v1`.
     """
-    if isinstance(environment, Locomotion | Adroit):
-        return reference(environment.name)
-    if not isinstance(environment, str):
+    known = type(environment).__name__ in _KINDS
+    name = environment.name if known else environment
+    if not isinstance(name, str):
         return None
-    match = _NAME.fullmatch(environment.lower())
+    match = _NAME.fullmatch(name.lower())
     return REFERENCES.get(match["family"]) if match else None
 
 

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from environments import Adroit, Config, Locomotion
+from environments import Config
 from environments.action_scaling import Canonical
-from environments.adroit import EPISODE_STEPS
 
 
 class Native(NamedTuple):
@@ -37,6 +36,8 @@ class Native(NamedTuple):
 
 def family(environment: Config) -> str | None:
     """Gymnasium's name of an environment without its version; None if it has none."""
+    from environments import Adroit, Locomotion  # a run may have no dataset
+
     if isinstance(environment, Locomotion):
         return environment.name.rpartition("-v")[0]
     if isinstance(environment, Adroit):
@@ -50,6 +51,9 @@ def describe(environment: Config) -> Native:
     The hand tasks have no gymnasium name: rewards and ends of episodes are D4RL's, not
     those of gymnasium-robotics.
     """
+    from environments import Locomotion
+    from environments.adroit import EPISODE_STEPS, Adroit
+
     if isinstance(environment, Adroit):
         return Native(episode_steps=EPISODE_STEPS[environment.name])
     if not isinstance(environment, Locomotion):

@@ -1,19 +1,18 @@
 """An experiment as plain data: what `config.yaml` holds, and back again."""
 
 import dataclasses
-import types
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-_KIND = "kind"  # names the class where a field admits several
+_KIND = "kind"  # names the class of a dataclass
 
 
 def to_plain(value: Any) -> Any:
     """Nested dictionaries, lists and scalars that hold a dataclass's fields.
 
-    Every nested dataclass carries its class name under `kind`, so that a field that
-    admits several classes (an environment) can be read back.
+    Every nested dataclass carries its class name under `kind`, by which the class of an
+    environment is found again.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {
@@ -34,11 +33,13 @@ def from_plain(annotation: Any, plain: Any) -> Any:
     """The value of type `annotation` that `to_plain` turned into `plain`.
 
     Raises:
-        ValueError: a dictionary names no class that `annotation` admits, or a field
-            that the class lacks.
+        ValueError: a dictionary stands where `annotation` is no dataclass, or names a
+            field that the dataclass lacks.
     """
     if isinstance(plain, Mapping):
-        return _from_mapping(_class_of(annotation, plain), plain)
+        if not dataclasses.is_dataclass(annotation):
+            raise ValueError(f"no class named {plain.get(_KIND)!r} in {annotation}")
+        return _from_mapping(cast(type, annotation), plain)
     if isinstance(plain, list):
         arguments = typing.get_args(annotation)
         item = arguments[0] if arguments else Any
@@ -49,29 +50,25 @@ def from_plain(annotation: Any, plain: Any) -> Any:
 
 
 def read_experiment(plain: Mapping[str, Any]) -> Any:
-    """The Experiment whose `to_plain` is `plain`; the registry knows its agent."""
+    """The Experiment whose `to_plain` is `plain`.
+
+    The registry knows the class of its agent, `kind` names that of its environment.
+
+    Raises:
+        KeyError, TypeError, ValueError: it does not fit this version.
+    """
+    # Late: a report reads plain data, and does so without JAX.
     import agents
+    import environments
     from launch.experiment import Experiment
 
     agent_name = plain["agent_name"]
     if agent_name not in agents.REGISTRY:
         raise ValueError(f"unknown agent {agent_name}; known: {list(agents.REGISTRY)}")
     agent = _from_mapping(agents.REGISTRY[agent_name].config, plain["agent"])
-    return _from_mapping(Experiment, plain, agent=agent)
-
-
-def is_union(annotation: Any) -> bool:
-    """Whether a type annotation is a union, written in either way."""
-    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
-
-
-def _class_of(annotation: Any, plain: Mapping[str, Any]) -> type:
-    candidates = typing.get_args(annotation) if is_union(annotation) else [annotation]
-    for candidate in candidates:
-        if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
-            if len(candidates) == 1 or candidate.__name__ == plain.get(_KIND):
-                return candidate
-    raise ValueError(f"no class named {plain.get(_KIND)!r} in {annotation}")
+    place = plain["environment"]
+    environment = _from_mapping(environments.config_class(place[_KIND]), place)
+    return _from_mapping(Experiment, plain, agent=agent, environment=environment)
 
 
 def _from_mapping(cls: type, plain: Mapping[str, Any], **built: Any) -> Any:

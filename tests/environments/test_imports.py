@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import environments
 
 
@@ -18,6 +20,31 @@ def test_import_builds_nothing():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_config_imports_its_own_environment_and_no_other():
+    code = (
+        "import sys, environments as e; e.make(e.Catch(), 1, seed=0);"
+        "print(sorted(set(e.KINDS.values()) & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['environments.catch']"
+
+
+@pytest.mark.parametrize("kind", environments.KINDS)
+def test_every_kind_is_named_for_its_config(kind):
+    cls = environments.config_class(kind)
+    assert getattr(environments, kind) is cls
+    assert (cls.__name__, cls.__module__) == (kind, environments.KINDS[kind])
+    assert kind in environments.__all__
+
+
+def test_an_unknown_kind_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="got 'Clasic'; did you mean 'Classic'"):
+        environments.config_class("Clasic")
+    with pytest.raises(AttributeError, match="no attribute 'Clasic'"):
+        environments.Clasic  # noqa: B018
 
 
 def test_configs_are_values():

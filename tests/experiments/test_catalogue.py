@@ -1,14 +1,20 @@
 """The named experiments: all that were promised, and as the papers have them."""
 
+import subprocess
+import sys
+from typing import get_args
+
 import pytest
 
 import agents
+from environments import minatar
 from experiments import flags
-from experiments.catalogue.experiments import misfit
-from experiments.catalogue.tasks import TASKS
+from experiments.catalogue import experiments
+from experiments.catalogue.experiments import Named, misfit
+from experiments.catalogue.tasks import MINATAR_GAMES, TASKS, Environment, Task
 from experiments.names import EXPERIMENTS
 from experiments.reporting import published
-from launch.experiment import Experiment
+from launch.experiment import Evaluation, Experiment
 from launch.runs import run_directory, serialization
 
 
@@ -52,6 +58,51 @@ def test_agents_meet_the_tasks_whose_actions_they_take():
         for task_name in TASKS:
             fits = recipe.actions == TASKS[task_name].actions
             assert (f"{agent_name}/{task_name}" in EXPERIMENTS) == fits
+
+
+def test_agents_have_the_fields_that_tasks_set_for_some():
+    def has(agent_name, field):
+        return hasattr(agents.REGISTRY[agent_name].default(), field)
+
+    for agent_name, recipe in agents.REGISTRY.items():
+        quantiles = agent_name in experiments.QUANTILE_AGENTS
+        assert has(agent_name, "online_fractions") == quantiles
+        assert has(agent_name, "target_fractions") == quantiles
+        fixed = quantiles or agent_name in experiments.FIXED_LOSS_AGENTS
+        if recipe.actions == "discrete":
+            assert has(agent_name, "loss") == (not fixed)
+
+
+@pytest.mark.parametrize(
+    "kind, settings, message",
+    [
+        ("Catch", {"discuont": 0.9}, "unknown field agent.discuont"),
+        ("Cach", {}, "got 'Cach'"),
+    ],
+)
+def test_a_mistake_in_a_task_is_an_error(kind, settings, message):
+    task = Task("", Environment(kind), 10, Evaluation(), settings)
+    with pytest.raises(ValueError, match=message):
+        Named("dqn/catch", "dqn", task).experiment()
+
+
+def test_the_tasks_are_all_games_of_minatar():
+    assert MINATAR_GAMES == get_args(minatar.GameName)
+
+
+def test_naming_an_experiment_builds_and_imports_no_other():
+    code = (
+        "import sys; from experiments.names import EXPERIMENTS;"
+        "assert 'dqn/pnog' not in EXPERIMENTS and 'mdqn/pong' in EXPERIMENTS;"
+        "EXPERIMENTS['dqn/catch'];"
+        "kinds = ('agents.', 'environments.', 'experiments.papers.');"
+        "parts = ('agents.parts', 'environments.vector', 'environments.choices');"
+        "print(sorted(m for m in sys.modules"
+        " if m.startswith(kinds) and not m.startswith(parts)))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['agents.dqn', 'environments.catch']"
 
 
 def test_a_misfit_says_what_fits():

@@ -7,11 +7,10 @@ import re
 import pytest
 import yaml
 
-from experiments import cli
+from experiments import cli, names
 from experiments.catalogue.computation import PICTURE, ROWS, Computation
 from experiments.reporting import read_runs
 from experiments.tables import from_runs
-from experiments.verbs import train_computed
 from tests.experiments import run_directories
 
 
@@ -34,7 +33,8 @@ def computation(monkeypatch):
         path.write_bytes(f"{len(rows)} rows".encode())
 
     made = Computation("toy/figure", "errors of a toy", compute, draw)
-    monkeypatch.setitem(train_computed.COMPUTATIONS, made.name, made)
+    known = {**names.COMPUTATIONS, made.name: made}
+    monkeypatch.setattr(names, "COMPUTATIONS", known)
     return made
 
 

@@ -3,8 +3,11 @@
 import pytest
 import yaml
 
+from agents import dqn
+from environments import Catch
+from launch.experiment import Experiment
 from launch.runs import provenance, serialization
-from tests.launch.fakes import Fake, Land, Network, Sea
+from tests.launch.fakes import Fake, Network, Sea
 
 
 def test_the_command_has_the_flags_of_xla_before_it(monkeypatch):
@@ -38,7 +41,7 @@ def test_the_machine_has_the_gpus_that_jax_may_use(monkeypatch, tmp_path):
     "value",
     [
         Fake(),
-        Fake(place=Land(), network=Network(hidden=(), activation="relu")),
+        Fake(network=Network(hidden=(), activation="relu")),
         Fake(place=Sea(depth=float("inf"))),
         Fake(place=Sea(depth=3)),
     ],
@@ -51,10 +54,20 @@ def test_plain_data_becomes_the_same_value_again(value):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"place": {"kind": "Sky"}}, "no class named 'Sky'"),
+        ({"seed": {"kind": "Sky"}}, "no class named 'Sky'"),
         ({"colour": 1}, "Fake has no field 'colour'"),
     ],
 )
 def test_plain_data_of_another_version_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         serialization.from_plain(Fake, serialization.to_plain(Fake()) | change)
+
+
+def test_the_kind_of_an_environment_names_its_class():
+    experiment = Experiment("dqn/catch", "dqn", dqn.Config(), Catch(rows=7), 1000)
+    plain = serialization.to_plain(experiment)
+    assert plain["environment"]["kind"] == "Catch"
+    assert serialization.read_experiment(plain) == experiment
+    plain["environment"]["kind"] = "Cach"
+    with pytest.raises(ValueError, match="got 'Cach'; did you mean 'Catch'"):
+        serialization.read_experiment(plain)

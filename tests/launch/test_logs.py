@@ -13,7 +13,7 @@ import yaml
 
 from launch import errors
 from launch.runs import logs, run_directory
-from tests.launch.fakes import Fake, Land
+from tests.launch.fakes import Fake, Sea
 
 
 @pytest.fixture
@@ -194,14 +194,14 @@ def test_the_configuration_says_what_ran(tmp_path, monkeypatch):
     line = ["/some/bin/munchausen", "train", "mdqn/sea", "--title", "a b"]
     monkeypatch.setattr("sys.argv", line)
     monkeypatch.delenv("XLA_FLAGS", raising=False)
-    directory = run_directory.create(tmp_path, Fake(place=Land(height=0.00005)))
+    directory = run_directory.create(tmp_path, Fake(place=Sea(depth=0.00005)))
     written = yaml.safe_load((directory / "config.yaml").read_text())
     assert written["experiment"] == {
         "kind": "Fake",
         "name": "mdqn/sea",
         "seed": 3,
         "network": {"kind": "Network", "hidden": [7, 5], "activation": None},
-        "place": {"kind": "Land", "height": 0.00005},
+        "place": {"kind": "Sea", "depth": 0.00005},
     }
     assert written["versions"]["jax"].startswith("0.")
     assert written["versions"]["python"].startswith("3.10")
