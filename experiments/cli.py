@@ -1,22 +1,35 @@
-"""The command `munchausen`.
+"""The command `munchausen`: finds the verb's module, maps errors to exit codes.
 
-Errors of the user are one line on standard error and exit code 2. Imports are late, so
-that help and mistakes are answered at once.
+A verb's module has `HELP`, a text or a function from arguments to one, and
+`main(arguments)`, which returns the exit code. Only the module of the named verb is
+imported, and it imports late, so that help and mistakes are answered at once.
+
+Exit codes: 1 if a run fails, 2 for a mistake of the user, 128 + n after signal n. Every
+error is one line on standard error.
 """
 
+import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from experiments import flags
-from experiments.flags import (
-    OverrideError,
-    _asks_help,
-)
-from experiments.verbs.evaluate import _evaluate
+from experiments.flags import OverrideError
 from launch import errors
+
+# The module in `experiments.verbs` of each verb.
+VERBS = {
+    "list": "list_names",
+    "train": "train",
+    "evaluate": "evaluate",
+    "record": "record",
+    "collect": "collect",
+    "report": "report",
+    "bench": "bench",
+    "doctor": "doctor",
+}
 
 USAGE = """\
 usage: munchausen <verb> ...
@@ -62,127 +75,35 @@ def _end_at_once(number: int, frame: Any) -> None:
 
 
 def _answer(arguments: Sequence[str]) -> int:
-    from launch.errors import RunDirectoryError
-
     try:
-        return _verb(arguments)(arguments[1:])
-    except (OverrideError, RunDirectoryError) as error:
-        print(f"munchausen: {error}", file=sys.stderr)
-        return 2
+        verb, rest = _verb(arguments), arguments[1:]
+        if flags.asks_help(rest):
+            print(verb.HELP if isinstance(verb.HELP, str) else verb.HELP(rest))
+            return 0
+        return verb.main(rest)
+    except (OverrideError, errors.RunDirectoryError) as error:
+        return _fail(error, 2)
+    except errors.RunFailed as error:
+        return _fail(error, 1)
+    except errors.RunStopped as error:
+        return _fail(error, 128 + error.signal)
     except KeyboardInterrupt:
-        print("munchausen: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return _fail("interrupted", 128 + signal.SIGINT)
 
 
-def _verb(arguments: Sequence[str]) -> Callable[[Sequence[str]], int]:
+def _fail(message: Exception | str, code: int) -> int:
+    print(f"munchausen: {message}", file=sys.stderr)
+    return code
+
+
+def _verb(arguments: Sequence[str]) -> Any:
+    """The module of the verb that a command line begins with."""
     if not arguments:
         raise OverrideError(f"name a verb: {', '.join(VERBS)}")
     if arguments[0] not in VERBS:
         closest = flags.nearest(arguments[0], VERBS)
         raise OverrideError(f"unknown verb {arguments[0]}; nearest: {closest}")
-    return VERBS[arguments[0]]
-
-
-def _list(arguments: Sequence[str]) -> int:
-    from experiments.verbs import list_names
-
-    if _asks_help(arguments):
-        print(list_names.HELP)
-        return 0
-    return list_names.main(arguments)
-
-
-def _train(arguments: Sequence[str]) -> int:
-    from experiments.verbs import train_arguments, train_computed, train_resume
-
-    resumes = train_resume.asked(arguments)
-    computation = train_computed.asked(arguments)
-    if _asks_help(arguments):
-        if resumes:
-            print(train_resume.HELP)
-        elif computation is not None:
-            print("\n".join(train_computed.help_lines(computation)))
-        else:
-            print("\n".join(train_arguments.help_lines(arguments)))
-        return 0
-    if computation is not None and not resumes:
-        return train_computed.run(computation, arguments)
-    from experiments.verbs import train
-
-    plan = None if resumes else train_arguments.plan(arguments)
-    try:
-        return train_resume.run(arguments) if plan is None else train.run(plan)
-    except errors.RunFailed as error:
-        print(f"munchausen: {error}", file=sys.stderr)
-        return 1
-    except errors.RunStopped as error:
-        print(f"munchausen: {error}", file=sys.stderr)
-        return 128 + error.signal
-
-
-def _record(arguments: Sequence[str]) -> int:
-    from experiments.verbs import record
-
-    if _asks_help(arguments):
-        print(record.HELP)
-        return 0
-    return record.main(arguments)
-
-
-def _collect(arguments: Sequence[str]) -> int:
-    from experiments.verbs import collect
-
-    if _asks_help(arguments):
-        print(collect.HELP)
-        return 0
-    return collect.main(arguments)
-
-
-def _report(arguments: Sequence[str]) -> int:
-    from experiments.verbs import report
-
-    if _asks_help(arguments):
-        print(report.HELP)
-        return 0
-    return report.main(arguments)
-
-
-def _bench(arguments: Sequence[str]) -> int:
-    from experiments.benchmarks import measure
-    from experiments.verbs import bench
-
-    if _asks_help(arguments):
-        print(bench.HELP)
-        return 0
-    try:
-        return bench.main(arguments)
-    except measure.BenchFailed as error:
-        print(f"munchausen: {error}", file=sys.stderr)
-        return 1
-
-
-def _doctor(arguments: Sequence[str]) -> int:
-    if _asks_help(arguments):
-        print("usage: munchausen doctor")
-        return 0
-    plain, _ = flags.read(arguments, {})
-    if plain:
-        raise OverrideError(f"doctor takes no arguments: {plain[0]}")
-    from experiments.verbs import doctor
-
-    return doctor.main()
-
-
-VERBS: dict[str, Callable[[Sequence[str]], int]] = {
-    "list": _list,
-    "train": _train,
-    "evaluate": _evaluate,
-    "record": _record,
-    "collect": _collect,
-    "report": _report,
-    "bench": _bench,
-    "doctor": _doctor,
-}
+    return importlib.import_module(f"experiments.verbs.{VERBS[arguments[0]]}")
 
 
 if __name__ == "__main__":

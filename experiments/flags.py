@@ -256,5 +256,6 @@ def _attribute_lines(cls: type) -> dict[str, str]:
     return {name: " ".join(text.split()) for name, text in entries}
 
 
-def _asks_help(arguments: Sequence[str]) -> bool:
+def asks_help(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for help, wherever it does."""
     return "--help" in arguments or "-h" in arguments

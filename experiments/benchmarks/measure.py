@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from launch.errors import RunFailed
+
 _SLICE_SECONDS = 0.25
 
 
-class BenchFailed(Exception):
+class BenchFailed(RunFailed):
     """What was to be measured ended by itself; the message says how."""
 
 

@@ -15,6 +15,11 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
+from experiments import flags
+from experiments.flags import OverrideError
+
+HELP = "usage: munchausen doctor"
+
 GIGABYTE = 1e9
 MINIMUM_DISK = 2 * GIGABYTE
 MINIMUM_MEMORY = 4 * GIGABYTE
@@ -248,12 +253,19 @@ def report(checks: Iterable[Check]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Prints the findings; returns the exit code, 1 if there is a problem."""
+def main(arguments: Sequence[str]) -> int:
+    """Prints the findings; returns the exit code, 1 if there is a problem.
+
+    Raises:
+        OverrideError: there are arguments.
+    """
+    plain, _ = flags.read(arguments, {})
+    if plain:
+        raise OverrideError(f"doctor takes no arguments: {plain[0]}")
     checks = examine()
     print(report(checks))
     return int(any(check.mend for check in checks))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

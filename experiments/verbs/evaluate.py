@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments import flags
-from experiments.flags import OverrideError, _asks_help
+from experiments.flags import OverrideError
+
+HELP = "usage: munchausen evaluate <run directory> [--episodes N] [--seed K]"
 
 
 @dataclass(frozen=True)
-class Evaluate:
-    """What `evaluate` takes.
+class Options:
+    """What `evaluate` takes beside the run directory.
 
     Attributes:
         episodes: episodes to play.
@@ -29,15 +31,17 @@ class Evaluate:
             raise ValueError(f"{self.seed} is no seed: at least 0")
 
 
-def _evaluate(arguments: Sequence[str]) -> int:
-    known = flags.fields(Evaluate())
-    if _asks_help(arguments):
-        print("usage: munchausen evaluate <run directory> [--episodes N] [--seed K]")
-        return 0
-    plain, values = flags.read(arguments, known)
+def main(arguments: Sequence[str]) -> int:
+    """Plays what a command line asks for; prints the mean return and its error.
+
+    Raises:
+        OverrideError: a mistake on the command line.
+        RunDirectoryError: the run cannot be read.
+    """
+    plain, values = flags.read(arguments, flags.fields(Options()))
     if len(plain) != 1:
         raise OverrideError("name one run directory, as `train` printed it")
-    options = flags.replace(Evaluate(), values, "--")
+    options = flags.replace(Options(), values, "--")
     directory = Path(plain[0])
     if not directory.is_dir():
         raise OverrideError(f"{directory} is no directory")

@@ -35,19 +35,14 @@ class Options:
             raise ValueError(f"{self.seed} is no seed: at least 0")
 
 
-def asked(arguments: Sequence[str]) -> Computation | None:
-    """The computation that a command line of `train` names, if it does."""
-    named = [argument for argument in arguments if argument in names.COMPUTATIONS]
-    return names.COMPUTATIONS[named[0]] if named else None
-
-
-def help_lines(computation: Computation) -> list[str]:
-    """Its description and flags."""
+def help_text(arguments: Sequence[str]) -> str:
+    """Description and flags of the computation that a command line names."""
+    computation = _named(arguments)
     rows = [
         (f"--{path}", flags.type_name(field.annotation), field.help)
         for path, field in flags.fields(Options()).items()
     ]
-    return [
+    lines = [
         f"usage: munchausen train {computation.name} [--seed K] [--runs DIR]",
         "",
         f"{computation.name}: {computation.description}",
@@ -57,10 +52,14 @@ def help_lines(computation: Computation) -> list[str]:
         "",
         *flags.align(rows),
     ]
+    return "\n".join(lines)
 
 
-def run(computation: Computation, arguments: Sequence[str]) -> int:
-    """Computes, writes and prints.
+HELP = help_text
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Computes what a command line names, writes and prints it.
 
     Raises:
         OverrideError: a mistake on the command line.
@@ -72,6 +71,7 @@ def run(computation: Computation, arguments: Sequence[str]) -> int:
             f"one experiment at a time: {plain[0]}, not also {plain[1]}"
         )
     options = flags.replace(Options(), values, "--")
+    computation = _named(arguments)
     directory = run_directory.create(
         options.runs, Computed(computation.name, options.seed)
     )
@@ -90,6 +90,12 @@ def run(computation: Computation, arguments: Sequence[str]) -> int:
     print("\n".join(table(rows)))
     print(f"{len(rows)} rows in {seconds:.0f} s: {directory / ROWS}, {PICTURE}")
     return 0
+
+
+def _named(arguments: Sequence[str]) -> Computation:
+    """The first computation that a command line names; it names one."""
+    named = next(argument for argument in arguments if argument in names.COMPUTATIONS)
+    return names.COMPUTATIONS[named]
 
 
 def table(rows: Sequence[Row]) -> list[str]:

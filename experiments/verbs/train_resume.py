@@ -6,7 +6,8 @@ from pathlib import Path
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import train
+from experiments.verbs.train_check import check
+from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError
 from launch.experiment import Experiment, Mode
@@ -43,12 +44,7 @@ class Options:
     wandb: WandbMode = "off"
 
 
-def asked(arguments: Sequence[str]) -> bool:
-    """Whether a command line of `train` resumes a run."""
-    return any(argument.split("=")[0] == "--resume" for argument in arguments)
-
-
-def run(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Reads the command line, checks the run, and goes on with it.
 
     Raises:
@@ -71,9 +67,9 @@ def run(arguments: Sequence[str]) -> int:
         saved = checkpoint.newest(directory)
         shortened = experiment.steps < configured.steps
         evaluated = shortened or existing_runs.is_complete(directory, experiment)
-        _check(experiment, saved, evaluated)
+        _refuse_done(experiment, saved, evaluated)
         mode = _mode(options, saved)
-        ready = train.check(
+        ready = check(
             *(experiment, mode, options.wandb),
             here=mode != "processes",
             directory=directory,
@@ -84,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         launch_run.run_experiment(
             experiment, directory, mode, ready, saved, options.wandb
         )
-    train.summarise([(experiment.seed, directory)])
+    summarise([(experiment.seed, directory)])
     return 0
 
 
@@ -99,7 +95,7 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
     return mode
 
 
-def _check(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
+def _refuse_done(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
     """Refuses what is complete; what lacks its last evaluation is not.
 
     A program may be killed after it saved its last step, and before it was evaluated.
@@ -110,6 +106,6 @@ def _check(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
     done = saved.counts.clock
     if done >= experiment.steps and evaluated:
         raise OverrideError(
-            f"the  is complete: it has {done:,} steps, {experiment.steps:,} are "
+            f"the run is complete: it has {done:,} steps, {experiment.steps:,} are "
             "asked for; --steps with a larger number extends it"
         )

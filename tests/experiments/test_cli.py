@@ -1,5 +1,7 @@
 """The command line: what it prints, and how it says no."""
 
+import importlib
+import inspect
 import os
 import re
 import subprocess
@@ -180,6 +182,13 @@ def test_help_of_an_experiment_lists_every_field(capsys):
 def test_every_verb_has_help(verb, capsys):
     assert cli.main([verb, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: munchausen {verb}")
+
+
+@pytest.mark.parametrize("module", [*cli.VERBS.values(), "train_resume"])
+def test_verbs_have_one_shape(module):
+    verb = importlib.import_module(f"experiments.verbs.{module}")
+    assert isinstance(verb.HELP, str) or callable(verb.HELP)
+    assert list(inspect.signature(verb.main).parameters) == ["arguments"]
 
 
 def test_list_shows_every_experiment(capsys):

@@ -147,7 +147,7 @@ def test_a_probe_tells_what_was_printed_last_and_how_it_failed():
 def test_the_report_has_a_mend_under_each_problem(monkeypatch, capsys):
     checks = [Check("python", "fine"), Check("roms", "none", "make clean install")]
     monkeypatch.setattr(doctor, "examine", lambda: checks)
-    assert doctor.main() == 1
+    assert doctor.main([]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "ok       python    fine",
         "problem  roms      none",
@@ -157,7 +157,7 @@ def test_the_report_has_a_mend_under_each_problem(monkeypatch, capsys):
 
 def test_without_a_problem_the_exit_code_is_0(monkeypatch):
     monkeypatch.setattr(doctor, "examine", lambda: [Check("python", "fine")])
-    assert doctor.main() == 0
+    assert doctor.main([]) == 0
 
 
 def test_under_another_python_nothing_else_is_examined(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 import environments
 from experiments.reporting import read_runs
 from experiments.tables import from_runs
-from experiments.verbs import train
+from experiments.verbs.train_summary import final_return
 from launch import errors
 from launch.build import make_agent, make_spec
 from launch.roles import evaluator
@@ -150,7 +150,7 @@ def test_a_row_without_episodes_is_read_and_reported(catch, tmp_path):
         assert next(csv.DictReader(file))["mean_return"] == ""
     [[group]] = read_runs.read([str(directory)]).groups.values()
     assert [row.grid for row in group.runs[0].evaluations] == [12, 20]
-    assert train.final_return(directory) == rows[-1].mean_return
+    assert final_return(directory) == rows[-1].mean_return
     assert [row["grid"] for row in from_runs.rows(directory)] == [12, 20]
 
 
@@ -158,12 +158,12 @@ def test_a_run_whose_last_row_is_empty_is_complete(catch, tmp_path):
     _, directory = run(catch, tmp_path, {"steps": 16, "evaluation.period": 4})
     [[group]] = read_runs.read([str(directory)]).groups.values()
     assert group.runs[0].complete
-    assert train.final_return(directory) == read_evaluations(directory)[2].mean_return
+    assert final_return(directory) == read_evaluations(directory)[2].mean_return
 
 
 def test_a_run_in_which_nothing_ended_has_no_evaluation(catch, tmp_path, capsys):
     _, directory = run(catch, tmp_path, {"steps": 8, "evaluation.period": 4})
-    assert train.final_return(directory) is None
+    assert final_return(directory) is None
     with pytest.raises(errors.RunDirectoryError, match="no evaluation yet"):
         read_runs.read([str(directory)])
 

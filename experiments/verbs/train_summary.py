@@ -1,0 +1,78 @@
+"""What `train` prints at the end of its runs."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments import flags
+from launch.datasets import d4rl_scores
+from launch.runs import logs, run_directory
+from launch.runs.existing_runs import Entry
+
+
+def _score(directory: Path, episode_return: float) -> str:
+    """What a return scores, of a run that learned from a dataset; else nothing."""
+    experiment = run_directory.read_experiment(directory)
+    reference = d4rl_scores.reference(experiment.environment)
+    if not experiment.dataset or reference is None:
+        return ""
+    return f"  D4RL score {d4rl_scores.normalized(episode_return, reference):.1f}"
+
+
+def final_return(directory: Path) -> float | None:
+    """Mean return of a run's last evaluation with episodes; None if it has none."""
+    rows = [row for row in logs.read_evaluations(directory) if row.returns]
+    return rows[-1].mean_return if rows else None
+
+
+def summarise(runs: Sequence[tuple[int, Path | None]]) -> None:
+    """Prints the last evaluation of each seed, and of all together.
+
+    Args:
+        runs: seed and run directory, if there is one.
+    """
+    finals = [None if path is None else final_return(path) for _, path in runs]
+    for (seed, path), value in zip(runs, finals, strict=True):
+        shown = "no evaluation"
+        if path is not None and value is not None:
+            shown = f"{value:.4g}{_score(path, value)}"
+        print(f"seed {seed}  final evaluation return {shown}")
+    returns = [value for value in finals if value is not None]
+    if len(finals) > 1 and returns:
+        print(f"mean over {len(returns)} seeds  {_spread(returns)}")
+    sys.stdout.flush()
+
+
+def summarise_all(
+    entries: Sequence[Entry], directories: Mapping[Entry, Path | None]
+) -> None:
+    """Prints the seeds of one experiment, or a line for each variant of a figure."""
+    runs: dict[str, list[tuple[int, Path | None]]] = {}
+    for entry in entries:
+        seeds = runs.setdefault(entry.experiment.name, [])
+        seeds.append((entry.experiment.seed, directories[entry]))
+    if len(runs) == 1:
+        [seeds] = runs.values()
+        summarise(seeds)
+        return
+    from experiments.reporting import read_runs, statistics  # one run needs neither
+
+    rows = [("experiment", "seeds", "whole run", "final evaluation return")]
+    for name, seeds in runs.items():
+        begun = [path for _, path in seeds if path is not None]
+        finals = [value for path in begun if (value := final_return(path)) is not None]
+        averages = [
+            average.by_episode
+            for path in begun
+            if (average := statistics.training_average(read_runs.read_metrics(path)))
+        ]
+        whole = f"{sum(averages) / len(averages):.4g}" if averages else "none"
+        spread = _spread(finals) if finals else "none"
+        rows.append((name, str(len(begun)), whole, spread))
+    print("\n".join(flags.align(rows)))
+    print("whole : mean return of all training episodes", flush=True)
+
+
+def _spread(returns: Sequence[float]) -> str:
+    mean = sum(returns) / len(returns)
+    return f"{mean:.4g}  (from {min(returns):.4g} to {max(returns):.4g})"
