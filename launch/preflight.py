@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
@@ -14,11 +14,12 @@ from agents.parts import sgd
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
 from launch.build import make_actor_environment, make_spec, make_stages
-from launch.datasets.load import load_prepared
-from launch.datasets.normalization import Prepared
 from launch.experiment import Experiment, Mode
 from launch.runs import dashboards
 from launch.runs.dashboards import WandbMode
+
+if TYPE_CHECKING:  # a run that acts imports no dataset reader
+    from launch.datasets.normalization import Prepared
 
 # Beside the replay: interpreter, JAX and TensorFlow, networks, environments, in bytes.
 _ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
@@ -121,7 +122,7 @@ class Ready(NamedTuple):
     spec: Spec
     frame_stack: int
     environment: VectorEnvironment | None
-    dataset: Prepared | None
+    dataset: "Prepared | None"
 
 
 def check(
@@ -180,7 +181,7 @@ def _check_fit(
     at_once: int,
     here: bool,
     directory: Path | None,
-) -> Prepared | None:
+) -> "Prepared | None":
     """Checks agent, devices and data; returns the dataset of a run that has one."""
     stages = make_stages(experiment, spec)
     if here and mode != "processes":
@@ -188,6 +189,8 @@ def _check_fit(
     last = stages[-1]
     if last.source == "dataset":
         _check_offline(experiment, last.agent)
+        from launch.datasets.load import load_prepared
+
         dataset = load_prepared(experiment, spec, directory)
         if last.agent.lookup is not None:
             last.agent.lookup.check(len(dataset.transitions.reward))
