@@ -1,4 +1,4 @@
-"""Files that a verb writes where the user says: refused early, written whole."""
+"""Files that a verb writes where the user wants them: refused early, written whole."""
 
 import contextlib
 import os
@@ -9,10 +9,10 @@ from launch.errors import RunDirectoryError
 
 
 def check_writable(path: Path) -> None:
-    """Says no before any work is done.
+    """Refuses a path that cannot be written, before any work is done.
 
     Raises:
-        RunDirectoryError: no file can be written there; says why.
+        RunDirectoryError: no file can be written there; the message has the reason.
     """
     try:
         reason = _obstacle(path)
@@ -41,12 +41,12 @@ def draft(path: Path) -> Iterator[Path]:
     Raises:
         RunDirectoryError: writing failed.
     """
-    beside = path.with_name(f".munchausen-{os.getpid()}{path.suffix}")
+    hidden = path.with_name(f".munchausen-{os.getpid()}{path.suffix}")
     try:
-        yield beside
-        beside.replace(path)
+        yield hidden
+        hidden.replace(path)
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())[:200]
         raise RunDirectoryError(f"cannot write {path}: {reason}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        hidden.unlink(missing_ok=True)

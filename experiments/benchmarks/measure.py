@@ -1,4 +1,4 @@
-"""A measured figure beside its limit, and how both are timed together."""
+"""A measured figure next to its limit, and how both are timed together."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ class BenchFailed(RunFailed):
 
 
 class Measurement(NamedTuple):
-    """A figure beside its limit, from the same run.
+    """A figure next to its limit, from the same run.
 
     Attributes:
         name: of the figure.
@@ -52,12 +52,12 @@ class Measurement(NamedTuple):
 def share(
     name: str, value: float, ideal: float, unit: str, least: float | None = None
 ) -> Measurement:
-    """A figure beside what it could be at best."""
+    """A figure next to what it could be at best."""
     return Measurement(name, value, ideal, value / ideal, unit, least=least)
 
 
 def cost(name: str, value: float, allowed: float, unit: str) -> Measurement:
-    """A figure beside what it may be at most."""
+    """A figure next to what it may be at most."""
     return Measurement(name, value, allowed, value / allowed, unit, most=1.0)
 
 

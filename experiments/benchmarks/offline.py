@@ -1,4 +1,4 @@
-"""Learning from a dataset: learners beside their updates alone, and the lookup.
+"""Learning from a dataset: learners next to their updates alone, and the lookup.
 
 Of an agent that looks something up, what it could be at best is update and lookup in
 turns: a step takes 1 / bare + 1 / lookup seconds, each of them measured alone, and the
@@ -31,7 +31,7 @@ _SIZE = 1_000_000  # stored pairs
 def offline(
     seconds: float, names: tuple[str, ...] = _AGENTS, size: int = _SIZE
 ) -> list[Measurement]:
-    """Learner steps a second from a dataset in memory, beside what they could be.
+    """Learner steps a second from a dataset in memory, next to their limit.
 
     The dataset is noise of the shape of Hopper's. At best there are as many as updates
     alone; of PLOFF, as many as updates and lookups in turns. The share of the lookups

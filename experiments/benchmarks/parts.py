@@ -152,7 +152,7 @@ def bare_updates(experiment: Experiment, seconds: float) -> float:
 def learner(
     experiment: Experiment, seconds: float, size: int = 2_000
 ) -> list[Measurement]:
-    """Learner steps a second from each store, beside the update alone.
+    """Learner steps a second from each store, next to the update alone.
 
     Args:
         experiment: whose agent learns.
@@ -188,9 +188,9 @@ def _fed(
 def actor(
     experiment: Experiment, seconds: float, sizes: Sequence[int] = (1, 8, 32)
 ) -> list[Measurement]:
-    """Actor steps a second with N environments, beside environment and policy alone.
+    """Actor steps a second with N environments, next to environment and policy alone.
 
-    Each figure comes twice, the second time beside environment and policy in turns and
+    Each figure comes twice, the second time next to environment and policy in turns and
     nothing else: emulator and XLA have threads of their own, and to alternate between
     them costs more than either alone. What is left is ours.
 

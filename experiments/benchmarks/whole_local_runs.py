@@ -1,4 +1,4 @@
-"""Whole local runs beside what their parts take, each alone."""
+"""Whole local runs next to what their parts take, each alone."""
 
 import contextlib
 import math
@@ -19,7 +19,7 @@ from launch.roles.learner import Learner
 
 _SIZE = 2_000  # transitions in the store that batches are taken from
 _SOON = ("--agent.storage.min_size", str(_SIZE))
-_ROUND_SECONDS = 1.0  # for which a run goes on before its parts have their turn
+_ROUND_SECONDS = 1.0  # that a run runs before its parts have their turn
 _ROWS = 10  # of a run's metrics a second: more of them would slow it down
 
 
@@ -119,7 +119,7 @@ def _updates(experiment: Experiment) -> float:
 
 
 def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measurement]:
-    """A whole local run, beside its parts alone, and beside its parts in turns.
+    """A whole local run, next to its parts alone, and to its parts in turns.
 
     Run and parts take turns in short slices, as what `rates` measures does.
 

@@ -21,7 +21,7 @@ _STEPS_PER_UPDATE = 4  # of the agent of `PONG`: batch 32, 8 samples per insert
 
 
 def runs(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
-    """Actor steps of whole runs, beside what the update alone would allow for.
+    """Actor steps of whole runs, next to what the update alone would allow for.
 
     Args:
         seconds: for each figure.

@@ -28,14 +28,12 @@ class Computation(NamedTuple):
 
 
 ROWS = "rows.csv"
-
-
 PICTURE = "figure.png"
 
 
 @dataclasses.dataclass(frozen=True)
 class Computed:
-    """What stands for the experiment in a computation's `config.yaml`.
+    """The experiment in a computation's `config.yaml`.
 
     Attributes:
         name: of the computation.
@@ -49,7 +47,7 @@ class Computed:
 def is_computed(directory: Path) -> bool:
     """Whether a directory with a `config.yaml` is a computation's, not a run's.
 
-    One that cannot be read is not: whoever reads all of it says why.
+    False if it cannot be read; `run_directory.read_config` then has the reason.
     """
     path = directory / run_directory.CONFIG
     try:

@@ -1,4 +1,4 @@
-"""Conservative policy iteration on Garnets: constant rates beside adaptive ones.
+"""Conservative policy iteration on Garnets: constant rates and adaptive ones.
 
 The schemes behind Vieillard et al., "Deep Conservative Policy Iteration", AAAI 2020,
 https://arxiv.org/abs/1906.09784, which has no tabular figure; Garnets of "Leverage the

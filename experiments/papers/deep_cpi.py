@@ -1,7 +1,7 @@
 """Vieillard, Pietquin and Geist, "Deep Conservative Policy Iteration" (2020).
 
 https://arxiv.org/abs/1906.09784. CartPole with constant and adaptive mixture rates,
-beside DQN: a small rate is slow but steady, rate 1 is fast and may collapse.
+next to DQN: a small rate is slow but steady, rate 1 is fast and may collapse.
 
 Deviations (of the paper's body only the outline was at hand):
 - Dopamine's settings, as in "Leverage the Average" by the same authors.

@@ -1,4 +1,4 @@
-"""VWLS-MDVI on hard linear MDPs, beside unweighted and ideally weighted regression.
+"""VWLS-MDVI on hard linear MDPs, next to unweighted and ideally weighted regression.
 
 Section 7.1 of Kitamura et al., "Regularization and Variance-Weighted Regression
 Achieves Minimax Optimality in Linear MDPs", ICML 2023,

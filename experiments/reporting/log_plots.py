@@ -121,7 +121,7 @@ def _plot(axes: Axes, one: Line, rank: int) -> None:
 
 
 def _name(axes: Axes, lines: Sequence[Line]) -> None:
-    """Writes each name beside its line's end, moved where names would overlap."""
+    """Writes each name next to its line's end, moved where names would overlap."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
     heights = {}
     for rank, one in enumerate(lines):

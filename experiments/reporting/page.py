@@ -34,7 +34,7 @@ def render(reading: Reading) -> str:
     environment.filters |= {
         "number": formats.number,
         "interval": formats.interval,
-        "inline": Markup,  # SVG that figures.py made
+        "inline": Markup,  # SVG that plots.py made
     }
     return environment.get_template(_TEMPLATE).render(_context(reading))
 

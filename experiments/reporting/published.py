@@ -1,4 +1,4 @@
-"""Our numbers beside those that others published for the same environment."""
+"""Our numbers next to those that others published for the same environment."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +25,11 @@ class Published(NamedTuple):
         task: its game or name.
         protocol: empty where the environment has none.
         agent: as its authors call it.
-        statistic: what `value` is; of trained agents one of `beside.STATISTICS`.
+        statistic: what `value` is; of trained agents one of `STATISTICS`.
         frames: where on the curve, at the end of the window.
         window: frames over which the value is a mean.
         value: the number.
-        spread: what its source gives after a plus or minus; the note says what it is.
+        spread: what its source gives after a plus or minus; the note explains it.
         seeds: how many, or empty if the source does not say.
         status: `verified` (read in the source), `computed` (from the source's data),
             `second-hand` (read in somebody's copy of it) or `recalled` (from memory:

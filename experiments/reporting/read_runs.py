@@ -49,7 +49,7 @@ class Run(NamedTuple):
 
     @property
     def starts(self) -> list[dict[str, Any]]:
-        """Command, code and versions of its start, then of each time it went on."""
+        """Command, code and versions of its start, then of each time it was resumed."""
         return [self.config, *self.config.get("resumed", [])]
 
     @property

@@ -1,4 +1,4 @@
-"""What a report says of one environment, as text and numbers."""
+"""A report's section on one environment, as text and numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

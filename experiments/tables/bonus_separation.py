@@ -35,7 +35,7 @@ Measure = Callable[[Any, Any, Any], jax.Array]
 
 
 class Separation(NamedTuple):
-    """What a measure says of actions at a dataset's states.
+    """How a measure rates actions at a dataset's states.
 
     Attributes:
         dataset: median of logged actions.

@@ -39,7 +39,7 @@ def rows(directory: Path) -> Iterator[dict[str, Any]]:
     """One row for each evaluation of a run, with what it takes to run it again.
 
     `whole_run_*` are mean training returns from the start to there; see
-    `curves.Average`.
+    `statistics.Average`.
     """
     config = run_directory.read_config(directory)
     added = _provenance(directory, config)
@@ -75,10 +75,10 @@ def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:
 
 
 def _provenance(directory: Path, config: Mapping[str, Any]) -> dict[str, str]:
-    """How a run came about; `resumed`: commands that went on with it, and their code.
+    """How a run came about; `resumed`: commands that resumed it, and their code.
 
     Raises:
-        RunDirectoryError: the run does not say so itself.
+        RunDirectoryError: the run did not record it.
     """
     resumed = config.get("resumed", [])
     for start in (config, *resumed):

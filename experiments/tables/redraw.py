@@ -41,7 +41,7 @@ class Line(NamedTuple):
 
 
 def panels(tables: Iterable[Path]) -> dict[tuple[str, str], dict[str, Curve]]:
-    """The curves of some tables, as `figures.picture` takes them.
+    """The curves of some tables, as `plots.picture` takes them.
 
     Raises:
         ValueError: a file is no table of evaluations, a row's command is unknown, or

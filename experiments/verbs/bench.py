@@ -1,4 +1,4 @@
-"""`munchausen bench`: how fast and how large everything is, beside what it could be."""
+"""`munchausen bench`: how fast and how large everything is, next to its limit."""
 
 import json
 import os
@@ -119,7 +119,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     from experiments.catalogue.experiments import EXPERIMENTS
     from launch import run
 
-    run.settle()  # as the runs that parts are measured beside
+    run.settle()  # as in the runs that parts are compared with
     pong = EXPERIMENTS["dqn/pong"]
     return {
         "learner": lambda: parts.learner(pong, seconds),
@@ -136,7 +136,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
 
 
 def table(measured: Sequence[Measurement]) -> list[str]:
-    """Lines with a figure each, beside its limit."""
+    """Lines with a figure each, next to its limit."""
     rows = [("figure", "value", "limit", "ratio", "wanted", "")]
     verdicts = {True: "yes", False: "NO", None: ""}
     for one in measured:

@@ -37,7 +37,7 @@ Quality = Literal["random", "medium", "medium-replay", "expert", "medium-expert"
 
 @dataclass(frozen=True)
 class Options:
-    """What `collect` takes beside the run directory.
+    """Flags of `collect`; its argument is a run directory.
 
     Attributes:
         steps: to collect.

@@ -14,7 +14,7 @@ HELP = "usage: munchausen evaluate <run directory> [--episodes N] [--seed K]"
 
 @dataclass(frozen=True)
 class Options:
-    """What `evaluate` takes beside the run directory.
+    """Flags of `evaluate`; its argument is a run directory.
 
     Attributes:
         episodes: episodes to play.

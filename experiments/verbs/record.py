@@ -29,7 +29,7 @@ _SUFFIXES = (".mp4", ".gif")
 
 @dataclass(frozen=True)
 class Options:
-    """What `record` takes beside the run directory.
+    """Flags of `record`; its argument is a run directory.
 
     Attributes:
         output: the video; none: `policy.mp4` in the run.

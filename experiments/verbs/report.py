@@ -28,7 +28,7 @@ _PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Options:
-    """What `report` takes beside run directories.
+    """Flags of `report`; its arguments are run directories.
 
     Attributes:
         output: the page.

@@ -16,15 +16,15 @@ _FIXED = ("name", "agent_name", "description")
 _FIGURE_HELP = """\
 A figure is all of its variants, seed 0 of each first. The same command goes on with it:
 complete runs below --runs stay as they are, those cut short go on from their newest
-checkpoint, missing ones start, and a larger --steps extends them. A run that differs
-in any other setting is another run. So it is with --seeds of one variant, too.
+checkpoint, missing ones start, and a larger --steps extends them. Runs that differ in
+any other setting are ignored. The same applies to --seeds N of a single variant.
 Local runs share the cores, one thread each; --parallel 1 gives each run all of them.
 Flags apply to every variant."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What `train` takes beside the fields of an experiment.
+    """Flags of `train` that are no fields of an experiment.
 
     Attributes:
         launch: one thread, reproducible; or a program of threads or processes.
@@ -174,7 +174,7 @@ def _seeds(
 
 
 def _rename(experiment: Experiment, base: Experiment) -> Experiment:
-    """Run directories say what was played, also where a flag chose the game."""
+    """Names the experiment for the game that a flag chose; so is its run directory."""
     for attribute in ("game", "name"):
         old = getattr(base.environment, attribute, None)
         new = getattr(experiment.environment, attribute, None)

@@ -1,4 +1,4 @@
-"""What `train` refuses before a run starts or goes on."""
+"""What `train` refuses before a run starts or resumes."""
 
 from pathlib import Path
 

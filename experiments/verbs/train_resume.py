@@ -1,4 +1,4 @@
-"""`munchausen train --resume RUN`: goes on with a run from its newest checkpoint."""
+"""`munchausen train --resume RUN`: resumes a run from its newest checkpoint."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -28,12 +28,12 @@ not its last evaluation, only evaluates."""
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What `--resume` takes beside the run directory.
+    """Flags of `train --resume`.
 
     Attributes:
         resume: run directory.
-        launch: how to go on; none: as before, a distributed run as processes, one that
-            learns from a dataset as local.
+        launch: how to run it now; none: as before, a distributed run as processes, one
+            that learns from a dataset as local.
         steps: of the whole run; none: as before.
         wandb: whether Weights & Biases shows it, where it did before.
     """
@@ -45,7 +45,7 @@ class Options:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the command line, checks the run, and goes on with it.
+    """Reads the command line, checks the run, and resumes it.
 
     Raises:
         OverrideError: anything that does not fit; nothing was started or written.
@@ -55,7 +55,10 @@ def main(arguments: Sequence[str]) -> int:
     """
     plain, values = flags.read(arguments, flags.fields(Options()))
     if plain:
-        raise OverrideError(f"--resume knows the experiment: {plain[0]} is not needed")
+        raise OverrideError(
+            "--resume takes only a run directory, which names its experiment: "
+            f"{plain[0]} is not needed"
+        )
     options = flags.replace(Options(), values, "--")
     directory = Path(options.resume)
     if not directory.is_dir():
