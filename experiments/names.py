@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from experiments.catalogue import experiments
 from experiments.catalogue.experiments import Named
-from experiments.catalogue.figure import Figure
 from experiments.catalogue.lazy import Joined, Lazy
 from launch.experiment import Experiment
 
-if TYPE_CHECKING:  # else late: who trains computes nothing
+if TYPE_CHECKING:  # else late: a run that is named itself needs neither
     from experiments.catalogue.computation import Computation
+    from experiments.catalogue.figure import Figure
 
 __all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "NAMED", "VARIANTS"]
 
@@ -56,7 +56,7 @@ class _OfFigures(Mapping[str, Value]):
         of: what one figure holds, by name.
     """
 
-    def __init__(self, of: Callable[[Figure], Mapping[str, Value]]):
+    def __init__(self, of: Callable[["Figure"], Mapping[str, Value]]):
         self._of = of
 
     def _of_paper(self, paper: str) -> Mapping[str, Value]:
@@ -83,7 +83,7 @@ NAMED: Mapping[str, Named] = Joined(
     experiments.NAMED, _OfFigures(lambda figure: figure.variants)
 )
 
-FIGURES: Mapping[str, Figure] = _OfFigures(lambda figure: {figure.name: figure})
+FIGURES: Mapping[str, "Figure"] = _OfFigures(lambda figure: {figure.name: figure})
 
 VARIANTS: Mapping[str, Experiment] = _OfFigures(lambda figure: figure.experiments)
 
