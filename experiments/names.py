@@ -7,14 +7,16 @@ are listed.
 import functools
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from experiments.catalogue import experiments
-from experiments.catalogue.computation import Computation
 from experiments.catalogue.experiments import Named
-from experiments.catalogue.figure import Figure
 from experiments.catalogue.lazy import Joined, Lazy
 from launch.experiment import Experiment
+
+if TYPE_CHECKING:  # else late: a run that is named itself needs neither
+    from experiments.catalogue.computation import Computation
+    from experiments.catalogue.figure import Figure
 
 __all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "NAMED", "VARIANTS"]
 
@@ -43,7 +45,7 @@ def _paper(module: str) -> Any:
     return importlib.import_module(f"experiments.papers.{module}")
 
 
-def _computation(module: str) -> Computation:
+def _computation(module: str) -> "Computation":
     return _paper(module).COMPUTATION
 
 
@@ -54,7 +56,7 @@ class _OfFigures(Mapping[str, Value]):
         of: what one figure holds, by name.
     """
 
-    def __init__(self, of: Callable[[Figure], Mapping[str, Value]]):
+    def __init__(self, of: Callable[["Figure"], Mapping[str, Value]]):
         self._of = of
 
     def _of_paper(self, paper: str) -> Mapping[str, Value]:
@@ -81,13 +83,13 @@ NAMED: Mapping[str, Named] = Joined(
     experiments.NAMED, _OfFigures(lambda figure: figure.variants)
 )
 
-FIGURES: Mapping[str, Figure] = _OfFigures(lambda figure: {figure.name: figure})
+FIGURES: Mapping[str, "Figure"] = _OfFigures(lambda figure: {figure.name: figure})
 
 VARIANTS: Mapping[str, Experiment] = _OfFigures(lambda figure: figure.experiments)
 
 EXPERIMENTS: Mapping[str, Experiment] = Joined(experiments.EXPERIMENTS, VARIANTS)
 
-COMPUTATIONS: Mapping[str, Computation] = Lazy(
+COMPUTATIONS: Mapping[str, "Computation"] = Lazy(
     {
         name: functools.partial(_computation, module)
         for name, module in _COMPUTATIONS.items()

@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments import flags
-from experiments.catalogue.figure import Figure
 from experiments.flags import OverrideError
 from launch.experiment import Experiment, Mode
 from launch.runs.dashboards import WandbMode
+
+if TYPE_CHECKING:  # else late: an experiment is named without figures
+    from experiments.catalogue.figure import Figure
 
 # Fields of an Experiment that its name decides.
 _FIXED = ("name", "agent_name", "description")
@@ -91,7 +93,7 @@ def plan(arguments: Sequence[str]) -> Plan:
         experiments.append(experiment)
     seeds = _seeds(named, options, values)
     if seeds is None:
-        return Plan(experiments, options, isinstance(named, Figure))
+        return Plan(experiments, options, not isinstance(named, Experiment))
     every = [
         dataclasses.replace(experiment, seed=seed)
         for seed in seeds
@@ -107,7 +109,7 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
     if named:
         found = _find(arguments)
         lines += [f"{found.name}: {found.description}", ""]
-        if isinstance(found, Figure):
+        if not isinstance(found, Experiment):
             lines += [f"variants, {found.seeds} seeds each:"]
             lines += [f"  {name}" for name in found.variants]
             lines += ["", _FIGURE_HELP, ""]
@@ -131,7 +133,7 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
     return lines + flags.align([("field", "type", "value", ""), *rows])
 
 
-def _find(arguments: Sequence[str]) -> Experiment | Figure:
+def _find(arguments: Sequence[str]) -> "Experiment | Figure":
     """What a command line names, wherever its flags stand."""
     from experiments.catalogue.experiments import misfit
     from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
@@ -150,8 +152,8 @@ def _find(arguments: Sequence[str]) -> Experiment | Figure:
     raise OverrideError(f"unknown experiment {name}; nearest: {closest}")
 
 
-def _bases(named: Experiment | Figure) -> list[Experiment]:
-    return list(named.experiments.values()) if isinstance(named, Figure) else [named]
+def _bases(named: "Experiment | Figure") -> list[Experiment]:
+    return [named] if isinstance(named, Experiment) else [*named.experiments.values()]
 
 
 def _fields(experiments: Sequence[Experiment]) -> dict[str, flags.Field]:
@@ -165,12 +167,14 @@ def _fields(experiments: Sequence[Experiment]) -> dict[str, flags.Field]:
 
 
 def _seeds(
-    named: Experiment | Figure, options: Options, values: Mapping[str, Any]
+    named: "Experiment | Figure", options: Options, values: Mapping[str, Any]
 ) -> range | None:
     """The seeds to run; None: that of --seed."""
-    if options.seeds is None and isinstance(named, Figure) and "seed" not in values:
-        return range(named.seeds)
-    return None if options.seeds is None else range(options.seeds)
+    if options.seeds is not None:
+        return range(options.seeds)
+    if isinstance(named, Experiment) or "seed" in values:
+        return None
+    return range(named.seeds)
 
 
 def _rename(experiment: Experiment, base: Experiment) -> Experiment:

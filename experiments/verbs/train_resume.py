@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs.train_check import check
+from experiments.verbs.train_runs import check
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError

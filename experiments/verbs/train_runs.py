@@ -1,15 +1,17 @@
-"""Runs what a command line of `train` asks for, and prints what came out."""
+"""Checks and runs what a command line of `train` asks for; prints what came out."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.flags import OverrideError
 from experiments.verbs.train_arguments import Options, Plan
-from experiments.verbs.train_check import check
 from experiments.verbs.train_summary import summarise_all
-from launch import errors
+from launch import errors, preflight
 from launch import run as launch_run
+from launch.experiment import Experiment, Mode
 from launch.preflight import Ready
 from launch.runs import existing_runs
+from launch.runs.dashboards import WandbMode
 from launch.runs.existing_runs import Entry
 
 
@@ -85,6 +87,37 @@ def _run_here(entry: Entry, options: Options, ready: Ready) -> Path:
             wandb=options.wandb,
         )
     return directory
+
+
+def check(
+    experiment: Experiment,
+    mode: Mode,
+    wandb: WandbMode,
+    at_once: int = 1,
+    *,
+    here: bool,
+    directory: Path | None = None,
+    start: int = 0,
+) -> Ready:
+    """Refuses what cannot run; see `launch.preflight.check`.
+
+    Raises:
+        OverrideError: agent, environment and machine do not fit each other.
+    """
+    if here and mode == "local":
+        launch_run.settle()
+    try:
+        return preflight.check(
+            experiment,
+            mode,
+            wandb=wandb,
+            at_once=at_once,
+            here=here,
+            directory=directory,
+            start=start,
+        )
+    except ValueError as error:
+        raise OverrideError(errors.in_flags(error, experiment)) from error
 
 
 def _overview(entries: Sequence[Entry]) -> str:

@@ -5,10 +5,6 @@ import typing
 from collections.abc import Mapping
 from typing import Any, cast
 
-import agents
-import environments
-from launch.experiment import Experiment
-
 _KIND = "kind"  # names the class of a dataclass
 
 
@@ -61,6 +57,11 @@ def read_experiment(plain: Mapping[str, Any]) -> Any:
     Raises:
         KeyError, TypeError, ValueError: it does not fit this version.
     """
+    # Late: a report reads plain data, and does so without JAX.
+    import agents
+    import environments
+    from launch.experiment import Experiment
+
     agent_name = plain["agent_name"]
     if agent_name not in agents.REGISTRY:
         raise ValueError(f"unknown agent {agent_name}; known: {list(agents.REGISTRY)}")
