@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from experiments.catalogue.experiments import EXPERIMENTS
 from launch.engines import one_thread
 from launch.experiment import Checkpointing, Evaluation
 from launch.runs.logs import is_wall_time
+from tests.launch import small_experiments
 from tests.launch.local_runs import run_local
 
 
 def catch(steps, period=200, **changes):
     experiment = dataclasses.replace(
-        EXPERIMENTS["mdqn/catch"],
+        small_experiments.catch(),
         steps=steps,
         evaluation=Evaluation(period=150, episodes=3),
         checkpoint=Checkpointing(period=period),

@@ -1,10 +1,15 @@
-"""The estimate of memory, by hand, and what is refused."""
+"""What is refused before a run starts; the estimate of memory, by hand."""
+
+import dataclasses
+import subprocess
+import sys
 
 import jax
 import numpy as np
 import pytest
 
 from agents.parts.contract import Spec, Storage, discrete_spec
+from environments import Catch, Classic
 from launch import preflight
 
 ATARI = discrete_spec((4, 84, 84), np.uint8, 6)
@@ -73,3 +78,37 @@ def test_a_machine_too_small_for_anything_is_told_so():
         preflight.check_memory(
             STORAGE, ATARI, 4, actors=9, local=False, available=10**9
         )
+
+
+def test_the_agent_is_told_what_the_environment_is_like(catch):
+    ready = preflight.check(catch(), here=False)
+    spec, frame_stack = ready.spec, ready.frame_stack
+    assert spec.observation.shape == (10, 5) and spec.observation.dtype == "float32"
+    assert (spec.num_actions, spec.action.shape, frame_stack) == (3, (), 1)
+
+
+def test_an_agent_that_does_not_fit_is_refused(catch):
+    with pytest.raises(ValueError, match="nature"):
+        preflight.check(catch({"agent.network.torso": "nature"}))
+
+
+def test_any_environment_config_fits(catch):
+    for config in (Catch(4, 3), Classic("Acrobot-v1")):
+        wanted = dataclasses.replace(catch(), environment=config)
+        spec = preflight.check(wanted, here=False).spec
+        assert spec.num_actions == 3
+
+
+def test_checking_starts_no_jax_backend():
+    """Whoever launches the processes must leave the accelerators to the learner."""
+    code = """
+from launch import preflight
+from tests.launch import small_experiments
+experiment = small_experiments.catch()
+preflight.check(experiment, "processes", here=False)
+experiment.seeds("actor")
+from jax._src import xla_bridge
+print("backends:", list(xla_bridge._backends))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "backends: []", done.stderr

@@ -10,9 +10,9 @@ import pytest
 
 from launch.policies import saved_policy
 from launch.runs import run_directory
-from tests.launch import logged
+from tests.launch import pendulum_dataset
 from tests.launch.local_runs import run_local
-from tests.launch.test_offline_run import make
+from tests.launch.small_experiments import pendulum
 
 EIGHT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
 PENDULUM = "--dataset pendulum.hdf5 --environment.name InvertedPendulum-v5"
@@ -44,7 +44,7 @@ def run(directory, *words):
     ],
 )
 def test_a_run_here_is_refused_before_it_has_a_directory(line, flag, tmp_path):
-    logged.write(tmp_path / "pendulum.hdf5", 40)
+    pendulum_dataset.write(tmp_path / "pendulum.hdf5", 40)
     code, error = run(tmp_path, "experiments.cli", "train", *line.split())
     assert code == 2 and error.count("\n") == 1
     assert "8 devices cannot share it evenly" in error
@@ -64,8 +64,10 @@ def test_the_learner_of_a_program_refuses_without_a_trace(tmp_path):
 
 def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
     """Whoever starts several must not claim the devices, so that each asks itself."""
-    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))
-    directory = run_directory.create(tmp_path, make("td3_bc", dataset))  # batches of 7
+    dataset = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 40))
+    directory = run_directory.create(
+        tmp_path, pendulum("td3_bc", dataset)
+    )  # batches of 7
     code, error = run(tmp_path, "launch.run", str(directory))
     assert code == 2 and error.count("\n") == 1
     assert "batch_size is 7: 8 devices" in error
@@ -74,9 +76,9 @@ def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
 
 @pytest.mark.parametrize("mode", ["local", "threads"])
 def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tmp_path):
-    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))
+    dataset = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 40))
     directory = run_directory.create(
-        tmp_path, make("td3_bc", dataset, steps=4)
+        tmp_path, pendulum("td3_bc", dataset, steps=4)
     )  # batches of 7
     run_local(run_directory.read_experiment(directory), directory)
     config = (directory / run_directory.CONFIG).read_text()
@@ -88,9 +90,9 @@ def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tm
 
 
 def test_eight_devices_learn_from_a_dataset_what_one_does(tmp_path):
-    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 90))
+    dataset = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 90))
     changes = {"agent.batch_size": 16, "agent.pretraining_steps": 3}
-    wanted = make("ploff", dataset, steps=4, **changes)
+    wanted = pendulum("ploff", dataset, steps=4, **changes)
     eight, one = (run_directory.create(tmp_path, wanted) for _ in range(2))
     code, error = run(tmp_path, "launch.run", str(eight))
     assert code == 0, error

@@ -5,7 +5,7 @@ import pytest
 from agents import REGISTRY
 from launch.runs import checkpoint
 from launch.runs.logs import read_evaluations
-from tests.launch import logged
+from tests.launch import pendulum_dataset
 
 STEPS = 400
 LINE = (
@@ -35,7 +35,7 @@ def task(name):
 @pytest.mark.parametrize("mode", ["local", "threads", "processes"])
 @pytest.mark.parametrize("agent", sorted(REGISTRY))
 def test_it_learns_and_is_evaluated(command, agent, mode):
-    logged.write(command.directory / "pendulum.hdf5", 300)
+    pendulum_dataset.write(command.directory / "pendulum.hdf5", 300)
     line = f"train {agent}/{task(agent)} {LINE} --launch {mode}"
     code, out, err = command.munchausen(line).wait(110)
     assert code == 0, err

@@ -10,7 +10,7 @@ import pytest
 
 from launch.runs import checkpoint
 from launch.runs.logs import read_evaluations
-from tests.launch import catch_runs
+from tests.whole_runs import catch_commands
 
 pytestmark = [pytest.mark.launchpad, pytest.mark.slow, pytest.mark.timeout(400)]
 SIZE = 24 << 20  # bytes
@@ -39,8 +39,8 @@ def fill(disk, room):
 
 
 def is_under_way(directory):
-    saved = catch_runs.saved_steps(directory)
-    return saved and catch_runs.is_evaluated(directory)
+    saved = catch_commands.saved_steps(directory)
+    return saved and catch_commands.is_evaluated(directory)
 
 
 @pytest.mark.parametrize("room", [100_000, 0], ids=["checkpoint", "everything"])
@@ -49,8 +49,8 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     command, disk, mode, room
 ):
     settings = "--checkpoint.period 2000 --agent.storage.capacity 3000"
-    command.munchausen(catch_runs.line(mode, settings))
-    directory = catch_runs.await_run(command, is_under_way, "a checkpoint")
+    command.munchausen(catch_commands.line(mode, settings))
+    directory = catch_commands.await_run(command, is_under_way, "a checkpoint")
     filler = fill(disk, room)
     code, out, err = command.wait(60)
     assert code == 1, err
@@ -64,7 +64,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     assert saved.counts.actor_steps >= 2000
     for text in (directory / "metrics.jsonl").read_text().splitlines(keepends=True):
         assert not text.endswith("\n") or json.loads(text)["actor_steps"] > 0
-    assert catch_runs.metrics(directory)[-1]["actor_steps"] >= 2000
+    assert catch_commands.metrics(directory)[-1]["actor_steps"] >= 2000
     assert read_evaluations(directory)[-1].grid >= 500
     filler.unlink()
     steps = saved.counts.actor_steps + 1300

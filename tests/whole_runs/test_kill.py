@@ -10,7 +10,7 @@ from launch.policies.saved_policy import load_policy
 from launch.preflight import check
 from launch.runs import checkpoint, run_directory
 from launch.runs.logs import Counts, read_evaluations
-from tests.launch import catch_runs
+from tests.whole_runs import catch_commands
 
 pytestmark = [
     pytest.mark.launchpad,
@@ -29,11 +29,14 @@ def running(command):
     """Starts a run, and waits until it has rows newer than its last checkpoint."""
 
     def is_past_a_checkpoint(directory):
-        saved, rows = catch_runs.saved_steps(directory), catch_runs.metrics(directory)
+        saved, rows = (
+            catch_commands.saved_steps(directory),
+            catch_commands.metrics(directory),
+        )
         return saved and rows and rows[-1]["actor_steps"] > saved[-1]
 
-    command.munchausen(catch_runs.line("processes", KEEPING))
-    return catch_runs.await_run(command, is_past_a_checkpoint, "a checkpoint")
+    command.munchausen(catch_commands.line("processes", KEEPING))
+    return catch_commands.await_run(command, is_past_a_checkpoint, "a checkpoint")
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def counts(row):
 def logged(directory):
     """Rows of both logs, each as `(counts, what it is about, all of it)`."""
     evaluations = [(row.counts, row.grid, row) for row in read_evaluations(directory)]
-    rows = catch_runs.metrics(directory)
+    rows = catch_commands.metrics(directory)
     return evaluations, [(counts(r), (r["role"], *sorted(r)), r) for r in rows]
 
 
@@ -101,7 +104,7 @@ def check_resumes(command, directory, stored):
     for old, new in zip(before, after, strict=True):
         check_goes_on(old, new, saved.counts)
     assert after[0][-1][1] == steps, "the last evaluation is missing"
-    rows = catch_runs.metrics_csv(directory)
+    rows = catch_commands.metrics_csv(directory)
     assert [counts(row) for row in rows] == [row[0] for row in after[1]]
     final = checkpoint.newest(directory)
     acted = final.counts.actor_steps - saved.counts.actor_steps
@@ -113,7 +116,7 @@ def check_resumes(command, directory, stored):
     assert load_policy(directory) is not None
 
 
-@pytest.mark.parametrize("role", catch_runs.ROLES)
+@pytest.mark.parametrize("role", catch_commands.ROLES)
 def test_a_run_whose_role_was_killed_ends_and_can_be_resumed(
     command, running, stored, role
 ):

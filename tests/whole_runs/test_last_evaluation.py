@@ -6,9 +6,10 @@ from experiments import cli
 from launch.datasets.sampler import DatasetBatches
 from launch.engines import one_thread
 from launch.runs import checkpoint, logs, run_directory
-from tests.launch import catch_runs, logged
+from tests.launch import pendulum_dataset
 from tests.launch.local_runs import run_local
-from tests.launch.test_offline_run import make
+from tests.launch.small_experiments import pendulum
+from tests.whole_runs import catch_commands
 
 
 def lose_last_evaluation(directory):
@@ -28,9 +29,9 @@ def never(*arguments, **keywords):
 
 
 def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
-    path = str(logged.write(tmp_path / "pendulum.hdf5", 60))
+    path = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 60))
     changes = {"agent.pretraining_steps": 5, "evaluation.period": 15}
-    wanted = make("ploff", path, steps=30, **changes)
+    wanted = pendulum("ploff", path, steps=30, **changes)
     directory = run_directory.create(tmp_path, wanted)
     run_local(wanted, directory)
     before = lose_last_evaluation(directory)
@@ -71,10 +72,10 @@ PENDULUM = (
 @pytest.mark.slow
 @pytest.mark.parametrize("line", [CATCH, PENDULUM], ids=["catch", "pendulum"])
 def test_a_program_only_evaluates(line, command):
-    logged.write(command.directory / "pendulum.hdf5", 40)
+    pendulum_dataset.write(command.directory / "pendulum.hdf5", 40)
     code, out, error = command.munchausen(line).wait()
     assert code == 0, error
-    [directory] = catch_runs.run_directories(command, out)
+    [directory] = catch_commands.run_directories(command, out)
     *_, (grid, counts, returns) = lose_last_evaluation(directory)
     resume = f"train --resume {directory} --launch processes"
     code, _, error = command.munchausen(resume).wait()

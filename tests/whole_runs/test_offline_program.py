@@ -7,7 +7,8 @@ import pytest
 from launch.policies import saved_policy
 from launch.runs import checkpoint
 from launch.runs.logs import Counts, read_evaluations
-from tests.launch import catch_runs, logged
+from tests.launch import pendulum_dataset
+from tests.whole_runs import catch_commands
 
 pytestmark = pytest.mark.launchpad
 
@@ -21,7 +22,7 @@ LINE = (
 
 @pytest.fixture
 def prepared(command):
-    logged.write(command.directory / "pendulum.hdf5", 90)
+    pendulum_dataset.write(command.directory / "pendulum.hdf5", 90)
     return command
 
 
@@ -36,7 +37,7 @@ def check(directory, steps):
     assert rows[-1].counts == Counts(learner_steps=steps)
     assert checkpoint.newest(directory).counts == Counts(learner_steps=steps)
     assert checkpoint.newest(directory / "pretraining").counts.learner_steps == 150
-    learnt = [row for row in catch_runs.metrics(directory) if "critic_loss" in row]
+    learnt = [row for row in catch_commands.metrics(directory) if "critic_loss" in row]
     assert learnt and saved_policy.load_policy(directory) is not None
 
 
@@ -58,7 +59,7 @@ def test_a_program_learns_stage_after_stage_to_the_end(prepared, mode):
     if mode == "processes":
         assert {"coordinator", "learner", "evaluator"} <= seen
         assert not any(role.startswith(("actor", "replay")) for role in seen)
-    [directory] = catch_runs.run_directories(prepared, out)
+    [directory] = catch_commands.run_directories(prepared, out)
     check(directory, 400)
 
 
@@ -66,7 +67,9 @@ def test_a_program_learns_stage_after_stage_to_the_end(prepared, mode):
 def test_a_program_that_is_stopped_goes_on_in_either_way(prepared):
     line = f"{LINE} --steps 1000000 --evaluation.period 200 --launch processes"
     prepared.munchausen(line)
-    directory = catch_runs.await_run(prepared, catch_runs.is_evaluated, "an evaluation")
+    directory = catch_commands.await_run(
+        prepared, catch_commands.is_evaluated, "an evaluation"
+    )
     prepared.process.send_signal(signal.SIGTERM)
     code, _, err = prepared.wait()
     assert code == 128 + signal.SIGTERM, err

@@ -3,25 +3,22 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 
-from agents.parts.contract import Transition
 from experiments import cli
 from launch import run
-from launch.datasets.normalization import fingerprint
 from launch.runs import checkpoint, lock, logs, run_directory
-from tests.launch import logged
+from tests.launch import pendulum_dataset
 from tests.launch.local_runs import run_local
-from tests.launch.test_offline_run import make
+from tests.launch.small_experiments import pendulum
 
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """A run of PLOFF of 30 steps that has done both stages, and its dataset."""
     root = tmp_path_factory.mktemp("begun")
-    path = logged.write(root / "pendulum.hdf5", 60)
-    wanted = make("ploff", str(path), steps=30, **{"agent.pretraining_steps": 5})
+    path = pendulum_dataset.write(root / "pendulum.hdf5", 60)
+    wanted = pendulum("ploff", str(path), steps=30, **{"agent.pretraining_steps": 5})
     directory = run_directory.create(root, wanted)
     run_local(wanted, directory)
     return directory
@@ -35,7 +32,7 @@ def replaced(begun, tmp_path):
     config = directory / run_directory.CONFIG
     old = run_directory.read_experiment(begun).dataset
     config.write_text(config.read_text().replace(old, str(path)))
-    logged.write(path, 60, seed=1)
+    pendulum_dataset.write(path, 60, seed=1)
     return directory
 
 
@@ -84,15 +81,3 @@ def test_runs_that_noted_nothing_go_on(replaced):
     line = ["train", "--resume", str(replaced), "--steps", "60"]
     assert cli.main(line) == 0
     assert logs.read_evaluations(replaced)[-1].grid == 60
-
-
-def test_a_fingerprint_sees_every_column_and_the_order_of_rows():
-    random = np.random.default_rng(0)
-    transitions = Transition(*random.normal(size=(5, 7, 3)).astype(np.float32))
-    whole = fingerprint(transitions)
-    assert whole["rows"] == 7 and whole == json.loads(json.dumps(whole))
-    for name in Transition._fields[:5]:
-        column = getattr(transitions, name)
-        for other in (np.nextafter(column, 9), column[::-1]):
-            changed = fingerprint(transitions._replace(**{name: other}))
-            assert changed != whole

@@ -10,7 +10,7 @@ from launch.policies import saved_policy
 from launch.policies.evaluate import evaluate_run
 from launch.runs import checkpoint
 from launch.runs.logs import read_evaluations
-from tests.launch import catch_runs
+from tests.whole_runs import catch_commands
 
 pytestmark = pytest.mark.launchpad
 
@@ -44,7 +44,7 @@ def check(directory, steps):
 
 
 def test_processes_run_to_the_end(command):
-    command.munchausen(f"{catch_runs.LINE} --steps 1000 --launch processes")
+    command.munchausen(f"{catch_commands.LINE} --steps 1000 --launch processes")
     seen = set()
     for _ in command.patiently(100, "the end"):
         seen |= titles(command)
@@ -54,8 +54,8 @@ def test_processes_run_to_the_end(command):
     assert code == 0, err
     assert not command.alive()
     # A process that is being started has the title of its parent for a moment.
-    assert seen - {"launcher"} == set(catch_runs.ROLES)
-    [directory] = catch_runs.run_directories(command, out)
+    assert seen - {"launcher"} == set(catch_commands.ROLES)
+    [directory] = catch_commands.run_directories(command, out)
     check(directory, 1000)
     logs = {path.name for path in (directory / "logs").iterdir()}
     assert logs == {
@@ -72,11 +72,13 @@ def test_processes_run_to_the_end(command):
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["threads", "processes"])
 def test_the_evaluator_keeps_step_with_the_actors(command, mode):
-    line = f"{catch_runs.LINE} --steps 3000 --evaluation.lockstep true --launch {mode}"
+    line = (
+        f"{catch_commands.LINE} --steps 3000 --evaluation.lockstep true --launch {mode}"
+    )
     code, out, err = command.munchausen(line).wait()
     assert code == 0, err
     assert not command.alive()
-    [directory] = catch_runs.run_directories(command, out)
+    [directory] = catch_commands.run_directories(command, out)
     rows = read_evaluations(directory)
     assert rows[-1].grid == 3_000 and all(row.grid % 500 == 0 for row in rows)
     decisions = sum(sum(row.lengths) for row in rows)
@@ -91,7 +93,7 @@ def test_catch_is_learnt_for_two_seeds_in_a_row(command, mode):
     code, out, err = command.munchausen(f"{line} --launch {mode}").wait(400)
     assert code == 0, err
     assert not command.alive()
-    directories = catch_runs.run_directories(command, out)
+    directories = catch_commands.run_directories(command, out)
     assert len(directories) == 2
     for directory in directories:
         assert read_evaluations(directory)[-1].returns == [1.0] * 30
@@ -102,8 +104,10 @@ def running(command):
     """Starts a long run and waits until it is in full swing."""
 
     def start(mode="processes"):
-        command.munchausen(catch_runs.line(mode))
-        return catch_runs.await_run(command, catch_runs.is_evaluated, "an evaluation")
+        command.munchausen(catch_commands.line(mode))
+        return catch_commands.await_run(
+            command, catch_commands.is_evaluated, "an evaluation"
+        )
 
     return start
 
@@ -127,7 +131,7 @@ def test_ctrl_c_saves_and_ends_in_order(command, running, mode):
 @pytest.mark.slow
 def test_ctrl_c_ends_the_second_program_of_a_process_too(command):
     """Launchpad listens to signals for the first program of a process only."""
-    line = f"{catch_runs.LINE} --launch threads --seeds 3 --steps 2000"
+    line = f"{catch_commands.LINE} --launch threads --seeds 3 --steps 2000"
     command.munchausen(line)
     for _ in command.patiently(100, "the second seed"):
         found = list(Path(command.directory).glob("runs/*/*/seed1-*/evaluations.csv"))
@@ -136,7 +140,7 @@ def test_ctrl_c_ends_the_second_program_of_a_process_too(command):
     command.process.send_signal(signal.SIGINT)
     code, out, _ = command.wait(60)
     assert code == 130
-    first, second = catch_runs.run_directories(command, out)
+    first, second = catch_commands.run_directories(command, out)
     assert read_evaluations(first)[-1].grid == 2000
     assert checkpoint.newest(second).counts.actor_steps <= 2000
 

@@ -1,25 +1,16 @@
 """A run that was cut short goes on as if nothing had happened."""
 
-import dataclasses
 import os
 import signal
 
-import jax
-import numpy as np
 import pytest
 
-from agents import REGISTRY
-from agents.parts.contract import discrete_spec
 from experiments import cli
 from launch import errors
 from launch.engines import one_thread
-from launch.errors import RunDirectoryError
-from launch.experiment import Evaluation
-from launch.policies import saved_policy
 from launch.roles.learner import Learner
 from launch.runs import checkpoint, logs, run_directory
-from launch.runs.logs import Counts
-from tests.launch.cut_short import catch, metrics, rows, run_until
+from tests.launch.interrupted_runs import catch, run_until
 from tests.launch.local_runs import run_local
 
 
@@ -29,29 +20,6 @@ def whole(tmp_path_factory):
     directory = run_directory.create(tmp_path_factory.mktemp("whole"), catch(500))
     run_local(catch(500), directory)
     return directory
-
-
-@pytest.mark.parametrize("environments", [1, 3])
-@pytest.mark.parametrize("lockstep", [False, True])
-def test_resumed_local_run_equals_the_uninterrupted_one(
-    environments, lockstep, tmp_path, monkeypatch
-):
-    evaluation = Evaluation(period=150, episodes=3, lockstep=lockstep)
-    experiment = catch(500, environments=environments, evaluation=evaluation)
-    whole = run_directory.create(tmp_path / "whole", experiment)
-    run_local(experiment, whole)
-    cut = run_directory.create(tmp_path / "cut", experiment)
-    run_until(experiment, cut, 330, monkeypatch)
-    assert int(rows(cut, "metrics.csv")[-1]["actor_steps"]) >= 250  # rows to take back
-    saved = checkpoint.newest(cut)
-    assert 200 <= saved.counts.actor_steps < 203
-    run_local(experiment, cut, resume=saved)
-    assert metrics(cut) == metrics(whole)
-    for name in ("evaluations.csv", "metrics.csv"):
-        assert rows(cut, name) == rows(whole, name)
-    ends = [saved_policy.load(directory)[2] for directory in (whole, cut)]
-    for left, right in zip(*map(jax.tree.leaves, ends), strict=True):
-        np.testing.assert_array_equal(left, right)
 
 
 def test_signal_saves_and_resume_completes(tmp_path, monkeypatch, capsys):
@@ -76,49 +44,6 @@ def test_signal_saves_and_resume_completes(tmp_path, monkeypatch, capsys):
         500,
     ]
     assert "from step 123" in capsys.readouterr().out
-
-
-def test_only_the_newest_are_kept(whole):
-    kept = sorted(int(p.name) for p in (whole / "checkpoints").iterdir())
-    assert kept == [400, 500]
-
-
-def test_damaged_checkpoint_is_named_and_the_one_before_is_used(
-    whole, tmp_path, capsys
-):
-    copied = tmp_path / "run"
-    _copy(whole, copied)
-    frames = copied / "checkpoints" / "500" / "replay" / "frame.npy"
-    frames.write_bytes(frames.read_bytes()[:-1])
-    assert checkpoint.newest(copied).counts.actor_steps == 400
-    assert "500 is damaged: replay/frame.npy was altered" in capsys.readouterr().err
-
-
-def test_half_written_checkpoint_is_not_seen(whole, tmp_path):
-    copied = tmp_path / "run"
-    _copy(whole, copied)
-    (copied / "checkpoints" / "500").rename(copied / "checkpoints" / ".500.partial")
-    assert checkpoint.newest(copied).counts.actor_steps == 400
-    (copied / "checkpoints" / "400" / "manifest.json").unlink()
-    with pytest.raises(RunDirectoryError, match="no usable checkpoint"):
-        checkpoint.newest(copied)
-
-
-def test_failed_write_keeps_the_one_before(whole, tmp_path):
-    copied = tmp_path / "run"
-    _copy(whole, copied)
-    agent = REGISTRY["mdqn"].agent(catch(500).agent, discrete_spec((10, 5), "f4", 3))
-    state = agent.init(jax.random.key(0))
-
-    def full(path):
-        path.mkdir()
-        (path / "frame.npy").write_bytes(b"some")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(errors.SaveFailed, match="no space left on the device"):
-        checkpoint.save(copied, Counts(600), state, extra={}, save_replay=full, keep=2)
-    assert checkpoint.newest(copied).counts.actor_steps == 500
-    assert not (copied / "checkpoints" / ".600.partial").exists()
 
 
 def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
@@ -200,14 +125,6 @@ def test_a_run_that_is_under_way_keeps_its_logs(whole, tmp_path, capsys):
         assert run.main([str(copied)]) == 2
     assert "being written by another process" in capsys.readouterr().err
     assert _files(copied) == before
-
-
-def test_other_capacity_is_refused_by_the_store(whole):
-    saved = checkpoint.newest(whole)
-    smaller = dataclasses.replace(catch(500).agent.storage, capacity=777)
-    agent = dataclasses.replace(catch(500).agent, storage=smaller)
-    with pytest.raises(RunDirectoryError, match="1 x 777"):
-        run_local(catch(600, agent=agent), whole, resume=saved)
 
 
 def _copy(source, target):

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from launch.roles.watchdog import FILE
-from tests.launch import catch_runs
+from tests.whole_runs import catch_commands
 
 pytestmark = [pytest.mark.launchpad, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -41,11 +41,13 @@ def last_progress(text):
 
 @pytest.mark.parametrize("roles", HANGS)
 def test_a_role_that_hangs_ends_the_run_and_is_found(command, roles):
-    line = catch_runs.line("processes", SETTINGS)
+    line = catch_commands.line("processes", SETTINGS)
     if roles == "evaluator":  # the others go on to the end, and wait for it there
         line = line.replace("1000000", "5000")
     command.munchausen(line)
-    directory = catch_runs.await_run(command, catch_runs.is_evaluated, "training")
+    directory = catch_commands.await_run(
+        command, catch_commands.is_evaluated, "training"
+    )
     suspend(command, roles)
     code, _, err = command.wait(120)
     assert code == 1
@@ -65,8 +67,10 @@ def test_a_role_that_hangs_ends_the_run_and_is_found(command, roles):
 
 
 def test_a_watchdog_that_hangs_itself_ends_the_run(command):
-    command.munchausen(catch_runs.line("processes", SETTINGS))
-    directory = catch_runs.await_run(command, catch_runs.is_evaluated, "training")
+    command.munchausen(catch_commands.line("processes", SETTINGS))
+    directory = catch_commands.await_run(
+        command, catch_commands.is_evaluated, "training"
+    )
     suspend(command, "coordinator")
     code, _, err = command.wait(150)
     assert code == 1
@@ -94,7 +98,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 def test_a_thread_that_hangs_ends_the_run_with_its_stack(command):
-    command.start("-c", HANGING, *catch_runs.line("threads", SETTINGS).split())
+    command.start("-c", HANGING, *catch_commands.line("threads", SETTINGS).split())
     code, _, err = command.wait(150)
     assert code == 1
     [path] = command.directory.glob(f"runs/*/*/*/{FILE}")

@@ -15,7 +15,7 @@ import pytest
 
 from launch.runs import checkpoint
 from launch.runs.logs import read_evaluations
-from tests.launch import catch_runs
+from tests.whole_runs import catch_commands
 
 pytestmark = [pytest.mark.launchpad, pytest.mark.slow]
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
@@ -103,14 +103,15 @@ STARTS = [
 
 @pytest.mark.parametrize("mode, stage", [*STARTS, ("processes", "a role")])
 def test_ctrl_c_during_the_start_ends_it(command, terminal, mode, stage):
-    terminal.munchausen(catch_runs.line(mode))
+    terminal.munchausen(catch_commands.line(mode))
     await_stage(command, terminal, stage)
     terminal.press_ctrl_c()
     code, shown = terminal.end(60)
     assert code == 130
     said = check_end(command, shown)
     saved = [
-        catch_runs.saved_steps(path) for path in command.directory.glob("runs/*/*/*")
+        catch_commands.saved_steps(path)
+        for path in command.directory.glob("runs/*/*/*")
     ]
     if any(saved):
         assert "goes on from there" in said
@@ -120,8 +121,10 @@ def test_ctrl_c_during_the_start_ends_it(command, terminal, mode, stage):
 
 @pytest.mark.parametrize("mode", ["local", "threads", "processes"])
 def test_ctrl_c_during_training_saves_and_says_how_to_go_on(command, terminal, mode):
-    terminal.munchausen(catch_runs.line(mode))
-    directory = catch_runs.await_run(command, catch_runs.is_evaluated, "training")
+    terminal.munchausen(catch_commands.line(mode))
+    directory = catch_commands.await_run(
+        command, catch_commands.is_evaluated, "training"
+    )
     terminal.press_ctrl_c()
     code, shown = terminal.end(60)
     assert code == 130
@@ -136,13 +139,13 @@ def test_ctrl_c_during_training_saves_and_says_how_to_go_on(command, terminal, m
 
 @pytest.mark.parametrize("mode", ["local", "processes"])
 def test_ctrl_c_during_the_shutdown_is_no_accident(command, terminal, mode):
-    terminal.munchausen(catch_runs.line(mode).replace("1000000", "2000"))
+    terminal.munchausen(catch_commands.line(mode).replace("1000000", "2000"))
 
     def is_evaluated_to_the_end(directory):
         rows = read_evaluations(directory)
         return rows and rows[-1].grid == 2000
 
-    directory = catch_runs.await_run(command, is_evaluated_to_the_end, "the end")
+    directory = catch_commands.await_run(command, is_evaluated_to_the_end, "the end")
     terminal.press_ctrl_c()
     code, shown = terminal.end(60)
     assert not command.alive()
@@ -160,8 +163,8 @@ def test_ctrl_c_during_the_shutdown_is_no_accident(command, terminal, mode):
 
 @pytest.mark.parametrize("mode", ["local", "threads", "processes"])
 def test_ctrl_c_twice_ends_at_once(command, terminal, mode):
-    terminal.munchausen(catch_runs.line(mode))
-    catch_runs.await_run(command, catch_runs.is_evaluated, "training")
+    terminal.munchausen(catch_commands.line(mode))
+    catch_commands.await_run(command, catch_commands.is_evaluated, "training")
     terminal.press_ctrl_c()
     time.sleep(0.3)
     terminal.press_ctrl_c()

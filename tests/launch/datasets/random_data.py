@@ -1,9 +1,9 @@
-"""Small environments' specs and hand-made episodes, for tests of datasets."""
+"""Specs, episodes and transitions of no environment, for tests of datasets."""
 
 import jax
 import numpy as np
 
-from agents.parts.contract import Spec
+from agents.parts.contract import Spec, Transition
 from launch.datasets.episode import Episode
 
 
@@ -28,3 +28,15 @@ def episodes(lengths, observation=5, action=2, seed=0):
         )
         for i, length in enumerate(lengths)
     ]
+
+
+def transitions(size=11, observation=3, action=2):
+    """Random transitions, rewards from -1 to 4; every fourth one terminates."""
+    random = np.random.default_rng(5)
+    return Transition(
+        random.normal(3.0, 2.0, (size, observation)).astype(np.float32),
+        random.uniform(-1, 1, (size, action)).astype(np.float32),
+        np.linspace(-1, 4, size, dtype=np.float32),
+        (np.arange(size) % 4 > 0).astype(np.float32),
+        random.normal(3.0, 2.0, (size, observation)).astype(np.float32),
+    )

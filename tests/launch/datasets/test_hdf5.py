@@ -1,40 +1,14 @@
-"""Files of D4RL's layout, written by hand: five observations wide, two actions."""
+"""Files of D4RL's layout: what they hold, and what is wrong with them."""
 
-import h5py
 import numpy as np
 import pytest
 
-from environments import Adroit, Locomotion
 from launch.datasets import hdf5
-from launch.datasets.load import load
 from launch.datasets.source_environment import Native
 from launch.errors import DatasetError
-from tests.launch.offline_data import spec_of
+from tests.launch.datasets.hdf5_files import SPEC, columns
 
-SPEC = spec_of(observation=5, action=2)
 LIMIT = Native(episode_steps=3, exact=True)
-
-
-def columns(rows=7):
-    """Row i observes i in every place; no episode ends."""
-    return {
-        "observations": np.tile(np.arange(rows, dtype=np.float32)[:, None], (1, 5)),
-        "actions": np.tile(np.linspace(-1, 1, rows, dtype=np.float32)[:, None], (1, 2)),
-        "rewards": 10 + np.arange(rows, dtype=np.float32),
-        "terminals": np.zeros(rows, bool),
-        "timeouts": np.zeros(rows, bool),
-    }
-
-
-@pytest.fixture
-def written(tmp_path):
-    def write(data, name="data.hdf5"):
-        with h5py.File(tmp_path / name, "w") as file:
-            for key, column in data.items():
-                file[key] = column
-        return tmp_path / name
-
-    return write
 
 
 def seen(dataset):
@@ -51,10 +25,10 @@ def seen(dataset):
     )
 
 
-def test_a_timeout_is_dropped_where_nobody_knows_what_followed(written):
+def test_a_timeout_is_dropped_where_nobody_knows_what_followed(written_hdf5):
     data = columns()
     data["terminals"][1] = data["timeouts"][4] = True
-    dataset = hdf5.read(written(data), SPEC, Native())
+    dataset = hdf5.read(written_hdf5(data), SPEC, Native())
     assert seen(dataset) == [
         (0, 1, 1, False),
         (1, 2, 0, True),  # terminated: kept, whatever follows
@@ -69,12 +43,12 @@ def test_a_timeout_is_dropped_where_nobody_knows_what_followed(written):
     )
 
 
-def test_a_timeout_is_kept_where_next_observations_say_what_followed(written):
+def test_a_timeout_is_kept_where_next_observations_say_what_followed(written_hdf5):
     data = columns(4)
     data["timeouts"][1] = data["timeouts"][3] = True
     data["next_observations"] = data["observations"] + 1
     data["next_observations"][1] = 77
-    assert seen(hdf5.read(written(data), SPEC, Native())) == [
+    assert seen(hdf5.read(written_hdf5(data), SPEC, Native())) == [
         (0, 1, 1, False),
         (1, 77, 1, True),
         (2, 3, 1, False),
@@ -82,21 +56,21 @@ def test_a_timeout_is_kept_where_next_observations_say_what_followed(written):
     ]
 
 
-def test_a_termination_at_the_last_row_is_kept(written):
+def test_a_termination_at_the_last_row_is_kept(written_hdf5):
     data = columns(3)
     data["terminals"][2] = data["timeouts"][2] = True  # both: it terminated
-    assert seen(hdf5.read(written(data), SPEC, Native())) == [
+    assert seen(hdf5.read(written_hdf5(data), SPEC, Native())) == [
         (0, 1, 1, False),
         (1, 2, 1, False),
         (2, 2, 0, True),
     ]
 
 
-def test_without_timeouts_episodes_end_where_the_environment_ends_them(written):
+def test_without_timeouts_episodes_end_where_the_environment_ends_them(written_hdf5):
     data = columns(9)
     del data["timeouts"]
     data["terminals"][1] = True  # rows 2-4 and 5-7 last three steps, then 8
-    assert seen(hdf5.read(written(data), SPEC, LIMIT)) == [
+    assert seen(hdf5.read(written_hdf5(data), SPEC, LIMIT)) == [
         (0, 1, 1, False),
         (1, 2, 0, True),
         (2, 3, 1, False),
@@ -106,18 +80,18 @@ def test_without_timeouts_episodes_end_where_the_environment_ends_them(written):
     ]
 
 
-def test_a_termination_at_the_limit_is_no_timeout(written):
+def test_a_termination_at_the_limit_is_no_timeout(written_hdf5):
     data = columns(4)
     del data["timeouts"]
     data["terminals"][2] = True
-    assert (2, 3, 0, True) in seen(hdf5.read(written(data), SPEC, LIMIT))
+    assert (2, 3, 0, True) in seen(hdf5.read(written_hdf5(data), SPEC, LIMIT))
 
 
-def test_people_may_take_longer_than_the_environment_allows(written):
+def test_people_may_take_longer_than_the_environment_allows(written_hdf5):
     data = columns()
     data["timeouts"][6] = True
     slow = Native(episode_steps=3)
-    assert len(seen(hdf5.read(written(data), SPEC, slow))) == 6
+    assert len(seen(hdf5.read(written_hdf5(data), SPEC, slow))) == 6
 
 
 def change(key, row, value):
@@ -160,71 +134,36 @@ def replaced(key, column):
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_file_key_and_row(written, broken, message):
+def test_what_is_wrong_is_said_with_file_key_and_row(written_hdf5, broken, message):
     data = columns()
     data["timeouts"][1] = True
     broken(data)
     with pytest.raises(DatasetError, match=f"data.hdf5.*{message}") as error:
-        hdf5.read(written(data), SPEC, Native())
+        hdf5.read(written_hdf5(data), SPEC, Native())
     assert "\n" not in str(error.value)
 
 
-def test_a_lost_timeout_is_found_by_the_length_of_the_episode(written):
+def test_a_lost_timeout_is_found_by_the_length_of_the_episode(written_hdf5):
     data = columns()
     data["timeouts"][1] = True  # rows 2 to 6 are five steps, of at most three
     with pytest.raises(DatasetError, match="hdf5: timeouts, row 4: step 3 of an"):
-        hdf5.read(written(data), SPEC, LIMIT)
+        hdf5.read(written_hdf5(data), SPEC, LIMIT)
 
 
-def test_lost_timeouts_are_said_where_nobody_knows_the_limit(written):
+def test_lost_timeouts_are_said_where_nobody_knows_the_limit(written_hdf5):
     data = columns()
     del data["timeouts"]
     with pytest.raises(DatasetError, match="timeouts are missing"):
-        hdf5.read(written(data), SPEC, Native())
+        hdf5.read(written_hdf5(data), SPEC, Native())
 
 
-def test_rounding_beyond_a_bound_is_clipped(written):
+def test_rounding_beyond_a_bound_is_clipped(written_hdf5):
     data = columns()
     data["timeouts"][6] = True
     data["actions"] = data["actions"].astype(np.float64)
     data["actions"][0] = -1 - 9e-7
-    action = hdf5.read(written(data), SPEC, Native()).transitions.action
+    action = hdf5.read(written_hdf5(data), SPEC, Native()).transitions.action
     assert action.min() == -1 and action.dtype == np.float32
     data["actions"][0] = -1 - 2e-6
     with pytest.raises(DatasetError, match="actions, row 0"):
-        hdf5.read(written(data), SPEC, Native())
-
-
-def test_actions_in_other_bounds_are_scaled_by_those_of_the_environment(written):
-    data = columns(4) | {"observations": np.zeros((4, 4)), "actions": np.ones((4, 1))}
-    data["actions"][:3, 0] = [-3, 0, 1.5]
-    data["timeouts"][3] = True
-    spec = spec_of(observation=4, action=1)
-    path = str(written(data))
-    action = load(path, spec, Locomotion("InvertedPendulum-v5")).transitions.action
-    assert action[:, 0].tolist() == [-1, 0, 0.5]
-    with pytest.raises(DatasetError, match=r"actions, row 0: \[-3\] is out of \[-1, 1"):
-        load(path, spec)
-
-
-def test_the_environment_says_how_long_episodes_are_and_what_scores(written):
-    rows = 250  # door's episodes have 200 steps
-    data = columns(rows) | {"observations": np.zeros((rows, 39))}
-    del data["timeouts"]
-    data["actions"] = np.zeros((rows, 28))
-    spec = spec_of(observation=39, action=28)
-    dataset = load(str(written(data)), spec, Adroit("door"))
-    assert dataset.size == 199 + 49
-    assert np.flatnonzero(dataset.ends).tolist() == [198, 247]
-    assert dataset.reference == (-56.512833, 2880.5693087298737)
-
-
-def test_what_is_no_hdf5_is_said(tmp_path, written):
-    (tmp_path / "text.h5").write_text("no data")
-    with pytest.raises(DatasetError, match=r"cannot read .*text.h5 as HDF5"):
-        load(str(tmp_path / "text.h5"), SPEC)
-    with pytest.raises(DatasetError, match=r"gone.hdf5: no such file"):
-        load(str(tmp_path / "gone.hdf5"), SPEC)
-    minari = written({"episode_0/rewards": np.zeros(3)})
-    with pytest.raises(DatasetError, match="Minari dataset; name the directory"):
-        load(str(minari), SPEC)
+        hdf5.read(written_hdf5(data), SPEC, Native())

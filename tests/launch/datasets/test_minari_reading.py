@@ -14,31 +14,16 @@ from environments import Adroit, Locomotion
 from launch.datasets import minari_reading, minari_writing, source_environment
 from launch.datasets.episode import split
 from launch.datasets.load import load
-from launch.datasets.minari_writing import Description
 from launch.datasets.source_environment import Native
 from launch.errors import DatasetError
-from tests.launch.offline_data import episodes, spec_of
+from tests.launch.datasets.minari_datasets import EPISODES, ID, SPEC, TEXT
+from tests.launch.datasets.random_data import episodes, spec_of
 
-ID = "ours/toy/three-v0"
-SPEC = spec_of(observation=5, action=2)
-EPISODES = episodes([3, 1, 4])
-TEXT = Description((-7.0, 13.0), "td3", "abc123", "made by hand")
-COMMITTED = Path(__file__).parents[1] / "data"
+COMMITTED = Path(__file__).parents[2] / "data"
 
 
-@pytest.fixture(autouse=True)
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
-    return tmp_path / "minari"
-
-
-@pytest.fixture
-def written():
-    return minari_writing.write(ID, EPISODES, Native(), TEXT)
-
-
-def test_what_was_written_is_read_bit_by_bit(written):
-    for source in (ID, str(written), str(written / "data")):
+def test_what_was_written_is_read_bit_by_bit(written_minari):
+    for source in (ID, str(written_minari), str(written_minari / "data")):
         dataset = load(source, SPEC)
         step = dataset.transitions
         for name, expected in {
@@ -58,65 +43,12 @@ def test_what_was_written_is_read_bit_by_bit(written):
             np.testing.assert_array_equal(one, other)
 
 
-def test_minari_itself_reads_it(written):
-    dataset = minari.load_dataset(ID)
-    assert list(minari.list_local_datasets()) == [ID]
-    assert (dataset.total_episodes, dataset.total_steps) == (3, 8)
-    assert [episode.truncations.tolist() for episode in dataset] == [
-        [False] * 3,
-        [True],
-        [False] * 4,
-    ]
-    assert "infos" in repr(next(iter(dataset)))
-    assert minari.get_normalized_score(dataset, np.array(3.0)) == 0.5
-    metadata = dataset.storage.metadata
-    assert metadata["algorithm_name"] == "td3"
-    assert metadata["code_permalink"] == "abc123"
-    assert metadata["description"] == "made by hand"
-
-
-def test_actions_are_those_of_the_environment_on_disk_and_ours_in_memory(root):
-    pendulum = source_environment.describe(Locomotion("InvertedPendulum-v5"))
-    played = episodes([6], observation=4, action=1)
-    minari_writing.write(ID, played, pendulum, TEXT)
-    dataset = minari.load_dataset(ID)
-    assert dataset.action_space == gymnasium.spaces.Box(-3, 3, (1,))
-    np.testing.assert_allclose(next(iter(dataset)).actions, 3 * played[0].actions)
-    environment = dataset.recover_environment()
-    assert environment.spec.id == "InvertedPendulum-v5"
-    environment.close()
-    action = load(ID, spec_of(observation=4, action=1)).transitions.action
-    np.testing.assert_allclose(action, played[0].actions, atol=1e-6)
-
-
-def test_an_id_is_not_given_twice_unless_one_says_so(written, root):
-    with pytest.raises(DatasetError, match="there is a dataset ours/toy/three-v0"):
-        minari_writing.write(ID, EPISODES[:1], Native(), TEXT)
-    assert load(ID, SPEC).size == 8
-    minari_writing.write(ID, EPISODES[:1], Native(), TEXT, overwrite=True)
-    assert load(ID, SPEC).size == 3
-    assert not list(root.glob(".*"))
-
-
-def test_what_fails_leaves_nothing_but_what_was_there(written, root):
-    with pytest.raises(AttributeError):
-        minari_writing.write(ID, [*EPISODES, None], Native(), TEXT, overwrite=True)
-    assert load(ID, SPEC).size == 8
-    assert not list(root.glob(".*"))
-
-
-def test_an_unknown_id_is_said_with_place_and_remedy(root):
-    with pytest.raises(DatasetError, match=f"looked in {root} .*collect.*download ab/"):
+def test_an_unknown_id_is_said_with_place_and_remedy(minari_root):
+    with pytest.raises(
+        DatasetError, match=f"looked in {minari_root} .*collect.*download ab/"
+    ):
         load("ab/c-v0", SPEC)
-    assert not root.exists()
-
-
-@pytest.mark.parametrize(
-    "name", ["..", "a/b", "/etc/b-v0", "a/b-v0", "../b-v0", "a b-v1"]
-)
-def test_what_is_no_id_is_not_written(name, root):
-    with pytest.raises(DatasetError, match="is no dataset id"):
-        minari_writing.check_free(name, overwrite=True)
+    assert not minari_root.exists()
 
 
 @pytest.mark.parametrize(
@@ -135,16 +67,18 @@ def test_what_is_no_id_is_not_written(name, root):
         ("truncations", 1, True, "episode_2/truncations, row 1: .*goes on to row 3"),
     ],
 )
-def test_what_is_wrong_is_said_with_file_key_and_row(written, key, row, value, message):
-    with h5py.File(written / "data/main_data.hdf5", "a") as file:
+def test_what_is_wrong_is_said_with_file_key_and_row(
+    written_minari, key, row, value, message
+):
+    with h5py.File(written_minari / "data/main_data.hdf5", "a") as file:
         file[f"episode_2/{key}"][row] = value
     with pytest.raises(DatasetError, match=f"three-v0: {message}") as error:
         load(ID, SPEC)
     assert "\n" not in str(error.value)
 
 
-def test_wrong_lengths_lost_keys_and_overlapping_episodes_are_said(written):
-    path = written / "data/main_data.hdf5"
+def test_wrong_lengths_lost_keys_and_overlapping_episodes_are_said(written_minari):
+    path = written_minari / "data/main_data.hdf5"
     with h5py.File(path, "a") as file:
         file["episode_1"].attrs["id"] = 0
     with pytest.raises(
@@ -159,12 +93,14 @@ def test_wrong_lengths_lost_keys_and_overlapping_episodes_are_said(written):
         del file["episode_0/rewards"]
     with pytest.raises(DatasetError, match=r"episode_0 cannot be read: .*rewards"):
         load(ID, SPEC)
-    (written / "data/metadata.json").write_text(json.dumps({"data_format": "hdf5"}))
+    (written_minari / "data/metadata.json").write_text(
+        json.dumps({"data_format": "hdf5"})
+    )
     with pytest.raises(DatasetError, match=r"cannot read .*data as Minari"):
         load(ID, SPEC)
 
 
-def test_another_environment_is_said(written):
+def test_another_environment_is_said(written_minari):
     with pytest.raises(DatasetError, match=r"episode_0/actions .*\(2,\).*\(3,\)"):
         load(ID, spec_of(observation=5, action=3))
     discrete = SPEC._replace(num_actions=4)
@@ -172,7 +108,7 @@ def test_another_environment_is_said(written):
         load(ID, discrete)
 
 
-def test_another_environment_of_equal_shapes_is_said(root):
+def test_another_environment_of_equal_shapes_is_said(minari_root):
     walker = Native(
         "Walker2d-v5", np.full(6, -1, np.float32), np.full(6, 1, np.float32)
     )

@@ -11,7 +11,7 @@ from launch import errors
 from launch.roles.evaluator import Evaluator
 from launch.roles.learner import Learner
 from launch.runs import checkpoint, logs, run_directory
-from tests.launch.cut_short import catch, metrics, rows, run_until
+from tests.launch.interrupted_runs import catch, metrics, rows, run_until
 from tests.launch.local_runs import run_local
 
 

@@ -85,6 +85,7 @@ def test_a_role_that_is_killed_ends_the_program_and_is_named(program):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("hangups_are_heard")
 def test_a_signal_to_the_launcher_ends_all_in_order(program, number):
     command = program({})
     command.process.send_signal(number)

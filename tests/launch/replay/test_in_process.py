@@ -10,7 +10,7 @@ from scipy import stats
 
 from agents.parts.contract import Spec, Storage, discrete_spec
 from launch.replay.in_process import InProcess
-from tests.launch import streams
+from tests.launch.replay import recorded_streams as streams
 
 DISCOUNT = 0.9
 STORAGE = Storage(

@@ -12,7 +12,7 @@ import pytest
 from agents.parts.contract import Storage
 from launch.replay import limiter
 from launch.replay.in_process import InProcess
-from tests.launch import streams
+from tests.launch.replay import recorded_streams as streams
 
 pytestmark = [
     pytest.mark.reverb,

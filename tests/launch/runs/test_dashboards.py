@@ -1,69 +1,27 @@
 """Dashboards: what they are given, and what stops a run before it starts."""
 
+import subprocess
 import sys
-import types
 
 import pytest
 
-from experiments import cli
-from launch import run
 from launch.errors import RunDirectoryError
 from launch.runs import dashboards
 from launch.runs.logs import Counts, Episode
 from launch.runs.recorder import Recorder
+from tests.launch.runs import stand_in_wandb
 
 COUNTS = Counts(8, 32, 2, 1)
 
 
-class Error(Exception):
-    """What the library raises."""
-
-
-class Library(types.ModuleType):
-    """Stands in for the package wandb; notes its calls."""
-
-    Error = Error
-
-    def __init__(self):
-        super().__init__("wandb")
-        self.calls, self.ids = [], iter(["first", "second"])
-        self.util = types.SimpleNamespace(generate_id=lambda: next(self.ids))
-        self.api = types.SimpleNamespace(api_key=None)
-        self.failure = None
-        self.__spec__ = types.SimpleNamespace(name="wandb")
-
-    def Settings(self, **settings):
-        return settings
-
-    def init(self, **arguments):
-        if self.failure is not None:
-            raise self.failure
-        self.calls.append(("init", arguments))
-        return self
-
-    def define_metric(self, *arguments, **options):
-        self.calls.append(("define_metric", arguments, options))
-
-    def log(self, row):
-        self.calls.append(("log", row))
-
-    def finish(self):
-        self.calls.append(("finish",))
-
-
 @pytest.fixture
 def library(monkeypatch):
-    fake = Library()
-    monkeypatch.setitem(sys.modules, "wandb", fake)
-    for name in ("ERROR_REPORTING", "SILENT"):
-        monkeypatch.setenv(f"WANDB_{name}", "true")
-    return fake
+    return stand_in_wandb.install(monkeypatch)
 
 
 @pytest.fixture
 def absent(monkeypatch):
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    monkeypatch.setattr(dashboards.importlib.util, "find_spec", lambda name: None)
+    stand_in_wandb.remove(monkeypatch)
 
 
 def test_tensorboard_gets_what_is_finite(tmp_path):
@@ -134,7 +92,7 @@ def test_a_full_disk_is_the_runs_error_and_nobody_elses(tmp_path):
 
 
 def test_a_failure_to_start_is_one_line(library, catch, tmp_path):
-    library.failure = Error("no\nroute")
+    library.failure = stand_in_wandb.Error("no\nroute")
     with pytest.raises(RunDirectoryError, match="Weights & Biases: no route"):
         Recorder(catch(), tmp_path, wandb="online")
 
@@ -142,16 +100,6 @@ def test_a_failure_to_start_is_one_line(library, catch, tmp_path):
 def test_off_needs_nothing(absent, catch, tmp_path):
     dashboards.check("off")
     Recorder(catch(), tmp_path).close()
-
-
-@pytest.mark.parametrize("mode", ["offline", "online"])
-def test_without_the_package_nothing_starts(mode, absent, capsys, tmp_path):
-    line = ["train", "mdqn/catch", "--runs", str(tmp_path / "runs"), "--wandb", mode]
-    assert cli.main(line) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1
-    assert "not installed: `make wandb`" in err
-    assert not list(tmp_path.iterdir())
 
 
 def test_without_a_key_online_is_refused(library):
@@ -162,12 +110,17 @@ def test_without_a_key_online_is_refused(library):
     dashboards.check("online")
 
 
-def test_the_flag_reaches_the_run(library, monkeypatch, tmp_path):
-    asked = []
-    monkeypatch.setattr(
-        run, "run_experiment", lambda *_, wandb, **__: asked.append(wandb)
-    )
-    line = ["train", "mdqn/catch", "--runs", str(tmp_path), "--wandb", "offline"]
-    assert cli.main(line) == 0
-    assert asked == ["offline"]
-    assert cli.main([*line[:-1], "onlin"]) == 2
+def test_tensorboard_events_come_without_tensorflow(tmp_path):
+    code = """
+import sys
+from launch.runs import dashboards, logs
+board = dashboards.TensorBoard(sys.argv[1])
+board.write(logs.Counts(actor_steps=5), "learner", {"loss": 0.5})
+board.close()
+print(sorted({"tensorflow", "jax", "torch"} & sys.modules.keys()))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    events = next(tmp_path.glob("events.out.tfevents.*")).read_bytes()
+    assert b"learner/loss" in events

@@ -2,18 +2,14 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import yaml
 
-from launch import errors
-from launch.runs import logs, run_directory
-from tests.launch.fakes import Fake, Sea
+from launch.runs import logs
 
 
 @pytest.fixture
@@ -119,22 +115,6 @@ def test_a_row_that_cannot_be_written_is_refused(tmp_path, values, message):
     assert (tmp_path / "metrics.jsonl").read_text() == ""
 
 
-def test_tensorboard_events_come_without_tensorflow(tmp_path):
-    code = """
-import sys
-from launch.runs import dashboards, logs
-board = dashboards.TensorBoard(sys.argv[1])
-board.write(logs.Counts(actor_steps=5), "learner", {"loss": 0.5})
-board.close()
-print(sorted({"tensorflow", "jax", "torch"} & sys.modules.keys()))
-"""
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-    events = next(tmp_path.glob("events.out.tfevents.*")).read_bytes()
-    assert b"learner/loss" in events
-
-
 def test_a_log_without_events_does_not_import_their_writer():
     code = (
         "import sys; from launch.runs import logs; print('tensorboardX' in sys.modules)"
@@ -173,65 +153,6 @@ def test_evaluations_are_read_as_they_were_written(tmp_path):
     assert first.mean_return == pytest.approx(-1.45)
     assert (last.grid, last.returns) == (100, [2.0])
     assert last.wall_time >= first.wall_time > 0
-
-
-def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
-    class Noon(run_directory.datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return cls(2026, 1, 2, 12, 0, 0)
-
-    monkeypatch.setattr(run_directory, "datetime", Noon)
-    made = [run_directory.create(tmp_path / "runs", Fake()) for _ in range(3)]
-    assert [str(path.relative_to(tmp_path)) for path in made] == [
-        "runs/mdqn/sea/seed3-20260102-120000",
-        "runs/mdqn/sea/seed3-20260102-120000-1",
-        "runs/mdqn/sea/seed3-20260102-120000-2",
-    ]
-
-
-def test_the_configuration_says_what_ran(tmp_path, monkeypatch):
-    line = ["/some/bin/munchausen", "train", "mdqn/sea", "--title", "a b"]
-    monkeypatch.setattr("sys.argv", line)
-    monkeypatch.delenv("XLA_FLAGS", raising=False)
-    directory = run_directory.create(tmp_path, Fake(place=Sea(depth=0.00005)))
-    written = yaml.safe_load((directory / "config.yaml").read_text())
-    assert written["experiment"] == {
-        "kind": "Fake",
-        "name": "mdqn/sea",
-        "seed": 3,
-        "network": {"kind": "Network", "hidden": [7, 5], "activation": None},
-        "place": {"kind": "Sea", "depth": 0.00005},
-    }
-    assert written["versions"]["jax"].startswith("0.")
-    assert written["versions"]["python"].startswith("3.10")
-    assert written["command"] == "munchausen train mdqn/sea --title 'a b'"
-    assert {"started", "code"} <= written.keys()
-    assert run_directory.read_config(directory) == written
-
-
-def test_a_file_in_the_way_of_the_runs_is_reported_in_one_line(tmp_path):
-    (tmp_path / "runs").write_text("")
-    with pytest.raises(errors.RunDirectoryError, match="cannot write runs") as caught:
-        run_directory.create(tmp_path / "runs", Fake())
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_directory_without_permission_is_reported(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(errors.RunDirectoryError, match="Permission denied"):
-        run_directory.create(tmp_path / "runs", Fake())
-    tmp_path.chmod(0o700)
-
-
-@pytest.mark.parametrize("content", [None, "", "a: 1", "a: [", "\x00"])
-def test_a_foreign_directory_is_no_run(tmp_path, content):
-    if content is not None:
-        (tmp_path / "config.yaml").write_text(content)
-    with pytest.raises(errors.RunDirectoryError) as caught:
-        run_directory.read_config(tmp_path)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
