@@ -75,4 +75,4 @@ def agent(config: Config, spec: Spec) -> Agent:
         target_update=sgd.periodic(1),  # nothing reads the target
     )
     storage = Storage(batch_size=config.batch_size)
-    return Agent(init, update, act, storage, config.discount, batch_field="batch_size")
+    return Agent(init, update, act, storage, config.discount)

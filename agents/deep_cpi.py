@@ -12,17 +12,18 @@ https://arxiv.org/abs/1906.09784.
 
     pi_{k+1} = (1 - alpha) pi_k + alpha G(q_k),    q_{k+1} = r + gamma P <pi_{k+1}, q_k>
 
-Deviations (of the paper's body only the outline was at hand):
+Deviations (only the outline of the paper's body was at hand):
 - The policy imitates the mixture by cross-entropy: KL(mixture || pi), whose gradient is
   bounded wherever the mixture puts its mass.
-- pi_k and q_k are the target networks, pi_{k+1} in the critic's target is the online
-  policy: with rate 1 and a policy that imitates perfectly the target is DQN's, and
-  the policy greedy in the target network, not in the online one as DQN's is.
+- pi_k and q_k are the target networks; pi_{k+1} in the critic's target is the online
+  policy. With rate 1 and a policy that imitates perfectly, the critic's target is
+  DQN's, but the policy is greedy in the target network, where DQN's is greedy in the
+  online network.
 - The adaptive rate is ours. With A(s) = <G(q) - pi, q>(s), the bound of Kakade and
   Langford (2002) asks for a rate proportional to E[A] / r_max, that of Pirotta et al.
   (2013) for E[A] / max A, both with a factor of the horizon that makes them tiny. Ours
-  is c E[A] / max A, clipped to [0, 1]; mean and maximum over a batch are averaged
-  exponentially, and c is `mixing_rate`.
+  is c E[A] / max A, clipped to [0, 1], where c is `mixing_rate`; the mean and the
+  maximum over a batch are averaged exponentially.
 """
 
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ import optax
 from agents.parts import checks, equations, exploration, networks, sgd
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 from agents.parts.exploration import EpsilonGreedy
+from agents.parts.networks import Network
 from agents.parts.value_based import assemble
 
 
@@ -92,28 +94,34 @@ def adaptive_rate(mean: jax.Array, largest: jax.Array, factor: float) -> jax.Arr
     return jnp.clip(factor * mean / jnp.maximum(largest, 1e-8), 0.0, 1.0)
 
 
-def agent(config: Config, spec: Spec) -> Agent:
-    """Builds Deep CPI for an environment with discrete actions."""
-    network = networks.action_values(config.network, spec)
+def probabilities(network: Network, params: Params, observation: Any) -> jax.Array:
+    """The policy's probabilities `[B, A]` at observations `[B, ...]`."""
+    return jax.nn.softmax(network.apply(params["policy"], observation))
 
-    def logits(params: Params, observation: Any) -> jax.Array:
-        return network.apply(params["policy"], observation)
 
-    def probs(params: Params, observation: Any) -> jax.Array:
-        return jax.nn.softmax(logits(params, observation))
+def make_advantage_loss(network: Network) -> sgd.Loss:
+    """Builds the loss of the two averages that the adaptive rate is made of.
+
+    A gradient step of rate x on it is a step of exponential averages of rate x.
+    """
 
     def advantage_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        """A gradient step of rate x on this is a step of exponential averages."""
         advantage = jax.vmap(greedy_advantage)(
-            probs(target_params, batch.observation),
+            probabilities(network, target_params, batch.observation),
             network.apply(target_params["q"], batch.observation),
         )
         mean, largest = jnp.mean(advantage), jnp.max(advantage)
         averages = params["advantage"]
         loss = optax.l2_loss(averages["mean"], mean)
         return loss + optax.l2_loss(averages["largest"], largest), {"advantage": mean}
+
+    return advantage_loss
+
+
+def make_policy_loss(config: Config, network: Network) -> sgd.Loss:
+    """Builds the loss of the network `policy`: cross-entropy to the mixture."""
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -122,28 +130,54 @@ def agent(config: Config, spec: Spec) -> Agent:
         if config.adaptive:
             rate = adaptive_rate(**params["advantage"], factor=config.mixing_rate)
         goal = jax.vmap(mixture, in_axes=(0, 0, None))(
-            probs(target_params, batch.observation),
+            probabilities(network, target_params, batch.observation),
             network.apply(target_params["q"], batch.observation),
             rate,
         )
-        loss = optax.softmax_cross_entropy(logits(params, batch.observation), goal)
+        logits = network.apply(params["policy"], batch.observation)
+        loss = optax.softmax_cross_entropy(logits, goal)
         return jnp.mean(loss), {"mixing_rate": rate}
+
+    return policy_loss
+
+
+def make_q_loss(config: Config, network: Network) -> sgd.Loss:
+    """Builds the loss of the network `q`: regression on r + gamma <pi_{k+1}, q_k>."""
 
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         q_tm1 = network.apply(params["q"], batch.observation)
         q_t = network.apply(target_params["q"], batch.next_observation)
-        v_t = jnp.sum(probs(params, batch.next_observation) * q_t, axis=-1)
+        policy_t = probabilities(network, params, batch.next_observation)
+        v_t = jnp.sum(policy_t * q_t, axis=-1)
         target = batch.reward + config.discount * batch.discount * v_t
         return equations.q_regression(q_tm1, batch.action, target, config.loss)
 
+    return q_loss
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds Deep CPI for an environment with discrete actions."""
+    network = networks.action_values(config.network, spec)
+
     parts = {"policy": network, "q": network}
-    losses: dict[str, sgd.Loss] = {"policy": policy_loss, "q": q_loss}
+    losses = {
+        "policy": make_policy_loss(config, network),
+        "q": make_q_loss(config, network),
+    }
     if config.adaptive:
         parts["advantage"] = networks.scalars({"mean": 0.0, "largest": 0.0})
-        losses = {"advantage": advantage_loss, **losses}
+        losses = {"advantage": make_advantage_loss(network), **losses}
+
+    def logits(params: Params, observation: Any) -> jax.Array:
+        return network.apply(params["policy"], observation)
+
     sampled = exploration.sampled(logits)
-    act = exploration.acting(sampled, spec.num_actions, config.exploration)
-    average = {"advantage": optax.sgd(config.averaging_rate)}
-    return assemble(config, networks=parts, losses=losses, act=act, optimizers=average)
+    return assemble(
+        config,
+        networks=parts,
+        losses=losses,
+        act=exploration.acting(sampled, spec.num_actions, config.exploration),
+        optimizers={"advantage": optax.sgd(config.averaging_rate)},
+    )

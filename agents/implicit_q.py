@@ -10,13 +10,18 @@ Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041.
 | gamma | `discount` |
 | theta and phi, and their copies | `params`, `target_params` |
 
-Q = tau ln pi + V; entropy has weight (1 - alpha) tau, KL to the last policy alpha tau.
+Q(s, a) = tau ln pi(a|s) + V(s): value iteration with an entropy bonus of weight
+(1 - alpha) tau and a KL penalty of weight alpha tau between consecutive policies.
 
 Deviations:
-- Each dimension's policy is a softmax over bins, of quadratic preferences: exact at any
-  action, and linear in outputs, as what is regressed; a Gaussian's mean is not.
-- Densities are relative to uniform actions; only the target's is clipped, from below.
-- Evaluated at the median, better here than the mode; of n steps the first gets ln pi.
+- The policy of each action dimension is a softmax over bins, of preferences that are
+  quadratic in the action. Its log-density is exact at every action of the box, and it
+  is linear in the network's outputs, which is what the loss regresses; in the mean of a
+  Gaussian it is not.
+- Densities are relative to that of uniform actions. Only the target's log-density is
+  clipped, and only from below.
+- In evaluation the agent takes the median action, which was better here than the mode.
+- With n-step returns only the first step gets the log-policy.
 """
 
 import functools
@@ -37,19 +42,22 @@ from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transit
 class Config:
     """Hyper-parameters; the defaults are ours, the paper's were not at hand.
 
-    tau is reward for a nat of ln pi(a|s), relative to uniform actions in [-1, 1]^D. It
-    scales as rewards do. In the end entropy has weight (1 - alpha) tau, which is SAC's
-    temperature, and scales as 1 / D, too.
+    tau is the reward for a nat of ln pi(a|s), relative to uniform actions in
+    [-1, 1]^D, and scales as rewards do. In the end the entropy has weight
+    (1 - alpha) tau, which corresponds to SAC's temperature and scales as 1 / D, too.
 
     Attributes:
         temperature: tau > 0, in units of the reward.
         munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
         log_policy_floor: lower clip of tau ln pi in the target, at most 0.
         discount: gamma.
-        target_step_size: of the target copies at a step; with 0.005 it learned slower.
-        network: of the policy.
-        value_network: of the value; unnormalised it learned half as fast.
-        optimizer: Adam, of both; with the usual beta_2 of 0.999 Hopper ended lower.
+        target_step_size: of the target copies at each learner step; with 0.005 the
+            agent learned more slowly.
+        network: torso and widths of the policy.
+        value_network: torso and widths of the value; without layer normalisation the
+            agent learned half as fast.
+        optimizer: Adam, of both networks; with the usual beta_2 of 0.999 returns on
+            Hopper ended lower.
         exploration: random actions at the start; then the policy is sampled.
         storage: replay, batch size, n-step.
     """
@@ -85,10 +93,13 @@ def td_error(
     munchausen: float,
     log_policy_floor: float,
 ) -> jax.Array:
-    """Implicit-Q TD error of one transition, whose bootstrap <pi, q - tau ln pi> is V.
+    """Implicit-Q TD error of one transition.
+
+    The bootstrap <pi, q - tau ln pi> at time t is V(s_t): no next action is needed.
 
     Args:
-        log_policy_tm1: `[]` online ln pi, relative, of the action taken at time t-1.
+        log_policy_tm1: `[]` online ln pi of the action taken at time t-1, relative to
+            uniform actions.
         v_tm1: `[]` online value of the state at time t-1.
         r_t: `[]` reward.
         discount_t: `[]` gamma, or 0 if the episode terminated.
@@ -101,8 +112,9 @@ def td_error(
     Returns:
         `[]` target minus prediction; gradients flow through the online values only.
     """
+    chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t], 0)
+    chex.assert_rank([target_log_policy_tm1, target_v_t], 0)
     bonus = jnp.maximum(temperature * target_log_policy_tm1, log_policy_floor)
-    chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t, bonus, target_v_t], 0)
     # Without a bonus nothing reads the target's policy, so it is not computed.
     target = r_t + (munchausen * bonus if munchausen else 0.0) + discount_t * target_v_t
     return jax.lax.stop_gradient(target) - (temperature * log_policy_tm1 + v_tm1)
@@ -110,8 +122,9 @@ def td_error(
 
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
-    network = heads.histogram_and_value(
-        config.network, config.value_network, spec, config.temperature
+    network = heads.policy_and_value(
+        heads.histogram(config.network, spec, config.temperature),
+        heads.state_value(config.value_network, spec, field="value_network"),
     )
     error = functools.partial(
         td_error,

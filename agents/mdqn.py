@@ -12,12 +12,16 @@ https://arxiv.org/abs/2007.14430. Reference implementation: google-research,
 | gamma | `discount` |
 | theta, theta bar | `params`, `target_params` |
 
-Implicitly a KL penalty of weight alpha tau between consecutive policies and an entropy
-bonus of weight (1 - alpha) tau (Theorem 1). Two limits have names: at alpha = 0 it is
-Soft-DQN, at tau -> 0 Advantage Learning, its gap unclipped, as in their `al_dqn.py`.
+The added term is implicitly a KL penalty of weight alpha tau between consecutive
+policies, beside an entropy bonus of weight (1 - alpha) tau (Theorem 1).
+
+Two limits have names of their own. At alpha = 0 the algorithm is Soft-DQN. At tau -> 0
+it is Advantage Learning, with an action gap that is not clipped, as in the authors'
+`al_dqn.py`.
 
 Deviations:
-- tau ln pi is clipped at 0 as in the paper; the reference clips at 1: neither binds.
+- tau ln pi is clipped from above at 0 as in the paper, where the reference clips at 1;
+  neither bound is ever reached.
 - Convolutions have no padding, as in the Nature paper; the reference pads them.
 - With n-step returns only the first step gets the log-policy, as in the reference.
 """
@@ -88,7 +92,9 @@ def td_error(
     munchausen: float,
     log_policy_floor: float,
 ) -> jax.Array:
-    """Munchausen TD error of one transition; both policies are the target network's.
+    """Munchausen TD error of one transition.
+
+    The policies at time t-1 and at time t are both those of the target network.
 
     Args:
         q_tm1: `[A]` online action values at time t-1.
@@ -106,7 +112,8 @@ def td_error(
 
     Source: M-VI, Eq. (3), sampled; the bootstrap <pi, q - tau ln pi> is a log-sum-exp.
     """
-    chex.assert_rank([q_tm1, r_t, discount_t, target_q_t], [1, 0, 0, 1])
+    chex.assert_rank([q_tm1, a_tm1, r_t, discount_t], [1, 0, 0, 0])
+    chex.assert_rank([target_q_tm1, target_q_t], 1)
     bonus = equations.log_policy_bonus(
         target_q_tm1, a_tm1, temperature=temperature, floor=log_policy_floor
     )
@@ -118,18 +125,18 @@ def td_error(
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds M-DQN for an environment with discrete actions."""
     q_network = networks.action_values(config.network, spec)
+    error = functools.partial(
+        td_error,
+        temperature=config.temperature,
+        munchausen=config.munchausen,
+        log_policy_floor=config.log_policy_floor,
+    )
 
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         del key
         q_tm1 = q_network.apply(params["q"], batch.observation)
-        error = functools.partial(
-            td_error,
-            temperature=config.temperature,
-            munchausen=config.munchausen,
-            log_policy_floor=config.log_policy_floor,
-        )
         errors = jax.vmap(error)(
             q_tm1=q_tm1,
             a_tm1=batch.action,
@@ -138,13 +145,13 @@ def agent(config: Config, spec: Spec) -> Agent:
             target_q_tm1=q_network.apply(target_params["q"], batch.observation),
             target_q_t=q_network.apply(target_params["q"], batch.next_observation),
         )
-        losses = equations.regression_loss(errors, config.loss)
-        return jnp.mean(losses), {"q_mean": jnp.mean(q_tm1)}
+        loss = jnp.mean(equations.regression_loss(errors, config.loss))
+        return loss, {"q_mean": jnp.mean(q_tm1)}
 
     def q_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
         del key
         return q_network.apply(params["q"], observation)
 
-    choose = exploration.greedy(q_values)
-    act = exploration.acting(choose, spec.num_actions, config.exploration)
+    greedy = exploration.greedy(q_values)
+    act = exploration.acting(greedy, spec.num_actions, config.exploration)
     return assemble(config, networks={"q": q_network}, losses={"q": q_loss}, act=act)

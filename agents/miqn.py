@@ -6,19 +6,25 @@ https://arxiv.org/abs/2007.14430. Reference implementation: google-research,
 
 | symbol | here |
 | --- | --- |
-| tau (of the policy), alpha, l_0 | `temperature`, `munchausen`, `log_policy_floor` |
-| N, N', K | `online_fractions`, `target_fractions`, `policy_fractions` |
+| tau (of the policy) | `temperature` |
+| alpha | `munchausen` |
+| l_0 | `log_policy_floor` |
+| N | `online_fractions` |
+| N' | `target_fractions` |
+| K | `policy_fractions` |
 | sigma | `fractions` |
 | Z | `z`, the quantile function of the return |
 | gamma | `discount` |
 
-An update passes through the networks four times: online quantiles at s, target ones at
-s', and the target network's action values, fractions drawn afresh, at s and at s'.
+An update evaluates networks four times: the online network's quantiles at s, the target
+network's quantiles at s', and the target network's action values at s and at s', each
+with fractions drawn afresh.
 
 Deviations:
-- One-step returns as in the authors' gin file; a third party reads three-step returns
-  out of the paper: `storage.n_step` 3, with which it solves CartPole and with one does
-  not (one seed each). Only the first step gets the log-policy.
+- Returns have one step, as in the authors' gin file. A third party reads three-step
+  returns out of the paper; they are `storage.n_step` 3. On CartPole the agent solves
+  the task with three steps and not with one (one seed each).
+- With n-step returns only the first step gets the log-policy.
 - Convolutions have no padding, as in the Nature paper; the reference pads them.
 """
 
@@ -96,7 +102,8 @@ def targets(
         r_t: `[]` reward.
         discount_t: `[]` gamma, or 0 if the episode terminated.
         target_z_t: `[N', A]` quantiles of the target network at time t.
-        target_q_t: `[A]` its action values, which the policy softmax(q / tau) is of.
+        target_q_t: `[A]` action values of the target network at time t; the policy is
+            softmax(q / tau) of them.
         temperature: tau.
 
     Returns:
@@ -114,7 +121,11 @@ def targets(
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds M-IQN for an environment with discrete actions."""
     z_network = networks.quantile_values(config.network, spec, config.cosines)
-    temperature = config.temperature
+    log_policy = functools.partial(
+        equations.log_policy_bonus,
+        temperature=config.temperature,
+        floor=config.log_policy_floor,
+    )
 
     def q_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
         return quantiles.values(
@@ -129,13 +140,9 @@ def agent(config: Config, spec: Spec) -> Agent:
         s_tm1, s_t = batch.observation, batch.next_observation
         z_tm1 = sample(params["z"], keys[0], s_tm1, config.online_fractions)
         z_t = sample(target_params["z"], keys[1], s_t, config.target_fractions).z
-        log_policy = functools.partial(
-            equations.log_policy_bonus,
-            temperature=temperature,
-            floor=config.log_policy_floor,
-        )
         q_tm1 = q_values(target_params, keys[2], s_tm1)
-        samples = jax.vmap(functools.partial(targets, temperature=temperature))(
+
+        samples = jax.vmap(functools.partial(targets, temperature=config.temperature))(
             bonus=config.munchausen * jax.vmap(log_policy)(q_tm1, batch.action),
             r_t=batch.reward,
             discount_t=config.discount * batch.discount,

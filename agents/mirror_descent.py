@@ -8,19 +8,24 @@ NeurIPS 2020, https://arxiv.org/abs/2003.14089.
 | lambda | `kl_weight` |
 | tau | `temperature` |
 | beta = lambda / (lambda + tau) | `averaging` |
-| Pi_phi, H_phi | `policy`; its outputs are logits, or h with logits h / tau |
-| Q_theta | `q` |
+| Pi_phi | network `policy`, whose outputs are logits |
+| H_phi | network `policy`, whose outputs are h, and the logits h / tau |
+| Q_theta | network `q` |
 | gamma | `discount` |
 
-The actor `direct` maximises the regularised value (MD-dir), `indirect` imitates its
-closed form pi^beta exp(q / (lambda + tau)) (MD-ind), `averaging` regresses h on beta h
-+ (1 - beta) q (DA).
+There are three actors:
+- `direct` (MD-dir) maximises the regularised value.
+- `indirect` (MD-ind) imitates the closed form of its maximiser,
+  pi^beta exp(q / (lambda + tau)).
+- `averaging` (DA) regresses h on beta h + (1 - beta) q.
 
 Deviations:
-- The critic's policy is the online one (pi_{k+1}), its reference the target one; h
-  averages the target q as in App. E.1 (Sec. 5: the online q).
-- Actor and critic learn from the same batch, the paper samples one for each; h
-  regresses on all actions; Adam also on Atari, where the paper has RMSProp.
+- In the critic's target, the policy is the online one (pi_{k+1}) and its reference the
+  target network's.
+- h averages the q of the target network, as in App. E.1; in Sec. 5 it is the online q.
+- Actor and critic learn from the same batch; the paper samples one for each.
+- h regresses on all actions.
+- The optimiser is Adam also on Atari, where the paper has RMSProp.
 - The best weights cannot be read off the paper's figures; the defaults are those that
   M-DQN's settings imply (Theorem 1 of Munchausen RL).
 """
@@ -117,7 +122,9 @@ def agent(config: Config, spec: Spec) -> Agent:
     """Builds the agent for an environment with discrete actions."""
     network = networks.action_values(config.network, spec)
     scale = config.temperature if config.actor == "averaging" else 1.0
-    weights = (config.kl_weight, config.temperature)
+    weights = (0.0, 0.0)
+    if config.regularized_evaluation:
+        weights = (config.kl_weight, config.temperature)
 
     def log_probs(params: Params, observation: Any) -> jax.Array:
         return jax.nn.log_softmax(network.apply(params["policy"], observation) / scale)
@@ -139,7 +146,7 @@ def agent(config: Config, spec: Spec) -> Agent:
             network.apply(target_params["q"], batch.next_observation),
             log_probs(params, batch.next_observation),
             log_probs(target_params, batch.next_observation),
-            *(weights if config.regularized_evaluation else (0.0, 0.0)),
+            *weights,
         )
         target = batch.reward + config.discount * batch.discount * v_t
         q_tm1 = network.apply(params["q"], batch.observation)

@@ -25,6 +25,7 @@ Deviations:
   value is ours.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,16 +91,19 @@ def h_target(q: jax.Array, target_h: jax.Array, averaging: jax.Array) -> jax.Arr
     return jax.lax.stop_gradient(averaging * target_h + (1 - averaging) * q)
 
 
+def with_averaging(
+    config: Config, params: Params, steps: jax.Array | int = 0
+) -> Params:
+    """The networks and `averaging`, beta_k; k is the number of target copies so far."""
+    copies = steps // config.target_update_period
+    fixed = config.schedule == "fixed"
+    averaging = config.averaging if fixed else copies / (copies + 1)
+    return {**params, "averaging": jnp.asarray(averaging, jnp.float32)}
+
+
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds Momentum DQN for an environment with discrete actions."""
     network = networks.action_values(config.network, spec)
-
-    def with_averaging(params: Params, steps: jax.Array | int = 0) -> Params:
-        """The networks, and beta_k beside them, of which k is the number of copies."""
-        copies = steps // config.target_update_period
-        fixed = config.schedule == "fixed"
-        averaging = config.averaging if fixed else copies / (copies + 1)
-        return {**params, "averaging": jnp.asarray(averaging, jnp.float32)}
 
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -130,12 +134,11 @@ def agent(config: Config, spec: Spec) -> Agent:
         return network.apply(params["h"], observation)
 
     greedy = exploration.greedy(h_values)
-    act = exploration.acting(greedy, spec.num_actions, config.exploration)
     return assemble(
         config,
         networks={"q": network, "h": network},
         losses={"q": q_loss, "h": h_loss},
-        act=act,
-        copy=lambda params, targets, steps: with_averaging(params, steps),
-        first_targets=with_averaging,
+        act=exploration.acting(greedy, spec.num_actions, config.exploration),
+        copy=lambda params, targets, steps: with_averaging(config, params, steps),
+        first_targets=functools.partial(with_averaging, config),
     )

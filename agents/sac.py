@@ -5,14 +5,18 @@ https://arxiv.org/abs/1812.05905.
 
 | symbol | here |
 | --- | --- |
-| alpha, H bar | network `temperature`; D times `target_entropy` |
-| gamma, tau | `discount`, `target_step_size` |
-| theta_1 and theta_2, phi | networks `critic`, `policy` |
+| alpha | exp of the network `temperature` |
+| H bar | `target_entropy`, for each of the D dimensions of an action |
+| gamma | `discount` |
+| tau | `target_step_size` |
+| theta_1, theta_2 | network `critic` |
+| phi | network `policy` |
 
 Deviations:
 - The logarithm of alpha is learned, as in the authors' code.
-- Deviations lie smoothly between e^-5 and e^2; the authors clip at e^-20 and e^2.
-- The order is critic, policy, temperature; actions are drawn for each.
+- The policy's standard deviations lie between e^-5 and e^2, bounded smoothly; the
+  authors clip them at e^-20 and e^2.
+- The order of updates is critic, policy, temperature, each with actions drawn afresh.
 """
 
 from dataclasses import dataclass
@@ -25,16 +29,18 @@ from agents.parts import checks, networks, sgd
 from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
+from agents.parts.continuous_networks import Critic, Policy
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; defaults: the paper's table 1 as others run it.
+    """Hyper-parameters; defaults: those of the paper's table 1 in common use today.
 
     Attributes:
         initial_temperature: alpha > 0 at the start, in units of the reward.
-        target_entropy: that the temperature keeps, in nats for each action dimension.
+        target_entropy: what the temperature steers the policy's entropy to, in nats for
+            each action dimension.
         discount: gamma.
         target_step_size: tau, of the target copies at each learner step.
         network: torso and widths of the policy and of each critic.
@@ -85,11 +91,8 @@ def critic_error(
     return jax.lax.stop_gradient(r_t + discount_t * soft_v_t) - q_tm1
 
 
-def agent(config: Config, spec: Spec) -> Agent:
-    """Builds SAC for an environment with continuous actions."""
-    policy = heads.tanh_gaussian(config.network, spec)
-    critic = heads.critics(config.network, spec, number=2)
-    target_entropy = config.target_entropy * heads.action_size(spec)
+def make_critic_loss(config: Config, policy: Policy, critic: Critic) -> sgd.Loss:
+    """Builds the loss of the network `critic`, summed over its critics."""
 
     def critic_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -109,6 +112,12 @@ def agent(config: Config, spec: Spec) -> Agent:
         loss = 0.5 * jnp.sum(jnp.mean(jnp.square(errors), axis=0))
         return loss, {"q_mean": jnp.mean(q_tm1)}
 
+    return critic_loss
+
+
+def make_policy_loss(policy: Policy, critic: Critic) -> sgd.Loss:
+    """Builds the loss of the network `policy`: alpha ln pi - Q of its own actions."""
+
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
@@ -117,6 +126,15 @@ def agent(config: Config, spec: Spec) -> Agent:
         q = jnp.min(critic.apply(params["critic"], batch.observation, action), axis=-1)
         loss = jnp.mean(jnp.exp(params["temperature"]) * log_policy - q)
         return loss, {"entropy": -jnp.mean(log_policy)}
+
+    return policy_loss
+
+
+def make_temperature_loss(policy: Policy, target_entropy: float) -> sgd.Loss:
+    """Builds the loss of the network `temperature`, which is ln alpha.
+
+    alpha falls while the policy's entropy exceeds `target_entropy`, in nats.
+    """
 
     def temperature_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -127,15 +145,19 @@ def agent(config: Config, spec: Spec) -> Agent:
         log_temperature = params["temperature"]
         return log_temperature * excess, {"temperature": jnp.exp(log_temperature)}
 
-    act = exploration.sampling(
-        lambda params, observation: policy.apply(params["policy"], observation),
-        spec,
-        start=config.exploration.start,
-    )
+    return temperature_loss
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds SAC for an environment with continuous actions."""
+    policy = heads.tanh_gaussian(config.network, spec)
+    critic = heads.critics(config.network, spec, number=2)
+    target_entropy = config.target_entropy * heads.action_size(spec)
+
     losses = {
-        "critic": critic_loss,
-        "policy": policy_loss,
-        "temperature": temperature_loss,
+        "critic": make_critic_loss(config, policy, critic),
+        "policy": make_policy_loss(policy, critic),
+        "temperature": make_temperature_loss(policy, target_entropy),
     }
     init, update = sgd.learner(
         networks={
@@ -146,5 +168,11 @@ def agent(config: Config, spec: Spec) -> Agent:
         losses=losses,
         optimizers={name: config.optimizer.make() for name in losses},
         target_update=sgd.polyak(config.target_step_size),
+    )
+
+    act = exploration.sampling(
+        lambda params, observation: policy.apply(params["policy"], observation),
+        spec,
+        start=config.exploration.start,
     )
     return Agent(init, update, act, config.storage, config.discount)

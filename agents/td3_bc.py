@@ -112,4 +112,4 @@ def agent(config: Config, spec: Spec) -> Agent:
         lambda params, observation: policy.apply(params["policy"], observation)
     )
     storage = Storage(batch_size=config.batch_size)
-    return Agent(init, update, act, storage, config.discount, batch_field="batch_size")
+    return Agent(init, update, act, storage, config.discount)

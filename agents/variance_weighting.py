@@ -1,20 +1,26 @@
 """Deep variance weighting: regression weighted by the inverse variance of its target.
 
 Kitamura et al., "Regularization and Variance-Weighted Regression Achieves Minimax
-Optimality in Linear MDPs: Theory and Practice", ICML 2023, https://arxiv.org/abs/
-2305.13185. Reference implementation: the authors' MinAtar code, `dqn_minatar.py`.
+Optimality in Linear MDPs: Theory and Practice", ICML 2023,
+https://arxiv.org/abs/2305.13185. Reference implementation: the authors' MinAtar code,
+`dqn_minatar.py`.
 
 | symbol | here |
 | --- | --- |
-| tau, alpha, l_0 | `temperature`, `munchausen`, `log_policy_floor` |
-| f^2 | the variance network |
-| eta | exp of `scale` |
+| tau | `temperature` |
+| alpha | `munchausen` |
+| l_0 | `log_policy_floor` |
+| f^2 | exp of the network `variance`, plus `variance_floor` |
+| eta | exp of the network `scale` |
 | gamma | `discount` |
 
-Around M-DQN; with temperature and munchausen 0, around DQN. The variance of a target is
-seen in how it moved from the target network before to the one of now.
+The weighting is applied to M-DQN; with temperature and munchausen 0, to DQN. The
+variance of a target is estimated from how far it moved between the previous target
+network and the current one.
 
-Deviations: weights start as Glorot and Bengio have it; the authors' as PyTorch does.
+Deviations:
+- Weights of networks are initialised as by Glorot and Bengio; the authors' as by
+  PyTorch.
 """
 
 import functools
@@ -28,8 +34,17 @@ import jax.numpy as jnp
 import optax
 
 from agents.parts import checks, equations, exploration, networks, sgd
-from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
+from agents.parts.contract import (
+    Agent,
+    Metrics,
+    NetworkParams,
+    Params,
+    Spec,
+    Storage,
+    Transition,
+)
 from agents.parts.exploration import EpsilonGreedy
+from agents.parts.networks import Network
 from agents.parts.value_based import assemble
 
 DVW_DQN = {"temperature": 0.0, "munchausen": 0.0}
@@ -78,73 +93,108 @@ class Config:
 
 
 def weights(variance: jax.Array, log_scale: jax.Array, floor: float) -> jax.Array:
-    """max(eta / variance, floor), in the shape of `variance`, without gradient."""
+    """max(eta / variance, floor), in the shape of `variance`; no gradient flows."""
     return jax.lax.stop_gradient(jnp.maximum(jnp.exp(log_scale) / variance, floor))
 
 
 def scale_error(variance: jax.Array, log_scale: jax.Array) -> jax.Array:
-    """(mean of eta / variance - 1)^2, `[]`: weights of mean 1 are sought."""
+    """(mean of eta / variance - 1)^2, `[]`: it is least where weights have mean 1."""
     chex.assert_rank([variance, log_scale], [1, 0])
     return jnp.square(jnp.mean(jnp.exp(log_scale) / variance) - 1)
 
 
-def agent(config: Config, spec: Spec) -> Agent:
-    """Builds DVW for an environment with discrete actions."""
-    network = networks.action_values(config.network, spec)
+def taken(network: Network, params: NetworkParams, batch: Transition) -> jax.Array:
+    """Outputs `[B]` of a network for the actions of a batch."""
+    return equations.taken(network.apply(params, batch.observation), batch.action)
+
+
+def targets(
+    config: Config, network: Network, q_params: NetworkParams, batch: Transition
+) -> jax.Array:
+    """M-DQN's targets `[B]`, of the action values with parameters `q_params`."""
     bonus_of = functools.partial(
         equations.log_policy_bonus,
         temperature=config.temperature,
         floor=config.log_policy_floor,
     )
+    q_tm1 = network.apply(q_params, batch.observation)
+    q_t = network.apply(q_params, batch.next_observation)
+    bonus = config.munchausen * jax.vmap(bonus_of)(q_tm1, batch.action)
+    soft_v_t = equations.soft_value(q_t, config.temperature)
+    return batch.reward + bonus + config.discount * batch.discount * soft_v_t
 
-    def targets(q_params: Any, batch: Transition) -> jax.Array:
-        q_tm1 = network.apply(q_params, batch.observation)
-        q_t = network.apply(q_params, batch.next_observation)
-        bonus = config.munchausen * jax.vmap(bonus_of)(q_tm1, batch.action)
-        soft_v_t = equations.soft_value(q_t, config.temperature)
-        return batch.reward + bonus + config.discount * batch.discount * soft_v_t
 
-    def taken(params: Any, batch: Transition) -> jax.Array:
-        return equations.taken(network.apply(params, batch.observation), batch.action)
+def variances(
+    config: Config, network: Network, params: NetworkParams, batch: Transition
+) -> jax.Array:
+    """f^2 `[B]` of the actions of a batch, above the floor."""
+    return jnp.exp(taken(network, params, batch)) + config.variance_floor
 
-    def variance(params: Any, batch: Transition) -> jax.Array:
-        return jnp.exp(taken(params, batch)) + config.variance_floor
+
+def make_variance_loss(config: Config, network: Network) -> sgd.Loss:
+    """Builds the loss of the network `variance`."""
 
     def variance_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        previous = targets(target_params["previous_q"], batch)
-        seen = jnp.square(previous - taken(target_params["q"], batch))
-        errors = seen - variance(params["variance"], batch)
+        previous = targets(config, network, target_params["previous_q"], batch)
+        seen = jnp.square(previous - taken(network, target_params["q"], batch))
+        errors = seen - variances(config, network, params["variance"], batch)
         return jnp.mean(equations.regression_loss(errors, "huber")), {}
+
+    return variance_loss
+
+
+def make_scale_loss(config: Config, network: Network) -> sgd.Loss:
+    """Builds the loss of the network `scale`, log eta."""
 
     def scale_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
+        variance = variances(config, network, target_params["variance"], batch)
         log_scale = params["scale"]["log"]
-        loss = scale_error(variance(target_params["variance"], batch), log_scale)
-        return loss, {"log_scale": log_scale}
+        return scale_error(variance, log_scale), {"log_scale": log_scale}
+
+    return scale_loss
+
+
+def make_q_loss(config: Config, network: Network) -> sgd.Loss:
+    """Builds the loss of the network `q`, a weighted regression."""
 
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        frozen = variance(target_params["variance"], batch)
-        weight = weights(frozen, params["scale"]["log"], config.weight_floor)
-        q_tm1 = taken(params["q"], batch)
-        errors = targets(target_params["q"], batch) - q_tm1
+        variance = variances(config, network, target_params["variance"], batch)
+        weight = weights(variance, params["scale"]["log"], config.weight_floor)
+        q_tm1 = taken(network, params["q"], batch)
+        errors = targets(config, network, target_params["q"], batch) - q_tm1
         loss = jnp.mean(weight * jnp.square(errors))
         return loss, {"q_mean": jnp.mean(q_tm1), "weight_mean": jnp.mean(weight)}
+
+    return q_loss
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds DVW for an environment with discrete actions."""
+    network = networks.action_values(config.network, spec)
 
     def q_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
         del key
         return network.apply(params["q"], observation)
 
     greedy = exploration.greedy(q_values)
-    scale = networks.scalars({"log": 1.0})
     return assemble(
         config,
-        networks={"variance": network, "scale": scale, "q": network},
-        losses={"variance": variance_loss, "scale": scale_loss, "q": q_loss},
+        networks={
+            "variance": network,
+            "scale": networks.scalars({"log": 1.0}),
+            "q": network,
+        },
+        losses={
+            "variance": make_variance_loss(config, network),
+            "scale": make_scale_loss(config, network),
+            "q": make_q_loss(config, network),
+        },
         act=exploration.acting(greedy, spec.num_actions, config.exploration),
         optimizers={"scale": optax.adam(config.scale_rate)},
         copy=lambda params, targets, steps: {**params, "previous_q": targets["q"]},

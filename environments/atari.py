@@ -16,7 +16,7 @@ import numpy as np
 from dm_env import StepType, specs
 
 from environments import vector
-from environments.choices import check_choice
+from environments.checks import check_choice
 
 ProtocolName = Literal["dopamine", "nature"]
 

@@ -13,6 +13,7 @@ import numpy as np
 from dm_env import specs
 
 from environments import vector
+from environments.checks import InvalidSetting
 
 _CELL = 24  # pixels
 _BALL_COLOUR = (240, 200, 60)
@@ -33,12 +34,14 @@ class Catch:
 
     def __post_init__(self) -> None:
         if self.rows < 2:
-            raise ValueError(f"environment.rows is {self.rows}: at least 2")
+            raise InvalidSetting("environment.rows", self.rows, "at least 2")
         most = 2 * self.rows - 1
         if not 1 <= self.columns <= most:
-            raise ValueError(
-                f"environment.columns is {self.columns}: from 1 to {most}, so that the "
-                f"paddle reaches every column within {self.rows - 1} actions"
+            raise InvalidSetting(
+                "environment.columns",
+                self.columns,
+                f"between 1 and {most}, so that the paddle reaches every column within "
+                f"{self.rows - 1} actions",
             )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from environments import vector
-from environments.choices import check_choice
+from environments.checks import check_choice
 
 if TYPE_CHECKING:
     from environments.gymnasium_adapter import Gym

@@ -16,7 +16,7 @@ from dm_env import specs
 
 from environments import vector
 from environments.action_scaling import Canonical
-from environments.choices import check_choice
+from environments.checks import check_choice
 
 _SIZE = 480  # pixels of a picture's sides, as gymnasium draws
 

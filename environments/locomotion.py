@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from environments import vector
-from environments.choices import check_choice
+from environments.checks import check_choice
 
 if TYPE_CHECKING:
     from environments.gymnasium_adapter import Gym

@@ -24,6 +24,7 @@ import numpy as np
 from dm_env import specs
 
 from environments import vector
+from environments.checks import InvalidSetting
 
 FEATURES = 5  # of a state
 _CELL = 12  # pixels
@@ -55,16 +56,16 @@ class Maze:
 
     def __post_init__(self) -> None:
         if self.size < 5 or self.size % 2 == 0:
-            raise ValueError(f"environment.size is {self.size}: odd, and at least 5")
+            raise InvalidSetting("environment.size", self.size, "odd and at least 5")
         if self.pitfalls < 0:
-            raise ValueError(f"environment.pitfalls is {self.pitfalls}: at least 0")
+            raise InvalidSetting("environment.pitfalls", self.pitfalls, "at least 0")
         if not 0.0 <= self.slip <= 1.0:
-            raise ValueError(f"environment.slip is {self.slip}: from 0 to 1")
+            raise InvalidSetting("environment.slip", self.slip, "between 0 and 1")
         if self.layout < 0:
-            raise ValueError(f"environment.layout is {self.layout}: at least 0")
+            raise InvalidSetting("environment.layout", self.layout, "at least 0")
         if self.episode_steps < 1:
-            raise ValueError(
-                f"environment.episode_steps is {self.episode_steps}: at least 1"
+            raise InvalidSetting(
+                "environment.episode_steps", self.episode_steps, "at least 1"
             )
 
 
@@ -72,7 +73,7 @@ def draw(config: Maze) -> np.ndarray:
     """`[size, size]` kinds of cells: wall 0, free 1, pitfall 2, goal 3.
 
     Raises:
-        ValueError: if no more pitfalls fit beside the way to the goal.
+        InvalidSetting: so many pitfalls would leave no way to the goal.
     """
     generator = np.random.default_rng(config.layout)
     cells = _carve(config.size, generator)
@@ -90,9 +91,10 @@ def draw(config: Maze) -> np.ndarray:
         else:
             cells[candidates[index]] = _FREE
     if left:
-        raise ValueError(
-            f"environment.pitfalls is {config.pitfalls}: at most "
-            f"{config.pitfalls - left} leave a way through this maze"
+        raise InvalidSetting(
+            "environment.pitfalls",
+            config.pitfalls,
+            f"at most {config.pitfalls - left}, to leave a way through this maze",
         )
     return cells
 

@@ -16,7 +16,7 @@ import numpy as np
 from dm_env import specs
 
 from environments import vector
-from environments.choices import check_choice
+from environments.checks import InvalidSetting, check_choice
 
 GameName = Literal["asterix", "breakout", "freeway", "seaquest", "space_invaders"]
 
@@ -79,12 +79,12 @@ class MinAtar:
     def __post_init__(self) -> None:
         check_choice("environment.game", self.game, get_args(GameName))
         if not 0.0 <= self.sticky_actions <= 1.0:
-            raise ValueError(
-                f"environment.sticky_actions is {self.sticky_actions}: from 0 to 1"
+            raise InvalidSetting(
+                "environment.sticky_actions", self.sticky_actions, "between 0 and 1"
             )
         if self.episode_steps < 1:
-            raise ValueError(
-                f"environment.episode_steps is {self.episode_steps}: at least 1"
+            raise InvalidSetting(
+                "environment.episode_steps", self.episode_steps, "at least 1"
             )
 
 

@@ -9,6 +9,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from launch.errors import InvalidSetting
+
 
 class OverrideError(ValueError):
     """An override that cannot be applied; the message is one line."""
@@ -82,6 +84,9 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
     try:
         return dataclasses.replace(value, **direct)
     except ValueError as error:
+        if isinstance(error, InvalidSetting):
+            flag = prefix + _path_inside(value, error.field)
+            raise OverrideError(error.message(flag)) from error
         wrong = [name for name in direct if _is_refused(value, name, direct[name])]
         paths = ", ".join(
             prefix + path
@@ -89,6 +94,18 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
             if not wrong or path.partition(".")[0] in wrong
         )
         raise OverrideError(f"{paths}: {' '.join(str(error).split())}") from error
+
+
+def _path_inside(value: Any, path: str) -> str:
+    """The part of a path that begins at a field of `value`; at least its last name.
+
+    A class that is a field of another may call its own fields by longer paths.
+    """
+    names = path.split(".")
+    known = [field.name for field in dataclasses.fields(value)]
+    while len(names) > 1 and names[0] not in known:
+        del names[0]
+    return ".".join(names)
 
 
 def _is_refused(value: Any, name: str, new: Any) -> bool:

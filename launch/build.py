@@ -5,6 +5,7 @@ from typing import Any
 import dm_env
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 import agents
 import environments
@@ -61,6 +62,45 @@ def make_spec(environment: dm_env.Environment) -> Spec:
         observation=jax.ShapeDtypeStruct(observation.shape, observation.dtype),
         num_actions=num_actions,
         action=jax.ShapeDtypeStruct(action.shape, action.dtype),
+    )
+
+
+def make_extras_spec(agent: Agent, spec: Spec) -> Any:
+    """Describes to a store what `act` returns beside one action.
+
+    Computes nothing, and starts no JAX backend.
+
+    Args:
+        agent: that acts.
+        spec: of the environment.
+
+    Returns:
+        The pytree of extras with a `jax.ShapeDtypeStruct` for each leaf, without the
+        axis `[N]`; the empty tuple if there are no leaves.
+
+    Raises:
+        ValueError: a leaf has not one row for each environment.
+    """
+    lanes = 3
+
+    def act(seed: Any, observation: Any) -> Any:
+        key = jax.random.key(seed)
+        params = agent.init(key).params
+        return agent.act(params, key, observation, np.int32(0), np.bool_(False))[1]
+
+    shape = (lanes, *spec.observation.shape)
+    observation = jax.ShapeDtypeStruct(shape, spec.observation.dtype)
+    extras = jax.eval_shape(act, np.uint32(0), observation)
+    for leaf in jax.tree.leaves(extras):
+        if leaf.shape[:1] != (lanes,):
+            raise ValueError(
+                f"extras of {lanes} environments must have {lanes} rows, got a leaf of "
+                f"shape {list(leaf.shape)}: return leaves [N, ...] from act"
+            )
+    if not jax.tree.leaves(extras):
+        return ()
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), extras
     )
 
 

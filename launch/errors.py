@@ -1,6 +1,9 @@
 """How a run can fail: one class for each reason, and what its message says."""
 
+import dataclasses
 import signal
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
 
 class Interrupted(Exception):
@@ -58,6 +61,42 @@ class DatasetError(RunDirectoryError, ValueError):
     """
 
 
+@runtime_checkable
+class InvalidSetting(Protocol):
+    """What agents and environments raise if a field must not have its value.
+
+    Described, not imported: their packages bring JAX along, for which the command
+    line's help must not wait.
+    """
+
+    field: str
+
+    def message(self, name: str) -> str:
+        """The message, in which the field has another name."""
+
+
+class UnevenBatch(ValueError):
+    """The devices that share a batch cannot share it evenly.
+
+    Attributes:
+        batch_size: of the batch.
+        devices: the number of devices.
+    """
+
+    def __init__(self, batch_size: int, devices: int):
+        super().__init__(batch_size, devices)
+        self.batch_size = batch_size
+        self.devices = devices
+
+    def __str__(self) -> str:
+        return self.message("the batch size")
+
+    def message(self, name: str) -> str:
+        """The message with another name for the batch size, such as its flag."""
+        wanted = f"a multiple of the {self.devices} devices that share a batch"
+        return f"{name} must be {wanted}, got {self.batch_size}"
+
+
 class RunFailed(Exception):
     """A run ended before its time; the message says why and where its logs are."""
 
@@ -72,3 +111,36 @@ class RunStopped(Exception):
     def __init__(self, message: str, number: int):
         super().__init__(message)
         self.signal = number
+
+
+def in_flags(error: Exception, experiment: Any) -> str:
+    """The message of an error, one line, in which settings are named by their flags.
+
+    Agents and environments know no command line: their errors name fields.
+
+    Args:
+        error: why the experiment cannot run.
+        experiment: a `launch.experiment.Experiment`.
+    """
+    settings = dict(_settings(experiment))
+    if isinstance(error, UnevenBatch):
+        flags = [
+            f"--{path}"
+            for path, value in settings.items()
+            if path.endswith("batch_size") and value == error.batch_size
+        ]
+        return error.message(" and ".join(flags) or "the batch size")
+    if isinstance(error, InvalidSetting):
+        for path in (f"agent.{error.field}", error.field):
+            if path in settings:
+                return error.message(f"--{path}")
+    return " ".join(str(error).split())
+
+
+def _settings(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted path and value of each field of a dataclass and of those inside it."""
+    if not dataclasses.is_dataclass(value):
+        yield path.removeprefix("."), value
+        return
+    for field in dataclasses.fields(value):
+        yield from _settings(getattr(value, field.name), f"{path}.{field.name}")

@@ -3,21 +3,24 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
 import psutil
 
 import environments
-from agents.parts import sgd
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
+from launch import devices
 from launch.build import make_actor_environment, make_spec, make_stages
-from launch.datasets.normalization import Prepared
 from launch.experiment import Experiment, Mode
 from launch.runs import dashboards
 from launch.runs.dashboards import WandbMode
+
+if TYPE_CHECKING:
+    from launch.datasets.normalization import Prepared
+
 
 # Beside the replay: interpreter, JAX and TensorFlow, networks, environments, in bytes.
 _ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
@@ -120,7 +123,7 @@ class Ready(NamedTuple):
     spec: Spec
     frame_stack: int
     environment: VectorEnvironment | None
-    dataset: Prepared | None
+    dataset: "Prepared | None"
 
 
 def check(
@@ -157,7 +160,10 @@ def check(
     try:
         spec, frame_stack = make_spec(environment), environment.frame_stack
         dataset = _check_fit(
-            *(experiment, mode, spec, frame_stack),
+            experiment,
+            mode,
+            spec,
+            frame_stack,
             at_once=at_once,
             here=here,
             directory=directory,
@@ -179,7 +185,7 @@ def _check_fit(
     at_once: int,
     here: bool,
     directory: Path | None,
-) -> Prepared | None:
+) -> "Prepared | None":
     """Checks agent, devices and data; returns the dataset of a run that has one."""
     stages = make_stages(experiment, spec)
     if here and mode != "processes":
@@ -190,8 +196,8 @@ def _check_fit(
 
         _check_offline(experiment, last.agent)
         dataset = load_prepared(experiment, spec, directory)
-        if last.agent.lookup is not None:
-            last.agent.lookup.check(len(dataset.transitions.reward))
+        if last.agent.tables is not None:
+            last.agent.tables.check(len(dataset.transitions.reward))
         return dataset
     check_memory(
         last.agent.storage,
@@ -212,10 +218,9 @@ def check_devices(stages: Sequence[Stage]) -> None:
     Raises:
         UnevenBatch: the devices cannot share them.
     """
-    devices = jax.local_devices()
+    local_devices = jax.local_devices()
     for stage in stages:
-        agent = stage.agent
-        sgd.check_batch(agent.storage.batch_size, devices, agent.batch_field)
+        devices.check_batch(stage.agent.storage.batch_size, local_devices)
 
 
 def _check_offline(experiment: Experiment, agent: Agent) -> None:

@@ -13,6 +13,7 @@ from typing import cast
 import jax
 import setproctitle
 
+from environments.vector import VectorEnvironment
 from launch import errors, preflight
 from launch.errors import (
     RunDirectoryError,
@@ -57,25 +58,10 @@ def run_experiment(
     role = "launcher" if mode == "processes" else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
     kept = f"{directory} keeps what it saved"
-    run = Run(
-        experiment,
-        directory,
-        ready.spec,
-        ready.frame_stack,
-        resume=resume,
-        wandb=wandb,
-        dataset=ready.dataset,
-    )
-    # Imported late: only a program needs Reverb and with it TensorFlow.
+    spec, frame_stack, environment, dataset = ready
+    run = Run(experiment, directory, spec, frame_stack, resume, wandb, dataset)
     try:
-        if mode == "local":
-            from launch.engines import one_thread
-
-            one_thread.run(run, ready.environment)
-        else:
-            from launch.engines import launchpad_engine
-
-            launchpad_engine.run(run, mode)
+        _start(run, mode, environment)
     except (
         errors.RoleFailed,
         errors.EndedEarly,
@@ -90,6 +76,18 @@ def run_experiment(
     except errors.Interrupted as error:
         left = _left(experiment, directory)
         raise RunStopped(f"{error}; {left}", error.signal) from error
+
+
+def _start(run: Run, mode: Mode, environment: VectorEnvironment | None) -> None:
+    # Imported late: only a program needs Launchpad.
+    if mode == "local":
+        from launch.engines import one_thread
+
+        one_thread.run(run, environment)
+    else:
+        from launch.engines import launchpad_engine
+
+        launchpad_engine.run(run, mode)
 
 
 def _left(experiment: Experiment, directory: Path) -> str:
@@ -138,8 +136,11 @@ def main(arguments: Sequence[str]) -> int:
     except RunFailed as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 1
-    except (ValueError, RunDirectoryError) as error:
+    except RunDirectoryError as error:
         print(f"munchausen: {error}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"munchausen: {errors.in_flags(error, experiment)}", file=sys.stderr)
         return 2
     return 0
 

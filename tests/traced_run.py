@@ -6,8 +6,9 @@ answers the command line. There, of our packages:
 - imported is every module that the process holds at its end;
 - executed is every function that ran on the way from an environment to the loss: called
   by what the command line calls to run (the door, known by the loss that ran behind
-  it), not while modules or settings were made, and for none of the purposes below. Nor
-  does `experiments` count, the command line and its reports.
+  it; its own file does not count), not while modules or settings were made, and for
+  none of the purposes below. Nor does `experiments` count, the command line and its
+  reports.
 """
 
 import json
@@ -49,8 +50,17 @@ class Purpose(NamedTuple):
 PURPOSES = (
     Purpose(
         "begin",
-        ("preflight", "run_directory", "existing_runs", "lock", "provenance"),
-        "they decide whether and where a run begins, before there is any data",
+        (
+            "preflight",
+            "run_directory",
+            "existing_runs",
+            "lock",
+            "provenance",
+            "experiment",
+            "build",
+            "context",
+        ),
+        "they describe a run, and decide whether and where it begins, before any data",
     ),
     Purpose(
         "record",
@@ -59,13 +69,18 @@ PURPOSES = (
     ),
     Purpose(
         "save",
-        ("checkpoints?", "snapshot", "serialization"),
+        ("checkpoints?", "snapshot", "serialization", "schedule"),
         "they keep a run's state for another process; this one never reads it",
     ),
     Purpose(
         "guard",
-        ("watchdog", "signals"),
-        "they end a run that hangs or was asked to stop",
+        ("watchdog", "signals", "finite", "checks"),
+        "they end a run that hangs, fails or was asked to stop, or refuse its settings",
+    ),
+    Purpose(
+        "place",
+        ("devices",),
+        "it shares a batch among accelerators, and adds nothing on one of them",
     ),
     Purpose(
         "evaluate",
@@ -182,7 +197,8 @@ class Tracer:
             return
         code = frame.f_code
         file = str(Path(code.co_filename).relative_to(self._root))
-        self._seen.add((door, file, code.co_name, purpose))
+        if code.co_filename != door.co_filename:
+            self._seen.add((door, file, code.co_name, purpose))
         if "loss" in code.co_name and file.startswith("agents/") and not purpose:
             self._doors.add(door)
 

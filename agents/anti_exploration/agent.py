@@ -6,19 +6,28 @@ which the defaults differ in the fields of `RESEARCH_CODE`.
 
 | symbol | here |
 | --- | --- |
-| b, alpha | what `make_bonus` makes; `coefficient`, in policy and critic alike |
-| sigma tilde, c; d | `target_noise`, `target_noise_clip`; `policy_delay` |
-| gamma, tau | `discount`, `target_step_size` |
-| critics, policy, CVAE | networks `critic`, `policy`; `cvae`, learned before them |
+| b | what `make_bonus` makes |
+| alpha | `coefficient`, of the bonus in policy and critic alike |
+| sigma tilde | `target_noise` |
+| c | `target_noise_clip` |
+| d | `policy_delay` |
+| gamma | `discount` |
+| tau | `target_step_size` |
+| critics, policy | networks `critic`, `policy` |
+| CVAE | network `cvae`, learned before the others |
 
-Deviations:
-- The paper's coefficients of each task are unknown to us; the default is the code's.
-- Networks and rates are TD3's, target actions stay in [-1, 1], and the bonus is a mean
-  over dimensions; the code divides that by their number again (`divide_twice`).
-- The critic pays for the target policy's action, in the code for that with noise
-  (`charge_noise`): each step then costs 0.04 `coefficient` that no policy can save.
-- The CVAE's last weights are kept, there the best; observations are normalised, there
-  an option; weights start as Glorot and Bengio's, there the last layers within 0.003.
+Deviations ("the code" is the first author's):
+- The paper's coefficients for each task are unknown to us; the default is the code's.
+- Networks and learning rates are TD3's, and target actions stay in [-1, 1].
+- The bonus is a mean over action dimensions; the code divides that mean by their number
+  again (`divide_twice`).
+- The critic pays for the target policy's action; in the code it pays for that action
+  with its noise (`charge_noise`), and each step costs 0.04 `coefficient` that no policy
+  can save.
+- The CVAE's last weights are kept; the code keeps its best ones.
+- Observations are normalised; in the code that is an option.
+- Weights are initialised as by Glorot and Bengio; in the code those of last layers are
+  within 0.003.
 """
 
 from collections.abc import Callable
@@ -99,7 +108,8 @@ class Config:
 def make_bonus(config: Config, spec: Spec) -> Callable[..., jax.Array]:
     """Builds b as `(params, key, observation [B, ...], action [B, D]) -> [B]`.
 
-    `key`, consumed, draws latents; gradients flow through the action twice.
+    `key` draws the latents and is consumed. Gradients flow through the action twice:
+    as the CVAE's input, and as what is compared with its output.
     """
     model = cvae.make(config.autoencoder, spec)
     divisor = heads.action_size(spec) if config.divide_twice else 1
@@ -132,8 +142,11 @@ def agent(config: Config, spec: Spec) -> Agent:
     critic = heads.critics(config.network, spec, number=2)
     bonus = make_bonus(config, spec)
 
-    def charge(params: Params, key: jax.Array, batch: Transition, a: jax.Array) -> Any:
-        return -config.coefficient * bonus(params, key, batch.next_observation, a)
+    def charge(
+        params: Params, key: jax.Array, batch: Transition, action: jax.Array
+    ) -> jax.Array:
+        cost = bonus(params, key, batch.next_observation, action)
+        return -config.coefficient * cost
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
@@ -163,4 +176,4 @@ def agent(config: Config, spec: Spec) -> Agent:
         frozen={"cvae": cvae.make(config.autoencoder, spec).init},
     )
     storage = Storage(batch_size=config.batch_size)
-    return Agent(init, update, act, storage, config.discount, batch_field="batch_size")
+    return Agent(init, update, act, storage, config.discount)

@@ -172,8 +172,7 @@ def stage(config: Config, spec: Spec, *, name: str, discount: float) -> Agent:
         target_update=sgd.periodic(1),  # nothing reads the target
     )
     storage = Storage(batch_size=config.batch_size)
-    made = Agent(init, update, never_acts, storage, discount)
-    return made._replace(batch_field="autoencoder.batch_size")
+    return Agent(init, update, never_acts, storage, discount)
 
 
 def _beside(observation: Any, vector: jax.Array) -> jax.Array:

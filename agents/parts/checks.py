@@ -1,46 +1,77 @@
-"""Checks of what users set; each names the field, its value, the remedy."""
+"""Checks of settings; an error says what must hold, and what was given."""
 
 import dataclasses
+import math
 import typing
 from typing import Any
 
 
-class UnevenBatch(ValueError):
-    """A batch that the devices cannot share out evenly; found where they are."""
+class InvalidSetting(ValueError):
+    """A field of a configuration has a value that it must not have.
+
+    Attributes:
+        field: dotted path of the field inside the agent's configuration.
+        value: what was given.
+        wanted: what the value must be, such as "at least 0".
+    """
+
+    def __init__(self, field: str, value: Any, wanted: str):
+        super().__init__(field, value, wanted)
+        self.field = field
+        self.value = value
+        self.wanted = wanted
+
+    def __str__(self) -> str:
+        return self.message(self.field)
+
+    def message(self, name: str) -> str:
+        """The message with another name for the field, such as its flag."""
+        return f"{name} must be {self.wanted}, got {_shown(self.value)}"
 
 
-def between(name: str, value: float, low: float, high: float) -> None:
-    """Raises ValueError unless `low <= value <= high`."""
+def between(field: str, value: float, low: float, high: float) -> None:
+    """Raises InvalidSetting unless `low <= value <= high`."""
     if not low <= value <= high:
-        raise ValueError(f"{name} is {value}: between {low} and {high}")
+        wanted = f"between {_shown(low)} and {_shown(high)}"
+        if low == -math.inf:
+            wanted = f"at most {_shown(high)}"
+        raise InvalidSetting(field, value, wanted)
 
 
-def at_least(name: str, value: float, low: float) -> None:
-    """Raises ValueError unless `low <= value`."""
+def at_least(field: str, value: float, low: float) -> None:
+    """Raises InvalidSetting unless `low <= value`."""
     if not value >= low:
-        raise ValueError(f"{name} is {value}: at least {low}")
+        raise InvalidSetting(field, value, f"at least {_shown(low)}")
 
 
-def above(name: str, value: float, low: float) -> None:
-    """Raises ValueError unless `low < value`."""
+def above(field: str, value: float, low: float) -> None:
+    """Raises InvalidSetting unless `low < value`."""
     if not value > low:
-        raise ValueError(f"{name} is {value}: above {low}")
+        raise InvalidSetting(field, value, f"above {_shown(low)}")
 
 
-def fraction(name: str, value: float) -> None:
-    """Raises ValueError unless `0 < value <= 1`."""
+def fraction(field: str, value: float) -> None:
+    """Raises InvalidSetting unless `0 < value <= 1`."""
     if not 0 < value <= 1:
-        raise ValueError(f"{name} is {value}: above 0, at most 1")
+        raise InvalidSetting(field, value, "above 0 and at most 1")
 
 
 def choices(config: Any) -> None:
-    """Raises ValueError if a field of a dataclass is none of those its type names.
+    """Raises InvalidSetting if a field has a value that its type does not name.
 
-    A misspelt name would otherwise be the last branch of whoever asks for it.
+    Without this check a misspelt name would take the last branch of every `if`.
+
+    Args:
+        config: a dataclass.
     """
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):
         hint, value = hints[field.name], getattr(config, field.name)
         known = typing.get_args(hint)
         if typing.get_origin(hint) is typing.Literal and value not in known:
-            raise ValueError(f"{field.name} is {value!r}: one of {', '.join(known)}")
+            raise InvalidSetting(field.name, value, f"one of {', '.join(known)}")
+
+
+def _shown(value: Any) -> str:
+    """A value as people write it: 1, not 1.0."""
+    return repr(value).removesuffix(".0")

@@ -68,7 +68,7 @@ def acting(
         observation: Any,
         actor_steps: jax.Array,
         evaluation: jax.Array,
-    ) -> jax.Array:
+    ) -> tuple[jax.Array, Any]:
         random_key, sample_key = jax.random.split(key)
         shape = (len(observation), *spec.action.shape)
         # Actions at an end have no density under a tanh-Gaussian.
@@ -78,7 +78,7 @@ def acting(
             random,
             sample(params, sample_key, observation),
         )
-        return jnp.where(evaluation, best(params, observation), explored)
+        return jnp.where(evaluation, best(params, observation), explored), ()
 
     return act
 
@@ -106,9 +106,13 @@ def never_exploring(best: Callable[[Params, Any], jax.Array]) -> Act:
     Args:
         best: `(params, observation [N, ...]) -> [N, D]`.
     """
-    return lambda params, key, observation, actor_steps, evaluation: best(
-        params, observation
-    )
+
+    def act(
+        params: Params, key: Any, observation: Any, actor_steps: Any, evaluation: Any
+    ) -> tuple[jax.Array, Any]:
+        return best(params, observation), ()
+
+    return act
 
 
 def add_noise(key: jax.Array, action: jax.Array, scale: float) -> jax.Array:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import networks
+from agents.parts import checks, networks
 from agents.parts.contract import NetworkParams, Spec
 from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
 from agents.parts.networks import Torso, make_torso
@@ -63,7 +63,8 @@ def tanh_gaussian(config: networks.Config, spec: Spec) -> Policy:
     """A policy whose actions are the tanh of a diagonal Gaussian.
 
     Raises:
-        ValueError: the torso does not fit the observations, or actions are discrete.
+        InvalidSetting: the torso does not fit the observations.
+        ValueError: actions are discrete.
     """
     size = action_size(spec)
     module = _Outputs(make_torso(config, spec), 2 * size)
@@ -83,7 +84,8 @@ def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy
     policy uniform.
 
     Raises:
-        ValueError: the torso does not fit the observations, or actions are discrete.
+        InvalidSetting: the torso does not fit the observations.
+        ValueError: actions are discrete.
     """
     size = action_size(spec)
     # Legendre's polynomials: orthogonal, so that coefficients do not fight each other.
@@ -106,7 +108,8 @@ def deterministic(config: networks.Config, spec: Spec) -> Policy:
     """A policy with one action for each observation, the tanh of its outputs.
 
     Raises:
-        ValueError: the torso does not fit the observations, or actions are discrete.
+        InvalidSetting: the torso does not fit the observations.
+        ValueError: actions are discrete.
     """
     module = _Outputs(make_torso(config, spec), action_size(spec))
 
@@ -116,9 +119,20 @@ def deterministic(config: networks.Config, spec: Spec) -> Policy:
     return Policy(functools.partial(_init, module, spec), apply)
 
 
-def state_value(config: networks.Config, spec: Spec) -> networks.Network:
-    """A network with one value for each observation, `[B, ...] -> [B]`."""
-    module = _Outputs(make_torso(config, spec), 1)
+def state_value(
+    config: networks.Config, spec: Spec, field: str = "network"
+) -> networks.Network:
+    """A network with one value for each observation, `[B, ...] -> [B]`.
+
+    Args:
+        config: shape of the network.
+        spec: of the environment.
+        field: which field of the agent's configuration `config` is.
+
+    Raises:
+        InvalidSetting: the torso does not fit the observations.
+    """
+    module = _Outputs(make_torso(config, spec, field), 1)
 
     def apply(params: NetworkParams, observation: Any) -> jax.Array:
         return jnp.squeeze(_apply(module, params, observation), axis=-1)
@@ -126,24 +140,17 @@ def state_value(config: networks.Config, spec: Spec) -> networks.Network:
     return networks.Network(functools.partial(_init, module, spec), apply)
 
 
-def histogram_and_value(
-    policy_config: networks.Config,
-    value_config: networks.Config,
-    spec: Spec,
-    temperature: float,
-) -> Policy:
-    """A policy of `histogram` and a state value that share nothing, as one network.
+def policy_and_value(policy: Policy, value: networks.Network) -> Policy:
+    """A policy and a state value that share nothing, as one network.
 
-    Its `apply` returns both: a `Histogram` over actions, and values `[B]`.
+    Its `apply` returns both: what `policy` returns, and values `[B]`.
     """
-    policy = histogram(policy_config, spec, temperature)
-    value = state_value(value_config, spec)
 
     def init(key: jax.Array) -> NetworkParams:
         policy_key, value_key = jax.random.split(key)
         return {"policy": policy.init(policy_key), "value": value.init(value_key)}
 
-    def apply(params: NetworkParams, observation: Any) -> tuple[Histogram, jax.Array]:
+    def apply(params: NetworkParams, observation: Any) -> tuple[Any, jax.Array]:
         return (
             policy.apply(params["policy"], observation),
             value.apply(params["value"], observation),
@@ -158,14 +165,13 @@ def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
     Observations are flattened and the actions put behind them.
 
     Raises:
-        ValueError: observations are images, or actions are discrete.
+        InvalidSetting: the torso is one for images.
+        ValueError: actions are discrete.
     """
     size = action_size(spec)
     if config.torso != "mlp":
-        raise ValueError(
-            f"network.torso is {config.torso}: critics of actions take vectors; choose "
-            "--agent.network.torso mlp"
-        )
+        wanted = "mlp, since critics of continuous actions take vectors"
+        raise checks.InvalidSetting("network.torso", config.torso, wanted)
     module = _Outputs(make_torso(config, spec), 1)
     inputs = np.zeros((1, int(np.prod(spec.observation.shape)) + size), np.float32)
 

@@ -44,7 +44,9 @@ class Transition(NamedTuple):
         discount: `[B]` product of the environment's discounts times gamma^(k-1), k the
             number of steps in the sum; the agent multiplies by gamma once more.
         next_observation: `[B, ...]` at time t + k.
-        extras: what the agent's `Lookup` reads for these rows; offline only.
+        extras: a pytree with leaves `[B, ...]`: what the agent's `act` returned beside
+            these actions or, of a dataset, what its `DatasetTables` read for these
+            rows; the empty tuple if there is neither.
     """
 
     observation: Any
@@ -79,9 +81,10 @@ class Storage:
             checks.at_least(f"storage.{name}", getattr(self, name), 1)
         checks.above("storage.samples_per_insert", self.samples_per_insert, 0)
         if self.min_size > self.capacity:
-            raise ValueError(
-                f"storage.min_size is {self.min_size}, above storage.capacity "
-                f"{self.capacity}: learning would never start"
+            raise checks.InvalidSetting(
+                "storage.min_size",
+                self.min_size,
+                f"at most storage.capacity, {self.capacity}, or learning never starts",
             )
 
 
@@ -120,21 +123,23 @@ class Preparation:
 
 Init = Callable[[jax.Array], TrainingState]
 Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
-Act = Callable[[Params, jax.Array, Any, Any, Any], jax.Array]
+Act = Callable[[Params, jax.Array, Any, Any, Any], tuple[jax.Array, Any]]
 
 
-class Lookup(NamedTuple):
-    """What an offline agent reads about a transition beside the transition itself.
+class DatasetTables(NamedTuple):
+    """Tables precomputed from the dataset, such as nearest neighbours.
+
+    An offline agent reads them for each sampled transition.
 
     Attributes:
         build: `(params, transitions [M, ...], tick) -> tables`, from the whole dataset,
             on the host, once before the first update; `params` are those of the
             networks that an earlier stage learned; it calls `tick()` now and then, to
-            show that it moves.
+            show that it makes progress.
         read: `(tables, rows [B]) -> extras`, leaves `[B, ...]`, of the transitions at
             these rows of the dataset; jit-able.
-        check: `(M) -> None`; raises ValueError where M transitions are too few, so that
-            this shows before an earlier stage learns.
+        check: `(M) -> None`; raises InvalidSetting where M transitions are too few, so
+            that this shows before an earlier stage learns.
     """
 
     build: Callable[[Params, Transition, Callable[[], None]], Any]
@@ -149,14 +154,15 @@ class Agent(NamedTuple):
         init: `(key) -> TrainingState`.
         update: `(state, batch) -> (state, metrics)`, one gradient step on a Transition
             whose leaves are `[B, ...]`; jit-able.
-        act: `(params, key, observation, actor_steps, evaluation) -> action`; leaves of
-            `observation` are `[N, ...]`, one row for each environment; `actor_steps`
-            is `[]`, the decisions taken so far by all actors; `evaluation` is a `[]`
-            bool.
+        act: `(params, key, observation, actor_steps, evaluation) -> (action, extras)`;
+            leaves of `observation` are `[N, ...]`, one row for each environment;
+            `actor_steps` is `[]`, the decisions taken so far by all actors;
+            `evaluation` is a `[]` bool. `extras` is a pytree with leaves `[N, ...]`
+            that is stored with the transition, such as log-probabilities of the
+            actions; `()` if nothing is to be stored.
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
-        lookup: what fills `Transition.extras`, of offline agents that need them.
-        batch_field: which field of its configuration says how large a batch is.
+        tables: what fills `Transition.extras`, of offline agents that need them.
     """
 
     init: Init
@@ -164,8 +170,7 @@ class Agent(NamedTuple):
     act: Act
     storage: Storage
     discount: float
-    lookup: Lookup | None = None
-    batch_field: str = "storage.batch_size"
+    tables: DatasetTables | None = None
 
 
 class Stage(NamedTuple):
@@ -188,7 +193,7 @@ class Stage(NamedTuple):
 
 def never_acts(
     params: Params, key: jax.Array, observation: Any, actor_steps: Any, evaluation: Any
-) -> jax.Array:
+) -> tuple[jax.Array, Any]:
     """The `act` of a stage that only prepares networks for the agent that acts."""
     raise TypeError("this stage has no policy")
 

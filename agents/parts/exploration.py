@@ -122,10 +122,10 @@ def acting(choose: Choose, num_actions: int, config: EpsilonGreedy) -> Act:
         observation: Any,
         actor_steps: jax.Array,
         evaluation: jax.Array,
-    ) -> jax.Array:
+    ) -> tuple[jax.Array, Any]:
         explore_key, choice_key = jax.random.split(key)
         actions = choose(params, choice_key, observation, evaluation)
         probability = epsilon(config, actor_steps, evaluation)
-        return randomise(explore_key, actions, num_actions, probability)
+        return randomise(explore_key, actions, num_actions, probability), ()
 
     return act

@@ -141,9 +141,18 @@ def _fully_connected(
     return x
 
 
-def make_torso(config: Config, spec: Spec) -> Torso:
-    """Builds the torso; raises ValueError if it does not fit the observations."""
-    _check_torso(config, spec)
+def make_torso(config: Config, spec: Spec, field: str = "network") -> Torso:
+    """Builds the torso.
+
+    Args:
+        config: shape of the network.
+        spec: of the environment.
+        field: which field of the agent's configuration `config` is.
+
+    Raises:
+        InvalidSetting: the torso does not fit the observations.
+    """
+    _check_torso(config, spec, field)
     convolutions = CONVOLUTIONS[config.torso]
     return Torso(convolutions, config.hidden, layer_norm=config.layer_norm)
 
@@ -154,7 +163,8 @@ def action_values(config: Config, spec: Spec) -> Network:
     Its `apply` is `(params, observation [B, ...]) -> [B, A]`.
 
     Raises:
-        ValueError: the torso does not fit the observations, or actions are continuous.
+        InvalidSetting: the torso does not fit the observations.
+        ValueError: actions are continuous.
     """
     _check_discrete(spec)
     module = ActionValues(make_torso(config, spec), spec.num_actions)
@@ -179,7 +189,7 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
     Source: IQN, Eq. (4) and Dopamine's `ImplicitQuantileNetwork`, with its initialiser.
     """
     _check_discrete(spec)
-    _check_torso(config, spec)
+    _check_torso(config, spec, "network")
     convolutions = CONVOLUTIONS[config.torso]
     before = 0 if convolutions else max(len(config.hidden) - 1, 0)
     initializer = nn.initializers.variance_scaling(3**-0.5, "fan_in", "uniform")
@@ -211,19 +221,15 @@ def _observation(spec: Spec) -> np.ndarray:
     return np.zeros((1, *spec.observation.shape), spec.observation.dtype)
 
 
-def _check_torso(config: Config, spec: Spec) -> None:
+def _check_torso(config: Config, spec: Spec, field: str) -> None:
     shape = spec.observation.shape
     if config.torso != "mlp" and len(shape) != 3:
-        raise ValueError(
-            f"network.torso {config.torso} needs images, but observations have shape "
-            f"{list(shape)}; choose --agent.network.torso mlp"
-        )
+        wanted = f"mlp, for observations of shape {list(shape)}"
+        raise checks.InvalidSetting(f"{field}.torso", config.torso, wanted)
     if not _fits(config.torso, shape):
-        fitting = [name for name in CONVOLUTIONS if _fits(name, shape)]
-        raise ValueError(
-            f"network.torso {config.torso} is for larger images than {list(shape[1:])};"
-            f" choose --agent.network.torso {' or '.join(fitting)}"
-        )
+        fitting = " or ".join(name for name in CONVOLUTIONS if _fits(name, shape))
+        wanted = f"{fitting}, for images of {' x '.join(map(str, shape[1:]))} pixels"
+        raise checks.InvalidSetting(f"{field}.torso", config.torso, wanted)
 
 
 def _fits(torso: str, shape: Sequence[int]) -> bool:

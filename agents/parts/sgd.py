@@ -1,9 +1,6 @@
-"""Losses in, `init` and `update` out: the only gradient-descent code.
+"""Losses in, `init` and `update` out: the only gradient-descent code."""
 
-It is also the only place that knows about devices: see `compile_update`.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +8,6 @@ import chex
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.parts import checks
 from agents.parts.contract import (
@@ -41,12 +37,13 @@ class Adam:
 
     Attributes:
         learning_rate: step size.
-        epsilon: added to its denominator, after the correction of its bias. TensorFlow
-            1, so the references of DQN and its kin, adds it before: where gradients are
-            as small as epsilon, its first thousand steps are shorter.
-        square_decay: beta_2, of the moving average of squared gradients. By a gradient
-            far larger than those before it, a weight moves 1 / sqrt(1 - beta_2) of the
-            step size in all: 32 of 0.999, 10 of 0.99.
+        epsilon: added to the denominator after the correction of its bias. TensorFlow
+            1, in which the references of DQN and its kin are written, adds it before
+            the correction: where gradients are as small as epsilon, its first thousand
+            steps are shorter.
+        square_decay: beta_2, of the moving average of squared gradients. A single
+            outlier gradient moves a weight by about learning_rate / sqrt(1 - beta_2)
+            in total: 32 steps for 0.999, 10 for 0.99.
     """
 
     learning_rate: float = 5e-5
@@ -57,8 +54,9 @@ class Adam:
         checks.above("optimizer.learning_rate", self.learning_rate, 0)
         checks.above("optimizer.epsilon", self.epsilon, 0)
         if not 0 <= self.square_decay < 1:
-            value = self.square_decay
-            raise ValueError(f"optimizer.square_decay is {value}: at least 0, below 1")
+            raise checks.InvalidSetting(
+                "optimizer.square_decay", self.square_decay, "at least 0 and below 1"
+            )
 
     def make(self) -> optax.GradientTransformation:
         """Builds the optimiser."""
@@ -67,13 +65,15 @@ class Adam:
 
 def periodic(period: int) -> TargetUpdate:
     """Targets become copies of the online networks every `period` learner steps."""
-    return every(period, lambda params, targets, steps: _with_target(params, targets))
+    return every(
+        period, lambda params, targets, steps: _networks_with_targets(params, targets)
+    )
 
 
 def every(period: int, change: TargetUpdate) -> TargetUpdate:
     """Targets change every `period` learner steps, and only then."""
     checks.at_least("target_update_period", period, 1)
-    return lambda params, targets, steps: _on_time(
+    return lambda params, targets, steps: _when_due(
         period,
         steps,
         lambda: change(params, targets, steps),
@@ -88,21 +88,23 @@ def polyak(step_size: float) -> TargetUpdate:
     """
     checks.fraction("target_step_size", step_size)
     return lambda params, targets, steps: optax.incremental_update(
-        _with_target(params, targets), targets, step_size
+        _networks_with_targets(params, targets), targets, step_size
     )
 
 
-def _with_target(params: Params, targets: Params) -> Params:
+def _networks_with_targets(params: Params, targets: Params) -> Params:
+    """The online networks that have a target copy."""
     return {name: params[name] for name in targets}
 
 
-def _on_time(
+def _when_due(
     period: int, steps: jax.Array, move: Callable[[], Any], hold: Callable[[], Any]
 ) -> Any:
     """`move()` at every `period`-th step, else `hold()`.
 
-    On a CPU only that one is computed. Accelerators compute both and choose: to branch
-    they wait until the host has read which way, and it until all before is computed.
+    A CPU computes only the one that is due. Accelerators compute both and choose: to
+    branch, an accelerator waits until the host has read which way to go, and the host
+    waits until everything before the branch is computed.
     """
     if period == 1:
         return move()
@@ -140,9 +142,20 @@ def learner(
         periods: of networks that learn at every k-th learner step only; on the others
             nothing of them moves, optimiser included, but their losses are computed.
     """
-    own_periods = {name: 1 for name in losses} | dict(periods or {})
-    for name, period in own_periods.items():
+    all_periods = {name: 1 for name in losses} | dict(periods or {})
+    for name, period in all_periods.items():
         checks.at_least(f"period of {name}", period, 1)
+    init = _make_init(networks, losses, optimizers, first_targets)
+    return init, _make_update(losses, optimizers, target_update, all_periods)
+
+
+def _make_init(
+    networks: Mapping[str, Callable[[jax.Array], NetworkParams]],
+    losses: Mapping[str, Loss],
+    optimizers: Mapping[str, optax.GradientTransformation],
+    first_targets: Callable[[Params], Params] | None,
+) -> Init:
+    """The `init` of `learner`; each network gets a key of its own, in their order."""
 
     def init(key: jax.Array) -> TrainingState:
         key, *init_keys = jax.random.split(key, 1 + len(networks))
@@ -158,6 +171,17 @@ def learner(
         steps = jnp.zeros((), jnp.int32)
         return TrainingState(params, targets, opt_state, steps, key)
 
+    return init
+
+
+def _make_update(
+    losses: Mapping[str, Loss],
+    optimizers: Mapping[str, optax.GradientTransformation],
+    target_update: TargetUpdate,
+    periods: Mapping[str, int],
+) -> Update:
+    """The `update` of `learner`; each loss gets a key of its own, in their order."""
+
     def update(
         state: TrainingState, batch: Transition
     ) -> tuple[TrainingState, Metrics]:
@@ -166,23 +190,24 @@ def learner(
         metrics: Metrics = {}
         steps = state.steps + 1
         for loss_key, (name, loss) in zip(loss_keys, losses.items(), strict=True):
-            own_loss = _own(loss, name, params, state.target_params, batch, loss_key)
-            params[name], opt_state[name], value, info = _step(
-                own_loss,
+            params[name], opt_state[name], value, info = _gradient_step(
+                _loss_of_own_network(
+                    loss, name, params, state.target_params, batch, loss_key
+                ),
                 optimizers[name],
                 params[name],
                 opt_state[name],
-                period=own_periods[name],
+                period=periods[name],
                 steps=steps,
             )
             metrics |= {f"{name}_loss": value, **info}
         targets = target_update(params, state.target_params, steps)
         return TrainingState(params, targets, opt_state, steps, key), metrics
 
-    return init, update
+    return update
 
 
-def _own(
+def _loss_of_own_network(
     loss: Loss,
     name: str,
     params: Params,
@@ -200,7 +225,7 @@ def _own(
     return own_loss
 
 
-def _step(
+def _gradient_step(
     own_loss: OwnLoss,
     optimizer: optax.GradientTransformation,
     params: NetworkParams,
@@ -221,68 +246,6 @@ def _step(
         change, new_state = optimizer.update(gradient, opt_state, params)
         return optax.apply_updates(params, change), new_state, value, info
 
-    return _on_time(
+    return _when_due(
         period, steps, descend, lambda: (params, opt_state, *own_loss(params))
     )
-
-
-def check_batch(batch_size: int, devices: Sequence[Any], field: str) -> None:
-    """Refuses a batch that devices cannot share out evenly.
-
-    Args:
-        batch_size: B.
-        devices: to share it.
-        field: of the agent's configuration that says how large it is.
-
-    Raises:
-        UnevenBatch: the number of devices does not divide it.
-    """
-    if batch_size % len(devices):
-        raise checks.UnevenBatch(
-            f"{field} is {batch_size}: {len(devices)} devices cannot share it evenly; "
-            f"choose a multiple of {len(devices)} with --agent.{field}"
-        )
-
-
-def compile_update(
-    update: Callable[..., tuple[TrainingState, Metrics]],
-    batch_size: int,
-    devices: Sequence[Any] | None = None,
-    field: str = "storage.batch_size",
-    shared: bool = False,
-) -> Callable[..., tuple[TrainingState, Metrics]]:
-    """Compiles `update` for data-parallel execution on all local devices.
-
-    The batch is sharded over the mesh axis `data`, the state is replicated; the result
-    equals that of one device up to rounding.
-
-    Args:
-        update: an agent's update.
-        batch_size: B; the number of devices must divide it.
-        devices: default `jax.local_devices()`.
-        field: which field of the agent's configuration says B, for the message.
-        shared: whether the update takes a third argument, replicated as the state is.
-
-    Raises:
-        ValueError: the batch cannot be shared out evenly.
-    """
-    devices = jax.local_devices() if devices is None else devices
-    check_batch(batch_size, devices, field)
-    if len(devices) == 1:
-        return jax.jit(update)
-    replicated = _replicated(devices)
-    sharded = NamedSharding(replicated.mesh, PartitionSpec("data"))
-    arguments = (replicated, sharded, replicated)[: 3 if shared else 2]
-    return jax.jit(update, in_shardings=arguments, out_shardings=replicated)
-
-
-def replicate(tree: Any) -> Any:
-    """Puts the whole of `tree` on each local device."""
-    devices = jax.local_devices()
-    if len(devices) == 1:
-        return jax.device_put(tree)
-    return jax.device_put(tree, _replicated(devices))
-
-
-def _replicated(devices: Sequence[Any]) -> NamedSharding:
-    return NamedSharding(Mesh(devices, ("data",)), PartitionSpec())

@@ -57,7 +57,7 @@ class Settings(Protocol):
 
 
 def check(config: Settings) -> None:
-    """Raises ValueError if a setting is out of range, or none of its choices."""
+    """Raises InvalidSetting if a setting is out of range, or none of its choices."""
     checks.choices(config)
     for name in ("target_noise", "target_noise_clip"):
         checks.at_least(name, getattr(config, name), 0)

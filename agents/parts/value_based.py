@@ -53,7 +53,7 @@ def assemble(
         first_targets: see `sgd.learner`.
 
     Raises:
-        ValueError: a setting is none of those that its type names.
+        InvalidSetting: a setting is none of those that its type names.
     """
     checks.choices(config)
     shared = {name: config.optimizer.make() for name in losses}

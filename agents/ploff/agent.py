@@ -116,7 +116,7 @@ def stages(config: Config, spec: Spec) -> list[Stage]:
 
 
 def agent(config: Config, spec: Spec) -> Agent:
-    """Builds TD3 with the bonus in critic and actor, and the lookup that they need."""
+    """Builds TD3 with the bonus in critic and actor, and the tables that it reads."""
     policy = heads.deterministic(config.network, spec)
     critic = heads.critics(config.network, spec, number=2)
     both = metric.embeddings(config, spec)
@@ -152,5 +152,5 @@ def agent(config: Config, spec: Spec) -> Agent:
         lambda params, observation: policy.apply(params["policy"], observation)
     )
     storage = Storage(batch_size=config.batch_size)
-    lookup = neighbours.lookup(both, config.neighbours)
-    return Agent(init, update, act, storage, config.discount, lookup, "batch_size")
+    tables = neighbours.dataset_tables(both, config.neighbours)
+    return Agent(init, update, act, storage, config.discount, tables)

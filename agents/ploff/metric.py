@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import networks, sgd
+from agents.parts import checks, networks, sgd
 from agents.parts.continuous_networks import action_size
 from agents.parts.contract import (
     Agent,
@@ -94,14 +94,13 @@ def embeddings(config: Settings, spec: Spec) -> Embeddings:
     """Networks of the same shape that share nothing; observations are flattened.
 
     Raises:
-        ValueError: observations are images, or actions are discrete.
+        InvalidSetting: the torso is one for images.
+        ValueError: actions are discrete.
     """
     actions = action_size(spec)
     if config.network.torso != "mlp":
-        raise ValueError(
-            f"network.torso is {config.network.torso}: embeddings of actions take "
-            "vectors; choose --agent.network.torso mlp"
-        )
+        wanted = "mlp, since embeddings of continuous actions take vectors"
+        raise checks.InvalidSetting("network.torso", config.network.torso, wanted)
     features = int(np.prod(spec.observation.shape))
     module = _Embedding(make_torso(config.network, spec), config.embedding_size)
 
@@ -200,8 +199,7 @@ def pretraining(config: Settings, spec: Spec) -> Agent:
         target_update=sgd.polyak(config.target_step_size),
     )
     storage = Storage(batch_size=config.batch_size)
-    made = Agent(init, update, never_acts, storage, config.discount)
-    return made._replace(batch_field="batch_size")
+    return Agent(init, update, never_acts, storage, config.discount)
 
 
 def make_distance(

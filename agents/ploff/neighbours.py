@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts.contract import Lookup, Params, Transition
+from agents.parts import checks
+from agents.parts.contract import DatasetTables, Params, Transition
 from agents.ploff.metric import Embeddings, distance_to_nearest
 
 EXACT_UP_TO = 100_000  # states; a search among more looks into the nearest cells only
@@ -30,7 +31,7 @@ BLOCK = 16_384  # rows embedded or searched at once
 
 
 class Tables(NamedTuple):
-    """What is looked up for a transition.
+    """What is read for the transitions of a batch.
 
     Attributes:
         embeddings: `[M, E]` of the state-action pairs.
@@ -107,12 +108,10 @@ def following(
 
 
 def check(number: int, size: int) -> None:
-    """Raises ValueError if a dataset of so many transitions has no `number` of them."""
+    """Raises InvalidSetting unless a dataset of `size` transitions has `number`."""
     if not 1 <= number <= size:
-        raise ValueError(
-            f"neighbours is {number}, but the dataset has {size} transitions; "
-            f"choose --agent.neighbours between 1 and {size}"
-        )
+        wanted = f"between 1 and {size}, the number of transitions in the dataset"
+        raise checks.InvalidSetting("neighbours", number, wanted)
 
 
 def nearest(
@@ -129,7 +128,7 @@ def nearest(
     cells nearest to a query, cells being those of a k-means with a fixed seed.
 
     Raises:
-        ValueError: there are fewer points than that.
+        InvalidSetting: there are fewer points than that.
     """
     check(number, len(points))
     index = _index(np.ascontiguousarray(points, np.float32), exact_up_to)
@@ -167,12 +166,12 @@ def _search(index: Any, queries: np.ndarray, number: int) -> np.ndarray:
     return found.astype(np.int32)
 
 
-def lookup(both: Embeddings, number: int) -> Lookup:
-    """What an agent looks up: `number` candidates of each state, under both embeddings.
+def dataset_tables(both: Embeddings, number: int) -> DatasetTables:
+    """Tables of `number` candidates for each state, under both embeddings.
 
-    Datasets of fewer transitions do not pass its check.
+    Datasets of fewer transitions do not pass the check.
     """
-    return Lookup(
+    return DatasetTables(
         build=functools.partial(build, both, number),
         read=read,
         check=functools.partial(check, number),
@@ -197,7 +196,7 @@ def build(
             takes ten minutes of one thread.
 
     Raises:
-        ValueError: there are fewer transitions than that.
+        InvalidSetting: there are fewer transitions than that.
     """
     embed_pair = functools.partial(both.pair.apply, params["metric"])
     embed_state = functools.partial(both.state.apply, params["state_metric"])

@@ -15,6 +15,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from agents.parts import checks
 from agents.tabular.mdp import MDP
 
 EMPTY, GOAL, WALL, PITFALL = range(4)
@@ -30,12 +31,15 @@ def random_tiles(key: jax.Array, size: int, pitfalls: int) -> jax.Array:
         pitfalls: how many.
 
     Raises:
-        ValueError: the grid has no room for them.
+        InvalidSetting: the grid has no room for them.
     """
     near = jnp.add.outer(jnp.arange(size) > 1, jnp.arange(size) > 1).ravel() == 0
     spared = near | near[::-1]  # two by two cells at either end
     if size < 4 or pitfalls > size * size - 8:
-        raise ValueError(f"{pitfalls} pitfalls do not fit in {size} x {size} cells")
+        wanted = (
+            f"at most {max(size * size - 8, 0)}, in a maze of {size} x {size} cells"
+        )
+        raise checks.InvalidSetting("pitfalls", pitfalls, wanted)
     scores = jnp.where(spared, -1.0, jax.random.uniform(key, (size * size,)))
     places = jax.lax.top_k(scores, pitfalls)[1]
     tiles = jnp.full(size * size, EMPTY).at[places].set(PITFALL).at[-1].set(GOAL)
@@ -55,10 +59,9 @@ def maze(tiles: jax.Array, *, slip: float = 0.1, discount: float = 0.995) -> MDP
         discount: gamma.
 
     Raises:
-        ValueError: slips alone would have more than all the probability.
+        InvalidSetting: slips alone would have more than all the probability.
     """
-    if not 0 <= slip <= 1 / len(MOVES):
-        raise ValueError(f"slip is {slip}: between 0 and {1 / len(MOVES)}")
+    checks.between("slip", slip, 0, 1 / len(MOVES))
     chex.assert_rank(tiles, 2)
     rows, columns = tiles.shape
     cells = rows * columns

@@ -15,6 +15,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from agents.parts import checks
+
 
 class MDP(NamedTuple):
     """A finite discounted MDP, or what one iteration of a scheme believes it to be.
@@ -73,10 +75,11 @@ def garnet(
         rewarded: share of the states that have a reward.
 
     Raises:
-        ValueError: `branching` is not between 1 and `states`.
+        InvalidSetting: `branching` is not between 1 and `states`.
     """
     if not 1 <= branching <= states:
-        raise ValueError(f"branching is {branching}: between 1 and {states} states")
+        wanted = f"between 1 and {states}, the number of states"
+        raise checks.InvalidSetting("branching", branching, wanted)
     next_key, cut_key, place_key, reward_key = jax.random.split(key, 4)
     # The places of the B largest of S uniforms are B states without replacement.
     scores = jax.random.uniform(next_key, (states, actions, states))
@@ -118,10 +121,11 @@ def hard_linear(
         discount: gamma.
 
     Raises:
-        ValueError: probabilities could leave [0, 1].
+        InvalidSetting: probabilities could leave [0, 1].
     """
     if difference * (features - 2) > 1 - discount or features < 3:
-        raise ValueError(f"difference is {difference}: probabilities above 1")
+        wanted = "at most (1 - discount) / (features - 2), with features at least 3"
+        raise checks.InvalidSetting("difference", difference, wanted)
     chosen = jax.random.uniform(key, (actions, features - 2))
     one, none = jnp.ones((actions, 1)), jnp.zeros((actions, 1))
     alive = jnp.concatenate([one, none, chosen], axis=-1)

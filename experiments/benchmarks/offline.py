@@ -54,17 +54,17 @@ def _learner(
 ) -> list[Measurement]:
     agent = build.make_agent(experiment, build.spec_of(experiment))
     dataset, tables = Prepared(_noise(experiment, size), {}, {}), None
-    if agent.lookup is not None:
+    if agent.tables is not None:
         tables = _tables(experiment, size)
-        given = agent.lookup._replace(build=lambda *arguments: tables)
-        agent = agent._replace(lookup=given)
+        given = agent.tables._replace(build=lambda *arguments: tables)
+        agent = agent._replace(tables=given)
     batches = DatasetBatches(dataset, agent, seed=0)
     batches.prepare({}, tick=lambda: None)
     first = batches.read(batches.next(), batches.shared)
     bare = Learner(agent, 0, Given(lambda: first))
     timed = {"bare": _steps(bare), "fed": _steps(Learner(agent, 0, batches))}
-    if agent.lookup is not None:
-        timed["lookup"] = _lookup(batches, jax.jit(agent.lookup.read), tables)
+    if agent.tables is not None:
+        timed["lookup"] = _lookup(batches, jax.jit(agent.tables.read), tables)
     return _compared(name, rates(timed, seconds))
 
 

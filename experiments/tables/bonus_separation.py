@@ -112,7 +112,7 @@ def measure_of(
         raise ValueError(f"{experiment.agent_name} has no measure of distance to data")
     # Without itself a pair needs another neighbour, also where the run looks up one.
     enough = dataclasses.replace(settings, neighbours=max(2, settings.neighbours))
-    lookup = make_agent(dataclasses.replace(experiment, agent=enough), spec).lookup
+    lookup = make_agent(dataclasses.replace(experiment, agent=enough), spec).tables
     assert lookup is not None
     tables = lookup.build(params, transitions, lambda: None)
     distance = jax.jit(metric.make_distance(settings, spec))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from experiments.flags import OverrideError
-from launch import preflight
+from launch import errors, preflight
 from launch import run as launch_run
 from launch.experiment import Experiment, Mode
 from launch.preflight import Ready
@@ -38,4 +38,4 @@ def check(
             start=start,
         )
     except ValueError as error:
-        raise OverrideError(" ".join(str(error).split())) from error
+        raise OverrideError(errors.in_flags(error, experiment)) from error

@@ -73,7 +73,9 @@ def main(arguments: Sequence[str]) -> int:
         _refuse_done(experiment, saved, evaluated)
         mode = _mode(options, saved)
         ready = check(
-            *(experiment, mode, options.wandb),
+            experiment,
+            mode,
+            options.wandb,
             here=mode != "processes",
             directory=directory,
             start=saved.counts.actor_steps,

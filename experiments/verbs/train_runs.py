@@ -77,7 +77,10 @@ def _run_here(entry: Entry, options: Options, ready: Ready) -> Path:
     with existing_runs.held(options.runs, entry, local=local) as (directory, resume):
         print(directory, flush=True)
         launch_run.run_experiment(
-            *(entry.experiment, directory, options.launch, ready),
+            entry.experiment,
+            directory,
+            options.launch,
+            ready,
             resume=resume,
             wandb=options.wandb,
         )

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments import flags
-from launch.datasets import d4rl_scores
 from launch.runs import logs, run_directory
 from launch.runs.existing_runs import Entry
 
@@ -13,8 +12,12 @@ from launch.runs.existing_runs import Entry
 def _score(directory: Path, episode_return: float) -> str:
     """What a return scores, of a run that learned from a dataset; else nothing."""
     experiment = run_directory.read_experiment(directory)
+    if not experiment.dataset:
+        return ""
+    from launch.datasets import d4rl_scores  # of no concern to runs that act
+
     reference = d4rl_scores.reference(experiment.environment)
-    if not experiment.dataset or reference is None:
+    if reference is None:
         return ""
     return f"  D4RL score {d4rl_scores.normalized(episode_return, reference):.1f}"
 

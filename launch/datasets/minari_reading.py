@@ -175,26 +175,13 @@ def _checked(
     """One episode as sound steps; the last alone ends it."""
     group = f"episode_{number}"
     rewards = np.asarray(episode["rewards"])
-    observations = np.asarray(episode["observations"])
     rows = len(rewards) if rewards.ndim else 0
-    if observations.ndim == 0 or len(observations) != rows + 1:
-        found = len(observations) if observations.ndim else 0
-        raise DatasetError(
-            f"{source}: {group}/observations has {found} rows: one more than the "
-            f"{rows} of {group}/rewards are expected"
-        )
+    observations = _observations(source, group, episode, rows, spec)
     if told.get("id", number) != number or told.get("total_steps", rows) != rows:
         raise DatasetError(
             f"{source}: {group} calls itself episode {told.get('id')} of "
             f"{told.get('total_steps')} steps but has {rows} rows: episodes overlap"
         )
-    # All rows at once, so that the last one is named as the others are.
-    observations = numbers(
-        f"{source}: {group}/observations",
-        observations,
-        rows + 1,
-        spec.observation.shape,
-    )
     keys = {
         "observations": f"{group}/observations",
         "actions": f"{group}/actions",
@@ -203,29 +190,47 @@ def _checked(
         "timeouts": f"{group}/truncations",
         "next_observations": f"{group}/observations",
     }
-    steps = check(
-        Steps(
-            observations[:-1],
-            episode["actions"],
-            rewards,
-            episode["terminations"],
-            episode["truncations"],
-            observations[1:],
-        ),
-        spec,
-        source=source,
-        keys=keys,
-        actions=bounds,
+    columns = Steps(
+        observations[:-1],
+        episode["actions"],
+        rewards,
+        episode["terminations"],
+        episode["truncations"],
+        observations[1:],
     )
+    steps = check(columns, spec, source=source, keys=keys, actions=bounds)
+    _check_end(f"{source}: {keys['timeouts']}", steps, rows)
+    return steps
+
+
+def _observations(
+    source: str, group: str, episode: Mapping[str, Any], rows: int, spec: Spec
+) -> np.ndarray:
+    """An episode's observations, one more than its rows.
+
+    All are checked at once, so that the last one is named as the others are.
+    """
+    name = f"{source}: {group}/observations"
+    observations = np.asarray(episode["observations"])
+    found = len(observations) if observations.ndim else 0
+    if observations.ndim == 0 or found != rows + 1:
+        raise DatasetError(
+            f"{name} has {found} rows: one more than the {rows} of {group}/rewards "
+            "are expected"
+        )
+    return numbers(name, observations, rows + 1, spec.observation.shape)
+
+
+def _check_end(name: str, steps: Steps, rows: int) -> None:
+    """Refuses an episode that does not end at its last row, or ends before."""
     ends = np.flatnonzero(steps.terminals | steps.timeouts)
     if not len(ends):
         raise DatasetError(
-            f"{source}: {keys['timeouts']}, row {rows - 1}: the last row neither "
+            f"{name}, row {rows - 1}: the last row neither "
             "terminates nor truncates the episode; set the flag that was lost"
         )
     if ends[0] != rows - 1:
         raise DatasetError(
-            f"{source}: {keys['timeouts']}, row {ends[0]}: the episode ends there, but "
+            f"{name}, row {ends[0]}: the episode ends there, but "
             f"goes on to row {rows - 1}: episodes overlap; write each as its own"
         )
-    return steps

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import sgd
 from agents.parts.contract import Agent, Params, Transition
+from launch import devices
 from launch.datasets.normalization import FINGERPRINT, Prepared
 
 # Of an accelerator's memory; the rest is for networks, activations and tables.
@@ -73,7 +73,7 @@ class DatasetBatches:
         self._fingerprint = dataset.fingerprint
         self._size = len(self._transitions.reward)
         self._batch_size = agent.storage.batch_size
-        self._lookup = agent.lookup
+        self._tables = agent.tables
         self._step = 0
         bits = np.random.Philox(key=seed)
         self._bits, self._start = bits, bits.state
@@ -88,11 +88,11 @@ class DatasetBatches:
             params: of the networks that an earlier stage learned, among others.
             tick: called now and then while the tables are built.
         """
-        placed = sgd.replicate(self._transitions) if self.on_device else None
+        placed = devices.replicate(self._transitions) if self.on_device else None
         tables = None
-        if self._lookup is not None:
-            built = self._lookup.build(params, self._transitions, tick)
-            tables = sgd.replicate(built)
+        if self._tables is not None:
+            built = self._tables.build(params, self._transitions, tick)
+            tables = devices.replicate(built)
         self.shared = Shared(placed, tables)
 
     def owed(self) -> int:
@@ -120,8 +120,8 @@ class DatasetBatches:
         transitions = batch.transitions
         if transitions is None:
             transitions = _take(shared.transitions, rows)
-        if self._lookup is not None:
-            extras = self._lookup.read(shared.tables, rows)
+        if self._tables is not None:
+            extras = self._tables.read(shared.tables, rows)
             transitions = transitions._replace(extras=extras)
         # Merged into the update, the reading costs BC more than the barrier does:
         # 1.34 ms a step for 1.30 (Hopper's shapes, two cores).

@@ -149,7 +149,11 @@ def make_program(
             for index in range(len(node.names())):
                 listed = (*node.addresses, *[node.role] * node.listens)
                 own = kind(
-                    *(HostedRole, node, index, run, stops),
+                    HostedRole,
+                    node,
+                    index,
+                    run,
+                    stops,
                     addresses={role: addresses[role] for role in listed},
                     clients={role: handles[role] for role in node.calls},
                 )

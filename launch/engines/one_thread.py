@@ -8,12 +8,12 @@ that grid. Nothing of Reverb, Launchpad or TensorFlow is imported.
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from agents.parts.contract import Agent, Metrics, Params
 from environments.vector import VectorEnvironment
 from launch import errors
-from launch.build import make_actor_environment, make_stages
-from launch.datasets.sampler import DatasetBatches
+from launch.build import make_actor_environment, make_extras_spec, make_stages
 from launch.engines.signals import caught_signals
 from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
@@ -23,13 +23,15 @@ from launch.roles.context import Run
 from launch.roles.evaluator import Evaluator, Lockstep
 from launch.roles.idle_time import Turns
 from launch.roles.learner import Learner
-from launch.roles.stages import LearnerLoop, StageCallbacks, learn_earlier
+from launch.roles.learner_loop import LearnerLoop
 from launch.roles.watchdog import LocalWatchdog
 from launch.runs import truncate_logs
 from launch.runs.logs import Counts, Episode, last_evaluated_step
-from launch.runs.progress import Progress
-from launch.runs.progress_from_logs import bottleneck
+from launch.runs.progress import Progress, bottleneck
 from launch.runs.recorder import Recorder
+
+if TYPE_CHECKING:
+    from launch.datasets.normalization import Prepared
 
 
 def run(
@@ -149,50 +151,68 @@ class Local:
         self._caught = caught
         self._shows = progress
         self._stages = make_stages(experiment, run.spec)
-        agent = self._stages[-1].agent
+        last = self._stages[-1]
+        store = None if run.dataset is not None else _make_store(run, last.agent)
+        self._batches = store or _make_sampler(run, last.agent)
         self._turns = Turns()
-        store = None if run.dataset is not None else _make_store(run, agent)
-        self._batches = store or _make_sampler(run, agent)
         self._loop = LearnerLoop(
-            *(experiment, directory, self._stages[-1], self._batches),
-            clock=self._turns,
+            experiment, directory, last, self._batches, clock=self._turns
         )
         self._learner: Learner = self._loop.learner
         if run.start.clock:
             self._loop.begin({}, run.resume)
         self._acting: Acting | None = None
-        if store is not None:
-            assert environment is not None
+        if store is not None and environment is not None:
             self._acting = Acting(
-                *(experiment, agent, store, self._params, environment, run.start)
+                experiment, last.agent, store, self._params, environment, run.start
             )
-        self._evaluator = Evaluator(experiment, agent, experiment.evaluation.episodes)
-        # Only now: a checkpoint that does not fit must leave the logs as they are.
-        truncate_logs.truncate_to(directory, run.resume)
+        episodes = experiment.evaluation.episodes
+        self._evaluator = Evaluator(experiment, last.agent, episodes)
+        self.returns: list[float] = []
+        self._open_logs()
+
+    def _open_logs(self) -> None:
+        """Cuts the logs back and opens them.
+
+        Only at the end: a checkpoint that does not fit must leave them as they are.
+        """
+        run, experiment = self._run, self._run.experiment
+        truncate_logs.truncate_to(run.directory, run.resume)
         title = f"{experiment.name} seed {experiment.seed}"
-        self._progress = Progress(title, experiment.steps) if progress else None
+        shown = Progress(title, experiment.steps) if self._shows else None
+        self._progress = shown
         self._recorder = Recorder(
-            experiment, directory, self._progress, run.resume, run.wandb
+            experiment, run.directory, shown, run.resume, run.wandb
         )
-        self._watchdog = LocalWatchdog(experiment.stall_seconds, directory)
+        self._watchdog = LocalWatchdog(experiment.stall_seconds, run.directory)
         self.tick = self._watchdog.alive
         self.pending = self._recorder.pending
-        self.returns: list[float] = []
 
     def run(self) -> None:
         """Learns stage after stage; saves what the last checkpoint lacks."""
-        run, dataset = self._run, self._run.dataset
-        if dataset is not None and run.resume is None:
+        if self._run.dataset is not None:
+            self._learn_earlier(self._run.dataset)
+        done = last_evaluated_step(self._run.directory, self.done())
+        self._loop.run(self, done)
+        self._loop.save_rest(self)
+
+    def _learn_earlier(self, dataset: "Prepared") -> None:
+        """Learns the stages before the last one, which then takes their networks."""
+        from launch.roles.stages import StageCallbacks, learn_earlier
+
+        run = self._run
+        if run.resume is None:
             self._loop.save(self)  # from now on there is a run to resume
-        if dataset is not None and not run.start.clock:
-            callbacks = StageCallbacks(self.tick, self.stopped)
+        if not run.start.clock:
             networks = learn_earlier(
-                *(run.experiment, run.directory, self._stages, dataset, callbacks),
+                run.experiment,
+                run.directory,
+                self._stages,
+                dataset,
+                StageCallbacks(self.tick, self.stopped),
                 progress=self._shows,
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
-        self._loop.run(self, last_evaluated_step(run.directory, self.done()))
-        self._loop.save_rest(self)
 
     def close(self) -> None:
         """Closes the logs, the environments and the watchdog."""
@@ -273,9 +293,12 @@ def _make_store(run: Run, agent: Agent) -> InProcess:
         frame_stack=run.frame_stack,
         num_environments=run.experiment.environments,
         seed=run.experiment.seeds("replay")[1],
+        extras=make_extras_spec(agent, run.spec),
     )
 
 
 def _make_sampler(run: Run, agent: Agent) -> Batches:
+    from launch.datasets.sampler import DatasetBatches  # runs that act read no data
+
     assert run.dataset is not None
     return DatasetBatches(run.dataset, agent, run.experiment.seeds("replay")[1])

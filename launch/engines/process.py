@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 
 import setproctitle
 
-from agents.parts.checks import UnevenBatch
 from launch import errors
 
 _POLL_SECONDS = 1.0
@@ -27,7 +26,7 @@ _EXPECTED = (
     errors.RunDirectoryError,
     errors.NotFinite,
     errors.DiskFull,
-    UnevenBatch,
+    errors.UnevenBatch,
 )
 
 

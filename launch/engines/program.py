@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from agents.parts.contract import Agent
+from launch.build import make_extras_spec
 from launch.replay.reverb_batches import ReverbBatches
-from launch.roles.actor import ActorRole
+from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
 from launch.roles.context import Context, Run
 from launch.roles.coordinator import Coordinator
-from launch.roles.evaluator import EvaluatorRole
+from launch.roles.evaluator_role import EvaluatorRole
 from launch.roles.learner_role import LearnerRole
 from launch.roles.replay_role import ReplayRole
 
@@ -117,6 +118,7 @@ def _reverb_batches(
         frame_stack=run.frame_stack,
         stop=context.stop.is_set,
         acting=acting,
+        extras=make_extras_spec(agent, run.spec),
     )
 
 
@@ -134,4 +136,5 @@ def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
         frame_stack=run.frame_stack,
         num_environments=run.experiment.environments,
         stop=context.stop.is_set,
+        extras=make_extras_spec(agent, run.spec),
     )

@@ -277,8 +277,8 @@ def _uniform(spec: Spec) -> Act:
         observation: Any,
         actor_steps: Any,
         evaluation: Any,
-    ) -> jax.Array:
+    ) -> tuple[jax.Array, Any]:
         shape = (len(observation), *spec.action.shape)
-        return jax.random.uniform(key, shape, minval=-LARGEST, maxval=LARGEST)
+        return jax.random.uniform(key, shape, minval=-LARGEST, maxval=LARGEST), ()
 
     return act

@@ -1,5 +1,7 @@
 """Whole episodes, as datasets are written of them."""
 
+from typing import Any
+
 import dm_env
 import numpy as np
 
@@ -39,8 +41,10 @@ class Recording:
         """Begins an episode in every lane."""
         self._lanes = [_Lane(observation) for observation in timestep.observation]
 
-    def observe(self, actions: np.ndarray, timestep: dm_env.TimeStep) -> None:
-        """Takes down a step of every lane, `[N, ...]`."""
+    def observe(
+        self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
+    ) -> None:
+        """Takes down a step of every lane, `[N, ...]`, without its extras."""
         for i, step_type in enumerate(timestep.step_type.tolist()):
             if step_type == _FIRST:
                 more = self._taken < self._wanted

@@ -5,7 +5,7 @@ reverb_store` serves runs whose actor and learner are apart, and is the only mod
 that imports Reverb (and with it TensorFlow): import it where it is used.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import dm_env
 import numpy as np
@@ -20,16 +20,19 @@ class Adder(Protocol):
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Adds the first timestep of every lane; leaves are `[N, ...]`."""
 
-    def observe(self, actions: np.ndarray, timestep: dm_env.TimeStep) -> None:
+    def observe(
+        self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
+    ) -> None:
         """Adds a step.
 
-        Lanes whose timestep is FIRST start an episode and their action is ignored;
-        steps of the episode they leave are kept.
+        Lanes whose timestep is FIRST start an episode; their action and extras are
+        ignored, and steps of the episode they leave are kept.
 
         Args:
             actions: `[N]` or `[N, D]`.
-            timestep: what the actions led to; leaves are `[N, ...]`. Neither is
-                written to afterwards.
+            timestep: what the actions led to; leaves are `[N, ...]`.
+            extras: what the policy returned beside the actions; leaves `[N, ...]`.
+                Nothing of all this is written to afterwards.
         """
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dm_env
+import jax
 import numpy as np
 
 from agents.parts.contract import Params, Spec, Storage, Transition
@@ -27,6 +28,8 @@ class InProcess:
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         num_environments: N, the number of lanes.
         seed: of the sampling.
+        extras: spec of what the policy returns beside one action, see
+            `launch.build.make_extras_spec`.
 
     Attributes:
         inserted: transitions added so far.
@@ -46,6 +49,7 @@ class InProcess:
         frame_stack: int,
         num_environments: int,
         seed: int,
+        extras: Any = (),
     ):
         self._storage = storage
         self._rows = Rows(
@@ -54,6 +58,7 @@ class InProcess:
             discount=discount,
             frame_stack=frame_stack,
             num_environments=num_environments,
+            extras=extras,
         )
         self._frame_stack = frame_stack
         self._random = np.random.Generator(np.random.PCG64(seed))
@@ -62,8 +67,14 @@ class InProcess:
         # In two windows of rows there is always a transition, however short episodes
         # are: at most one window passes between the rows that complete one.
         self._length = max(-(-storage.capacity // num_environments), 2 * self._window)
-        rows = num_environments * self._length
-        frame_shape = spec.observation.shape[int(frame_stack > 1) :]
+        self._make_columns(num_environments * self._length, spec, extras)
+        self._written = [0] * num_environments
+        self.inserted = 0
+        self.sampled = 0
+        self.size = 0
+
+    def _make_columns(self, rows: int, spec: Spec, extras: Any) -> None:
+        frame_shape = spec.observation.shape[int(self._frame_stack > 1) :]
         # Lane i has rows i * length to (i + 1) * length of each column.
         self._frame = np.zeros((rows, *frame_shape), spec.observation.dtype)
         self._action = np.zeros((rows, *spec.action.shape), spec.action.dtype)
@@ -71,10 +82,8 @@ class InProcess:
         self._discount = np.zeros(rows, np.float32)
         # 0 where no transition ends, or its oldest row is overwritten.
         self._steps = np.zeros(rows, np.int32)
-        self._written = [0] * num_environments
-        self.inserted = 0
-        self.sampled = 0
-        self.size = 0
+        leaves, self._extras_structure = jax.tree.flatten(extras)
+        self._extras = [np.zeros((rows, *leaf.shape), leaf.dtype) for leaf in leaves]
 
     @property
     def nbytes(self) -> int:
@@ -86,9 +95,11 @@ class InProcess:
         for lane, row in self._rows.observe_first(timestep):
             self._write(lane, row)
 
-    def observe(self, actions: np.ndarray, timestep: dm_env.TimeStep) -> None:
-        """Adds a step: `[N, ...]` actions and the timestep they led to."""
-        for lane, row in self._rows.observe(actions, timestep):
+    def observe(
+        self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
+    ) -> None:
+        """Adds a step: `[N, ...]` actions, the timestep they led to, their extras."""
+        for lane, row in self._rows.observe(actions, timestep, extras):
             self._write(lane, row)
 
     def close(self) -> None:
@@ -145,7 +156,12 @@ class InProcess:
                 "storage.capacity and the environments that it was saved with"
             )
         for name, column in self._columns().items():
-            rows = np.load(path / f"{name}.npy", mmap_mode="r")
+            file = path / f"{name}.npy"
+            if not file.exists():
+                raise RunDirectoryError(
+                    f"{path} holds no {name}: resume with the agent that saved it"
+                )
+            rows = np.load(file, mmap_mode="r")
             column[:, : rows.shape[1]] = rows
         self._written = list(progress["written"])
         self.inserted, self.sampled = progress["inserted"], progress["sampled"]
@@ -161,6 +177,7 @@ class InProcess:
             "discount": self._discount,
             "steps": self._steps,
         }
+        columns |= {f"extras{i}": column for i, column in enumerate(self._extras)}
         lanes = len(self._written)
         return {
             name: column.reshape(lanes, self._length, *column.shape[1:])
@@ -192,8 +209,14 @@ class InProcess:
             self._reward[ends],
             self._discount[ends],
             steps,
+            self._extras_at(ends) if self._extras else (),
             frame_stack=self._frame_stack,
         )
+
+    def _extras_at(self, rows: np.ndarray) -> Any:
+        """Extras of the transitions that end at these rows; leaves `[B, ...]`."""
+        leaves = [column[rows] for column in self._extras]
+        return jax.tree.unflatten(self._extras_structure, leaves)
 
     def _draw(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows that end transitions: where in their lane, its start, their steps."""
@@ -228,5 +251,8 @@ class InProcess:
             self._action[i] = row.action
             self._reward[i] = row.reward
             self._discount[i] = row.discount
+            if self._extras:
+                for column, leaf in zip(self._extras, row.extras, strict=True):
+                    column[i] = leaf
             self.inserted += 1
             self.size += 1

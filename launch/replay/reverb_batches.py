@@ -24,6 +24,7 @@ class ReverbBatches:
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         stop: whether the run stops, asked at least once a second.
         acting: whether experience is still coming, asked when none comes.
+        extras: as the table was made with.
 
     Attributes:
         shared: None: an update reads its batch only.
@@ -40,6 +41,7 @@ class ReverbBatches:
         frame_stack: int,
         stop: Callable[[], bool],
         acting: Callable[[], bool],
+        extras: Any = (),
     ):
         self._address = address
         self._storage = storage
@@ -47,6 +49,7 @@ class ReverbBatches:
         self._frame_stack = frame_stack
         self._stop = stop
         self._acting = acting
+        self._extras = extras
         self._asked = 0.0
         self._reader: Any = None
 
@@ -60,6 +63,7 @@ class ReverbBatches:
             self._spec,
             frame_stack=self._frame_stack,
             stop=lambda: self._stop() or self._starved(),
+            extras=self._extras,
         )
 
     def owed(self) -> int:

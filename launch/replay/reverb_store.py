@@ -10,8 +10,10 @@ because it only moves data and shares the cores with the learner.
 import ctypes
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import dm_env
+import jax
 import numpy as np
 import reverb
 import tensorflow as tf
@@ -33,7 +35,7 @@ tf.config.threading.set_inter_op_parallelism_threads(2)
 
 
 def make_tables(
-    storage: Storage, spec: Spec, *, frame_stack: int
+    storage: Storage, spec: Spec, *, frame_stack: int, extras: Any = ()
 ) -> list[reverb.Table]:
     """Tables of a Reverb server: one, sampled uniformly, the oldest item removed first.
 
@@ -41,6 +43,8 @@ def make_tables(
         storage: sizes, counted in transitions, and samples per insert.
         spec: of one environment; observations have their stack first.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
+        extras: spec of what the policy returns beside one action, see
+            `launch.build.make_extras_spec`.
     """
     limiter = reverb.rate_limiters.SampleToInsertRatio(
         samples_per_insert=storage.samples_per_insert,
@@ -54,7 +58,7 @@ def make_tables(
         max_size=storage.capacity,
         max_times_sampled=0,
         rate_limiter=limiter,
-        signature=_signature(storage, spec, frame_stack),
+        signature=_signature(storage, spec, frame_stack, extras),
     )
     return [table]
 
@@ -72,6 +76,7 @@ class ReverbAdder:
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         num_environments: N, the number of lanes.
         stop: whether to give up waiting; what is not stored by then is lost.
+        extras: as the table was made with.
 
     Attributes:
         waited_seconds: time spent waiting for the server so far.
@@ -87,6 +92,7 @@ class ReverbAdder:
         frame_stack: int,
         num_environments: int,
         stop: Callable[[], bool],
+        extras: Any = (),
     ):
         self._rows = Rows(
             storage,
@@ -94,12 +100,14 @@ class ReverbAdder:
             discount=discount,
             frame_stack=frame_stack,
             num_environments=num_environments,
+            extras=extras,
         )
         self._spec = spec
+        self._extras = jax.tree.leaves(extras)
         self._stop = stop
         self.waited_seconds = 0.0
         self._stopped = False
-        config = _writer_config(storage.n_step + frame_stack)
+        config = _writer_config(storage.n_step + frame_stack, len(self._extras))
         self._writers = [
             client.structured_writer([config]) for _ in range(num_environments)
         ]
@@ -113,9 +121,11 @@ class ReverbAdder:
         """Adds the first timestep of every lane."""
         self._append(self._rows.observe_first(timestep))
 
-    def observe(self, actions: np.ndarray, timestep: dm_env.TimeStep) -> None:
-        """Adds a step: `[N, ...]` actions and the timestep they led to."""
-        self._append(self._rows.observe(actions, timestep))
+    def observe(
+        self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
+    ) -> None:
+        """Adds a step: `[N, ...]` actions, the timestep they led to, their extras."""
+        self._append(self._rows.observe(actions, timestep, extras))
 
     def close(self) -> None:
         """Waits until all items are stored, or for a stop, and ends the streams."""
@@ -135,6 +145,10 @@ class ReverbAdder:
                     np.float32(row.reward),
                     np.float32(row.discount),
                     np.int32(row.steps),
+                    tuple(
+                        np.asarray(leaf, each.dtype)
+                        for leaf, each in zip(row.extras, self._extras, strict=True)
+                    ),
                 )
             )
         for writer in self._writers:
@@ -175,6 +189,7 @@ class ReverbReader:
         spec: of one environment; observations have their stack first.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         stop: whether to end the iteration, asked at least once a second.
+        extras: as the table was made with.
         workers: streams that fetch samples at the same time.
     """
 
@@ -186,13 +201,15 @@ class ReverbReader:
         *,
         frame_stack: int,
         stop: Callable[[], bool],
+        extras: Any = (),
         workers: int = 2,
     ):
         self._batch_size = storage.batch_size
         self._frame_stack = frame_stack
         self._stop = stop
         self._client = reverb.Client(server_address)
-        signature = _signature(storage, spec, frame_stack)
+        self._extras_structure = jax.tree.structure(extras)
+        signature = _signature(storage, spec, frame_stack, extras)
         self._dataset = _dataset(server_address, signature, self._batch_size, workers)
         self._samples: Iterator | None = None
         self._leftover: Row | None = None
@@ -217,7 +234,8 @@ class ReverbReader:
                 continue
             rows = self._whole(sample.data)
             if rows is not None:
-                return decode(*rows, frame_stack=self._frame_stack)
+                extras = jax.tree.unflatten(self._extras_structure, rows.extras)
+                return decode(*rows[:-1], extras, frame_stack=self._frame_stack)
         self._samples = None
         raise StopIteration
 
@@ -238,12 +256,13 @@ class ReverbReader:
         if len(rows.steps) == self._batch_size:
             return rows
         if self._leftover is not None:
-            both = zip(self._leftover, rows, strict=True)
-            rows = Row(*(np.concatenate(columns) for columns in both))
+            rows = jax.tree.map(
+                lambda *columns: np.concatenate(columns), self._leftover, rows
+            )
         whole = len(rows.steps) >= self._batch_size
         taken = self._batch_size if whole else 0
-        self._leftover = Row(*(column[taken:] for column in rows))
-        return Row(*(column[:taken] for column in rows)) if whole else None
+        self._leftover = jax.tree.map(lambda column: column[taken:], rows)
+        return jax.tree.map(lambda column: column[:taken], rows) if whole else None
 
 
 def _dataset(
@@ -263,24 +282,34 @@ def _dataset(
     return samples.batch(batch_size).prefetch(2).with_options(options)
 
 
-def _signature(storage: Storage, spec: Spec, frame_stack: int) -> Row:
+def _signature(storage: Storage, spec: Spec, frame_stack: int, extras: Any) -> Row:
     """Shapes and dtypes of an item: a window of frames, and its last row's rest."""
     stacked = int(frame_stack > 1)
+    leaves = jax.tree.leaves(extras)
     step = Row(
         tf.TensorSpec(spec.observation.shape[stacked:], spec.observation.dtype),
         tf.TensorSpec(spec.action.shape, spec.action.dtype),
         tf.TensorSpec([], tf.float32),
         tf.TensorSpec([], tf.float32),
         tf.TensorSpec([], tf.int32),
+        tuple(tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in leaves),
     )
-    config = _writer_config(storage.n_step + frame_stack)
+    config = _writer_config(storage.n_step + frame_stack, len(leaves))
     return reverb.structured_writer.infer_signature([config], step)
 
 
-def _writer_config(window: int) -> reverb.structured_writer.Config:
+def _writer_config(window: int, num_extras: int) -> reverb.structured_writer.Config:
     """An item for each row that completes a transition: the window that ends there."""
-    structure = Row(*Row._fields)
+    extras = tuple(f"extras{i}" for i in range(num_extras))
+    structure = Row(*Row._fields)._replace(extras=extras)
     row = reverb.structured_writer.create_reference_step(structure)
-    pattern = Row(row.frame[-window:], *(column[-1] for column in row[1:]))
+    pattern = Row(
+        row.frame[-window:],
+        row.action[-1],
+        row.reward[-1],
+        row.discount[-1],
+        row.steps[-1],
+        tuple(leaf[-1] for leaf in row.extras),
+    )
     completes = reverb.structured_writer.Condition.data(structure).steps >= 1
     return reverb.structured_writer.create_config(pattern, TABLE, [completes])

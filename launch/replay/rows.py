@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import dm_env
+import jax
 import numpy as np
 
 from agents.parts.contract import Spec, Storage, Transition
@@ -37,6 +38,7 @@ class Row(NamedTuple):
         reward: sum of `steps` rewards, as in `Transition.reward`.
         discount: as in `Transition.discount`.
         steps: number of rewards in the sum; 0 if this row completes no transition.
+        extras: leaves of what the policy returned beside that action, a tuple.
     """
 
     frame: Any
@@ -44,13 +46,14 @@ class Row(NamedTuple):
     reward: Any
     discount: Any
     steps: Any
+    extras: Any
 
 
 class Rows:
     """Turns the timesteps of N environments into rows, lane by lane.
 
-    Frames and actions are kept by reference until they are stored: they must not be
-    written to after they are handed over.
+    Frames, actions and extras are kept by reference until they are stored: they must
+    not be written to after they are handed over.
 
     Args:
         storage: says how many rewards are summed.
@@ -58,6 +61,8 @@ class Rows:
         discount: gamma, weighs the rewards inside an n-step transition.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         num_environments: N, the number of lanes.
+        extras: spec of what the policy returns beside one action, see
+            `launch.build.make_extras_spec`.
 
     Raises:
         ValueError: if observations do not start with a stack of S frames.
@@ -71,6 +76,7 @@ class Rows:
         discount: float,
         frame_stack: int,
         num_environments: int,
+        extras: Any = (),
     ):
         shape = spec.observation.shape
         if frame_stack > 1 and shape[:1] != (frame_stack,):
@@ -82,8 +88,11 @@ class Rows:
         self._discount = discount
         self._frame_stack = frame_stack
         self._no_action = np.zeros(spec.action.shape, spec.action.dtype)
-        # The last (action, reward, discount) of each lane, at most n; None outside
-        # of an episode.
+        self._no_extras = tuple(
+            np.zeros(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(extras)
+        )
+        # The last (action, reward, discount, extras) of each lane, at most n; None
+        # outside of an episode.
         self._recent: list[deque | None] = [None] * num_environments
 
     def observe_first(self, timestep: dm_env.TimeStep) -> Iterator[tuple[int, Row]]:
@@ -92,13 +101,14 @@ class Rows:
             yield from self._start(lane, timestep.observation[lane])
 
     def observe(
-        self, actions: np.ndarray, timestep: dm_env.TimeStep
+        self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
     ) -> Iterator[tuple[int, Row]]:
         """Rows, each with its lane, that a step adds.
 
         Args:
             actions: `[N]` or `[N, D]`, ignored in lanes that start an episode.
             timestep: what the step returned; leaves are `[N, ...]`.
+            extras: of the actions; leaves `[N, ...]`.
 
         Yields:
             Lane and row, in the order in which a lane's rows must be stored.
@@ -107,6 +117,9 @@ class Rows:
             ValueError: if a lane steps without a first timestep.
         """
         actions = np.asarray(actions)
+        leaves: tuple[np.ndarray, ...] = ()
+        if self._no_extras:
+            leaves = tuple(map(np.asarray, jax.tree.leaves(extras)))
         observations = timestep.observation
         rewards = timestep.reward.tolist()
         discounts = timestep.discount.tolist()
@@ -120,21 +133,21 @@ class Rows:
                     f"environment {lane} has step type {step_type} outside of an "
                     f"episode: expected {_FIRST} (FIRST)"
                 )
-            recent.append((actions[lane], rewards[lane], discounts[lane]))
-            frame = self._newest(observations[lane])
+            own = tuple(leaf[lane] for leaf in leaves) if leaves else ()
+            recent.append((actions[lane], rewards[lane], discounts[lane], own))
+            frame = observations[lane]
+            if self._frame_stack > 1:
+                frame = frame[-1]
             yield lane, self._row(frame, recent, self._n_step)
             if step_type == _LAST:
                 self._recent[lane] = None
                 yield from self._end(lane, frame, recent)
 
-    def _newest(self, observation: np.ndarray) -> np.ndarray:
-        return observation[-1] if self._frame_stack > 1 else observation
-
     def _start(self, lane: int, observation: np.ndarray) -> Iterator[tuple[int, Row]]:
         self._recent[lane] = deque(maxlen=self._n_step)
         frames = observation if self._frame_stack > 1 else observation[None]
         for frame in frames:
-            yield lane, Row(frame, self._no_action, 0.0, 0.0, 0)
+            yield lane, Row(frame, self._no_action, 0.0, 0.0, 0, self._no_extras)
 
     def _end(
         self, lane: int, frame: np.ndarray, recent: deque
@@ -149,14 +162,14 @@ class Rows:
     def _row(self, frame: np.ndarray, recent: deque, steps: int) -> Row:
         """Row that completes the transition over `recent` if that holds `steps`."""
         if len(recent) < steps:
-            return Row(frame, self._no_action, 0.0, 0.0, 0)
-        action, total, weight = recent[0]
+            return Row(frame, self._no_action, 0.0, 0.0, 0, self._no_extras)
+        action, total, weight, extras = recent[0]
         for i in range(1, steps):
-            _, reward, discount = recent[i]
+            _, reward, discount, _ = recent[i]
             weight *= self._discount
             total += weight * reward
             weight *= discount
-        return Row(frame, action, total, weight, steps)
+        return Row(frame, action, total, weight, steps, extras)
 
 
 def decode(
@@ -165,6 +178,7 @@ def decode(
     reward: np.ndarray,
     discount: np.ndarray,
     steps: np.ndarray,
+    extras: Any = (),
     *,
     frame_stack: int,
 ) -> Transition:
@@ -172,10 +186,11 @@ def decode(
 
     Args:
         window: `[B, n + S, ...]` frames.
-        action: `[B]` or `[B, D]`, with the next three from the last row of the window.
+        action: `[B]` or `[B, D]`, with the next four from the last row of the window.
         reward: `[B]`.
         discount: `[B]`.
         steps: `[B]` integers in 1..n.
+        extras: what the policy returned beside the actions; leaves `[B, ...]`.
         frame_stack: S.
 
     Returns:
@@ -190,4 +205,4 @@ def decode(
         next_observation = window[np.arange(len(steps))[:, None], rows]
     if frame_stack == 1:
         observation, next_observation = observation[:, 0], next_observation[:, 0]
-    return Transition(observation, action, reward, discount, next_observation)
+    return Transition(observation, action, reward, discount, next_observation, extras)

@@ -1,23 +1,16 @@
-"""Acting: a policy for N environments, the loop that drives it, and the actor role."""
+"""Acting: a policy for N environments at once, and the loop that drives it."""
 
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from typing import Any
 
 import dm_env
 import jax
 import numpy as np
 
-import environments
-from agents.parts.contract import Act, Agent, Params
+from agents.parts.contract import Act, Params
 from environments.vector import VectorEnvironment
 from launch import finite
-from launch.build import make_agent
-from launch.errors import Stopped
-from launch.replay import Adder, DistributedAdder
-from launch.roles.context import REPORT_SECONDS, Context, Run
-from launch.roles.parameters import Parameters, network_names
+from launch.replay import Adder
 from launch.runs.logs import Episode
 
 # Plain numbers: comparing an array with an enumeration's member takes much longer.
@@ -59,6 +52,7 @@ class Actor:
         self._variables = variables
         self._adder = adder
         self._reward_clip = reward_clip
+        self._extras: Any = ()
         plays = np.bool_(evaluation)
 
         # The key of a call is derived inside the compiled function: splitting it
@@ -66,7 +60,7 @@ class Actor:
         # there are few.
         def policy(
             params: Params, key: jax.Array, counts: jax.Array, observation: Any
-        ) -> jax.Array:
+        ) -> tuple[jax.Array, Any]:
             calls, steps = counts
             return act(
                 params, jax.random.fold_in(key, calls), observation, steps, plays
@@ -81,9 +75,10 @@ class Actor:
         self._calls = 0
 
     def select_action(self, observation: Any) -> np.ndarray:
-        """Actions `[N]` for observations `[N, ...]`."""
+        """Actions `[N]` for observations `[N, ...]`; `observe` stores their extras."""
         counts = np.array((self._calls, self.actor_steps), np.int32)
-        actions = self._policy(self._variables(), self._key, counts, observation)
+        params = self._variables()
+        actions, self._extras = self._policy(params, self._key, counts, observation)
         self._calls += 1
         return np.asarray(actions)
 
@@ -93,14 +88,14 @@ class Actor:
             self._adder.observe_first(timestep)
 
     def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
-        """Records the actions and what they led to."""
+        """Records the last actions, their extras, and what the actions led to."""
         if self._adder is None:
             return
         if self._reward_clip is not None:
             bound = self._reward_clip
             reward = np.clip(next_timestep.reward, -bound, bound)
             next_timestep = next_timestep._replace(reward=reward)
-        self._adder.observe(action, next_timestep)
+        self._adder.observe(action, next_timestep, self._extras)
 
     def update(self, wait: bool = False) -> None:
         """Nothing to do: parameters are asked for at every call of the policy."""
@@ -169,77 +164,3 @@ class Loop:
                 length = self._steps - self._begun[lane]
                 ended.append((lane, Episode(self._returns[lane], length)))
         return ended
-
-
-# Connects to the replay, for as many environments as an actor has.
-MakeAdder = Callable[[Run, Agent, Context], DistributedAdder]
-
-
-class ActorRole:
-    """An actor of a program: acts until the run's budget of actor steps is spent."""
-
-    def __init__(self, run: Run, context: Context, make_adder: MakeAdder):
-        """Connects to nobody yet.
-
-        Args:
-            run: what runs.
-            context: made by the engine.
-            make_adder: connects to the replay.
-        """
-        self._run = run
-        self._context = context
-        self._make_adder = make_adder
-        self._coordinator = context.peer("coordinator")
-
-    def run(self) -> None:
-        """Acts, reports, and hands over the last experience."""
-        experiment, start = self._run.experiment, self._run.start.actor_steps
-        stop = self._context.stop
-        environment_seed, seed = experiment.seeds("actor", self._context.index, start)
-        lanes = experiment.environments
-        environment = environments.make(experiment.environment, lanes, environment_seed)
-        agent = make_agent(experiment, self._run.spec)
-        adder = self._make_adder(self._run, agent, self._context)
-        try:
-            names = network_names(agent, self._run.spec)
-            learner = self._context.peer("learner")
-            with closing(Parameters(learner, names, stop)) as parameters:
-                actor = Actor(
-                    agent.act,
-                    parameters,
-                    seed,
-                    adder=adder,
-                    reward_clip=environment.reward_clip,
-                )
-                actor.actor_steps = start
-                self._act(Loop(environment, actor), actor, adder)
-            adder.close()
-            if not stop.is_set():
-                self._coordinator.actor_ended()
-        except Stopped:
-            pass  # before the learner was there, or after the coordinator was gone
-        finally:
-            environment.close()
-            self._coordinator.close()
-
-    def _act(self, loop: Loop, actor: Actor, adder: DistributedAdder) -> None:
-        """Steps until all actors together have done the run's steps."""
-        budget, total = self._run.experiment.steps, self._run.start.actor_steps
-        steps, frames, waited, episodes = 0, 0, 0.0, list[tuple[float, int]]()
-        began = time.monotonic()
-        while total < budget and not self._context.stop.is_set():
-            episodes += [(e.episode_return, e.length) for _, e in loop.step()]
-            now = time.monotonic()
-            # The steps of all actors, as far as known: exploration depends on them.
-            known = total + loop.actor_steps - steps
-            if now - began >= REPORT_SECONDS or known >= budget:
-                total = self._coordinator.report_actor(
-                    self._context.name,
-                    loop.actor_steps - steps,
-                    loop.frames - frames,
-                    episodes,
-                    (adder.waited_seconds - waited) / (now - began),
-                )
-                steps, frames = loop.actor_steps, loop.frames
-                waited = adder.waited_seconds
-                actor.actor_steps, episodes, began = total, [], now

@@ -7,14 +7,17 @@ in one thread, with a made-up context, too.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from agents.parts.contract import Spec
-from launch.datasets.normalization import Prepared
 from launch.experiment import Experiment
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
 from launch.runs.logs import Counts
+
+if TYPE_CHECKING:
+    from launch.datasets.normalization import Prepared
+
 
 REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
 
@@ -38,7 +41,7 @@ class Run(NamedTuple):
     frame_stack: int
     resume: Checkpoint | None = None
     wandb: WandbMode = "off"
-    dataset: Prepared | None = None
+    dataset: "Prepared | None" = None
 
     @property
     def start(self) -> Counts:

@@ -1,25 +1,16 @@
 """Evaluation in an environment of its own: of one policy, or in step with training."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 
 import environments
 from agents.parts.contract import Agent, Params
-from launch.build import make_agent
-from launch.errors import Stopped
 from launch.experiment import Experiment
 from launch.roles.actor import Actor, Loop
-from launch.roles.context import REPORT_SECONDS, Context, Run
-from launch.roles.parameters import Parameters, network_names
-from launch.runs.logs import Counts, Episode, last_evaluated_step
-from launch.runs.schedule import Schedule
+from launch.runs.logs import Episode
 
 # More lanes would only cost memory: the policy call is amortised long before.
 MAX_LANES = 32
-
-_FOLLOW_SECONDS = 1.0  # of playing between two looks at where the actors are
-_TICK_SECONDS = 2.0  # between two signs of life of a long evaluation
 
 
 class Evaluator:
@@ -145,92 +136,3 @@ class Lockstep:
         """Closes the environments."""
         if self._environment is not None:
             self._environment.close()
-
-
-class EvaluatorRole:
-    """The evaluator of a program.
-
-    It measures the newest policy each time the run passes a point of the grid.
-    """
-
-    def __init__(self, run: Run, context: Context):
-        """Connects to nobody yet.
-
-        Args:
-            run: what runs.
-            context: made by the engine.
-        """
-        self._run = run
-        self._context = context
-        self._stop = context.stop
-        self._coordinator = context.peer("coordinator")
-        self._told = 0.0
-
-    def run(self) -> None:
-        """Evaluates on the grid, and once more when the learner has ended."""
-        experiment, spec = self._run.experiment, self._run.spec
-        agent = make_agent(experiment, spec)
-        try:
-            names = network_names(agent, spec)
-            learner = self._context.peer("learner")
-            with closing(Parameters(learner, names, self._stop)) as parameters:
-                if experiment.evaluation.lockstep:
-                    lanes = experiment.actors * experiment.environments
-                    self._accompany(Lockstep(experiment, agent, parameters, lanes))
-                else:
-                    episodes = experiment.evaluation.episodes
-                    self._evaluate(Evaluator(experiment, agent, episodes), parameters)
-        except Stopped:
-            pass  # a run that resumes repeats the evaluation that was under way
-        finally:
-            self._coordinator.close()
-
-    def _evaluate(self, evaluator: Evaluator, parameters: Parameters) -> None:
-        for counts, point in self._polls():
-            if point is not None:
-                params = parameters.fetch()
-                counts = counts._replace(learner_steps=parameters.learner_step)
-                episodes = evaluator.evaluate(params, point, self._tick)
-                self._coordinator.report_evaluation(point, counts, _plain(episodes))
-
-    def _accompany(self, lockstep: Lockstep) -> None:
-        """Follows the actors; where they outrun it, it plays less than they do."""
-        lockstep.start(self._run.start.actor_steps)
-        with closing(lockstep):
-            for counts, point in self._polls():
-                episodes = lockstep.follow(
-                    counts.actor_steps, _FOLLOW_SECONDS, self._tick
-                )
-                if episodes:
-                    self._coordinator.report_evaluated(_plain(episodes))
-                if point is not None:
-                    self._coordinator.report_evaluation(point, counts, [])
-
-    def _polls(self) -> Iterator[tuple[Counts, int | None]]:
-        """Now and then, how far the run is and which point of the grid is due."""
-        steps = self._run.experiment.steps
-        done = last_evaluated_step(self._run.directory, self._run.start.clock)
-        grid = Schedule(self._run.experiment.evaluation.period, steps, done)
-        ended = False
-        while not ended and not self._stop.wait(REPORT_SECONDS):
-            ended = not self._coordinator.learning()
-            counts = Counts(*self._coordinator.counts())
-            point = steps if ended else grid.due(counts.clock)
-            # The end of the budget is evaluated when its updates are done as well.
-            yield counts, point if ended or point != steps else None
-        if ended:
-            self._coordinator.evaluator_ended()
-
-    def _tick(self) -> None:
-        """Shows the watchdog that the evaluation goes on; ends it with the program."""
-        if self._stop.is_set():
-            raise Stopped
-        now = time.monotonic()
-        if now - self._told > _TICK_SECONDS:
-            self._told = now
-            self._coordinator.moved("evaluator")
-
-
-def _plain(episodes: Sequence[Episode]) -> list[tuple[float, int]]:
-    """Episodes as they travel to the coordinator."""
-    return [(episode.episode_return, episode.length) for episode in episodes]

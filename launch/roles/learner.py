@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents.parts import sgd
 from agents.parts.contract import (
     Agent,
     Metrics,
@@ -15,7 +14,7 @@ from agents.parts.contract import (
     Params,
     TrainingState,
 )
-from launch import finite
+from launch import devices, finite
 from launch.roles.batches import Batches
 from launch.roles.idle_time import UpdateClock
 
@@ -55,9 +54,7 @@ class Learner:
         ) -> tuple[TrainingState, Metrics]:
             return agent.update(state, batches.read(batch, shared))
 
-        self._update = sgd.compile_update(
-            update, agent.storage.batch_size, field=agent.batch_field, shared=True
-        )
+        self._update = devices.compile_update(update, agent.storage.batch_size)
         self._state = jax.jit(agent.init)(jax.random.key(seed))
         self._batches = batches
         self._clock = clock

@@ -15,7 +15,8 @@ from launch.preflight import check_devices
 from launch.roles.batches import Batches
 from launch.roles.context import REPORT_SECONDS, Context, Peer, Run
 from launch.roles.idle_time import IdleClock
-from launch.roles.stages import LearnerLoop, StageCallbacks, learn_earlier
+from launch.roles.learner_loop import LearnerLoop
+from launch.roles.stages import StageCallbacks, learn_earlier
 from launch.runs.logs import Counts
 
 _TICK_SECONDS = 2.0  # between two signs of life of an earlier stage

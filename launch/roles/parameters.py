@@ -25,7 +25,7 @@ def network_names(agent: Agent, spec: Spec) -> list[str]:
             names.add(name)
             return super().__getitem__(name)
 
-    def trace(key: jax.Array, observation: Any) -> jax.Array:
+    def trace(key: jax.Array, observation: Any) -> Any:
         params = Seen(agent.init(key).params)
         return agent.act(params, key, observation, jnp.int32(0), jnp.bool_(False))
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from launch.build import make_agent
+from launch.build import make_agent, make_extras_spec
 from launch.roles.context import Context, Run
 from launch.runs import checkpoint
 
@@ -37,10 +37,16 @@ class ReplayRole:
         from launch.replay import reverb_store, snapshot
 
         self._stop = context.stop
-        storage = make_agent(run.experiment, run.spec).storage
+        agent = make_agent(run.experiment, run.spec)
+        tables = reverb_store.make_tables(
+            agent.storage,
+            run.spec,
+            frame_stack=run.frame_stack,
+            extras=make_extras_spec(agent, run.spec),
+        )
         saved = None if run.resume is None else run.resume.replay
         self._server = reverb.Server(
-            reverb_store.make_tables(storage, run.spec, frame_stack=run.frame_stack),
+            tables,
             port=context.port,
             checkpointer=snapshot.make_checkpointer(run.directory / _SCRATCH, saved),
         )

@@ -108,6 +108,21 @@ class Progress:
         return "  ".join(parts)
 
 
+def bottleneck(waiting: Mapping[str, float]) -> str:
+    """Who holds the others up: `learner (actor/0 waits 62 %)`.
+
+    Args:
+        waiting: share of its time that each role waits for others.
+    """
+    learner = waiting.get("learner", 0.0)
+    actors = {role: share for role, share in waiting.items() if role != "learner"}
+    slowest = max(actors, key=actors.__getitem__, default="actors")
+    share = actors.get(slowest, 0.0)
+    if learner >= share:
+        return f"actors (learner waits {100 * learner:.0f} %)"
+    return f"learner ({slowest} waits {100 * share:.0f} %)"
+
+
 def make_live(stream: TextIO) -> Any:
     """A rich display that is drawn when it is updated; nothing is drawn yet."""
     from rich.console import Console

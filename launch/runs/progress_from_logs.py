@@ -9,7 +9,7 @@ from typing import Any
 
 from launch.experiment import Experiment
 from launch.runs.logs import METRICS, Counts, read_evaluations
-from launch.runs.progress import Progress
+from launch.runs.progress import Progress, bottleneck
 
 _PERIOD_SECONDS = 0.5
 
@@ -141,18 +141,3 @@ class _Rows:
 
 def _counts(row: Mapping[str, Any]) -> Counts:
     return Counts(*(row[name] for name in Counts._fields))
-
-
-def bottleneck(waiting: Mapping[str, float]) -> str:
-    """Who holds the others up: `learner (actor/0 waits 62 %)`.
-
-    Args:
-        waiting: share of its time that each role waits for others.
-    """
-    learner = waiting.get("learner", 0.0)
-    actors = {role: share for role, share in waiting.items() if role != "learner"}
-    slowest = max(actors, key=actors.__getitem__, default="actors")
-    share = actors.get(slowest, 0.0)
-    if learner >= share:
-        return f"actors (learner waits {100 * learner:.0f} %)"
-    return f"learner ({slowest} waits {100 * share:.0f} %)"

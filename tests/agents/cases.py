@@ -83,10 +83,10 @@ def batch_of(spec=VECTORS, seed=0):
 def batch_for(agent, spec, seed=0):
     """The same, with what the agent looks up in a dataset that is this batch."""
     batch = batch_of(spec, seed)
-    if agent.lookup is None:
+    if agent.tables is None:
         return batch
-    tables = agent.lookup.build(agent.init(jax.random.key(seed)).params, batch)
-    return batch._replace(extras=agent.lookup.read(tables, np.arange(BATCH)))
+    tables = agent.tables.build(agent.init(jax.random.key(seed)).params, batch)
+    return batch._replace(extras=agent.tables.read(tables, np.arange(BATCH)))
 
 
 def leaves_equal(left, right):

@@ -58,7 +58,7 @@ def test_the_policy_finds_the_target(name):
 
     def distance(params):
         observation = experience(np.random.default_rng(1), 500).observation
-        action = agent.act(params, jax.random.key(1), observation, 0, True)
+        action, _ = agent.act(params, jax.random.key(1), observation, 0, True)
         return np.abs(action - target(observation)).mean()
 
     before = distance(state.params)

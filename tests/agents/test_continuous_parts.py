@@ -57,7 +57,7 @@ def test_deviations_stay_within_their_bounds(key):
 
 
 def test_images_are_refused_by_critics():
-    with pytest.raises(ValueError, match=r"network\.torso is nature"):
+    with pytest.raises(ValueError, match=r"network\.torso must be mlp, .*'nature'"):
         heads.critics(networks.Config("nature"), BOX)
 
 
@@ -79,16 +79,17 @@ def acting(start):
 
 def test_actions_are_random_until_start_and_never_in_evaluation(key):
     act, observation = acting(start=100), np.zeros((5, 7), np.float32)
-    early, late = (act({}, key, observation, steps, False) for steps in (99, 100))
+    early, late = (act({}, key, observation, steps, False)[0] for steps in (99, 100))
     assert len(np.unique(early)) == 15 and np.all(np.abs(early) < 1)
     np.testing.assert_array_equal(late, np.full((5, 3), 0.5))
     for steps in (0, 100):
-        evaluated = act({}, key, observation, steps, True)
+        evaluated, _ = act({}, key, observation, steps, True)
         np.testing.assert_array_equal(evaluated, np.full((5, 3), -0.25))
 
 
 def test_random_actions_fill_the_box_evenly(key):
-    actions = acting(start=1)({}, key, np.zeros((20_000, 7), np.float32), 0, False)
+    observation = np.zeros((20_000, 7), np.float32)
+    actions, _ = acting(start=1)({}, key, observation, 0, False)
     assert np.abs(np.mean(actions)) < 0.02
     assert np.var(actions) == pytest.approx(1 / 3, rel=0.02)
     assert np.max(actions) > 0.999
@@ -101,10 +102,10 @@ def test_sampling_has_the_policys_spread(key):
 
     act = exploration.sampling(policy, BOX, start=0)
     observation = np.zeros((20_000, 7), np.float32)
-    sampled = np.arctanh(act({}, key, observation, 0, False))
+    sampled = np.arctanh(act({}, key, observation, 0, False)[0])
     assert sampled.mean() == pytest.approx(0.2, abs=0.002)
     assert sampled.std() == pytest.approx(np.exp(-3), rel=0.02)
-    evaluated = act({}, key, observation, 0, True)
+    evaluated, _ = act({}, key, observation, 0, True)
     np.testing.assert_allclose(evaluated, np.full((20_000, 3), np.tanh(0.2)), rtol=1e-6)
 
 
@@ -118,9 +119,18 @@ def test_noise_has_its_scale_and_is_clipped(key):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: exploration.RandomStart(-1), "exploration.start is -1"),
-        (lambda: exploration.GaussianNoise(-1), "exploration.start is -1"),
-        (lambda: exploration.GaussianNoise(scale=-0.1), "exploration.scale is -0.1"),
+        (
+            lambda: exploration.RandomStart(-1),
+            "exploration.start must be at least 0, got -1",
+        ),
+        (
+            lambda: exploration.GaussianNoise(-1),
+            "exploration.start must be at least 0, got -1",
+        ),
+        (
+            lambda: exploration.GaussianNoise(scale=-0.1),
+            "exploration.scale must be at least 0, got -0.1",
+        ),
     ],
 )
 def test_values_out_of_range_are_named(make, message):

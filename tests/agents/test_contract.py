@@ -77,9 +77,12 @@ def test_repeated_updates_on_one_batch_reduce_the_loss(name, key):
     for _ in range(200):
         state, metrics = update(state, batch)
         losses.append({n: float(v) for n, v in metrics.items() if n.endswith("_loss")})
-    # What a policy with continuous actions climbs moves, so that its loss may rise.
-    falling = set(losses[0]) if name in DISCRETE else {"q_loss", "critic_loss"}
-    for loss in falling & set(losses[0]):
+    falling = set(losses[0])
+    if name not in DISCRETE and name != "bc":
+        # The values that such a policy climbs move, so that its own loss may rise.
+        falling &= {"q_loss", "critic_loss"}
+    assert falling
+    for loss in falling:
         first = losses[0][loss]
         assert np.mean([later[loss] for later in losses[-9:]]) < first, loss
 
@@ -125,7 +128,10 @@ def test_actions_fit_the_environment(name, spec, key):
     agent = make(name, spec)
     params, act = agent.init(key).params, jax.jit(agent.act)
     for evaluation in (False, True):
-        actions = act(params, key, observations(spec, ENVIRONMENTS), 0, evaluation)
+        actions, extras = act(
+            params, key, observations(spec, ENVIRONMENTS), 0, evaluation
+        )
+        assert extras == ()
         assert actions.shape == (ENVIRONMENTS, *spec.action.shape)
         assert actions.dtype == spec.action.dtype
         low, high = (-1, 1) if spec is BOX else (0, ACTIONS - 1)
@@ -143,7 +149,9 @@ def test_exploration_falls_and_evaluation_is_almost_greedy(name, key):
     act = jax.jit(agent.act)
     observation = observations(VECTORS, 2_000)
     counts = [
-        np.bincount(act(params, key, observation, steps, evaluation), minlength=ACTIONS)
+        np.bincount(
+            act(params, key, observation, steps, evaluation)[0], minlength=ACTIONS
+        )
         for steps, evaluation in ((0, False), (10_000_000, False), (0, True))
     ]
     assert counts[0].min() > 0.15 * 2_000  # random at first
@@ -203,6 +211,6 @@ def test_a_stage_learns_networks_that_the_agent_has_and_keeps(name, key):
 def test_offline_agents_act_the_same_at_any_time(name, key):
     agent = make(name)
     params, seen = agent.init(key).params, observations(BOX, ENVIRONMENTS)
-    one = agent.act(params, key, seen, 0, False)
-    other = agent.act(params, jax.random.key(1), seen, 10_000_000, True)
+    one, _ = agent.act(params, key, seen, 0, False)
+    other, _ = agent.act(params, jax.random.key(1), seen, 10_000_000, True)
     assert np.array_equal(one, other)

@@ -84,8 +84,8 @@ def test_at_rate_one_the_policy_becomes_greedy(key):
         state, _ = update(state, batch)
     dqn = make("dqn", exploration=NO_EXPLORATION)
     greedy = {"q": state.target_params["q"]}
-    chosen = agent.act(state.params, key, batch.observation, 0, True)
-    wanted = dqn.act(greedy, key, batch.observation, 0, True)
+    chosen, _ = agent.act(state.params, key, batch.observation, 0, True)
+    wanted, _ = dqn.act(greedy, key, batch.observation, 0, True)
     np.testing.assert_array_equal(chosen, wanted)
 
 
@@ -93,5 +93,5 @@ def test_at_rate_one_the_policy_becomes_greedy(key):
     "settings", [{"mixing_rate": 1.5}, {"mixing_rate": -0.1, "adaptive": True}]
 )
 def test_rates_out_of_range_are_named(settings):
-    with pytest.raises(ValueError, match="mixing_rate is"):
+    with pytest.raises(ValueError, match="mixing_rate must be"):
         dataclasses.replace(deep_cpi.Config(), **settings)

@@ -62,17 +62,18 @@ def test_greedy_takes_the_largest_value(key):
     values = jnp.array([[0.0, 5.0, 1.0], [2.0, -1.0, 1.0]])
     choose = exploration.greedy(lambda params, key, observation: params + observation)
     act = exploration.acting(choose, 3, NEVER)
-    np.testing.assert_array_equal(act(values, key, jnp.zeros((2, 3)), 9, False), [1, 0])
+    chosen, _ = act(values, key, jnp.zeros((2, 3)), 9, False)
+    np.testing.assert_array_equal(chosen, [1, 0])
     # An observation that shifts the values moves the choice with it.
     shift = jnp.array([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]])
-    np.testing.assert_array_equal(act(values, key, shift, 9, False), [0, 2])
+    np.testing.assert_array_equal(act(values, key, shift, 9, False)[0], [0, 2])
 
 
 def test_policy_is_sampled_in_training_and_its_mode_taken_in_evaluation(key):
     logits = jnp.log(jnp.tile(jnp.array([[0.2, 0.5, 0.3]]), (20_000, 1)))
     choose = exploration.sampled(lambda params, observation: observation)
     act = exploration.acting(choose, 3, NEVER)
-    actions = act({}, key, logits, 9, jnp.array(False))
+    actions, _ = act({}, key, logits, 9, jnp.array(False))
     frequencies = np.bincount(actions, minlength=3) / 20_000
     np.testing.assert_allclose(frequencies, [0.2, 0.5, 0.3], atol=0.015)
-    assert np.all(np.asarray(act({}, key, logits, 9, jnp.array(True))) == 1)
+    assert np.all(np.asarray(act({}, key, logits, 9, jnp.array(True))[0]) == 1)

@@ -73,7 +73,10 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     """tau ln of the mean of exp(Q / tau) over all actions is V, up to grid error."""
     spec = BOX._replace(action=jax.ShapeDtypeStruct((1,), np.dtype(np.float32)))
     config = networks.Config("mlp", (13,))
-    network = continuous_networks.histogram_and_value(config, config, spec, temperature)
+    network = continuous_networks.policy_and_value(
+        continuous_networks.histogram(config, spec, temperature),
+        continuous_networks.state_value(config, spec),
+    )
     observation = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
     policy, v = network.apply(perturbed(network.init(key)), observation)
     grid = (np.arange(3_100) + 0.5) / 1_550 - 1  # midpoints, 100 in each bin
@@ -96,7 +99,7 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     ],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} is {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
         dataclasses.replace(implicit_q.Config(), **{field: value})
 
 
@@ -121,8 +124,9 @@ def test_the_loss_has_the_configurations_bonus_and_floor(key):
     batch, temperature = batch_of(BOX), 0.3
     policy_config = networks.Config("mlp", (13,))
     value_config = networks.Config("mlp", (11, 5), layer_norm=True)
-    network = continuous_networks.histogram_and_value(
-        policy_config, value_config, BOX, temperature
+    network = continuous_networks.policy_and_value(
+        continuous_networks.histogram(policy_config, BOX, temperature),
+        continuous_networks.state_value(value_config, BOX),
     )
     params = perturbed(make("iq", value_network=value_config).init(key).params["q"])
     policy, v_tm1 = network.apply(params, batch.observation)

@@ -61,5 +61,5 @@ def test_defaults_are_the_references():
 @pytest.mark.parametrize("name", ["iqn", "miqn"])
 @pytest.mark.parametrize("field", ["online_fractions", "target_fractions", "cosines"])
 def test_numbers_of_fractions_are_checked(name, field):
-    with pytest.raises(ValueError, match=rf"{field} is 0"):
+    with pytest.raises(ValueError, match=rf"{field} must be at least 1, got 0"):
         REGISTRY[name].config(**{field: 0})

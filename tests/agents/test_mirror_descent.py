@@ -143,7 +143,7 @@ def make_config(name):
     ],
 )
 def test_weights_out_of_range_are_named(settings):
-    with pytest.raises(ValueError, match="temperature is"):
+    with pytest.raises(ValueError, match="temperature must be"):
         mirror_descent.Config(**settings)
 
 

@@ -78,7 +78,8 @@ def test_it_acts_on_h(key):
     agent = make("momentum_dqn")
     params, observation = agent.init(key).params, batch_of().observation
     other = {**params, "q": jax.tree.map(lambda leaf: -leaf, params["q"])}
-    chosen = agent.act(params, key, observation, 0, True)
-    np.testing.assert_array_equal(agent.act(other, key, observation, 0, True), chosen)
+    chosen, _ = agent.act(params, key, observation, 0, True)
+    again, _ = agent.act(other, key, observation, 0, True)
+    np.testing.assert_array_equal(again, chosen)
     other = {**params, "h": jax.tree.map(lambda leaf: -leaf, params["h"])}
-    assert np.any(agent.act(other, key, observation, 0, True) != chosen)
+    assert np.any(agent.act(other, key, observation, 0, True)[0] != chosen)

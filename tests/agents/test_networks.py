@@ -92,7 +92,7 @@ def test_every_network_may_be_normalised(key):
 
 def test_convolutions_of_a_vector_are_refused():
     spec = discrete_spec((4,), np.float32, 2)
-    with pytest.raises(ValueError, match=r"nature needs images.*\[4\].*torso mlp"):
+    with pytest.raises(ValueError, match=r"torso must be mlp, .*\[4\], got 'nature'"):
         networks.action_values(networks.Config("nature"), spec)
 
 
@@ -105,7 +105,8 @@ def test_convolutions_of_a_vector_are_refused():
     ],
 )
 def test_convolutions_of_too_small_an_image_are_refused(torso, shape, fitting):
-    message = rf"network.torso {torso} .* larger .*\[{shape[1]}, .* {fitting}$"
+    size = f"{shape[1]} x {shape[2]} pixels"
+    message = f"^network.torso must be {fitting}, for images of {size}, got '{torso}'$"
     with pytest.raises(ValueError, match=message):
         networks.action_values(
             networks.Config(torso), discrete_spec(shape, np.uint8, 2)

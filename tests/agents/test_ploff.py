@@ -207,7 +207,7 @@ def toy():
     data = toy_data()
     stage = metric.pretraining(TOY_CONFIG, TOY)
     params = trained(stage, stage.init(jax.random.key(0)), data, 500).params
-    return data, params, ploff.agent(TOY_CONFIG, TOY).lookup.build(params, data)
+    return data, params, ploff.agent(TOY_CONFIG, TOY).tables.build(params, data)
 
 
 def test_logged_actions_are_nearest_then_shuffled_then_uniform_ones(toy):
@@ -287,5 +287,5 @@ def test_its_recipe_learns_a_metric_first_and_scales_rewards():
     ],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} is {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
         dataclasses.replace(SMALL, **{field: value})

@@ -197,7 +197,7 @@ def test_each_observation_gets_its_own_actions(key):
 
 def test_embeddings_are_for_vectors_and_continuous_actions():
     images = dataclasses.replace(SMALL, network=networks.Config("dqn2013", (5,)))
-    with pytest.raises(ValueError, match=r"network\.torso is dqn2013"):
+    with pytest.raises(ValueError, match=r"network\.torso must be mlp, .*'dqn2013'"):
         metric.embeddings(images, BOX)
     for spec in (VECTORS, IMAGES):
         with pytest.raises(ValueError, match="needs continuous actions"):

@@ -1,7 +1,4 @@
-"""Gradient descent: order of losses, targets, and sharing a batch among devices."""
-
-import subprocess
-import sys
+"""Gradient descent: order of losses, and targets."""
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +38,9 @@ def test_one_large_gradient_moves_a_weight_by_what_adam_says(square_decay):
 
 @pytest.mark.parametrize("square_decay", [-0.1, 1.0, float("nan")])
 def test_adam_refuses_a_decay_without_an_average(square_decay):
-    with pytest.raises(ValueError, match=f"square_decay is {square_decay}: at least 0"):
+    with pytest.raises(
+        ValueError, match="square_decay must be at least 0 and below 1, got"
+    ):
         sgd.Adam(square_decay=square_decay)
 
 
@@ -164,9 +163,13 @@ def test_nothing_of_a_delayed_network_moves_on_other_steps(key, either_way):
 
 
 def test_target_updates_out_of_range_are_refused():
-    with pytest.raises(ValueError, match=r"target_step_size is 1\.5"):
+    with pytest.raises(
+        ValueError, match=r"target_step_size must be above 0 .*, got 1\.5"
+    ):
         sgd.polyak(1.5)
-    with pytest.raises(ValueError, match="target_update_period is 0"):
+    with pytest.raises(
+        ValueError, match="target_update_period must be at least 1, got 0"
+    ):
         sgd.every(0, sgd.polyak(0.5))
 
 
@@ -177,95 +180,3 @@ def test_every_update_consumes_the_key(key):
     assert not jnp.array_equal(
         jax.random.key_data(state.key), jax.random.key_data(following.key)
     )
-
-
-def test_batch_that_devices_cannot_share_is_refused():
-    with pytest.raises(ValueError, match=r"batch_size is 10: 4 devices.*multiple of 4"):
-        sgd.compile_update(lambda state, batch: (state, {}), 10, devices=[None] * 4)
-
-
-FOUR_DEVICES = """
-import jax, numpy as np
-from agents import REGISTRY
-from agents.parts import sgd
-from agents.parts.contract import Transition, discrete_spec
-import dataclasses
-
-assert len(jax.devices()) == 4
-rng = np.random.default_rng(0)
-discrete = discrete_spec((7,), np.float32, 3)
-box = discrete._replace(num_actions=0, action=jax.ShapeDtypeStruct((2,), np.float32))
-plain = Transition(
-    rng.normal(size=(12, 7)).astype(np.float32),
-    rng.integers(0, 3, 12).astype(np.int32),
-    rng.normal(size=12).astype(np.float32),
-    rng.integers(0, 2, 12).astype(np.float32),
-    rng.normal(size=(12, 7)).astype(np.float32),
-)
-boxed = plain._replace(action=rng.uniform(-1, 1, (12, 2)).astype(np.float32))
-# Of the agents: one network, random numbers of the batch's shape, three networks, and
-# continuous actions with a network that learns at some steps only.
-for name in ("mdqn", "miqn", "dvw_mdqn", "td3"):
-    recipe = REGISTRY[name]
-    continuous = recipe.actions == "continuous"
-    spec, batch = (box, boxed) if continuous else (discrete, plain)
-    config = recipe.default()
-    network = dataclasses.replace(config.network, torso="mlp", hidden=(5, 11))
-    agent = recipe.agent(dataclasses.replace(config, network=network), spec)
-    results = []
-    for devices in (jax.devices(), jax.devices()[:1]):
-        update = sgd.compile_update(agent.update, 12, devices)
-        state = agent.init(jax.random.key(1))
-        for _ in range(5):
-            state, _ = update(state, batch)
-        results.append(jax.tree.map(np.asarray, state.params))
-        leaf = jax.tree.leaves(state.params)[0]
-        assert len(leaf.sharding.device_set) == len(devices), name
-    jax.tree.map(
-        lambda four, one: np.testing.assert_allclose(four, one, atol=1e-6), *results
-    )
-print("equal")
-"""
-
-
-def on_four_devices(program):
-    """Standard output and error of a program that sees four devices."""
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env={
-            "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
-            "PATH": "",
-        },
-        cwd=".",
-    )
-    return result.stdout, result.stderr
-
-
-@pytest.mark.timeout(300)  # compiles four agents twice
-def test_four_devices_give_the_update_of_one():
-    assert on_four_devices(FOUR_DEVICES) == ("equal\n", "")
-
-
-SHARED = """
-import jax, numpy as np
-from agents.parts import sgd
-
-table = sgd.replicate(np.arange(11.0))
-assert len(table.sharding.device_set) == 4 and table.is_fully_replicated
-rows = np.array([3, 1, 4, 1, 5, 9, 2, 6])
-update = sgd.compile_update(
-    lambda state, rows, table: (state + 1, {"read": table[rows]}), 8, shared=True
-)
-compiled = update.lower(2, rows, table).compile()
-places = [place.is_fully_replicated for place in compiled.input_shardings[0]]
-assert places == [True, False, True], places
-state, metrics = update(2, rows, table)
-print(int(state), *metrics["read"].astype(int))
-"""
-
-
-def test_rows_are_shared_out_and_what_they_are_read_from_is_whole_everywhere():
-    assert on_four_devices(SHARED) == ("3 3 1 4 1 5 9 2 6\n", "")

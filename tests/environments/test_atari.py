@@ -120,9 +120,11 @@ def test_actions_are_checked():
 
 
 def test_names_are_checked():
-    with pytest.raises(ValueError, match="'SpaceInvaders': did you mean 'space_inv"):
+    with pytest.raises(
+        ValueError, match=r"nearest: 'space_invaders'.*, got 'SpaceInvaders'"
+    ):
         environments.Atari("SpaceInvaders")
-    with pytest.raises(ValueError, match=r"protocol is 'natur'.*'nature'"):
+    with pytest.raises(ValueError, match=r"protocol must be .*'nature'.*'natur'"):
         environments.Atari(protocol="natur")
     with pytest.raises(ValueError, match="'warlords'"):
         environments.Atari("warlords")

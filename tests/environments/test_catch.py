@@ -57,9 +57,9 @@ def test_paddle_starts_in_the_middle_and_moves_by_one():
 @pytest.mark.parametrize(
     ("rows", "columns", "message"),
     [
-        (1, 1, r"environment\.rows is 1: at least 2"),
-        (3, 6, r"environment\.columns is 6: from 1 to 5"),
-        (3, 0, r"environment\.columns is 0: from 1 to 5"),
+        (1, 1, r"environment\.rows must be at least 2, got 1"),
+        (3, 6, r"environment\.columns must be between 1 and 5, .*, got 6"),
+        (3, 0, r"environment\.columns must be between 1 and 5, .*, got 0"),
     ],
 )
 def test_boards_that_cannot_be_played(rows, columns, message):

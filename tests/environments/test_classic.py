@@ -88,10 +88,10 @@ def test_dopamine_clips_what_is_learnt_from_and_not_what_is_reported():
 
 
 def test_unknown_protocol():
-    with pytest.raises(ValueError, match=r"'dopamin': did you mean 'dopamine'"):
+    with pytest.raises(ValueError, match=r"nearest: 'dopamine'.*'dopamin'"):
         Classic("CartPole-v1", "dopamin")
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match=r"'cartpole-v1': did you mean 'CartPole-v1'"):
+    with pytest.raises(ValueError, match=r"nearest: 'CartPole-v1'.*'cartpole-v1'"):
         environments.Classic("cartpole-v1")

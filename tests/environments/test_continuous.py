@@ -168,9 +168,9 @@ def test_a_dropped_pen_ends_the_episode():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: environments.Locomotion("hopper"), "did you mean 'Hopper-v5'"),
+        (lambda: environments.Locomotion("hopper"), "nearest: 'Hopper-v5'"),
         (lambda: environments.ControlSuite("cheetah_run"), "mean 'cheetah-run'"),
-        (lambda: environments.Adroit("pens"), "did you mean 'pen'"),
+        (lambda: environments.Adroit("pens"), "nearest: 'pen'"),
     ],
 )
 def test_unknown_names(make, message):

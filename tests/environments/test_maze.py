@@ -106,12 +106,12 @@ def test_the_plan_shows_walls_goal_pitfalls_and_player():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"size": 24}, r"environment\.size is 24: odd, and at least 5"),
-        ({"size": 3}, r"environment\.size is 3: odd"),
-        ({"pitfalls": -1}, r"environment\.pitfalls is -1: at least 0"),
-        ({"slip": 1.1}, r"environment\.slip is 1.1: from 0 to 1"),
-        ({"layout": -1}, r"environment\.layout is -1: at least 0"),
-        ({"episode_steps": 0}, r"environment\.episode_steps is 0: at least 1"),
+        ({"size": 24}, r"environment\.size must be odd and at least 5, got 24"),
+        ({"size": 3}, r"environment\.size must be odd .*, got 3"),
+        ({"pitfalls": -1}, r"environment\.pitfalls must be at least 0, got -1"),
+        ({"slip": 1.1}, r"environment\.slip must be between 0 and 1, got 1.1"),
+        ({"layout": -1}, r"environment\.layout must be at least 0, got -1"),
+        ({"episode_steps": 0}, r"environment\.episode_steps must be at least 1, got 0"),
     ],
 )
 def test_mazes_that_cannot_be(settings, message):
@@ -120,5 +120,5 @@ def test_mazes_that_cannot_be(settings, message):
 
 
 def test_more_pitfalls_than_fit_are_refused():
-    with pytest.raises(ValueError, match=r"pitfalls is 600: at most \d+ leave a way"):
+    with pytest.raises(ValueError, match=r"pitfalls must be at most \d+, .*, got 600"):
         maze.draw(Maze(pitfalls=600))

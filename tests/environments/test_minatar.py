@@ -158,11 +158,11 @@ def test_every_kind_of_object_has_a_colour(name):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"game": "space-invaders"}, "'space-invaders': did you mean 'space_invaders'"),
-        ({"game": "pong"}, r"environment\.game is 'pong'.*asterix, breakout, freeway"),
-        ({"sticky_actions": 1.5}, r"environment\.sticky_actions is 1.5: from 0 to 1"),
-        ({"sticky_actions": -0.1}, r"environment\.sticky_actions is -0.1: from 0 to 1"),
-        ({"episode_steps": 0}, r"environment\.episode_steps is 0: at least 1"),
+        ({"game": "space-invaders"}, "nearest: 'space_invaders'.*'space-invaders'"),
+        ({"game": "pong"}, r"environment\.game must .*asterix, breakout, .*'pong'"),
+        ({"sticky_actions": 1.5}, "sticky_actions must be between 0 and 1, got 1.5"),
+        ({"sticky_actions": -0.1}, "sticky_actions must be between 0 and 1, got -0.1"),
+        ({"episode_steps": 0}, r"environment\.episode_steps must be at least 1, got 0"),
     ],
 )
 def test_what_cannot_be_played_is_refused(settings, message):

@@ -51,7 +51,7 @@ def test_turns_are_those_of_a_run(monkeypatch):
     bench = Bench(experiment, 20)
     store = bench.in_process(LANES)
     fill(bench, store, 20)
-    learner, _ = bench.learner(store.sample)
+    learner, _ = bench.learner(store.next)
     turns = whole_local_runs.Turns(experiment, bench, learner)
     for _ in range(3):
         turns.step()

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from agents.parts.contract import Transition
+from agents.parts.contract import Agent, Storage, Transition, never_acts
 from experiments.benchmarks import offline
-from launch.datasets.sampler import DatasetStore
+from launch.datasets.normalization import Prepared
+from launch.datasets.sampler import DatasetBatches
 
 
 def test_every_learner_is_measured_and_the_lookup_of_one():
@@ -27,7 +28,10 @@ def test_a_lookup_is_compared_with_update_and_lookup_in_turns():
 
 def test_each_lookup_is_of_the_rows_of_another_step():
     column = np.zeros(700, np.float32)
-    store = DatasetStore(Transition(*[column] * 5), batch_size=11, seed=0)
+    storage = Storage(batch_size=11)
+    agent = Agent(None, None, never_acts, storage, 0.99)
+    dataset = Prepared(Transition(*[column] * 5), {}, {})
+    store = DatasetBatches(dataset, agent, seed=0)
     seen = []
     timed = offline._lookup(store, lambda tables, rows: seen.append(rows), None)
     for _ in range(3):

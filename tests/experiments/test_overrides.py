@@ -5,6 +5,7 @@ from typing import Literal
 
 import pytest
 
+from agents.parts import checks
 from experiments import flags
 from experiments.flags import OverrideError
 
@@ -30,6 +31,16 @@ class Inner:
 
 
 @dataclass(frozen=True)
+class Room:
+    """Its check calls the field by its path from further outside."""
+
+    height: float = 2.0
+
+    def __post_init__(self):
+        checks.at_least("inner.room.height", self.height, 0)
+
+
+@dataclass(frozen=True)
 class Outer:
     inner: Inner = Inner()
     count: int = 3
@@ -37,6 +48,11 @@ class Outer:
     limit: float | None = None
     loud: bool = False
     title: str = "x"
+    room: Room = Room()
+
+    def __post_init__(self):
+        checks.at_least("count", self.count, 0)
+        checks.between("room.height", self.room.height, 0, 100)
 
 
 def test_fields_are_flat_typed_and_described():
@@ -49,6 +65,7 @@ def test_fields_are_flat_typed_and_described():
         "top.limit",
         "top.loud",
         "top.title",
+        "top.room.height",
     ]
     assert found["top.inner.width"] == flags.Field(
         "top.inner.width", float, 1.5, "how wide, a long story over two lines."
@@ -61,6 +78,7 @@ def test_fields_are_flat_typed_and_described():
         "float|none",
         "bool",
         "str",
+        "float",
     ]
 
 
@@ -124,6 +142,9 @@ def test_replace_changes_the_named_fields_of_a_copy():
         ({"inner.width": -1.0}, "^--inner.width: width is -1.0: at least 0$"),
         ({"inner.kind": "green", "inner.width": -1.0}, "^--inner.width: width is -1.0"),
         ({"inner.kind": "green", "inner.width": 10.0}, "^--inner.kind, --inner.width:"),
+        ({"count": -1, "loud": True}, "^--count must be at least 0, got -1$"),
+        ({"room.height": -1.5}, "^--room.height must be at least 0, got -1.5$"),
+        ({"room.height": 101.0}, "^--room.height must be between 0 and 100, got 101$"),
     ],
 )
 def test_replace_refuses_in_one_line(changes, message):

@@ -1,9 +1,15 @@
 """What an experiment describes is built: its spec, its stages, its agent."""
 
+import pickle
+import subprocess
+import sys
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import environments
+from agents import REGISTRY
 from agents.parts.contract import (
     Agent,
     Preparation,
@@ -13,9 +19,10 @@ from agents.parts.contract import (
 )
 from environments import Catch, Locomotion
 from launch import build
-from launch.build import NORMALIZER, normalized
+from launch.build import NORMALIZER, make_agent, make_extras_spec, make_spec, normalized
 from launch.datasets.normalization import prepare
 from tests.launch.datasets import random_data
+from tests.launch.replay.made_up_extras import SPEC, acting, extras_of, hash_of
 from tests.launch.small_experiments import changed, pendulum
 
 
@@ -81,3 +88,46 @@ def test_stages_come_in_order_and_only_the_last_observes_through_statistics(
     *before, last = [stage.agent.init(key).params for stage in made]
     assert (NORMALIZER in last) is normalized
     assert not any(NORMALIZER in params for params in before)
+
+
+@pytest.fixture
+def plain(catch):
+    """The agent of a Catch experiment, and its spec."""
+    experiment = catch()
+    environment = environments.make(experiment.environment, 1, 0)
+    spec = make_spec(environment)
+    return make_agent(experiment, spec), spec
+
+
+def test_the_spec_of_extras_has_no_lanes(plain):
+    agent, spec = plain
+    assert make_extras_spec(agent, spec) == ()
+    leafless = acting(agent, lambda observation, actions: {"nothing": None})
+    assert make_extras_spec(leafless, spec) == ()
+    extended = acting(agent, lambda seen, actions: extras_of(hash_of(seen), actions))
+    described = make_extras_spec(extended, spec)
+    assert described == SPEC
+    assert pickle.loads(pickle.dumps(described)) == SPEC  # it travels to processes
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (7, 3)])
+def test_extras_have_a_row_for_each_environment(plain, shape):
+    agent, spec = plain
+    wrong = acting(agent, lambda observation, actions: jnp.zeros(shape))
+    with pytest.raises(ValueError, match=r"must have 3 rows, got .*: return leaves"):
+        make_extras_spec(wrong, spec)
+
+
+def test_describing_extras_starts_no_jax_backend():
+    names = [name for name in REGISTRY if REGISTRY[name].dataset is None]
+    code = f"""
+from agents import REGISTRY
+from launch.build import make_extras_spec
+from tests.agents.cases import make, specs
+print([make_extras_spec(make(name), specs(name)[0]) for name in {names!r}])
+from jax._src import xla_bridge
+print("backends:", list(xla_bridge._backends))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    said = f"{[()] * len(names)}\nbackends: []\n"
+    assert done.stdout == said, done.stderr

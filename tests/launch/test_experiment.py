@@ -12,12 +12,12 @@ from launch.experiment import ROLES, Checkpointing, Evaluation
 @pytest.mark.parametrize(
     "field, value, message",
     [
-        ("steps", 0, "steps is 0: at least 1"),
-        ("log_period", -5, "log_period is -5: at least 1"),
-        ("actors", 0, "actors is 0: at least 1"),
-        ("environments", 0, "environments is 0: at least 1"),
-        ("seed", -1, "seed is -1: at least 0"),
-        ("stall_seconds", 0.0, "stall_seconds is 0.0: "),
+        ("steps", 0, "steps must be at least 1, got 0"),
+        ("log_period", -5, "log_period must be at least 1, got -5"),
+        ("actors", 0, "actors must be at least 1, got 0"),
+        ("environments", 0, "environments must be at least 1, got 0"),
+        ("seed", -1, "seed must be at least 0, got -1"),
+        ("stall_seconds", 0.0, "stall_seconds must be above 0, got 0"),
     ],
 )
 def test_a_value_out_of_range_is_named(catch, field, value, message):
@@ -30,7 +30,7 @@ def test_a_value_out_of_range_is_named(catch, field, value, message):
     [(Evaluation, "period"), (Evaluation, "episodes"), (Checkpointing, "period")],
 )
 def test_grids_need_at_least_one(settings, field):
-    with pytest.raises(ValueError, match=f"{field} is 0: at least 1"):
+    with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
         settings(**{field: 0})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from launch.policies import saved_policy
-from launch.runs import run_directory
+from launch.runs import lock, run_directory
 from tests.launch import pendulum_dataset
 from tests.launch.local_runs import run_local
 from tests.launch.small_experiments import pendulum
@@ -47,8 +47,8 @@ def test_a_run_here_is_refused_before_it_has_a_directory(line, flag, tmp_path):
     pendulum_dataset.write(tmp_path / "pendulum.hdf5", 40)
     code, error = run(tmp_path, "experiments.cli", "train", *line.split())
     assert code == 2 and error.count("\n") == 1
-    assert "8 devices cannot share it evenly" in error
-    assert error.endswith(f"choose a multiple of 8 with {flag}\n")
+    said = f"munchausen: {flag} must be a multiple of the 8 devices that share a batch"
+    assert error.startswith(said)
     assert [path.name for path in tmp_path.iterdir()] == ["pendulum.hdf5"]
 
 
@@ -58,7 +58,7 @@ def test_the_learner_of_a_program_refuses_without_a_trace(tmp_path):
     line = "mdqn/catch --agent.storage.batch_size 9 --launch processes"
     code, error = run(tmp_path, "experiments.cli", "train", *line.split())
     assert code == 1 and "learner/0 died" in error
-    assert "  storage.batch_size is 9: 8 devices cannot share it evenly;" in error
+    assert "  the batch size must be a multiple of the 8 devices that" in error
     assert 'File "' not in error
 
 
@@ -70,8 +70,10 @@ def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
     )  # batches of 7
     code, error = run(tmp_path, "launch.run", str(directory))
     assert code == 2 and error.count("\n") == 1
-    assert "batch_size is 7: 8 devices" in error
-    assert [path.name for path in directory.iterdir()] == [run_directory.CONFIG]
+    assert "--agent.batch_size must be a multiple of the 8 devices" in error
+    assert error.endswith(", got 7\n")
+    left = {path.name for path in directory.iterdir()} - {lock.FILE}
+    assert left == {run_directory.CONFIG}
 
 
 @pytest.mark.parametrize("mode", ["local", "threads"])
@@ -85,7 +87,8 @@ def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tm
     line = f"train --resume {directory} --steps 8 --launch {mode}"
     code, error = run(tmp_path, "experiments.cli", *line.split())
     assert code == 2 and error.count("\n") == 1
-    assert "batch_size is 7: 8 devices" in error
+    assert "--agent.batch_size must be a multiple of the 8 devices" in error
+    assert error.endswith(", got 7\n")
     assert (directory / run_directory.CONFIG).read_text() == config
 
 

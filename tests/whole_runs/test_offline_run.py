@@ -109,7 +109,7 @@ def test_too_few_transitions_show_before_a_first_stage_learns(
     line += ["--steps", "9", "--agent.pretraining_steps", "9"]
     assert cli.main(line) == 2
     error = capsys.readouterr().err
-    assert "choose --agent.neighbours between 1 and 150" in error
+    assert "--agent.neighbours must be between 1 and 150" in error
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from agents.parts.contract import (
     Agent,
-    Lookup,
+    DatasetTables,
     Storage,
     TrainingState,
     never_acts,
@@ -80,7 +80,7 @@ def test_rows_are_uniform(transitions):
 
 
 def test_extras_belong_to_the_rows_of_the_batch(transitions):
-    lookup = Lookup(
+    lookup = DatasetTables(
         build=lambda params, logged, tick: params["a"] * logged.reward,
         read=lambda tables, rows: {"scaled": tables[rows]},
     )
@@ -91,7 +91,7 @@ def test_extras_belong_to_the_rows_of_the_batch(transitions):
 
 @pytest.mark.parametrize("on_device", [True, False])
 def test_an_update_reads_its_own_batch(transitions, on_device):
-    lookup = Lookup(
+    lookup = DatasetTables(
         build=lambda params, logged, tick: logged.reward,
         read=lambda tables, rows: 10 * tables[rows],
     )
@@ -101,7 +101,7 @@ def test_an_update_reads_its_own_batch(transitions, on_device):
         act=never_acts,
         storage=Storage(batch_size=BATCH),
         discount=0.99,
-        lookup=lookup,
+        tables=lookup,
     )
     store = DatasetBatches(Prepared(transitions, {}, {}), agent, 3, on_device)
     store.prepare({}, tick=lambda: None)

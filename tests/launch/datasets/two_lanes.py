@@ -52,5 +52,5 @@ def save_store(directory, capacity=100, n_step=1, store=None):
     )
     drive(filled)
     filled.save(directory / "replay")
-    extra = {"store": filled.progress() if store is None else store}
+    extra = filled.progress() if store is None else {"store": store}
     return Checkpoint(directory, logs.Counts(12), extra)

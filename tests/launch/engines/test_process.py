@@ -4,9 +4,8 @@ import sys
 
 import pytest
 
-from agents.parts.checks import UnevenBatch
 from launch.engines import process
-from launch.errors import SaveFailed
+from launch.errors import SaveFailed, UnevenBatch
 
 
 def test_a_thread_that_fails_raises():
@@ -15,11 +14,15 @@ def test_a_thread_that_fails_raises():
 
 
 @pytest.mark.parametrize(
-    "error, told",
-    [(SaveFailed("full"), True), (UnevenBatch("full"), True), (KeyError(), False)],
+    "error, said",
+    [
+        (SaveFailed("full"), "full\n"),
+        (UnevenBatch(9, 8), f"{UnevenBatch(9, 8)}\n"),
+        (KeyError(), ""),
+    ],
 )
 def test_a_process_tells_what_was_foreseen_without_a_trace(
-    error, told, monkeypatch, capsys
+    error, said, monkeypatch, capsys
 ):
     class Ended(BaseException):
         pass
@@ -30,7 +33,7 @@ def test_a_process_tells_what_was_foreseen_without_a_trace(
 
     monkeypatch.setattr(process.os, "_exit", end)
     monkeypatch.setattr(process.sys, "__stderr__", sys.stderr)
-    expected = Ended if told else KeyError
+    expected = Ended if said else KeyError
     with pytest.raises(expected), process.exit_on_expected_errors(alone=True):
         raise error
-    assert capsys.readouterr().err == ("full\n" if told else "")
+    assert capsys.readouterr().err == said

@@ -4,7 +4,7 @@ import numpy as np
 
 from launch import build
 from launch.replay.in_process import InProcess
-from launch.roles.actor import ActorRole
+from launch.roles.actor_role import ActorRole
 from tests.launch.roles.fake_context import FakeContext
 
 

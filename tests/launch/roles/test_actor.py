@@ -13,7 +13,7 @@ FIRST, MID, LAST = 0, 1, 2
 
 def act(params, key, observation, actor_steps, evaluation):
     """Actions that show what the policy was told."""
-    return observation + 1_000 * actor_steps + 1_000_000 * params["q"]
+    return observation + 1_000 * actor_steps + 1_000_000 * params["q"], ()
 
 
 class Recording:
@@ -25,7 +25,8 @@ class Recording:
     def observe_first(self, timestep):
         self._tape.append(("observe_first", timestep.observation.tolist()))
 
-    def observe(self, actions, timestep):
+    def observe(self, actions, timestep, extras):
+        assert extras == ()
         columns = (timestep.step_type, timestep.reward, timestep.observation)
         self._tape.append(
             ("observe", actions.tolist(), *(column.tolist() for column in columns))
@@ -121,7 +122,7 @@ def test_all_lanes_may_end_at_once(scripted):
 def draws(params, key, observation, actor_steps, evaluation):
     """Random actions; in evaluation, none but action 0."""
     actions = jax.random.randint(key, observation.shape, 1, 1_000)
-    return jnp.where(evaluation, 0, actions)
+    return jnp.where(evaluation, 0, actions), ()
 
 
 def test_the_seed_decides_what_is_drawn():
@@ -141,7 +142,7 @@ def test_the_policy_is_compiled_once():
 
     def traced(params, key, observation, actor_steps, evaluation):
         traces.append(observation.shape)
-        return observation
+        return observation, ()
 
     actor = Actor(traced, lambda: {"q": np.float32(1)}, seed=0)
     for steps in (0, 1, 2**31 - 1):

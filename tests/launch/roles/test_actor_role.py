@@ -1,6 +1,6 @@
 """An actor alone in the test's thread, with a made-up context."""
 
-from launch.roles.actor import ActorRole
+from launch.roles.actor_role import ActorRole
 from tests.launch.roles.fake_context import FakeContext
 from tests.launch.roles.made_up_program import Counting, Parameters, agent_of, store_of
 

@@ -31,7 +31,9 @@ def make(monkeypatch, catch, scripted):
         experiment = catch()
         single = environments.make(experiment.environment, 1, 0)
         agent = make_agent(experiment, make_spec(single))
-        agent = agent._replace(act=lambda params, key, observation, *_: observation)
+        agent = agent._replace(
+            act=lambda params, key, observation, *_: (observation, ())
+        )
         monkeypatch.setattr(environments, "make", environment)
         return Evaluator(experiment, agent, episodes), made
 
@@ -70,7 +72,7 @@ def agent(catch):
     agent = make_agent(experiment, make_spec(environment))
 
     def act(params, key, observation, *_):
-        return jnp.full(len(observation), params["q"])
+        return jnp.full(len(observation), params["q"]), ()
 
     return agent._replace(act=act)
 

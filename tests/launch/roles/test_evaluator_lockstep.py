@@ -23,7 +23,7 @@ def agent(catch):
     agent = make_agent(experiment, make_spec(environment))
 
     def act(params, key, observation, actor_steps, evaluation):
-        return jnp.where(evaluation, jnp.full(len(observation), params["q"]), 99)
+        return jnp.where(evaluation, jnp.full(len(observation), params["q"]), 99), ()
 
     return agent._replace(act=act)
 

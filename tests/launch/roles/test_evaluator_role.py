@@ -1,6 +1,6 @@
 """An evaluator alone in the test's thread, with a made-up context."""
 
-from launch.roles.evaluator import EvaluatorRole
+from launch.roles.evaluator_role import EvaluatorRole
 from launch.runs.logs import Counts
 from tests.launch.roles.fake_context import FakeContext
 from tests.launch.roles.made_up_program import Parameters
@@ -32,7 +32,7 @@ class Evaluating:
 
 
 def test_an_evaluator_reports_the_learner_step_of_the_parameters(run, monkeypatch):
-    monkeypatch.setattr("launch.roles.evaluator.REPORT_SECONDS", 0.001)
+    monkeypatch.setattr("launch.roles.evaluator_role.REPORT_SECONDS", 0.001)
     coordinator = Evaluating(99, 104, 300)
     context = FakeContext("evaluator", coordinator=coordinator, learner=Parameters(run))
     EvaluatorRole(run, context).run()

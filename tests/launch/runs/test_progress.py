@@ -124,3 +124,18 @@ def test_the_cursor_is_there_also_if_the_run_is_killed(clock, monkeypatch):
     text = stream.getvalue()
     assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")
     shown.close()
+
+
+@pytest.mark.parametrize(
+    "waiting, expected",
+    [
+        ({"learner": 0.6, "actor/0": 0.1}, "actors (learner waits 60 %)"),
+        (
+            {"learner": 0.1, "actor/0": 0.2, "actor/1": 0.62},
+            "learner (actor/1 waits 62 %)",
+        ),
+        ({"actor/0": 0.3}, "learner (actor/0 waits 30 %)"),
+    ],
+)
+def test_who_holds_the_others_up(waiting, expected):
+    assert progress.bottleneck(waiting) == expected

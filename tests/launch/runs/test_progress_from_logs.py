@@ -6,7 +6,7 @@ import pytest
 
 from launch.runs import progress_from_logs
 from launch.runs.logs import Counts, Episode
-from launch.runs.progress_from_logs import Follower, bottleneck
+from launch.runs.progress_from_logs import Follower
 from launch.runs.recorder import Recorder
 from tests.launch.small_experiments import pendulum
 
@@ -142,18 +142,3 @@ def test_it_may_show_nothing(catch, tmp_path, lines):
     with Follower(catch(), tmp_path, EARLIER, progress=False):
         pass
     assert lines == []
-
-
-@pytest.mark.parametrize(
-    "waiting, expected",
-    [
-        ({"learner": 0.6, "actor/0": 0.1}, "actors (learner waits 60 %)"),
-        (
-            {"learner": 0.1, "actor/0": 0.2, "actor/1": 0.62},
-            "learner (actor/1 waits 62 %)",
-        ),
-        ({"actor/0": 0.3}, "learner (actor/0 waits 30 %)"),
-    ],
-)
-def test_who_holds_the_others_up(waiting, expected):
-    assert bottleneck(waiting) == expected

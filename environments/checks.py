@@ -1,0 +1,54 @@
+"""Checks of settings; an error says what must hold, and what was given."""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+
+class InvalidSetting(ValueError):
+    """A field of an environment's configuration has a value that it must not have.
+
+    The class of the same name in `agents` is its twin: neither package may import the
+    other.
+
+    Attributes:
+        field: dotted path of the field inside an experiment.
+        value: what was given.
+        wanted: what the value must be, such as "at least 0".
+    """
+
+    def __init__(self, field: str, value: Any, wanted: str):
+        super().__init__(field, value, wanted)
+        self.field = field
+        self.value = value
+        self.wanted = wanted
+
+    def __str__(self) -> str:
+        return self.message(self.field)
+
+    def message(self, name: str) -> str:
+        """The message with another name for the field, such as its flag."""
+        shown = repr(self.value).removesuffix(".0")
+        return f"{name} must be {self.wanted}, got {shown}"
+
+
+def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
+    """Refuses a value that is not one of the choices.
+
+    Args:
+        field: dotted path of the field inside an experiment.
+        value: the value received.
+        choices: the valid values, at least one.
+
+    Raises:
+        InvalidSetting: the value is none of them; names the nearest.
+    """
+    if value in choices:
+        return
+    nearest = max(choices, key=lambda choice: _likeness(str(value), choice))
+    known = ", ".join(choices) if len(choices) <= 10 else f"{len(choices)} names"
+    raise InvalidSetting(field, value, f"one of {known} (nearest: {nearest!r})")
+
+
+def _likeness(value: str, choice: str) -> float:
+    return SequenceMatcher(None, value.casefold(), choice.casefold()).ratio()

@@ -1,0 +1,172 @@
+"""The learner loop: a stage of a run learns from its source of batches.
+
+The loop is the same in every run, in one thread or as a program, from a replay or from
+a dataset. What surrounds it, and differs, is its host.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from agents.parts.contract import Metrics, Params, Stage
+from launch.experiment import Experiment
+from launch.roles.batches import Batches
+from launch.roles.idle_time import UpdateClock
+from launch.roles.learner import Learner
+from launch.runs import checkpoint
+from launch.runs.checkpoint import Checkpoint
+from launch.runs.logs import Counts
+from launch.runs.schedule import Schedule
+
+
+class Host(Protocol):
+    """The run around a learner loop."""
+
+    def act(self) -> None:
+        """Acts before the updates that this calls for, if the run acts in turns."""
+
+    def done(self) -> int:
+        """Steps done so far, in the unit of the experiment's `steps`."""
+
+    def ended(self) -> bool:
+        """Whether the stage has nothing more to learn."""
+
+    def stopped(self) -> bool:
+        """Whether the run is to end early."""
+
+    def tick(self) -> None:
+        """Shows that the run moves."""
+
+    def counts(self) -> Counts:
+        """How far the run is."""
+
+    def report(self, metrics: Metrics) -> None:
+        """Takes the newest metrics, after the updates of a turn."""
+
+    def evaluate(self, point: int) -> None:
+        """Evaluates for a point of the evaluation grid that was reached."""
+
+    def pending(self) -> dict[str, Any]:
+        """What a checkpoint holds for the logs to continue, as plain data."""
+
+    def saved(self) -> None:
+        """A checkpoint was made on the way."""
+
+
+class LearnerLoop:
+    """A stage's learner, its batches and its checkpoints; `run` turns the crank."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        directory: Path,
+        stage: Stage,
+        batches: Batches,
+        *,
+        index: int = 0,
+        clock: UpdateClock | None = None,
+    ):
+        """Builds the learner.
+
+        Args:
+            experiment: gives steps, seeds and when to save.
+            directory: where the stage saves itself.
+            stage: what learns.
+            batches: its source.
+            index: of the stage's seeds; 0 for the agent that acts.
+            clock: measures how long updates and batches wait for each other.
+
+        Raises:
+            UnevenBatch: the local devices cannot share the batch evenly.
+        """
+        self._experiment = experiment
+        self._directory = directory
+        self._agent = stage.agent
+        self._batches = batches
+        seed = experiment.seeds("learner", index)[1]
+        self.learner = Learner(stage.agent, seed, batches, clock)
+        self._unsaved = False
+
+    def begin(self, networks: Params, resume: Checkpoint | None) -> None:
+        """Takes over networks of earlier stages, or continues from a checkpoint.
+
+        Args:
+            networks: parameters by name; those that the agent does not have are left
+                out.
+            resume: a checkpoint of this stage.
+
+        Raises:
+            RunDirectoryError: the checkpoint does not fit the agent or the source.
+        """
+        if resume is not None and resume.counts.clock:
+            self.learner.restore(checkpoint.load_state(resume, self._agent))
+            self._batches.restore(
+                resume.replay, resume.extra, resume.counts.learner_steps
+            )
+        else:
+            self.learner.take_over(networks)
+
+    def run(self, host: Host, evaluated: int) -> None:
+        """Learns until the stage or the run ends; saves on the way.
+
+        Args:
+            host: the run around it.
+            evaluated: the last point of the evaluation grid that is done.
+        """
+        experiment = self._experiment
+        evaluations = Schedule(
+            experiment.evaluation.period, experiment.steps, evaluated
+        )
+        # An evaluation that an interruption cut short comes first.
+        self._evaluate(host, evaluations)
+        if host.ended() or host.stopped():
+            return  # before the source is prepared, which may take a minute
+        self._batches.prepare(self.learner.params, host.tick)
+        saves = checkpoint.Timer(experiment.checkpoint, experiment.steps, host.done())
+        while not host.ended() and not host.stopped():
+            self._unsaved = True
+            host.act()
+            try:
+                for _ in range(self._batches.owed()):
+                    self.learner.step()
+            except StopIteration:
+                break
+            host.report(self.learner.metrics)
+            self._evaluate(host, evaluations)
+            # The last checkpoint is the host's: it may wait for the last evaluation.
+            if host.done() < experiment.steps and saves.due(host.done()):
+                self.save(host)
+                host.saved()
+
+    def _evaluate(self, host: Host, evaluations: Schedule) -> None:
+        point = evaluations.due(host.done())
+        if point is not None:
+            host.evaluate(point)
+
+    def save(self, host: Host) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            NotFinite: the newest metrics are not finite.
+            SaveFailed: it could not be written.
+        """
+        settings = self._experiment.checkpoint
+        done = self.learner.learner_steps
+        checkpoint.save(
+            self._directory,
+            host.counts()._replace(learner_steps=done),
+            self.learner.save(),
+            extra={**self._batches.progress(), **host.pending()},
+            save_replay=self._batches.save if settings.replay else None,
+            keep=settings.keep,
+        )
+        self._unsaved = False
+
+    def save_rest(self, host: Host) -> None:
+        """Writes a checkpoint unless the last one has everything.
+
+        Raises:
+            NotFinite: the newest metrics are not finite.
+            SaveFailed: it could not be written.
+        """
+        if self._unsaved:
+            self.save(host)

@@ -1,0 +1,111 @@
+"""One update on several local devices: how they share a batch and what it reads."""
+
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from launch import devices
+from launch.errors import UnevenBatch
+
+
+def test_batch_that_devices_cannot_share_is_refused():
+    with pytest.raises(UnevenBatch) as caught:
+        devices.compile_update(
+            lambda state, batch, shared: (state, {}), 10, devices=[None] * 4
+        )
+    assert (caught.value.batch_size, caught.value.devices) == (10, 4)
+    assert str(caught.value) == (
+        "the batch size must be a multiple of the 4 devices that share a batch, got 10"
+    )
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+FOUR_DEVICES = """
+import jax, numpy as np
+from agents import REGISTRY
+from agents.parts.contract import Transition, discrete_spec
+from launch.devices import compile_update
+import dataclasses
+
+assert len(jax.devices()) == 4
+rng = np.random.default_rng(0)
+discrete = discrete_spec((7,), np.float32, 3)
+box = discrete._replace(num_actions=0, action=jax.ShapeDtypeStruct((2,), np.float32))
+plain = Transition(
+    rng.normal(size=(12, 7)).astype(np.float32),
+    rng.integers(0, 3, 12).astype(np.int32),
+    rng.normal(size=12).astype(np.float32),
+    rng.integers(0, 2, 12).astype(np.float32),
+    rng.normal(size=(12, 7)).astype(np.float32),
+)
+boxed = plain._replace(action=rng.uniform(-1, 1, (12, 2)).astype(np.float32))
+# Of the agents: one network, random numbers of the batch's shape, three networks, and
+# continuous actions with a network that learns at some steps only.
+for name in ("mdqn", "miqn", "dvw_mdqn", "td3"):
+    recipe = REGISTRY[name]
+    continuous = recipe.actions == "continuous"
+    spec, batch = (box, boxed) if continuous else (discrete, plain)
+    config = recipe.default()
+    network = dataclasses.replace(config.network, torso="mlp", hidden=(5, 11))
+    agent = recipe.agent(dataclasses.replace(config, network=network), spec)
+    results = []
+    for devices in (jax.devices(), jax.devices()[:1]):
+        update = compile_update(
+            lambda state, batch, shared: agent.update(state, batch), 12, devices
+        )
+        state = agent.init(jax.random.key(1))
+        for _ in range(5):
+            state, _ = update(state, batch, None)
+        results.append(jax.tree.map(np.asarray, state.params))
+        leaf = jax.tree.leaves(state.params)[0]
+        assert len(leaf.sharding.device_set) == len(devices), name
+    jax.tree.map(
+        lambda four, one: np.testing.assert_allclose(four, one, atol=1e-6), *results
+    )
+print("equal")
+"""
+
+
+def on_four_devices(program):
+    """Standard output and error of a program that sees four devices."""
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+            "PATH": "",
+        },
+        cwd=".",
+    )
+    return result.stdout, result.stderr
+
+
+@pytest.mark.timeout(300)  # compiles four agents twice
+def test_four_devices_give_the_update_of_one():
+    assert on_four_devices(FOUR_DEVICES) == ("equal\n", "")
+
+
+SHARED = """
+import jax, numpy as np
+from launch import devices
+
+table = devices.replicate(np.arange(11.0))
+assert len(table.sharding.device_set) == 4 and table.is_fully_replicated
+rows = np.array([3, 1, 4, 1, 5, 9, 2, 6])
+update = devices.compile_update(
+    lambda state, rows, table: (state + 1, {"read": table[rows]}), 8
+)
+compiled = update.lower(2, rows, table).compile()
+places = [place.is_fully_replicated for place in compiled.input_shardings[0]]
+assert places == [True, False, True], places
+state, metrics = update(2, rows, table)
+print(int(state), *metrics["read"].astype(int))
+"""
+
+
+def test_rows_are_shared_out_and_what_they_are_read_from_is_whole_everywhere():
+    assert on_four_devices(SHARED) == ("3 3 1 4 1 5 9 2 6\n", "")
