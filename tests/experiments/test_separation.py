@@ -8,9 +8,9 @@ import pytest
 from agents.parts.contract import Transition
 from experiments.tables import bonus_separation
 from launch.runs import run_directory
-from tests.launch import logged
+from tests.launch import pendulum_dataset
 from tests.launch.local_runs import run_local
-from tests.launch.test_offline_run import make
+from tests.launch.small_experiments import pendulum
 
 
 def test_the_area_counts_pairs_in_order_and_half_of_ties():
@@ -55,9 +55,9 @@ def test_actions_at_their_bounds_are_farther_from_one_another_than_from_uniform_
     "name, neighbours", [("anti_exploration", 4), ("ploff", 4), ("ploff", 1)]
 )
 def test_a_run_is_measured_by_its_first_stage(name, neighbours, tmp_path, capsys):
-    path = str(logged.write(tmp_path / "pendulum.hdf5", 90))
+    path = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 90))
     changes = {"evaluation.period": 2, "agent.neighbours": neighbours}
-    wanted = make(name, path, steps=2, **changes)
+    wanted = pendulum(name, path, steps=2, **changes)
     directory = run_directory.create(tmp_path, wanted)
     run_local(wanted, directory)
     table = tmp_path / "table.csv"

@@ -1,24 +1,16 @@
 """Small experiments, a scripted environment, and the processes that a test started."""
 
-import contextlib
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import dm_env
 import numpy as np
-import psutil
 import pytest
 
 from environments.vector import discount_spec, reward_spec
-from experiments import flags
-from experiments.catalogue.experiments import EXPERIMENTS
 from launch.runs import logs, run_directory
+from tests.commands import Command
+from tests.launch import pendulum_dataset, small_experiments
 from tests.launch.local_runs import run_local
 
 FIRST, MID, LAST = dm_env.StepType
@@ -27,18 +19,7 @@ FIRST, MID, LAST = dm_env.StepType
 @pytest.fixture(scope="session")
 def catch():
     """Makes Catch experiments of 300 steps; takes settings by their paths."""
-    small = {
-        "steps": 300,
-        "log_period": 100,
-        "evaluation.period": 100,
-        "evaluation.episodes": 20,
-        "agent.network.hidden": (16,),
-    }
-
-    def make(settings=None, name="mdqn/catch"):
-        return flags.replace(EXPERIMENTS[name], small | (settings or {}), "--")
-
-    return make
+    return small_experiments.small_catch
 
 
 # Batches of 32 fall due at odd steps, none before the first point of the grid.
@@ -57,6 +38,13 @@ def finished(catch, tmp_path_factory):
         run_local(experiment, directory)
         directories.append(directory)
     return directories
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory):
+    """A file of 150 steps of an inverted pendulum."""
+    path = tmp_path_factory.mktemp("data") / "pendulum.hdf5"
+    return str(pendulum_dataset.write(path, 150))
 
 
 class Scripted:
@@ -132,80 +120,6 @@ class Scripted:
 def scripted():
     """The class of scripted environments."""
     return Scripted
-
-
-class Command:
-    """A command that runs in a directory of its own, and every process it starts.
-
-    Processes are known by their working directory: it survives the death of their
-    parents and no other test has the same.
-    """
-
-    def __init__(self, directory: Path):
-        self.directory = directory
-        self.process: subprocess.Popen | None = None
-
-    def start(self, *arguments):
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        return self
-
-    def munchausen(self, line):
-        return self.start("-m", "experiments.cli", *line.split())
-
-    def wait(self, seconds=100):
-        """Exit code and both outputs."""
-        out, err = self.process.communicate(timeout=seconds)
-        return self.process.returncode, out, err
-
-    def alive(self):
-        """Titles of all processes, by id, but not of the command itself."""
-        return {
-            process.pid: title
-            for process in psutil.process_iter()
-            if process.pid != self.process.pid
-            and (title := self._title(process)) is not None
-        }
-
-    def await_role(self, title, seconds=60):
-        """The process id of the role with this title."""
-        for _ in self.patiently(seconds, title):
-            for pid, found in self.alive().items():
-                if title in found:
-                    return pid
-
-    def await_all_gone(self, seconds):
-        for _ in self.patiently(seconds, "the end of all"):
-            if not self.alive():
-                return
-
-    def patiently(self, seconds, what):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            yield
-            time.sleep(0.05)
-        alive = "\n".join(title.strip() for title in self.alive().values())
-        raise AssertionError(f"waited {seconds} s in vain for {what}; alive:\n{alive}")
-
-    def clean_up(self):
-        if self.process is not None:
-            for pid in [self.process.pid, *self.alive()]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self.process.communicate()
-
-    def _title(self, process):
-        with contextlib.suppress(psutil.Error, OSError):  # not ours, or gone meanwhile
-            if Path(process.cwd()) == self.directory:
-                return " ".join(process.cmdline())
-        return None
 
 
 @pytest.fixture

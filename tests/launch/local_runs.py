@@ -2,7 +2,9 @@
 
 from launch import preflight
 from launch.engines import one_thread
+from launch.policies import saved_policy
 from launch.roles.context import Run
+from launch.runs import run_directory
 
 
 def run_local(experiment, directory, resume=None, **options):
@@ -25,3 +27,15 @@ def ready_run(experiment, directory, resume=None, **options):
         **options,
     )
     return made, ready.environment
+
+
+def run_new(root, experiment):
+    """The new directory of a run that has ended."""
+    directory = run_directory.create(root, experiment)
+    run_local(experiment, directory)
+    return directory
+
+
+def parameters(directory):
+    """What a run has learned."""
+    return saved_policy.load(directory)[2]

@@ -1,107 +1,111 @@
-"""Several local devices share batches; what they cannot share is refused at once."""
+"""One update on several local devices: how they share a batch and what it reads."""
 
-import os
+import pickle
 import subprocess
 import sys
 
-import jax
-import numpy as np
 import pytest
 
-from launch.policies import saved_policy
-from launch.runs import lock, run_directory
-from tests.launch import logged
-from tests.launch.local_runs import run_local
-from tests.launch.test_offline_run import make
-
-EIGHT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-PENDULUM = "--dataset pendulum.hdf5 --environment.name InvertedPendulum-v5"
+from launch import devices
+from launch.errors import UnevenBatch
 
 
-def run(directory, *words):
-    """Exit code and standard error of a program on eight devices."""
-    done = subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=directory,
-        env={**os.environ, **EIGHT, "JAX_PLATFORMS": "cpu"},
+def test_batch_that_devices_cannot_share_is_refused():
+    with pytest.raises(UnevenBatch) as caught:
+        devices.compile_update(
+            lambda state, batch, shared: (state, {}), 10, devices=[None] * 4
+        )
+    assert (caught.value.batch_size, caught.value.devices) == (10, 4)
+    assert str(caught.value) == (
+        "the batch size must be a multiple of the 4 devices that share a batch, got 10"
+    )
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+FOUR_DEVICES = """
+import jax, numpy as np
+from agents import REGISTRY
+from agents.parts.contract import Transition, discrete_spec
+from launch.devices import compile_update
+import dataclasses
+
+assert len(jax.devices()) == 4
+rng = np.random.default_rng(0)
+discrete = discrete_spec((7,), np.float32, 3)
+box = discrete._replace(num_actions=0, action=jax.ShapeDtypeStruct((2,), np.float32))
+plain = Transition(
+    rng.normal(size=(12, 7)).astype(np.float32),
+    rng.integers(0, 3, 12).astype(np.int32),
+    rng.normal(size=12).astype(np.float32),
+    rng.integers(0, 2, 12).astype(np.float32),
+    rng.normal(size=(12, 7)).astype(np.float32),
+)
+boxed = plain._replace(action=rng.uniform(-1, 1, (12, 2)).astype(np.float32))
+# Of the agents: one network, random numbers of the batch's shape, three networks, and
+# continuous actions with a network that learns at some steps only.
+for name in ("mdqn", "miqn", "dvw_mdqn", "td3"):
+    recipe = REGISTRY[name]
+    continuous = recipe.actions == "continuous"
+    spec, batch = (box, boxed) if continuous else (discrete, plain)
+    config = recipe.default()
+    network = dataclasses.replace(config.network, torso="mlp", hidden=(5, 11))
+    agent = recipe.agent(dataclasses.replace(config, network=network), spec)
+    results = []
+    for devices in (jax.devices(), jax.devices()[:1]):
+        update = compile_update(
+            lambda state, batch, shared: agent.update(state, batch), 12, devices
+        )
+        state = agent.init(jax.random.key(1))
+        for _ in range(5):
+            state, _ = update(state, batch, None)
+        results.append(jax.tree.map(np.asarray, state.params))
+        leaf = jax.tree.leaves(state.params)[0]
+        assert len(leaf.sharding.device_set) == len(devices), name
+    jax.tree.map(
+        lambda four, one: np.testing.assert_allclose(four, one, atol=1e-6), *results
+    )
+print("equal")
+"""
+
+
+def on_four_devices(program):
+    """Standard output and error of a program that sees four devices."""
+    result = subprocess.run(
+        [sys.executable, "-c", program],
         capture_output=True,
         text=True,
+        env={
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+            "PATH": "",
+        },
+        cwd=".",
     )
-    return done.returncode, done.stderr
+    return result.stdout, result.stderr
 
 
-@pytest.mark.parametrize(
-    "line, flag",
-    [
-        # The first stage's batch is 100, the agent's 256.
-        (f"anti_exploration/hopper {PENDULUM}", "--agent.autoencoder.batch_size"),
-        (f"bc/hopper {PENDULUM} --agent.batch_size 9", "--agent.batch_size"),
-        ("mdqn/catch --agent.storage.batch_size 9", "--agent.storage.batch_size"),
-        (
-            "mdqn/catch --launch threads --agent.storage.batch_size 9",
-            "--agent.storage.batch_size",
-        ),
-    ],
+@pytest.mark.timeout(300)  # compiles four agents twice
+def test_four_devices_give_the_update_of_one():
+    assert on_four_devices(FOUR_DEVICES) == ("equal\n", "")
+
+
+SHARED = """
+import jax, numpy as np
+from launch import devices
+
+table = devices.replicate(np.arange(11.0))
+assert len(table.sharding.device_set) == 4 and table.is_fully_replicated
+rows = np.array([3, 1, 4, 1, 5, 9, 2, 6])
+update = devices.compile_update(
+    lambda state, rows, table: (state + 1, {"read": table[rows]}), 8
 )
-def test_a_run_here_is_refused_before_it_has_a_directory(line, flag, tmp_path):
-    logged.write(tmp_path / "pendulum.hdf5", 40)
-    code, error = run(tmp_path, "experiments.cli", "train", *line.split())
-    assert code == 2 and error.count("\n") == 1
-    said = f"munchausen: {flag} must be a multiple of the 8 devices that share a batch"
-    assert error.startswith(said)
-    assert [path.name for path in tmp_path.iterdir()] == ["pendulum.hdf5"]
+compiled = update.lower(2, rows, table).compile()
+places = [place.is_fully_replicated for place in compiled.input_shardings[0]]
+assert places == [True, False, True], places
+state, metrics = update(2, rows, table)
+print(int(state), *metrics["read"].astype(int))
+"""
 
 
-@pytest.mark.launchpad
-def test_the_learner_of_a_program_refuses_without_a_trace(tmp_path):
-    """Whoever launches it must not claim the devices: only the learner knows them."""
-    line = "mdqn/catch --agent.storage.batch_size 9 --launch processes"
-    code, error = run(tmp_path, "experiments.cli", "train", *line.split())
-    assert code == 1 and "learner/0 died" in error
-    assert "  the batch size must be a multiple of the 8 devices that" in error
-    assert 'File "' not in error
-
-
-def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
-    """Whoever starts several must not claim the devices, so that each asks itself."""
-    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))
-    directory = run_directory.create(tmp_path, make("td3_bc", dataset))  # batches of 7
-    code, error = run(tmp_path, "launch.run", str(directory))
-    assert code == 2 and error.count("\n") == 1
-    assert "--agent.batch_size must be a multiple of the 8 devices" in error
-    assert error.endswith(", got 7\n")
-    left = {path.name for path in directory.iterdir()} - {lock.FILE}
-    assert left == {run_directory.CONFIG}
-
-
-@pytest.mark.parametrize("mode", ["local", "threads"])
-def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tmp_path):
-    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 40))
-    directory = run_directory.create(
-        tmp_path, make("td3_bc", dataset, steps=4)
-    )  # batches of 7
-    run_local(run_directory.read_experiment(directory), directory)
-    config = (directory / run_directory.CONFIG).read_text()
-    line = f"train --resume {directory} --steps 8 --launch {mode}"
-    code, error = run(tmp_path, "experiments.cli", *line.split())
-    assert code == 2 and error.count("\n") == 1
-    assert "--agent.batch_size must be a multiple of the 8 devices" in error
-    assert error.endswith(", got 7\n")
-    assert (directory / run_directory.CONFIG).read_text() == config
-
-
-def test_eight_devices_learn_from_a_dataset_what_one_does(tmp_path):
-    dataset = str(logged.write(tmp_path / "pendulum.hdf5", 90))
-    changes = {"agent.batch_size": 16, "agent.pretraining_steps": 3}
-    wanted = make("ploff", dataset, steps=4, **changes)
-    eight, one = (run_directory.create(tmp_path, wanted) for _ in range(2))
-    code, error = run(tmp_path, "launch.run", str(eight))
-    assert code == 0, error
-    run_local(wanted, one)
-    learned = [saved_policy.load(directory)[2] for directory in (eight, one)]
-    # The metric's last bias has a gradient of rounding errors only, which Adam scales.
-    for name in ("policy", "critic"):
-        jax.tree.map(
-            lambda left, right: np.testing.assert_allclose(left, right, atol=1e-5),
-            *(params[name] for params in learned),
-        )
+def test_rows_are_shared_out_and_what_they_are_read_from_is_whole_everywhere():
+    assert on_four_devices(SHARED) == ("3 3 1 4 1 5 9 2 6\n", "")

@@ -3,13 +3,9 @@
 import dataclasses
 import itertools
 import pickle
-import subprocess
-import sys
 
 import pytest
 
-from environments import Catch, Classic
-from launch import preflight
 from launch.experiment import ROLES, Checkpointing, Evaluation
 
 
@@ -59,36 +55,3 @@ def test_seeds_stay_as_they_are_from_version_to_version(catch):
     assert ROLES == ("learner", "replay", "actor", "evaluator")
     experiment = catch({"seed": 5})
     assert experiment.seeds("actor", 1) == [1804607440, 148145967]
-
-
-def test_the_agent_is_told_what_the_environment_is_like(catch):
-    ready = preflight.check(catch(), here=False)
-    spec, frame_stack = ready.spec, ready.frame_stack
-    assert spec.observation.shape == (10, 5) and spec.observation.dtype == "float32"
-    assert (spec.num_actions, spec.action.shape, frame_stack) == (3, (), 1)
-
-
-def test_an_agent_that_does_not_fit_is_refused(catch):
-    with pytest.raises(ValueError, match="nature"):
-        preflight.check(catch({"agent.network.torso": "nature"}))
-
-
-def test_any_environment_config_fits(catch):
-    for config in (Catch(4, 3), Classic("Acrobot-v1")):
-        wanted = dataclasses.replace(catch(), environment=config)
-        spec = preflight.check(wanted, here=False).spec
-        assert spec.num_actions == 3
-
-
-def test_checking_starts_no_jax_backend():
-    """Whoever launches the processes must leave the accelerators to the learner."""
-    code = """
-from experiments.catalogue.experiments import EXPERIMENTS
-from launch import preflight
-preflight.check(EXPERIMENTS["mdqn/catch"], "processes", here=False)
-EXPERIMENTS["mdqn/catch"].seeds("actor")
-from jax._src import xla_bridge
-print("backends:", list(xla_bridge._backends))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "backends: []", done.stderr

@@ -8,31 +8,19 @@ import pytest
 from agents.parts.contract import (
     Agent,
     DatasetTables,
-    Preparation,
-    Spec,
     Storage,
     TrainingState,
-    Transition,
     never_acts,
 )
-from launch.build import normalized
-from launch.datasets.normalization import Prepared, prepare
+from agents.ploff import neighbours
+from launch import build
+from launch.datasets import load
+from launch.datasets.normalization import Prepared
 from launch.datasets.sampler import DatasetBatches
 from launch.roles.learner import Learner
+from tests.launch.small_experiments import pendulum
 
-SIZE, FEATURES, ACTIONS, BATCH = 11, 3, 2, 7
-
-
-@pytest.fixture
-def transitions():
-    random = np.random.default_rng(5)
-    return Transition(
-        random.normal(3.0, 2.0, (SIZE, FEATURES)).astype(np.float32),
-        random.uniform(-1, 1, (SIZE, ACTIONS)).astype(np.float32),
-        np.linspace(-1, 4, SIZE, dtype=np.float32),
-        (np.arange(SIZE) % 4 > 0).astype(np.float32),
-        random.normal(3.0, 2.0, (SIZE, FEATURES)).astype(np.float32),
-    )
+SIZE, FEATURES, BATCH = 11, 3, 7
 
 
 def make(transitions, batch_size, seed, on_device=None, lookup=None, params=None):
@@ -127,56 +115,14 @@ def test_an_update_reads_its_own_batch(transitions, on_device):
         np.testing.assert_allclose(seen.extras, 10 * transitions.reward[rows])
 
 
-def test_normalised_observations_have_mean_zero_and_deviation_one(transitions):
-    prepared = prepare(transitions, Preparation())
-    seen = prepared.transitions.observation
-    np.testing.assert_allclose(seen.mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_allclose(seen.std(axis=0), 1, atol=2e-3)
-    assert seen.dtype == prepared.transitions.next_observation.dtype == np.float32
-    # The same change, of both ends of a transition.
-    row, column = 4, 1
-    scale = transitions.observation[:, column].std() + 1e-3
-    mean = transitions.observation[:, column].mean()
-    expected = (transitions.next_observation[row, column] - mean) / scale
-    assert prepared.transitions.next_observation[row, column] == pytest.approx(expected)
-    np.testing.assert_array_equal(prepared.transitions.reward, transitions.reward)
-
-
-def test_scaled_rewards_span_one(transitions):
-    prepared = prepare(transitions, Preparation(False, scale_rewards=True))
-    np.testing.assert_allclose(
-        prepared.transitions.reward, transitions.reward / 5.0, rtol=1e-6
-    )
-    assert prepared.networks == {}
-
-
-def test_equal_rewards_cannot_be_scaled(transitions):
-    flat = transitions._replace(reward=np.ones(SIZE, np.float32))
-    with pytest.raises(ValueError, match="scale_rewards false"):
-        prepare(flat, Preparation(scale_rewards=True))
-
-
-def test_the_policy_sees_observations_as_the_learner_did(transitions, key):
-    spec = Spec(
-        jax.ShapeDtypeStruct((FEATURES,), np.float32),
-        0,
-        jax.ShapeDtypeStruct((ACTIONS,), np.float32),
-    )
-
-    def init(key):
-        return TrainingState({"policy": jnp.zeros(())}, {}, {}, jnp.int32(0), key)
-
-    agent = Agent(init, lambda state, batch: (state, {}), never_acts, Storage(), 0.99)
-    seen = []
-    agent = agent._replace(
-        act=lambda params, key, observation, *_: seen.append(observation)
-    )
-    wrapped = normalized(agent, spec)
-    params = dict(wrapped.init(key).params)
-    wrapped.act(params, key, transitions.observation, 0, True)
-    np.testing.assert_array_equal(seen[0], transitions.observation)  # until it is told
-    prepared = prepare(transitions, Preparation())
-    wrapped.act(params | prepared.networks, key, transitions.observation, 0, True)
-    np.testing.assert_allclose(
-        seen[1], prepared.transitions.observation, rtol=1e-5, atol=1e-6
-    )
+def test_building_what_is_looked_up_shows_that_it_moves(dataset, monkeypatch, tmp_path):
+    """A search among a million transitions outlasts a watchdog's patience."""
+    wanted = pendulum("ploff", dataset)
+    spec, ticks = build.spec_of(wanted), list[int]()
+    prepared = load.load_prepared(wanted, spec)
+    monkeypatch.setattr(neighbours, "BLOCK", 50)
+    agent = build.make_agent(wanted, spec)
+    params = agent.init(jax.random.key(0)).params
+    DatasetBatches(prepared, agent, 0).prepare(params, lambda: ticks.append(1))
+    # Of 150 rows: 3 blocks of states, of pairs, 3 or 4 of queries, 1 of last states.
+    assert len(ticks) >= 10

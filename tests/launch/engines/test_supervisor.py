@@ -15,7 +15,7 @@ from launch.engines.program import Node
 
 pytestmark = pytest.mark.launchpad
 
-TOY = str(Path(__file__).parents[1] / "toy_program.py")
+TOY = str(Path(__file__).with_name("toy_program.py"))
 SLEEPING = {"replay": "sleeps", "actor": "sleeps", "coordinator": "sleeps"}
 
 
@@ -85,6 +85,7 @@ def test_a_role_that_is_killed_ends_the_program_and_is_named(program):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("hangups_are_heard")
 def test_a_signal_to_the_launcher_ends_all_in_order(program, number):
     command = program({})
     command.process.send_signal(number)

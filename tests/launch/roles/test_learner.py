@@ -11,6 +11,7 @@ from agents.parts.contract import Transition, discrete_spec
 from launch import errors
 from launch.roles.batches import Given
 from launch.roles.learner import Learner
+from tests.launch.small_experiments import changed
 
 SPEC = discrete_spec((10, 5), np.float32, 3)
 BATCH = 11
@@ -18,11 +19,9 @@ BATCH = 11
 
 @pytest.fixture(scope="module")
 def agent():
-    from experiments import flags
-
     small = {"network.torso": "mlp", "network.hidden": (7,)}
     small |= {"storage.batch_size": BATCH, "target_update_period": 3}
-    config = flags.replace(agents.REGISTRY["mdqn"].config(), small, "--agent.")
+    config = changed(agents.REGISTRY["mdqn"].config(), small)
     return agents.REGISTRY["mdqn"].agent(config, SPEC)
 
 

@@ -4,15 +4,15 @@ import time
 
 import pytest
 
-from experiments.catalogue.experiments import EXPERIMENTS
 from launch.runs import progress_from_logs
 from launch.runs.logs import Counts, Episode
-from launch.runs.progress import bottleneck
 from launch.runs.progress_from_logs import Follower
 from launch.runs.recorder import Recorder
+from tests.launch.small_experiments import pendulum
 
 # Of the runs that have an earlier stage, and its learner steps.
 EARLIER = {"pretraining": 100_000}
+THOUSANDS = {"log_period": 1_000, "agent.pretraining_steps": 100_000}
 
 
 class Shown:
@@ -93,7 +93,7 @@ def test_rows_that_a_resumed_run_took_back_are_read_again(tmp_path):
 
 
 def test_a_first_stage_has_its_own_line_until_the_agent_learns(tmp_path, lines):
-    experiment = EXPERIMENTS["ploff/hopper-medium"]
+    experiment = pendulum("ploff", "x.hdf5", steps=1_000_000, **THOUSANDS)
     steps = experiment.agent.pretraining_steps
     own = tmp_path / "pretraining"
     with Follower(experiment, tmp_path, EARLIER, progress=True):
@@ -119,7 +119,8 @@ def test_a_first_stage_has_its_own_line_until_the_agent_learns(tmp_path, lines):
 
 
 def test_a_first_stage_that_ended_before_has_no_line(tmp_path, lines):
-    experiment, own = EXPERIMENTS["ploff/hopper-medium"], tmp_path / "pretraining"
+    experiment = pendulum("ploff", "x.hdf5", steps=1_000_000, **THOUSANDS)
+    own = tmp_path / "pretraining"
     own.mkdir()
     for directory in (own, tmp_path):
         recorder = Recorder(experiment, directory)
@@ -141,18 +142,3 @@ def test_it_may_show_nothing(catch, tmp_path, lines):
     with Follower(catch(), tmp_path, EARLIER, progress=False):
         pass
     assert lines == []
-
-
-@pytest.mark.parametrize(
-    "waiting, expected",
-    [
-        ({"learner": 0.6, "actor/0": 0.1}, "actors (learner waits 60 %)"),
-        (
-            {"learner": 0.1, "actor/0": 0.2, "actor/1": 0.62},
-            "learner (actor/1 waits 62 %)",
-        ),
-        ({"actor/0": 0.3}, "learner (actor/0 waits 30 %)"),
-    ],
-)
-def test_who_holds_the_others_up(waiting, expected):
-    assert bottleneck(waiting) == expected

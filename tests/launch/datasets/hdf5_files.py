@@ -1,0 +1,18 @@
+"""Files of D4RL's layout, written by hand: five observations wide, two actions."""
+
+import numpy as np
+
+from tests.launch.datasets.random_data import spec_of
+
+SPEC = spec_of(observation=5, action=2)
+
+
+def columns(rows=7):
+    """Row i observes i in every place; no episode ends."""
+    return {
+        "observations": np.tile(np.arange(rows, dtype=np.float32)[:, None], (1, 5)),
+        "actions": np.tile(np.linspace(-1, 1, rows, dtype=np.float32)[:, None], (1, 2)),
+        "rewards": 10 + np.arange(rows, dtype=np.float32),
+        "terminals": np.zeros(rows, bool),
+        "timeouts": np.zeros(rows, bool),
+    }

@@ -1,0 +1,78 @@
+"""A run's replay as a dataset, from a store that was really filled."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from launch.datasets import from_run
+from launch.errors import DatasetError
+from launch.runs import logs
+from launch.runs.checkpoint import Checkpoint
+from tests.launch.datasets.random_data import spec_of
+from tests.launch.datasets.two_lanes import SPEC, save_store
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Makes the checkpoint of a store, see `save_store`."""
+    return functools.partial(save_store, tmp_path)
+
+
+def test_every_transition_is_there_in_the_order_in_which_episodes_began(saved):
+    dataset = from_run.read("run", saved(), SPEC)
+    step = dataset.transitions
+    rows = [
+        *[(0, 1, 1, 1, False), (1, 2, 2, 0, True)],  # lane 0 terminates
+        *[(100, 101, 101, 1, False), (101, 102, 102, 1, False)],
+        *[(102, 103, 103, 1, False), (103, 104, 104, 1, True)],  # lane 1 is cut short
+        *[(3, 4, 4, 1, False), (4, 5, 5, 1, False), (5, 6, 6, 1, True)],
+        (105, 106, 106, 1, True),  # under way when the run was saved
+    ]
+    columns = (
+        step.observation[:, 0],
+        step.next_observation[:, 1],
+        step.reward,
+        step.discount,
+        dataset.ends,
+    )
+    assert list(zip(*(column.tolist() for column in columns), strict=True)) == rows
+    # The action of step k is k / 10; step k leads to an observation k or 100 + k.
+    steps = step.next_observation[:, :1] % 100
+    np.testing.assert_allclose(step.action, steps / 10)
+
+
+def test_what_was_overwritten_is_not_there(saved):
+    step = from_run.read("run", saved(capacity=8), SPEC).transitions  # 4 rows a lane
+    assert step.observation[:, 0].tolist() == [3, 4, 5, 103, 105]
+
+
+@pytest.mark.parametrize(
+    "settings, n_step, message",
+    [
+        ({"store": "reverb"}, 1, "Reverb server's replay.*--launch local.*collect run"),
+        ({"n_step": 3}, 3, "summed over 3 steps.*--agent.storage.n_step 1"),
+    ],
+)
+def test_what_cannot_be_read_is_said(saved, settings, n_step, message):
+    with pytest.raises(DatasetError, match=message):
+        from_run.read("run", saved(**settings), SPEC, n_step=n_step)
+
+
+def test_a_checkpoint_without_a_replay_is_said(tmp_path):
+    bare = Checkpoint(tmp_path / "none", logs.Counts(12), {"store": {}})
+    with pytest.raises(DatasetError, match=r"no replay: .*--checkpoint.replay true"):
+        from_run.read("run", bare, SPEC)
+
+
+def test_another_environment_and_nan_are_said(saved, tmp_path):
+    checkpoint = saved()
+    other = spec_of(observation=2, action=3)
+    with pytest.raises(DatasetError, match=r"lane 0: action.npy has rows .*\(3,\)"):
+        from_run.read("run", checkpoint, other)
+    path = tmp_path / "replay/reward.npy"
+    rewards = np.load(path)
+    rewards[1, 2] = np.nan  # lane 1's second transition
+    np.save(path, rewards)
+    with pytest.raises(DatasetError, match=r"lane 1: reward.npy, row 1: nan"):
+        from_run.read("run", checkpoint, SPEC)

@@ -1,0 +1,169 @@
+"""Files of D4RL's layout: what they hold, and what is wrong with them."""
+
+import numpy as np
+import pytest
+
+from launch.datasets import hdf5
+from launch.datasets.source_environment import Native
+from launch.errors import DatasetError
+from tests.launch.datasets.hdf5_files import SPEC, columns
+
+LIMIT = Native(episode_steps=3, exact=True)
+
+
+def seen(dataset):
+    """What is at each transition: row, row after it, discount, end of record."""
+    step = dataset.transitions
+    return list(
+        zip(
+            step.observation[:, 0].astype(int).tolist(),
+            step.next_observation[:, 0].astype(int).tolist(),
+            step.discount.astype(int).tolist(),
+            dataset.ends.tolist(),
+            strict=True,
+        )
+    )
+
+
+def test_a_timeout_is_dropped_where_nobody_knows_what_followed(written_hdf5):
+    data = columns()
+    data["terminals"][1] = data["timeouts"][4] = True
+    dataset = hdf5.read(written_hdf5(data), SPEC, Native())
+    assert seen(dataset) == [
+        (0, 1, 1, False),
+        (1, 2, 0, True),  # terminated: kept, whatever follows
+        (2, 3, 1, False),
+        (3, 4, 1, True),  # what followed row 4 is unknown, and so it is the last
+        (5, 6, 1, True),  # and what followed row 6
+    ]
+    assert dataset.transitions.reward.tolist() == [10, 11, 12, 13, 15]
+    assert [leaf.dtype for leaf in dataset.transitions[:5]] == [np.float32] * 5
+    np.testing.assert_array_equal(
+        dataset.transitions.action, data["actions"][[0, 1, 2, 3, 5]]
+    )
+
+
+def test_a_timeout_is_kept_where_next_observations_say_what_followed(written_hdf5):
+    data = columns(4)
+    data["timeouts"][1] = data["timeouts"][3] = True
+    data["next_observations"] = data["observations"] + 1
+    data["next_observations"][1] = 77
+    assert seen(hdf5.read(written_hdf5(data), SPEC, Native())) == [
+        (0, 1, 1, False),
+        (1, 77, 1, True),
+        (2, 3, 1, False),
+        (3, 4, 1, True),
+    ]
+
+
+def test_a_termination_at_the_last_row_is_kept(written_hdf5):
+    data = columns(3)
+    data["terminals"][2] = data["timeouts"][2] = True  # both: it terminated
+    assert seen(hdf5.read(written_hdf5(data), SPEC, Native())) == [
+        (0, 1, 1, False),
+        (1, 2, 1, False),
+        (2, 2, 0, True),
+    ]
+
+
+def test_without_timeouts_episodes_end_where_the_environment_ends_them(written_hdf5):
+    data = columns(9)
+    del data["timeouts"]
+    data["terminals"][1] = True  # rows 2-4 and 5-7 last three steps, then 8
+    assert seen(hdf5.read(written_hdf5(data), SPEC, LIMIT)) == [
+        (0, 1, 1, False),
+        (1, 2, 0, True),
+        (2, 3, 1, False),
+        (3, 4, 1, True),
+        (5, 6, 1, False),
+        (6, 7, 1, True),
+    ]
+
+
+def test_a_termination_at_the_limit_is_no_timeout(written_hdf5):
+    data = columns(4)
+    del data["timeouts"]
+    data["terminals"][2] = True
+    assert (2, 3, 0, True) in seen(hdf5.read(written_hdf5(data), SPEC, LIMIT))
+
+
+def test_people_may_take_longer_than_the_environment_allows(written_hdf5):
+    data = columns()
+    data["timeouts"][6] = True
+    slow = Native(episode_steps=3)
+    assert len(seen(hdf5.read(written_hdf5(data), SPEC, slow))) == 6
+
+
+def change(key, row, value):
+    def broken(data):
+        data[key][row] = value
+
+    return broken
+
+
+def without(key):
+    return lambda data: data.pop(key)
+
+
+def replaced(key, column):
+    return lambda data: data.update({key: column})
+
+
+@pytest.mark.parametrize(
+    "broken, message",
+    [
+        (without("rewards"), "has no rewards: .*observations"),
+        (replaced("rewards", np.zeros((7, 1))), "rewards has rows of shape .1,."),
+        (replaced("actions", np.zeros((7, 3))), r"actions has rows .*\(3,\).*\(2,\)"),
+        (replaced("observations", np.zeros((7, 4))), r"observations .*\(4,\).*\(5,\)"),
+        (replaced("terminals", np.zeros(6)), "terminals has 6 rows, .* have 7"),
+        (replaced("rewards", np.zeros(8)), "rewards has 8 rows, .* have 7"),
+        (replaced("rewards", np.float32(3)), "rewards has no rows, .* have 7"),
+        (replaced("observations", np.zeros((0, 5))), "observations has no rows"),
+        (replaced("rewards", [b"a"] * 7), "rewards holds .*numbers"),
+        (change("observations", (3, 2), np.nan), "observations, row 3: nan .1 of 7"),
+        (change("rewards", 5, np.inf), "rewards, row 5: inf"),
+        (change("actions", 4, np.nan), "actions, row 4: nan"),
+        (change("actions", (2, 1), 1.01), r"actions, row 2: \[.*1.01\] is out of "),
+        (replaced("terminals", np.arange(7)), "terminals, row 2: 2 is no flag"),
+        (replaced("timeouts", np.full(7, 0.5)), "timeouts, row 0: 0.5 is no flag"),
+        (change("timeouts", 1, 0), "timeouts, row 6: no row is marked"),
+        (
+            lambda data: data.update(next_observations=data["observations"] + 1.5),
+            "next_observations, row 0: .*observation of row 1.*overlap",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_key_and_row(written_hdf5, broken, message):
+    data = columns()
+    data["timeouts"][1] = True
+    broken(data)
+    with pytest.raises(DatasetError, match=f"data.hdf5.*{message}") as error:
+        hdf5.read(written_hdf5(data), SPEC, Native())
+    assert "\n" not in str(error.value)
+
+
+def test_a_lost_timeout_is_found_by_the_length_of_the_episode(written_hdf5):
+    data = columns()
+    data["timeouts"][1] = True  # rows 2 to 6 are five steps, of at most three
+    with pytest.raises(DatasetError, match="hdf5: timeouts, row 4: step 3 of an"):
+        hdf5.read(written_hdf5(data), SPEC, LIMIT)
+
+
+def test_lost_timeouts_are_said_where_nobody_knows_the_limit(written_hdf5):
+    data = columns()
+    del data["timeouts"]
+    with pytest.raises(DatasetError, match="timeouts are missing"):
+        hdf5.read(written_hdf5(data), SPEC, Native())
+
+
+def test_rounding_beyond_a_bound_is_clipped(written_hdf5):
+    data = columns()
+    data["timeouts"][6] = True
+    data["actions"] = data["actions"].astype(np.float64)
+    data["actions"][0] = -1 - 9e-7
+    action = hdf5.read(written_hdf5(data), SPEC, Native()).transitions.action
+    assert action.min() == -1 and action.dtype == np.float32
+    data["actions"][0] = -1 - 2e-6
+    with pytest.raises(DatasetError, match="actions, row 0"):
+        hdf5.read(written_hdf5(data), SPEC, Native())

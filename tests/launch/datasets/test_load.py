@@ -1,0 +1,45 @@
+"""A dataset by its name, whatever it is kept in."""
+
+import numpy as np
+import pytest
+
+from environments import Adroit, Locomotion
+from launch.datasets.load import load
+from launch.errors import DatasetError
+from tests.launch.datasets.hdf5_files import SPEC, columns
+from tests.launch.datasets.random_data import spec_of
+
+
+def test_actions_in_other_bounds_are_scaled_by_those_of_the_environment(written_hdf5):
+    data = columns(4) | {"observations": np.zeros((4, 4)), "actions": np.ones((4, 1))}
+    data["actions"][:3, 0] = [-3, 0, 1.5]
+    data["timeouts"][3] = True
+    spec = spec_of(observation=4, action=1)
+    path = str(written_hdf5(data))
+    action = load(path, spec, Locomotion("InvertedPendulum-v5")).transitions.action
+    assert action[:, 0].tolist() == [-1, 0, 0.5]
+    with pytest.raises(DatasetError, match=r"actions, row 0: \[-3\] is out of \[-1, 1"):
+        load(path, spec)
+
+
+def test_the_environment_says_how_long_episodes_are_and_what_scores(written_hdf5):
+    rows = 250  # door's episodes have 200 steps
+    data = columns(rows) | {"observations": np.zeros((rows, 39))}
+    del data["timeouts"]
+    data["actions"] = np.zeros((rows, 28))
+    spec = spec_of(observation=39, action=28)
+    dataset = load(str(written_hdf5(data)), spec, Adroit("door"))
+    assert dataset.size == 199 + 49
+    assert np.flatnonzero(dataset.ends).tolist() == [198, 247]
+    assert dataset.reference == (-56.512833, 2880.5693087298737)
+
+
+def test_what_is_no_hdf5_is_said(tmp_path, written_hdf5):
+    (tmp_path / "text.h5").write_text("no data")
+    with pytest.raises(DatasetError, match=r"cannot read .*text.h5 as HDF5"):
+        load(str(tmp_path / "text.h5"), SPEC)
+    with pytest.raises(DatasetError, match=r"gone.hdf5: no such file"):
+        load(str(tmp_path / "gone.hdf5"), SPEC)
+    minari = written_hdf5({"episode_0/rewards": np.zeros(3)})
+    with pytest.raises(DatasetError, match="Minari dataset; name the directory"):
+        load(str(minari), SPEC)

@@ -1,0 +1,69 @@
+"""Minari datasets are written so that Minari reads them, whole or not at all."""
+
+import gymnasium
+import minari
+import numpy as np
+import pytest
+
+from environments import Locomotion
+from launch.datasets import minari_writing, source_environment
+from launch.datasets.load import load
+from launch.datasets.source_environment import Native
+from launch.errors import DatasetError
+from tests.launch.datasets.minari_datasets import EPISODES, ID, SPEC, TEXT
+from tests.launch.datasets.random_data import episodes, spec_of
+
+
+def test_minari_itself_reads_it(written_minari):
+    dataset = minari.load_dataset(ID)
+    assert list(minari.list_local_datasets()) == [ID]
+    assert (dataset.total_episodes, dataset.total_steps) == (3, 8)
+    assert [episode.truncations.tolist() for episode in dataset] == [
+        [False] * 3,
+        [True],
+        [False] * 4,
+    ]
+    assert "infos" in repr(next(iter(dataset)))
+    assert minari.get_normalized_score(dataset, np.array(3.0)) == 0.5
+    metadata = dataset.storage.metadata
+    assert metadata["algorithm_name"] == "td3"
+    assert metadata["code_permalink"] == "abc123"
+    assert metadata["description"] == "made by hand"
+
+
+def test_actions_are_those_of_the_environment_on_disk_and_ours_in_memory(minari_root):
+    pendulum = source_environment.describe(Locomotion("InvertedPendulum-v5"))
+    played = episodes([6], observation=4, action=1)
+    minari_writing.write(ID, played, pendulum, TEXT)
+    dataset = minari.load_dataset(ID)
+    assert dataset.action_space == gymnasium.spaces.Box(-3, 3, (1,))
+    np.testing.assert_allclose(next(iter(dataset)).actions, 3 * played[0].actions)
+    environment = dataset.recover_environment()
+    assert environment.spec.id == "InvertedPendulum-v5"
+    environment.close()
+    action = load(ID, spec_of(observation=4, action=1)).transitions.action
+    np.testing.assert_allclose(action, played[0].actions, atol=1e-6)
+
+
+def test_an_id_is_not_given_twice_unless_one_says_so(written_minari, minari_root):
+    with pytest.raises(DatasetError, match="there is a dataset ours/toy/three-v0"):
+        minari_writing.write(ID, EPISODES[:1], Native(), TEXT)
+    assert load(ID, SPEC).size == 8
+    minari_writing.write(ID, EPISODES[:1], Native(), TEXT, overwrite=True)
+    assert load(ID, SPEC).size == 3
+    assert not list(minari_root.glob(".*"))
+
+
+def test_what_fails_leaves_nothing_but_what_was_there(written_minari, minari_root):
+    with pytest.raises(AttributeError):
+        minari_writing.write(ID, [*EPISODES, None], Native(), TEXT, overwrite=True)
+    assert load(ID, SPEC).size == 8
+    assert not list(minari_root.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "a/b", "/etc/b-v0", "a/b-v0", "../b-v0", "a b-v1"]
+)
+def test_what_is_no_id_is_not_written(name, minari_root):
+    with pytest.raises(DatasetError, match="is no dataset id"):
+        minari_writing.check_free(name, overwrite=True)

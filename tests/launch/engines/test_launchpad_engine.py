@@ -1,0 +1,48 @@
+"""A program for Launchpad: a group for each node, threads that stop in order."""
+
+import threading
+import time
+
+import pytest
+
+from launch.engines import program
+from launch.engines.launchpad_engine import OrderedStop, make_program
+from launch.engines.program import Node
+
+pytestmark = pytest.mark.launchpad
+
+
+def test_launchpad_gets_a_group_for_each_node(run):
+    made = make_program(run, program.make(run))
+    sizes = {role: len(nodes) for role, nodes in made.groups.items()}
+    expected = {"replay": 1, "coordinator": 1, "learner": 1, "actor": 3, "evaluator": 1}
+    assert sizes == expected
+
+
+def test_threads_are_stopped_one_after_the_other():
+    nodes = [
+        Node("replay", make=None, stops=2, patience=30.0),
+        Node("actor", make=None, stops=1, patience=30.0, replicas=2),
+    ]
+    stops, whole = OrderedStop(nodes), threading.Event()
+    names = ("replay", "actor/0", "actor/1")
+    events = {name: stops.join(name, whole) for name in names}
+    assert not any(event.is_set() for event in events.values())
+    whole.set()
+    assert events["actor/0"].wait(20) and events["actor/1"].wait(20)
+    stops.leave("actor/0")
+    time.sleep(0.2)
+    assert not events["replay"].is_set(), "an actor still runs"
+    stops.leave("actor/1")
+    assert events["replay"].wait(20)
+
+
+def test_a_thread_that_does_not_end_holds_the_others_up_for_its_patience_only():
+    nodes = [
+        Node("replay", make=None, stops=2),
+        Node("actor", make=None, stops=1, patience=0.1, replicas=1),
+    ]
+    stops, whole = OrderedStop(nodes), threading.Event()
+    stops.join("actor/0", whole)
+    whole.set()
+    assert stops.join("replay", whole).wait(20)

@@ -1,0 +1,73 @@
+"""Ends at awkward moments: in an evaluation, between updates, after a divergence."""
+
+import dataclasses
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from launch import errors
+from launch.roles.evaluator import Evaluator
+from launch.roles.learner import Learner
+from launch.runs import checkpoint, logs, run_directory
+from tests.launch.interrupted_runs import catch, metrics, rows, run_until
+from tests.launch.local_runs import run_local
+
+
+def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
+    tmp_path, monkeypatch
+):
+    """It is heard at once, not when all episodes have been played."""
+    directory = run_directory.create(tmp_path, catch(500, period=100))
+    play = Evaluator._play
+
+    def interrupted(self, loop, tick):
+        if checkpoint.reached(directory) == 200:  # at the point 300, before it is saved
+            os.kill(os.getpid(), signal.SIGTERM)
+        return play(self, loop, tick)
+
+    with monkeypatch.context() as patched, pytest.raises(errors.Interrupted):
+        patched.setattr(Evaluator, "_play", interrupted)
+        run_local(catch(500, period=100), directory)
+    assert checkpoint.newest(directory).counts.actor_steps == 300
+    assert [row.grid for row in logs.read_evaluations(directory)] == [150]
+    saved = checkpoint.newest(directory)
+    run_local(catch(500, period=100), directory, resume=saved)
+    whole = run_directory.create(tmp_path / "whole", catch(500, period=100))
+    run_local(catch(500, period=100), whole)
+    assert rows(directory, "evaluations.csv") == rows(whole, "evaluations.csv")
+
+
+def test_rows_that_come_before_the_next_update_are_equal_too(tmp_path, monkeypatch):
+    """A checkpoint between two updates: who goes on has no metrics of the last one."""
+    agent = catch(230).agent
+    batch = agent.storage.batch_size  # which is sampled every fourth step
+    storage = dataclasses.replace(agent.storage, samples_per_insert=batch / 4)
+    agent = dataclasses.replace(agent, storage=storage)
+    experiment = catch(230, period=201, log_period=1, agent=agent)
+    whole = run_directory.create(tmp_path / "whole", experiment)
+    run_local(experiment, whole)
+    cut = run_directory.create(tmp_path / "cut", experiment)
+    run_until(experiment, cut, 220, monkeypatch)
+    saved = checkpoint.newest(cut)
+    run_local(experiment, cut, resume=saved)
+    assert saved.counts.actor_steps == 201
+    assert metrics(cut) == metrics(whole)
+
+
+def test_a_run_that_diverges_keeps_what_it_saved_before(tmp_path, monkeypatch):
+    """Also where no row of the log is due between the divergence and a checkpoint."""
+    step = Learner.step
+
+    def diverging(self):
+        step(self)
+        if self.learner_steps > 40:
+            self.metrics = {"q_loss": np.float32("nan")}
+
+    monkeypatch.setattr(Learner, "step", diverging)
+    experiment = catch(500, period=10, log_period=400)
+    directory = run_directory.create(tmp_path, experiment)
+    with pytest.raises(errors.NotFinite, match="loss of network q is nan"):
+        run_local(experiment, directory)
+    assert checkpoint.newest(directory).counts.learner_steps <= 40

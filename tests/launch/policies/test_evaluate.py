@@ -1,0 +1,18 @@
+"""A saved policy plays again: equal seeds play equally, episodes are new ones."""
+
+from launch.policies.evaluate import evaluate_run
+from launch.runs import logs
+
+
+def test_a_saved_policy_is_evaluated_reproducibly(finished):
+    run = finished[0]
+    returns = evaluate_run(run, episodes=20, seed=3)
+    assert len(returns) == 20 and set(returns) <= {-1.0, 1.0}
+    assert returns == evaluate_run(run, episodes=20, seed=3)
+    assert returns != evaluate_run(run, episodes=20, seed=4)
+
+
+def test_with_the_runs_own_seed_the_episodes_are_others_than_its_last(finished):
+    run = finished[0]
+    last = logs.read_evaluations(run)[-1]
+    assert evaluate_run(run, episodes=20, seed=0) != last.returns

@@ -1,0 +1,279 @@
+"""The Reverb replay: the same transitions as in process, the limiter, and stopping."""
+
+import dataclasses
+import itertools
+import threading
+import time
+
+import dm_env
+import numpy as np
+import pytest
+
+from agents.parts.contract import Storage
+from launch.replay import limiter
+from launch.replay.in_process import InProcess
+from tests.launch.replay import recorded_streams as streams
+
+pytestmark = [
+    pytest.mark.reverb,
+    # TensorFlow 2.8 is older than NumPy's deprecations.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+DISCOUNT = 0.9
+# Enough samples for the min_size transitions of the streams below to show each one.
+STORAGE = Storage(
+    n_step=3, capacity=1000, min_size=40, batch_size=13, samples_per_insert=300.0
+)
+
+
+@pytest.fixture
+def make_server():
+    """Function from tables to the client of a server that ends with the test."""
+    import reverb
+
+    servers = []
+
+    def make(tables) -> reverb.Client:
+        servers.append(reverb.Server(tables))
+        return reverb.Client(f"localhost:{servers[-1].port}")
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+def make_tables(storage: Storage, frame_stack: int = 1):
+    from launch.replay import reverb_store
+
+    spec = streams.make_spec(frame_stack)
+    return reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
+
+
+def make_adder(client, storage: Storage, *, lanes=2, frame_stack=1, stop=lambda: False):
+    from launch.replay import reverb_store
+
+    return reverb_store.ReverbAdder(
+        client,
+        storage,
+        streams.make_spec(frame_stack),
+        discount=DISCOUNT,
+        frame_stack=frame_stack,
+        num_environments=lanes,
+        stop=stop,
+    )
+
+
+def make_reader(client, storage: Storage, *, frame_stack=1, stop=lambda: False):
+    from launch.replay import reverb_store
+
+    return reverb_store.ReverbReader(
+        client.server_address,
+        storage,
+        streams.make_spec(frame_stack),
+        frame_stack=frame_stack,
+        stop=stop,
+    )
+
+
+@pytest.mark.parametrize(("n_step", "frame_stack"), [(1, 4), (3, 1), (3, 4)])
+def test_holds_the_same_transitions_as_in_process(make_server, n_step, frame_stack):
+    stream = streams.record(steps=60, frame_stack=frame_stack)
+    reference = streams.reference(stream, n_step=n_step, discount=DISCOUNT)
+    storage = dataclasses.replace(STORAGE, n_step=n_step, min_size=len(reference))
+    client = make_server(make_tables(storage, frame_stack))
+    adder = make_adder(client, storage, frame_stack=frame_stack)
+    streams.feed(adder, stream)
+    adder.close()
+    assert limiter.limiter_state(client).size == len(reference)
+    reader = make_reader(client, storage, frame_stack=frame_stack)
+    batches = list(itertools.islice(reader, 100))
+
+    store = InProcess(
+        storage,
+        streams.make_spec(frame_stack),
+        discount=DISCOUNT,
+        frame_stack=frame_stack,
+        num_environments=2,
+        seed=0,
+    )
+    streams.feed(store, stream)
+    in_process = [store.next() for _ in range(100)]
+    stored = {key for batch in batches for key in streams.keys(batch)}
+    assert stored == {key for batch in in_process for key in streams.keys(batch)}
+    assert stored == {streams.key(transition) for transition in reference}
+    for leaf, other in zip(batches[0][:5], in_process[0][:5], strict=True):
+        assert leaf.shape == other.shape
+        assert leaf.dtype == other.dtype
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_agrees_with_acme(make_server, n_step):
+    """Acme's adder defines the same transitions, and n - 1 more for an episode.
+
+    Those start at the first observation and have fewer than n steps, though the episode
+    goes on. Ours has one transition for each decision.
+    """
+    import reverb
+    from acme.adders.reverb import NStepTransitionAdder
+
+    # Long enough for both kinds of short transitions to show.
+    stream = streams.record(steps=70, frame_stack=1, lanes=1, lengths=(5, 9))
+    table = reverb.Table.queue("priority_table", 1000)
+    client = make_server([table])
+    adder = NStepTransitionAdder(client, n_step, DISCOUNT)
+    done = stream.episodes[:-1]
+    for episode in done:
+        _feed_acme(adder, episode)
+    count = client.server_info()["priority_table"].current_size
+    items = client.sample("priority_table", count, emit_timesteps=False)
+    stored = {streams.key(streams.Transition(*item.data)) for item in items}
+    ours = {
+        streams.key(transition)
+        for transition in streams.reference(
+            stream._replace(episodes=done), n_step=n_step, discount=DISCOUNT
+        )
+    }
+    assert ours <= stored
+    assert len(stored - ours) == (n_step - 1) * len(done)
+    starts = {tuple(np.ravel(e.observations[0]).tolist()) for e in done}
+    assert all(key[0] in starts for key in stored - ours)
+
+
+def _feed_acme(adder, episode: streams.Episode) -> None:
+    adder.add_first(dm_env.restart(episode.observations[0]))
+    last = len(episode.actions) - 1
+    for t, action in enumerate(episode.actions):
+        timestep = dm_env.TimeStep(
+            dm_env.StepType.LAST if t == last else dm_env.StepType.MID,
+            np.float32(episode.rewards[t]),
+            np.float32(episode.discounts[t]),
+            episode.observations[t + 1],
+        )
+        adder.add(np.int32(action), timestep)
+
+
+@pytest.mark.parametrize("samples_per_insert", [0.5, 8.0])
+def test_samples_per_insert_stay_within_the_tolerance(make_server, samples_per_insert):
+    storage = dataclasses.replace(
+        STORAGE, n_step=1, min_size=5, samples_per_insert=samples_per_insert
+    )
+    client = make_server(make_tables(storage))
+    stop = threading.Event()
+    adder = make_adder(client, storage, stop=stop.is_set)
+    reader = make_reader(client, storage, stop=stop.is_set)
+    stream = streams.record(steps=200, frame_stack=1)
+
+    def act():
+        adder.observe_first(stream.steps[0][1])
+        for actions, timestep in itertools.cycle(stream.steps[1:]):
+            if stop.is_set():
+                return adder.close()
+            if (timestep.step_type == streams.MID).all():
+                adder.observe(actions, timestep)
+
+    threads = [
+        threading.Thread(target=act),
+        threading.Thread(target=list, args=(reader,)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(4):
+            time.sleep(0.4)
+            state = limiter.limiter_state(client)
+            owed = samples_per_insert * (state.inserted - storage.min_size)
+            # One more call of each kind can be under way.
+            slack = limiter.error_buffer(storage) + max(1, samples_per_insert)
+            assert abs(state.sampled - owed) <= slack
+        assert state.inserted > 200
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_starved_reader_notices_a_stop(make_server):
+    client = make_server(make_tables(STORAGE))
+    stop = threading.Event()
+    reader = make_reader(client, STORAGE, stop=stop.is_set)
+    threading.Timer(0.3, stop.set).start()
+    start = time.monotonic()
+    assert list(reader) == []
+    assert 0.3 <= time.monotonic() - start < 2
+    state = limiter.limiter_state(client)
+    assert state == (0, 0, 0, STORAGE.min_size, 0)
+
+
+def test_an_adder_that_the_limiter_holds_back_notices_a_stop(make_server):
+    storage = dataclasses.replace(STORAGE, min_size=5, samples_per_insert=2.0)
+    client = make_server(make_tables(storage))
+    stop = threading.Event()
+    adder = make_adder(client, storage, stop=stop.is_set)
+    stream = streams.record(steps=200, frame_stack=1)
+    threading.Timer(1.0, stop.set).start()
+    start = time.monotonic()
+    adder.observe_first(stream.steps[0][1])
+    for actions, timestep in stream.steps[1:]:
+        adder.observe(actions, timestep)
+        if stop.is_set():
+            break
+    adder.close()
+    assert 1 <= time.monotonic() - start < 5
+    state = limiter.limiter_state(client)
+    assert state.missing_inserts == 0
+    assert state.missing_samples > 0
+
+
+class Blocked:
+    """A client whose writers never get rid of an item; lists how long each waited."""
+
+    def __init__(self):
+        self.waited = []
+
+    def structured_writer(self, configs):
+        return self
+
+    def flush(self, pending, timeout_ms):
+        import reverb
+
+        self.waited.append(timeout_ms)
+        raise reverb.errors.DeadlineExceededError
+
+
+def test_one_of_many_blocked_writers_waits_for_the_stop():
+    client = Blocked()
+    stops = iter([False, False, True])
+    adder = make_adder(client, STORAGE, lanes=7, stop=lambda: next(stops))
+    adder.close()
+    assert len(client.waited) == 3 + 6
+    assert sum(client.waited) < 4 * max(client.waited)
+
+
+def test_samples_drawn_while_the_limiter_blocks_are_not_lost(make_server):
+    storage = dataclasses.replace(
+        STORAGE, n_step=1, min_size=2, samples_per_insert=2.0, batch_size=13
+    )
+    client = make_server(make_tables(storage))
+    adder = make_adder(client, storage)
+    stop = threading.Event()
+    reader = make_reader(client, storage, stop=stop.is_set)
+    batches = []
+    thread = threading.Thread(target=lambda: batches.extend(reader))
+    thread.start()
+    stream = streams.record(steps=90, frame_stack=1)
+    halves = [stream.steps[1:40], stream.steps[40:]]
+    partial = []
+    adder.observe_first(stream.steps[0][1])
+    for half in halves:
+        for actions, timestep in half:
+            adder.observe(actions, timestep)
+        time.sleep(1.2)  # Starves the reader for longer than it waits.
+        partial.append(limiter.limiter_state(client).sampled % storage.batch_size)
+    stop.set()
+    thread.join(5)
+    assert partial[0]
+    lost = limiter.limiter_state(client).sampled - len(batches) * storage.batch_size
+    assert 0 <= lost < storage.batch_size
+    adder.close()

@@ -1,0 +1,55 @@
+"""An evaluator alone in the test's thread, with a made-up context."""
+
+from launch.roles.evaluator_role import EvaluatorRole
+from launch.runs.logs import Counts
+from tests.launch.roles.fake_context import FakeContext
+from tests.launch.roles.made_up_program import Parameters
+
+
+class Evaluating:
+    """A coordinator that has learned for two looks, and then ends."""
+
+    def __init__(self, *points):
+        self._points = list(points)
+        self._at = 0
+        self.evaluations, self.ended = [], 0
+
+    def learning(self):
+        return len(self._points) > 1
+
+    def counts(self):
+        self._at = self._points.pop(0)
+        return tuple(Counts(self._at, self._at, 3))
+
+    def report_evaluation(self, point, counts, episodes):
+        self.evaluations.append((point, Counts(*counts), len(episodes)))
+
+    def moved(self, role):
+        assert role == "evaluator"
+
+    def evaluator_ended(self):
+        self.ended += 1
+
+
+def test_an_evaluator_reports_the_learner_step_of_the_parameters(run, monkeypatch):
+    monkeypatch.setattr("launch.roles.evaluator_role.REPORT_SECONDS", 0.001)
+    coordinator = Evaluating(99, 104, 300)
+    context = FakeContext("evaluator", coordinator=coordinator, learner=Parameters(run))
+    EvaluatorRole(run, context).run()
+    assert coordinator.evaluations == [
+        (100, Counts(104, 104, 17), 20),
+        (300, Counts(300, 300, 17), 20),
+    ]
+    assert coordinator.ended == 1
+
+
+def test_an_evaluator_that_is_stopped_leaves_its_evaluation_to_the_next(run):
+    class Stopping(Evaluating):
+        def counts(self):
+            context.stop.set()
+            return super().counts()
+
+    coordinator = Stopping(104, 300)
+    context = FakeContext("evaluator", coordinator=coordinator, learner=Parameters(run))
+    EvaluatorRole(run, context).run()
+    assert (coordinator.evaluations, coordinator.ended) == ([], 0)

@@ -1,0 +1,96 @@
+"""A learner alone in the test's thread, with a made-up context."""
+
+import jax
+
+from launch.roles.learner_role import LearnerRole
+from launch.runs import checkpoint
+from launch.runs.logs import Counts
+from tests.launch.roles.fake_context import FakeContext
+from tests.launch.roles.made_up_program import agent_of, filled
+
+
+class Program:
+    """A coordinator whose actors have ended after `actor_steps`."""
+
+    def __init__(self, actor_steps, evaluations=0):
+        self._counts = Counts(actor_steps, actor_steps)
+        self.evaluations = evaluations
+        self.metrics, self.finished, self.learned = [], 0, 0
+
+    def acting(self):
+        return False
+
+    def counts(self):
+        return tuple(self._counts)
+
+    def report_learner(self, steps, metrics, waiting):
+        assert 0 <= waiting
+        self.learned += steps
+        self.metrics.append(metrics)
+
+    def learner_ended(self):
+        pass
+
+    def evaluating(self):
+        self.evaluations -= 1
+        return self.evaluations >= 0
+
+    def pending(self):
+        return {"seconds": 1.0, "episodes": [], "evaluated": []}
+
+    def finish(self):
+        self.finished += 1
+
+
+def test_a_learner_does_what_samples_per_insert_call_for_and_saves(run, monkeypatch):
+    monkeypatch.setattr("launch.roles.learner_role.REPORT_SECONDS", 0.0)
+    store = filled(run, agent_of(run), steps=90)
+    # It is asked as the batches of a program are: always for one more.
+    monkeypatch.setattr(store, "owed", lambda: 1)
+    coordinator = Program(actor_steps=90, evaluations=3)
+    context = FakeContext("learner", coordinator=coordinator)
+    role = LearnerRole(run, context, make_replay=lambda *_: store)
+    before, [first] = role.get_variables(["q"])
+    role.run()
+    owed = int(32.0 * (90 - 40) / 32)
+    after, [last] = role.get_variables(["q"])
+    assert (before, after, coordinator.learned) == (0, owed, owed)
+    assert any(
+        (a != b).any()
+        for a, b in zip(*map(jax.tree.leaves, (first, last)), strict=True)
+    )
+    assert {"q_loss", "q_mean"} <= coordinator.metrics[-1].keys()
+    assert coordinator.finished == 1 and coordinator.evaluations == -1
+    saved = checkpoint.newest(run.directory)
+    assert saved.counts == Counts(90, 90, owed) and saved.replay is not None
+
+
+def test_a_learner_ends_when_there_will_be_no_batch(run):
+    class Exhausted:
+        shared = None
+
+        def prepare(self, params, tick):
+            pass
+
+        def owed(self):
+            return 1
+
+        def next(self):
+            raise StopIteration
+
+        def read(self, batch, shared):
+            return batch
+
+        def progress(self):
+            return {"store": "reverb"}
+
+        def save(self, path):
+            path.mkdir()
+
+        def close(self):
+            self.closed = True
+
+    source, coordinator = Exhausted(), Program(actor_steps=11)
+    context = FakeContext("learner", coordinator=coordinator)
+    LearnerRole(run, context, make_replay=lambda *_: source).run()
+    assert source.closed and coordinator.finished == 1 and coordinator.learned == 0

@@ -1,0 +1,69 @@
+"""Run directories: their names, their configuration, and what is none."""
+
+import os
+
+import pytest
+import yaml
+
+from launch import errors
+from launch.runs import run_directory
+from tests.launch.runs.stand_in_experiment import Fake, Sea
+
+
+def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
+    class Noon(run_directory.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 1, 2, 12, 0, 0)
+
+    monkeypatch.setattr(run_directory, "datetime", Noon)
+    made = [run_directory.create(tmp_path / "runs", Fake()) for _ in range(3)]
+    assert [str(path.relative_to(tmp_path)) for path in made] == [
+        "runs/mdqn/sea/seed3-20260102-120000",
+        "runs/mdqn/sea/seed3-20260102-120000-1",
+        "runs/mdqn/sea/seed3-20260102-120000-2",
+    ]
+
+
+def test_the_configuration_says_what_ran(tmp_path, monkeypatch):
+    line = ["/some/bin/munchausen", "train", "mdqn/sea", "--title", "a b"]
+    monkeypatch.setattr("sys.argv", line)
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    directory = run_directory.create(tmp_path, Fake(place=Sea(depth=0.00005)))
+    written = yaml.safe_load((directory / "config.yaml").read_text())
+    assert written["experiment"] == {
+        "kind": "Fake",
+        "name": "mdqn/sea",
+        "seed": 3,
+        "network": {"kind": "Network", "hidden": [7, 5], "activation": None},
+        "place": {"kind": "Sea", "depth": 0.00005},
+    }
+    assert written["versions"]["jax"].startswith("0.")
+    assert written["versions"]["python"].startswith("3.10")
+    assert written["command"] == "munchausen train mdqn/sea --title 'a b'"
+    assert {"started", "code"} <= written.keys()
+    assert run_directory.read_config(directory) == written
+
+
+def test_a_file_in_the_way_of_the_runs_is_reported_in_one_line(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(errors.RunDirectoryError, match="cannot write runs") as caught:
+        run_directory.create(tmp_path / "runs", Fake())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_directory_without_permission_is_reported(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(errors.RunDirectoryError, match="Permission denied"):
+        run_directory.create(tmp_path / "runs", Fake())
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("content", [None, "", "a: 1", "a: [", "\x00"])
+def test_a_foreign_directory_is_no_run(tmp_path, content):
+    if content is not None:
+        (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(errors.RunDirectoryError) as caught:
+        run_directory.read_config(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,46 @@
+"""An experiment as plain data, and what is written beside it."""
+
+import pytest
+import yaml
+
+from agents import dqn
+from environments import Catch
+from launch.experiment import Experiment
+from launch.runs import serialization
+from tests.launch.runs.stand_in_experiment import Fake, Network, Sea
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Fake(),
+        Fake(network=Network(hidden=(), activation="relu")),
+        Fake(place=Sea(depth=float("inf"))),
+        Fake(place=Sea(depth=3)),
+    ],
+)
+def test_plain_data_becomes_the_same_value_again(value):
+    plain = yaml.safe_load(yaml.safe_dump(serialization.to_plain(value)))
+    assert serialization.from_plain(Fake, plain) == value
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"seed": {"kind": "Sky"}}, "no class named 'Sky'"),
+        ({"colour": 1}, "Fake has no field 'colour'"),
+    ],
+)
+def test_plain_data_of_another_version_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        serialization.from_plain(Fake, serialization.to_plain(Fake()) | change)
+
+
+def test_the_kind_of_an_environment_names_its_class():
+    experiment = Experiment("dqn/catch", "dqn", dqn.Config(), Catch(rows=7), 1000)
+    plain = serialization.to_plain(experiment)
+    assert plain["environment"]["kind"] == "Catch"
+    assert serialization.read_experiment(plain) == experiment
+    plain["environment"]["kind"] = "Cach"
+    with pytest.raises(ValueError, match="got 'Cach'; did you mean 'Catch'"):
+        serialization.read_experiment(plain)

@@ -1,0 +1,114 @@
+"""What is refused before a run starts; the estimate of memory, by hand."""
+
+import dataclasses
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from agents.parts.contract import Spec, Storage, discrete_spec
+from environments import Catch, Classic
+from launch import preflight
+
+ATARI = discrete_spec((4, 84, 84), np.uint8, 6)
+STORAGE = Storage(capacity=1_000_000, min_size=20_000)
+
+
+def test_replay_of_atari_keeps_each_frame_once():
+    # 84 x 84 bytes and 20 for the rest, not four frames of them.
+    assert preflight.replay_bytes(STORAGE, ATARI, 4, local=True) == 1_000_000 * (
+        7_056 + 20
+    )
+
+
+def test_replay_of_vectors_counts_their_four_bytes():
+    spec = discrete_spec((7,), np.float32, 3)
+    storage = Storage(capacity=50_000)
+    assert preflight.replay_bytes(storage, spec, 1, local=True) == 50_000 * 48
+
+
+def test_actions_of_several_numbers_count_too():
+    hopper = Spec(
+        jax.ShapeDtypeStruct((11,), np.float32),
+        0,
+        jax.ShapeDtypeStruct((3,), np.float32),
+    )
+    storage = Storage(capacity=1_000_000)
+    own = preflight.replay_bytes(storage, hopper, 1, local=True)
+    assert own == 1_000_000 * (44 + 12 + 16)
+    # In Reverb it is its overhead: 4.0 kB were measured, a fifth is to be safe.
+    distributed = preflight.replay_bytes(storage, hopper, 1, local=False)
+    assert 4.0e9 < distributed < 1.25 * 4.0e9
+
+
+def test_images_are_compressed_and_small_ones_cost_the_overhead():
+    storage = Storage(capacity=1_000, min_size=100)
+    minatar = discrete_spec((4, 10, 10), np.uint8, 6)
+    assert preflight.replay_bytes(storage, minatar, 1, local=False) == 1_000 * 4_800
+    assert preflight.replay_bytes(storage, ATARI, 4, local=False) == 1_000 * 7_076
+
+
+def test_actors_count_each():
+    roles = preflight.estimate(STORAGE, ATARI, 4, actors=5, local=False)
+    assert roles["actor"] == 5 * 0.7e9
+    assert roles["replay"] == 0.3e9 + 7.076e9
+    assert set(preflight.estimate(STORAGE, ATARI, 4, actors=1, local=True)) == {"local"}
+
+
+def test_what_fits_passes():
+    preflight.check_memory(STORAGE, ATARI, 4, actors=1, local=True, available=9 * 10**9)
+
+
+def test_what_cannot_fit_is_refused_with_the_number_that_would():
+    # 5 GB less 1 GB for the rest, in transitions of 7,076 bytes: 565,291.
+    with pytest.raises(
+        ValueError, match=r"8\.1 GB.*5\.0 GB are free.*565291 would fit"
+    ):
+        preflight.check_memory(
+            STORAGE, ATARI, 4, actors=1, local=True, available=5 * 10**9
+        )
+    fitting = Storage(capacity=565_291)
+    preflight.check_memory(fitting, ATARI, 4, actors=1, local=True, available=5 * 10**9)
+
+
+def test_a_machine_too_small_for_anything_is_told_so():
+    with pytest.raises(ValueError, match="fewer actors, or a machine with more memory"):
+        preflight.check_memory(
+            STORAGE, ATARI, 4, actors=9, local=False, available=10**9
+        )
+
+
+def test_the_agent_is_told_what_the_environment_is_like(catch):
+    ready = preflight.check(catch(), here=False)
+    spec, frame_stack = ready.spec, ready.frame_stack
+    assert spec.observation.shape == (10, 5) and spec.observation.dtype == "float32"
+    assert (spec.num_actions, spec.action.shape, frame_stack) == (3, (), 1)
+
+
+def test_an_agent_that_does_not_fit_is_refused(catch):
+    with pytest.raises(ValueError, match="nature"):
+        preflight.check(catch({"agent.network.torso": "nature"}))
+
+
+def test_any_environment_config_fits(catch):
+    for config in (Catch(4, 3), Classic("Acrobot-v1")):
+        wanted = dataclasses.replace(catch(), environment=config)
+        spec = preflight.check(wanted, here=False).spec
+        assert spec.num_actions == 3
+
+
+def test_checking_starts_no_jax_backend():
+    """Whoever launches the processes must leave the accelerators to the learner."""
+    code = """
+from launch import preflight
+from tests.launch import small_experiments
+experiment = small_experiments.catch()
+preflight.check(experiment, "processes", here=False)
+experiment.seeds("actor")
+from jax._src import xla_bridge
+print("backends:", list(xla_bridge._backends))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "backends: []", done.stderr

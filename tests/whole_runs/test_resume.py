@@ -1,0 +1,142 @@
+"""A run that was cut short goes on as if nothing had happened."""
+
+import os
+import signal
+
+import pytest
+
+from experiments import cli
+from launch import errors
+from launch.engines import one_thread
+from launch.roles.learner import Learner
+from launch.runs import checkpoint, logs, run_directory
+from tests.launch.interrupted_runs import catch, run_until
+from tests.launch.local_runs import run_local
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of 500 steps without interruption."""
+    directory = run_directory.create(tmp_path_factory.mktemp("whole"), catch(500))
+    run_local(catch(500), directory)
+    return directory
+
+
+def test_signal_saves_and_resume_completes(tmp_path, monkeypatch, capsys):
+    directory = run_directory.create(tmp_path, catch(500))
+    act = one_thread.Local.act
+
+    def interrupted(self):
+        act(self)
+        if self.counts().actor_steps == 123:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(one_thread.Local, "act", interrupted)
+    with pytest.raises(errors.Interrupted) as stopped:
+        run_local(catch(500), directory)
+    assert stopped.value.signal == signal.SIGTERM
+    assert checkpoint.newest(directory).counts.actor_steps == 123
+    assert cli.main(["train", "--resume", str(directory)]) == 0
+    assert [row.grid for row in logs.read_evaluations(directory)] == [
+        150,
+        300,
+        450,
+        500,
+    ]
+    assert "from step 123" in capsys.readouterr().out
+
+
+def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
+    tmp_path, monkeypatch, capsys
+):
+    experiment = catch(500)
+    directory = run_directory.create(tmp_path, experiment)
+    run_until(experiment, directory, 330, monkeypatch)
+    step = Learner.step
+
+    def diverging(self):
+        step(self)
+        self.metrics = {"q_loss": float("nan")}
+
+    monkeypatch.setattr(Learner, "step", diverging)
+    assert cli.main(["train", "--resume", str(directory)]) == 1
+    error = capsys.readouterr().err
+    assert "loss of network q is nan at learner step" in error
+    assert "Traceback" not in error
+    assert checkpoint.newest(directory).counts.actor_steps == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "complete: it has 500 steps, 500 are asked for"),
+        (["--steps", "400"], "complete: it has 500 steps, 400 are asked for"),
+        (["--steps", "900", "--launch", "threads"], "this run goes on as local"),
+        (["--agent.temperature", "1"], "--agent.temperature"),
+        (["mdqn/catch"], "mdqn/catch is not needed"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(whole, arguments, said, capsys):
+    before = _files(whole)
+    assert cli.main(["train", "--resume", str(whole), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert _files(whole) == before
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "file", "foreign"])
+def test_directories_that_are_no_run_are_one_line(kind, tmp_path, capsys):
+    path = tmp_path / "run"
+    if kind == "file":
+        path.write_text("no run")
+    elif kind != "missing":
+        path.mkdir()
+    if kind == "foreign":
+        (path / "config.yaml").write_text("learning_rate: 1")
+    assert cli.main(["train", "--resume", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert str(path) in error and error.count("\n") == 1
+
+
+def test_run_that_is_under_way_cannot_be_resumed(whole, tmp_path, capsys):
+    from launch.runs.lock import locked
+
+    copied = tmp_path / "run"
+    _copy(whole, copied)
+    before = _files(copied)
+    with locked(copied):
+        assert cli.main(["train", "--resume", str(copied), "--steps", "600"]) == 2
+    assert "being written by another process" in capsys.readouterr().err
+    assert _files(copied) == before
+
+
+def test_a_run_that_is_under_way_keeps_its_logs(whole, tmp_path, capsys):
+    """Also before its first checkpoint, without which a run's logs start again."""
+    import shutil
+
+    from launch import run
+    from launch.runs.lock import locked
+
+    copied = tmp_path / "run"
+    _copy(whole, copied)
+    shutil.rmtree(copied / "checkpoints")
+    before = _files(copied)
+    with locked(copied):
+        assert run.main([str(copied)]) == 2
+    assert "being written by another process" in capsys.readouterr().err
+    assert _files(copied) == before
+
+
+def _copy(source, target):
+    import shutil
+
+    shutil.copytree(source, target)
+
+
+def _files(root):
+    """What each file holds, but for the lock."""
+    return {
+        path: path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }

@@ -1,0 +1,108 @@
+"""Runs in which a role hangs: the watchdog ends them, and says who waits for whom."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from launch.roles.watchdog import FILE
+from tests.whole_runs import catch_commands
+
+pytestmark = [pytest.mark.launchpad, pytest.mark.slow, pytest.mark.timeout(400)]
+
+SETTINGS = "--stall_seconds 20"  # as slow as the start may be on a busy machine
+SILENT = r"nothing has moved for 20 seconds"
+# Roles that are suspended, and what the diagnosis must say then.
+HANGS = {
+    "actor/0 actor/1": r"the learner waits for [1-9]\d* inserts",
+    "learner": r"the actors wait for [1-9]\d* samples",
+    "replay": r"the replay does not answer: ",
+    "evaluator": r"nobody waits for the rate limiter|the learner waits",
+}
+
+
+def suspend(command, roles):
+    for role in roles.split():
+        os.kill(command.await_role(f"munchausen {role} "), signal.SIGSTOP)
+
+
+def stacks(directory):
+    """The roles whose logs hold the stacks of their threads."""
+    logs = {path.stem: path.read_text() for path in (directory / "logs").iterdir()}
+    return {role for role, text in logs.items() if "most recent call first" in text}
+
+
+def last_progress(text):
+    """Seconds since the last progress of each role that the diagnosis names."""
+    found = re.findall(r"^(\S+): last progress (\d+) seconds ago$", text, re.MULTILINE)
+    return {role: int(seconds) for role, seconds in found}
+
+
+@pytest.mark.parametrize("roles", HANGS)
+def test_a_role_that_hangs_ends_the_run_and_is_found(command, roles):
+    line = catch_commands.line("processes", SETTINGS)
+    if roles == "evaluator":  # the others go on to the end, and wait for it there
+        line = line.replace("1000000", "5000")
+    command.munchausen(line)
+    directory = catch_commands.await_run(
+        command, catch_commands.is_evaluated, "training"
+    )
+    suspend(command, roles)
+    code, _, err = command.wait(120)
+    assert code == 1
+    assert not command.alive()
+    assert "coordinator/0 died (exit code 1); its last lines, from " in err
+    assert "Traceback" not in err and "did not end" not in err, err
+    text = (directory / FILE).read_text()
+    for said in (SILENT, HANGS[roles]):
+        assert re.search(said, err) and re.search(said, text), text
+    ages = last_progress(text)
+    assert ages.keys() == {"learner", "actor/0", "actor/1", "evaluator"}
+    # Also of those that were suspended: they wake up for it.
+    others = {"replay-0", "learner-0", "evaluator-0"}
+    if roles != "evaluator":  # for which the actors do not wait
+        others |= {"actor-0", "actor-1"}
+    assert stacks(directory) >= others
+
+
+def test_a_watchdog_that_hangs_itself_ends_the_run(command):
+    command.munchausen(catch_commands.line("processes", SETTINGS))
+    directory = catch_commands.await_run(
+        command, catch_commands.is_evaluated, "training"
+    )
+    suspend(command, "coordinator")
+    code, _, err = command.wait(150)
+    assert code == 1
+    assert not command.alive()
+    said = "coordinator/0 has shown no sign of life for 80 s"
+    assert said in err and (directory / FILE).stat().st_size
+    assert {"coordinator-0", "learner-0", "actor-0"} <= stacks(directory)
+
+
+HANGING = """
+import sys, threading
+from experiments import cli
+from launch.roles.learner import Learner
+
+step = Learner.step
+
+def hangs_here(self):
+    if self.learner_steps > 100:
+        threading.Event().wait()
+    step(self)
+
+Learner.step = hangs_here
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_a_thread_that_hangs_ends_the_run_with_its_stack(command):
+    command.start("-c", HANGING, *catch_commands.line("threads", SETTINGS).split())
+    code, _, err = command.wait(150)
+    assert code == 1
+    [path] = command.directory.glob(f"runs/*/*/*/{FILE}")
+    text = path.read_text()
+    assert re.search(SILENT, text) and re.search(HANGS["learner"], text)
+    assert "in hangs_here" in text, "the stacks of all roles"
+    assert re.search(HANGS["learner"], err)
