@@ -51,7 +51,7 @@ class Stalled(Exception):
 
 
 class Stopped(Exception):
-    """The program is being stopped, and a node that was asked does not answer."""
+    """The program is being stopped, and a role that was asked does not answer."""
 
 
 class DatasetError(RunDirectoryError, ValueError):

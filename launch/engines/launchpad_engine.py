@@ -175,7 +175,7 @@ class HostedRole:
         addresses: Mapping[str, lp_address.Address],
         clients: Mapping[str, Any],
     ):
-        """Builds the role; its public methods become those of this object.
+        """Builds the role; what it serves becomes a method of this object.
 
         Args:
             node: what to run.
@@ -197,11 +197,8 @@ class HostedRole:
         context = LaunchpadContext(self._name, index, stop, addresses, clients)
         with process.exit_on_expected_errors(alone=stops is None):
             self._role = node.make(run, context)
-        for method in dir(self._role):
-            if not method.startswith("_") and method != "run":
-                served = getattr(self._role, method)
-                if callable(served):
-                    setattr(self, method, served)
+        for method in node.serves:
+            setattr(self, method, getattr(self._role, method))
 
     def run(self) -> None:
         """Runs the role, and ends the process or the program with it if it is to."""

@@ -20,6 +20,23 @@ from launch.roles.learner_role import LearnerRole
 from launch.roles.replay_role import ReplayRole
 
 GRACE_SECONDS = 20.0  # for a role to end after it was asked to, by default
+# What the other roles tell and ask the coordinator.
+_COORDINATOR = (
+    "acting",
+    "actor_ended",
+    "counts",
+    "evaluating",
+    "evaluator_ended",
+    "finish",
+    "learner_ended",
+    "learning",
+    "moved",
+    "pending",
+    "report_actor",
+    "report_evaluated",
+    "report_evaluation",
+    "report_learner",
+)
 
 
 class Node(NamedTuple):
@@ -31,7 +48,7 @@ class Node(NamedTuple):
         stops: place in the order of stopping, the lowest first.
         calls: roles whose methods it calls.
         addresses: roles whose server it talks to.
-        serves: whether other roles call its methods.
+        serves: its methods that other roles may call.
         listens: whether it has a server that other roles talk to.
         replicas: how many there are; None: one, which needs no number.
         accelerators: whether it may use them; every other role stays on the processor.
@@ -47,7 +64,7 @@ class Node(NamedTuple):
     stops: int
     calls: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
-    serves: bool = False
+    serves: tuple[str, ...] = ()
     listens: bool = False
     replicas: int | None = None
     accelerators: bool = False
@@ -75,7 +92,7 @@ def make(run: Run) -> list[Node]:
         Coordinator,
         stops=4,
         addresses=replay,
-        serves=True,
+        serves=_COORDINATOR,
         finishes=True,
         deadline=run.experiment.stall_seconds,
     )
@@ -85,7 +102,7 @@ def make(run: Run) -> list[Node]:
         stops=3,
         calls=("coordinator",),
         addresses=replay,
-        serves=True,
+        serves=("get_variables",),
         accelerators=True,
         # It saves once more, and a replay of millions takes a while. A user who cannot
         # wait presses Ctrl+C again.

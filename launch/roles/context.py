@@ -1,8 +1,8 @@
 """What a role is given: the run, and a context made by whatever runs the role.
 
-A role is a class whose `run` does its work and whose other public methods the other
-roles may call. It knows neither Launchpad nor any other engine, so that it can be run
-in one thread, with a made-up context, too.
+A role is a class whose `run` does its work. Its node in `launch.engines.program` names
+the methods that other roles may call. A role knows neither Launchpad nor any other
+engine, so that it can be run in one thread, with a made-up context, too.
 """
 
 from collections.abc import Callable

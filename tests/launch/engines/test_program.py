@@ -1,6 +1,7 @@
 """A program as data: its roles, and what each engine makes of them."""
 
 from launch.engines import program
+from launch.roles.coordinator import Coordinator
 
 
 def by_role(run):
@@ -30,3 +31,15 @@ def test_a_role_starts_after_those_it_calls_and_stops_before_them(run):
             assert other in started and nodes[other].stops > node.stops, (role, other)
             assert nodes[other].serves if other in node.calls else nodes[other].listens
         started.append(role)
+
+
+def test_the_coordinator_serves_all_that_is_public_and_the_learner_its_parameters(run):
+    nodes = by_role(run)
+    public = {
+        name
+        for name, method in vars(Coordinator).items()
+        if not name.startswith("_") and callable(method)
+    }
+    assert set(nodes["coordinator"].serves) == public - {"run"}
+    assert nodes["learner"].serves == ("get_variables",)
+    assert not nodes["actor"].serves and not nodes["evaluator"].serves
