@@ -10,11 +10,7 @@ import sys
 import pytest
 
 from experiments import cli
-from experiments.names import EXPERIMENTS, FIGURES
-from experiments.verbs import train_arguments
 from launch import errors, run
-from launch.policies import evaluate
-from launch.runs import logs, run_directory
 
 
 @pytest.fixture(autouse=True)
@@ -22,23 +18,6 @@ def elsewhere(tmp_path, monkeypatch):
     """Runs go to an empty directory, and nothing is ever started."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def launched(monkeypatch):
-    """Replaces training by one line of evaluations; lists what would have run."""
-    ran = []
-
-    def launch(experiment, directory, mode, *_, **__):
-        ran.append((experiment, mode))
-        log = logs.EvaluationLog(directory)
-        for grid in (50, 100):
-            returns = [float(grid + experiment.seed), float(grid - 1)]
-            log.write(grid, logs.Counts(grid), returns, [7, 5])
-        log.close()
-
-    monkeypatch.setattr(run, "run_experiment", launch)
-    return ran
 
 
 @pytest.mark.parametrize(
@@ -215,91 +194,6 @@ def test_verbs_have_one_shape(module):
     assert list(inspect.signature(verb.main).parameters) == ["arguments"]
 
 
-def test_list_shows_every_experiment(capsys):
-    assert cli.main(["list"]) == 0
-    tables = capsys.readouterr().out.split("\n\n")
-    rows = tables[0].splitlines()[1:]
-    assert [row.split()[0] for row in rows] == list(EXPERIMENTS)
-    assert all(EXPERIMENTS[row.split()[0]].description in row for row in rows)
-    figures = [row.split()[:3] for row in tables[1].splitlines()[1:]]
-    assert figures == [
-        [figure.name, str(len(figure.experiments)), str(figure.seeds)]
-        for figure in FIGURES.values()
-    ]
-
-
-def test_list_filters_by_words(capsys):
-    assert cli.main(["list", "mdqn/", "cart"]) == 0
-    rows = capsys.readouterr().out.splitlines()[1:]
-    assert [row.split()[0] for row in rows] == ["mdqn/cartpole", "dvw_mdqn/cartpole"]
-
-
-def test_train_runs_what_the_flags_say(launched, capsys, elsewhere):
-    line = (
-        "train mdqn/catch --launch threads --seed 7 --steps 1e3 --actors 2 "
-        "--environments=3 --runs here --evaluation.period 500 --environment.rows 7 "
-        "--agent.log_policy_floor -5e-1 --agent.network.hidden 13,11 "
-        "--agent.loss squared --agent.storage.min_size 1_00"
-    )
-    assert cli.main(line.split()) == 0
-    [(experiment, mode)] = launched
-    assert mode == "threads"
-    assert experiment.name == "mdqn/catch"
-    assert (experiment.seed, experiment.steps) == (7, 1000)
-    assert (experiment.actors, experiment.environments) == (2, 3)
-    assert experiment.evaluation.period == 500
-    assert experiment.environment.rows == 7
-    assert experiment.agent.log_policy_floor == -0.5
-    assert experiment.agent.network.hidden == (13, 11)
-    assert experiment.agent.loss == "squared"
-    assert experiment.agent.storage.min_size == 100
-    [directory] = (elsewhere / "here" / "mdqn" / "catch").iterdir()
-    assert run_directory.read_experiment(directory) == experiment
-    assert capsys.readouterr().out.splitlines() == [
-        f"here/mdqn/catch/{directory.name}",
-        "seed 7  final evaluation return 103",
-    ]
-
-
-def test_flags_may_stand_before_the_experiment():
-    plan = train_arguments.plan(["--seed", "3", "mdqn/catch"])
-    assert plan.experiments[0].seed == 3
-
-
-def test_seeds_of_programs_run_one_after_the_other_and_are_summed_up(
-    launched, capsys, elsewhere
-):
-    assert cli.main("train dqn/catch --seeds 3 --launch threads".split()) == 0
-    assert [experiment.seed for experiment, _ in launched] == [0, 1, 2]
-    assert len(list((elsewhere / "runs" / "dqn" / "catch").iterdir())) == 3
-    assert capsys.readouterr().out.splitlines()[3:] == [
-        "seed 0  final evaluation return 99.5",
-        "seed 1  final evaluation return 100",
-        "seed 2  final evaluation return 100.5",
-        "mean over 3 seeds  100  (from 99.5 to 100.5)",
-    ]
-
-
-@pytest.mark.parametrize(
-    "line, name",
-    [
-        ("mdqn/atari --environment.game seaquest", "mdqn/seaquest"),
-        ("dqn/pong --environment.game breakout", "dqn/breakout"),
-        ("dqn/pong-cpu --environment.game breakout", "dqn/breakout-cpu"),
-        ("dqn/pong --environment.game pong", "dqn/pong"),
-        ("dqn/cartpole --environment.name Acrobot-v1", "dqn/acrobot-v1"),
-    ],
-)
-def test_the_run_directory_names_the_game_that_is_played(line, name):
-    assert train_arguments.plan(line.split()).experiments[0].name == name
-
-
-def test_a_run_without_evaluations_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(run, "run_experiment", lambda *_, **__: None)
-    assert cli.main(["train", "dqn/catch"]) == 0
-    assert "seed 0  final evaluation return no evaluation" in capsys.readouterr().out
-
-
 def test_a_run_that_fails_is_no_traceback_but_another_exit_code(monkeypatch, capsys):
     def failed(*_, **__):
         raise errors.RunFailed("learner died")
@@ -316,15 +210,3 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     monkeypatch.setattr(run, "run_experiment", interrupted)
     assert cli.main(["train", "dqn/catch"]) == 130
     assert capsys.readouterr().err == "munchausen: interrupted\n"
-
-
-def test_evaluate_reports_mean_and_standard_error(monkeypatch, capsys, elsewhere):
-
-    def evaluate_run(directory, episodes, seed):
-        assert (str(directory), episodes, seed) == (".", 4, 9)
-        return [1.0, 3.0, 1.0, 3.0]  # deviation 2 / sqrt(3), error 1 / sqrt(3)
-
-    monkeypatch.setattr(evaluate, "evaluate_run", evaluate_run)
-    assert cli.main("evaluate . --episodes 4 --seed 9".split()) == 0
-    out = capsys.readouterr().out
-    assert out == "mean return 2  standard error 0.577  episodes 4\n"

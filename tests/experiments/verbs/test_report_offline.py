@@ -4,8 +4,8 @@ import pytest
 
 from experiments import cli
 from experiments.reporting import comparison
+from tests.experiments.report_pages import POINTS, text_of
 from tests.experiments.run_directories import metrics_row, write
-from tests.experiments.test_report import POINTS, text_of
 
 
 @pytest.fixture(autouse=True)

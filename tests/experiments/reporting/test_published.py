@@ -186,3 +186,35 @@ def test_a_dataset_of_no_known_quality_stands_alone(tmp_path):
         dataset="of/my/own-v3",
     )
     assert published.tables(groups(path.parent)) == []
+
+
+def test_published_numbers_from_memory_are_never_given(tmp_path):
+    header = (
+        "environment,task,protocol,agent,statistic,frames,window,value,spread,seeds,"
+    )
+    rows = [
+        f"Atari,pong,{protocol},DQN,training return,9,9,{value},,5,{status},book,\n"
+        for protocol, value, status in [
+            ("dopamine", 1.5, "verified"),
+            ("dopamine", 2.5, "computed"),
+            ("dopamine", 3.5, "recalled"),
+            ("nature", 4.5, "verified"),
+        ]
+    ]
+    (tmp_path / "a.csv").write_text(header + "status,source,note\n" + "".join(rows))
+    environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
+    found = published.read_published(environment, tmp_path)
+    assert [row.value for row in found] == [1.5, 2.5]
+    (tmp_path / "a.csv").write_text(
+        header + "status,source,note\n" + rows[0].replace("verified", "sure")
+    )
+    with pytest.raises(ValueError, match="'sure' is none of"):
+        published.read_published(environment, tmp_path)
+
+
+def test_what_is_shipped_as_published_has_a_source():
+    environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
+    rows = published.read_published(environment)
+    rainbow = {row.frames: row.value for row in rows if row.agent == "Rainbow"}
+    assert rainbow[200_000_000] == 20.2
+    assert all(row.source and row.status in ("verified", "computed") for row in rows)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.reporting import comparison, formats, published, read_runs, statistics
+from experiments.reporting import formats, read_runs, statistics
 from tests.experiments.run_directories import metrics_row, write
 
 POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
@@ -101,130 +101,6 @@ def test_runs_that_are_not_complete_count_only_where_none_is(tmp_path):
     assert statistics.final_returns(runs).tolist() == [11.0]
     assert statistics.whole_run_return(runs) == pytest.approx(6.0)
     assert statistics.final_returns(runs[1:]).tolist() == [100.0]
-
-
-def test_the_interquartile_mean_and_the_profile_are_those_of_hand():
-    eight = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 1000.0])
-    found = comparison.compare({"a": eight, "b": np.array([4.0])})
-    low, high = found.iqm["a"].low, found.iqm["a"].high
-    assert found.iqm["a"].mean == pytest.approx(4.5)  # of 3, 4, 5, 6
-    assert 1.0 < low < 4.5 < high < 1000.0
-    assert found.iqm["b"] == (4.0, None, None)
-    above = [(eight > threshold).mean() for threshold in found.thresholds]
-    np.testing.assert_allclose(found.profiles["a"].mean, above)
-    assert found.profiles["a"].mean[0] == 1 and found.profiles["a"].mean[-1] == 0
-    again = comparison.compare({"a": eight, "b": np.array([4.0])})
-    assert again.iqm == found.iqm
-
-
-def test_equal_returns_can_be_compared():
-    found = comparison.compare({"a": np.full(3, 5.0), "b": np.full(3, 5.0)})
-    assert found.iqm["a"] == (5.0, 5.0, 5.0)
-
-
-def test_runs_that_differ_in_a_setting_are_never_one_agent(tmp_path):
-    for seed in (0, 1):
-        write(tmp_path / "a", seed=seed, evaluations=POINTS, loss="huber")
-        write(tmp_path / "b", seed=seed, evaluations=POINTS, loss="squared")
-    found = groups_of(tmp_path / "a", tmp_path / "b")
-    assert {label: len(runs) for label, runs in found.items()} == {
-        "mdqn, loss huber": 2,
-        "mdqn, loss squared": 2,
-    }
-
-
-def test_labels_are_as_short_as_they_can_be(tmp_path):
-    write(tmp_path, "dqn/catch", evaluations=POINTS)
-    write(tmp_path, "mdqn/catch", evaluations=POINTS)
-    assert list(groups_of(tmp_path)) == ["dqn", "mdqn"]
-    write(tmp_path, "mdqn/catch-fast", evaluations=POINTS)
-    assert list(groups_of(tmp_path)) == ["dqn/catch", "mdqn/catch", "mdqn/catch-fast"]
-
-
-def test_a_seed_counts_once_and_what_is_left_out_is_said(tmp_path):
-    first = write(tmp_path, evaluations={50: [1.0]}, directory="first")
-    second = write(tmp_path, evaluations=POINTS, directory="second")
-    empty = write(tmp_path, seed=1)
-    reading = read_runs.read([str(tmp_path), str(first)])
-    ((group,),) = reading.groups.values()
-    assert [run.directory for run in group.runs] == [second]
-    assert reading.notes == [
-        f"{empty} has no evaluation yet.",
-        f"{first} repeats a seed of another run.",
-    ]
-
-
-def test_a_row_that_is_still_being_written_is_left_out(tmp_path):
-    path = write(tmp_path, evaluations=POINTS, metrics=[metrics_row(50, "actor", 5.0)])
-    with (path / "metrics.jsonl").open("a") as file:
-        file.write('{"actor_steps": 10')
-    with (path / "evaluations.csv").open("a") as file:
-        file.write("150,150,600")
-    (run,) = groups_of(path)["mdqn"]
-    assert len(run.metrics) == 1 and len(run.evaluations) == 2
-
-
-def test_published_numbers_from_memory_are_never_given(tmp_path):
-    header = (
-        "environment,task,protocol,agent,statistic,frames,window,value,spread,seeds,"
-    )
-    rows = [
-        f"Atari,pong,{protocol},DQN,training return,9,9,{value},,5,{status},book,\n"
-        for protocol, value, status in [
-            ("dopamine", 1.5, "verified"),
-            ("dopamine", 2.5, "computed"),
-            ("dopamine", 3.5, "recalled"),
-            ("nature", 4.5, "verified"),
-        ]
-    ]
-    (tmp_path / "a.csv").write_text(header + "status,source,note\n" + "".join(rows))
-    environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
-    found = published.read_published(environment, tmp_path)
-    assert [row.value for row in found] == [1.5, 2.5]
-    (tmp_path / "a.csv").write_text(
-        header + "status,source,note\n" + rows[0].replace("verified", "sure")
-    )
-    with pytest.raises(ValueError, match="'sure' is none of"):
-        published.read_published(environment, tmp_path)
-
-
-def test_what_is_shipped_as_published_has_a_source():
-    environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
-    rows = published.read_published(environment)
-    rainbow = {row.frames: row.value for row in rows if row.agent == "Rainbow"}
-    assert rainbow[200_000_000] == 20.2
-    assert all(row.source and row.status in ("verified", "computed") for row in rows)
-
-
-@pytest.mark.parametrize(
-    "value, text",
-    [
-        (10118, "10,118"),
-        (488.69, "488.7"),
-        (-21.0, f"{formats.MINUS}21.00"),
-        (0.98765, "0.988"),
-        (-0.0001, "0"),
-        (0, "0"),
-        (None, formats.NONE),
-        (float("nan"), formats.NONE),
-    ],
-)
-def test_numbers_have_about_four_digits(value, text):
-    assert formats.number(value) == text
-
-
-@pytest.mark.parametrize(
-    "seconds, text", [(59.4, "59 s"), (425, "7 min 5 s"), (8061, "2 h 14 min")]
-)
-def test_durations_have_two_units(seconds, text):
-    assert formats.duration(seconds) == text
-
-
-def test_a_folder_of_runs_stands_for_all_of_them(tmp_path):
-    write(tmp_path, seed=0, evaluations=POINTS)
-    write(tmp_path, seed=1, evaluations=POINTS)
-    for folder in (tmp_path, tmp_path / "mdqn", tmp_path / "mdqn/catch"):
-        assert len(groups_of(folder)["mdqn"]) == 2
 
 
 def test_the_return_of_a_whole_run_by_episode_and_by_step(tmp_path):

@@ -18,7 +18,6 @@ from experiments import cli, flags
 from experiments.catalogue.experiments import EXPERIMENTS
 from experiments.verbs import video
 from launch.build import make_agent, make_spec
-from launch.policies.render_episodes import Frame
 from launch.runs import checkpoint, logs, run_directory
 
 SMALL = {
@@ -125,29 +124,6 @@ def test_a_video_replaces_the_one_before(runs, elsewhere):
     assert len(frames_of("a.gif")) == 2
 
 
-def test_the_caption_fits_and_changes_only_the_strip():
-    picture = np.full((210, 160, 3), 7, np.uint8)
-    images = [
-        np.asarray(video.captioned(Frame(picture, score, step, False)))
-        for score, step in ((0.0, 0), (1_234_567.0, 27_000), (-99.5, 1))
-    ]
-    for image in images:
-        np.testing.assert_array_equal(image[:210], picture)
-        ink = image[210:, :, 0] > 100
-        assert ink.any() and not ink[:, [0, -1]].any() and not ink[[0, -1]].any()
-    long = images[1][210:, :, 0] > 100  # score and step keep apart
-    columns = np.flatnonzero(long.any(axis=0))
-    assert np.diff(columns).max() >= 6
-
-
-@pytest.mark.parametrize(
-    "score, shown",
-    [(0, "0"), (-21.0, "-21"), (1200.0, "1,200"), (-0.25, "-0.2"), (200.04, "200.0")],
-)
-def test_scores_are_short(score, shown):
-    assert video.number(score) == shown
-
-
 @pytest.mark.parametrize(
     "line, message",
     [
@@ -206,24 +182,6 @@ def test_a_disk_that_fills_up_leaves_the_old_video(
     err = capsys.readouterr().err
     assert err == f"munchausen: cannot write {path}: No space left on device\n"
     assert path.read_text() == "old" and os.listdir(elsewhere) == [path.name]
-
-
-def test_an_encoder_that_fails_says_why(runs, monkeypatch, capsys, elsewhere):
-    monkeypatch.setattr(video, "_MP4", ("-c:v", "nonsense", "-f", "mp4"))
-    assert record(runs("mdqn/catch"), "--output", "a.mp4") == 2
-    err = capsys.readouterr().err
-    assert err.startswith("munchausen: cannot write a.mp4: ") and "nonsense" in err
-    assert err.count("\n") == 1 and not os.listdir(elsewhere)
-
-
-def test_without_an_encoder_gif_is_offered(runs, monkeypatch, capsys, elsewhere):
-    def missing():
-        raise RuntimeError("No ffmpeg exe could be found.")
-
-    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", missing)
-    assert record(runs("mdqn/catch"), "--output", "a.mp4") == 2
-    assert "no ffmpeg to write MP4 with: --output FILE.gif" in capsys.readouterr().err
-    assert not os.listdir(elsewhere)
 
 
 def test_recording_prints_nothing_of_the_libraries(runs):

@@ -8,10 +8,10 @@ from html.parser import HTMLParser
 import pytest
 
 from experiments import cli
-from experiments.reporting import comparison, formats
+from experiments.reporting import comparison
+from tests.experiments.report_pages import POINTS, text_of
 from tests.experiments.run_directories import metrics_row, write
 
-POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
 ATARI = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
 ROWS = [
     metrics_row(20, "actor", 2.0, episodes=2, episode_return=-3.0),
@@ -51,13 +51,6 @@ def snapshot(root):
     return {
         path: path.read_bytes() if path.is_file() else None for path in root.rglob("*")
     }
-
-
-def text_of(page):
-    """What a reader of the page sees, figures aside."""
-    page = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", page, flags=re.DOTALL)
-    page = page.replace(formats.MINUS, "-").replace(formats.NONE, "none")
-    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
 def test_one_run_is_reported_in_its_directory(elsewhere, capsys):

@@ -1,6 +1,5 @@
 """Computed figures: cheap to name, faithful to the numbers that they reproduce."""
 
-import math
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -10,7 +9,7 @@ import pytest
 
 from experiments.catalogue.computation import Computation
 from experiments.names import COMPUTATIONS
-from experiments.papers import leverage_garnet, mdvi_garnet, vwls_linear
+from experiments.papers import leverage_garnet, mdvi_garnet
 from experiments.reporting.published import read_published
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -89,47 +88,3 @@ def test_a_picture_without_its_rows_is_refused(tmp_path):
     rows = rows_of(["AVI"], "scheme")
     with pytest.raises(ValueError, match="no rows of"):
         COMPUTATIONS["leverage/garnet"].draw(rows, tmp_path / "figure.png")
-
-
-@pytest.mark.slow
-def test_the_garnet_table_is_the_reference_within_sampling_error():
-    rows = leverage_garnet.compute(1, garnets=60)
-    found = {(row["scheme"], row["iteration"]): row for row in rows}
-    for reference in published("leverage/garnet"):
-        row = found[reference.agent, reference.frames]
-        # The reference has 100 Garnets of its own, and two digits.
-        error = row["standard_error"] * math.sqrt(1 + 60 / 100)
-        assert row["error"] == pytest.approx(
-            reference.value, abs=4 * error + 0.05 * reference.value + 1e-4
-        ), (reference.agent, reference.frames)
-    for name in ("DA-VI(1, 0)", "MoVI", "Speedy Q-learning"):
-        decades = math.log(found[name, 800]["error"] / found[name, 50]["error"])
-        assert -1.25 < decades / math.log(16) < -0.75
-    again = leverage_garnet.compute(1, garnets=60)
-    assert again == rows
-
-
-@pytest.mark.slow
-def test_mdvi_needs_fewer_samples_than_value_iteration():
-    rows = mdvi_garnet.compute(1, garnets=10, samples=(1, 4, 16), discounts=())
-    gap = {(row["scheme"], row["samples_per_pair"]): row["gap"] for row in rows}
-    assert len(gap) == 9
-    for m in (1, 4, 16):
-        assert gap[mdvi_garnet.GAMMA, m] < gap[mdvi_garnet.VI, m] / 2
-        assert gap[mdvi_garnet.SQUARED, m] < gap[mdvi_garnet.GAMMA, m]
-    for name in mdvi_garnet.schemes(0.9):
-        assert gap[name, 1] > gap[name, 4] > gap[name, 16]
-
-
-@pytest.mark.slow
-def test_exact_weighting_is_no_worse_than_none_on_hard_mdps():
-    rows = vwls_linear.compute(
-        1, mdps=10, settings=((50, 100),), variances=(("VWLS", 500),)
-    )
-    last = {row["scheme"]: row for row in rows if row["iteration"] == 100}
-    assert set(last) == {
-        *("f = 1", "f = f*", "VWLS", "f = f*, notebook", "VWLS, notebook")
-    }
-    assert last["f = f*"]["gap"] <= 1.1 * last["f = 1"]["gap"] < 0.1
-    spent = last["VWLS"]["samples"] - last["f = 1"]["samples"]
-    assert spent >= 2 * 500 * 4  # the variance is estimated at no fewer than D pairs

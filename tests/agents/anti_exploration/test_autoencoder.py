@@ -1,0 +1,59 @@
+"""The conditional auto-encoder of a dataset's actions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import integrate, stats
+
+from agents.anti_exploration import agent as anti_exploration
+from agents.anti_exploration import autoencoder
+from agents.parts.distributions import Gaussian
+from tests.agents.cases import BOX, batch_of, small
+
+NAME = "anti_exploration"
+
+
+def test_divergence_is_the_integral():
+    latents = Gaussian(jnp.array([[0.7, -1.5]]), jnp.array([[-0.4, 0.3]]))
+    (kl,) = autoencoder.divergence(latents)
+
+    def nats(mean, log_std):
+        own, prior = stats.norm(mean, np.exp(log_std)), stats.norm()
+        return integrate.quad(
+            lambda x: own.pdf(x) * (own.logpdf(x) - prior.logpdf(x)), -12, 12
+        )[0]
+
+    np.testing.assert_allclose(kl, [nats(0.7, -0.4), nats(-1.5, 0.3)], rtol=1e-5)
+    standard = Gaussian(jnp.zeros((2, 4)), jnp.zeros((2, 4)))
+    np.testing.assert_array_equal(autoencoder.divergence(standard), np.zeros((2, 4)))
+
+
+def by_hand(params, key, observation, action):
+    """The auto-encoder layer by layer, in numpy: rebuilt actions, means, log-scales."""
+
+    def layers(tree, x):
+        inner = tree["params"]["Torso_0"]["Dense_0"]
+        x = np.maximum(x @ np.asarray(inner["kernel"]) + np.asarray(inner["bias"]), 0)
+        head = tree["params"]["Dense_0"]
+        return x @ np.asarray(head["kernel"]) + np.asarray(head["bias"])
+
+    encoded = layers(params["encoder"], np.concatenate([observation, action], axis=1))
+    mean, log_std = encoded[:, :6], np.clip(encoded[:, 6:], -4, 15)
+    noise = np.asarray(jax.random.normal(key, mean.shape))
+    latent = mean + np.exp(log_std) * noise
+    decoded = layers(params["decoder"], np.concatenate([observation, latent], axis=1))
+    return np.tanh(decoded), mean, log_std
+
+
+def test_loss_of_the_autoencoder_by_hand(key):
+    stage = anti_exploration.pretraining(small(NAME, BOX), BOX)
+    state, batch = stage.init(key), batch_of(BOX)
+    _, loss_key = jax.random.split(state.key)
+    rebuilt, mean, log_std = by_hand(
+        state.params["cvae"], loss_key, batch.observation, batch.action
+    )
+    variance = np.exp(2 * log_std)
+    kl = -0.5 * (1 + np.log(variance) - mean**2 - variance).mean()
+    expected = np.square(rebuilt - batch.action).mean() + 0.5 * kl
+    _, metrics = jax.jit(stage.update)(state, batch)
+    np.testing.assert_allclose(metrics["cvae_loss"], expected, rtol=1e-4)

@@ -1,0 +1,23 @@
+"""The control suite's tasks."""
+
+import numpy as np
+
+import environments
+from environments import control_suite
+
+
+def test_the_suite_is_cut_short_not_ended():
+    environment = environments.make_single(environments.ControlSuite("cheetah-run"), 0)
+    environment.reset()
+    timesteps = [environment.step(np.zeros(6, np.float32)) for _ in range(1_001)]
+    assert timesteps[999].last() and timesteps[999].discount == 1.0
+    assert timesteps[1_000].first()
+    assert all(0 <= timestep.reward <= 1 for timestep in timesteps[:1_000])
+
+
+def test_the_tasks_are_the_suites():
+    from dm_control import suite
+
+    all_tasks = {f"{domain}-{task}" for domain, task in suite.ALL_TASKS}
+    left_out = {"lqr-lqr_2_1", "lqr-lqr_6_2"}
+    assert set(control_suite.NAMES) == all_tasks - left_out

@@ -1,0 +1,20 @@
+"""Gymnasium's environments under dm_env's protocol."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+from environments.gymnasium_adapter import Gym
+
+
+def test_an_environment_gets_its_own_actions():
+    """Humanoid's actions end at 0.4: the plain environment with them is the same."""
+    plain = gymnasium.make("Humanoid-v5", disable_env_checker=True)
+    plain.reset(seed=7)
+    canonical = Gym(gymnasium.make("Humanoid-v5", disable_env_checker=True), seed=7)
+    canonical.reset()
+    for action in np.random.default_rng(0).uniform(-1, 1, (5, 17)).astype(np.float32):
+        observation, reward, *_ = plain.step(np.float32(0.4) * action)
+        timestep = canonical.step(action)
+        np.testing.assert_allclose(timestep.observation, observation, rtol=1e-5)
+        assert timestep.reward == pytest.approx(reward, rel=1e-6)

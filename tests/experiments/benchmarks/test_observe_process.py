@@ -1,0 +1,100 @@
+"""Runs watched from outside."""
+
+import math
+import time
+
+import psutil
+import pytest
+from pytest import approx
+
+from experiments.benchmarks import observe_process, whole_runs
+from experiments.benchmarks.measure import BenchFailed, Measurement
+
+CATCH = (
+    *("dqn/catch", "--agent.network.hidden", "5", "--environments", "3"),
+    *("--steps", "1_000_000", "--log_period", "20"),
+)
+
+
+SECONDS = 0.01
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def check(measured, units):
+    """Every figure is a positive number beside a positive limit."""
+    assert [one.unit for one in measured] == units
+    assert len({one.name for one in measured}) == len(measured)
+    for one in measured:
+        assert isinstance(one, Measurement)
+        for number in (one.value, one.limit, one.ratio):
+            assert math.isfinite(number) and number > 0, one
+        assert one.ratio == approx(one.value / one.limit)
+
+
+@pytest.fixture(scope="module")
+def local_run():
+    """What is seen of a local run of Catch."""
+    return observe_process.watch(CATCH, "local", 0.2)
+
+
+def test_a_whole_run_is_watched(local_run, monkeypatch):
+    assert local_run.first > 0
+    assert local_run.actor_steps > 0 and local_run.learner_steps > 0
+    [process] = local_run.processes
+    assert process.role == "local" and process.libraries == ("jax",)
+    assert 50e6 < process.peak < 5e9
+    seen = {"local": local_run, "processes": local_run}
+    monkeypatch.setattr(whole_runs, "watch", lambda line, mode, seconds: seen[mode])
+    check(whole_runs.runs(SECONDS, CATCH), ["actor steps/s"] * 2)
+    check(whole_runs.start(CATCH), ["s"] * 2)
+    check(whole_runs.footprint(SECONDS, CATCH)[:1], ["MiB"])
+
+
+@pytest.mark.slow
+@pytest.mark.launchpad
+def test_every_process_of_a_distributed_run_is_seen():
+    seen = observe_process.watch(CATCH, "processes", 1.0)
+    roles = [process.role for process in seen.processes]
+    assert roles == "actor/0 coordinator evaluator launcher learner replay".split()
+    loaded = {process.role: process.libraries for process in seen.processes}
+    assert {"jax", "reverb", "tensorflow"} <= set(loaded["learner"])
+    assert seen.actor_steps > 0 and seen.learner_steps > 0
+
+
+def test_a_run_that_ends_by_itself_says_why():
+    with pytest.raises(BenchFailed) as caught:
+        observe_process.watch(("dqn/ctach",), "local", 0.0)
+    said = str(caught.value)
+    assert "ended before its first learner step, with exit code 2" in said
+    assert "unknown experiment dqn/ctach; nearest: dqn/catch" in said
+
+
+def test_a_run_goes_only_in_its_turns():
+    def row():
+        run._rows.read()
+        return run._rows.newest["actor_steps"]
+
+    with observe_process.in_turns(CATCH) as run:
+        process = psutil.Process(run._run.pid)
+        time.sleep(0.3)  # a signal takes its time
+        assert process.status() == psutil.STATUS_STOPPED
+        for _ in range(2):
+            before = row()
+            assert run.go(0.3) > 0
+            after = row()
+            assert after > before
+            time.sleep(0.3)
+            assert row() == after and process.status() == psutil.STATUS_STOPPED
+        began = time.monotonic()
+    assert not process.is_running()
+    assert time.monotonic() - began < 45, "it was killed, not ended in order"
+
+
+def test_what_a_run_stood_still_for_does_not_count():
+    # It was stopped for 7 seconds before 30 was written.
+    assert observe_process.rate({20: 1.0, 30: 8.1, 50: 8.3, 130: 8.6}) == approx(200)

@@ -1,0 +1,63 @@
+"""The parts of a run, each measured alone."""
+
+import math
+
+import pytest
+from pytest import approx
+
+from experiments import flags
+from experiments.benchmarks import parts
+from experiments.benchmarks.measure import Measurement
+from experiments.catalogue.experiments import EXPERIMENTS
+
+TINY = flags.replace(
+    EXPERIMENTS["dqn/catch"],
+    {"agent.network.hidden": (5,), "agent.storage.batch_size": 7},
+)
+
+
+SECONDS = 0.01
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def check(measured, units):
+    """Every figure is a positive number beside a positive limit."""
+    assert [one.unit for one in measured] == units
+    assert len({one.name for one in measured}) == len(measured)
+    for one in measured:
+        assert isinstance(one, Measurement)
+        for number in (one.value, one.limit, one.ratio):
+            assert math.isfinite(number) and number > 0, one
+        assert one.ratio == approx(one.value / one.limit)
+
+
+def test_an_actor_is_measured_with_every_number_of_environments():
+    measured = parts.actor(TINY, SECONDS, sizes=(1, 3))
+    check(measured, ["steps/s"] * 4)
+    assert [one.name for one in measured] == [
+        "actor steps, 1 environment",
+        "actor steps, 1 environment, beside turns",
+        "actor steps, 3 environments",
+        "actor steps, 3 environments, beside turns",
+    ]
+
+
+def test_the_bare_update_is_measured():
+    assert parts.bare_updates(TINY, SECONDS) > 0
+
+
+@pytest.mark.reverb
+# TensorFlow 2.8 is older than NumPy's deprecations.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_both_stores_feed_a_learner_and_are_weighed():
+    check(parts.learner(TINY, SECONDS, size=100), ["steps/s"] * 2)
+    local, remote = measured = parts.storage(TINY, size=200)
+    check(measured, ["bytes"] * 2)
+    # A board of 50 float32 and 16 bytes beside it, and rows that complete nothing.
+    assert 216 <= local.value <= 260
+    assert "Reverb" in remote.name

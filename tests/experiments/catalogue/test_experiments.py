@@ -1,0 +1,78 @@
+"""The named experiments: all that were promised, and as the papers have them."""
+
+import pytest
+
+import agents
+from experiments import flags
+from experiments.catalogue.experiments import misfit
+from experiments.catalogue.tasks import TASKS
+from experiments.names import EXPERIMENTS
+from experiments.reporting import published
+from launch.experiment import Experiment
+from launch.runs import run_directory, serialization
+
+
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_every_experiment_survives_its_configuration_file(name, tmp_path):
+    experiment = EXPERIMENTS[name]
+    assert isinstance(experiment, Experiment) and experiment.name == name
+    directory = run_directory.create(tmp_path / "runs", experiment)
+    assert run_directory.read_experiment(directory) == experiment
+    assert (
+        serialization.read_experiment(serialization.to_plain(experiment)) == experiment
+    )
+
+
+@pytest.mark.parametrize("agent_name", ["dqn", "mdqn"])
+@pytest.mark.parametrize(
+    "task_name",
+    "pong pong-cpu breakout atari cartpole acrobot mountaincar lunarlander "
+    "catch minatar-asterix minatar-breakout minatar-freeway minatar-seaquest "
+    "minatar-space-invaders maze".split(),
+)
+def test_the_promised_experiments_exist(agent_name, task_name):
+    assert EXPERIMENTS[f"{agent_name}/{task_name}"].agent_name == agent_name
+
+
+@pytest.mark.parametrize("agent_name", ["iq", "sac", "td3"])
+@pytest.mark.parametrize(
+    "task_name",
+    "hopper halfcheetah walker2d ant humanoid cheetah-run walker-walk adroit-pen "
+    "adroit-door adroit-hammer adroit-relocate".split(),
+)
+def test_the_promised_continuous_experiments_exist(agent_name, task_name):
+    experiment = EXPERIMENTS[f"{agent_name}/{task_name}"]
+    storage = experiment.agent.storage
+    assert storage.batch_size == storage.samples_per_insert == 256  # 1 update a step
+    assert experiment.agent.network.hidden == (256, 256)
+
+
+def test_agents_meet_the_tasks_whose_actions_they_take():
+    for agent_name, recipe in agents.REGISTRY.items():
+        for task_name in TASKS:
+            fits = recipe.actions == TASKS[task_name].actions
+            assert (f"{agent_name}/{task_name}" in EXPERIMENTS) == fits
+
+
+def test_a_misfit_says_what_fits():
+    message = misfit("mdqn/hopper")
+    assert message.startswith("mdqn takes discrete actions, those of hopper are cont")
+    assert "for hopper: iq, sac, td3, bc, td3_bc," in message and "cartpole" in message
+    assert "\n" not in message
+    assert misfit("mdqn/hoper") is None and misfit("hopper") is None
+
+
+@pytest.mark.parametrize("task", ["HalfCheetah-v5", "Hopper-v5"])
+def test_locomotion_has_published_numbers(task):
+    rows = published.read_published({"kind": "Locomotion", "name": task})
+    at_end = {row.agent: row.value for row in rows if row.frames == 1_000_000}
+    assert {"TD3 (authors)", "SAC (Tianshou)", "SAC (CleanRL)"} <= set(at_end)
+    early = [row for row in rows if row.agent == "TD3 (authors)"]
+    assert [row.frames for row in early][:2] == [100_000, 250_000]
+
+
+def test_every_flag_of_every_agent_is_explained():
+    for agent_name in agents.REGISTRY:
+        name = next(name for name in EXPERIMENTS if name.startswith(f"{agent_name}/"))
+        for path, field in flags.fields(EXPERIMENTS[name]).items():
+            assert field.help, f"--{path} of {name}"

@@ -1,0 +1,33 @@
+"""The papers' figures: settings as the papers have them, and every agent fits."""
+
+import pytest
+
+from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES, VARIANTS
+from launch import build, preflight
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_every_variant_fits_its_environment(name):
+    if not VARIANTS[name].dataset:
+        spec = preflight.check(VARIANTS[name], here=False).spec
+        assert spec.num_actions > 1
+        return
+    spec = build.spec_of(VARIANTS[name])  # its dataset is not here
+    agent = build.make_agent(VARIANTS[name], spec)
+    assert spec.num_actions == 0 and agent.storage.batch_size == 256
+
+
+def test_names_are_unique():
+    names = [*EXPERIMENTS, *FIGURES, *COMPUTATIONS]
+    assert len(set(names)) == len(names)
+    for figure in FIGURES.values():
+        assert all(name.startswith(figure.name + "_") for name in figure.experiments)
+
+
+def test_variants_differ_from_their_task_where_they_say():
+    for name, experiment in FIGURES["cpi/cartpole"].experiments.items():
+        if experiment.agent_name == "deep_cpi":
+            rate = name.removeprefix("cpi/cartpole_rate_")
+            wanted = 1.0 if "adaptive" in name else float(rate)
+            assert experiment.agent.mixing_rate == wanted
+            assert experiment.agent.adaptive == ("adaptive" in name)

@@ -1,0 +1,42 @@
+"""Run directories, as a report reads them."""
+
+from experiments.reporting import read_runs
+from tests.experiments.run_directories import metrics_row, write
+
+POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
+
+
+def groups_of(*paths):
+    """Label and runs of the only environment."""
+    (groups,) = read_runs.read([str(path) for path in paths]).groups.values()
+    return {group.label: group.runs for group in groups}
+
+
+def test_a_seed_counts_once_and_what_is_left_out_is_said(tmp_path):
+    first = write(tmp_path, evaluations={50: [1.0]}, directory="first")
+    second = write(tmp_path, evaluations=POINTS, directory="second")
+    empty = write(tmp_path, seed=1)
+    reading = read_runs.read([str(tmp_path), str(first)])
+    ((group,),) = reading.groups.values()
+    assert [run.directory for run in group.runs] == [second]
+    assert reading.notes == [
+        f"{empty} has no evaluation yet.",
+        f"{first} repeats a seed of another run.",
+    ]
+
+
+def test_a_row_that_is_still_being_written_is_left_out(tmp_path):
+    path = write(tmp_path, evaluations=POINTS, metrics=[metrics_row(50, "actor", 5.0)])
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('{"actor_steps": 10')
+    with (path / "evaluations.csv").open("a") as file:
+        file.write("150,150,600")
+    (run,) = groups_of(path)["mdqn"]
+    assert len(run.metrics) == 1 and len(run.evaluations) == 2
+
+
+def test_a_folder_of_runs_stands_for_all_of_them(tmp_path):
+    write(tmp_path, seed=0, evaluations=POINTS)
+    write(tmp_path, seed=1, evaluations=POINTS)
+    for folder in (tmp_path, tmp_path / "mdqn", tmp_path / "mdqn/catch"):
+        assert len(groups_of(folder)["mdqn"]) == 2

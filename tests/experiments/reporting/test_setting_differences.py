@@ -1,0 +1,31 @@
+"""Labels of agents: the settings in which they differ."""
+
+from experiments.reporting import read_runs
+from tests.experiments.run_directories import write
+
+POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
+
+
+def groups_of(*paths):
+    """Label and runs of the only environment."""
+    (groups,) = read_runs.read([str(path) for path in paths]).groups.values()
+    return {group.label: group.runs for group in groups}
+
+
+def test_runs_that_differ_in_a_setting_are_never_one_agent(tmp_path):
+    for seed in (0, 1):
+        write(tmp_path / "a", seed=seed, evaluations=POINTS, loss="huber")
+        write(tmp_path / "b", seed=seed, evaluations=POINTS, loss="squared")
+    found = groups_of(tmp_path / "a", tmp_path / "b")
+    assert {label: len(runs) for label, runs in found.items()} == {
+        "mdqn, loss huber": 2,
+        "mdqn, loss squared": 2,
+    }
+
+
+def test_labels_are_as_short_as_they_can_be(tmp_path):
+    write(tmp_path, "dqn/catch", evaluations=POINTS)
+    write(tmp_path, "mdqn/catch", evaluations=POINTS)
+    assert list(groups_of(tmp_path)) == ["dqn", "mdqn"]
+    write(tmp_path, "mdqn/catch-fast", evaluations=POINTS)
+    assert list(groups_of(tmp_path)) == ["dqn/catch", "mdqn/catch", "mdqn/catch-fast"]

@@ -1,0 +1,19 @@
+"""All that the command line knows by name."""
+
+import subprocess
+import sys
+
+
+def test_naming_an_experiment_builds_and_imports_no_other():
+    code = (
+        "import sys; from experiments.names import EXPERIMENTS;"
+        "assert 'dqn/pnog' not in EXPERIMENTS and 'mdqn/pong' in EXPERIMENTS;"
+        "EXPERIMENTS['dqn/catch'];"
+        "kinds = ('agents.', 'environments.', 'experiments.papers.');"
+        "parts = ('agents.parts', 'environments.vector', 'environments.choices');"
+        "print(sorted(m for m in sys.modules"
+        " if m.startswith(kinds) and not m.startswith(parts)))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['agents.dqn', 'environments.catch']"

@@ -1,0 +1,118 @@
+"""`munchausen bench`: every measurement measures; nothing here is about how fast."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from experiments import cli
+from experiments.benchmarks import measure
+from experiments.benchmarks.measure import BenchFailed
+from experiments.verbs import bench
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """Replaces all measurements by two figures each; lists what was asked for."""
+    asked = []
+
+    def make(part):
+        def measured():
+            asked.append(part)
+            return [
+                measure.share(f"{part} speed", 1234.5, 2469.0, "steps/s", least=0.9),
+                measure.cost(f"{part} size", 1.0, 8.0, "s"),
+            ]
+
+        return measured
+
+    monkeypatch.setattr(
+        bench, "_measurers", lambda seconds: {part: make(part) for part in bench.PARTS}
+    )
+    return asked
+
+
+def test_the_table_shows_figure_limit_and_verdict(figures, capsys, elsewhere):
+    assert cli.main(["bench", "--only", "storage,actor"]) == 0
+    assert figures == ["actor", "storage"]
+    out, err = capsys.readouterr()
+    assert err == "measuring: actor\nmeasuring: storage\n"
+    machine, header, *rows = out.splitlines()
+    assert "cores" in machine and "load" in machine
+    assert header.split() == ["figure", "value", "limit", "ratio", "wanted"]
+    assert rows[0].split() == (
+        "actor speed 1,234 steps/s 2,469 0.50 at least 0.9 NO".split()
+    )
+    assert rows[1].split() == "actor size 1 s 8 0.12 at most 1 yes".split()
+    assert not os.listdir(elsewhere)
+
+
+def test_the_file_holds_the_same_figures_and_what_they_were_measured_on(figures):
+    assert cli.main(["bench", "--seconds", "0.5", "--output", "b.json"]) == 0
+    with open("b.json") as file:
+        read = json.load(file)
+    assert figures == list(bench.PARTS)
+    assert {"machine", "versions", "code", "started", "load", "seconds"} <= set(read)
+    assert read["seconds"] == 0.5
+    assert len(read["measurements"]) == 2 * len(bench.PARTS)
+    assert read["measurements"][0] == {
+        "name": "learner speed",
+        "value": 1234.5,
+        "limit": 2469.0,
+        "ratio": 0.5,
+        "unit": "steps/s",
+        "least": 0.9,
+        "most": None,
+        "met": False,
+    }
+
+
+def test_a_failed_measurement_is_no_traceback(monkeypatch, capsys, elsewhere):
+    def failed():
+        raise BenchFailed("the run ended")
+
+    monkeypatch.setattr(
+        bench, "_measurers", lambda seconds: dict.fromkeys(bench.PARTS, failed)
+    )
+    assert cli.main(["bench", "--output", "b.json"]) == 1
+    assert capsys.readouterr().err.endswith("munchausen: the run ended\n")
+    assert not os.listdir(elsewhere)
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("dqn/pong", "bench takes no arguments: dqn/pong"),
+        ("--seconds 0", "--seconds: .*more than 0"),
+        ("--only", "--only needs a value: learner|actor"),
+        ("--only storage,actro", "'actro' is none of .*nearest: actor"),
+        ("--only=", "--only: no part"),
+        ("--output bench.csv", "bench.csv does not end in .json"),
+        ("--output missing/bench.json", "there is no directory missing"),
+        ("--second 3", "unknown field --second; nearest: --seconds"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(line, message, capsys, elsewhere):
+    assert cli.main(["bench", *line.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("munchausen: ") and err.count("\n") == 1
+    assert re.search(message, err), err
+    assert not os.listdir(elsewhere)
+
+
+def test_a_mistake_is_answered_before_jax_is_there(elsewhere):
+    code = (
+        "import sys; from experiments import cli; cli.main(['bench', '--only', 'x']);"
+        "cli.main(['record', 'nowhere']); print('jax' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n"
