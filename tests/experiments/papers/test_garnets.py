@@ -1,0 +1,38 @@
+"""Many Garnets at once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.tabular import operators, schemes
+from experiments.papers import garnets
+
+
+@pytest.fixture(scope="module")
+def mdps():
+    return garnets.batch(jax.random.split(jax.random.key(0), 3), 0.9)
+
+
+def test_a_batch_has_the_papers_sizes(mdps):
+    assert mdps.rewards.shape == (3, garnets.STATES, garnets.ACTIONS)
+    assert (garnets.STATES, garnets.ACTIONS, garnets.BRANCHING) == (30, 4, 4)
+
+
+def test_value_iteration_without_noise_ends_without_error(mdps):
+    keys = jax.random.split(jax.random.key(1), 3)
+    found = garnets.policies(
+        schemes.value_iteration(), operators.exact, mdps, keys, (1, 200)
+    )
+    assert found.shape == (3, 2, garnets.STATES, garnets.ACTIONS)
+    errors, gaps = garnets.relative_errors(mdps, found), garnets.worst_gaps(mdps, found)
+    assert errors.shape == gaps.shape == (3, 2)
+    np.testing.assert_allclose(errors[:, 1], 0, atol=1e-5)
+    np.testing.assert_allclose(gaps[:, 1], 0, atol=1e-5)
+    assert (errors[:, 0] >= errors[:, 1]).all() and errors[:, 0].max() > 1e-3
+
+
+def test_a_summary_is_mean_and_standard_error_by_hand():
+    means, spread = garnets.summary(jnp.array([[1.0, 4.0], [3.0, 4.0]]))
+    assert means == [2.0, 4.0] and spread == pytest.approx([1.0, 0.0])
+    assert garnets.summary(jnp.array([[5.0]])) == ([5.0], [0.0])

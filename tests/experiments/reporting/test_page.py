@@ -1,0 +1,85 @@
+"""The page: it stands alone, and shows names as text."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from experiments import cli
+from experiments.reporting import comparison
+from tests.experiments.report_pages import POINTS
+from tests.experiments.run_directories import metrics_row, write
+
+ROWS = [
+    metrics_row(20, "actor", 2.0, episodes=2, episode_return=-3.0),
+    metrics_row(20, "learner", 2.0, q_loss=0.5, learner_waiting_share=0.125),
+    metrics_row(60, "actor", 4.0, episodes=6, episode_return=5.0),
+    metrics_row(100, "learner", 6.0, q_loss=0.4),
+]
+
+
+class Elements(HTMLParser):
+    """Every start tag and its attributes; every identifier."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.ids = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """The working directory; runs lie below it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    return tmp_path
+
+
+def report(*arguments):
+    return cli.main(["report", *map(str, arguments)])
+
+
+def test_the_page_needs_nothing_but_itself(elsewhere):
+    for seed in (0, 1):
+        write(elsewhere, "mdqn/catch", seed, POINTS, ROWS)
+        write(elsewhere, "dqn/catch", seed, POINTS, ROWS)
+    assert report("mdqn", "dqn", "--output", "page.html") == 0
+    page = (elsewhere / "page.html").read_text()
+    elements = Elements(page)
+    tags = {tag for tag, _ in elements.found}
+    assert not tags & {"script", "link", "img", "iframe", "object", "a", "base"}
+    for _, attributes in elements.found:
+        for name, value in attributes.items():
+            if name.startswith("on") or name in ("src", "href", "xlink:href"):
+                assert name.endswith("href") and value.startswith("#")
+            if value and "url(" in value:
+                assert "url(#" in value
+    assert "@import" not in page and "url(http" not in page
+    assert len(set(elements.ids)) == len(elements.ids)
+    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', page))
+    assert used and used <= set(elements.ids)
+    views = [attributes for tag, attributes in elements.found if tag == "svg"]
+    assert views and all("viewbox" in attributes for attributes in views)
+    assert not re.search(r'style="[^"]*#[0-9a-f]{6}', page)  # colours of the theme only
+
+
+def test_equal_runs_give_equal_pages(elsewhere):
+    write(elsewhere, "mdqn/catch", 0, POINTS)
+    write(elsewhere, "dqn/catch", 0, POINTS)
+    for output in ("a.html", "b.html"):
+        assert report("mdqn", "dqn", "--output", output) == 0
+    assert (elsewhere / "a.html").read_bytes() == (elsewhere / "b.html").read_bytes()
+
+
+def test_names_are_text_and_never_markup(elsewhere):
+    settings = {"environment": {"kind": "Catch", "name": "<b>$x$</b>"}}
+    path = write(elsewhere, "<i>a&b", evaluations=POINTS, metrics=ROWS, **settings)
+    assert report(path) == 0
+    page = (path / "report.html").read_text()
+    assert "<i>" not in page and "<b>$" not in page
+    assert "&lt;i&gt;a&amp;b" in page
+    assert report(path, "--picture", "p.svg") == 0

@@ -1,0 +1,43 @@
+"""Files that verbs write: refused early, written whole."""
+
+import pytest
+
+from experiments.output_files import check_writable, draft
+from launch.errors import RunDirectoryError
+
+
+def test_a_new_and_an_old_file_can_be_written(tmp_path):
+    check_writable(tmp_path / "new.html")
+    (tmp_path / "old.html").write_text("old")
+    check_writable(tmp_path / "old.html")
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        (".", "it is a directory"),
+        ("none/page.html", "there is no directory"),
+        ("x" * 300, "name too long"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_with_its_reason(name, reason, tmp_path):
+    with pytest.raises(RunDirectoryError, match=f"(?i){reason}"):
+        check_writable(tmp_path / name)
+
+
+def test_a_draft_becomes_the_file_at_once(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    with draft(path) as hidden:
+        hidden.write_text("new")
+        assert path.read_text() == "old" and hidden.suffix == ".html"
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_draft_that_fails_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    with pytest.raises(RunDirectoryError, match="no space left"), draft(path) as hidden:
+        hidden.write_text("half")
+        raise OSError(28, "no space left on device")
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,59 @@
+"""`train --resume`: what may resume, and in which mode."""
+
+import pytest
+
+from experiments.catalogue.experiments import EXPERIMENTS
+from experiments.flags import OverrideError
+from experiments.verbs import train_resume
+from experiments.verbs.train_resume import Options
+from launch.errors import RunDirectoryError
+from launch.runs.checkpoint import Checkpoint
+from launch.runs.logs import Counts
+
+
+def saved(steps=20_000, store="dataset"):
+    extra = {"store": store, "seconds": 1.0, "episodes": []}
+    return Checkpoint(None, Counts(steps), extra)
+
+
+@pytest.mark.parametrize(
+    "store, asked, mode",
+    [
+        ({"length": 3}, None, "local"),
+        ("reverb", None, "processes"),
+        ("reverb", "threads", "threads"),
+        ("dataset", None, "local"),
+        ("dataset", "processes", "processes"),
+    ],
+)
+def test_a_run_resumes_as_it_was_unless_the_user_says_otherwise(store, asked, mode):
+    assert train_resume._mode(Options(launch=asked), saved(store=store)) == mode
+
+
+@pytest.mark.parametrize(
+    "store, asked, fitting",
+    [
+        ({"length": 3}, "processes", "local"),
+        ("reverb", "local", "threads or processes"),
+    ],
+)
+def test_a_mode_that_cannot_read_what_was_stored_is_refused(store, asked, fitting):
+    with pytest.raises(OverrideError, match=f"--launch {asked}: .* {fitting}"):
+        train_resume._mode(Options(launch=asked), saved(store=store))
+
+
+def test_a_complete_run_is_refused_and_one_without_its_last_evaluation_is_not():
+    experiment = EXPERIMENTS["dqn/catch"]
+    assert experiment.steps == 20_000
+    train_resume._refuse_done(experiment, saved(), evaluated=False)
+    train_resume._refuse_done(experiment, saved(19_999), evaluated=True)
+    with pytest.raises(
+        OverrideError, match="it has 20,000 steps, 20,000 are asked for"
+    ):
+        train_resume._refuse_done(experiment, saved(), evaluated=True)
+
+
+def test_a_checkpoint_that_lacks_something_names_it():
+    checkpoint = saved()._replace(extra={"store": "dataset", "episodes": []})
+    with pytest.raises(RunDirectoryError, match="has no seconds"):
+        train_resume._refuse_done(EXPERIMENTS["dqn/catch"], checkpoint, evaluated=True)
