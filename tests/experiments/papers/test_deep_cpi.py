@@ -4,7 +4,6 @@ from experiments.catalogue import dopamine
 from experiments.papers import deep_cpi
 
 NAME = "cpi/cartpole"
-RATES = ("0.1", "0.3", "1")
 [FIGURE] = deep_cpi.FIGURES
 
 

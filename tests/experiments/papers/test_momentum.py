@@ -4,7 +4,6 @@ from experiments.catalogue import dopamine
 from experiments.papers import momentum
 
 NAME = "momentum/cartpole"
-BETAS = ("0.5", "0.9", "0.99")
 [FIGURE] = momentum.FIGURES
 
 
