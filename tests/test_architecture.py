@@ -1,14 +1,17 @@
 """The shape of the house: who imports whom, what is registered, what is documented."""
 
 import ast
+import contextlib
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import jax
 import pytest
 
 from agents import REGISTRY
+from tests import import_graph, structure
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "environments", "launch", "experiments")
@@ -121,9 +124,141 @@ def test_what_is_public_is_documented(path):
         assert ast.get_docstring(node), node.name
 
 
-def test_tests_mirror_the_packages():
-    folders = {path.relative_to(ROOT / "tests").parts[0] for path in TESTS}
-    assert {folder for folder in folders if not folder.endswith(".py")} <= set(PACKAGES)
+# The layers whose tests follow their code; to widen it, name the others as well.
+MIRRORED = ("launch",)
+# Modules without a test file of their own, and why.
+UNTESTED: dict[str, str] = {}
+
+
+def holds_code(path: Path) -> bool:
+    """Whether a module is more than a docstring."""
+    return len(ast.parse(path.read_text()).body) > 1
+
+
+def files_testing(path: Path, root: Path = ROOT) -> list[Path]:
+    """`test_<module>.py` and `test_<module>_<aspect>.py` in the mirrored folder.
+
+    The module of a package's own file is named as the package.
+    """
+    folder = root / "tests" / path.relative_to(root).parent
+    stem = path.parent.name if path.stem == "__init__" else path.stem
+    return sorted({*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in MODULES
+        if path.relative_to(ROOT).parts[0] in MIRRORED and holds_code(path)
+    ],
+    ids=name_of,
+)
+def test_a_module_has_a_test_file_of_its_name(path):
+    assert bool(files_testing(path)) != (name_of(path) in UNTESTED)
+
+
+def test_a_test_file_is_found_by_folder_and_name(tmp_path):
+    folder = tmp_path / "tests/launch/runs"
+    folder.mkdir(parents=True)
+    for name in ("test_lock.py", "test_locks.py", "test_logs_of_others.py", "lock.py"):
+        (folder / name).touch()
+    (folder.parent / "test_other.py").touch()
+
+    def found(path):
+        return [each.name for each in files_testing(tmp_path / path, tmp_path)]
+
+    assert found("launch/runs/lock.py") == ["test_lock.py"]
+    assert found("launch/runs/logs.py") == ["test_logs_of_others.py"]
+    assert found("launch/runs/other.py") == found("launch/lock.py") == []
+    (folder / "test_runs.py").touch()
+    assert found("launch/runs/__init__.py") == ["test_runs.py"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in TESTS
+        if path.relative_to(ROOT / "tests").parts[0] in MIRRORED
+        and path.stem.startswith("test_")
+    ],
+    ids=name_of,
+)
+def test_a_test_file_is_named_after_a_module(path):
+    folder = ROOT / path.relative_to(ROOT / "tests").parent
+    assert any(path in files_testing(each) for each in folder.glob("*.py"))
+
+
+# What tests of a layer may not know: the layers above it, and their tests.
+ABOVE = {
+    "agents": {"environments", "launch", "experiments"},
+    "environments": {"agents", "launch", "experiments"},
+    "launch": {"experiments"},
+}
+
+
+def layers_of(modules: set[str]) -> set[str]:
+    """Layers that modules are of; `tests.launch.x` is of launch, too."""
+    parts = [module.removeprefix("tests.").split(".")[0] for module in modules]
+    return {layer for layer in parts if layer in (*PACKAGES, "whole_runs")}
+
+
+def imports_of(code: str) -> set[str]:
+    """All that a test file imports, also in the programs that it holds as text."""
+    tree = ast.parse(code)
+    found = imported_modules(tree, package="")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            with contextlib.suppress(SyntaxError, ValueError):
+                program = ast.parse(textwrap.dedent(node.value))
+                found |= imported_modules(program, package="")
+    return found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in TESTS if path.relative_to(ROOT / "tests").parts[0] in ABOVE],
+    ids=name_of,
+)
+def test_tests_of_a_layer_import_no_layer_above(path):
+    layer = path.relative_to(ROOT / "tests").parts[0]
+    found = layers_of(imports_of(path.read_text()))
+    assert not found & ABOVE[layer]
+    assert "whole_runs" not in found
+
+
+def test_a_program_in_a_test_is_read_as_well():
+    program = "import os\nfrom experiments import cli"
+    code = f"import agents.dqn\nCODE = {program!r}"
+    found = imports_of(code)
+    assert {"agents.dqn", "experiments.cli"} <= found
+    assert layers_of(found) == {"agents", "experiments"}
+    assert layers_of({"tests.launch.runs", "tests.conftest"}) == {"launch"}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name_of)
+def test_no_test_file_imports_another(path):
+    ours = {module_of(each) for each in TESTS if each.stem.startswith("test_")}
+    assert not imports_of(path.read_text()) & ours
+
+
+IMPORTS = import_graph.read_imports(import_graph.find_modules(ROOT, PACKAGES))
+
+
+@pytest.mark.parametrize(
+    "measure", structure.import_measures(IMPORTS), ids=lambda each: each.name.strip()
+)
+def test_no_imports_go_in_circles(measure):
+    assert not measure.missed, "\n".join(measure.details)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_functions_are_short(path):
+    tree = ast.parse(path.read_text())
+    found = structure.function_lengths(tree)
+    longest = structure.LONGEST_FUNCTION
+    assert [each for each in found if each[2] > longest] == []
 
 
 @pytest.mark.parametrize("module", ["experiments.cli", "experiments.verbs.doctor"])

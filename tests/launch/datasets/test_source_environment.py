@@ -1,0 +1,38 @@
+"""What is known of the environments that data elsewhere come from."""
+
+import numpy as np
+import pytest
+
+from environments import Adroit, Catch, Locomotion
+from launch.datasets import source_environment
+from launch.datasets.source_environment import Native
+
+
+@pytest.mark.parametrize(
+    "environment, family",
+    [
+        (Locomotion("Walker2d-v5"), "Walker2d"),
+        (Adroit("pen"), "AdroitHandPen"),
+        (Catch(), None),
+    ],
+)
+def test_a_family_is_a_name_without_its_version(environment, family):
+    assert source_environment.family(environment) == family
+
+
+def test_gymnasium_is_asked_for_bounds_and_limit():
+    found = source_environment.describe(Locomotion("InvertedPendulum-v5"))
+    assert (found.name, found.episode_steps) == ("InvertedPendulum-v5", 1_000)
+    assert found.exact and (found.low.tolist(), found.high.tolist()) == ([-3], [3])
+    native = np.array([[-3], [0.75]], np.float32)
+    assert found.actions.canonical(native).tolist() == [[-1], [0.25]]
+
+
+def test_the_hand_has_a_limit_that_people_may_exceed_and_no_bounds_of_its_own():
+    found = source_environment.describe(Adroit("door"))
+    assert (found.episode_steps, found.exact, found.name) == (200, False, None)
+    assert found.actions is None
+
+
+def test_of_other_environments_nothing_is_known():
+    assert source_environment.describe(Catch()) == Native()

@@ -1,0 +1,109 @@
+"""Local runs side by side, each in a process: what is said of them."""
+
+import signal
+import sys
+
+import pytest
+
+from launch.engines import side_by_side
+from launch.errors import RunFailed
+from launch.runs import existing_runs, logs, run_directory
+from launch.runs.existing_runs import Entry
+
+# This process has used JAX by now, a launcher never has.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
+
+@pytest.fixture
+def child(catch, tmp_path, monkeypatch):
+    """Starts a script in the place of a run."""
+    popen = side_by_side.subprocess.Popen
+
+    def start(script, seed=0):
+        def instead(command, **options):
+            return popen([sys.executable, "-c", script], **options)
+
+        monkeypatch.setattr(side_by_side.subprocess, "Popen", instead)
+        experiment = catch({"seed": seed})
+        directory = run_directory.create(tmp_path, experiment)
+        return side_by_side.Child(Entry(experiment), directory, "off", alone=False)
+
+    return start
+
+
+def test_its_newest_line_of_progress_is_shown(child):
+    script = "print('mdqn/catch seed 0  1/9'); print('mdqn/catch seed 0  2/9'); print()"
+    made = child(script)
+    assert made.title == "mdqn/catch seed 0"
+    assert made.process.wait(20) == 0
+    assert made.progress() == "mdqn/catch seed 0  2/9"
+    silent = child("pass", seed=3)
+    silent.process.wait(20)
+    assert silent.progress() == "mdqn/catch seed 3  starting"
+
+
+def test_a_run_beside_others_has_one_thread(child):
+    names = ("NPROC", "OMP_NUM_THREADS", "XLA_PYTHON_CLIENT_PREALLOCATE")
+    made = child(f"import os; print(*(os.environ[name] for name in {names}))")
+    made.process.wait(20)
+    assert made.lines() == ["1 1 false"]
+
+
+@pytest.mark.parametrize(
+    "script, how",
+    [
+        ("print('why'); exit(3)", "exit code 3"),
+        ("print('why', flush=True); import os; os.kill(os.getpid(), 9)", "signal 9"),
+    ],
+)
+def test_a_run_that_failed_is_named_with_its_last_lines(child, script, how):
+    made = child(script)
+    made.process.wait(20)
+    assert side_by_side._epitaph(made) == (
+        f"mdqn/catch seed 0 failed ({how}); its last lines, from {made.log}:\n  why"
+    )
+
+
+SAVING = """
+import signal, time
+def end(number, frame):
+    print("saved", flush=True)
+    raise SystemExit
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def ready(made):
+    while made.lines() != ["ready"]:
+        assert made.process.poll() is None
+
+
+def test_runs_are_asked_once_to_save_themselves_and_then_killed(child):
+    made = child(SAVING)
+    ready(made)
+    side_by_side._end([made], caught=[signal.SIGINT])
+    assert made.process.returncode == 0 and made.lines() == ["ready", "saved"]
+    stubborn = child(SAVING.replace("raise SystemExit", "time.sleep(60)"))
+    ready(stubborn)
+    side_by_side._end([stubborn], caught=[signal.SIGINT, signal.SIGINT])
+    assert stubborn.process.returncode == -signal.SIGKILL
+
+
+def test_one_that_fails_does_not_end_the_others(catch, tmp_path, monkeypatch, capsys):
+    begin = existing_runs.begin
+
+    def spoil(root, entry):
+        directory = begin(root, entry)
+        if entry.experiment.seed == 0:
+            (directory / run_directory.CONFIG).write_text("experiment: {}")
+        return directory
+
+    monkeypatch.setattr(existing_runs, "begin", spoil)
+    experiments = [catch({"seed": seed, "steps": 20}) for seed in (0, 1)]
+    with pytest.raises(RunFailed, match="1 of 2 runs failed: mdqn/catch seed 0"):
+        side_by_side.run([Entry(each) for each in experiments], str(tmp_path), 2)
+    assert "mdqn/catch seed 0 failed (exit code 2)" in capsys.readouterr().err
+    [other] = tmp_path.glob("mdqn/catch/seed1-*")
+    assert logs.read_evaluations(other)[-1].grid == 20

@@ -1,0 +1,28 @@
+"""A server in a process of its own: it serves the table, and ends with its context."""
+
+import psutil
+import pytest
+
+from agents.parts.contract import Storage
+from launch.replay import limiter, server
+from tests.launch.replay import recorded_streams as streams
+
+pytestmark = [
+    pytest.mark.reverb,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of TensorFlow 2.8
+]
+
+
+def test_it_serves_while_it_is_needed():
+    storage = Storage(min_size=5, capacity=100)
+    with server.served(storage, streams.make_spec(1), frame_stack=1) as served:
+        assert served.address == served.client.server_address
+        assert limiter.limiter_state(served.client) == (0, 0, 0, 5, 0)
+        assert psutil.pid_exists(served.pid)
+    assert not psutil.pid_exists(served.pid)
+
+
+def test_a_server_that_does_not_start_says_why():
+    with pytest.raises(RuntimeError, match="the Reverb server did not start: "):
+        with server.served("no storage", streams.make_spec(1), frame_stack=1):
+            pass

@@ -1,0 +1,31 @@
+"""Every source of batches has the methods of the interface."""
+
+import inspect
+
+import pytest
+
+from launch.datasets.sampler import DatasetBatches
+from launch.replay.in_process import InProcess
+from launch.replay.reverb_batches import ReverbBatches
+from launch.roles.batches import Batches, Given
+
+METHODS = ["prepare", "owed", "next", "read", "progress", "save", "restore", "close"]
+
+
+@pytest.mark.parametrize("source", [InProcess, ReverbBatches, DatasetBatches, Given])
+def test_a_source_takes_what_the_interface_says(source):
+    public = {name for name in vars(Batches) if not name.startswith("_")}
+    assert public == {*METHODS, "shared"} and hasattr(source, "shared")
+    for name in METHODS:
+        if (source, name) == (Given, "next"):
+            continue  # it is the function that was given
+        found = inspect.signature(getattr(source, name)).parameters
+        assert list(found) == list(inspect.signature(getattr(Batches, name)).parameters)
+
+
+def test_given_batches_come_one_at_a_time_as_they_are():
+    batches = iter(["first", "second"])
+    given = Given(lambda: next(batches))
+    assert given.owed() == 1
+    assert given.read(given.next(), given.shared) == "first"
+    assert given.next() == "second" and given.progress() == {}

@@ -1,0 +1,39 @@
+"""What a role is told; tests' own context is like the engine's."""
+
+import inspect
+
+import pytest
+
+from launch.engines.calls import CourierPeer
+from launch.engines.launchpad_engine import LaunchpadContext
+from launch.roles.context import Context, Peer
+from launch.runs.checkpoint import Checkpoint
+from launch.runs.logs import Counts
+from tests.launch.roles.fake_context import FakeContext, FakePeer
+
+
+def test_a_run_starts_where_it_resumes(run, tmp_path):
+    assert run.start == Counts()
+    saved = Checkpoint(tmp_path, Counts(70, 280, 9, 3), {})
+    assert run._replace(resume=saved).start == (70, 280, 9, 3)
+
+
+@pytest.mark.parametrize("context", [LaunchpadContext, FakeContext])
+@pytest.mark.parametrize("name", ["peer", "address"])
+def test_contexts_are_asked_alike(context, name):
+    wanted = inspect.signature(getattr(Context, name)).parameters
+    found = inspect.signature(getattr(context, name)).parameters
+    assert [(each.name, each.default) for each in found.values()] == [
+        (each.name, each.default) for each in wanted.values()
+    ]
+
+
+@pytest.mark.parametrize("peer", [CourierPeer, FakePeer])
+def test_peers_are_called_alike(peer):
+    for name in ("begin", "close"):
+        wanted = inspect.signature(getattr(Peer, name)).parameters
+        assert list(inspect.signature(getattr(peer, name)).parameters) == list(wanted)
+
+
+def test_a_name_has_the_number_of_a_replica():
+    assert FakeContext("actor/3").index == 3 and FakeContext("learner").index == 0

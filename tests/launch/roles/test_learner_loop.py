@@ -1,0 +1,129 @@
+"""The learner loop with a made-up host: what comes after what, and what is saved."""
+
+import numpy as np
+import pytest
+
+from agents.parts.contract import Stage, Transition
+from launch import build
+from launch.roles.batches import Given
+from launch.roles.learner_loop import LearnerLoop
+from launch.runs import checkpoint
+from launch.runs.logs import Counts
+
+
+class Host:
+    """A run of `steps` steps, one before each update; notes what it is told."""
+
+    def __init__(self, steps, stops=10**9):
+        self._steps, self._stops = steps, stops
+        self.steps, self.tape = 0, []
+
+    def act(self):
+        self.steps += 1
+
+    def done(self):
+        return self.steps
+
+    def ended(self):
+        return self.steps >= self._steps
+
+    def stopped(self):
+        return self.steps >= self._stops
+
+    def tick(self):
+        pass
+
+    def counts(self):
+        return Counts(self.steps, self.steps, 10**6)
+
+    def report(self, metrics):
+        assert "q_loss" in metrics
+
+    def evaluate(self, point):
+        self.tape.append(("evaluate", point, self.steps))
+
+    def pending(self):
+        return {"kept": self.steps}
+
+    def saved(self):
+        self.tape.append(("saved", self.steps))
+
+
+class Numbered(Given):
+    """Batches of Catch, at most so many."""
+
+    def __init__(self, most):
+        random, self.left = np.random.default_rng(0), most
+
+        def batch():
+            if not self.left:
+                raise StopIteration
+            self.left -= 1
+            return Transition(
+                random.normal(size=(32, 10, 5)).astype(np.float32),
+                random.integers(0, 3, 32).astype(np.int32),
+                random.normal(size=32).astype(np.float32),
+                np.ones(32, np.float32),
+                random.normal(size=(32, 10, 5)).astype(np.float32),
+            )
+
+        super().__init__(batch)
+
+
+@pytest.fixture
+def make(catch, tmp_path):
+    """Makes the loop of a run of 10 steps."""
+
+    def make(batches=100):
+        settings = {"steps": 10, "evaluation.period": 4, "checkpoint.period": 3}
+        experiment = catch(settings | {"checkpoint.keep": 9})
+        agent = build.make_agent(experiment, build.spec_of(experiment))
+        return LearnerLoop(experiment, tmp_path, Stage(agent), Numbered(batches))
+
+    return make
+
+
+def test_evaluations_come_before_checkpoints_and_the_last_save_is_the_hosts(
+    make, tmp_path
+):
+    loop, host = make(), Host(10)
+    loop.run(host, evaluated=0)
+    assert host.tape == [
+        ("saved", 3),
+        ("evaluate", 4, 4),
+        ("saved", 6),
+        ("evaluate", 8, 8),
+        ("saved", 9),
+        ("evaluate", 10, 10),
+    ]
+    assert checkpoint.kept(tmp_path) == [3, 6, 9]
+    loop.save_rest(host)
+    loop.save_rest(host)
+    assert checkpoint.kept(tmp_path) == [3, 6, 9, 10]
+    saved = checkpoint.newest(tmp_path)
+    assert saved.counts == Counts(10, 10, 10), "learner steps are the learner's"
+    assert saved.extra == {"kept": 10}
+
+
+def test_what_an_interruption_cut_short_is_evaluated_first_and_nothing_is_learned(make):
+    loop, host = make(), Host(10)
+    host.steps = 10
+    loop.run(host, evaluated=8)
+    assert host.tape == [("evaluate", 10, 10)] and loop.learner.learner_steps == 0
+
+
+def test_it_ends_with_the_stop_and_with_its_batches(make):
+    loop, host = make(), Host(10, stops=5)
+    loop.run(host, evaluated=0)
+    assert loop.learner.learner_steps == host.steps == 5
+    loop, host = make(batches=2), Host(10)
+    loop.run(host, evaluated=0)
+    assert (loop.learner.learner_steps, host.steps) == (2, 3)
+
+
+def test_a_loop_goes_on_from_a_checkpoint(make, tmp_path):
+    loop, host = make(), Host(6)
+    loop.run(host, evaluated=0)
+    again = make()
+    again.begin({}, checkpoint.newest(tmp_path))
+    assert again.learner.learner_steps == 6

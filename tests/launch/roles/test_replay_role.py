@@ -1,0 +1,42 @@
+"""The replay of a program: its table is what the agent needs, and nothing stays."""
+
+import threading
+
+import pytest
+
+from launch.replay import limiter
+from launch.roles import replay_role
+from launch.roles.replay_role import ReplayRole
+from tests.launch.roles.fake_context import FakeContext
+
+
+@pytest.mark.reverb
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
+def test_it_serves_the_agents_table_until_the_stop(run):
+    import reverb
+
+    context = FakeContext("replay")
+    context.port = None  # any
+    role = ReplayRole(run, context)
+    serving = threading.Thread(target=role.run)
+    serving.start()
+    client = reverb.Client(f"localhost:{role._server.port}")
+    info = client.server_info()[limiter.TABLE]
+    assert info.max_size == run.experiment.agent.storage.capacity
+    assert info.rate_limiter_info.min_size_to_sample == 40
+    assert serving.is_alive()
+    context.stop.set()
+    serving.join(20)
+    assert not serving.is_alive()
+    role._server.stop()
+
+
+def test_what_a_server_wrote_for_itself_is_removed_however_the_run_ends(tmp_path):
+    scratch = tmp_path / "checkpoints" / ".server"
+    kept = tmp_path / "checkpoints" / "100"
+    kept.mkdir(parents=True)
+    with pytest.raises(KeyError), replay_role.scratch_removed(tmp_path):
+        scratch.mkdir()
+        (scratch / "tables").touch()
+        raise KeyError
+    assert not scratch.exists() and kept.is_dir()

@@ -1,0 +1,85 @@
+"""Runs that are there already: how each goes on, and who may take it."""
+
+import pytest
+
+from launch.errors import RunDirectoryError
+from launch.runs import existing_runs, logs, run_directory
+from launch.runs.checkpoint import Checkpoint
+from launch.runs.existing_runs import Entry
+from launch.runs.lock import locked
+
+
+def find(root, experiment):
+    [entry] = existing_runs.find(str(root), [experiment])
+    return entry
+
+
+def evaluate(directory, point):
+    log = logs.EvaluationLog(directory)
+    log.write(point, logs.Counts(point), [1.0], [9])
+    log.close()
+
+
+def test_a_run_is_missing_then_cut_short_then_complete(catch, tmp_path):
+    wanted = catch()
+    assert find(tmp_path, wanted) == Entry(wanted)
+    directory = run_directory.create(tmp_path, wanted)
+    evaluate(directory, 200)
+    assert find(tmp_path, wanted) == Entry(wanted, directory, "cut short")
+    with locked(directory):
+        assert find(tmp_path, wanted).state == "held"
+    evaluate(directory, 300)
+    assert find(tmp_path, wanted).state == "complete"
+    assert find(tmp_path, catch({"steps": 301})).state == "cut short"
+    assert find(tmp_path, catch({"steps": 299})).state == "missing"
+    assert find(tmp_path, catch({"agent.discount": 0.5})).state == "missing"
+
+
+def test_a_run_begins_in_a_new_directory_and_goes_on_in_its_own(catch, tmp_path):
+    directory = existing_runs.begin(str(tmp_path), Entry(catch()))
+    assert run_directory.read_experiment(directory) == catch()
+    longer = catch({"steps": 400})
+    again = existing_runs.begin(str(tmp_path), Entry(longer, directory, "cut short"))
+    assert again == directory
+    assert run_directory.read_experiment(directory) == longer
+    assert len(run_directory.read_config(directory)["resumed"]) == 1
+
+
+def test_a_run_is_held_while_it_runs(catch, tmp_path):
+    with existing_runs.held(str(tmp_path), Entry(catch()), local=True) as held:
+        directory, resume = held
+        assert resume is None
+        taken = Entry(catch(), directory, "cut short")
+        with pytest.raises(RunDirectoryError, match="written by another process"):
+            existing_runs.begin(str(tmp_path), taken)
+    assert find(tmp_path, catch()).state == "cut short"
+
+
+@pytest.mark.parametrize(
+    "store, local, flag",
+    [
+        ("reverb", True, "--launch processes"),
+        ("reverb", False, None),
+        ({"length": 7}, True, None),
+        ({"length": 7}, False, "--launch local"),
+        ("dataset", True, None),
+        ("dataset", False, None),
+    ],
+)
+def test_a_replay_goes_on_where_it_can_be_read(
+    tmp_path, monkeypatch, store, local, flag
+):
+    saved = Checkpoint(tmp_path, logs.Counts(10), {"store": store})
+    monkeypatch.setattr(existing_runs.checkpoint, "reached", lambda _: 10)
+    monkeypatch.setattr(existing_runs.checkpoint, "newest", lambda _: saved)
+    if flag is None:
+        assert existing_runs.checkpoint_to_resume(tmp_path, local=local) is saved
+        return
+    with pytest.raises(RunDirectoryError, match=f"goes on with {flag}$"):
+        existing_runs.checkpoint_to_resume(tmp_path, local=local)
+
+
+def test_evaluations_that_cannot_be_read_are_named(catch, tmp_path):
+    (tmp_path / logs.EVALUATIONS).write_text("grid,returns\nmany,few\n")
+    with pytest.raises(RunDirectoryError, match=f"cannot read .*{logs.EVALUATIONS}"):
+        existing_runs.is_complete(tmp_path, catch())

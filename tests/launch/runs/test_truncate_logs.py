@@ -1,0 +1,68 @@
+"""Rows after a checkpoint go; those before it stay as they were written."""
+
+import pytest
+
+from launch.runs import logs, truncate_logs
+from launch.runs.checkpoint import Checkpoint
+from launch.runs.logs import Counts
+
+NAMES = ("metrics.jsonl", "metrics.csv", logs.EVALUATIONS)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A directory with rows at the steps 100, 200 and 300 in each log."""
+    metrics, evaluations = logs.MetricsLog(tmp_path), logs.EvaluationLog(tmp_path)
+    for steps in (100, 200, 300):
+        metrics.write(Counts(steps, steps, 7), "learner", {"loss": steps / 7})
+        evaluations.write(steps, Counts(steps), [0.1], [9])
+    metrics.close()
+    evaluations.close()
+    return tmp_path
+
+
+def lines(directory):
+    return {name: (directory / name).read_text().splitlines(True) for name in NAMES}
+
+
+def resume_at(directory, counts):
+    return Checkpoint(directory, counts, {})
+
+
+@pytest.mark.parametrize("steps, kept", [(99, 0), (100, 1), (299, 2), (300, 3)])
+def test_rows_up_to_the_checkpoint_stay_word_for_word(written, steps, kept):
+    before = lines(written)
+    truncate_logs.truncate_to(written, resume_at(written, Counts(steps)))
+    after = lines(written)
+    assert after["metrics.jsonl"] == before["metrics.jsonl"][:kept]
+    for name in NAMES[1:]:
+        assert after[name] == before[name][: 1 + kept], "and the header"
+    assert not list(written.glob(".*"))
+
+
+def test_without_a_checkpoint_a_run_begins_again(written):
+    truncate_logs.truncate_to(written, None)
+    assert [len(rows) for rows in lines(written).values()] == [0, 1, 1]
+
+
+def test_half_a_row_goes_even_if_it_is_early(written):
+    for name in NAMES:
+        path = written / name
+        path.write_text(path.read_text()[:-1])
+    truncate_logs.truncate_to(written, resume_at(written, Counts(500)))
+    assert [len(rows) for rows in lines(written).values()] == [2, 3, 3]
+
+
+def test_runs_that_do_not_act_are_cut_by_their_learner_steps(tmp_path):
+    log = logs.MetricsLog(tmp_path)
+    for steps in (100, 200):
+        log.write(Counts(learner_steps=steps), "learner", {"loss": 1.0})
+    log.close()
+    at = resume_at(tmp_path, Counts(learner_steps=150))
+    truncate_logs.truncate_to(tmp_path, at)
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_run_without_logs_has_none_to_cut(tmp_path):
+    truncate_logs.truncate_to(tmp_path, None)
+    assert list(tmp_path.iterdir()) == []

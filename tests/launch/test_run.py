@@ -1,0 +1,102 @@
+"""The door to all ways of running: how each end is told, and its exit code."""
+
+import signal
+
+import pytest
+
+from launch import errors, preflight, run
+from launch.engines import one_thread
+from launch.runs import checkpoint, logs, run_directory
+from launch.runs.lock import locked
+
+
+@pytest.fixture
+def begun(catch, tmp_path):
+    """The directory of a run that has not started."""
+    return run_directory.create(tmp_path, catch({"steps": 30}))
+
+
+def end_with(monkeypatch, error):
+    def ending(made, environment):
+        environment.close()
+        raise error
+
+    monkeypatch.setattr(one_thread, "run", ending)
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (errors.NotFinite("loss of network q is nan"), "loss of network q is nan"),
+        (errors.RoleFailed("learner/0 died"), "learner/0 died"),
+        (errors.EndedEarly("ended"), "ended"),
+        (errors.SaveFailed("no space"), "no space"),
+        (OSError(28, "No Space Left"), "cannot write to DIRECTORY: no space left"),
+    ],
+)
+def test_a_run_that_fails_keeps_what_it_saved(begun, monkeypatch, capsys, error, said):
+    end_with(monkeypatch, error)
+    assert run.main([str(begun)]) == 1
+    said = said.replace("DIRECTORY", str(begun))
+    expected = f"munchausen: {said}\n{begun} keeps what it saved\n"
+    assert capsys.readouterr().err == expected
+
+
+def stopped(directory):
+    """What is said of a run that a signal ended."""
+    experiment = run_directory.read_experiment(directory)
+    ready = preflight.check(experiment)
+    with pytest.raises(errors.RunStopped) as caught:
+        run.run_experiment(experiment, directory, "local", ready)
+    assert caught.value.signal == signal.SIGTERM
+    return str(caught.value)
+
+
+def test_whoever_stops_a_run_is_told_what_is_left_of_it(begun, monkeypatch):
+    end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
+    assert stopped(begun) == "stopped by SIGTERM; nothing was saved yet"
+    (begun / checkpoint.DIRECTORY / "20").mkdir(parents=True)
+    (begun / checkpoint.DIRECTORY / "20" / checkpoint.MANIFEST).touch()
+    said = f"stopped by SIGTERM; --resume {begun} goes on from there"
+    assert stopped(begun) == said
+    log = logs.EvaluationLog(begun)
+    log.write(30, logs.Counts(30), [1.0], [9])
+    log.close()
+    assert stopped(begun) == f"stopped by SIGTERM; {begun} was complete"
+
+
+def test_a_signal_is_an_exit_code_as_of_a_shell(begun, monkeypatch, capsys):
+    end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
+    assert run.main([str(begun)]) == 128 + 15
+    assert capsys.readouterr().err.startswith("munchausen: stopped by SIGTERM; ")
+
+
+def test_what_is_refused_is_exit_code_two_and_a_line(begun, tmp_path, capsys):
+    assert run.main([str(tmp_path / "nowhere")]) == 2
+    assert "nowhere is no run directory" in capsys.readouterr().err
+    with locked(begun):
+        assert run.main([str(begun)]) == 2
+    assert "is being written by another process" in capsys.readouterr().err
+    config = begun / run_directory.CONFIG
+    config.write_text(config.read_text().replace("torso: mlp", "torso: nature"))
+    assert run.main([str(begun)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("munchausen: ") and error.count("\n") == 1
+
+
+def test_a_run_ends_and_goes_on_from_its_checkpoint(catch, tmp_path):
+    directory = run_directory.create(tmp_path, catch({"steps": 30}))
+    assert run.main([str(directory)]) == 0
+    assert checkpoint.newest(directory).counts.actor_steps == 30
+    run_directory.record_resume(directory, catch({"steps": 50}))
+    assert run.main([str(directory), "--wandb=off"]) == 0
+    assert [row.grid for row in logs.read_evaluations(directory)] == [30, 50]
+
+
+@pytest.mark.parametrize("threads, asynchronous", [("1", False), ("2", True)])
+def test_one_thread_computes_where_it_is_asked(monkeypatch, threads, asynchronous):
+    changed = []
+    monkeypatch.setenv("NPROC", threads)
+    monkeypatch.setattr(run.jax.config, "update", lambda *each: changed.append(each))
+    run.settle()
+    assert changed == [("jax_cpu_enable_async_dispatch", False)] * (not asynchronous)
