@@ -99,7 +99,7 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     ],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(implicit_q.Config(), **{field: value})
 
 

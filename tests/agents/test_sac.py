@@ -76,5 +76,5 @@ def test_defaults_are_the_papers():
     [("initial_temperature", 0.0), ("discount", 1.5), ("target_step_size", -0.5)],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(sac.Config(), **{field: value})

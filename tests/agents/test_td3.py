@@ -58,5 +58,5 @@ def test_defaults_are_the_reference_implementations():
     ],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(td3.Config(), **{field: value})

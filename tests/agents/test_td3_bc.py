@@ -87,5 +87,5 @@ def test_defaults_are_the_reference_implementations():
     [("value_weight", -0.5), ("batch_size", 0), ("policy_delay", 0)],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(td3_bc.Config(), **{field: value})

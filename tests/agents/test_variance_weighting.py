@@ -117,5 +117,5 @@ def test_weights_lower_the_loss_of_what_varies(key):
     [("variance_floor", 0.0), ("scale_rate", 0.0), ("weight_floor", -1.0)],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         variance_weighting.Config(**{field: value})

@@ -52,11 +52,11 @@ def elsewhere(tmp_path, monkeypatch):
         ),
         (
             "train mdqn/pong --environment.protocol dopamin",
-            "nearest: 'dopamine'.*'dopamin'",
+            "'dopamin'.*nearest: dopamine",
         ),
         (
             "train mdqn/cartpole --environment.name CartPole-v7",
-            "nearest: .CartPole-v1.*CartPole-v7",
+            "'CartPole-v7'.*nearest: CartPole-v1",
         ),
         ("train mdqn/atari", "needs a game, such as --environment.game"),
         ("train mdqn/pong --launch thread", "'thread' is none of .*nearest: threads"),

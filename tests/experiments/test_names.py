@@ -10,7 +10,7 @@ def test_naming_an_experiment_builds_and_imports_no_other():
         "assert 'dqn/pnog' not in EXPERIMENTS and 'mdqn/pong' in EXPERIMENTS;"
         "EXPERIMENTS['dqn/catch'];"
         "kinds = ('agents.', 'environments.', 'experiments.papers.');"
-        "parts = ('agents.parts', 'environments.vector', 'environments.choices');"
+        "parts = ('agents.parts', 'environments.vector', 'environments.checks');"
         "print(sorted(m for m in sys.modules"
         " if m.startswith(kinds) and not m.startswith(parts)))"
     )

@@ -225,7 +225,7 @@ def test_it_stays_near_the_data_where_td3_extrapolates(key):
     [("coefficient", -0.5), ("batch_size", 0), ("pretraining_steps", 0)],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(anti_exploration.Config(), **{field: value})
     with pytest.raises(
         ValueError, match=r"autoencoder.latent_size must be at least 0, got -1"

@@ -287,5 +287,5 @@ def test_its_recipe_learns_a_metric_first_and_scales_rewards():
     ],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(SMALL, **{field: value})

@@ -37,7 +37,10 @@ def test_random_mazes_spare_start_and_goal(key):
 
 
 def test_mazes_that_cannot_be_are_refused(key):
-    with pytest.raises(ValueError, match="18 pitfalls do not fit in 5 x 5"):
+    with pytest.raises(
+        ValueError,
+        match="pitfalls must be at most 17, in a maze of 5 x 5 cells, got 18",
+    ):
         mazes.random_tiles(key, 5, 18)
     with pytest.raises(ValueError, match=r"slip must be between 0 and 0.2, got 0.3"):
         mazes.maze(jnp.zeros((2, 3), int), slip=0.3)

@@ -72,5 +72,5 @@ def test_the_hard_mdp_is_linear_in_its_features(key):
 
 
 def test_a_hard_mdp_whose_chances_could_pass_one_is_refused(key):
-    with pytest.raises(ValueError, match=r"difference is 0\.06"):
+    with pytest.raises(ValueError, match=r"difference must be at most .*, got 0\.06"):
         hard_linear(key, features=4, difference=0.06, discount=0.9)
