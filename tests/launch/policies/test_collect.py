@@ -57,9 +57,9 @@ def test_equal_seeds_collect_equally(run):
         request = Request(run, "expert", steps=20, dataset=name, seed=seed)
         return load(collect.collect(request).dataset_id, SPEC).transitions.action
 
-    first, again = rewards("a/b-v0", 1), rewards("a/b-v1", 1)
+    first, again = rewards("ours/one-v0", 1), rewards("ours/one-v1", 1)
     np.testing.assert_array_equal(first, again)
-    other = rewards("a/b-v2", 2)
+    other = rewards("ours/one-v2", 2)
     assert first.shape != other.shape or (first != other).any()
 
 
