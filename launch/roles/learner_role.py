@@ -147,7 +147,8 @@ class LearnerRole:
                 self._coordinator.learner_ended()
             while not self.stopped() and self._coordinator.evaluating():
                 self._stop.wait(REPORT_SECONDS / 2)
-            self._loop.save(self)
+            if self.counts().clock:  # else there is nothing to resume
+                self._loop.save(self)
             self._coordinator.finish()
         except Stopped:
             pass  # the coordinator is gone, and with it what a checkpoint needs

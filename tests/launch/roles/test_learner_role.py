@@ -65,32 +65,42 @@ def test_a_learner_does_what_samples_per_insert_call_for_and_saves(run, monkeypa
     assert saved.counts == Counts(90, 90, owed) and saved.replay is not None
 
 
+class Exhausted:
+    shared = None
+
+    def prepare(self, params, tick):
+        pass
+
+    def owed(self):
+        return 1
+
+    def next(self):
+        raise StopIteration
+
+    def read(self, batch, shared):
+        return batch
+
+    def progress(self):
+        return {"store": "reverb"}
+
+    def save(self, path):
+        path.mkdir()
+
+    def close(self):
+        self.closed = True
+
+
 def test_a_learner_ends_when_there_will_be_no_batch(run):
-    class Exhausted:
-        shared = None
-
-        def prepare(self, params, tick):
-            pass
-
-        def owed(self):
-            return 1
-
-        def next(self):
-            raise StopIteration
-
-        def read(self, batch, shared):
-            return batch
-
-        def progress(self):
-            return {"store": "reverb"}
-
-        def save(self, path):
-            path.mkdir()
-
-        def close(self):
-            self.closed = True
-
     source, coordinator = Exhausted(), Program(actor_steps=11)
     context = FakeContext("learner", coordinator=coordinator)
     LearnerRole(run, context, make_replay=lambda *_: source).run()
     assert source.closed and coordinator.finished == 1 and coordinator.learned == 0
+    assert checkpoint.kept(run.directory) == [11]
+
+
+def test_a_program_that_is_stopped_before_anything_was_done_saves_nothing(run):
+    coordinator = Program(actor_steps=0)
+    context = FakeContext("learner", coordinator=coordinator)
+    context.stop.set()
+    LearnerRole(run, context, make_replay=lambda *_: Exhausted()).run()
+    assert coordinator.finished == 1 and checkpoint.kept(run.directory) == []
