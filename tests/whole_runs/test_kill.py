@@ -48,7 +48,7 @@ def stored(tmp_path):
 
         from launch.replay import limiter, reverb_store, snapshot
 
-        spec, frame_stack = check(experiment)
+        spec, frame_stack, *_ = check(experiment, here=False)
         storage = make_agent(experiment, spec).storage
         server = reverb.Server(
             reverb_store.make_tables(storage, spec, frame_stack=frame_stack),
