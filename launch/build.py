@@ -66,7 +66,7 @@ def make_spec(environment: dm_env.Environment) -> Spec:
 
 
 def make_extras_spec(agent: Agent, spec: Spec) -> Any:
-    """Describes to a store what `act` returns beside one action.
+    """Describes to a store the extras that `act` returns with one action.
 
     Computes nothing, and starts no JAX backend.
 

@@ -1,6 +1,6 @@
 """Runs one experiment in its directory: the one door to all ways of running.
 
-`launch.engines.side_by_side` starts a local run in a process of its own with
+`launch.engines.side_by_side` starts a local run in a separate process with
 `python -m launch.run RUN [--wandb=MODE]`.
 """
 

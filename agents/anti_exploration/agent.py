@@ -109,7 +109,7 @@ def make_bonus(config: Config, spec: Spec) -> Callable[..., jax.Array]:
     """Builds b as `(params, key, observation [B, ...], action [B, D]) -> [B]`.
 
     `key` draws the latents and is consumed. Gradients flow through the action twice:
-    as the CVAE's input, and as what is compared with its output.
+    as the CVAE's input, and as the action that its output is compared with.
     """
     model = cvae.make(config.autoencoder, spec)
     divisor = heads.action_size(spec) if config.divide_twice else 1

@@ -1,4 +1,4 @@
-"""Checks of settings; an error says what must hold, and what was given."""
+"""Checks of settings; an error says what must hold and which value was given."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ class InvalidSetting(ValueError):
 
     Attributes:
         field: dotted path of the field inside the agent's configuration.
-        value: what was given.
+        value: that the field has.
         wanted: what the value must be, such as "at least 0".
     """
 

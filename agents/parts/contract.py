@@ -44,9 +44,9 @@ class Transition(NamedTuple):
         discount: `[B]` product of the environment's discounts times gamma^(k-1), k the
             number of steps in the sum; the agent multiplies by gamma once more.
         next_observation: `[B, ...]` at time t + k.
-        extras: a pytree with leaves `[B, ...]`: what the agent's `act` returned beside
-            these actions or, of a dataset, what its `DatasetTables` read for these
-            rows; the empty tuple if there is neither.
+        extras: a pytree with leaves `[B, ...]`: the extras that the agent's `act`
+            returned with these actions or, of a dataset, the rows of its
+            `DatasetTables`; the empty tuple if there is neither.
     """
 
     observation: Any

@@ -138,7 +138,8 @@ def learner(
         optimizers: an optimiser for each loss.
         target_update: see `periodic` and `polyak`.
         first_targets: the targets at the start, of the online networks; by default
-            those of them that learn. What a paper remembers beside copies goes here.
+            those of them that learn. A paper that remembers more than copies passes
+            it here.
         periods: of networks that learn at every k-th learner step only; on the others
             nothing of them moves, optimiser included, but their losses are computed.
     """
@@ -155,7 +156,7 @@ def _make_init(
     optimizers: Mapping[str, optax.GradientTransformation],
     first_targets: Callable[[Params], Params] | None,
 ) -> Init:
-    """The `init` of `learner`; each network gets a key of its own, in their order."""
+    """Makes the `init` of `learner`; each network gets its own key, in their order."""
 
     def init(key: jax.Array) -> TrainingState:
         key, *init_keys = jax.random.split(key, 1 + len(networks))
@@ -180,7 +181,7 @@ def _make_update(
     target_update: TargetUpdate,
     periods: Mapping[str, int],
 ) -> Update:
-    """The `update` of `learner`; each loss gets a key of its own, in their order."""
+    """Makes the `update` of `learner`; each loss gets its own key, in their order."""
 
     def update(
         state: TrainingState, batch: Transition

@@ -38,7 +38,7 @@ _SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 class Child:
-    """A run in a process of its own."""
+    """A run and its process."""
 
     def __init__(self, entry: Entry, directory: Path, wandb: WandbMode, alone: bool):
         """Starts it; its output goes to a log in its directory."""

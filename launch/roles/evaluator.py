@@ -1,4 +1,4 @@
-"""Evaluation in an environment of its own: of one policy, or in step with training."""
+"""Evaluation in a separate environment: of one policy, or in step with training."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ class Evaluator:
     """Plays a fixed number of episodes; raw returns, nothing stored.
 
     Every lane plays its own share of the episodes. Taking the first episodes to end
-    instead would favour the short ones. Each evaluation draws seeds of its own, so that
+    instead would favour the short ones. Each evaluation draws new seeds, so that
     it does not depend on those before it.
     """
 
@@ -75,7 +75,7 @@ class Evaluator:
 
 
 class Lockstep:
-    """Plays without end beside the training, with the newest parameters.
+    """Plays without end while the agent learns, with the newest parameters.
 
     An episode is played by all the policies that follow one another while it lasts.
     Raw returns, nothing stored.

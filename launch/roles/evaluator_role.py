@@ -91,7 +91,7 @@ class EvaluatorRole:
             self._coordinator.evaluator_ended()
 
     def _tick(self) -> None:
-        """Shows the watchdog that the evaluation goes on; ends it with the program."""
+        """Tells the watchdog that the evaluation moves; raises Stopped after a stop."""
         if self._stop.is_set():
             raise Stopped
         now = time.monotonic()

@@ -95,7 +95,7 @@ class Learner:
 
         Any thread may call it.
         """
-        state = self._state  # one update's, also if another thread goes on learning
+        state = self._state  # of one update, also while another thread learns
         networks = [jax.tree.map(np.asarray, state.params[name]) for name in names]
         return int(state.steps), networks
 

@@ -12,6 +12,7 @@ from agents.anti_exploration import agent as anti_exploration
 from agents.anti_exploration import autoencoder
 from agents.parts import networks, sgd, twin_critics
 from agents.parts.contract import Transition
+from tests.agents.anti_exploration.numpy_autoencoder import by_hand
 from tests.agents.cases import BOX, batch_of, leaves_equal, make, small
 
 NAME = "anti_exploration"
@@ -37,23 +38,6 @@ def after(agent, state, steps=2):
 
 def bonus_of(**settings):
     return anti_exploration.make_bonus(small(NAME, BOX, **settings), BOX)
-
-
-def by_hand(params, key, observation, action):
-    """The auto-encoder layer by layer, in numpy: rebuilt actions, means, log-scales."""
-
-    def layers(tree, x):
-        inner = tree["params"]["Torso_0"]["Dense_0"]
-        x = np.maximum(x @ np.asarray(inner["kernel"]) + np.asarray(inner["bias"]), 0)
-        head = tree["params"]["Dense_0"]
-        return x @ np.asarray(head["kernel"]) + np.asarray(head["bias"])
-
-    encoded = layers(params["encoder"], np.concatenate([observation, action], axis=1))
-    mean, log_std = encoded[:, :6], np.clip(encoded[:, 6:], -4, 15)
-    noise = np.asarray(jax.random.normal(key, mean.shape))
-    latent = mean + np.exp(log_std) * noise
-    decoded = layers(params["decoder"], np.concatenate([observation, latent], axis=1))
-    return np.tanh(decoded), mean, log_std
 
 
 @pytest.mark.parametrize(("divide_twice", "divisor"), [(False, 3), (True, 9)])

@@ -8,6 +8,7 @@ from scipy import integrate, stats
 from agents.anti_exploration import agent as anti_exploration
 from agents.anti_exploration import autoencoder
 from agents.parts.distributions import Gaussian
+from tests.agents.anti_exploration.numpy_autoencoder import by_hand
 from tests.agents.cases import BOX, batch_of, small
 
 NAME = "anti_exploration"
@@ -26,23 +27,6 @@ def test_divergence_is_the_integral():
     np.testing.assert_allclose(kl, [nats(0.7, -0.4), nats(-1.5, 0.3)], rtol=1e-5)
     standard = Gaussian(jnp.zeros((2, 4)), jnp.zeros((2, 4)))
     np.testing.assert_array_equal(autoencoder.divergence(standard), np.zeros((2, 4)))
-
-
-def by_hand(params, key, observation, action):
-    """The auto-encoder layer by layer, in numpy: rebuilt actions, means, log-scales."""
-
-    def layers(tree, x):
-        inner = tree["params"]["Torso_0"]["Dense_0"]
-        x = np.maximum(x @ np.asarray(inner["kernel"]) + np.asarray(inner["bias"]), 0)
-        head = tree["params"]["Dense_0"]
-        return x @ np.asarray(head["kernel"]) + np.asarray(head["bias"])
-
-    encoded = layers(params["encoder"], np.concatenate([observation, action], axis=1))
-    mean, log_std = encoded[:, :6], np.clip(encoded[:, 6:], -4, 15)
-    noise = np.asarray(jax.random.normal(key, mean.shape))
-    latent = mean + np.exp(log_std) * noise
-    decoded = layers(params["decoder"], np.concatenate([observation, latent], axis=1))
-    return np.tanh(decoded), mean, log_std
 
 
 def test_loss_of_the_autoencoder_by_hand(key):

@@ -1,6 +1,5 @@
 """Runs watched from outside."""
 
-import math
 import time
 
 import psutil
@@ -8,7 +7,8 @@ import pytest
 from pytest import approx
 
 from experiments.benchmarks import observe_process, whole_runs
-from experiments.benchmarks.measure import BenchFailed, Measurement
+from experiments.benchmarks.measure import BenchFailed
+from tests.experiments.benchmarks.measured_figures import check
 
 CATCH = (
     *("dqn/catch", "--agent.network.hidden", "5", "--environments", "3"),
@@ -23,17 +23,6 @@ SECONDS = 0.01
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def check(measured, units):
-    """Every figure is a positive number beside a positive limit."""
-    assert [one.unit for one in measured] == units
-    assert len({one.name for one in measured}) == len(measured)
-    for one in measured:
-        assert isinstance(one, Measurement)
-        for number in (one.value, one.limit, one.ratio):
-            assert math.isfinite(number) and number > 0, one
-        assert one.ratio == approx(one.value / one.limit)
 
 
 @pytest.fixture(scope="module")

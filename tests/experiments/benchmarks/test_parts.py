@@ -1,14 +1,11 @@
 """The parts of a run, each measured alone."""
 
-import math
-
 import pytest
-from pytest import approx
 
 from experiments import flags
 from experiments.benchmarks import parts
-from experiments.benchmarks.measure import Measurement
 from experiments.catalogue.experiments import EXPERIMENTS
+from tests.experiments.benchmarks.measured_figures import check
 
 TINY = flags.replace(
     EXPERIMENTS["dqn/catch"],
@@ -23,17 +20,6 @@ SECONDS = 0.01
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def check(measured, units):
-    """Every figure is a positive number beside a positive limit."""
-    assert [one.unit for one in measured] == units
-    assert len({one.name for one in measured}) == len(measured)
-    for one in measured:
-        assert isinstance(one, Measurement)
-        for number in (one.value, one.limit, one.ratio):
-            assert math.isfinite(number) and number > 0, one
-        assert one.ratio == approx(one.value / one.limit)
 
 
 def test_an_actor_is_measured_with_every_number_of_environments():

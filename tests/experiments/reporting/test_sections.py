@@ -2,20 +2,9 @@
 
 import pytest
 
-from experiments import cli
 from experiments.reporting import comparison
-from tests.experiments.report_pages import POINTS, text_of
-from tests.experiments.run_directories import metrics_row, write
-
-ATARI = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
-
-
-ROWS = [
-    metrics_row(20, "actor", 2.0, episodes=2, episode_return=-3.0),
-    metrics_row(20, "learner", 2.0, q_loss=0.5, learner_waiting_share=0.125),
-    metrics_row(60, "actor", 4.0, episodes=6, episode_return=5.0),
-    metrics_row(100, "learner", 6.0, q_loss=0.4),
-]
+from tests.experiments.report_pages import ATARI, POINTS, ROWS, report, text_of
+from tests.experiments.run_directories import write
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +13,6 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(comparison, "REPETITIONS", 100)
     return tmp_path
-
-
-def report(*arguments):
-    return cli.main(["report", *map(str, arguments)])
 
 
 def test_agents_are_compared_on_each_environment(elsewhere, capsys):

@@ -8,60 +8,19 @@ import sys
 from pathlib import Path
 
 import imageio_ffmpeg
-import jax
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-import environments
-from experiments import cli, flags
-from experiments.catalogue.experiments import EXPERIMENTS
+from experiments import cli
 from experiments.verbs import video
-from launch.build import make_agent, make_spec
-from launch.runs import checkpoint, logs, run_directory
-
-SMALL = {
-    "mdqn/catch": {"agent.network.hidden": (16,), "environment.rows": 6},
-    "mdqn/cartpole": {"agent.network.hidden": (16,)},
-    "mdqn/pong-cpu": {"agent.network.hidden": (16,)},
-}
-
-
-def make_run(root, name):
-    """The directory of a run that has saved its first parameters."""
-    experiment = flags.replace(EXPERIMENTS[name], SMALL[name])
-    environment = environments.make(experiment.environment, 1, 0)
-    agent = make_agent(experiment, make_spec(environment))
-    environment.close()
-    directory = run_directory.create(root, experiment)
-    state = agent.init(jax.random.key(0))
-    checkpoint.save(
-        directory, logs.Counts(7), state, extra={}, save_replay=None, keep=1
-    )
-    return directory
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Makes a run of an experiment once."""
-    made = {}
-
-    def run(name):
-        if name not in made:
-            made[name] = make_run(tmp_path_factory.mktemp("runs"), name)
-        return made[name]
-
-    return run
+from tests.experiments.verbs.saved_runs import make_run, record
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def record(run, *flags):
-    return cli.main(["record", str(run), *flags])
 
 
 def frames_of(path):
