@@ -1,5 +1,5 @@
-"""One module per paper; importing them stays cheap.
+"""One module per paper; importing a paper's module is cheap.
 
-A module imports JAX, numpy and matplotlib inside its functions only. `garnets` and
-`hard_linear` are no papers: they hold what computed figures compute with.
+A paper's module imports JAX, numpy and matplotlib only inside its functions. `garnets`
+and `hard_linear` are not papers: they hold code that computed figures call.
 """

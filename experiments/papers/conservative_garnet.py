@@ -1,12 +1,13 @@
-"""Conservative policy iteration on Garnets: constant rates and adaptive ones.
+"""Conservative policy iteration on Garnets, with constant and with adaptive rates.
 
 The schemes behind Vieillard et al., "Deep Conservative Policy Iteration", AAAI 2020,
-https://arxiv.org/abs/1906.09784, which has no tabular figure; Garnets of "Leverage the
-Average" (30 states, 4 actions, 4 successors, gamma 0.9). Part `exact`: exact q_pi of
-the true MDP, from q of the uniform policy. Part `sampled`: one step of value iteration
-with one sampled transition of every pair, from q_0 = 0. Adaptive rates start uniformly
-over states. The error is ||q* - q_pi||_1 / ||q*||_1 and `jitter` the mean absolute
-change of a Garnet's error from one iteration to the next, over the last half.
+https://arxiv.org/abs/1906.09784, which has no tabular figure. The Garnets are those of
+"Leverage the Average" (30 states, 4 actions, 4 successors, gamma 0.9). Part `exact`
+evaluates each policy exactly in the true MDP, starting at q of the uniform policy. Part
+`sampled` does one step of value iteration with one sampled transition of every
+state-action pair, from q_0 = 0. For adaptive rates the start-state distribution is
+uniform. The error is ||q* - q_pi||_1 / ||q*||_1; `jitter` is the mean absolute change
+of a Garnet's error from one iteration to the next, over the last half of the run.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SHOWN += (317, 400)
 
 
 def rates() -> dict[str, Rate]:
-    """By name. A Garnet's rewards are in [0, 1], so R = 1."""
+    """The rates by name. A Garnet's rewards are in [0, 1], so R = 1."""
     import jax.numpy as jnp
 
     from agents.tabular import conservative
@@ -44,11 +45,11 @@ def rates() -> dict[str, Rate]:
 
 
 def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
-    """The error of every rate along its iterations.
+    """Computes the error of every rate at the iterations in `SHOWN`.
 
     Args:
         seed: of the Garnets and of the noise.
-        garnets: how many to average over.
+        garnets: number of Garnets to average over.
 
     Returns:
         Rows of part, scheme, iteration, error (mean over Garnets), standard_error,
@@ -95,7 +96,7 @@ def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """Error over iterations, without and with noise."""
+    """Draws the error over iterations, without and with noise."""
     from experiments.reporting import log_plots
 
     titles = {"exact": "exact evaluation", "sampled": "one step, one sample"}

@@ -3,16 +3,16 @@
 https://arxiv.org/abs/1906.09784. CartPole with constant and adaptive mixture rates,
 next to DQN: a small rate is slow but steady, rate 1 is fast and may collapse.
 
-Deviations (of the paper's body only the outline was at hand):
-- Dopamine's settings, as in "Leverage the Average" by the same authors.
-- The rates and the number of seeds, 5, are ours.
+Deviations (we had access only to an outline of the paper's body):
+- The settings are Dopamine's, as in "Leverage the Average" by the same authors.
+- We chose the rates and the number of seeds, 5.
 """
 
 from experiments.catalogue import dopamine, figure
 from experiments.catalogue.figure import Variant
 
 TASK = dopamine.CARTPOLE._replace(
-    description="CartPole, by steps of several sizes to the greedy policy; at best 500",
+    description="CartPole with several mixture rates of the greedy policy; at best 500",
     loss="squared",
 )
 

@@ -3,13 +3,15 @@
 Kitamura et al., "Regularization and Variance-Weighted Regression Achieves Minimax
 Optimality in Linear MDPs: Theory and Practice", 2023, https://arxiv.org/abs/2305.13185,
 with the settings of the authors' code (matsuolab/Deep-Variance-Weighting-MinAtar),
-which the catalogue's MinAtar tasks have: 5 games, 10,000,000 steps, 5 seeds. A shorter
-run decays epsilon as slowly, over the first 1,000,000 steps, and so lies on the curve.
+which the catalogue's MinAtar tasks also have: 5 games, 10,000,000 steps, 5 seeds. A
+shorter run still decays epsilon over the first 1,000,000 steps, so its returns follow
+the curve of the full run.
 
 Deviations:
-- In the maze agents walk; the authors update on samples from every state at once, and
-  measure the gap to the optimal values. Their numbers are not comparable.
-- One maze, 3 seeds; the authors have 20 mazes with 3 seeds each.
+- Here agents act step by step in the maze; the authors update on samples from every
+  state at once and measure the gap to the optimal values. The numbers are not
+  comparable.
+- One maze, 3 seeds; the authors use 20 mazes with 3 seeds each.
 """
 
 from experiments.catalogue import figure
@@ -23,7 +25,7 @@ VARIANTS = {
     "dvw_mdqn": Variant("dvw_mdqn"),
 }
 
-# KL and entropy coefficients of the authors' maze, gamma 1e-5 / (1 - gamma) and 1e-5.
+# The authors' coefficients in the maze: KL gamma 1e-5 / (1 - gamma), entropy 1e-5.
 _MAZE_PENALTIES = {"munchausen": 0.995, "temperature": 2e-3}
 
 MAZE_VARIANTS = {

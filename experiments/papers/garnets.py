@@ -1,6 +1,6 @@
-"""Many Garnets at once: what the computed figures have in common.
+"""Runs tabular schemes on many Garnets at once; shared by the computed figures.
 
-Imports JAX: to be imported by functions of this package, not by its modules.
+This module imports JAX, so import it inside functions of this package only.
 """
 
 import functools
@@ -20,10 +20,10 @@ STATES, ACTIONS, BRANCHING = 30, 4, 4  # "Leverage the Average", Appendix D
 
 @functools.partial(jax.jit, static_argnames="discount")
 def batch(keys: jax.Array, discount: float) -> MDP:
-    """Garnets with a leading axis N, one for each of `[N]` keys.
+    """Makes N Garnets, one for each of `[N]` keys; leaves have a leading axis N.
 
     Args:
-        keys: of the Garnets.
+        keys: `[N]` random keys.
         discount: gamma.
     """
     return jax.vmap(
@@ -43,12 +43,12 @@ def policies(
     """Returns `[N, len(iterations), S, A]` log-policies of a scheme on N MDPs.
 
     Args:
-        scheme: what to iterate.
-        model: the noise that it sees.
-        mdps: with a leading axis N.
-        keys: `[N]` of the noise.
-        iterations: after which to look, counted from 1; rising.
-        first: `[S, A]` q_0 of an MDP; 0 if None.
+        scheme: the scheme to iterate.
+        model: makes the exact or sampled model of an MDP that the scheme queries.
+        mdps: leaves with a leading axis N.
+        keys: `[N]` random keys of the noise.
+        iterations: whose policies to return, counted from 1; increasing.
+        first: returns `[S, A]` q_0 of an MDP; q_0 is 0 if None.
     """
     chosen = jnp.array(iterations) - 1
 
@@ -67,9 +67,9 @@ def relative_errors(
     """Returns `[N, K]` ||q* - q_pi||_1 / ||q*||_1.
 
     Args:
-        mdps: with a leading axis N.
+        mdps: leaves with a leading axis N.
         log_policies: `[N, K, S, A]`.
-        temperature: tau, the weight of the entropy in both.
+        temperature: tau, the weight of the entropy in q* and q_pi.
     """
 
     def one(mdp: MDP, several: jax.Array) -> jax.Array:
@@ -89,7 +89,7 @@ def worst_gaps(mdps: MDP, log_policies: jax.Array) -> jax.Array:
     """Returns `[N, K]` max_s (v* - v_pi)(s) / max_s v*(s).
 
     Args:
-        mdps: with a leading axis N.
+        mdps: leaves with a leading axis N.
         log_policies: `[N, K, S, A]`.
     """
 

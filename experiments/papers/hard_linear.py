@@ -1,6 +1,6 @@
-"""One hard linear MDP after another: what `vwls_linear` computes on each.
+"""Runs the schemes of `vwls_linear` on hard linear MDPs, one MDP after another.
 
-Imports JAX: to be imported by functions of this package, not by its modules.
+This module imports JAX, so import it inside functions of this package only.
 """
 
 import functools
@@ -23,14 +23,14 @@ def gaps(
     first: int,
     variances: tuple[tuple[str, int], ...],
 ) -> dict[str, tuple[jax.Array, jax.Array]]:
-    """Returns `[N, K]` gaps and samples used so far, by scheme.
+    """Returns `[N, K]` gaps and `[N, K]` samples used so far, by scheme.
 
     Args:
-        keys: `[N]`, one for each MDP.
-        samples: M of each pair in an iteration.
+        keys: `[N]` random keys, one for each MDP.
+        samples: M, the samples of each pair in an iteration.
         iterations: K.
-        first: iterations that VWLS runs unweighted.
-        variances: name and M_sigma of each VWLS.
+        first: number of iterations that VWLS runs unweighted.
+        variances: name and M_sigma of each VWLS variant.
     """
     one = functools.partial(
         _one, samples=samples, iterations=iterations, first=first, variances=variances
@@ -45,7 +45,7 @@ def _one(
     first: int,
     variances: tuple[tuple[str, int], ...],
 ) -> dict[str, tuple[jax.Array, jax.Array]]:
-    """`[K]` gaps and samples, by scheme, on one MDP."""
+    """Returns `[K]` gaps and `[K]` samples used so far on one MDP, by scheme."""
     mdp_key, run_key, pair_key = jax.random.split(key, 3)
     problem = mdp.hard_linear(mdp_key)
     run = functools.partial(_run, run_key, problem, samples, iterations)
@@ -58,7 +58,7 @@ def _one(
     known = jnp.stack([ideal, *(estimate for estimate, _ in estimates)])
     f = linear.weighting_of(known, problem.mdp.discount)
     found = {"f = 1": (gap, used)}
-    # All f of a power share one noise, which is most of the work.
+    # All f of a power share the same noise: drawing it is most of the work.
     for power, suffix in ((2, ""), (1, ", notebook")):
         _, gaps, counts = jax.vmap(lambda f, power=power: run(f, power))(f)
         found["f = f*" + suffix] = (gaps[0], counts[0])
@@ -80,7 +80,7 @@ def _run(
     f: jax.Array,
     gram_power: int,
 ) -> tuple[Parameters, jax.Array, jax.Array]:
-    """States, `[K]` gaps and `[K]` samples used, of WLS-MDVI with weighting f."""
+    """Runs WLS-MDVI with weighting f: states, `[K]` gaps and `[K]` samples used."""
     design = linear.optimal_design(problem.features / f[..., None])
     scheme = linear.weighted_mdvi(
         problem.features, design, f, problem.mdp.discount, gram_power=gram_power
@@ -100,7 +100,7 @@ def _run(
 def _variance(
     key: jax.Array, problem: mdp.Linear, states: Parameters, first: int, pairs: int
 ) -> tuple[jax.Array, jax.Array]:
-    """`[S, A]` variance estimated after `first` iterations, and the samples it took."""
+    """Estimates `[S, A]` variance after `first` iterations; also its sample count."""
     design = linear.optimal_design(problem.features)
     state = jax.tree.map(lambda leaf: leaf[first - 1], states)
     values = linear.state_values(problem.features, state, problem.mdp.discount)

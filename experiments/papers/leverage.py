@@ -1,24 +1,24 @@
 """Vieillard et al., "Leverage the Average" (2020): the small deep experiments.
 
-https://arxiv.org/abs/2003.14089, appendix E. All of its settings are Dopamine's, but
-for LunarLander's learning rate and target period. 10 seeds, 500,000 agent steps; the
-metric is the mean undiscounted return of the training episodes of the whole run.
+https://arxiv.org/abs/2003.14089, appendix E. All of its settings are Dopamine's, except
+LunarLander's learning rate and target period. 10 seeds, 500,000 agent steps; the metric
+is the mean undiscounted return of the training episodes of the whole run.
 
 Deviations:
 - Features of CartPole are scaled and rewards clipped to [-1, 1], as Dopamine does by
-  default. The paper names neither; without scaling the action values diverge with
-  these settings. In LunarLander clipping changes what is learnt (landing gives 1, not
-  100, and a crash -1); `--environment.protocol gymnasium` leaves its rewards raw.
-- The paper's grids of temperatures and penalties are one point here: of four that we
-  tried on CartPole, 100,000 steps of seed 0, the one with most KL divergence and
-  entropy (`results/leverage_scan.csv`). For LunarLander it is not tuned.
-- The squared error, as the paper's regression, also for M-DQN, Deep CPI and Soft-DQN,
-  which stand beside the paper's agents. With the Huber loss of M-DQN's authors, whose
-  CartPole is `munchausen/cartpole`, M-DQN does worse, and one of three seeds diverged
-  (`results/leverage_huber.csv`).
-- Learning starts after 500 agent steps, as in Dopamine; the paper does not say.
-- Episodes end after 500 (CartPole) and 1,000 steps (LunarLander), as gymnasium has it.
-- LunarLander-v3 instead of v2, which gymnasium no longer has.
+  default. The paper mentions neither; without scaling, the action values diverge with
+  these settings. In LunarLander clipping changes the task (landing gives 1 instead of
+  100, and a crash -1); `--environment.protocol gymnasium` leaves its rewards unclipped.
+- Instead of the paper's grids of temperatures and penalties, we use one point. We tried
+  four points on CartPole (100,000 steps, seed 0) and chose the one with the largest KL
+  and entropy weights (`results/leverage_scan.csv`). LunarLander's point is not tuned.
+- The loss is the squared error, as in the paper's regression, also for the agents that
+  we add to the paper's: M-DQN, Deep CPI and Soft-DQN. With the Huber loss of M-DQN's
+  authors, whose CartPole is `munchausen/cartpole`, M-DQN does worse, and one of three
+  seeds diverged (`results/leverage_huber.csv`).
+- Learning starts after 500 agent steps, as in Dopamine; the paper gives no number.
+- Episodes end after 500 (CartPole) and 1,000 steps (LunarLander), as in gymnasium.
+- LunarLander-v3 replaces v2, which gymnasium no longer has.
 """
 
 from experiments.catalogue import dopamine, figure
@@ -27,7 +27,7 @@ from experiments.catalogue.tasks import Environment
 
 
 def variants(kl_weight: float, temperature: float) -> dict[str, Variant]:
-    """The agents of a figure; actors have these weights of KL and entropy."""
+    """The agents of a figure; the penalised ones have these KL and entropy weights."""
     penalties = {"kl_weight": kl_weight, "temperature": temperature}
     return {
         "dqn": Variant("dqn"),

@@ -7,9 +7,9 @@ each of 800 iterations. The error is ||q* - q_pi||_1 / ||q*||_1, where both are 
 entropy-regularised ones for schemes with an entropy weight.
 
 Deviations:
-- All schemes see one noise sequence on each Garnet.
-- pi_k is the policy that the k-th iteration evaluated.
-- q_0 = 0; the paper says only that it is bounded by v_max.
+- On each Garnet all schemes see the same noise sequence.
+- pi_k is the policy that iteration k evaluated.
+- q_0 = 0; the paper states only that it is bounded by v_max.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PANELS = {
 
 
 def schemes() -> dict[str, Scheme]:
-    """By name, in the order of the table; those named `exact` see no noise."""
+    """The schemes by name, in the table's order; names with `exact` have no noise."""
     from agents.tabular.schemes import (
         dual_averaging,
         momentum,
@@ -70,11 +70,11 @@ def schemes() -> dict[str, Scheme]:
 
 
 def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
-    """The error of every scheme along its iterations.
+    """Computes the error of every scheme at each of `ITERATIONS`.
 
     Args:
         seed: of the Garnets and of the noise.
-        garnets: how many to average over.
+        garnets: number of Garnets to average over.
 
     Returns:
         Rows of scheme, iteration, error (mean over Garnets), standard_error, garnets.
@@ -111,7 +111,7 @@ def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """The curves on logarithmic axes, with two standard errors around the mean."""
+    """Draws the curves on logarithmic axes, with two standard errors as a band."""
     from experiments.reporting import log_plots
 
     panels = {

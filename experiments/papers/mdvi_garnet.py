@@ -1,14 +1,14 @@
 """How many samples MDVI and value iteration need with a generative model, on Garnets.
 
 Kozuno et al., "KL-Entropy-Regularized RL with a Generative Model is Minimax Optimal",
-2022, https://arxiv.org/abs/2205.14211, has no experiments; these illustrate its claim.
-Garnets of "Leverage the Average" (30 states, 4 actions, 4 successors). With H =
-1 / (1 - gamma), value iteration and MDVI with alpha = gamma iterate 15 H times, MDVI
-with alpha = 1 - (1 - gamma)^2 iterates 6 H^2 times, each iteration with M samples of
-every pair. The gap is max_s (v* - v_pi)(s) / max_s v*(s), of the last policy.
+2022, https://arxiv.org/abs/2205.14211, has no experiments; ours illustrate its claim.
+The Garnets are those of "Leverage the Average" (30 states, 4 actions, 4 successors).
+With H = 1 / (1 - gamma), value iteration and MDVI with alpha = gamma run 15 H
+iterations, MDVI with alpha = 1 - (1 - gamma)^2 runs 6 H^2, and every iteration draws M
+samples of every pair. The gap is max_s (v* - v_pi)(s) / max_s v*(s) of the last policy.
 
-Part `samples` is gamma = 0.9 (150 and 600 iterations); part `horizon` varies gamma,
-without the third scheme, whose H^2 iterations are too many at gamma = 0.99.
+Part `samples` has gamma = 0.9 (150 and 600 iterations). Part `horizon` varies gamma; it
+omits the third scheme, whose H^2 iterations are too many at gamma = 0.99.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VI, GAMMA, SQUARED = "VI", "MDVI, alpha = gamma", "MDVI, alpha = 1 - (1 - gamma)
 
 
 def schemes(discount: float) -> dict[str, tuple[Scheme, int]]:
-    """The scheme and its number of iterations, by name."""
+    """Each scheme and its number of iterations, by name."""
     from agents.tabular.generative import mdvi
     from agents.tabular.schemes import value_iteration
 
@@ -47,13 +47,13 @@ def compute(
     samples: tuple[int, ...] = SAMPLES,
     discounts: tuple[float, ...] = DISCOUNTS,
 ) -> list[Row]:
-    """The gap of every scheme for every number of samples and horizon.
+    """Computes the gap of every scheme for every number of samples and horizon.
 
     Args:
         seed: of the Garnets and of the samples.
-        garnets: how many to average over.
-        samples: M.
-        discounts: gamma of part `horizon`.
+        garnets: number of Garnets to average over.
+        samples: the values of M.
+        discounts: the values of gamma in part `horizon`.
 
     Returns:
         Rows of part, discount, scheme, samples_per_pair (M), iterations (K), total (M
@@ -74,7 +74,7 @@ def compute(
 def _gaps(
     seed: int, discount: float, name: str, samples: tuple[int, ...], garnets: int
 ) -> list[Row]:
-    """One row for each number of samples."""
+    """Returns one row for each number of samples of one scheme."""
     import jax
     from jax.experimental import enable_x64
 
@@ -107,7 +107,7 @@ def _gaps(
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """Gap over samples: by scheme at gamma = 0.9, then by horizon."""
+    """Draws the gap over samples: by scheme at gamma = 0.9, then by horizon."""
     from experiments.reporting import log_plots
 
     panels: dict[str, list[log_plots.Line]] = {}
@@ -125,7 +125,7 @@ def draw(rows: list[Row], path: Path) -> None:
     log_plots.save(
         path,
         panels,
-        x_label="samples of each pair in all",
+        x_label="total samples of each pair",
         y_label="largest gap to v*, over its maximum",
         lowest=1e-4,
     )

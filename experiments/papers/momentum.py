@@ -1,12 +1,12 @@
 """Vieillard et al., "Momentum in Reinforcement Learning" (2020): Momentum DQN.
 
-https://arxiv.org/abs/1910.09322. CartPole with several shares of the past in h, and
-with the plain average; beta 0 is a DQN that acts on a copy.
+https://arxiv.org/abs/1910.09322. CartPole with several values of beta, the share of the
+past in h, and with the plain average. beta 0 would be a DQN that acts on a copy.
 
-Deviations (of the paper's body only the outline was at hand):
-- The paper's deep experiments are on Atari (`momentum_dqn/atari`); CartPole is that of
-  "Leverage the Average" by the same authors.
-- The values of beta and the number of seeds, 5, are ours.
+Deviations (we had access only to an outline of the paper's body):
+- The paper's deep experiments are on Atari (`momentum_dqn/atari`); this CartPole is
+  that of "Leverage the Average" by the same authors.
+- We chose the values of beta and the number of seeds, 5.
 """
 
 from experiments.catalogue import dopamine, figure

@@ -1,15 +1,15 @@
 """Vieillard, Pietquin and Geist, "Munchausen Reinforcement Learning" (2020).
 
-https://arxiv.org/abs/2007.14430. On Atari the settings are the agents' defaults and the
-experiments those of the catalogue: `mdqn/breakout`, `miqn/atari`. Here is the CartPole
-of the authors' code, `munchausen_rl/configs/cartpole.gin`.
+https://arxiv.org/abs/2007.14430. The Atari experiments are in the catalogue, with the
+agents' default settings: `mdqn/breakout`, `miqn/atari`. This module has the CartPole of
+the authors' code, `munchausen_rl/configs/cartpole.gin`.
 
 Deviations:
 - Epsilon is 0.001 in evaluation, Dopamine's default.
 - CartPole-v1 is the authors' CartPole-v0 with a cap of 500 steps.
-- The authors' file configures M-DQN; IQN and M-IQN stand beside it, with 8 quantile
+- The authors' file configures M-DQN only; we add IQN and M-IQN, with 8 quantile
   fractions instead of their 64.
-- The authors give no number of seeds for it: 5.
+- The authors give no number of seeds; we use 5.
 """
 
 from experiments.catalogue import dopamine, figure

@@ -1,23 +1,25 @@
-"""Agents that learn from datasets, side by side on each of ours.
+"""Offline agents compared on each of our datasets.
 
 Rezaeifar et al., "Offline RL as Anti-Exploration" (AAAI 2022), and Dadashi et al.,
-"Offline RL with Pseudometric Learning" (ICML 2021), compare on D4RL's datasets, a
-million transitions each, at the end of training; so do those who measured BC and
-TD3+BC. The scores are D4RL's.
+"Offline RL with Pseudometric Learning" (ICML 2021), compare agents at the end of
+training on D4RL's datasets of a million transitions each; published results of BC and
+TD3+BC do the same. Scores are normalised as in D4RL.
 
 Deviations:
-- The datasets are ours (`munchausen collect`), of about 200,000 transitions; see
-  `experiments/datasets.md`.
-- 50,000 learner steps, 20,000 of a first stage; the others have a million. Twice as
-  long a stage made the pseudometric tell actions apart less well, on the one set that
-  it was tried on (`results/separation.csv`).
-- The CVAE is a third as wide as its authors' (256, for 750), and learns at 0.001 from
-  batches of 256: at 0.0001 from 100, as theirs, its squared error on Hopper's expert
-  actions is 0.044 after 20,000 steps, for 0.037.
-- The bonus of TD3-CVAE weighs 30 in units of the reward divided by its range, chosen on
-  Hopper's expert data; 1, 10 and 100 were tried with the slower CVAE, 10 with this one
-  for 15,000 steps (`results/anti_exploration_scan.csv`). The papers' are unknown to us.
-- TD3 without any penalty stands beside them: it shows what the penalties are for.
+- We collected the datasets ourselves (`munchausen collect`), with about 200,000
+  transitions each; see `experiments/datasets.md`.
+- 50,000 learner steps after a first stage of 20,000; the papers train for a million. A
+  first stage of twice that length made the pseudometric separate actions less well on
+  the one dataset where we tried it (`results/separation.csv`).
+- The CVAE is a third as wide as its authors' (256 instead of 750) and learns with a
+  learning rate of 0.001 and batches of 256. With the authors' 0.0001 and 100, its
+  squared error on Hopper's expert actions is 0.044 after 20,000 steps, instead of
+  0.037.
+- The bonus of TD3-CVAE has weight 30, in units of the reward divided by its range,
+  chosen on Hopper's expert data; we tried 1, 10 and 100 with the slower CVAE, and 10
+  with this one for 15,000 steps (`results/anti_exploration_scan.csv`). We do not know
+  the papers' weights.
+- We add TD3 without any penalty, to show the effect of the penalties.
 """
 
 from experiments.catalogue import figure

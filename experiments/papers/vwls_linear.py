@@ -1,21 +1,21 @@
-"""VWLS-MDVI on hard linear MDPs, next to unweighted and ideally weighted regression.
+"""VWLS-MDVI on hard linear MDPs, against unweighted and ideally weighted regression.
 
 Section 7.1 of Kitamura et al., "Regularization and Variance-Weighted Regression
 Achieves Minimax Optimality in Linear MDPs", ICML 2023,
 https://arxiv.org/abs/2305.13185, with the settings of its notebook: 100 hard MDPs of 2
 states, 30 actions and 4 features, gamma 0.9, alpha = gamma, (M, K) = (100, 1000) and
-(1000, 100). VWLS spends a fifth of the iterations unweighted, estimates the variance
-from M_sigma pairs of next states, and begins again. The gap is max_s |v* - v_pi| / v*.
+(1000, 100). VWLS runs a fifth of the iterations unweighted, estimates the variance from
+M_sigma pairs of next states, and starts again. The gap is max_s |v* - v_pi| / v*.
 
 Deviations:
 - Weighted least squares has 1 / f^2 on both sides. Schemes named `notebook` have 1 / f
-  in G_f, as the released code; see `agents.tabular.linear`.
-- On these MDPs f* takes nearly one value among the actions of state 0, and state 1 has
-  a feature of its own without noise. So least squares barely changes with f, and VWLS
-  is f = 1 begun again after a fifth of the iterations.
+  in G_f, as in the released code; see `agents.tabular.linear`.
+- On these MDPs f* is nearly constant over the actions of state 0, and state 1 has a
+  separate feature without noise. So least squares barely depends on f, and VWLS behaves
+  as f = 1 restarted after a fifth of the iterations.
 - `samples` counts every next state that is used: M of each core pair in an iteration,
   and 2 M_sigma for the variance; the notebook counts M_sigma once for all pairs.
-- Each (M, K) has its own 100 MDPs and noise; all schemes share them.
+- Each (M, K) has its own 100 MDPs and noise, shared by all schemes.
 """
 
 from pathlib import Path
@@ -25,8 +25,8 @@ from experiments.catalogue.computation import Computation, Row
 MDPS = 100
 SETTINGS = ((100, 1000), (1000, 100))  # (M, K)
 VARIANCES = (("VWLS, 100,000 pairs", 100_000), ("VWLS, 5,000 pairs", 5_000))  # M_sigma
-FIRST_SHARE = 0.2  # of K that VWLS runs unweighted
-POINTS = 50  # of each curve
+FIRST_SHARE = 0.2  # share of the K iterations that VWLS runs unweighted
+POINTS = 50  # points of each curve
 
 
 def compute(
@@ -35,14 +35,14 @@ def compute(
     settings: tuple[tuple[int, int], ...] = SETTINGS,
     variances: tuple[tuple[str, int], ...] = VARIANCES,
 ) -> list[Row]:
-    """The gap of every scheme along its iterations.
+    """Computes the gap of every scheme at up to `POINTS` of its iterations.
 
     Args:
         seed: of the MDPs and of the samples.
-        mdps: how many to average over.
+        mdps: number of MDPs to average over.
         settings: pairs of M, the samples of a pair in an iteration, and K, the number
             of iterations.
-        variances: name and M_sigma of each VWLS.
+        variances: name and M_sigma of each VWLS variant.
 
     Returns:
         Rows of scheme, samples_per_pair (M), iterations (K), iteration, samples (used
@@ -84,7 +84,7 @@ def compute(
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """Gap over iterations, one panel for each setting."""
+    """Draws the gap over iterations, one panel for each (M, K)."""
     from experiments.reporting import log_plots
 
     panels: dict[str, list[log_plots.Line]] = {}
