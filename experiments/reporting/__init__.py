@@ -1,1 +1,1 @@
-"""Run directories in; numbers, curves and pages out."""
+"""Turns run directories into numbers, curves and report pages."""

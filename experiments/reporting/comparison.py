@@ -1,4 +1,4 @@
-"""Agents against each other on one environment, and against what others published."""
+"""Compares agents on one environment: interquartile means, performance profiles."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ _THRESHOLDS = 101
 
 
 class Comparison(NamedTuple):
-    """What rliable says of some agents' final returns.
+    """Statistics that rliable computes from the agents' final returns.
 
     Attributes:
         iqm: interquartile mean over seeds, with its bootstrap interval, by label.
@@ -27,10 +27,10 @@ class Comparison(NamedTuple):
 
 
 def compare(returns: Mapping[str, np.ndarray]) -> Comparison:
-    """Interquartile means and performance profiles through rliable.
+    """Computes interquartile means and performance profiles with rliable.
 
     Args:
-        returns: `[R]` final return of each seed, by label.
+        returns: `[R]` final returns of an agent's seeds, by label.
     """
     from rliable import library, metrics
 
@@ -44,7 +44,7 @@ def compare(returns: Mapping[str, np.ndarray]) -> Comparison:
 
     iqm, profiles = {}, {}
     for label, scores in returns.items():
-        # One column: the seeds of one environment are the only stratum.
+        # One column: the environment is the bootstrap's only stratum.
         with _seeded():
             points, intervals = library.get_interval_estimates(
                 {label: scores[:, None]}, statistics, reps=REPETITIONS
@@ -58,7 +58,7 @@ def compare(returns: Mapping[str, np.ndarray]) -> Comparison:
 
 @contextlib.contextmanager
 def _seeded() -> Iterator[None]:
-    """Equal draws from numpy's global generator, the one that rliable uses."""
+    """Seeds numpy's global generator, which rliable uses; restores its state later."""
     state = np.random.get_state()
     np.random.seed(0)
     try:

@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them."""
+"""Formats numbers, steps and durations for readers of a report."""
 
 import math
 
@@ -9,7 +9,7 @@ NONE = "\N{EN DASH}"
 
 
 def number(value: float | None) -> str:
-    """About four digits: 20.31, 488.7, 10,118; a dash for None or what is no number."""
+    """About four digits: 20.31, 488.7, 10,118; a dash for None, NaN or infinity."""
     if value is None or not math.isfinite(value):
         return NONE
     size = abs(value)
@@ -21,14 +21,14 @@ def number(value: float | None) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """`[low, high]`, or a dash where there is none."""
+    """`[low, high]`, or a dash for an estimate without an interval."""
     if estimate.low is None:
         return NONE
     return f"[{number(estimate.low)}, {number(estimate.high)}]"
 
 
 def quoted(value: float | None) -> str:
-    """A number with the digits that its source has; a dash for None."""
+    """A published number with all digits of its source; a dash for None."""
     if value is None:
         return NONE
     return f"{value:,.10g}".replace("-", MINUS)

@@ -1,6 +1,6 @@
-"""Lines on logarithmic axes, each named at its end.
+"""Draws lines on logarithmic axes, each labelled at its end.
 
-Imports matplotlib: to be imported by functions of this package, not by its modules.
+This module imports matplotlib, so import it inside functions only.
 """
 
 import itertools
@@ -34,15 +34,15 @@ _STYLE = {
     "text.parse_math": True,
 }
 _SIZE = (4.2, 3.6)  # inches, of one panel
-_GAP = 0.058  # between two names, in heights of the axes
+_GAP = 0.058  # between two labels, as a fraction of the axes' height
 
 
 class Line(NamedTuple):
     """One curve.
 
     Attributes:
-        label: its name, written at its end.
-        x: `[K]`, rising.
+        label: text at the curve's end.
+        x: `[K]`, increasing.
         y: `[K]` means.
         error: `[K]` standard errors.
     """
@@ -54,13 +54,13 @@ class Line(NamedTuple):
 
 
 def line(label: str, rows: Sequence[Row], *, x: str, y: str) -> Line:
-    """The curve of some rows, by the names of their columns.
+    """Makes a curve from two columns of some rows.
 
     Args:
-        label: its name.
+        label: the curve's label.
         rows: in the order of x; with a column `standard_error` of y.
-        x: column.
-        y: column.
+        x: name of the column on the x axis.
+        y: name of the column on the y axis.
 
     Raises:
         ValueError: there are no rows.
@@ -80,15 +80,15 @@ def save(
     lowest: float,
     logarithmic_x: bool = True,
 ) -> None:
-    """Writes a figure of panels side by side with one y axis.
+    """Writes a figure of panels side by side, which share one logarithmic y axis.
 
     Args:
-        path: its suffix is the format.
+        path: the picture file; its suffix is the format.
         panels: lines by title.
-        x_label: of every panel.
-        y_label: of all.
-        lowest: end of the y axis; lines below it leave the picture.
-        logarithmic_x: whether x is, too.
+        x_label: label of every panel's x axis.
+        y_label: label of the shared y axis.
+        lowest: lower end of the y axis; smaller values are not shown.
+        logarithmic_x: whether the x axis is logarithmic, too.
     """
     with matplotlib.rc_context(_STYLE):
         size = (_SIZE[0] * len(panels), _SIZE[1])
@@ -121,7 +121,7 @@ def _plot(axes: Axes, one: Line, rank: int) -> None:
 
 
 def _name(axes: Axes, lines: Sequence[Line]) -> None:
-    """Writes each name next to its line's end, moved where names would overlap."""
+    """Writes each label next to its line's end, moved where labels would overlap."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
     heights = {}
     for rank, one in enumerate(lines):

@@ -1,4 +1,4 @@
-"""The report as one page, or its curves as one picture."""
+"""Renders the report as one HTML page, or its evaluation curves as one picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ _TEMPLATE = "report.html.j2"
 
 
 def render(reading: Reading) -> str:
-    """The page of some runs: no other file, no server and no network is needed."""
+    """Returns the HTML page, which needs no other file, no server and no network."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -34,13 +34,13 @@ def render(reading: Reading) -> str:
     environment.filters |= {
         "number": formats.number,
         "interval": formats.interval,
-        "inline": Markup,  # SVG that plots.py made
+        "inline": Markup,  # for SVG made by plots.py
     }
     return environment.get_template(_TEMPLATE).render(_context(reading))
 
 
 def picture(reading: Reading, format_: str) -> bytes:
-    """The evaluation curves alone, as a PNG or SVG file."""
+    """Returns the bytes of a PNG or SVG file with only the evaluation curves."""
     panels = {
         (title, statistics.axis(groups[0])): {
             group.label: statistics.evaluation_curve(group.runs) for group in groups
@@ -55,7 +55,7 @@ def _looks(reading: Reading) -> dict[str, Look]:
 
 
 def _members(reading: Reading) -> list[tuple[str, Group]]:
-    """Environment and group of all groups."""
+    """All groups, each with the title of its environment."""
     return [
         (title, group) for title, groups in reading.groups.items() for group in groups
     ]
@@ -99,7 +99,7 @@ def _title(runs: Sequence[Run]) -> str:
 
 
 def _tiles(group: Group) -> list[tuple[str, str, str]]:
-    """Value, meaning and small print of what one agent's reader looks for first."""
+    """The headline numbers of a report on one agent: value, name and footnote."""
     final = statistics.final_estimate(group.runs)
     reached = max(run.clock for run in group.runs)
     complete = any(run.complete for run in group.runs)
@@ -120,7 +120,7 @@ def _tiles(group: Group) -> list[tuple[str, str, str]]:
 
 
 def _settings(reading: Reading) -> dict[str, Any]:
-    """Fields that all agents share, and those in which they differ."""
+    """Splits the settings into fields that all agents share and fields that differ."""
     members = _members(reading)
     flat = [group.settings for _, group in members]
     differing = setting_differences.differences(flat)
@@ -136,7 +136,7 @@ def _settings(reading: Reading) -> dict[str, Any]:
 
 
 def _versions(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """Each part of the stack with the versions that the runs had."""
+    """Each library, and our code, with the versions that the runs used."""
     found: dict[str, dict[str, None]] = {}
     for start in (start for run in runs for start in run.starts):
         stack = {"code": start.get("code"), **start.get("versions", {})}

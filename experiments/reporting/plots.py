@@ -1,4 +1,4 @@
-"""Figures as SVG that follows the page's colours, and as files of their own."""
+"""Draws figures: SVG inlined in a page, with the page's colours, and picture files."""
 
 import io
 import re
@@ -23,7 +23,7 @@ from experiments.reporting.style import (
 WIDE, NARROW, HALF = (8.4, 3.3), (4.1, 3.0), (4.3, 2.8)  # inches
 _TICKS = (1, 2, 2.5, 5, 10)
 _TITLE = {"fontsize": 8.0, "loc": "left"}
-_LETTERS = 11  # of a title, to an inch
+_LETTERS = 11  # letters of a title that fit in an inch
 
 _STYLE = {
     "svg.hashsalt": "munchausen",
@@ -50,10 +50,10 @@ _STYLE = {
 
 
 class Look(NamedTuple):
-    """How one agent is drawn, everywhere on a page.
+    """How one agent is drawn in all figures of a page.
 
     Attributes:
-        hue: of its colour in the palette.
+        hue: index of its colour in the palette.
         dashes: lengths on and off, in points; empty for a solid line.
     """
 
@@ -62,21 +62,21 @@ class Look(NamedTuple):
 
     @property
     def colour(self) -> str:
-        """As matplotlib takes it."""
+        """The colour in matplotlib's format."""
         return PALETTE[self.hue]
 
     @property
     def dasharray(self) -> str:
-        """As SVG takes it."""
+        """The dashes in SVG's format."""
         return " ".join(str(2 * length) for length in self.dashes)
 
 
 class Drawing(NamedTuple):
-    """A figure inlined in two widths.
+    """A figure as inlined SVG, in one or two widths.
 
     Attributes:
         wide: SVG for a laptop.
-        narrow: SVG for a phone; empty if one will do for both.
+        narrow: SVG for a phone; empty if `wide` serves for both.
     """
 
     wide: str
@@ -84,7 +84,7 @@ class Drawing(NamedTuple):
 
 
 def looks(labels: Sequence[str]) -> dict[str, Look]:
-    """A look for each distinct label, in order of appearance."""
+    """Assigns a look to each distinct label, in order of appearance."""
     found = {}
     for rank, label in enumerate(dict.fromkeys(labels)):
         dashes = DASHES[rank // len(PALETTE) % len(DASHES)]
@@ -93,7 +93,7 @@ def looks(labels: Sequence[str]) -> dict[str, Look]:
 
 
 def steps_label(value: float, _: object = None) -> str:
-    """A number of steps as an axis shows it: 250k, 1.5M."""
+    """Formats a number of steps for an axis: 250k, 1.5M."""
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:g}{name}"
@@ -107,14 +107,14 @@ def curves(
     y_label: str,
     x_label: str,
 ) -> Drawing:
-    """Mean and band of each agent over the steps of a run.
+    """Draws the mean and band of each agent over the steps of a run.
 
     Args:
-        name: unique on the page.
-        lines: by label.
-        looks_: by label.
-        y_label: with its unit, if it has one.
-        x_label: whose steps.
+        name: prefix of the SVG's identifiers; unique on the page.
+        lines: curves by label.
+        looks_: looks by label.
+        y_label: label of the y axis, with its unit if it has one.
+        x_label: label of the x axis, such as `actor steps`.
     """
 
     def draw(axes: Axes) -> None:
@@ -130,12 +130,12 @@ def rates(
     lines: Sequence[tuple[Look, np.ndarray, np.ndarray]],
     y_label: str,
 ) -> Drawing:
-    """One line of each run over wall time.
+    """Draws one line for each run over wall time.
 
     Args:
-        name: unique on the page.
-        lines: look, seconds since the start, and steps per second.
-        y_label: whose steps.
+        name: prefix of the SVG's identifiers; unique on the page.
+        lines: look, seconds since the start, and steps per second of each run.
+        y_label: label of the y axis, such as `learner steps per second`.
     """
     longest = max(float(seconds[-1]) for _, seconds, _ in lines)
     unit, word = next(
@@ -165,13 +165,13 @@ def profiles(
     lines: Mapping[str, Curve],
     looks_: Mapping[str, Look],
 ) -> Drawing:
-    """Performance profiles: the share of runs above each return.
+    """Draws performance profiles: the share of runs above each return.
 
     Args:
-        name: unique on the page.
+        name: prefix of the SVG's identifiers; unique on the page.
         thresholds: `[X]` returns.
         lines: shares with their intervals, by label.
-        looks_: by label.
+        looks_: looks by label.
     """
 
     def draw(axes: Axes) -> None:
@@ -184,7 +184,7 @@ def profiles(
             _dash(line[0], looks_[label])
         axes.set_ylim(-0.02, 1.04)
         axes.set_xlabel("final evaluation return")
-        axes.set_ylabel("share of seeds above it")
+        axes.set_ylabel("share of seeds above")
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
 
     return _both(name, draw)
@@ -195,17 +195,17 @@ def picture(
     looks_: Mapping[str, Look],
     format_: str,
 ) -> bytes:
-    """The evaluation curves alone, one panel for each environment.
+    """Returns the bytes of a picture file with one panel for each environment.
 
     Args:
-        panels: curves by label, by title and label of the steps.
-        looks_: by label.
+        panels: curves by label, for each panel's (title, label of the x axis).
+        looks_: looks by label.
         format_: `png` or `svg`.
     """
     rows = -(-len(panels) // 3)
     columns = -(-len(panels) // rows)
     size = (WIDE[0] if columns == 1 else NARROW[0] * columns, 3.4 * rows)
-    # Letters as outlines: a file that others show must not depend on their fonts.
+    # Letters as outlines: the file must look the same where fonts are missing.
     with matplotlib.rc_context({**_STYLE, "svg.fonttype": "path"}):
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         grid = figure.subplots(rows, columns, squeeze=False)
@@ -260,7 +260,7 @@ def _svg(name: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> 
 
 
 def _save(figure: Figure, format_: str, dpi: float = 100) -> bytes:
-    # Without date and version two reports of the same runs are equal.
+    # Without date and version, two reports of the same runs are identical.
     absent = {"svg": ("Date", "Creator"), "png": ("Software",)}[format_]
     buffer = io.BytesIO()
     metadata = dict.fromkeys(absent)
@@ -269,7 +269,7 @@ def _save(figure: Figure, format_: str, dpi: float = 100) -> bytes:
 
 
 def _inline(name: str, text: str) -> str:
-    """The text of an SVG file for a page: scalable, themed, no clashing names."""
+    """Adapts an SVG file's text to a page: scalable, themed, unique identifiers."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     head, _, body = text.partition(">")

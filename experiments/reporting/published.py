@@ -1,4 +1,4 @@
-"""Our numbers next to those that others published for the same environment."""
+"""Tables that compare our numbers with published ones on the same environment."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -22,20 +22,20 @@ class Published(NamedTuple):
 
     Attributes:
         environment: class of the environment's configuration, such as `Atari`.
-        task: its game or name.
-        protocol: empty where the environment has none.
-        agent: as its authors call it.
-        statistic: what `value` is; of trained agents one of `STATISTICS`.
-        frames: where on the curve, at the end of the window.
-        window: frames over which the value is a mean.
+        task: the environment's game or name.
+        protocol: the environment's protocol; empty if it has none.
+        agent: the agent's name in the source.
+        statistic: kind of `value`; for trained agents one of `STATISTICS`.
+        frames: position on the curve: the end of the window.
+        window: number of frames over which the value is a mean.
         value: the number.
-        spread: what its source gives after a plus or minus; the note explains it.
-        seeds: how many, or empty if the source does not say.
+        spread: the number after the source's plus or minus; the note explains it.
+        seeds: number of seeds; empty if the source does not give it.
         status: `verified` (read in the source), `computed` (from the source's data),
-            `second-hand` (read in somebody's copy of it) or `recalled` (from memory:
-            never shown).
-        source: where it is from.
-        note: what one must know to compare.
+            `second-hand` (read in another text that quotes the source) or `recalled`
+            (from memory: never shown).
+        source: publication or repository of the number.
+        note: facts that a reader needs for a fair comparison.
     """
 
     environment: str
@@ -54,9 +54,9 @@ class Published(NamedTuple):
 
 
 def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """A table for each published statistic: by agent and frames, ours above theirs.
+    """Makes a table for each published statistic, by agent and frames; ours come first.
 
-    Of runs that learn from a dataset, learner steps stand for frames.
+    For runs that learn from a dataset, learner steps take the place of frames.
     """
     experiment = groups[0].runs[0].experiment
     quality = _quality(experiment.get("dataset", ""))
@@ -69,7 +69,7 @@ def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
 
 
 def _quality(dataset: str) -> dict[str, str]:
-    """Under which protocol its published numbers are, by the name of a dataset."""
+    """The protocol of a dataset's published numbers, found from the dataset's name."""
     if not dataset:
         return {}
     name = Path(dataset).name.replace("_", "-")  # hopper_medium_expert-v2.hdf5
@@ -107,7 +107,7 @@ def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]
 
 
 def _columns(windows: Sequence[_Window], unit: str) -> list[str]:
-    """Headings; where two are at the same frames, the window tells them apart."""
+    """Column headings; columns at the same frames also show their window."""
     places = [frames for frames, _ in windows]
     return [
         f"{formats.steps(frames)} {unit}"
@@ -122,30 +122,30 @@ def _quoted(row: Published) -> str:
 
 
 def _meaning(rows: Sequence[Published]) -> str:
-    """What our numbers in a table are."""
+    """Explains how our numbers in a table are computed."""
     statistic = rows[0].statistic
     if statistic == _SCORE:
         return (
-            "D4RL's score: 0 for the return of its random policy, 100 for that of its "
-            "expert. Ours is of the last evaluation; its dataset is not D4RL's."
+            "D4RL's normalised score: 0 is the return of D4RL's random policy, 100 its "
+            "expert's. Ours is of the last evaluation; our dataset is not D4RL's."
         )
     if statistic == _BEST:
-        return "The highest mean over seeds of an evaluation up to each column."
+        return "The highest mean over seeds of any evaluation up to each column."
     if statistic == _WHOLE:
         return "Means over all training episodes from the start to each column."
     windows = ", ".join(dict.fromkeys(formats.steps(row.window) for row in rows))
     return (
-        f"Means over the {windows} frames before each column; our latest over no more "
-        "than the last tenth of a run."
+        f"Means over the {windows} frames before each column. Our latest number is a "
+        "mean over at most the last tenth of a run."
     )
 
 
 def _ours(
     runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
 ) -> list[float | None]:
-    """The latest number, then one for each window that the runs have reached.
+    """Our latest number, then our number for each window; None if not reached.
 
-    The latest is of those runs whose last evaluations count, as everywhere.
+    The latest number uses the runs in `statistics.finals`, as all final numbers do.
     """
     ends = [(run, _place(run)) for run in statistics.finals(runs)]
     if statistic == _BEST:
@@ -169,7 +169,7 @@ def _whole_run(run: Run, frames: int, window: int) -> float | None:
 
 
 def _best(runs: Sequence[Run], frames: int) -> float | None:
-    """A mean is over the same seeds everywhere: those that have come so far."""
+    """The highest mean up to `frames`, always over all runs that have reached it."""
     reached = [run for run in runs if run.frames >= frames]
     return statistics.best_evaluation(reached, frames) if reached else None
 
@@ -188,26 +188,26 @@ def _score(run: Run, steps: int, window: int) -> float | None:
 _WHOLE = "whole-run training return"
 _SCORE = "normalised score"
 _BEST = "best evaluation return"
-# (run, frames, window): numbers of a run, of which a table has the mean.
+# (run, frames, window) -> a run's number; a table shows the mean over runs.
 _OF_A_RUN: dict[str, Callable[[Run, int, int], float | None]] = {
     "training return": statistics.training_return,
     "evaluation return": statistics.evaluation_return,
     _WHOLE: _whole_run,
     _SCORE: _score,
 }
-# What our runs have a number for.
+# The statistics that we can compute for our runs.
 STATISTICS = (*_OF_A_RUN, _BEST)
 
 
 def _reached(runs: Sequence[Run]) -> str:
-    """Where the latest number is, or from where to where: `190k to 250k`."""
+    """The position of our latest number, or a range over runs: `190k to 250k`."""
     places = [_place(run) for run in statistics.finals(runs)]
     ends = map(formats.steps, sorted({min(places), max(places)}))
     return " to ".join(dict.fromkeys(ends))
 
 
 def _place(run: Run) -> int:
-    """How far a run is, in what published numbers are placed by."""
+    """How far a run is, in frames; in its own steps if it counts no frames."""
     return run.frames or run.clock
 
 
@@ -219,14 +219,14 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def read_published(
     environment: Mapping[str, Any], folder: Path = PUBLISHED
 ) -> list[Published]:
-    """What others published for an environment, as far as it was read or computed.
+    """Reads the published numbers of an environment, except those `recalled`.
 
     Args:
-        environment: its configuration as plain data.
-        folder: of CSV files.
+        environment: the environment's configuration as plain data.
+        folder: folder of CSV files.
 
     Raises:
-        ValueError: a row has a status of its own invention.
+        ValueError: a row's status is not in `STATUSES`.
     """
     task = environment.get("game", environment.get("name", ""))
     key = (environment.get("kind"), task, environment.get("protocol", ""))
@@ -243,7 +243,10 @@ def _rows(path: Path) -> Sequence[Published]:
         found = []
         for row in csv.DictReader(file):
             if row["status"] not in STATUSES:
-                raise ValueError(f"{path}: {row['status']!r} is none of {STATUSES}")
+                raise ValueError(
+                    f"{path}: status must be one of {', '.join(STATUSES)}, got "
+                    f"{row['status']!r}"
+                )
             types = Published.__annotations__
             found.append(Published(**{name: types[name](row[name]) for name in types}))
     return found

@@ -1,4 +1,4 @@
-"""Reads run directories, and groups the runs that differ in nothing but their seed."""
+"""Reads run directories, and groups the runs that differ only in their seed."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ _NEEDED: dict[str, type] = {
     "environment": dict,
 }
 _SHOWN = 4  # fields in a label
-WAITING = "waiting_share"  # how metrics end that say how long a role waited
+WAITING = "waiting_share"  # suffix of metrics that measure how long a role waited
 _DEPTH = 3  # <root>/<agent>/<environment>/<run>, as `train` makes them
 
 
@@ -29,11 +29,11 @@ class Run(NamedTuple):
     """A run directory, read once.
 
     Attributes:
-        directory: as it was named.
-        config: what `config.yaml` holds.
-        evaluations: oldest first, those in which an episode ended.
+        directory: path as given by the caller.
+        config: content of `config.yaml`.
+        evaluations: evaluations in which an episode ended, oldest first.
         metrics: rows of `metrics.jsonl`, oldest first.
-        evaluated: the last point of the evaluation grid, with an episode or without.
+        evaluated: last point of the evaluation grid, even if no episode ended there.
     """
 
     directory: Path
@@ -49,27 +49,27 @@ class Run(NamedTuple):
 
     @property
     def starts(self) -> list[dict[str, Any]]:
-        """Command, code and versions of its start, then of each time it was resumed."""
+        """Command, code and versions of its start, then of each resumption."""
         return [self.config, *self.config.get("resumed", [])]
 
     @property
     def actor_steps(self) -> int:
-        """The most actor steps that any row has."""
+        """Actor steps so far: the largest count in the last rows."""
         return int(self._last("actor_steps"))
 
     @property
     def clock(self) -> int:
-        """How far it is, in the steps that it counts."""
+        """Progress so far: actor steps, or learner steps if it has no actor steps."""
         return self.actor_steps or int(self._last("learner_steps"))
 
     @property
     def counted(self) -> Literal["actor", "learner"]:
-        """Whose steps it counts: the learner's if it learns from a dataset."""
+        """Which steps measure its progress: `learner` if it learns from a dataset."""
         return "learner" if self.experiment.get("dataset") else "actor"
 
     @property
     def frames(self) -> int:
-        """The most frames that any row has."""
+        """Frames so far: the largest count in the last rows."""
         return int(self._last("frames"))
 
     @property
@@ -83,7 +83,7 @@ class Run(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether the evaluation at the last step is there."""
+        """Whether the evaluation at the last step has been logged."""
         return self.evaluated >= self.experiment["steps"]
 
 
@@ -91,7 +91,7 @@ class Group(NamedTuple):
     """The seeds of one agent.
 
     Attributes:
-        label: what tells it from the other groups on its environment.
+        label: distinguishes the group from the others on the same environment.
         runs: at least one, by seed.
     """
 
@@ -100,15 +100,15 @@ class Group(NamedTuple):
 
     @property
     def settings(self) -> dict[str, str]:
-        """The experiment's fields by dotted path, without those of a single run."""
+        """The experiment's fields by dotted path, without seed and similar fields."""
         return setting_differences.flat(self.runs[0].experiment)
 
 
 class Reading(NamedTuple):
-    """What some paths hold.
+    """The runs found at some paths.
 
     Attributes:
-        groups: those with evaluations, by environment in the order of the paths.
+        groups: groups with evaluations, by environment in the order of the paths.
         notes: one sentence for each run that was left out.
     """
 
@@ -117,10 +117,10 @@ class Reading(NamedTuple):
 
 
 def read(paths: Sequence[str]) -> Reading:
-    """The runs at, or up to three folders below, some paths.
+    """Reads the runs at some paths, or up to three folders below them.
 
     Raises:
-        RunDirectoryError: a path holds no run, a run is damaged, or none has been
+        RunDirectoryError: a path holds no run, a run is damaged, or no run has been
             evaluated yet.
     """
     found = {path.resolve(): path for name in paths for path in _expand(Path(name))}
@@ -150,20 +150,20 @@ def _expand(path: Path) -> list[Path]:
         raise RunDirectoryError(f"cannot read {path}: {error.strerror}") from error
     if not found:
         raise RunDirectoryError(
-            f"{path} is no run directory, nor a folder of them: no "
+            f"{path} is not a run directory or a folder of run directories: no "
             f"{run_directory.CONFIG} there"
         )
     trained = [run for run in found if not computation.is_computed(run)]
     if not trained:
         raise RunDirectoryError(
-            f"{path} is a computed figure, which a report does not show: see "
+            f"{path} is a computed figure, which a report cannot show; see "
             f"{computation.PICTURE} and {computation.ROWS} in {found[-1]}"
         )
     return trained
 
 
 def _runs_at(path: Path) -> list[Path]:
-    path.stat()  # raises what `exists` would hide
+    path.stat()  # raises errors that `exists` would hide
     if not path.is_dir():
         raise RunDirectoryError(f"{path} is a file: name a run directory")
     if (path / run_directory.CONFIG).exists():
@@ -195,7 +195,7 @@ def _read_run(directory: Path) -> Run:
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:
-    """Refuses what the page could not show."""
+    """Raises RunDirectoryError if the page could not show the run."""
     experiment = config["experiment"]
     if not isinstance(experiment, dict):
         raise RunDirectoryError(f"{path} describes no experiment")
@@ -203,17 +203,19 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
         if not isinstance(experiment.get(name), kind):
             raise RunDirectoryError(f"{path}: the experiment has no {name}")
     if experiment["steps"] < 1:
-        raise RunDirectoryError(f"{path}: {experiment['steps']} steps")
+        raise RunDirectoryError(
+            f"{path}: steps must be at least 1, got {experiment['steps']}"
+        )
     resumed = config.get("resumed", [])
     if not isinstance(resumed, list) or not all(isinstance(r, dict) for r in resumed):
-        raise RunDirectoryError(f"{path}: what resumed it is no list of starts")
+        raise RunDirectoryError(f"{path}: `resumed` must be a list of mappings")
     for start in (config, *resumed):
         if not isinstance(start.get("versions", {}), dict):
-            raise RunDirectoryError(f"{path}: the versions have no names")
+            raise RunDirectoryError(f"{path}: `versions` must be a mapping")
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Rows of `metrics.jsonl`; a last line that is still being written is left out.
+    """Reads the rows of `metrics.jsonl`, except an incomplete last line.
 
     Raises:
         RunDirectoryError: the file is damaged.
@@ -241,7 +243,7 @@ def _metrics_row(row: Any) -> dict[str, Any]:
     for name, value in row.items():
         if name == "episode_return" or name.endswith(WAITING):
             if not isinstance(value, int | float | None):
-                raise ValueError(f"{value!r} is no {name}")
+                raise ValueError(f"{name} must be a number, got {value!r}")
     return row
 
 
@@ -251,7 +253,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
-    """Runs that differ in nothing but what a single run may have of its own."""
+    """Groups the runs whose settings are equal, except for seed and similar fields."""
     found: dict[str, list[Run]] = {}
     for run in runs:
         identity = json.dumps(setting_differences.flat(run.experiment), sort_keys=True)
@@ -260,7 +262,7 @@ def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """The run of each seed that got furthest (the newest of equals), and the rest."""
+    """The run of each seed with the most steps (the newest if equal), and the rest."""
     ranked = sorted(
         runs, key=lambda run: (run.clock, str(run.config.get("started", "")))
     )
@@ -270,7 +272,7 @@ def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
 
 
 def _label(members: Sequence[list[Run]]) -> list[Group]:
-    """Groups under the shortest names that tell them apart."""
+    """Labels groups with the shortest names that distinguish them."""
     experiments = [runs[0].experiment for runs in members]
     for field in ("agent_name", "name"):
         names = [experiment[field] for experiment in experiments]

@@ -1,4 +1,4 @@
-"""A report's section on one environment, as text and numbers."""
+"""Builds a report's section on one environment, as text, numbers and drawings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,12 +12,12 @@ from experiments.reporting.statistics import Estimate
 
 
 class Row(NamedTuple):
-    """A line of a table about one agent.
+    """A table row about one agent.
 
     Attributes:
-        label: the agent.
-        estimate: its number.
-        bar: places of low, mean and high on the table's scale, in per cent.
+        label: the agent's label.
+        estimate: the mean and its interval.
+        bar: positions of low, mean and high on the table's scale, in per cent.
         cells: the other columns.
     """
 
@@ -28,12 +28,12 @@ class Row(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """A drawing and what it shows.
+    """A drawing with its title and caption.
 
     Attributes:
-        drawing: inlined.
-        title: above it.
-        caption: below it.
+        drawing: inlined SVG.
+        title: text above the drawing.
+        caption: text below the drawing.
     """
 
     drawing: Drawing
@@ -44,13 +44,13 @@ class Panel(NamedTuple):
 def section(
     index: int, title: str, groups: Sequence[Group], looks: Mapping[str, Look]
 ) -> dict[str, Any]:
-    """All of one environment.
+    """Returns all that the template prints about one environment.
 
     Args:
-        index: of the environment on the page.
-        title: of the environment.
-        groups: the agents on it.
-        looks: by label.
+        index: the environment's position on the page.
+        title: the environment's title.
+        groups: the agents on this environment.
+        looks: how each agent is drawn, by label.
     """
     name = f"environment-{index}"
     several = len(groups) > 1
@@ -74,7 +74,7 @@ def section(
 
 
 def finals_note(runs: Sequence[Run]) -> str:
-    """What a final estimate is over: `3 seeds`, `2 complete of 3 seeds`, `1 seed`."""
+    """The runs in a final estimate: `3 seeds`, `2 complete of 3 seeds`, `1 seed`."""
     chosen = statistics.finals(runs)
     if len(chosen) < len(runs):
         return f"{len(chosen)} complete of {formats.plural(len(runs), 'seed')}"
@@ -106,14 +106,14 @@ def _training(
     drawing = plots.curves(
         f"{name}-training", lines, looks, "training return", statistics.axis(groups[0])
     )
-    caption = f"Raw returns of episodes that explore. {_band(groups)}"
+    caption = f"Raw returns of training episodes, with exploration. {_band(groups)}"
     return Panel(drawing, "Training return", caption)
 
 
 def _band(groups: Sequence[Group]) -> str:
     if all(len(group.runs) == 1 for group in groups):
-        return "One seed, so there is no band."
-    return "Line: mean over seeds; band: from the lowest to the highest seed."
+        return "One seed, so no band."
+    return "Line: mean over seeds; band: lowest to highest seed."
 
 
 def _finals(groups: Sequence[Group]) -> list[Row]:
@@ -159,7 +159,7 @@ def _comparison(
     drawing = plots.profiles(
         f"{name}-profiles", found.thresholds, found.profiles, looks
     )
-    caption = "Share of seeds whose final return is above a value; 95 % intervals."
+    caption = "Share of seeds with a final return above each value; 95 % intervals."
     return {
         "iqm": _rows(
             labels,
@@ -172,7 +172,7 @@ def _comparison(
 
 
 def _whole_runs(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
-    """Training returns of whole runs: mean and interval by episode, and by step."""
+    """Training returns of whole runs: mean and interval, by episode and by step."""
     rows = []
     for group in groups:
         found = [

@@ -1,21 +1,21 @@
-"""An experiment's settings as flat text, and in which of them several differ."""
+"""Flattens an experiment's settings to text, and finds where experiments differ."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from experiments import flags
 
-# Fields in which the seeds of one agent may differ.
+# Fields in which runs of the same agent may differ.
 _OF_A_RUN = ("seed", "description", "log_period")
-# Fields that mean nothing to a run whose actors act.
+# Fields that have no effect unless the run learns from a dataset.
 _OF_A_DATASET = ("dataset", "preparation")
 
 
 def flat(experiment: dict[str, Any]) -> dict[str, str]:
-    """An experiment's fields by dotted path, as the command line would take them."""
+    """An experiment's fields by dotted path, as written on the command line."""
     found = dict(_flatten(experiment))
     left_out = [*_OF_A_RUN]
-    if not experiment.get("dataset"):  # nor had runs of earlier versions these fields
+    if not experiment.get("dataset"):  # runs of earlier versions lack these fields, too
         left_out += [path for path in found if path.startswith(_OF_A_DATASET)]
     return {path: text for path, text in found.items() if path not in left_out}
 
@@ -30,7 +30,7 @@ def environment_title(environment: dict[str, Any]) -> str:
 
 
 def title(experiment: dict[str, Any]) -> str:
-    """What an experiment learns in or from, in a few words."""
+    """An experiment's environment, and its dataset if it has one, in a few words."""
     environment = environment_title(experiment["environment"])
     dataset = experiment.get("dataset")
     return f"{environment}, from {dataset}" if dataset else environment
@@ -39,7 +39,7 @@ def title(experiment: dict[str, Any]) -> str:
 def differences(
     flat: Sequence[dict[str, str]],
 ) -> dict[str, list[str | None]]:
-    """The fields that are not the same in all, with the value in each or None."""
+    """The fields that differ, with each experiment's value; None where it is absent."""
     paths = dict.fromkeys(path for fields in flat for path in fields)
     values = {path: [fields.get(path) for fields in flat] for path in paths}
     return {path: row for path, row in values.items() if len(set(row)) > 1}

@@ -1,4 +1,4 @@
-"""Curves and final numbers of some seeds of one agent."""
+"""Aggregates the runs of one agent over seeds: curves, final returns and rates."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -17,10 +17,10 @@ class Curve(NamedTuple):
     """Runs aggregated along one axis; every array is `[X]`.
 
     Attributes:
-        x: where.
+        x: steps (or returns, in a performance profile).
         mean: over the runs that reach x.
-        low: of the lowest run there.
-        high: of the highest run there.
+        low: lower end of the band at x, such as the lowest run's value.
+        high: upper end of the band at x, such as the highest run's value.
     """
 
     x: np.ndarray
@@ -30,15 +30,16 @@ class Curve(NamedTuple):
 
 
 class Average(NamedTuple):
-    """Mean training return of a whole run, raw, exploration included.
+    """Mean raw training return of a whole run, exploration included.
 
-    "Leverage the Average" reports such a number, in its words the return per episode;
-    Dopamine, whose settings it has, logs the mean of each 1,000 steps. Agents that fail
-    early have more episodes, and these weigh more in the one than in the other.
+    "Leverage the Average" reports such a number and calls it the return per episode;
+    Dopamine, whose settings the paper uses, logs the mean of each 1,000 steps. Agents
+    that fail early have more episodes, which weigh more by episode than by step.
 
     Attributes:
-        by_episode: over all episodes that ended.
-        by_step: over time: a row of the log counts by the actor steps since the last.
+        by_episode: mean over all episodes that ended.
+        by_step: mean over time: a log row's weight is the actor steps since the last
+            row.
     """
 
     by_episode: float
@@ -50,8 +51,8 @@ class Estimate(NamedTuple):
 
     Attributes:
         mean: of the values.
-        low: lower end; None where one value says nothing about the spread.
-        high: upper end.
+        low: lower end; None for a single value, which has no spread.
+        high: upper end; None for a single value.
     """
 
     mean: float
@@ -60,10 +61,10 @@ class Estimate(NamedTuple):
 
 
 def aggregate(series: Iterable[tuple[np.ndarray, np.ndarray]]) -> Curve:
-    """Mean, lowest and highest of series `(x, y)` at every x that any of them has.
+    """Mean, lowest and highest of series `(x, y)` at every x that any series has.
 
-    Between its own points a series is a straight line; beyond them it does not count.
-    So evaluators that skipped different points of the grid do not bend the mean.
+    A series is interpolated between its own points and ignored outside their range.
+    So the mean is not distorted if evaluators skipped different points of the grid.
     """
     pairs = list(series)
     x = np.unique(np.concatenate([own for own, _ in pairs]))
@@ -78,7 +79,7 @@ def aggregate(series: Iterable[tuple[np.ndarray, np.ndarray]]) -> Curve:
 
 
 def axis(group: Group) -> str:
-    """Whose steps the curves of an agent are drawn over."""
+    """Label of the x axis of an agent's curves: `actor steps` or `learner steps`."""
     return f"{group.runs[0].counted} steps"
 
 
@@ -94,7 +95,7 @@ def evaluation_curve(runs: Sequence[Run]) -> Curve:
 
 
 def training_curve(runs: Sequence[Run]) -> Curve | None:
-    """Mean return of training episodes in bins of actor steps; None without any."""
+    """Mean return of training episodes in bins of actor steps; None if none ended."""
     end = max(run.clock for run in runs)
     edges = np.linspace(0, end, TRAINING_BINS + 1)
     centres = (edges[1:] + edges[:-1]) / 2
@@ -113,7 +114,7 @@ def training_curve(runs: Sequence[Run]) -> Curve | None:
 def training_return(run: Run, frames: int, window: int) -> float | None:
     """Mean return of the training episodes that ended in frames (F - window, F].
 
-    None if the run has not come so far, or no episode ended there.
+    None if the run has not reached frame F, or no episode ended in that window.
     """
     reached = max((row["frames"] for row in run.metrics), default=0)
     rows = _training_rows(run.metrics)
@@ -141,7 +142,7 @@ def training_average(
 
 
 def evaluation_return(run: Run, frames: int, window: int) -> float | None:
-    """Mean of the evaluations in frames (F - window, F]; None without any."""
+    """Mean return of the evaluations in frames (F - window, F]; None if none."""
     inside = [
         row.mean_return
         for row in run.evaluations
@@ -151,7 +152,7 @@ def evaluation_return(run: Run, frames: int, window: int) -> float | None:
 
 
 def best_evaluation(runs: Sequence[Run], frames: int) -> float | None:
-    """Largest mean over runs of an evaluation up to there; None without any."""
+    """Highest mean over runs of any evaluation up to frame F; None if none."""
     curve = evaluation_curve(runs)
     inside = curve.x * _repeat(runs[0].evaluations[-1].counts) <= frames
     return float(curve.mean[inside].max()) if inside.any() else None
@@ -161,11 +162,11 @@ def rate(run: Run, counter: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Steps per second over the run's wall time.
 
     Args:
-        run: its metrics are read.
+        run: the run, of which the metrics are used.
         counter: `actor_steps` or `learner_steps`.
 
     Returns:
-        Seconds since the start and the rate there, or None if too little is logged.
+        Seconds since the start and the rates then; None with under three log rows.
     """
     wall, count = _clock(run, counter)
     if len(wall) < 3:
@@ -177,7 +178,7 @@ def rate(run: Run, counter: str) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def mean_rate(run: Run, counter: str) -> float | None:
-    """Steps per second between the first row and the last, so without the start-up."""
+    """Steps per second between the first and last log row, so without the start-up."""
     wall, count = _clock(run, counter)
     if len(wall) < 2:
         return None
@@ -185,7 +186,7 @@ def mean_rate(run: Run, counter: str) -> float | None:
 
 
 def waiting(runs: Sequence[Run]) -> dict[str, float]:
-    """Mean share of time that each role waited, by role and what it waited for."""
+    """Mean share of time spent waiting, by the role or by the operation waited for."""
     found: dict[str, list[float]] = {}
     for run in runs:
         for row in run.metrics:
@@ -198,17 +199,17 @@ def waiting(runs: Sequence[Run]) -> dict[str, float]:
 
 
 def finals(runs: Sequence[Run]) -> list[Run]:
-    """The runs whose last evaluations count: the complete ones, or all if none is."""
+    """The runs used for final numbers: the complete runs, or all if none is."""
     return [run for run in runs if run.complete] or list(runs)
 
 
 def final_returns(runs: Sequence[Run]) -> np.ndarray:
-    """`[R]` mean return of the last evaluation of each run that counts."""
+    """`[R]` mean return of the last evaluation of each run in `finals`."""
     return np.array([run.evaluations[-1].mean_return for run in finals(runs)])
 
 
 def whole_run_return(runs: Sequence[Run]) -> float:
-    """Mean return of all evaluations of all runs that count."""
+    """Mean return of all evaluations, averaged over the runs in `finals`."""
     means = [
         np.mean([row.mean_return for row in run.evaluations]) for run in finals(runs)
     ]
@@ -216,7 +217,7 @@ def whole_run_return(runs: Sequence[Run]) -> float:
 
 
 def final_estimate(runs: Sequence[Run]) -> Estimate:
-    """Final return with Student's interval over seeds; over episodes for one seed."""
+    """Final return with Student's t interval over seeds; over episodes for one seed."""
     chosen = finals(runs)
     if len(chosen) == 1:
         return estimate(chosen[0].evaluations[-1].returns)
@@ -224,7 +225,7 @@ def final_estimate(runs: Sequence[Run]) -> Estimate:
 
 
 def estimate(values: Sequence[float] | np.ndarray) -> Estimate:
-    """Mean and Student's 95 % interval of independent values."""
+    """Mean and Student's 95 % t interval of independent values."""
     from scipy import special
 
     sample = np.asarray(values, float)
@@ -251,12 +252,12 @@ def _training(
 
 
 def _repeat(counts: Counts) -> int:
-    """Frames of one decision."""
+    """Frames per actor step."""
     return round(counts.frames / max(counts.actor_steps, 1))
 
 
 def _clock(run: Run, counter: str) -> tuple[np.ndarray, np.ndarray]:
-    """Wall time, strictly increasing, and a counter at it."""
+    """Strictly increasing wall times, and the counter's value at each of them."""
     wall = np.array([row["wall_time"] for row in run.metrics], float)
     count = np.array([row[counter] for row in run.metrics], float)
     later = np.concatenate([[True], np.diff(np.maximum.accumulate(wall)) > 0])

@@ -18,7 +18,7 @@ DAMAGE = {
     "missing": r"{} (is no directory|does not exist)",
     "a file": r"{}.* (is no directory|is a file)",
     "below a file": r"{}",
-    "empty": r"{} is no run directory",
+    "empty": r"{} is (no|not a) run directory",
     "foreign": r"{}/config.yaml describes no experiment",
     "no yaml": r"cannot read {}/config.yaml",
     "binary": r"cannot read {}/config.yaml",

@@ -34,7 +34,7 @@ def test_agents_are_compared_on_each_environment(elsewhere, capsys):
         "mdqn 10.00 [9.00, 11.00]",
         "Performance profile",
         "agent.temperature none 0.03 0.03",
-        "Beside published numbers",
+        "Published numbers",
         "mdqn, at 400 frames none none none none none none",
         "Rainbow 15.2 18.9 19.3 19.7 20.2",
         "Source, computed: Dopamine",

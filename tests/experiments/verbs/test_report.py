@@ -125,7 +125,7 @@ def test_returns_that_are_no_numbers_are_one_line(elsewhere, capsys):
         ("nowhere", "nowhere does not exist"),
         ("file", "file is a file: name a run directory"),
         ("file/x", "cannot read file/x: Not a directory"),
-        ("foreign", "foreign is no run directory, nor a folder of them"),
+        ("foreign", "foreign is not a run directory or a folder of run directories"),
         ("new", "new has no evaluation yet"),
         ("run nowhere", "nowhere does not exist"),
         ("run --output file", "--output: file does not end in .html or .htm"),
