@@ -1,1 +1,1 @@
-"""How fast everything is, next to what it could be."""
+"""Benchmarks: measured speeds and sizes, each compared with its limit."""

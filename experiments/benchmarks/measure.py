@@ -1,4 +1,4 @@
-"""A measured figure next to its limit, and how both are timed together."""
+"""Measured figures with their limits, and a timer that interleaves measurements."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,20 +10,20 @@ _SLICE_SECONDS = 0.25
 
 
 class BenchFailed(RunFailed):
-    """What was to be measured ended by itself; the message says how."""
+    """The measured process ended by itself; the message describes how."""
 
 
 class Measurement(NamedTuple):
-    """A figure next to its limit, from the same run.
+    """A figure with its limit, measured in the same benchmark run.
 
     Attributes:
-        name: of the figure.
-        value: measured.
-        limit: what it could be at best, or may be at most.
+        name: name of the figure.
+        value: the measured value.
+        limit: the best possible value, or the largest allowed value.
         ratio: value / limit.
-        unit: of value and limit.
-        least: the ratio is to be at least that; None: it is not.
-        most: the ratio is to be at most that; None: it is not.
+        unit: unit of value and limit.
+        least: target: the ratio must be at least this; None if there is no such target.
+        most: target: the ratio must be at most this; None if there is no such target.
     """
 
     name: str
@@ -36,14 +36,14 @@ class Measurement(NamedTuple):
 
     @property
     def wanted(self) -> str:
-        """The ratio that is aimed at, in words."""
+        """The target for the ratio, in words; empty without a target."""
         if self.least is not None:
             return f"at least {self.least:g}"
         return "" if self.most is None else f"at most {self.most:g}"
 
     @property
     def met(self) -> bool | None:
-        """Whether the aim is met; None without one."""
+        """Whether the target is met; None without a target."""
         if self.least is not None:
             return self.ratio >= self.least
         return None if self.most is None else self.ratio <= self.most
@@ -52,21 +52,21 @@ class Measurement(NamedTuple):
 def share(
     name: str, value: float, ideal: float, unit: str, least: float | None = None
 ) -> Measurement:
-    """A figure next to what it could be at best."""
+    """Makes a figure whose limit is the best possible value."""
     return Measurement(name, value, ideal, value / ideal, unit, least=least)
 
 
 def cost(name: str, value: float, allowed: float, unit: str) -> Measurement:
-    """A figure next to what it may be at most."""
+    """Makes a figure whose limit is the largest allowed value."""
     return Measurement(name, value, allowed, value / allowed, unit, most=1.0)
 
 
 class Timed(NamedTuple):
-    """Something that is done again and again.
+    """An operation to time by repeating it.
 
     Attributes:
-        step: does it once, or begins to.
-        finish: waits until all that was begun is done.
+        step: does the operation once; may return before the device has finished.
+        finish: waits until all steps so far have finished.
     """
 
     step: Callable[[], object]
@@ -74,14 +74,14 @@ class Timed(NamedTuple):
 
 
 def rates(what: Mapping[str, Timed], seconds: float) -> dict[str, float]:
-    """How often a second each can be done, alone on the machine.
+    """Measures how many times a second each operation runs; one runs at a time.
 
-    They take turns in short slices: a machine that slows down slows all of them down,
-    and leaves their ratios alone.
+    The operations alternate in short slices, so that a machine that slows down slows
+    all of them and hardly changes their ratios.
 
     Args:
-        what: by name; each is done a few times before its time counts.
-        seconds: for each of them.
+        what: operations by name; each is done a few times before its time counts.
+        seconds: time to spend on each operation.
     """
     counts, spent = dict.fromkeys(what, 0), dict.fromkeys(what, 0.0)
     for timed in what.values():

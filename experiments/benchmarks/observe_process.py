@@ -1,4 +1,4 @@
-"""Whole runs, started by the command line and watched from outside."""
+"""Starts whole runs through the command line and observes them from outside."""
 
 import contextlib
 import functools
@@ -35,9 +35,9 @@ class Process(NamedTuple):
     """A process of a run.
 
     Attributes:
-        role: such as `actor/0`; `launcher` or `local` for the one that was started.
-        peak: bytes of memory that it had at most.
-        libraries: those of the stack that are loaded in it.
+        role: such as `actor/0`; `launcher` or `local` for the started process.
+        peak: its peak memory, in bytes.
+        libraries: the names in `LIBRARIES` that the process has loaded.
     """
 
     role: str
@@ -46,13 +46,13 @@ class Process(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """What was seen of a run.
+    """Observations of a run.
 
     Attributes:
         first: seconds from the command to the first learner step.
-        actor_steps: a second, after warming up; 0 if that was not asked for.
-        learner_steps: a second, as well.
-        processes: of the run.
+        actor_steps: per second, after the warm-up; 0 if steps were not counted.
+        learner_steps: per second, after the warm-up; 0 if steps were not counted.
+        processes: processes of the run; empty if steps were not counted.
     """
 
     first: float
@@ -63,36 +63,40 @@ class Watched(NamedTuple):
 
 @functools.cache
 def watch(line: tuple[str, ...], mode: str, seconds: float) -> Watched:
-    """Starts a run, watches it and ends it; equal questions are answered once.
+    """Starts a run, observes it and ends it; results are cached by arguments.
 
     Args:
-        line: what follows `munchausen train`.
+        line: the arguments of `munchausen train`.
         mode: `local` or `processes`.
-        seconds: over which to count steps, after a warm-up; 0 counts none.
+        seconds: time over which to count steps, after a warm-up; 0 counts none.
 
     Raises:
-        BenchFailed: it ended, or had no learner step in four minutes.
+        BenchFailed: the run ended, or had no learner step in four minutes.
     """
     with _running(line, mode) as (run, runs):
         return _watch(run, runs, mode, seconds)
 
 
 class InTurns:
-    """A local run that stands still except in its turns; others can have theirs.
+    """A local run that is paused except during `go`, so that others can be measured.
 
-    A machine that slows down slows all of them down, and leaves their ratios alone.
+    Run and other operations alternate, so that a machine that slows down slows all of
+    them and hardly changes their ratios.
     """
 
     def __init__(self, run: subprocess.Popen, rows: "_Rows"):
-        """Has it stand still."""
+        """Pauses the run."""
         self._run, self._rows = run, rows
         run.send_signal(signal.SIGSTOP)
 
     def go(self, seconds: float) -> float:
-        """Lets it go for so long, or until it can be timed; its actor steps a second.
+        """Continues the run for at least `seconds` and until it has logged three rows.
+
+        Returns:
+            Its actor steps per second.
 
         Raises:
-            BenchFailed: it ended.
+            BenchFailed: the run ended.
         """
         self._rows.read()
         times: dict[int, float] = {}
@@ -107,20 +111,20 @@ class InTurns:
 
 
 def rate(times: dict[int, float]) -> float:
-    """Steps a second; between the first two counts it may have stood still."""
+    """Steps per second from the second count on: the run may pause before it."""
     _, (first, began), *_, (last, ended) = times.items()
     return (last - first) / (ended - began)
 
 
 @contextlib.contextmanager
 def in_turns(line: Sequence[str]) -> Iterator[InTurns]:
-    """Starts a local run and has it stand still once it is warm; ends it.
+    """Context with a local run that is paused after its warm-up, and ended at the end.
 
     Args:
-        line: what follows `munchausen train`.
+        line: the arguments of `munchausen train`.
 
     Raises:
-        BenchFailed: it ended, or had no learner step in four minutes.
+        BenchFailed: the run ended, or had no learner step in four minutes.
     """
     with _running(line, "local") as (run, runs):
         rows = _Rows(runs)
@@ -131,7 +135,7 @@ def in_turns(line: Sequence[str]) -> Iterator[InTurns]:
 
 @contextlib.contextmanager
 def _running(line: Sequence[str], mode: str) -> Iterator[tuple[subprocess.Popen, Path]]:
-    """Starts a run in a directory of its own; both go in the end."""
+    """Starts a run in a temporary directory; ends it and removes the directory."""
     runs = Path(tempfile.mkdtemp(prefix="munchausen-bench-"))
     try:
         with _started([*line, *_NO_REST, "--launch", mode, "--runs", str(runs)]) as run:
@@ -148,7 +152,7 @@ def _started(line: Sequence[str]) -> Iterator[subprocess.Popen]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl+C reaches it through us
+            start_new_session=True,  # Ctrl+C reaches the run through this process
         )
         try:
             yield run
@@ -161,9 +165,9 @@ def _started(line: Sequence[str]) -> Iterator[subprocess.Popen]:
 
 
 def _end(run: subprocess.Popen) -> None:
-    """Ends a run in order if it can be; its processes follow it in any case."""
+    """Ends a run with SIGTERM, or kills it after 60 s; its processes end with it."""
     run.send_signal(signal.SIGTERM)
-    run.send_signal(signal.SIGCONT)  # should it stand still, it hears of it only now
+    run.send_signal(signal.SIGCONT)  # a paused run receives SIGTERM only now
     try:
         run.wait(timeout=60)
     except subprocess.TimeoutExpired:
@@ -187,7 +191,7 @@ def _watch(run: subprocess.Popen, runs: Path, mode: str, seconds: float) -> Watc
 
 
 def _first(run: subprocess.Popen, rows: "_Rows") -> float:
-    """Seconds until the first learner step is seen."""
+    """Waits for the first learner step; returns the seconds that passed."""
     began = time.monotonic()
     while not rows.newest.get("learner_steps"):
         _check(run, "before its first learner step")
@@ -199,7 +203,7 @@ def _first(run: subprocess.Popen, rows: "_Rows") -> float:
 
 
 def _after(run: subprocess.Popen, rows: "_Rows", wall_time: float) -> dict[str, Any]:
-    """The first row that is seen from then on."""
+    """Waits for a row of metrics from `wall_time` or later, and returns it."""
     while rows.newest["wall_time"] < wall_time:
         _check(run, "while it was measured")
         rows.read()
@@ -213,7 +217,7 @@ def _check(run: subprocess.Popen, when: str) -> None:
 
 
 class _Rows:
-    """The newest row of the metrics of the only run below a directory."""
+    """Reads the metrics of the only run below a directory as they are written."""
 
     def __init__(self, runs: Path):
         self._runs = runs
@@ -221,7 +225,7 @@ class _Rows:
         self.newest: dict[str, Any] = {}
 
     def read(self) -> list[dict[str, Any]]:
-        """Reads what is new, and returns it."""
+        """Reads and returns the new rows."""
         rows: list[dict[str, Any]] = []
         for path in self._runs.glob("*/*/*/metrics.jsonl"):
             with path.open("rb") as file:
@@ -236,7 +240,7 @@ class _Rows:
 
 
 def _processes(pid: int, main: str) -> tuple[Process, ...]:
-    """The process that was started, and the roles that it started."""
+    """The started process, and the processes of the roles that it started."""
     found = [_process(pid, main)]
     for child in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.Error, OSError):

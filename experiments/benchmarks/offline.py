@@ -1,8 +1,8 @@
-"""Learning from a dataset: learners next to their updates alone, and the lookup.
+"""Benchmarks of learning from a dataset: learners against their updates alone.
 
-Of an agent that looks something up, what it could be at best is update and lookup in
-turns: a step takes 1 / bare + 1 / lookup seconds, each of them measured alone, and the
-lookup with other rows at each step, as a learner has them.
+For an agent that looks up tables, the limit is update and lookup in turns: a step takes
+1 / bare + 1 / lookup seconds. Both are measured alone, the lookup with different rows
+at each step, as in a learner.
 """
 
 import itertools
@@ -31,16 +31,16 @@ _SIZE = 1_000_000  # stored pairs
 def offline(
     seconds: float, names: tuple[str, ...] = _AGENTS, size: int = _SIZE
 ) -> list[Measurement]:
-    """Learner steps a second from a dataset in memory, next to their limit.
+    """Measures learner steps per second from a dataset in memory, with their limit.
 
-    The dataset is noise of the shape of Hopper's. At best there are as many as updates
-    alone; of PLOFF, as many as updates and lookups in turns. The share of the lookups
-    in that is a figure of its own.
+    The dataset is noise with Hopper's shapes. The limit is the rate of updates alone;
+    for PLOFF, the rate of updates and lookups in turns. A separate figure is the
+    lookup's share of a step.
 
     Args:
-        seconds: for each figure.
-        names: of agents.
-        size: transitions of the dataset.
+        seconds: time to measure each figure.
+        names: names of agents.
+        size: number of transitions in the dataset.
     """
     measured = []
     for name in names:
@@ -69,7 +69,7 @@ def _learner(
 
 
 def _compared(name: str, rate: dict[str, float]) -> list[Measurement]:
-    """The figures of an agent, from how often a second it does what it was timed at."""
+    """Makes an agent's figures from the rates (per second) of its timed operations."""
     bare, lookup = rate["bare"], rate.get("lookup")
     ideal = bare if lookup is None else 1 / (1 / bare + 1 / lookup)
     measured = [share(f"{name} learner, offline", rate["fed"], ideal, "steps/s", 0.95)]
@@ -84,7 +84,7 @@ def _steps(learner: Learner) -> Timed:
 
 
 def _lookup(batches: DatasetBatches, read: Callable[..., Any], tables: Any) -> Timed:
-    """The lookup of the rows of one step after another, each waited for."""
+    """Times the lookup of successive steps' rows; waits for each lookup."""
     steps = itertools.count()
     return Timed(lambda: jax.block_until_ready(read(tables, batches.rows(next(steps)))))
 
@@ -101,7 +101,7 @@ def _noise(experiment: Experiment, size: int) -> Transition:
 
 
 def _tables(experiment: Experiment, size: int) -> neighbours.Tables:
-    """Tables of the right shapes, whose neighbours lie anywhere, as real ones do."""
+    """Random tables of the right shapes; neighbours lie anywhere, as in real tables."""
     random, config = np.random.default_rng(0), experiment.agent
     embeddings = random.normal(size=(size, config.embedding_size)).astype(np.float32)
     drawn = random.integers(size, size=(size, config.neighbours + 1), dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Figures of single parts, each in this process: learner, actor, stores."""
+"""Benchmarks of single parts, run in this process: learner, actor, replay stores."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -23,9 +23,9 @@ from launch.roles.actor import Actor, Loop
 from launch.roles.batches import Given
 from launch.roles.learner import Learner
 
-LANES = 8  # that fill a store
+LANES = 8  # environments that fill a store
 _UNLIMITED = 1e6  # samples per insert, so that no limiter slows a measurement down
-BYTES = 8_000  # of a transition, at most
+BYTES = 8_000  # allowed per transition
 
 
 class Bench:
@@ -35,8 +35,8 @@ class Bench:
         """Builds the agent.
 
         Args:
-            experiment: whose agent and environment are measured.
-            size: transitions that its stores are filled with.
+            experiment: the experiment with the agent and environment to measure.
+            size: number of transitions that fill its stores.
         """
         settings = {
             "agent.storage.capacity": 2 * size,
@@ -52,15 +52,15 @@ class Bench:
 
     @property
     def storage(self) -> Storage:
-        """What the stores are made for."""
+        """The storage settings of the agent."""
         return self.agent.storage
 
     def environment(self, lanes: int) -> VectorEnvironment:
-        """So many of them, of a fixed seed."""
+        """Makes `lanes` environments with a fixed seed."""
         return environments.make(self.experiment.environment, lanes, seed=1)
 
     def in_process(self, lanes: int, storage: Storage | None = None) -> InProcess:
-        """The store of local runs, empty."""
+        """Makes an empty store, as in local runs."""
         return InProcess(
             storage or self.storage,
             self.spec,
@@ -71,7 +71,7 @@ class Bench:
         )
 
     def reverb_adder(self, served: server.Served) -> Adder:
-        """A writer to the store of distributed runs."""
+        """Makes a writer to the Reverb store, as in distributed runs."""
         from launch.replay import reverb_store
 
         return reverb_store.ReverbAdder(
@@ -85,7 +85,7 @@ class Bench:
         )
 
     def reverb_reader(self, served: server.Served) -> Any:
-        """Batches from the store of distributed runs."""
+        """Makes a reader of batches from the Reverb store, as in distributed runs."""
         from launch.replay import reverb_store
 
         return reverb_store.ReverbReader(
@@ -97,18 +97,18 @@ class Bench:
         )
 
     def filling(self, adder: Adder) -> "Filling":
-        """What random actions do, for a store."""
+        """Makes a random player that writes its transitions to a store."""
         return Filling(self.environment(LANES), adder)
 
     def learner(self, next_batch: Any) -> tuple[Learner, Timed]:
-        """A learner, and its step as something to time."""
+        """Makes a learner, and its step as an operation to time."""
         learner = Learner(self.agent, 0, Given(next_batch))
         wait = lambda: jax.block_until_ready(learner.params)  # noqa: E731
         return learner, Timed(learner.step, wait)
 
 
 class Filling:
-    """Random play that goes into a store."""
+    """Plays random actions and writes the transitions to a store."""
 
     def __init__(self, environment: VectorEnvironment, adder: Adder):
         self._environment, self._adder = environment, adder
@@ -116,7 +116,7 @@ class Filling:
         self._adder.observe_first(environment.reset())
 
     def add(self, transitions: int) -> None:
-        """Plays until so many decisions, or a few more, are added."""
+        """Plays until at least `transitions` actor steps are added."""
         while transitions > 0:
             actions = self._draw()
             timestep = self._environment.step(actions)
@@ -124,13 +124,13 @@ class Filling:
             transitions -= int(np.count_nonzero(timestep.step_type))  # FIRST is 0
 
     def close(self) -> None:
-        """Hands over the last of it."""
+        """Writes the remaining transitions; closes the writer and the environments."""
         self._adder.close()
         self._environment.close()
 
 
 def drawing(environment: VectorEnvironment) -> Callable[[], np.ndarray]:
-    """Draws uniform actions, one for each lane."""
+    """Returns a function that draws uniform actions, one for each environment."""
     random, action = np.random.default_rng(0), environment.action_spec()
     lanes = environment.num_environments
     if isinstance(action, dm_env.specs.DiscreteArray):
@@ -140,7 +140,7 @@ def drawing(environment: VectorEnvironment) -> Callable[[], np.ndarray]:
 
 
 def bare_updates(experiment: Experiment, seconds: float) -> float:
-    """Updates a second on one batch that lies on the device."""
+    """Measures updates per second on one batch that is already on the device."""
     bench = Bench(experiment, size=200)
     store = bench.in_process(LANES)
     fill(bench, store, bench.size)
@@ -152,12 +152,12 @@ def bare_updates(experiment: Experiment, seconds: float) -> float:
 def learner(
     experiment: Experiment, seconds: float, size: int = 2_000
 ) -> list[Measurement]:
-    """Learner steps a second from each store, next to the update alone.
+    """Measures learner steps per second from each store, against the update alone.
 
     Args:
-        experiment: whose agent learns.
-        seconds: for each figure.
-        size: transitions in the stores.
+        experiment: the experiment with the agent that learns.
+        seconds: time to measure each figure.
+        size: number of transitions in the stores.
     """
     bench = Bench(experiment, size)
     store = bench.in_process(LANES)
@@ -176,7 +176,7 @@ def learner(
 def _fed(
     bench: Bench, store: InProcess, served: server.Served, seconds: float
 ) -> dict[str, float]:
-    """Steps a second of three learners; their reader is gone before the server is."""
+    """Steps per second of three learners; their reader is freed before the server."""
     fill(bench, bench.reverb_adder(served), bench.size)
     batch, reader = jax.device_put(store.next()), bench.reverb_reader(served)
     _, bare = bench.learner(lambda: batch)
@@ -188,16 +188,17 @@ def _fed(
 def actor(
     experiment: Experiment, seconds: float, sizes: Sequence[int] = (1, 8, 32)
 ) -> list[Measurement]:
-    """Actor steps a second with N environments, next to environment and policy alone.
+    """Measures actor steps per second with N environments, against two limits.
 
-    Each figure comes twice, the second time next to environment and policy in turns and
-    nothing else: emulator and XLA have threads of their own, and to alternate between
-    them costs more than either alone. What is left is ours.
+    The first limit is environment and policy, each measured alone; the second is a loop
+    of only environment and policy in turns. Emulator and XLA have separate threads, and
+    alternating between them costs more than either alone; the rest of the difference
+    is the cost of our code.
 
     Args:
-        experiment: whose agent acts.
-        seconds: for each figure.
-        sizes: every N.
+        experiment: the experiment with the agent that acts.
+        seconds: time to measure each figure.
+        sizes: the values of N.
     """
     bench = Bench(experiment, size=2_000)
     params = jax.jit(bench.agent.init)(jax.random.key(0)).params
@@ -242,16 +243,16 @@ def _acting(
     steps, turns = lanes * rate["whole"], lanes * rate["turns"]
     return (
         share(name, steps, ideal, "steps/s", least),
-        share(f"{name}, beside turns", steps, turns, "steps/s"),
+        share(f"{name}, vs parts in turns", steps, turns, "steps/s"),
     )
 
 
 def storage(experiment: Experiment, size: int = 4_000) -> list[Measurement]:
-    """Bytes of memory for a transition in each store.
+    """Measures the bytes of memory per transition in each store.
 
     Args:
-        experiment: whose transitions are stored.
-        size: how many.
+        experiment: the experiment with the transitions to store.
+        size: number of transitions.
     """
     bench = Bench(experiment, size)
     full = dataclasses.replace(bench.storage, capacity=size)
@@ -262,7 +263,7 @@ def storage(experiment: Experiment, size: int = 4_000) -> list[Measurement]:
     ) as served:
         filling = bench.filling(bench.reverb_adder(served))
         process = psutil.Process(served.pid)
-        filling.add(size // 2)  # and with it what a server needs anyhow
+        filling.add(size // 2)  # also allocates the server's fixed memory
         before = process.memory_info().rss
         filling.add(size // 2)
         grown = process.memory_info().rss - before
@@ -276,7 +277,7 @@ def storage(experiment: Experiment, size: int = 4_000) -> list[Measurement]:
 
 
 def fill(bench: Bench, adder: Adder, transitions: int) -> None:
-    """Fills a store with random play, and hands over the last of it."""
+    """Fills a store with transitions of random play, and closes the writer."""
     filling = bench.filling(adder)
     filling.add(transitions)
     filling.close()

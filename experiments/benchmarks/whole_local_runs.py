@@ -1,4 +1,4 @@
-"""Whole local runs next to what their parts take, each alone."""
+"""Benchmarks of whole local runs against their parts, measured alone and in turns."""
 
 import contextlib
 import math
@@ -17,20 +17,20 @@ from launch.experiment import Experiment
 from launch.roles.actor import Actor
 from launch.roles.learner import Learner
 
-_SIZE = 2_000  # transitions in the store that batches are taken from
+_SIZE = 2_000  # transitions in the store from which batches are sampled
 _SOON = ("--agent.storage.min_size", str(_SIZE))
-_ROUND_SECONDS = 1.0  # that a run runs before its parts have their turn
-_ROWS = 10  # of a run's metrics a second: more of them would slow it down
+_ROUND_SECONDS = 1.0  # of the run, before its parts are measured again
+_ROWS = 10  # rows of metrics per second; more would slow the run down
 
 
 class Parts(NamedTuple):
-    """Times a second that each part can be done.
+    """Rates of a run's parts, per second.
 
     Attributes:
-        environment: steps, alone.
-        policy: actions chosen, alone.
-        update: gradient steps on one batch that lies on the device, alone.
-        turns: actor steps of all of them in turns, as a run has them, and nothing else.
+        environment: environment steps, measured alone.
+        policy: actions selected, measured alone.
+        update: learner steps on one batch that is on the device, measured alone.
+        turns: actor steps of a loop of only these parts, in the order of a run.
     """
 
     environment: float
@@ -41,10 +41,10 @@ class Parts(NamedTuple):
 
 @contextlib.contextmanager
 def parts(experiment: Experiment) -> Iterator[Callable[[float], Parts]]:
-    """Gives what measures, for so many seconds each, every part alone and all in turns.
+    """Context with a function that measures the parts, for some seconds each.
 
     Args:
-        experiment: whose parts they are.
+        experiment: the experiment whose parts are measured.
     """
     bench = Bench(experiment, _SIZE)
     store = bench.in_process(LANES)
@@ -69,14 +69,14 @@ def parts(experiment: Experiment) -> Iterator[Callable[[float], Parts]]:
 
 
 class Turns:
-    """A run of nothing but its parts: no replay, no score, no log.
+    """A loop of only a run's parts: no replay, no scores, no log.
 
-    One part leaves little in the processor's caches for the next, which costs more
-    than any of them shows alone.
+    Alternating parts evict each other's data from the processor's caches, a cost that
+    does not appear when each part is measured alone.
     """
 
     def __init__(self, experiment: Experiment, bench: Bench, learner: Learner):
-        """Begins an episode; the evaluator's too, if it plays in lock-step."""
+        """Begins an episode, and one of the evaluator if it plays in lock-step."""
         players = 1 + experiment.evaluation.lockstep
         self._actors = [
             Actor(bench.agent.act, lambda: learner.params, seed, evaluation=seed > 0)
@@ -88,7 +88,7 @@ class Turns:
         self._updates, self._owed = _updates(experiment), 0.0
 
     def step(self) -> None:
-        """One actor step, and the updates that it calls for."""
+        """Does one actor step and the learner steps that are due after it."""
         for i, (actor, environment) in enumerate(
             zip(self._actors, self._environments, strict=True)
         ):
@@ -106,27 +106,27 @@ class Turns:
 
 
 def ideal(experiment: Experiment, rate: Parts) -> float:
-    """Actor steps a second of a run whose parts took what each takes alone."""
-    acting = 1 + experiment.evaluation.lockstep  # whose evaluator acts as often
+    """Actor steps per second of a run whose parts are as fast as each is alone."""
+    acting = 1 + experiment.evaluation.lockstep  # in lock-step the evaluator acts, too
     seconds = acting * (1 / rate.environment + 1 / rate.policy)
     return 1 / (seconds + _updates(experiment) / rate.update)
 
 
 def _updates(experiment: Experiment) -> float:
-    """Learner steps for each actor step."""
+    """Learner steps per actor step."""
     storage = experiment.agent.storage
     return storage.samples_per_insert / storage.batch_size
 
 
 def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measurement]:
-    """A whole local run, next to its parts alone, and to its parts in turns.
+    """Measures a whole local run against its parts alone, and its parts in turns.
 
-    Run and parts take turns in short slices, as what `rates` measures does.
+    The run and its parts alternate in short slices, as the operations of `rates` do.
 
     Args:
-        name: of the experiment.
-        seconds: for each figure.
-        line: what follows it on the command line.
+        name: name of the experiment.
+        seconds: time to measure each figure.
+        line: arguments after the experiment's name on the command line.
     """
     values = flags.read(line, flags.fields(EXPERIMENTS[name]))[1]
     experiment = flags.replace(EXPERIMENTS[name], values, "--")
@@ -140,7 +140,7 @@ def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measureme
                 alone.append(measure(seconds / rounds))
                 seen.append(run.go(seconds / rounds))
     rate = Parts(*map(statistics.mean, zip(*alone, strict=True)))
-    limits = {"": ideal(experiment, rate), ", beside turns": rate.turns}
+    limits = {"": ideal(experiment, rate), ", vs parts in turns": rate.turns}
     return [
         share(
             f"{name}, local{beside}", statistics.mean(seen), best, "actor steps/s", 0.85
@@ -150,7 +150,7 @@ def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measureme
 
 
 def locomotion(seconds: float) -> list[Measurement]:
-    """The agents for continuous actions on Hopper: their learners, and whole runs."""
+    """Measures TD3, SAC and IQ on Hopper: their learners, and whole runs."""
     measured = []
     for agent in ("td3", "sac", "iq"):
         name = f"{agent}/hopper"
@@ -169,5 +169,5 @@ def locomotion(seconds: float) -> list[Measurement]:
 
 
 def minatar(seconds: float) -> list[Measurement]:
-    """DQN on MinAtar Asterix, with its evaluator in lock-step."""
+    """Measures DQN on MinAtar Asterix, with its evaluator in lock-step."""
     return whole("dqn/minatar-asterix", seconds)

@@ -1,4 +1,4 @@
-"""Figures of whole runs, watched from outside."""
+"""Benchmarks of whole runs, observed from outside: speed, start, memory, imports."""
 
 import subprocess
 import sys
@@ -17,15 +17,15 @@ PONG = (
     *("--agent.storage.capacity", "50000", "--log_period", "40"),
 )
 CARTPOLE = ("dqn/cartpole", "--steps", "10_000_000", "--log_period", "20")
-_STEPS_PER_UPDATE = 4  # of the agent of `PONG`: batch 32, 8 samples per insert
+_STEPS_PER_UPDATE = 4  # in `PONG`: batch size 32, 8 samples per insert
 
 
 def runs(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
-    """Actor steps of whole runs, next to what the update alone would allow for.
+    """Measures actor steps of whole runs; the limit is the rate of updates alone.
 
     Args:
-        seconds: for each figure.
-        line: what follows `munchausen train`.
+        seconds: time to measure each figure.
+        line: the arguments of `munchausen train`.
     """
     experiment = EXPERIMENTS[line[0]]
     measured = []
@@ -40,7 +40,7 @@ def runs(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
 
 
 def start(line: tuple[str, ...] = CARTPOLE) -> list[Measurement]:
-    """Seconds from the command to the first learner step."""
+    """Measures the seconds from the command to the first learner step."""
     return [
         cost(f"first learner step, {mode}", watch(line, mode, 0.0).first, most, "s")
         for mode, most in (("local", 8.0), ("processes", 30.0))
@@ -48,7 +48,7 @@ def start(line: tuple[str, ...] = CARTPOLE) -> list[Measurement]:
 
 
 def footprint(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
-    """Peak memory of every process of a run, and what it has loaded."""
+    """Measures each process's peak memory in a run, and names its loaded libraries."""
     total = psutil.virtual_memory().total / 2**20
     measured = []
     for mode in ("local", "processes"):
@@ -59,7 +59,7 @@ def footprint(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]
 
 
 def imports() -> list[Measurement]:
-    """Modules that commands have imported at their end, and which of the stack."""
+    """Counts the modules that commands import, and names the large libraries."""
     train = ["dqn/catch", "--steps", "200", "--evaluation.episodes", "1"]
     commands = {
         "munchausen --help": ["--help"],

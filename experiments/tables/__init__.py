@@ -1,1 +1,1 @@
-"""Makes the tables and pictures in `experiments/results`."""
+"""Programs that make the tables and pictures in `experiments/results`."""

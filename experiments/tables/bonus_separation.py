@@ -1,9 +1,9 @@
-"""Whether a bonus tells a dataset's actions from others.
+"""Measures how well a bonus separates a dataset's actions from other actions.
 
-`python -m experiments.tables.bonus_separation RUN... TABLE.csv`: for each run of
-TD3-CVAE or PLOFF, what its first stage says of logged actions, of the same actions at
-other states, and of uniform ones; and how far their order separates the first from the
-last (area under the ROC curve; 0.5 is chance).
+`python -m experiments.tables.bonus_separation RUN... TABLE.csv` evaluates the first
+stage of each run of TD3-CVAE or PLOFF on logged actions, on the same actions at other
+states (shuffled), and on uniform actions; and how well its order separates logged from
+uniform actions (area under the ROC curve; 0.5 is chance).
 """
 
 import csv
@@ -35,17 +35,18 @@ Measure = Callable[[Any, Any, Any], jax.Array]
 
 
 class Separation(NamedTuple):
-    """How a measure rates actions at a dataset's states.
+    """A measure's values for logged and other actions at a dataset's states.
 
     Attributes:
-        dataset: median of logged actions.
-        shuffled: of logged actions, each at another row's state.
-        uniform: of uniform actions.
+        dataset: median measure of logged actions.
+        shuffled: median measure of logged actions, each at another row's state.
+        uniform: median measure of uniform actions.
         auc: probability that a uniform action measures more than a logged one.
-        shuffled_alone: median of the mean squared difference to the logged action, with
-            no measure: how far the dataset's actions are from one another.
-        uniform_alone: of uniform actions. Where the first is larger, logged actions lie
-            at their bounds, and a measure may say the same.
+        shuffled_alone: median of the mean squared difference between shuffled and
+            logged actions, without the measure: how far the dataset's actions are
+            from one another.
+        uniform_alone: the same for uniform actions. Where `shuffled_alone` is larger,
+            logged actions lie at their bounds, and a measure may have the same order.
     """
 
     dataset: float
@@ -87,7 +88,7 @@ def _difference(left: np.ndarray, right: np.ndarray) -> float:
 
 
 def auc(low: np.ndarray, high: np.ndarray) -> float:
-    """Probability that one of `high` is above one of `low`; a tie is half of it."""
+    """Probability that a value of `high` exceeds one of `low`; a tie counts half."""
     from scipy import stats
 
     ranks = stats.rankdata(np.concatenate([low, high]))[len(low) :]
@@ -101,7 +102,7 @@ def measure_of(
     """The measure of a run's first stage; a logged pair is not its own neighbour.
 
     Raises:
-        ValueError: its agent has none.
+        ValueError: the agent has no first stage with such a measure.
     """
     settings = experiment.agent
     if isinstance(settings, anti_exploration.Config):
@@ -109,8 +110,10 @@ def measure_of(
         key = jax.random.key(0)
         return lambda observation, action, rows: bonus(params, key, observation, action)
     if experiment.agent_name != "ploff":
-        raise ValueError(f"{experiment.agent_name} has no measure of distance to data")
-    # Without itself a pair needs another neighbour, also where the run looks up one.
+        raise ValueError(
+            f"the agent must be anti_exploration or ploff, got {experiment.agent_name}"
+        )
+    # A pair does not count itself: look up two neighbours even if the run uses one.
     enough = dataclasses.replace(settings, neighbours=max(2, settings.neighbours))
     lookup = make_agent(dataclasses.replace(experiment, agent=enough), spec).tables
     assert lookup is not None
@@ -122,11 +125,11 @@ def measure_of(
 
 
 def row(directory: Path) -> dict[str, Any]:
-    """The separation of a run's first stage, and what it takes to get it again.
+    """The separation of a run's first stage, with the command and code to reproduce it.
 
     Raises:
-        RunDirectoryError: no run, or one without a checkpoint.
-        ValueError: its agent has no such stage.
+        RunDirectoryError: the directory is not a run, or has no checkpoint.
+        ValueError: the agent has no first stage with such a measure.
     """
     experiment, _, params = saved_policy.load(directory)
     spec = spec_of(experiment)

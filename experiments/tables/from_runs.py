@@ -1,4 +1,4 @@
-"""Turns run directories into a table for `experiments/results/`, with its provenance.
+"""Writes a table for `experiments/results/` from run directories, with provenance.
 
 python -m experiments.tables.from_runs runs/mdqn/cartpole runs/dqn/cartpole cartpole.csv
 python -m experiments.tables.from_runs runs/leverage/garnet leverage_garnet.csv
@@ -36,17 +36,17 @@ COLUMNS = (
 
 
 def rows(directory: Path) -> Iterator[dict[str, Any]]:
-    """One row for each evaluation of a run, with what it takes to run it again.
+    """One row for each evaluation of a run, with the command and code to reproduce it.
 
-    `whole_run_*` are mean training returns from the start to there; see
-    `statistics.Average`.
+    `whole_run_*` are mean training returns from the start of the run to the
+    evaluation; see `statistics.Average`.
     """
     config = run_directory.read_config(directory)
     added = _provenance(directory, config)
     metrics = read_runs.read_metrics(directory)
     for evaluation in logs.read_evaluations(directory):
         if not evaluation.returns:
-            continue  # in lock-step no episode may have ended
+            continue  # in lock-step, possibly no episode has ended yet
         average = statistics.training_average(metrics, evaluation.counts.actor_steps)
         by_episode, by_step = average or (math.nan, math.nan)
         yield {
@@ -75,10 +75,10 @@ def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:
 
 
 def _provenance(directory: Path, config: Mapping[str, Any]) -> dict[str, str]:
-    """How a run came about; `resumed`: commands that resumed it, and their code.
+    """A run's command, code version, machine and start; `resumed`: later commands.
 
     Raises:
-        RunDirectoryError: the run did not record it.
+        RunDirectoryError: the run did not record one of them.
     """
     resumed = config.get("resumed", [])
     for start in (config, *resumed):
@@ -93,7 +93,11 @@ def _provenance(directory: Path, config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _find(roots: Sequence[Path]) -> list[Path]:
-    """All run directories below some folders, at least one below each."""
+    """Finds all run directories below some folders.
+
+    Raises:
+        RunDirectoryError: a folder has none.
+    """
     found = set()
     for root in roots:
         below = {config.parent for config in root.rglob(run_directory.CONFIG)}
@@ -106,21 +110,28 @@ def _find(roots: Sequence[Path]) -> list[Path]:
 
 
 def _table(found: Sequence[Path]) -> tuple[Sequence[str], list[dict[str, Any]]]:
-    """Columns and rows: of the runs, or, if there are none, of the computations."""
+    """Columns and rows of the trained runs; of the computed figures if there are none.
+
+    Raises:
+        RunDirectoryError: the computed figures have different columns.
+    """
     trained = [path for path in found if not computation.is_computed(path)]
     if trained:
         return COLUMNS, [row for path in trained for row in rows(path)]
     table = [row for path in found for row in computed_rows(path)]
     columns = list(dict.fromkeys(name for row in table for name in row))
     if any(len(row) < len(columns) for row in table):
-        raise RunDirectoryError("computations of different columns: name one of them")
+        raise RunDirectoryError(
+            "the computed figures have different columns; name only one of them"
+        )
     return columns, table
 
 
 def main(arguments: Sequence[str]) -> int:
     """Writes the table of all runs below the directories named.
 
-    It passes over computations, unless there is nothing else: then their rows are it.
+    Skips computed figures, unless the directories hold nothing else; then it writes
+    their rows.
     """
     if len(arguments) < 2 or not arguments[-1].endswith(".csv"):
         print(

@@ -27,12 +27,12 @@ _NEEDED = {"experiment", "seed", "grid", "mean_return", "command"}
 
 
 class Line(NamedTuple):
-    """Where a row belongs.
+    """The panel and line of a picture to which a row belongs.
 
     Attributes:
-        environment: the title of its panel.
-        axis: whose steps the panel is drawn over.
-        label: the agent, and in what it departs from the experiment's settings.
+        environment: title of the panel.
+        axis: label of the panel's x axis.
+        label: the agent, and its settings that differ from the experiment's.
     """
 
     environment: str
@@ -41,11 +41,11 @@ class Line(NamedTuple):
 
 
 def panels(tables: Iterable[Path]) -> dict[tuple[str, str], dict[str, Curve]]:
-    """The curves of some tables, as `plots.picture` takes them.
+    """Reads the curves of some tables, in the form that `plots.picture` takes.
 
     Raises:
-        ValueError: a file is no table of evaluations, a row's command is unknown, or
-            commands do not tell two runs apart.
+        ValueError: a file is not a table of evaluations, today's program does not
+            accept a row's command, or two runs have the same label and seed.
     """
     runs: dict[Line, dict[int, dict[int, float]]] = {}
     for path in tables:
@@ -54,7 +54,7 @@ def panels(tables: Iterable[Path]) -> dict[tuple[str, str], dict[str, Curve]]:
             run = runs.setdefault(own, {}).setdefault(int(row["seed"]), {})
             grid = int(row["grid"])
             if grid in run:
-                raise ValueError(f"{path}: {row['command']!r} has {grid} steps twice")
+                raise ValueError(f"{path}: {row['command']!r} is at {grid} steps twice")
             run[grid] = float(row["mean_return"])
     found: dict[tuple[str, str], dict[str, Curve]] = {}
     for own, seeds in runs.items():
@@ -65,14 +65,14 @@ def panels(tables: Iterable[Path]) -> dict[tuple[str, str], dict[str, Curve]]:
 
 @functools.cache
 def line(name: str, command: str) -> Line:
-    """Where the rows of a run belong.
+    """Finds the panel and line to which the rows of a run belong.
 
     Args:
-        name: of its experiment.
-        command: as recorded; XLA's flags may stand before it.
+        name: name of the run's experiment.
+        command: the recorded command; XLA's flags may precede it.
 
     Raises:
-        ValueError: the command does not run that experiment with today's program.
+        ValueError: today's program does not run that experiment with this command.
     """
     experiment = _planned(name, command)
     plain = serialization.to_plain(experiment)
@@ -92,7 +92,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         rows = list(csv.DictReader(file))
     if not rows or not _NEEDED <= rows[0].keys():
         raise ValueError(
-            f"{path} is no table of evaluations: see experiments.tables.from_runs"
+            f"{path} must be a table of evaluations from experiments.tables.from_runs"
         )
     return rows
 
@@ -107,7 +107,7 @@ def _planned(name: str, command: str) -> Experiment:
     try:
         experiments = train_arguments.plan(shlex.split(arguments)).experiments
     except OverrideError as error:
-        raise ValueError(f"{command!r} cannot be run today: {error}") from error
+        raise ValueError(f"{command!r} does not run any more: {error}") from error
     found = [each for each in experiments if each.name == name]
     if not found:
         raise ValueError(f"{command!r} does not run {name}")
@@ -115,7 +115,7 @@ def _planned(name: str, command: str) -> Experiment:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes the picture of all tables named."""
+    """Draws all tables named on the command line into one picture."""
     *tables, picture = map(Path, arguments or ["."])
     if not tables or picture.suffix not in (".png", ".svg"):
         usage = (

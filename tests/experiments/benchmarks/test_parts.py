@@ -27,9 +27,9 @@ def test_an_actor_is_measured_with_every_number_of_environments():
     check(measured, ["steps/s"] * 4)
     assert [one.name for one in measured] == [
         "actor steps, 1 environment",
-        "actor steps, 1 environment, beside turns",
+        "actor steps, 1 environment, vs parts in turns",
         "actor steps, 3 environments",
-        "actor steps, 3 environments, beside turns",
+        "actor steps, 3 environments, vs parts in turns",
     ]
 
 

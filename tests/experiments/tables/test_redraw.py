@@ -75,7 +75,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     unknown = [("td3/hopper", 0, 5, 1.0, f"{TRAIN} td3/hopper --agent.beta 3")]
     for name, rows, words in (
         ("unknown.csv", unknown, "agent.beta"),
-        ("empty.csv", [], "no table"),
+        ("empty.csv", [], "must be a table of evaluations"),
         ("other.csv", [("a/b", 0, 5, 1.0, f"{TRAIN} td3/hopper")], "a/b"),
     ):
         table = _table(tmp_path / name, rows)
