@@ -1,7 +1,7 @@
-"""Agents by name: one line for each paper, or for a named limit of one.
+"""The registry of agents: one entry for each paper and each named limit of a paper.
 
-A paper's module is imported when its recipe is used, so that a run imports its own
-paper and no other.
+A paper's module is imported when its recipe is used, so that a run imports only its
+paper.
 """
 
 import importlib
@@ -13,19 +13,19 @@ from agents.parts.contract import Agent, Preparation, Spec, Stage
 
 
 class Recipe(NamedTuple):
-    """How an agent is made.
+    """How to build an agent.
 
     A paper's module defines `Config`, a dataclass of hyper-parameters whose defaults
-    are the paper's, and `agent(config, spec) -> Agent`. Where something is learned
-    before that agent, the module defines `stages(config, spec) -> list[Stage]`, too.
+    are the paper's, and `agent(config, spec) -> Agent`. If other stages learn before
+    that agent, the module also defines `stages(config, spec) -> list[Stage]`.
 
     Attributes:
         module: name of the paper's module.
-        variant: the constant of that module with the fields in which a named limit
-            differs from the defaults; empty: in none.
-        actions: which actions the agent is for.
-        dataset: how to prepare the dataset of an agent that learns from nothing else;
-            None: actors act, unless the experiment names a dataset.
+        variant: name of the module's constant with the fields in which a named limit
+            differs from the defaults; empty: it has the defaults.
+        actions: kind of actions that the agent supports.
+        dataset: how to prepare the dataset of an agent that learns only from datasets;
+            None: actors collect experience, unless the experiment names a dataset.
     """
 
     module: str
@@ -40,25 +40,25 @@ class Recipe(NamedTuple):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Fields in which the name differs from the defaults."""
+        """Fields in which this agent differs from the defaults of `config`."""
         if not self.variant:
             return MappingProxyType({})
         return getattr(self._load(), self.variant)
 
     def default(self) -> Any:
-        """The configuration that the name stands for."""
+        """Builds the default configuration of this agent."""
         return self.config(**self.settings)
 
     def agent(self, config: Any, spec: Spec) -> Agent:
-        """The agent that acts.
+        """Builds the agent that acts.
 
         Raises:
-            ValueError: it does not fit the environment.
+            ValueError: the agent does not fit the environment.
         """
         return self._load().agent(config, spec)
 
     def stages(self, config: Any, spec: Spec) -> list[Stage]:
-        """What a run learns, in order; the last stage is the agent that acts.
+        """Builds the stages of a run, in order; the last one is the agent that acts.
 
         Raises:
             ValueError: the agent does not fit the environment.

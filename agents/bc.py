@@ -1,10 +1,10 @@
 """Behavioural cloning: a deterministic policy that imitates the actions of a dataset.
 
-No paper of its own; the baseline of those that learn from a dataset. Reference
-implementation: tinkoff-ai/CORL, `algorithms/offline/any_percent_bc.py`, of all data.
+There is no paper; it is the baseline of papers that learn from a dataset. Reference
+implementation: tinkoff-ai/CORL, `algorithms/offline/any_percent_bc.py`, on all data.
 
 Deviations:
-- Weights start as Glorot and Bengio have it; the reference's as PyTorch does.
+- Weights are initialised as by Glorot and Bengio; the reference's as by PyTorch.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Config:
     """Hyper-parameters; defaults: the reference implementation's.
 
     Attributes:
-        discount: gamma; nothing that is learned depends on it.
+        discount: gamma; learning does not depend on it.
         network: torso and widths of the policy.
         optimizer: Adam.
         batch_size: transitions per update.

@@ -12,7 +12,7 @@ https://arxiv.org/abs/1906.09784.
 
     pi_{k+1} = (1 - alpha) pi_k + alpha G(q_k),    q_{k+1} = r + gamma P <pi_{k+1}, q_k>
 
-Deviations (only the outline of the paper's body was at hand):
+Deviations (only an outline of the paper's body was available):
 - The policy imitates the mixture by cross-entropy: KL(mixture || pi), whose gradient is
   bounded wherever the mixture puts its mass.
 - pi_k and q_k are the target networks; pi_{k+1} in the critic's target is the online
@@ -43,7 +43,7 @@ from agents.parts.value_based import assemble
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; those of DQN where the paper adds none.
+    """Hyper-parameters; defaults: DQN's, where the paper adds none.
 
     Attributes:
         mixing_rate: alpha in [0, 1]; if adaptive, the factor c >= 0.
@@ -54,7 +54,7 @@ class Config:
         target_update_period: learner steps between copies of the target networks.
         network: torso and widths, of each network.
         optimizer: Adam.
-        exploration: how often an action is random instead of the policy's.
+        exploration: how often a random action replaces the policy's.
         storage: replay, batch size, n-step.
     """
 
@@ -90,7 +90,7 @@ def greedy_advantage(probs: jax.Array, q: jax.Array) -> jax.Array:
 
 
 def adaptive_rate(mean: jax.Array, largest: jax.Array, factor: float) -> jax.Array:
-    """Rate c E[A] / max A in [0, 1], `[]`; 0 while there is no advantage to be had."""
+    """Rate c E[A] / max A in [0, 1], `[]`; 0 if no advantage is left."""
     return jnp.clip(factor * mean / jnp.maximum(largest, 1e-8), 0.0, 1.0)
 
 
@@ -100,9 +100,9 @@ def probabilities(network: Network, params: Params, observation: Any) -> jax.Arr
 
 
 def make_advantage_loss(network: Network) -> sgd.Loss:
-    """Builds the loss of the two averages that the adaptive rate is made of.
+    """Builds the loss of the two averages behind the adaptive rate.
 
-    A gradient step of rate x on it is a step of exponential averages of rate x.
+    A gradient step of size x on it updates the exponential averages with rate x.
     """
 
     def advantage_loss(

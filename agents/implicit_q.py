@@ -40,19 +40,19 @@ from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transit
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; the defaults are ours, the paper's were not at hand.
+    """Hyper-parameters; the defaults are ours, since the paper's were not available.
 
     tau is the reward for a nat of ln pi(a|s), relative to uniform actions in
-    [-1, 1]^D, and scales as rewards do. In the end the entropy has weight
-    (1 - alpha) tau, which corresponds to SAC's temperature and scales as 1 / D, too.
+    [-1, 1]^D, and scales as rewards do. At convergence the entropy has weight
+    (1 - alpha) tau: like SAC's temperature, this scales as 1 / D, too.
 
     Attributes:
         temperature: tau > 0, in units of the reward.
         munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
-        log_policy_floor: lower clip of tau ln pi in the target, at most 0.
+        log_policy_floor: lower clip of tau ln pi in the target; at most 0.
         discount: gamma.
-        target_step_size: of the target copies at each learner step; with 0.005 the
-            agent learned more slowly.
+        target_step_size: step size of the target copies at each learner step; with
+            0.005 the agent learned more slowly.
         network: torso and widths of the policy.
         value_network: torso and widths of the value; without layer normalisation the
             agent learned half as fast.
@@ -115,7 +115,7 @@ def td_error(
     chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t], 0)
     chex.assert_rank([target_log_policy_tm1, target_v_t], 0)
     bonus = jnp.maximum(temperature * target_log_policy_tm1, log_policy_floor)
-    # Without a bonus nothing reads the target's policy, so it is not computed.
+    # With munchausen 0 the target copy's policy is not used and not computed.
     target = r_t + (munchausen * bonus if munchausen else 0.0) + discount_t * target_v_t
     return jax.lax.stop_gradient(target) - (temperature * log_policy_tm1 + v_tm1)
 

@@ -15,7 +15,7 @@ https://arxiv.org/abs/2007.14430. Reference implementation: google-research,
 The added term is implicitly a KL penalty of weight alpha tau between consecutive
 policies, plus an entropy bonus of weight (1 - alpha) tau (Theorem 1).
 
-Two limits have names of their own. At alpha = 0 the algorithm is Soft-DQN. At tau -> 0
+Two limits are registered by name: at alpha = 0 the algorithm is Soft-DQN; at tau -> 0
 it is Advantage Learning, with an action gap that is not clipped, as in the authors'
 `al_dqn.py`.
 

@@ -21,8 +21,8 @@ network's quantiles at s', and the target network's action values at s and at s'
 with fractions drawn afresh.
 
 Deviations:
-- Returns have one step, as in the authors' gin file. A third party reads three-step
-  returns out of the paper; they are `storage.n_step` 3. On CartPole the agent solves
+- Returns have one step, as in the authors' gin file. A third party takes the paper to
+  mean three-step returns: set `storage.n_step` to 3. On CartPole the agent solves
   the task with three steps and not with one (one seed each).
 - With n-step returns only the first step gets the log-policy.
 - Convolutions have no padding, as in the Nature paper; the reference pads them.

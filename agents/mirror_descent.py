@@ -9,7 +9,7 @@ NeurIPS 2020, https://arxiv.org/abs/2003.14089.
 | tau | `temperature` |
 | beta = lambda / (lambda + tau) | `averaging` |
 | Pi_phi | network `policy`, whose outputs are logits |
-| H_phi | network `policy`, whose outputs are h, and the logits h / tau |
+| H_phi | network `policy`, whose outputs are h; the logits are h / tau |
 | Q_theta | network `q` |
 | gamma | `discount` |
 
@@ -26,8 +26,8 @@ Deviations:
 - Actor and critic learn from the same batch; the paper samples one for each.
 - h regresses on all actions.
 - The optimiser is Adam also on Atari, where the paper has RMSProp.
-- The best weights cannot be read off the paper's figures; the defaults are those that
-  M-DQN's settings imply (Theorem 1 of Munchausen RL).
+- The best weights cannot be read off the paper's figures; M-DQN's settings imply the
+  defaults (Theorem 1 of Munchausen RL).
 """
 
 import functools
@@ -50,19 +50,19 @@ AVERAGING = {"actor": "averaging"}
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; those of DQN where the paper adds none.
+    """Hyper-parameters; defaults: DQN's, where the paper adds none.
 
     Attributes:
         actor: how the policy is fitted.
         kl_weight: lambda >= 0.
         temperature: tau >= 0.
-        regularized_evaluation: with ("w/") KL and entropy in the critic's target.
+        regularized_evaluation: whether the critic's target has KL and entropy ("w/").
         discount: gamma.
         loss: regression of the TD error.
         target_update_period: learner steps between copies of the target networks.
         network: torso and widths, of each network.
         optimizer: Adam.
-        exploration: how often an action is random instead of the policy's.
+        exploration: how often a random action replaces the policy's.
         storage: replay, batch size, n-step.
     """
 
@@ -89,7 +89,7 @@ class Config:
 
     @property
     def averaging(self) -> float:
-        """Beta, the share of the past."""
+        """Beta, the weight of the past average."""
         return self.kl_weight / (self.kl_weight + self.temperature)
 
 
@@ -102,7 +102,7 @@ def policy_error(
         outputs: `[A]` of the online policy network: logits, or h if averaging.
         target_outputs: `[A]` of the target policy network.
         target_q: `[A]` target action values.
-        config: which loss, and its weights.
+        config: selects the loss and its weights.
     """
     chex.assert_rank([outputs, target_outputs, target_q], 1)
     if config.actor == "averaging":

@@ -12,17 +12,17 @@ Vieillard, Scherrer, Pietquin and Geist, "Momentum in Reinforcement Learning", A
 
     q_{k+1} = r + gamma P <G(h_k), q_k>,    h_{k+1} = beta h_k + (1 - beta) q_{k+1}
 
-Averaging the values averages their errors out: the limit of KL-regularised dual
+Averaging the values averages out their errors. It is the limit of KL-regularised dual
 averaging in which the weight of the KL goes to 0.
 
 Deviations:
 - The authors name the online network (Sec. 5) and the target network (App. E.1) as the
   q that h averages; here it is the online one, which stands for q_{k+1}.
-- h regresses on all actions: q gives all of them.
-- The schedule of beta in the first paper was not at hand. `decaying` is what it
-  imitates: beta_k = k / (k + 1) with k the copies of the target network so far, which
-  makes h the plain average of all q. The default, fixed, follows the second paper; its
-  value is ours.
+- h regresses on all actions, since q has values of all.
+- The first paper's schedule of beta was not available. `decaying` is the schedule that
+  it imitates: beta_k = k / (k + 1) with k the copies of the target network so far,
+  which makes h the plain average of all q. The default, fixed, follows the second
+  paper; its value is ours.
 """
 
 import functools
@@ -41,13 +41,13 @@ from agents.parts.value_based import assemble
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; those of DQN where the paper adds none.
+    """Hyper-parameters; defaults: DQN's, where the paper adds none.
 
     Attributes:
-        averaging: beta in [0, 1], the share of the past in h; unused if decaying.
-        schedule: whether beta stays or makes h the plain average.
+        averaging: beta in [0, 1], the weight of the past in h; unused if decaying.
+        schedule: fixed: beta is constant; decaying: h is the plain average of all q.
         discount: gamma.
-        loss: regression of both errors.
+        loss: regression of the errors of q and h.
         target_update_period: learner steps between copies of the target networks.
         network: torso and widths, of each network.
         optimizer: Adam.

@@ -39,10 +39,10 @@ class Config:
 
     Attributes:
         initial_temperature: alpha > 0 at the start, in units of the reward.
-        target_entropy: what the temperature steers the policy's entropy to, in nats for
-            each action dimension.
+        target_entropy: policy entropy that the temperature aims at, in nats for each
+            action dimension.
         discount: gamma.
-        target_step_size: tau, of the target copies at each learner step.
+        target_step_size: tau, the step size of the target copies.
         network: torso and widths of the policy and of each critic.
         optimizer: Adam, of each network and of the temperature.
         exploration: random actions at the start; then the policy is sampled.

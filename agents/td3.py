@@ -12,9 +12,9 @@ sfujim/TD3, `TD3.py`.
 | theta_1 and theta_2, phi | networks `critic`, `policy` |
 
 Deviations:
-- Weights start as Glorot and Bengio have it; the authors' as PyTorch does.
-- Random actions for the first 10,000 actor steps everywhere, as in the paper for
-  HalfCheetah and Ant; the paper has 1,000 for the others, that code 25,000.
+- Weights are initialised as by Glorot and Bengio; the authors' as by PyTorch.
+- Actions are random for the first 10,000 actor steps on every task, as in the paper on
+  HalfCheetah and Ant; the paper has 1,000 on the others, the authors' code 25,000.
 """
 
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ class Config:
     Attributes:
         target_noise: standard deviation of the noise on the target policy's actions.
         target_noise_clip: bound on the size of that noise.
-        policy_delay: learner steps between those of policy and target copies.
+        policy_delay: learner steps for each update of policy and target copies.
         discount: gamma.
-        target_step_size: tau, of the target copies.
+        target_step_size: tau, the step size of the target copies.
         network: torso and widths of the policy and of each critic.
         optimizer: Adam, of each network.
         exploration: random actions at the start, then noise.

@@ -15,7 +15,7 @@ Fujimoto and Gu, "A Minimalist Approach to Offline Reinforcement Learning", Neur
 Observations are standardised with the dataset's mean and deviation.
 
 Deviations:
-- Weights start as Glorot and Bengio have it; the authors' as PyTorch does.
+- Weights are initialised as by Glorot and Bengio; the authors' as by PyTorch.
 """
 
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ class Config:
     """Hyper-parameters; defaults: the reference implementation's.
 
     Attributes:
-        value_weight: alpha >= 0, how much value counts beside imitation; 0: only
+        value_weight: alpha >= 0, weight of the value relative to imitation; 0: only
             imitation.
         target_noise: standard deviation of the noise on the target policy's actions.
         target_noise_clip: bound on the size of that noise.
-        policy_delay: learner steps between those of policy and target copies.
+        policy_delay: learner steps for each update of policy and target copies.
         discount: gamma.
-        target_step_size: tau, of the target copies.
+        target_step_size: tau, the step size of the target copies.
         network: torso and widths of the policy and of each critic.
         optimizer: Adam, of each network.
         batch_size: transitions per update.
@@ -66,7 +66,7 @@ class Config:
 def policy_objective(
     q: jax.Array, action: jax.Array, dataset_action: jax.Array, *, value_weight: float
 ) -> jax.Array:
-    """What the policy descends on a batch.
+    """Loss of the policy on a batch.
 
     Args:
         q: `[B]` values of the policy's actions, of the first critic.

@@ -19,8 +19,7 @@ variance of a target is estimated from how far it moved between the previous tar
 network and the current one.
 
 Deviations:
-- Weights of networks are initialised as by Glorot and Bengio; the authors' as by
-  PyTorch.
+- Network weights are initialised as by Glorot and Bengio; the authors' as by PyTorch.
 """
 
 import functools
@@ -52,7 +51,7 @@ DVW_DQN = {"temperature": 0.0, "munchausen": 0.0}
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters; defaults: M-DQN's of Atari, the first three the authors'.
+    """Hyper-parameters; defaults: M-DQN's on Atari; the first three: the authors'.
 
     Attributes:
         variance_floor: added to every variance.
@@ -98,7 +97,7 @@ def weights(variance: jax.Array, log_scale: jax.Array, floor: float) -> jax.Arra
 
 
 def scale_error(variance: jax.Array, log_scale: jax.Array) -> jax.Array:
-    """(mean of eta / variance - 1)^2, `[]`: it is least where weights have mean 1."""
+    """(mean of eta / variance - 1)^2, `[]`, minimal where weights have mean 1."""
     chex.assert_rank([variance, log_scale], [1, 0])
     return jnp.square(jnp.mean(jnp.exp(log_scale) / variance) - 1)
 

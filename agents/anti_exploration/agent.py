@@ -1,4 +1,4 @@
-"""TD3-CVAE: TD3 that pays for actions which a model of the dataset cannot rebuild.
+"""TD3-CVAE: TD3 penalised for actions that a model of the dataset cannot rebuild.
 
 Rezaeifar et al., "Offline Reinforcement Learning as Anti-Exploration", AAAI 2022,
 https://arxiv.org/abs/2106.06431. Algorithm: the first author's research code, from
@@ -6,7 +6,7 @@ which the defaults differ in the fields of `RESEARCH_CODE`.
 
 | symbol | here |
 | --- | --- |
-| b | what `make_bonus` makes |
+| b | the bonus, see `make_bonus` |
 | alpha | `coefficient`, of the bonus in policy and critic alike |
 | sigma tilde | `target_noise` |
 | c | `target_noise_clip` |
@@ -21,12 +21,12 @@ Deviations ("the code" is the first author's):
 - Networks and learning rates are TD3's, and target actions stay in [-1, 1].
 - The bonus is a mean over action dimensions; the code divides that mean by their number
   again (`divide_twice`).
-- The critic pays for the target policy's action; in the code it pays for that action
-  with its noise (`charge_noise`), and each step costs 0.04 `coefficient` that no policy
-  can save.
+- The critic's target is charged for the target policy's action; in the code, for that
+  action with its noise (`charge_noise`), so that each step costs 0.04 `coefficient`,
+  which no policy can avoid.
 - The CVAE's last weights are kept; the code keeps its best ones.
 - Observations are normalised; in the code that is an option.
-- Weights are initialised as by Glorot and Bengio; in the code those of last layers are
+- Weights are initialised as by Glorot and Bengio; in the code the last layers start
   within 0.003.
 """
 
@@ -66,20 +66,21 @@ class Config:
 
     Attributes:
         coefficient: alpha >= 0 of the bonus, in units of the prepared reward.
-        bonus_in: what is charged.
+        bonus_in: which losses are charged.
         divide_twice: whether the bonus is divided by the number of dimensions again.
-        charge_noise: whether the critic pays for the target action with its noise.
+        charge_noise: whether the critic is charged for the target action with noise.
         clip_target_action: whether target actions with noise stay in [-1, 1].
         target_noise: standard deviation of the noise on the target policy's actions.
         target_noise_clip: bound on the size of that noise.
-        policy_delay: learner steps between those of policy and target copies.
+        policy_delay: learner steps for each update of policy and target copies.
         discount: gamma.
-        target_step_size: tau, of the target copies.
+        target_step_size: tau, the step size of the target copies.
         network: torso and widths of the policy and of each critic.
         optimizer: Adam, of critic and policy.
         batch_size: transitions per update.
         autoencoder: shape of the CVAE, and how it learns.
-        pretraining_steps: learner steps of the CVAE, 50 epochs of a million.
+        pretraining_steps: learner steps of the CVAE; by default 50 epochs of a million
+            transitions.
     """
 
     coefficient: float = 1.0

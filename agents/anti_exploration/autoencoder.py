@@ -35,7 +35,7 @@ class Config:
 
     Attributes:
         hidden: widths of the layers of the encoder, and of the decoder.
-        latent_size: numbers in a latent; 0: twice as many as in an action.
+        latent_size: dimensions of a latent; 0: twice those of an action.
         divergence_weight: of the KL divergence in the loss.
         optimizer: Adam.
         batch_size: transitions per update.
@@ -72,7 +72,7 @@ class Autoencoder(NamedTuple):
 
 
 class _Layers(nn.Module):
-    """Fully connected layers of which the last is linear."""
+    """Fully connected layers, the last one linear."""
 
     hidden: tuple[int, ...]
     size: int
@@ -130,9 +130,9 @@ def rebuild(
     observation: Any,
     action: jax.Array,
 ) -> tuple[jax.Array, Gaussian]:
-    """Actions `[B, D]` decoded from a latent of each action, and all latents.
+    """Returns actions `[B, D]` rebuilt from a latent of each, and the latents.
 
-    One latent is drawn and reparameterised; `key` is consumed.
+    One latent of each action is drawn, reparameterised; `key` is consumed.
     """
     latents = model.encode(params, observation, action)
     rebuilt = model.decode(params, observation, latents.sample(key))
@@ -141,7 +141,7 @@ def rebuild(
 
 
 def stage(config: Config, spec: Spec, *, name: str, discount: float) -> Agent:
-    """What learns an auto-encoder of the dataset's actions, and never acts.
+    """Builds the stage that learns an auto-encoder of the dataset's actions.
 
     The loss is the squared error plus the weighted divergence, each a mean over batch
     and dimensions.
@@ -150,7 +150,7 @@ def stage(config: Config, spec: Spec, *, name: str, discount: float) -> Agent:
         config: of the auto-encoder.
         spec: of the environment.
         name: of the network.
-        discount: gamma of the agent that it is for; not used in learning.
+        discount: gamma of the auto-encoder's agent; not used in learning.
     """
     model = make(config, spec)
 

@@ -1,1 +1,1 @@
-"""What papers share: the contract, equations, networks, gradient descent."""
+"""Parts shared by the papers: the contract, equations, networks, gradient descent."""

@@ -7,11 +7,11 @@ from typing import Any
 
 
 class InvalidSetting(ValueError):
-    """A field of a configuration has a value that it must not have.
+    """A field of a configuration has an invalid value.
 
     Attributes:
         field: dotted path of the field inside the agent's configuration.
-        value: that the field has.
+        value: the invalid value.
         wanted: what the value must be, such as "at least 0".
     """
 

@@ -11,7 +11,7 @@ from agents.parts import checks
 from agents.parts.contract import Act, Params, Spec, Storage
 from agents.parts.distributions import LARGEST
 
-# What is stored by agents that learn once for each step that they act.
+# Storage of agents that do one learner step for each actor step.
 UPDATE_EACH_STEP = Storage(min_size=10_000, batch_size=256, samples_per_insert=256.0)
 
 
@@ -56,8 +56,8 @@ def acting(
     """The `act` of an agent with continuous actions.
 
     Args:
-        sample: `(params, key, observation [N, ...]) -> [N, D]`, to explore with.
-        best: `(params, observation [N, ...]) -> [N, D]`, to be evaluated.
+        sample: `(params, key, observation [N, ...]) -> [N, D]`, actions in training.
+        best: `(params, observation [N, ...]) -> [N, D]`, actions in evaluation.
         spec: of the environment.
         start: actor steps with uniformly random actions before the policy explores.
     """
@@ -71,7 +71,7 @@ def acting(
     ) -> tuple[jax.Array, Any]:
         random_key, sample_key = jax.random.split(key)
         shape = (len(observation), *spec.action.shape)
-        # Actions at an end have no density under a tanh-Gaussian.
+        # Actions of exactly -1 or 1 have no density under a tanh-Gaussian.
         random = jax.random.uniform(random_key, shape, minval=-LARGEST, maxval=LARGEST)
         explored = jnp.where(
             jnp.asarray(actor_steps) < start,
@@ -84,13 +84,13 @@ def acting(
 
 
 def sampling(policy: Callable[[Params, Any], Any], spec: Spec, *, start: int) -> Act:
-    """The `act` of an agent that samples its policy, and is evaluated at its median.
+    """The `act` of an agent that samples its policy; in evaluation, its median.
 
     Args:
         policy: `(params, observation [N, ...])` to distributions over actions that have
             `sample` and `median`.
         spec: of the environment.
-        start: actor steps with uniformly random actions before that.
+        start: actor steps with uniformly random actions before the policy is sampled.
     """
     return acting(
         lambda params, key, observation: policy(params, observation).sample(key),
@@ -101,7 +101,7 @@ def sampling(policy: Callable[[Params, Any], Any], spec: Spec, *, start: int) ->
 
 
 def never_exploring(best: Callable[[Params, Any], jax.Array]) -> Act:
-    """The `act` of an agent that learns from a dataset: best actions at any time.
+    """The `act` of an agent that learns from a dataset: always the best actions.
 
     Args:
         best: `(params, observation [N, ...]) -> [N, D]`.

@@ -14,7 +14,7 @@ from agents.parts.contract import NetworkParams, Spec
 from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
 from agents.parts.networks import Torso, make_torso
 
-# Bounds of the logarithm of a standard deviation; those of SAC's authors are -20 and 2.
+# Bounds of the logarithm of a standard deviation; SAC's authors use -20 and 2.
 LOG_STD = (-5.0, 2.0)
 # Bins of a dimension of the action, and the degree of the preferences over them.
 BINS, DEGREE = 31, 2
@@ -26,7 +26,7 @@ class Policy(NamedTuple):
     Attributes:
         init: `(key) -> params`.
         apply: `(params, observation [B, ...])` to distributions over actions, or to
-            actions `[B, D]`; each builder says to which.
+            actions `[B, D]`; each builder documents which.
     """
 
     init: Callable[[jax.Array], NetworkParams]
@@ -79,16 +79,16 @@ def tanh_gaussian(config: networks.Config, spec: Spec) -> Policy:
 def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy:
     """A policy over bins of each dimension of the action: softmax(f / temperature).
 
-    The preferences f are quadratic in the action, without a constant term: linear in
-    what the network puts out, and alike in neighbouring bins. They start at 0, and the
-    policy uniform.
+    The preferences f are quadratic in the action, without a constant term. They are
+    linear in the network's outputs and similar in neighbouring bins. They start at 0,
+    so the policy starts uniform.
 
     Raises:
         InvalidSetting: the torso does not fit the observations.
         ValueError: actions are discrete.
     """
     size = action_size(spec)
-    # Legendre's polynomials: orthogonal, so that coefficients do not fight each other.
+    # Legendre polynomials are orthogonal, so that coefficients do not interfere.
     centres = (2 * np.arange(BINS) + 1) / BINS - 1
     basis = np.polynomial.legendre.legvander(centres, DEGREE)[:, 1:].T / temperature
     torso, zeros = make_torso(config, spec), nn.initializers.zeros_init()
@@ -97,7 +97,7 @@ def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy
     def apply(params: NetworkParams, observation: Any) -> Histogram:
         coefficients = _apply(module, params, observation)
         by_dimension = coefficients.reshape(-1, size, DEGREE)
-        # These are action values over tau: not to be rounded to TF32 on GPUs.
+        # GPUs must not round these action values over tau to TF32.
         exact = jnp.matmul(by_dimension, basis.astype(np.float32), precision="highest")
         return Histogram(exact)
 
@@ -127,7 +127,7 @@ def state_value(
     Args:
         config: shape of the network.
         spec: of the environment.
-        field: which field of the agent's configuration `config` is.
+        field: name of `config` in the agent's configuration, for errors.
 
     Raises:
         InvalidSetting: the torso does not fit the observations.
@@ -141,9 +141,9 @@ def state_value(
 
 
 def policy_and_value(policy: Policy, value: networks.Network) -> Policy:
-    """A policy and a state value that share nothing, as one network.
+    """Joins a policy and a state value in one network, without shared parameters.
 
-    Its `apply` returns both: what `policy` returns, and values `[B]`.
+    Its `apply` returns a pair: the output of `policy`, and values `[B]`.
     """
 
     def init(key: jax.Array) -> NetworkParams:
@@ -162,10 +162,10 @@ def policy_and_value(policy: Policy, value: networks.Network) -> Policy:
 def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
     """Critics of the same shape with independent parameters.
 
-    Observations are flattened and the actions put behind them.
+    Their input is the flattened observation followed by the action.
 
     Raises:
-        InvalidSetting: the torso is one for images.
+        InvalidSetting: the torso is for images.
         ValueError: actions are discrete.
     """
     size = action_size(spec)
@@ -195,14 +195,14 @@ def action_size(spec: Spec) -> int:
     """
     if spec.num_actions > 0:
         raise ValueError(
-            "this agent needs continuous actions, the environment's are discrete"
+            "this agent needs continuous actions, but the environment's are discrete"
         )
     (size,) = spec.action.shape
     return int(size)
 
 
 def _between(raw: jax.Array, low: float, high: float) -> jax.Array:
-    """A smooth bound, so that what is at its limit can come back."""
+    """Bounds `raw` smoothly; unlike clipping, with a gradient near the bounds."""
     return low + 0.5 * (high - low) * (1 + jnp.tanh(raw))
 
 

@@ -19,7 +19,7 @@ Metrics = dict[str, jax.Array]
 
 
 class Spec(NamedTuple):
-    """What an agent is told about its environment.
+    """The shapes and dtypes of an environment's observations and actions.
 
     Attributes:
         observation: shape and dtype of one observation, without a batch axis.
@@ -34,18 +34,18 @@ class Spec(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """A batch of n-step transitions, as a store returns them.
+    """A batch of n-step transitions, as the replay or a dataset returns them.
 
     Attributes:
         observation: `[B, ...]` at time t.
         action: `[B]` or `[B, D]`, taken at time t.
-        reward: `[B]` sum of gamma^i r_{t+i+1} over at most n steps, ended early by a
+        reward: `[B]` sum of gamma^i r_{t+i+1} over at most n steps, cut short by a
             discount of 0 and by the end of the episode.
         discount: `[B]` product of the environment's discounts times gamma^(k-1), k the
             number of steps in the sum; the agent multiplies by gamma once more.
         next_observation: `[B, ...]` at time t + k.
         extras: a pytree with leaves `[B, ...]`: the extras that the agent's `act`
-            returned with these actions or, of a dataset, the rows of its
+            returned with these actions or, from a dataset, the rows of the
             `DatasetTables`; the empty tuple if there is neither.
     """
 
@@ -59,7 +59,7 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True)
 class Storage:
-    """What an agent needs stored; it does not know which store is used.
+    """How an agent's transitions are stored and sampled, in any kind of store.
 
     Attributes:
         n_step: number of rewards summed in one transition.
@@ -89,12 +89,12 @@ class Storage:
 
 
 class TrainingState(NamedTuple):
-    """Everything a learner owns; the dictionaries are keyed by network name.
+    """The complete state of a learner; its dictionaries are keyed by network name.
 
     Attributes:
-        params: online parameters, those of networks that do not learn among them.
-        target_params: target parameters, equal to `params` at the start; offline, of
-            the networks that learn only.
+        params: online parameters, including those of networks that do not learn.
+        target_params: target parameters, equal to `params` at the start; by default
+            only of the networks that learn.
         opt_state: optimiser states.
         steps: `[]` int32 learner steps (gradient steps) done.
         key: consumed and replaced by each update.
@@ -112,9 +112,9 @@ class Preparation:
     """How a dataset is prepared for an agent.
 
     Attributes:
-        normalize_observations: to mean 0 and deviation 1 over the dataset, in
-            evaluation, too.
-        scale_rewards: divided by the difference of the largest and the smallest.
+        normalize_observations: whether to normalise observations to mean 0 and
+            deviation 1 over the dataset, also in evaluation.
+        scale_rewards: whether to divide rewards by the largest minus the smallest.
     """
 
     normalize_observations: bool = True
@@ -134,12 +134,12 @@ class DatasetTables(NamedTuple):
     Attributes:
         build: `(params, transitions [M, ...], tick) -> tables`, from the whole dataset,
             on the host, once before the first update; `params` are those of the
-            networks that an earlier stage learned; it calls `tick()` now and then, to
-            show that it makes progress.
+            networks that an earlier stage learned; `build` calls `tick()` now and then
+            to show that it makes progress.
         read: `(tables, rows [B]) -> extras`, leaves `[B, ...]`, of the transitions at
             these rows of the dataset; jit-able.
-        check: `(M) -> None`; raises InvalidSetting where M transitions are too few, so
-            that this shows before an earlier stage learns.
+        check: `(M) -> None`; raises InvalidSetting if M transitions are too few; called
+            before the first stage learns.
     """
 
     build: Callable[[Params, Transition, Callable[[], None]], Any]
@@ -148,7 +148,7 @@ class DatasetTables(NamedTuple):
 
 
 class Agent(NamedTuple):
-    """An algorithm: three pure functions and what they need stored.
+    """An algorithm: three pure functions, and the data that they need.
 
     Attributes:
         init: `(key) -> TrainingState`.
@@ -162,7 +162,7 @@ class Agent(NamedTuple):
             actions; `()` if nothing is to be stored.
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
-        tables: what fills `Transition.extras`, of offline agents that need them.
+        tables: fill `Transition.extras`, for offline agents that need them.
     """
 
     init: Init
@@ -177,9 +177,9 @@ class Stage(NamedTuple):
     """A part of a run: an agent, where its batches come from, and for how long.
 
     Attributes:
-        agent: what learns. The networks of one stage take the place of those that have
-            the same names in the next.
-        steps: learner steps; None: until the run has done its own steps.
+        agent: the agent that learns. Its networks replace the networks of the same
+            names in the next stage.
+        steps: learner steps; None: the number of steps of the run.
         source: where batches come from.
         name: of the stage's folder in the run directory; empty: the last stage, whose
             folder is the run directory.

@@ -1,10 +1,9 @@
 """Distributions over continuous actions: Gaussian, its tanh, and histograms.
 
 The tanh-Gaussian is computed in pre-tanh coordinates, u = artanh(a). Its density is
-exact at the very action that is executed and stored, a float32 number inside of
-(-1, 1): 1 - a is exact in floating point next to 1, and `squash` never returns -1 or 1,
-where there is no density. So replayed actions need neither their pre-tanh values nor
-their log-probabilities stored beside them.
+exact at the executed and stored action itself, a float32 number inside (-1, 1): 1 - a
+is exact in floating point next to 1, and `squash` never returns -1 or 1, where there is
+no density. So the replay stores neither pre-tanh values nor log-probabilities.
 """
 
 from typing import NamedTuple
@@ -61,13 +60,13 @@ class TanhGaussian(NamedTuple):
         return squash(pre_tanh), self.log_prob_of_pre_tanh(pre_tanh)
 
     def median(self) -> jax.Array:
-        """The action in the middle, `[..., D]`: tanh of the mean."""
+        """The median action, `[..., D]`: tanh of the mean."""
         return squash(self.base.mean)
 
     def log_prob(self, action: jax.Array) -> jax.Array:
-        """Log-density `[...]` of actions `[..., D]`, those that `squash` returns.
+        """Log-density `[...]` of actions `[..., D]`, as `squash` returns them.
 
-        An action of -1 or 1 counts as the nearest one that has a density.
+        An action of -1 or 1 is replaced by the nearest action that has a density.
         """
         return self.log_prob_of_pre_tanh(unsquash(action))
 
@@ -84,8 +83,8 @@ class TanhGaussian(NamedTuple):
 class Histogram(NamedTuple):
     """Independent densities on [-1, 1] that are constant within each of K bins.
 
-    Its log-density is finite and exact at every action of the box, both ends included,
-    and so are its samples.
+    Log-density and samples are finite and exact at every action of the box, both ends
+    included.
 
     Attributes:
         logits: `[..., D, K]` logarithms of the bins' probabilities, up to a constant.
@@ -98,16 +97,16 @@ class Histogram(NamedTuple):
         return self._quantile(jax.random.uniform(key, self.logits.shape[:-1]))
 
     def median(self) -> jax.Array:
-        """The action in the middle of each dimension's distribution, `[..., D]`."""
+        """The median of each dimension's distribution, `[..., D]`."""
         return self._quantile(jnp.full(self.logits.shape[:-1], 0.5))
 
     def _quantile(self, share: jax.Array) -> jax.Array:
-        """Actions with a share `[..., D]`, below 1, of the probability left of them."""
+        """Quantiles `[..., D]` at the fractions `share [..., D]` in [0, 1)."""
         bins = self.logits.shape[-1]
         probability = jax.nn.softmax(self.logits)
         left = jnp.cumsum(probability, axis=-1) - probability
-        # The last bin that begins at or below the share; bins that have nothing in
-        # float32 begin where the next one does, or at all of it.
+        # The last bin that begins at or below the share. Bins whose probability is 0
+        # in float32 begin where the next bin does, or at 1, and are skipped.
         reached = (left <= share[..., None]) & (probability > 0)
         index = bins - 1 - jnp.argmax(reached[..., ::-1], axis=-1)
         begin, inside = _at(left, index), _at(probability, index)
@@ -115,7 +114,7 @@ class Histogram(NamedTuple):
         return 2 * place / bins - 1
 
     def log_ratio(self, action: jax.Array) -> jax.Array:
-        """Log-density `[...]` of actions `[..., D]`, over that of uniform ones."""
+        """Log-density `[...]` of actions `[..., D]`, relative to uniform actions."""
         chex.assert_equal_shape([action, self.logits[..., 0]])
         bins = self.logits.shape[-1]
         index = jnp.clip(jnp.floor((action + 1) * (bins / 2)), 0, bins - 1)
@@ -124,16 +123,16 @@ class Histogram(NamedTuple):
 
 
 def _at(values: jax.Array, index: jax.Array) -> jax.Array:
-    """Of `[..., D, K]` values those at `[..., D]` places, `[..., D]`."""
+    """Entries `[..., D]` of values `[..., D, K]` at indices `[..., D]`."""
     return jnp.take_along_axis(values, index[..., None], axis=-1)[..., 0]
 
 
 def squash(pre_tanh: jax.Array) -> jax.Array:
-    """tanh(u), inside of (-1, 1) also where float32 would round it to an end."""
+    """tanh(u), kept inside (-1, 1) where float32 would round it to -1 or 1."""
     return jnp.clip(jnp.tanh(pre_tanh), -LARGEST, LARGEST)
 
 
 def unsquash(action: jax.Array) -> jax.Array:
-    """artanh(a), exact for every float32 inside of (-1, 1); at most 8.66 in size."""
+    """artanh(a), exact for every float32 inside (-1, 1); at most 8.66 in size."""
     size = jnp.minimum(jnp.abs(action), LARGEST)
     return jnp.sign(action) * 0.5 * jnp.log1p(2 * size / (1 - size))

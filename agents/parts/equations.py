@@ -1,6 +1,6 @@
 """Maths used by two or more papers: one transition in, numbers out.
 
-Batches are the caller's `jax.vmap`. `_tm1` is time t-1, `_t` is time t.
+The caller batches them with `jax.vmap`. `_tm1` is time t-1, `_t` is time t.
 """
 
 from typing import Literal
@@ -22,7 +22,7 @@ def scaled_log_softmax(q: jax.Array, temperature: float) -> jax.Array:
     Returns:
         `[..., A]`, at most 0.
 
-    Source: log-sum-exp of the values less their maximum, as in the Munchausen authors'
+    Source: log-sum-exp of the values minus their maximum, as in the Munchausen authors'
     `common/utils.py`; it stays finite for any tau.
     """
     advantage = q - jnp.max(q, axis=-1, keepdims=True)
@@ -46,8 +46,8 @@ def soft_value(q: jax.Array, temperature: float) -> jax.Array:
     largest = jnp.max(q, axis=-1)
     if temperature == 0:
         return largest
-    # Less the maximum first: of q / tau, compiled, rounding alone overflows the
-    # exponential once that is some 2e9.
+    # Subtract the maximum first: when compiled, the rounding error of q / tau alone
+    # overflows the exponential once q / tau is about 2e9.
     advantage = (q - largest[..., None]) / temperature
     return largest + temperature * jax.nn.logsumexp(advantage, axis=-1)
 
@@ -92,7 +92,7 @@ def regularized_value(
     """
     chex.assert_rank([q, log_probs, reference], 1)
     cost = kl_weight * (log_probs - reference) + temperature * log_probs
-    # A sum: in a dot product GPUs may round float32 to the ten bits of TF32.
+    # Not a dot product, in which GPUs may round float32 to the ten bits of TF32.
     return jnp.sum(jnp.exp(log_probs) * (q - cost))
 
 
@@ -104,7 +104,7 @@ def q_regression(
     Args:
         q_tm1: `[B, A]` online action values.
         action: `[B]` actions taken.
-        target: `[B]`; gradients do not reach it.
+        target: `[B]`; no gradient flows through it.
         kind: see `regression_loss`.
     """
     errors = jax.lax.stop_gradient(target) - taken(q_tm1, action)
@@ -112,7 +112,7 @@ def q_regression(
 
 
 def taken(values: jax.Array, action: jax.Array) -> jax.Array:
-    """Entry of each action taken, `[B]`, of values `[B, A]` and actions `[B]`."""
+    """Values `[B]` of the actions taken, from values `[B, A]`, actions `[B]`."""
     chex.assert_rank([values, action], [2, 1])
     return jnp.take_along_axis(values, action[:, None], axis=1)[:, 0]
 

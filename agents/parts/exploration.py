@@ -69,7 +69,7 @@ def greedy(values: Callable[[Params, jax.Array, Any], jax.Array]) -> Choose:
 
 
 def sampled(logits: Callable[[Params, Any], jax.Array]) -> Choose:
-    """Samples the policy while training; its most likely action in evaluation.
+    """Samples the policy in training; takes its most likely action in evaluation.
 
     Args:
         logits: `(params, observation [N, ...]) -> [N, A]`, up to a constant.
@@ -100,18 +100,18 @@ def randomise(
         `[N]` int32 actions.
     """
     chex.assert_rank([actions, probability], [1, 0])
-    # One draw: on the CPU, each takes half as long as MinAtar's network for a state.
+    # One draw only: on the CPU it costs half of MinAtar's network at one state.
     whether, which = jax.random.uniform(key, (2, *actions.shape))
-    # Below A, also when rounded: uniform numbers are at most 1 - 2^-23.
+    # Rounding never gives A: uniform numbers are at most 1 - 2^-23.
     random = jnp.floor(num_actions * which).astype(jnp.int32)
     return jnp.where(whether < probability, random, actions).astype(jnp.int32)
 
 
 def acting(choose: Choose, num_actions: int, config: EpsilonGreedy) -> Act:
-    """The `act` of an agent that follows `choose` but for epsilon of the time.
+    """The `act` of an agent that follows `choose`, or with epsilon acts randomly.
 
     Args:
-        choose: such as `greedy` and `sampled` return.
+        choose: as returned by `greedy` or `sampled`.
         num_actions: A.
         config: the schedule.
     """

@@ -1,4 +1,4 @@
-"""Networks: a spec in, `(init, apply)` out."""
+"""Builds networks from a configuration and a spec, as `(init, apply)`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class Config:
     """Shape of a network.
 
     Attributes:
-        torso: convolutions: those of the Nature paper, of the 2013 paper, of MinAtar's
-            paper, none.
+        torso: convolutions of the Nature paper, the 2013 paper or MinAtar's paper; mlp:
+            none.
         hidden: widths of the fully connected layers between torso and output.
-        layer_norm: whether they are normalised, each before its ReLU.
+        layer_norm: whether these layers have layer normalisation, before the ReLU.
     """
 
     torso: Literal["nature", "dqn2013", "minatar", "mlp"] = "nature"
@@ -48,8 +48,8 @@ class Network(NamedTuple):
 
     Attributes:
         init: `(key) -> params`.
-        apply: `(params, observation [B, ...], ...) -> [B, ...]` float32; whoever made
-            the network says what it takes and returns.
+        apply: `(params, observation [B, ...], ...) -> [B, ...]` float32; each builder
+            documents the inputs and the output.
     """
 
     init: Callable[[jax.Array], NetworkParams]
@@ -60,7 +60,7 @@ class Torso(nn.Module):
     """Convolutions over a frame stack, then fully connected layers, all with ReLU.
 
     Images `[B, S, H, W]` (stack first, as stored) are scaled from bytes to [0, 1];
-    other observations are flattened as they are. Returns `[B, D]`.
+    other observations are flattened unscaled. Returns `[B, D]`.
     """
 
     convolutions: tuple[tuple[int, int, int], ...]
@@ -134,7 +134,7 @@ def _fully_connected(
     initializer: nn.initializers.Initializer,
     layer_norm: bool,
 ) -> jax.Array:
-    """Layers of the module that calls it, whose parameters they are."""
+    """Fully connected layers, whose parameters belong to the calling module."""
     for width in widths:
         x = nn.Dense(width, kernel_init=initializer)(x)
         x = nn.relu(nn.LayerNorm()(x) if layer_norm else x)
@@ -147,7 +147,7 @@ def make_torso(config: Config, spec: Spec, field: str = "network") -> Torso:
     Args:
         config: shape of the network.
         spec: of the environment.
-        field: which field of the agent's configuration `config` is.
+        field: name of `config` in the agent's configuration, for errors.
 
     Raises:
         InvalidSetting: the torso does not fit the observations.
@@ -175,8 +175,8 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
     """An implicit quantile network.
 
     Its `apply` is `(params, observation [B, ...], fractions [B, N]) -> [B, N, A]`. The
-    fractions come in after the convolutions, and before the last hidden layer if there
-    are none.
+    fractions enter after the convolutions or, without convolutions, before the last
+    hidden layer.
 
     Args:
         config: shape of the network.
@@ -201,7 +201,7 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
 def scalars(initial: Mapping[str, float]) -> Network:
     """Numbers that learn as networks do: `params` is a dictionary of `[]` float32.
 
-    There is nothing to apply.
+    Its `apply` returns `params`.
 
     Args:
         initial: values by name.
@@ -237,7 +237,7 @@ def _fits(torso: str, shape: Sequence[int]) -> bool:
 
 
 def _image_size(torso: str, size: Sequence[int]) -> list[int]:
-    """What a torso's convolutions, without padding, leave of an image's sides."""
+    """Sides of an image after a torso's convolutions, which have no padding."""
     left = list(size)
     for _, kernel, stride in CONVOLUTIONS[torso]:
         left = [(side - kernel) // stride + 1 for side in left]
@@ -247,5 +247,5 @@ def _image_size(torso: str, size: Sequence[int]) -> list[int]:
 def _check_discrete(spec: Spec) -> None:
     if spec.num_actions < 1:
         raise ValueError(
-            "this agent needs discrete actions, the environment's are continuous"
+            "this agent needs discrete actions, but the environment's are continuous"
         )

@@ -1,4 +1,4 @@
-"""The return's distribution as an implicit quantile network knows it."""
+"""The return's distribution, as quantiles of an implicit quantile network."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ class Quantiles(NamedTuple):
 
     Attributes:
         z: `[B, N, A]` quantiles of each action's return.
-        fractions: `[B, N]` in (0, 1), the fractions that they are for.
+        fractions: `[B, N]` in (0, 1), the fractions of these quantiles.
     """
 
     z: jax.Array
@@ -30,10 +30,10 @@ def sample(
     observation: Any,
     number: int,
 ) -> Quantiles:
-    """Draws fractions and returns the quantiles there.
+    """Draws fractions uniformly and returns their quantiles.
 
     Args:
-        network: as `networks.quantile_values` makes it.
+        network: built by `networks.quantile_values`.
         params: of that network.
         key: consumed.
         observation: `[B, ...]`.
@@ -50,7 +50,7 @@ def values(
     observation: Any,
     number: int,
 ) -> jax.Array:
-    """Action values `[B, A]`: means over `number` quantiles; arguments as `sample`."""
+    """Action values `[B, A]`: means over `number` quantiles; see `sample`."""
     return jnp.mean(sample(network, params, key, observation, number).z, axis=1)
 
 
@@ -61,7 +61,7 @@ def regression_loss(
 
     Args:
         prediction: of B observations.
-        action: `[B]`, those taken.
+        action: `[B]` actions taken.
         targets: `[B, M]` samples of the target distributions.
 
     Returns:
@@ -77,15 +77,15 @@ def huber_loss(z_tm1: jax.Array, fractions: jax.Array, targets: jax.Array) -> ja
 
     Args:
         z_tm1: `[N]` predicted quantiles of the action taken.
-        fractions: `[N]` what they are predicted for.
-        targets: `[M]` samples of the target distribution; gradients do not reach them.
+        fractions: `[N]` fractions of these quantiles.
+        targets: `[M]` samples of the target distribution; they get no gradient.
 
     Returns:
         `[]` sum over predictions of the mean over targets of
         |sigma - 1{error < 0}| Huber(error), with error = target - prediction.
 
-    Source: IQN, Eq. (3) with kappa = 1; summed over the fractions as in Dopamine, for a
-    mean would divide the learning rate by N where Adam's epsilon is what counts.
+    Source: IQN, Eq. (3) with kappa = 1; summed over the fractions as in Dopamine,
+    since a mean would divide the learning rate by N where Adam's epsilon dominates.
     """
     chex.assert_rank([z_tm1, fractions, targets], 1)
     chex.assert_equal_shape([z_tm1, fractions])

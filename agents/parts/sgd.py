@@ -1,4 +1,4 @@
-"""Losses in, `init` and `update` out: the only gradient-descent code."""
+"""Turns losses into `init` and `update`; the only gradient-descent code."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ TargetUpdate = Callable[[Params, Params, jax.Array], Params]
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam.
+    """Hyper-parameters of Adam.
 
     Attributes:
         learning_rate: step size.
-        epsilon: added to the denominator after the correction of its bias. TensorFlow
-            1, in which the references of DQN and its kin are written, adds it before
-            the correction: where gradients are as small as epsilon, its first thousand
-            steps are shorter.
+        epsilon: added to the denominator after bias correction. TensorFlow 1, used by
+            the references of DQN and its variants, adds it before bias correction:
+            where gradients are as small as epsilon, TensorFlow's first thousand steps
+            are shorter.
         square_decay: beta_2, of the moving average of squared gradients. A single
             outlier gradient moves a weight by about learning_rate / sqrt(1 - beta_2)
             in total: 32 steps for 0.999, 10 for 0.99.
@@ -71,7 +71,7 @@ def periodic(period: int) -> TargetUpdate:
 
 
 def every(period: int, change: TargetUpdate) -> TargetUpdate:
-    """Targets change every `period` learner steps, and only then."""
+    """Targets change by `change` at every `period`-th learner step only."""
     checks.at_least("target_update_period", period, 1)
     return lambda params, targets, steps: _when_due(
         period,
@@ -84,7 +84,7 @@ def every(period: int, change: TargetUpdate) -> TargetUpdate:
 def polyak(step_size: float) -> TargetUpdate:
     """Targets move a fraction `step_size` towards the online networks at each step.
 
-    Only networks that have a target move: those that never learn need none.
+    This applies to networks with a target; networks that never learn need none.
     """
     checks.fraction("target_step_size", step_size)
     return lambda params, targets, steps: optax.incremental_update(
@@ -102,8 +102,8 @@ def _when_due(
 ) -> Any:
     """`move()` at every `period`-th step, else `hold()`.
 
-    A CPU computes only the one that is due. Accelerators compute both and choose: to
-    branch, an accelerator waits until the host has read which way to go, and the host
+    A CPU computes only the branch that is due. Accelerators compute both and select: to
+    branch, an accelerator waits until the host has read the condition, and the host
     waits until everything before the branch is computed.
     """
     if period == 1:
@@ -133,15 +133,16 @@ def learner(
 
     Args:
         networks: `(key) -> params` of each network.
-        losses: a loss for each network that learns. One without a loss stays as it
-            is: what an earlier stage learned takes the place of its first parameters.
+        losses: a loss for each network that learns. A network without a loss does not
+            change: its parameters come from an earlier stage.
         optimizers: an optimiser for each loss.
         target_update: see `periodic` and `polyak`.
-        first_targets: the targets at the start, of the online networks; by default
-            those of them that learn. A paper that remembers more than copies passes
-            it here.
-        periods: of networks that learn at every k-th learner step only; on the others
-            nothing of them moves, optimiser included, but their losses are computed.
+        first_targets: computes the initial targets from the online networks; by
+            default copies of the networks that learn. For papers whose targets hold
+            more than copies.
+        periods: k of networks that learn at every k-th learner step only. On the other
+            steps their parameters and optimisers do not change, but their losses are
+            computed.
     """
     all_periods = {name: 1 for name in losses} | dict(periods or {})
     for name, period in all_periods.items():
@@ -156,7 +157,7 @@ def _make_init(
     optimizers: Mapping[str, optax.GradientTransformation],
     first_targets: Callable[[Params], Params] | None,
 ) -> Init:
-    """Makes the `init` of `learner`; each network gets its own key, in their order."""
+    """Makes the `init` of `learner`; networks get one key each, in their order."""
 
     def init(key: jax.Array) -> TrainingState:
         key, *init_keys = jax.random.split(key, 1 + len(networks))
@@ -181,7 +182,7 @@ def _make_update(
     target_update: TargetUpdate,
     periods: Mapping[str, int],
 ) -> Update:
-    """Makes the `update` of `learner`; each loss gets its own key, in their order."""
+    """Makes the `update` of `learner`; losses get one key each, in their order."""
 
     def update(
         state: TrainingState, batch: Transition
@@ -216,7 +217,7 @@ def _loss_of_own_network(
     batch: Transition,
     key: jax.Array,
 ) -> OwnLoss:
-    """A loss as a function of its own network only."""
+    """The loss `name` as a function of the parameters of network `name` only."""
 
     def own_loss(own: NetworkParams) -> tuple[jax.Array, Metrics]:
         value, info = loss({**params, name: own}, target_params, batch, key)
@@ -238,8 +239,8 @@ def _gradient_step(
     """A gradient step of one network at every `period`-th learner step.
 
     Returns:
-        The network and its optimiser's state, both as they were on the other steps, the
-        loss before the step, and metrics.
+        The network and its optimiser's state, both unchanged on the other steps; the
+        loss before the step; metrics.
     """
 
     def descend() -> tuple:

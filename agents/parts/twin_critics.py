@@ -1,4 +1,4 @@
-"""Two critics and a deterministic policy: what TD3 and the papers built on it share.
+"""Twin critics and a deterministic policy, for TD3 and the papers built on it.
 
 Source: Fujimoto, van Hoof and Meger, "Addressing Function Approximation Error in
 Actor-Critic Methods", ICML 2018, and its reference implementation, sfujim/TD3.
@@ -29,7 +29,7 @@ TargetBonus = Callable[[Params, jax.Array, Transition, jax.Array], jax.Array]
 
 
 class Settings(Protocol):
-    """What the configuration of such a paper holds, whatever else it holds."""
+    """Fields that the configuration of each of these papers has."""
 
     @property
     def target_noise(self) -> float:
@@ -41,7 +41,7 @@ class Settings(Protocol):
 
     @property
     def policy_delay(self) -> int:
-        """Learner steps between those of policy and target copies."""
+        """Learner steps for each update of the policy and the target copies."""
 
     @property
     def discount(self) -> float:
@@ -49,15 +49,15 @@ class Settings(Protocol):
 
     @property
     def target_step_size(self) -> float:
-        """Tau, of the target copies."""
+        """Tau, the step size of the target copies."""
 
     @property
     def optimizer(self) -> sgd.Adam:
-        """Of both networks; each has a state of its own."""
+        """Optimiser of both networks, with a separate state for each."""
 
 
 def check(config: Settings) -> None:
-    """Raises InvalidSetting if a setting is out of range, or none of its choices."""
+    """Raises InvalidSetting if a setting is out of range or not among its choices."""
     checks.choices(config)
     for name in ("target_noise", "target_noise_clip"):
         checks.at_least(name, getattr(config, name), 0)
@@ -99,7 +99,7 @@ def smoothed(
         action: `[B, D]` of the target policy.
         noise: standard deviation.
         noise_clip: bound on the size of the noise.
-        limit: bound on the size of the result; infinite, the result may leave the box.
+        limit: bound on the size of the result; if infinite, actions may leave the box.
     """
     drawn = noise * jax.random.normal(key, action.shape, action.dtype)
     return jnp.clip(action + jnp.clip(drawn, -noise_clip, noise_clip), -limit, limit)
@@ -120,9 +120,9 @@ def critic_loss(
         config: the paper's.
         policy: deterministic; its target copy chooses the actions at time t.
         critic: of C values.
-        bonus: what is added to the target values at time t.
-        noisy_bonus: whether it is that of the smoothed action, or of the action before
-            its noise.
+        bonus: added to the target values at time t.
+        noisy_bonus: whether the bonus is that of the smoothed action, or of the action
+            without noise.
         limit: see `smoothed`.
     """
 
@@ -139,7 +139,7 @@ def critic_loss(
         )
         target_q_t = critic.apply(target_params["critic"], batch.next_observation, a_t)
         if bonus is not None:
-            # A key of its own leaves the noise as it is without a bonus.
+            # With a separate key, the noise is the same as without a bonus.
             own_key = jax.random.fold_in(key, 1)
             added = bonus(params, own_key, batch, a_t if noisy_bonus else chosen)
             chex.assert_shape(added, batch.reward.shape)
@@ -168,7 +168,7 @@ def learner(
         config: the paper's.
         policy: the network `policy`.
         critic: the network `critic`.
-        losses: those of `critic` and `policy`, in this order.
+        losses: of `critic` and `policy`, in this order.
         frozen: `(key) -> params` of further networks, which do not learn.
     """
     return sgd.learner(

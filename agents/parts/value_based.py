@@ -1,4 +1,4 @@
-"""Networks, losses and a policy in, an agent out: what value-based papers share."""
+"""Assembles the agents of value-based papers from networks, losses and a policy."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from agents.parts.networks import Network
 
 
 class Settings(Protocol):
-    """What the configuration of such a paper holds, whatever else it holds."""
+    """Fields that the configuration of a value-based paper has."""
 
     @property
     def discount(self) -> float:
@@ -24,11 +24,11 @@ class Settings(Protocol):
 
     @property
     def optimizer(self) -> sgd.Adam:
-        """Of every network; each has a state of its own."""
+        """Optimiser of every network, with a separate state for each."""
 
     @property
     def storage(self) -> Storage:
-        """What to store."""
+        """How to store and sample transitions."""
 
 
 def assemble(
@@ -41,19 +41,19 @@ def assemble(
     copy: sgd.TargetUpdate = lambda params, targets, steps: params,
     first_targets: Callable[[Params], Params] | None = None,
 ) -> Agent:
-    """An agent whose networks share an optimiser's settings and are copied together.
+    """Builds an agent whose networks share optimiser settings and target period.
 
     Args:
         config: the paper's.
         networks: by name.
         losses: of each network, in the order in which they learn; see `sgd.learner`.
         act: see `Agent`.
-        optimizers: of networks that learn otherwise than `config.optimizer` says.
-        copy: new targets, each time the period is over; by default the networks.
+        optimizers: of networks that do not use `config.optimizer`.
+        copy: computes the targets at the end of each period; by default the networks.
         first_targets: see `sgd.learner`.
 
     Raises:
-        InvalidSetting: a setting is none of those that its type names.
+        InvalidSetting: a setting is not among the choices that its type lists.
     """
     checks.choices(config)
     shared = {name: config.optimizer.make() for name in losses}

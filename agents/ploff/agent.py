@@ -2,8 +2,8 @@
 
 Dadashi, Rezaeifar, Vieillard, Hussenot, Pietquin and Geist, "Offline Reinforcement
 Learning with Pseudometric Learning", ICML 2021, https://arxiv.org/abs/2103.01948. A
-first stage learns when two state-action pairs are alike; TD3 then gets a bonus for
-actions that are like logged ones. No code of the authors is known. The first stage is
+first stage learns a distance between state-action pairs; TD3 then gets a bonus for
+actions close to logged ones. No code of the authors is known. The first stage is
 `agents.ploff.metric.pretraining`.
 
 | symbol | here |
@@ -12,20 +12,20 @@ actions that are like logged ones. No code of the authors is known. The first st
 | k, beta | `neighbours`, `bonus_sharpness` |
 | alpha_a, alpha_c | `actor_coefficient`, `critic_coefficient` |
 
-Deviations (what the paper prints could not be checked, so these are choices):
+Deviations (the paper's text could not be checked, so these are choices):
 - The operator averages over uniform actions: a maximum would need a search, and
   networks overestimate maxima. The action is the same in both next states, as in
-  bisimulation; independent ones would put a state away from itself.
-- Nothing follows a pair of transitions of which one or both terminated.
+  bisimulation; independent ones would give a state a distance from itself.
+- The next states of a pair of transitions count only if neither terminated.
 - A pair of transitions is a row of the batch and the row before it.
-- Psi fits the online Phi; Phi bootstraps on a target copy of Psi, which holds the
-  operator's right-hand side still.
+- Psi fits the online Phi; Phi bootstraps on a target copy of Psi, which keeps the
+  operator's right-hand side fixed.
 - beta is in units of one over the median distance between the data and uniform
-  actions, so that it means the same for any reward: that action's bonus is e^-beta.
-  1 leaves a slope wherever a policy may be; where a sharper bonus is flat, a policy
-  that has left the data does not come back.
-- The actor's bonus is in units of the batch's mean |Q|; the critic's in those of the
-  reward, which is divided by its range.
+  actions, so that it does not depend on the scale of rewards: an action at the median
+  distance has bonus e^-beta. With 1 the bonus has a slope wherever a policy may be; a
+  sharper bonus is flat far from the data, so that a policy does not come back.
+- The actor's bonus is in units of the batch's mean |Q|; the critic's is in units of
+  the reward, which is divided by its range.
 """
 
 from dataclasses import dataclass
@@ -52,20 +52,20 @@ from agents.ploff import metric, neighbours
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters, ours; those of TD3: its reference implementation's.
+    """Hyper-parameters; defaults: ours; TD3's: its reference implementation's.
 
     Attributes:
         pretraining_steps: learner steps of the first stage.
-        embedding_size: of Phi and Psi.
-        uniform_actions: drawn for each pair of states.
-        neighbours: k, logged states whose actions an action is compared with.
+        embedding_size: size of the embeddings Phi and Psi.
+        uniform_actions: number of actions drawn for each pair of states.
+        neighbours: k, nearest logged states, whose actions a policy's is compared with.
         bonus_sharpness: beta.
         actor_coefficient: alpha_a, in units of the mean |Q|.
         critic_coefficient: alpha_c, in units of the reward.
         target_noise: standard deviation of the noise on the target policy's actions.
         target_noise_clip: bound on the size of that noise.
-        policy_delay: learner steps between those of policy and target copies.
-        target_step_size: of the target copies, of both stages.
+        policy_delay: learner steps for each update of policy and target copies.
+        target_step_size: step size of the target copies, in both stages.
         discount: gamma, of metric and values.
         network: torso and widths of every network.
         optimizer: Adam, of each network.
@@ -102,7 +102,7 @@ class Config:
 def bonus(distance: jax.Array, unit: jax.Array, *, sharpness: float) -> jax.Array:
     """Returns `[]` exp(-beta d) in (0, 1], of a pair at distance `[]` d from the data.
 
-    Both distance and unit `[]` are the metric's; `sharpness` is beta, per unit.
+    `unit []` is the unit of distance of the metric; `sharpness` is beta, per unit.
     """
     chex.assert_rank([distance, unit], 0)
     return jnp.exp(-sharpness * distance / unit)

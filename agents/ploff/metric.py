@@ -1,8 +1,8 @@
 """Distances between state-action pairs, as norms of differences of embeddings.
 
 The pair embedding is Phi, the state embedding Psi. A norm of a difference is symmetric,
-zero between equals and obeys the triangle inequality whatever the networks are. Not
-every pseudometric is such a norm: what has no place in a Euclidean space stays in the
+zero between equals and obeys the triangle inequality, whatever the networks are. Not
+every pseudometric is such a norm: the part without a Euclidean embedding stays in the
 residuals.
 
 Source: Dadashi et al., "Offline Reinforcement Learning with Pseudometric Learning",
@@ -34,15 +34,15 @@ from agents.parts.networks import Network, Torso, make_torso
 
 
 class Settings(Protocol):
-    """What the configuration of a paper with a pseudometric holds, beside the rest."""
+    """Fields that the configuration of a paper with a pseudometric has."""
 
     @property
     def embedding_size(self) -> int:
-        """E, of Phi and Psi."""
+        """E, the size of Phi and Psi."""
 
     @property
     def uniform_actions(self) -> int:
-        """U, drawn for each pair of states."""
+        """U, the number of actions drawn for each pair of states."""
 
     @property
     def discount(self) -> float:
@@ -50,15 +50,15 @@ class Settings(Protocol):
 
     @property
     def target_step_size(self) -> float:
-        """Of the target copies."""
+        """Step size of the target copies."""
 
     @property
     def network(self) -> networks.Config:
-        """Of both embeddings."""
+        """Shape of both embeddings."""
 
     @property
     def optimizer(self) -> sgd.Adam:
-        """Of both embeddings; each has a state of its own."""
+        """Optimiser of both embeddings, with a separate state for each."""
 
     @property
     def batch_size(self) -> int:
@@ -91,10 +91,10 @@ class _Embedding(nn.Module):
 
 
 def embeddings(config: Settings, spec: Spec) -> Embeddings:
-    """Networks of the same shape that share nothing; observations are flattened.
+    """Builds both networks, of the same shape; observations are flattened.
 
     Raises:
-        InvalidSetting: the torso is one for images.
+        InvalidSetting: the torso is for images.
         ValueError: actions are discrete.
     """
     actions = action_size(spec)
@@ -129,14 +129,14 @@ def _flat(observation: Any) -> jax.Array:
 def distance(left: jax.Array, right: jax.Array) -> jax.Array:
     """Euclidean distances `[...]` between embeddings `[..., E]`.
 
-    The gradient between equals, where there is none, is 0 and not NaN.
+    Between equal embeddings, where no gradient exists, the gradient is 0, not NaN.
     """
     chex.assert_equal_shape([left, right])
     return _root(jnp.sum(jnp.square(left - right), axis=-1))
 
 
 def distance_to_nearest(embedding: jax.Array, candidates: jax.Array) -> jax.Array:
-    """Distance `[]` of an embedding `[E]` to the nearest of `[K, E]`, of one row.
+    """Distance `[]` of an embedding `[E]` to the nearest of candidates `[K, E]`.
 
     Its gradient is that of the distance to this candidate.
     """
@@ -156,13 +156,13 @@ def pair_error(
     discount_t: jax.Array,
     target_distance_t: jax.Array,
 ) -> jax.Array:
-    """How far the distance of two transitions' pairs is from the operator's.
+    """Error of the distance of two state-action pairs, as TD errors are of values.
 
     Args:
         distance_tm1: `[]` d_Phi between (s1, a1) and (s2, a2).
         r_t: `[2]` rewards of both.
         discount_t: `[2]` gamma of each, or 0 if its episode terminated there: the next
-            states count only if both are states.
+            states count only if neither terminated.
         target_distance_t: `[]` target d_Psi between s1' and s2'.
 
     Returns:
@@ -175,7 +175,7 @@ def pair_error(
 
 
 def state_error(state_distance: jax.Array, distances: jax.Array) -> jax.Array:
-    """How far the distance of two states is from the mean over uniform actions.
+    """Error of the distance of two states: its target is a mean over uniform actions.
 
     Args:
         state_distance: `[]` d_Psi between s1 and s2.
@@ -205,7 +205,7 @@ def pretraining(config: Settings, spec: Spec) -> Agent:
 def make_distance(
     config: Settings, spec: Spec
 ) -> Callable[[Params, jax.Array, Any, jax.Array], jax.Array]:
-    """Makes the distance of pairs from the nearest of their candidates.
+    """Builds the distance of pairs to the nearest of their candidates.
 
     It is `(params, candidates [B, K, E], observation, action) -> [B]`.
     """
@@ -223,12 +223,12 @@ def make_distance(
 def losses(config: Settings, both: Embeddings, size: int) -> dict[str, sgd.Loss]:
     """Losses of `metric` and `state_metric`, in the order in which they learn.
 
-    Pairs of transitions are the rows of a batch and the rows before them.
+    Each row of a batch forms a pair of transitions with the row before it.
 
     Args:
         config: the paper's.
         both: the networks.
-        size: D, of actions.
+        size: D, the size of an action.
     """
 
     def metric_loss(

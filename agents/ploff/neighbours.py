@@ -1,10 +1,10 @@
-"""Nearest neighbours among the states of a dataset, and what is stored of each.
+"""Nearest neighbours among the states of a dataset, and the tables that hold them.
 
 Letters in shapes: M transitions, S states (M and the next states that no transition
 starts from), K neighbours, E the size of an embedding.
 
 Memory: `[S, K]` int32 and `[M, E]` float32; with a million transitions, 50 neighbours
-and embeddings of 32, 200 MB and 128 MB. What a batch reads is gathered from both.
+and embeddings of 32, 200 MB and 128 MB. A batch gathers its rows from both.
 """
 
 import functools
@@ -21,17 +21,17 @@ from agents.parts import checks
 from agents.parts.contract import DatasetTables, Params, Transition
 from agents.ploff.metric import Embeddings, distance_to_nearest
 
-EXACT_UP_TO = 100_000  # states; a search among more looks into the nearest cells only
-CELLS_PER_ROOT = 2  # cells of the inexact index, times the root of the states
-SHARE_SEARCHED = 1 / 32  # of those cells, for each query
+EXACT_UP_TO = 100_000  # states; a search among more covers the nearest cells only
+CELLS_PER_ROOT = 2  # cells of the inexact index, over the root of the states
+SHARE_SEARCHED = 1 / 32  # share of the cells, for each query
 FEWEST_SEARCHED = 16  # cells
 UNIT_FROM = 4_096  # rows on which the unit of distance is measured
-SMALLEST_UNIT = 1e-6  # where a metric finds everything alike
+SMALLEST_UNIT = 1e-6  # in case all distances are 0
 BLOCK = 16_384  # rows embedded or searched at once
 
 
 class Tables(NamedTuple):
-    """What is read for the transitions of a batch.
+    """The tables of a dataset, in which `read` looks up the rows of a batch.
 
     Attributes:
         embeddings: `[M, E]` of the state-action pairs.
@@ -47,7 +47,7 @@ class Tables(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """What is read for each transition of a batch.
+    """The table entries for each transition of a batch.
 
     Attributes:
         embedding: `[B, K, E]` logged pairs whose states are nearest to s.
@@ -61,7 +61,7 @@ class Candidates(NamedTuple):
 
 
 def _nothing() -> None:
-    """The tick that nobody listens to."""
+    """A `tick` without effect."""
 
 
 def in_blocks(
@@ -69,7 +69,7 @@ def in_blocks(
     *arrays: np.ndarray,
     tick: Callable[[], None] = _nothing,
 ) -> np.ndarray:
-    """`apply` of blocks of rows, one after the other; `[M, ...] -> [M, E]`."""
+    """Applies `apply` to blocks of rows, one by one; `[M, ...] -> [M, E]`."""
     compiled = jax.jit(apply)
     return np.concatenate(
         [np.asarray(compiled(*parts)) for parts in _blocks(*arrays, tick=tick)], axis=0
@@ -87,15 +87,15 @@ def _blocks(
 def following(
     observations: np.ndarray, next_observations: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the next states are among the states, and which of them are new.
+    """Finds the place of each next state among the states; some are new states.
 
     Args:
         observations: `[M, ...]` in the order they happened.
         next_observations: `[M, ...]`.
 
     Returns:
-        `[M]` int32: the next row if the next state is its state, else a place from M
-        on; and the rows `[S - M]` whose next states are at these places.
+        `[M]` int32: the next row if the next state is that row's state, else a place
+        from M onwards; and the rows `[S - M]` whose next states have these places.
     """
     rows = len(observations)
     same = np.zeros(rows, bool)
@@ -108,7 +108,7 @@ def following(
 
 
 def check(number: int, size: int) -> None:
-    """Raises InvalidSetting unless a dataset of `size` transitions has `number`."""
+    """Raises InvalidSetting unless `size` transitions have `number` neighbours."""
     if not 1 <= number <= size:
         wanted = f"between 1 and {size}, the number of transitions in the dataset"
         raise checks.InvalidSetting("neighbours", number, wanted)
@@ -124,11 +124,11 @@ def nearest(
 ) -> np.ndarray:
     """The `number` nearest of `points [M, E]` to `queries [S, E]`: `[S, number]` int32.
 
-    Exact by comparison with every point, if these are few; else of the points in the
-    cells nearest to a query, cells being those of a k-means with a fixed seed.
+    The search compares a query with every point, if there are at most `exact_up_to`;
+    else with the points in the nearest cells of a k-means with a fixed seed.
 
     Raises:
-        InvalidSetting: there are fewer points than that.
+        InvalidSetting: there are fewer points than `number`.
     """
     check(number, len(points))
     index = _index(np.ascontiguousarray(points, np.float32), exact_up_to)
@@ -140,7 +140,7 @@ def nearest(
 def _index(points: np.ndarray, exact_up_to: int) -> Any:
     import faiss  # here, since only runs that search need it
 
-    if "NPROC" in os.environ:  # the number of XLA's threads; faiss's follow it
+    if "NPROC" in os.environ:  # the number of XLA's threads; faiss gets as many
         faiss.omp_set_num_threads(int(os.environ["NPROC"]))
     size = points.shape[-1]
     index: Any = faiss.IndexFlatL2(size)
@@ -157,7 +157,7 @@ def _index(points: np.ndarray, exact_up_to: int) -> Any:
 def _search(index: Any, queries: np.ndarray, number: int) -> np.ndarray:
     queries = np.ascontiguousarray(queries, np.float32)
     _, found = index.search(queries, number)
-    # faiss says -1 where the cells searched held fewer points than it was to find.
+    # faiss returns -1 where the searched cells hold fewer points than requested.
     short = np.any(found < 0, axis=1)
     if np.any(short):
         probed, index.nprobe = index.nprobe, index.nlist
@@ -167,9 +167,9 @@ def _search(index: Any, queries: np.ndarray, number: int) -> np.ndarray:
 
 
 def dataset_tables(both: Embeddings, number: int) -> DatasetTables:
-    """Tables of `number` candidates for each state, under both embeddings.
+    """Builds the contract's tables, with `number` candidates for each state.
 
-    Datasets of fewer transitions do not pass the check.
+    Their `check` refuses datasets of fewer transitions.
     """
     return DatasetTables(
         build=functools.partial(build, both, number),
@@ -185,18 +185,18 @@ def build(
     transitions: Transition,
     tick: Callable[[], None] = _nothing,
 ) -> Tables:
-    """Tables of a dataset, on the host.
+    """Builds the tables of a dataset, on the host.
 
     Args:
-        both: the embeddings; states are neighbours under that of states.
+        both: the embeddings; neighbours are nearest under the state embedding.
         number: K.
         params: of the networks `metric` and `state_metric`.
         transitions: leaves `[M, ...]`, in the order they happened.
         tick: called before each block of rows; a search among a million transitions
-            takes ten minutes of one thread.
+            takes ten minutes on one thread.
 
     Raises:
-        InvalidSetting: there are fewer transitions than that.
+        InvalidSetting: there are fewer transitions than `number`.
     """
     embed_pair = functools.partial(both.pair.apply, params["metric"])
     embed_state = functools.partial(both.state.apply, params["state_metric"])
@@ -232,13 +232,13 @@ def _unit(
 
 
 def candidates(tables: Tables, rows: jax.Array, *, itself: bool = True) -> jax.Array:
-    """Embeddings `[B, K, E]` of logged pairs whose states are nearest to those of rows.
+    """Embeddings `[B, K, E]` of logged pairs whose states are nearest to given states.
 
     Args:
         tables: of the dataset.
-        rows: `[B]` transitions.
+        rows: `[B]` places of the given states; a transition's row is its state's place.
         itself: whether a transition is among its own candidates. If not, another
-            candidate stands twice, so that a logged action may be judged by the rest.
+            candidate replaces it, to compare a logged action with the others only.
     """
     chex.assert_rank(rows, 1)
     chosen = tables.neighbours[rows]
@@ -250,7 +250,7 @@ def candidates(tables: Tables, rows: jax.Array, *, itself: bool = True) -> jax.A
 
 
 def read(tables: Tables, rows: jax.Array) -> Candidates:
-    """What an update needs of the transitions at `rows [B]`; jit-able."""
+    """Looks up the table entries of the transitions at `rows [B]`; jit-able."""
     return Candidates(
         embedding=candidates(tables, rows),
         next_embedding=candidates(tables, tables.next_state[rows]),

@@ -1,1 +1,1 @@
-"""What do the theory papers say? Dynamic programming on finite MDPs, pure JAX."""
+"""The theory papers: dynamic programming on finite MDPs, in pure JAX."""

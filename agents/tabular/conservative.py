@@ -10,13 +10,13 @@ pi_{k+1} = (1 - a_k) pi_k + a_k G(q_k), q_{k+1} = q_{pi_{k+1}} or T_{pi_{k+1}} q
 | A = <d, <G(q) - pi, q>> | `advantage` |
 
 Kakade and Langford, "Approximately Optimal Approximate Reinforcement Learning", 2002;
-Pirotta et al., "Safe Policy Iteration", 2013, the one with a single rate. The mixtures
+Pirotta et al., "Safe Policy Iteration", 2013, with a single rate. The mixtures
 of Vieillard et al., "Deep Conservative Policy Iteration", https://arxiv.org/abs/1906.09784,
 are `evaluations=1`.
 
 Deviations:
 - The bounds hold for q_0 = q_{pi_0}, the start that `start_values` gives; any other
-  costs one step.
+  start costs one step.
 - Values are not scaled by 1 - gamma, so Kakade and Langford's rate has that factor
   twice.
 """

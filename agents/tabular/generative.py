@@ -10,11 +10,11 @@ Kozuno et al., "KL-Entropy-Regularized RL with a Generative Model is Minimax Opt
 | s_k | `total`, sum_j alpha^(k-j) q_j |
 | w_k | `_softmax(s_k)` |
 
-The M samples of each pair come with the model: `operators.sampled(mdp, M)`.
+The model draws the M samples of each pair: `operators.sampled(mdp, M)`.
 
 Deviations:
-- With a temperature w_{-1} is the soft maximum of zeros instead of 0, which makes it
-  MD-VI from uniform; without one both are 0.
+- With a temperature w_{-1} is the soft maximum of zeros instead of 0, which makes the
+  scheme MD-VI from a uniform policy; without a temperature both are 0.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from agents.tabular.schemes import Scheme
 
 
 class Totals(NamedTuple):
-    """Where MDVI is after k iterations.
+    """The state of MDVI after k iterations.
 
     Attributes:
         log_policy: `[S, A]` greedy in s_k, or its softmax.

@@ -7,7 +7,7 @@ notebook.
 | symbol | here |
 | --- | --- |
 | phi | `features` |
-| f | `weighting`, about a standard deviation; samples count 1 / f^2 |
+| f | `weighting`, about a standard deviation; samples have weight 1 / f^2 |
 | rho | `design`, a distribution over pairs |
 | G_f | sum of rho phi phi^T / f^2 |
 | H | 1 / (1 - gamma) |
@@ -15,7 +15,7 @@ notebook.
 Deviations:
 - G_f has 1 / f^2, as weighted least squares must. The notebook has 1 / f there and
   1 / f^2 on the other side, which divides every target by about f and so shortens the
-  horizon; `gram_power=1` does that, to compare.
+  horizon; `gram_power=1` does the same, for comparison.
 - Samples are drawn for all pairs, and used in the core set only.
 """
 
@@ -33,11 +33,11 @@ _MOST_STEPS = 100_000  # of Frank-Wolfe; some hundreds reach a tolerance of 0.01
 
 
 class Parameters(NamedTuple):
-    """Where WLS-MDVI is after k iterations.
+    """The state of WLS-MDVI after k iterations.
 
     Attributes:
         log_policy: `[S, A]` greedy in phi theta_k.
-        q: `[S, A]` phi theta_k, the sum that acts.
+        q: `[S, A]` phi theta_k, a sum of values; the policy is greedy in it.
         theta: `[D]` theta_k.
         previous: `[D]` theta_{k-1}.
     """
@@ -61,7 +61,7 @@ def optimal_design(features: jax.Array, tolerance: float = 0.01) -> jax.Array:
     Returns:
         `[S, A]` rho, 0 outside the core set: pairs whose leverage is too small for any
         optimal design (Harman and Pronzato) are left out, so it may sum to less than 1.
-        NaN if the features do not span R^D: then no design has an inverse.
+        NaN if the features do not span R^D: then G is singular for every design.
     """
     chex.assert_rank(features, 3)
     dimension = features.shape[-1]
@@ -142,7 +142,7 @@ def weighted_mdvi(
         design: `[S, A]` rho, optimal for phi / f.
         weighting: `[S, A]` f.
         forgetting: alpha; the paper takes gamma.
-        gram_power: as of `regression`.
+        gram_power: see `regression`.
     """
 
     def step(state: Parameters, mdp: MDP) -> Parameters:
@@ -183,7 +183,7 @@ def estimated_variance(
 
     Args:
         key: of the samples.
-        mdp: what is sampled.
+        mdp: the sampled process.
         features: `[S, A, D]` phi.
         design: `[S, A]` rho, optimal for phi.
         values: `[S]` v.

@@ -3,11 +3,11 @@
 Source: Kitamura et al., "Regularization and Variance-Weighted Regression Achieves
 Minimax Optimality in Linear MDPs", https://arxiv.org/abs/2305.13185, Section 7.2.1, and
 its code: an open grid, start top left, goal bottom right; the goal pays 1 for every
-step in it and is not absorbing, pitfalls are.
+step in it and is not absorbing; pitfalls are absorbing.
 
 Deviations:
 - Pitfalls are distinct cells; the code draws them with replacement.
-- The four cells at the start and the four at the goal never are pitfalls; the code
+- The four cells at the start and the four at the goal are never pitfalls; the code
   spares one cell at another corner and not the goal's diagonal neighbour.
 """
 
@@ -23,15 +23,15 @@ MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # stay, up, down, left, righ
 
 
 def random_tiles(key: jax.Array, size: int, pitfalls: int) -> jax.Array:
-    """A `[size, size]` grid with that many pitfalls.
+    """Draws a `[size, size]` grid with pitfalls at random cells.
 
     Args:
         key: equal keys give equal grids.
         size: cells along a side, at least 4.
-        pitfalls: how many.
+        pitfalls: number of pitfalls.
 
     Raises:
-        InvalidSetting: the grid has no room for them.
+        InvalidSetting: the grid is too small for the pitfalls.
     """
     near = jnp.add.outer(jnp.arange(size) > 1, jnp.arange(size) > 1).ravel() == 0
     spared = near | near[::-1]  # two by two cells at either end
@@ -49,9 +49,9 @@ def random_tiles(key: jax.Array, size: int, pitfalls: int) -> jax.Array:
 def maze(tiles: jax.Array, *, slip: float = 0.1, discount: float = 0.995) -> MDP:
     """The MDP of a grid; state i is the cell `divmod(i, columns)`.
 
-    Each move that is possible happens with probability `slip`, whatever the action; the
-    rest goes to the action, which stays in place if it is blocked. Nothing leaves a
-    pitfall or a wall, or enters a wall.
+    Each possible move happens with probability `slip`, whatever the action; with the
+    remaining probability the action's move happens, or none if it is blocked. No move
+    leaves a pitfall or a wall, or enters a wall.
 
     Args:
         tiles: `[rows, columns]` of the constants above.
@@ -59,7 +59,7 @@ def maze(tiles: jax.Array, *, slip: float = 0.1, discount: float = 0.995) -> MDP
         discount: gamma.
 
     Raises:
-        InvalidSetting: slips alone would have more than all the probability.
+        InvalidSetting: `slip` is negative, or slips alone could have probability > 1.
     """
     checks.between("slip", slip, 0, 1 / len(MOVES))
     chex.assert_rank(tiles, 2)

@@ -19,7 +19,7 @@ from agents.parts import checks
 
 
 class MDP(NamedTuple):
-    """A finite discounted MDP, or what one iteration of a scheme believes it to be.
+    """A finite discounted MDP, or its estimate in one iteration of a scheme.
 
     Attributes:
         transitions: `[S, A, S]` P(s' | s, a).
@@ -107,10 +107,11 @@ def hard_linear(
     difference: float = 0.01,
     discount: float = 0.9,
 ) -> Linear:
-    """Two states whose actions differ little: the lower bound's hard case.
+    """Two states with actions that differ little: the lower bound's hard case.
 
     State 0 pays 1 and is kept with probability gamma + Delta <beta, a>; state 1 pays
-    nothing and is never left. Actions are uniform in [0, 1]^(D - 2), beta is the last.
+    nothing and is never left. Actions are uniform in [0, 1]^(D - 2); beta is the last
+    action.
 
     Args:
         key: equal keys give equal MDPs.

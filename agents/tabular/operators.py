@@ -1,9 +1,9 @@
-"""Greediness and evaluation with KL and entropy, and the noise that enters them.
+"""Greedy and evaluation steps with KL and entropy, and the noise that enters them.
 
-Noise is a model: a function from a key to what one iteration believes the MDP to be.
-Schemes given one key see one noise sequence, whatever they do with it.
+Noise is a model: a function from a key to the MDP that one iteration uses. Schemes with
+equal keys see equal noise sequences, whatever they do with them.
 
-Policies are `[S, A]` log-probabilities, -inf where a deterministic policy does not go.
+Policies are `[S, A]` log-probabilities, -inf for actions that are never taken.
 
 Source: Vieillard et al., "Leverage the Average", https://arxiv.org/abs/2003.14089.
 """
@@ -49,18 +49,18 @@ def perturbed(mdp: MDP, scale: float) -> Model:
 def next_states(key: jax.Array, mdp: MDP, samples: int) -> jax.Array:
     """Returns `[samples, S, A]` independent next states of every pair.
 
-    The uniforms are single, so that both precisions see the same states.
+    The uniform numbers are float32, so that both precisions see the same states.
     """
     return jnp.sum(_uniforms(key, mdp, samples) >= _edges(mdp)[None], axis=-1)
 
 
 def _uniforms(key: jax.Array, mdp: MDP, samples: int) -> jax.Array:
-    """`[samples, S, A, 1]`."""
+    """Uniform numbers `[samples, S, A, 1]`, float32."""
     return jax.random.uniform(key, (samples, *mdp.rewards.shape, 1), jnp.float32)
 
 
 def _edges(mdp: MDP) -> jax.Array:
-    """`[S, A, S - 1]` where the next state changes; the last may round below 1."""
+    """Cumulative probabilities `[S, A, S - 1]`; the last could round below 1."""
     return jnp.cumsum(mdp.transitions, axis=-1)[..., :-1]
 
 
@@ -74,7 +74,7 @@ def greedy(
     """Returns argmax_pi <pi, q> - lambda KL(pi || mu) + tau H(pi), in logs.
 
     Proportional to mu^beta exp(q / (lambda + tau)), beta = lambda / (lambda + tau);
-    without weights it is deterministic, the first of equal actions.
+    without weights it is deterministic: the first of equal actions.
 
     Args:
         q: `[S, A]`.

@@ -1,4 +1,4 @@
-"""The pseudometric between state-action pairs of a finite MDP, exactly.
+"""The exact pseudometric between state-action pairs of a finite MDP.
 
 Dadashi et al., "Offline Reinforcement Learning with Pseudometric Learning", ICML 2021,
 https://arxiv.org/abs/2103.01948.
@@ -7,9 +7,9 @@ Distances are `[S, A, S, A]`: between the pair of the first two axes and that of
 last two.
 
 Deviations:
-- Where an MDP is not deterministic the two next states are independent: this is what
-  the loss on pairs of logged transitions sees on average. The fixed point then is
-  symmetric and obeys the triangle inequality, but a pair may be away from itself.
+- If an MDP is not deterministic, the two next states are independent, as they are on
+  average in the loss on pairs of logged transitions. The fixed point then is symmetric
+  and obeys the triangle inequality, but a pair may have a distance from itself.
 """
 
 import chex

@@ -1,6 +1,6 @@
-"""Value and policy iteration, regularised or averaged: one scheme, one function.
+"""Value and policy iteration, regularised or averaged: one function for each scheme.
 
-A scheme turns pi_k and q_k, and what the iteration believes the MDP to be, into
+A scheme turns pi_k, q_k and the MDP of this iteration, which may be noisy, into
 pi_{k+1} and q_{k+1}. `run` iterates it.
 
 | symbol | here |
@@ -35,12 +35,12 @@ from agents.tabular.operators import Model
 
 
 class Iterate(NamedTuple):
-    """Where a scheme is after k iterations.
+    """The state of a scheme after k iterations.
 
     Attributes:
         log_policy: `[S, A]` ln pi_k; uniform at first.
         q: `[S, A]` q_k, an evaluation of pi_k.
-        average: `[S, A]` what the scheme remembers of q_0 .. q_k, if anything.
+        average: `[S, A]` average or sum of q_0 .. q_k, if the scheme keeps one.
         iteration: `[]` k.
     """
 
@@ -51,7 +51,7 @@ class Iterate(NamedTuple):
 
 
 class Scheme(NamedTuple):
-    """A way to iterate.
+    """An algorithm that `run` can iterate.
 
     Attributes:
         init: from `[S, A]` q_0 to the first state, which has `log_policy` and `q`.
@@ -68,7 +68,7 @@ def run(
     """The scheme's states after 1 .. K iterations, stacked in front.
 
     Args:
-        scheme: what to iterate.
+        scheme: the scheme to iterate.
         model: the noise; equal keys give equal noise to all schemes.
         key: of the whole run.
         iterations: K.
@@ -147,7 +147,7 @@ def dual_averaging(
 
     tau = 0: h_k is their mean and pi_{k+1} = softmax((k + 1) h_k / lambda). Else
     h_k = beta h_{k-1} + (1 - beta) q_k with beta = lambda / (lambda + tau), h_{-1} = 0,
-    and pi_{k+1} = softmax(h_k / tau). Arguments as of `mirror_descent`.
+    and pi_{k+1} = softmax(h_k / tau). Arguments as in `mirror_descent`.
     """
 
     def step(state: Iterate, mdp: MDP) -> Iterate:
@@ -200,7 +200,7 @@ def momentum() -> Scheme:
 
 
 class Speedy(NamedTuple):
-    """Where speedy Q-learning is.
+    """The state of speedy Q-learning after k iterations.
 
     Attributes:
         log_policy: `[S, A]` greedy in the values that were backed up last.
@@ -222,7 +222,7 @@ def speedy_q_learning() -> Scheme:
     """
 
     def step(state: Speedy, mdp: MDP) -> Speedy:
-        # In the precision of the values: an int32 divides in single precision.
+        # Cast to the precision of the values: 1 / int32 is in single precision.
         rate = 1 / (state.iteration + 1).astype(state.q.dtype)
         now = mdp.backup(jnp.max(state.q, axis=-1))
         before = mdp.backup(jnp.max(state.previous, axis=-1))

@@ -1,4 +1,4 @@
-"""What schemes are measured against: exact values, by linear solve and Newton steps."""
+"""Exact values, as a reference for schemes, by linear solve and Newton steps."""
 
 import chex
 import jax
