@@ -1,4 +1,4 @@
-"""Small agents and batches to try them on, at odd and mutually different sizes."""
+"""Small agents and batches to test them on, at odd and mutually different sizes."""
 
 import dataclasses
 
@@ -33,7 +33,7 @@ FEW = {
 
 
 def specs(name):
-    """What a registered agent is tried on, vectors as observations first."""
+    """Specs to test a registered agent on; the first has vectors as observations."""
     return [BOX] if REGISTRY[name].actions == "continuous" else [VECTORS, IMAGES]
 
 
@@ -61,7 +61,7 @@ def observations(spec, number, seed=0):
 
 
 def actions(spec, rng):
-    """Random ones; both ends of the box are among them."""
+    """A batch of random actions, which includes both ends of the box."""
     if spec.num_actions:
         return rng.integers(0, ACTIONS, BATCH).astype(np.int32)
     drawn = rng.uniform(-1, 1, (BATCH, *spec.action.shape)).astype(np.float32)
@@ -81,7 +81,7 @@ def batch_of(spec=VECTORS, seed=0):
 
 
 def batch_for(agent, spec, seed=0):
-    """The same, with what the agent looks up in a dataset that is this batch."""
+    """`batch_of` with the agent's table entries, where the batch is the dataset."""
     batch = batch_of(spec, seed)
     if agent.tables is None:
         return batch

@@ -1,4 +1,4 @@
-"""The registry: names, their papers, and the limits that have names of their own."""
+"""The registry: names, their papers, and named limits."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from agents.parts.contract import Preparation
 from tests.agents.cases import BOX
 
 
-def test_naming_agents_imports_no_paper_and_using_one_imports_it_alone():
+def test_the_registry_imports_only_the_paper_that_is_used():
     code = """
 import sys
 from agents import REGISTRY
@@ -25,7 +25,7 @@ print(sorted(papers & sys.modules.keys()))
     assert done.stdout.splitlines() == ["[]", "['agents.mdqn']"]
 
 
-def test_a_named_limit_differs_from_its_paper_where_it_says():
+def test_named_limits_set_their_fields():
     assert REGISTRY["mdqn"].settings == {}
     assert REGISTRY["soft_dqn"].settings == {"munchausen": 0.0}
     assert REGISTRY["soft_dqn"].default().munchausen == 0.0
@@ -35,7 +35,7 @@ def test_a_named_limit_differs_from_its_paper_where_it_says():
     assert REGISTRY["dvw_dqn"].default().temperature == 0.0
 
 
-def test_only_the_offline_papers_have_datasets_prepared():
+def test_only_offline_agents_prepare_a_dataset():
     prepared = {name: each.dataset for name, each in REGISTRY.items() if each.dataset}
     plain, scaled = Preparation(), Preparation(scale_rewards=True)
     assert prepared == {
@@ -48,7 +48,7 @@ def test_only_the_offline_papers_have_datasets_prepared():
 
 
 @pytest.mark.parametrize("name", ["td3", "sac", "bc"])
-def test_most_agents_have_one_stage_which_acts(name):
+def test_agents_without_pretraining_have_one_stage(name):
     recipe = REGISTRY[name]
     [stage] = recipe.stages(recipe.default(), BOX)
     assert (stage.name, stage.steps) == ("", None)

@@ -44,6 +44,6 @@ def test_the_policy_imitates_and_rewards_do_not_matter(key):
 
 
 @pytest.mark.parametrize(("field", "value"), [("discount", 1.5), ("batch_size", 0)])
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(bc.Config(), **{field: value})

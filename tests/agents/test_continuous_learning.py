@@ -1,8 +1,8 @@
 """Every agent with continuous actions learns a task whose optimum is known.
 
 One-step episodes: the reward falls with the squared distance between the action and a
-target that the observation shows. Experience is uniformly random, so that what is
-learned is off-policy, as from a replay.
+target that the observation shows. Experience is uniformly random, so that agents learn
+off-policy, as from a replay.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from agents import REGISTRY
 from agents.parts import networks, sgd
 from agents.parts.contract import Spec, Transition
 
-# Agents for datasets only keep to the actions there, which are random here.
+# Without agents that learn only from datasets: they imitate actions, here random.
 CONTINUOUS = [
     name
     for name, recipe in REGISTRY.items()

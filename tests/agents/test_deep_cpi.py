@@ -59,7 +59,7 @@ def test_averages_of_the_advantage_are_exponential(key):
     assert 0 < expected < 1
 
 
-def test_with_a_greedy_policy_its_critic_is_dqns(key):
+def test_the_critic_of_a_greedy_policy_is_that_of_dqn(key):
     batch, cpi, dqn = batch_of(), make("deep_cpi"), make("dqn")
     state, plain = cpi.init(key), dqn.init(key)
     q = plain.params["q"]
@@ -92,6 +92,6 @@ def test_at_rate_one_the_policy_becomes_greedy(key):
 @pytest.mark.parametrize(
     "settings", [{"mixing_rate": 1.5}, {"mixing_rate": -0.1, "adaptive": True}]
 )
-def test_rates_out_of_range_are_named(settings):
+def test_errors_name_rates_out_of_range(settings):
     with pytest.raises(ValueError, match="mixing_rate must be"):
         dataclasses.replace(deep_cpi.Config(), **settings)

@@ -61,7 +61,7 @@ def test_no_gradient_through_targets():
 
 
 def perturbed(params, scale=0.3):
-    """Parameters with noise on them: policies start uniform, where much is zero."""
+    """Adds noise to parameters, since policies start uniform and many terms at 0."""
     rng = np.random.default_rng(0)
     return jax.tree.map(
         lambda leaf: leaf + np.float32(scale * rng.normal(size=leaf.shape)), params
@@ -98,7 +98,7 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
         ("target_step_size", 1.5),
     ],
 )
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(implicit_q.Config(), **{field: value})
 
@@ -111,8 +111,8 @@ def test_defaults_are_those_of_the_published_runs():
     assert config.optimizer == sgd.Adam(3e-4, 1e-8, square_decay=0.99)
 
 
-def test_nothing_learned_depends_on_the_next_action():
-    """Unlike an actor-critic, whose target samples one: equal keys or not."""
+def test_updates_sample_no_next_action():
+    """Updates do not depend on the key, unlike those of an actor-critic."""
     agent = make("iq")
     state, update = agent.init(jax.random.key(0)), jax.jit(agent.update)
     one, _ = update(state, batch_of(BOX))
@@ -120,7 +120,7 @@ def test_nothing_learned_depends_on_the_next_action():
     assert leaves_equal(one.params, two.params)
 
 
-def test_the_loss_has_the_configurations_bonus_and_floor(key):
+def test_the_loss_by_hand(key):
     batch, temperature = batch_of(BOX), 0.3
     policy_config = networks.Config("mlp", (13,))
     value_config = networks.Config("mlp", (11, 5), layer_norm=True)
@@ -168,8 +168,8 @@ def test_the_policy_starts_uniform_and_its_preferences_are_quadratic(key):
     np.testing.assert_allclose(coefficients[0.5], coefficients[2.0], atol=1e-5)
 
 
-def test_without_a_bonus_the_targets_policy_costs_nothing(key):
-    """What is spared is a forward pass, or about a fifth of all there is to compute."""
+def test_without_munchausen_the_target_policy_is_not_computed(key):
+    """This saves a forward pass, about a fifth of the computation."""
     costs = []
     for munchausen in (0.0, 0.7):
         agent = make("iq", munchausen=munchausen)

@@ -63,7 +63,7 @@ def iq_step(mdp, policy, value, temperature, munchausen):
 
 
 def objective(policy, q, previous, entropy_weight, kl_weight):
-    """`[S]` of <pi, q> + w_H H(pi) - w_KL KL(pi || previous), as written."""
+    """Returns `[S]` <pi, q> + w_H H(pi) - w_KL KL(pi || previous)."""
     entropy = -(policy * np.log(policy)).sum(-1)
     divergence = (policy * np.log(policy / previous)).sum(-1)
     return (policy * q).sum(-1) + entropy_weight * entropy - kl_weight * divergence
@@ -112,8 +112,8 @@ def test_iteration_is_entropy_and_kl_regularised_value_iteration(
         np.testing.assert_allclose(value, expected_value, atol=1e-8)
 
 
-def test_the_fixed_point_has_the_entropy_weight_alone():
-    """Temperature (1 - alpha) tau, however the rest is shared out."""
+def test_the_fixed_point_depends_on_the_entropy_weight_only():
+    """It is that of temperature (1 - alpha) tau, for any alpha."""
     mdp, entropy_weight = random_mdp(), 0.2
     soft, value = iterate(lambda p, v: vi_step(mdp, p, v, entropy_weight, 0.0), 400)[-1]
     for munchausen in (0.0, 0.5, 0.9):
@@ -126,7 +126,7 @@ def test_the_fixed_point_has_the_entropy_weight_alone():
         np.testing.assert_allclose(history[-1][1], value, atol=1e-7)
 
 
-def test_the_kl_weight_slows_the_policy_down():
+def test_a_larger_kl_weight_makes_policy_steps_smaller():
     mdp, first_steps = random_mdp(), []
     for munchausen in (0.0, 0.5, 0.9):
         temperature = 0.2 / (1 - munchausen)  # equal entropy weights
@@ -135,5 +135,5 @@ def test_the_kl_weight_slows_the_policy_down():
                 lambda p, v, t=temperature, m=munchausen: iq_step(mdp, p, v, t, m), 1
             )
         first_steps.append((after * np.log(after / before)).sum(-1).mean())
-    # A KL penalty of 0, 0.2 and 1.8 beside the same entropy bonus of 0.2.
+    # KL penalties of 0, 0.2 and 1.8, with the same entropy bonus of 0.2.
     assert first_steps[0] > 1.2 * first_steps[1] > 3 * first_steps[2]

@@ -1,4 +1,4 @@
-"""Targets of IQN and M-IQN: by hand, and where they meet."""
+"""Targets of IQN by hand, and settings of IQN and M-IQN."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,13 +13,13 @@ Z_T = jnp.array([[1.0, 10.0], [3.0, 20.0], [5.0, 40.0]])  # three quantiles
 R_T, DISCOUNT_T = jnp.array(0.3), jnp.array(0.9)
 
 
-def test_iqn_follows_the_best_action_of_the_mean():
+def test_iqn_bootstraps_from_the_action_of_largest_mean():
     # The second action is best: 0.3 + 0.9 * [10, 20, 40].
     targets = iqn.targets(R_T, DISCOUNT_T, Z_T, Q_T)
     np.testing.assert_allclose(targets, [9.3, 18.3, 36.3], rtol=1e-6)
 
 
-def test_nothing_follows_a_termination():
+def test_termination_removes_the_bootstrap():
     np.testing.assert_allclose(iqn.targets(R_T, jnp.array(0.0), Z_T, Q_T), [0.3] * 3)
     end = miqn.targets(jnp.array(-0.2), R_T, jnp.array(0.0), Z_T, Q_T, TEMPERATURE)
     np.testing.assert_allclose(end, [0.1] * 3, rtol=1e-6)

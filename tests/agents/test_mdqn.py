@@ -85,7 +85,7 @@ def test_no_gradient_through_targets():
     np.testing.assert_array_equal(gradients[2], np.zeros(2))
 
 
-def test_limits_have_names():
+def test_limits_are_registered_by_name():
     soft, advantage = (
         REGISTRY[name].default() for name in ("soft_dqn", "advantage_learning")
     )
@@ -116,6 +116,6 @@ def test_defaults_are_the_papers():
         ("discount", -0.1),
     ],
 )
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(mdqn.Config(), **{field: value})

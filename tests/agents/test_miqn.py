@@ -27,8 +27,8 @@ def test_miqn_by_hand():
     np.testing.assert_allclose(targets, [7.705181, 15.265181, 30.025181], rtol=1e-6)
 
 
-def test_mean_of_miqns_targets_is_that_of_mdqn():
-    """Where the quantiles average to the action values the policy is made of."""
+def test_the_mean_of_miqns_targets_is_mdqns_target():
+    """If the quantiles average to the action values that the policy is a softmax of."""
     z_t = Q_T[None] + jnp.array([[-1.0], [0.0], [1.0]])
     targets = miqn.targets(jnp.array(0.0), R_T, DISCOUNT_T, z_t, Q_T, TEMPERATURE)
     expected = R_T + DISCOUNT_T * equations.soft_value(Q_T, TEMPERATURE)

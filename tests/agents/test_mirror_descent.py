@@ -1,4 +1,4 @@
-"""MD-dir, MD-ind and DA: one regularised greedy policy, and the limits of it."""
+"""MD-dir, MD-ind and DA: their common regularised greedy policy, and its limits."""
 
 import dataclasses
 
@@ -38,20 +38,20 @@ def test_regularised_value_by_hand():
     np.testing.assert_allclose(value, 2.5 - 0.6 * 0.130812 + 0.3 * 0.562335, rtol=1e-6)
 
 
-def test_the_best_regularised_value_is_a_log_sum_exp():
+def test_the_largest_regularised_value_is_a_log_sum_exp():
     value = equations.regularized_value(Q, BEST, LAST, KL_WEIGHT, TEMPERATURE)
     scores = 2 / 3 * LAST + Q / 0.9
     np.testing.assert_allclose(value, 0.9 * jax.nn.logsumexp(scores), rtol=1e-6)
 
 
-def test_without_kl_the_best_value_is_soft():
+def test_without_kl_the_best_value_is_the_soft_value():
     log_probs = jax.nn.log_softmax(Q / TEMPERATURE)
     value = equations.regularized_value(Q, log_probs, LAST, 0.0, TEMPERATURE)
     np.testing.assert_allclose(value, equations.soft_value(Q, TEMPERATURE), rtol=1e-6)
 
 
 @pytest.mark.parametrize("actor", ["direct", "indirect"])
-def test_both_losses_are_least_at_the_regularised_greedy_policy(actor):
+def test_both_losses_are_minimal_at_the_regularised_greedy_policy(actor):
     loss = jax.grad(mirror_descent.policy_error)
     at_best = loss(BEST + 7.0, LOGITS, Q, config(actor))  # logits up to a constant
     np.testing.assert_allclose(at_best, np.zeros(3), atol=1e-6)
@@ -84,7 +84,7 @@ ACTORS = ("md_direct", "md_indirect", "dual_averaging")
 
 
 @pytest.mark.parametrize("name", ACTORS)
-def test_with_a_greedy_policy_and_plain_evaluation_its_critic_is_dqns(name, key):
+def test_unregularised_critic_of_a_greedy_policy_is_that_of_dqn(name, key):
     agent = make(name, regularized_evaluation=False)
     dqn, batch = make("dqn", loss="squared"), batch_of()
     plain, state = dqn.init(key), agent.init(key)
@@ -97,7 +97,7 @@ def test_with_a_greedy_policy_and_plain_evaluation_its_critic_is_dqns(name, key)
     np.testing.assert_allclose(metrics["q_loss"], expected["q_loss"], rtol=1e-4)
 
 
-def test_entropy_alone_with_its_greedy_policy_is_soft_dqn(key):
+def test_with_entropy_only_and_its_greedy_policy_it_is_soft_dqn(key):
     agent = make("dual_averaging", kl_weight=0.0, temperature=0.3)
     soft = make("soft_dqn", temperature=0.3, loss="squared")
     batch, plain, state = batch_of(), soft.init(key), agent.init(key)
@@ -121,7 +121,7 @@ def test_evaluation_can_be_regularised_or_not(name, key):
     assert len(losses) == 2
 
 
-def test_names_differ_in_the_actor_only():
+def test_the_registered_variants_differ_in_the_actor_only():
     found = {name: make_config(name).actor for name in ACTORS}
     assert found == dict(zip(ACTORS, ("direct", "indirect", "averaging"), strict=True))
     plain = {dataclasses.replace(make_config(name), actor="direct") for name in ACTORS}
@@ -142,11 +142,11 @@ def make_config(name):
         {"temperature": -1.0},
     ],
 )
-def test_weights_out_of_range_are_named(settings):
+def test_errors_name_weights_out_of_range(settings):
     with pytest.raises(ValueError, match="temperature must be"):
         mirror_descent.Config(**settings)
 
 
-def test_the_kl_alone_is_enough_for_mirror_descent():
+def test_mirror_descent_with_kl_accepts_zero_temperature():
     for actor in ("direct", "indirect"):
         mirror_descent.Config(actor=actor, temperature=0.0)

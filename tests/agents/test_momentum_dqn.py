@@ -13,7 +13,7 @@ H_T = jnp.array([0.0, 1.0, 0.5])
 
 
 def test_q_is_evaluated_where_h_is_largest():
-    # 0.3 + 0.9 * 2, though the first action has more value.
+    # 0.3 + 0.9 * 2, although the first action has the larger value.
     target = momentum_dqn.q_target(jnp.array(0.3), jnp.array(0.9), Q_T, H_T)
     np.testing.assert_allclose(target, 2.1, rtol=1e-6)
 
@@ -22,7 +22,7 @@ def test_q_is_evaluated_where_h_is_largest():
     ("averaging", "expected"),
     [(0.0, [5.0, 2.0, 1.0]), (0.75, [1.25, 1.25, 0.625]), (1.0, [0.0, 1.0, 0.5])],
 )
-def test_h_averages(averaging, expected):
+def test_h_target_by_hand(averaging, expected):
     np.testing.assert_allclose(momentum_dqn.h_target(Q_T, H_T, averaging), expected)
 
 
@@ -34,7 +34,7 @@ def test_h_learns_from_q_without_moving_it():
 
 
 def seen(schedule, key, **settings):
-    """Beta of each of seven updates, three to a copy."""
+    """Beta at each of seven updates, with target copies at every third."""
     agent = make("momentum_dqn", schedule=schedule, target_update_period=3, **settings)
     update, state, batch, found = jax.jit(agent.update), agent.init(key), batch_of(), []
     for _ in range(7):
@@ -52,11 +52,11 @@ def test_decaying_beta_makes_h_the_plain_average(key):
     assert h == pytest.approx(4.0)
 
 
-def test_fixed_beta_stays(key):
+def test_fixed_beta_is_constant(key):
     np.testing.assert_allclose(seen("fixed", key, averaging=0.7), [0.7] * 7, rtol=1e-6)
 
 
-def test_without_averaging_and_h_at_q_it_is_dqn(key):
+def test_without_averaging_and_with_h_equal_to_q_it_is_dqn(key):
     batch, agent, dqn = batch_of(), make("momentum_dqn", averaging=0.0), make("dqn")
     plain, state = dqn.init(key), agent.init(key)
     q = plain.params["q"]
@@ -74,7 +74,7 @@ def test_without_averaging_and_h_at_q_it_is_dqn(key):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def test_it_acts_on_h(key):
+def test_actions_are_greedy_in_h(key):
     agent = make("momentum_dqn")
     params, observation = agent.init(key).params, batch_of().observation
     other = {**params, "q": jax.tree.map(lambda leaf: -leaf, params["q"])}

@@ -39,8 +39,8 @@ def test_no_gradient_through_targets():
 
 
 @pytest.mark.parametrize(("target_entropy", "sign"), [(20.0, 1), (-20.0, -1)])
-def test_the_temperature_follows_the_entropy(key, target_entropy, sign):
-    """It rises where the policy has less entropy than wanted, and falls else."""
+def test_the_temperature_steers_the_entropy_to_its_target(key, target_entropy, sign):
+    """It rises where the policy has less entropy than the target, and else falls."""
     agent = make("sac", target_entropy=target_entropy, initial_temperature=0.5)
     state = agent.init(key)
     np.testing.assert_allclose(jnp.exp(state.params["temperature"]), 0.5, rtol=1e-6)
@@ -75,6 +75,6 @@ def test_defaults_are_the_papers():
     ("field", "value"),
     [("initial_temperature", 0.0), ("discount", 1.5), ("target_step_size", -0.5)],
 )
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(sac.Config(), **{field: value})

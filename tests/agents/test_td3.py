@@ -1,4 +1,4 @@
-"""TD3: its delay, what its policy climbs, and its defaults."""
+"""TD3: its delay, the objective of its policy, and its defaults."""
 
 import dataclasses
 
@@ -26,8 +26,8 @@ def test_policy_and_targets_move_at_every_third_step_only(key):
         state = following
 
 
-def test_the_policy_climbs_the_first_critic(key):
-    """With the critics' rate at zero effect, more of Q1 after each policy step."""
+def test_the_policy_ascends_the_first_critic(key):
+    """With the critics held fixed, policy steps increase Q1."""
     agent = make("td3")
     state, update, batch = agent.init(key), jax.jit(agent.update), batch_of(BOX)
     frozen, losses = state.params["critic"], []
@@ -57,6 +57,6 @@ def test_defaults_are_the_reference_implementations():
         ("target_step_size", -0.5),
     ],
 )
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(td3.Config(), **{field: value})

@@ -50,14 +50,14 @@ def first_moments(state):
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(moments)])
 
 
-def test_the_critics_are_td3s(key):
+def test_the_critics_learn_as_those_of_td3(key):
     _, plain = after_two("td3", key)
     _, ours = after_two("td3_bc", key)
     assert leaves_equal(ours.params["critic"], plain.params["critic"])
     assert not leaves_equal(ours.params["policy"], plain.params["policy"])
 
 
-def test_with_an_infinite_weight_the_policy_goes_where_td3s_goes(key):
+def test_with_a_huge_value_weight_the_policy_step_is_that_of_td3(key):
     plain = first_moments(after_two("td3", key)[1])
     for value_weight, low, high in [(1e6, 0.9999, 1.0001), (0.1, -1.0, 0.9)]:
         ours = first_moments(after_two("td3_bc", key, value_weight=value_weight)[1])
@@ -65,7 +65,7 @@ def test_with_an_infinite_weight_the_policy_goes_where_td3s_goes(key):
         assert low <= cosine <= high, value_weight
 
 
-def test_without_a_weight_the_policy_goes_where_imitation_goes(key):
+def test_with_zero_value_weight_the_policy_step_is_that_of_bc(key):
     start, ours = after_two("td3_bc", key, value_weight=0.0)
     cloning = make("bc")
     state = cloning.init(key)._replace(params={"policy": start.params["policy"]})
@@ -86,6 +86,6 @@ def test_defaults_are_the_reference_implementations():
     ("field", "value"),
     [("value_weight", -0.5), ("batch_size", 0), ("policy_delay", 0)],
 )
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(td3_bc.Config(), **{field: value})

@@ -1,4 +1,4 @@
-"""Deep variance weighting: weights by hand, and constant ones, which leave its base."""
+"""Deep variance weighting: weights by hand, and the base agent as a limit."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ def test_weights_have_no_gradient():
     np.testing.assert_array_equal(gradient(VARIANCE), np.zeros(3))
 
 
-def test_scale_seeks_a_mean_of_one():
+def test_the_scale_makes_the_mean_weight_one():
     # 1 / mean(1 / variance) = 1 / 0.841667
     best = -jnp.log(jnp.mean(1 / VARIANCE))
     np.testing.assert_allclose(
@@ -44,7 +44,7 @@ CONSTANT = {
 
 
 @pytest.mark.parametrize(("name", "base"), [("dvw_dqn", "dqn"), ("dvw_mdqn", "mdqn")])
-def test_constant_weights_leave_the_base_agent(name, base, key):
+def test_with_constant_weights_it_is_the_base_agent(name, base, key):
     weighted = make(name, **CONSTANT)
     settings = {k: CONSTANT[k] for k in ("target_update_period", "optimizer")}
     plain = make(base, loss="squared", **settings)
@@ -69,7 +69,7 @@ def test_constant_weights_leave_the_base_agent(name, base, key):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
-def test_the_target_before_is_kept(key):
+def test_the_previous_target_network_is_kept(key):
     agent = make("dvw_mdqn", **CONSTANT)
     state, update = agent.init(key), jax.jit(agent.update)
     targets = [state.target_params["q"]]
@@ -96,8 +96,8 @@ def test_variance_network_learns_how_far_the_target_moved(key):
     assert losses[-1] < 0.05 * losses[0]
 
 
-def test_weights_lower_the_loss_of_what_varies(key):
-    """Two runs that differ in the frozen variance network only."""
+def test_weights_fall_with_the_variance(key):
+    """Two updates that differ in the target copy of the variance network only."""
     agent, batch = make("dvw_dqn"), batch_of()
     state = agent.init(key)
     values = []
@@ -116,6 +116,6 @@ def test_weights_lower_the_loss_of_what_varies(key):
     ("field", "value"),
     [("variance_floor", 0.0), ("scale_rate", 0.0), ("weight_floor", -1.0)],
 )
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         variance_weighting.Config(**{field: value})

@@ -1,4 +1,4 @@
-"""TD3-CVAE: bonus and divergence by hand, where the bonus goes, and that it works."""
+"""TD3-CVAE: bonus by hand, the losses that it enters, and learning near the data."""
 
 import dataclasses
 
@@ -51,7 +51,7 @@ def test_bonus_by_hand(key, divide_twice, divisor):
 
 
 def test_the_gradient_flows_through_the_action_twice(key):
-    """By finite differences, as input and as what is to be rebuilt, one at a time."""
+    """By finite differences, separately as input and as the target of rebuilding."""
     params, batch, bonus = make(NAME).init(key).params, batch_of(BOX), bonus_of()
     observation, action = batch.observation, 0.5 * batch.action
 
@@ -122,7 +122,7 @@ def test_without_a_coefficient_it_is_td3(key):
             )
 
 
-def test_the_bonus_goes_where_it_is_told(key):
+def test_bonus_in_selects_the_losses_that_are_charged(key):
     first = {}
     for bonus_in in ("both", "critic", "actor"):
         agent, state = started(key, coefficient=3.0, policy_delay=1, bonus_in=bonus_in)
@@ -151,7 +151,7 @@ def test_target_actions_may_leave_the_box(key):
 
 
 def dataset(rng, size):
-    """One-step episodes; actions near 0.4 s; the larger, the more reward."""
+    """One-step episodes; actions near 0.4 s; larger actions have more reward."""
     observation = rng.uniform(-1, 1, (size, 3)).astype(np.float32)
     action = 0.4 * observation + rng.normal(0, 0.05, (size, 3))
     return Transition(
@@ -208,7 +208,7 @@ def test_it_stays_near_the_data_where_td3_extrapolates(key):
     ("field", "value"),
     [("coefficient", -0.5), ("batch_size", 0), ("pretraining_steps", 0)],
 )
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(anti_exploration.Config(), **{field: value})
     with pytest.raises(

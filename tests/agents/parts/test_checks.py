@@ -1,4 +1,4 @@
-"""Settings that are refused where they are made, or where the agent is."""
+"""Invalid settings are refused when the configuration or the agent is built."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ DISCRETE = discrete_spec((5,), np.float32, 3)
         (momentum_dqn, {"schedule": "decay"}),
     ],
 )
-def test_a_name_that_no_branch_has_is_refused(module, settings):
+def test_unknown_choices_are_refused(module, settings):
     config = module.Config(network=networks.Config("mlp", (7,)), **settings)
     [(field, value)] = settings.items()
     with pytest.raises(ValueError, match=f"{field} must be one of .*'{value}'$"):
@@ -35,7 +35,7 @@ def test_a_name_that_no_branch_has_is_refused(module, settings):
 
 
 def test_every_choice_of_every_agent_is_checked():
-    """Whatever name a Literal has in a registered agent, another one is refused."""
+    """An unlisted value of a Literal is refused in each registered agent."""
     checked = 0
     for entry in REGISTRY.values():
         checks.choices(entry.config())  # the defaults are choices
@@ -49,7 +49,7 @@ def test_every_choice_of_every_agent_is_checked():
     assert checked >= 5
 
 
-def test_a_torso_of_no_paper_is_refused():
+def test_an_unknown_torso_is_refused():
     with pytest.raises(ValueError, match=r"torso must be one of nature, .*'resnet'"):
         networks.Config("resnet")
 
@@ -65,7 +65,7 @@ def test_a_torso_of_no_paper_is_refused():
         sgd.polyak,
     ],
 )
-def test_what_would_never_move_is_refused(make, share):
+def test_step_sizes_outside_zero_to_one_are_refused(make, share):
     make(1.0)
     with pytest.raises(ValueError, match="must be above 0 and at most 1, got"):
         make(share)

@@ -10,7 +10,7 @@ from tests.agents.cases import BOX
 
 
 def acting(start):
-    """Explores at 0.5, is evaluated at -0.25."""
+    """An `act` with actions of 0.5 in training and -0.25 in evaluation."""
     return exploration.acting(
         lambda params, key, observation: jnp.full((len(observation), 3), 0.5),
         lambda params, observation: jnp.full((len(observation), 3), -0.25),

@@ -83,6 +83,6 @@ def test_discrete_actions_are_refused(build):
         ),
     ],
 )
-def test_values_out_of_range_are_named(make, message):
+def test_errors_name_values_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make()

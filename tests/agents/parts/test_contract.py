@@ -1,4 +1,4 @@
-"""What every registered agent must satisfy, at odd and mutually different sizes."""
+"""The contract of every registered agent, at odd and mutually different sizes."""
 
 import pickle
 
@@ -33,7 +33,7 @@ def name(request):
 
 
 def each_case(test):
-    """Runs a test of `name` and `spec` for every agent on all that it observes."""
+    """Runs a test of `name` and `spec` for every agent and kind of observation."""
     cases = [(name, spec) for name in sorted(REGISTRY) for spec in specs(name)]
     ids = [f"{name}-{len(spec.observation.shape)}d" for name, spec in cases]
     return pytest.mark.parametrize(("name", "spec"), cases, ids=ids)(test)
@@ -79,7 +79,7 @@ def test_repeated_updates_on_one_batch_reduce_the_loss(name, key):
         losses.append({n: float(v) for n, v in metrics.items() if n.endswith("_loss")})
     falling = set(losses[0])
     if name not in DISCRETE and name != "bc":
-        # The values that such a policy climbs move, so that its own loss may rise.
+        # The policy ascends values that change as well, so the policy's loss may rise.
         falling &= {"q_loss", "critic_loss"}
     assert falling
     for loss in falling:
@@ -87,14 +87,14 @@ def test_repeated_updates_on_one_batch_reduce_the_loss(name, key):
         assert np.mean([later[loss] for later in losses[-9:]]) < first, loss
 
 
-def test_seeds_matter(name):
+def test_different_seeds_give_different_networks(name):
     agent = make(name)
     one, two = (agent.init(jax.random.key(seed)) for seed in (1, 2))
     assert not leaves_equal(one.params, two.params)
 
 
 def branches_on_gpus(jaxpr):
-    """Branches and loops that a GPU runs, for each of which it waits for the host."""
+    """Branches and loops that a GPU runs; at each of them it waits for the host."""
     for equation in jaxpr.eqns:
         platforms = equation.params.get("branches_platforms")
         if equation.primitive.name in ("cond", "while") and platforms is None:
@@ -176,7 +176,7 @@ def test_restoring_a_state_continues_exactly(name, key):
     )
 
 
-def test_configuration_is_picklable_and_says_what_to_store(name):
+def test_the_configuration_is_picklable_and_gives_a_storage(name):
     config = REGISTRY[name].default()
     assert pickle.loads(pickle.dumps(config)) == config
     agent = make(name)
@@ -184,7 +184,7 @@ def test_configuration_is_picklable_and_says_what_to_store(name):
 
 
 @pytest.mark.parametrize("name", STAGED)
-def test_a_stage_learns_networks_that_the_agent_has_and_keeps(name, key):
+def test_a_stage_learns_networks_that_the_agent_keeps_fixed(name, key):
     config, agent = small(name, BOX), make(name)
     first, last = REGISTRY[name].stages(config, BOX)
     assert (first.name, last.name) == ("pretraining", "")
@@ -208,7 +208,7 @@ def test_a_stage_learns_networks_that_the_agent_has_and_keeps(name, key):
 
 
 @pytest.mark.parametrize("name", [n for n in sorted(REGISTRY) if REGISTRY[n].dataset])
-def test_offline_agents_act_the_same_at_any_time(name, key):
+def test_offline_agents_never_explore(name, key):
     agent = make(name)
     params, seen = agent.init(key).params, observations(BOX, ENVIRONMENTS)
     one, _ = agent.act(params, key, seen, 0, False)

@@ -15,13 +15,13 @@ NORMAL = scipy.stats.norm(MEAN.astype(float), np.exp(LOG_STD.astype(float)))
 
 
 def exact_log_prob(action, mean, std):
-    """In float64, straight from the change of variables."""
+    """Log-density in float64, directly from the change of variables."""
     action = np.asarray(action, np.float64)
     density = scipy.stats.norm(mean, std).logpdf(np.arctanh(action))
     return density - np.log((1 - action) * (1 + action))
 
 
-def test_gaussian_is_scipys():
+def test_gaussian_density_is_that_of_scipy():
     value = np.random.default_rng(0).normal(size=MEAN.shape).astype(np.float32)
     np.testing.assert_allclose(
         Gaussian(MEAN, LOG_STD).log_prob(value), NORMAL.logpdf(value).sum(-1), rtol=1e-5
@@ -36,7 +36,7 @@ def test_gaussian_samples_have_their_moments(key):
     np.testing.assert_allclose(samples.std(0), std, rtol=0.03)
 
 
-def test_samples_carry_their_own_density(key):
+def test_sampled_actions_come_with_their_log_density(key):
     distribution = TanhGaussian(Gaussian(MEAN, LOG_STD))
     action, log_prob = distribution.sample_and_log_prob(key)
     expected = exact_log_prob(action, MEAN, np.exp(LOG_STD)).sum(-1)
@@ -58,7 +58,7 @@ def test_the_density_integrates_to_one(log_std):
 @pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize("mean", [0.0, 3.0, 8.0])
 def test_the_density_at_the_ends_is_that_of_float64(sign, mean):
-    """Every float32 next to 1, and some on the way there: relative error 1e-5."""
+    """At the float32 numbers next to 1 and some smaller ones: relative error 1e-5."""
     steps = np.array([1, 2, 3, 7, 50, 1_000, 100_000, 5_000_000])
     action = (sign * (1 - steps * 2.0**-24)).astype(np.float32)
     base = Gaussian(jnp.full(1, mean), jnp.full(1, np.log(0.5)))
@@ -80,7 +80,7 @@ def test_squash_never_reaches_the_ends(pre_tanh):
     assert np.isfinite(distributions.unsquash(action))
 
 
-def test_an_end_counts_as_the_nearest_action_that_has_a_density():
+def test_an_action_at_the_end_has_the_density_of_its_neighbour():
     distribution = TanhGaussian(Gaussian(jnp.zeros(1), jnp.zeros(1)))
     for end in (-1.0, 1.0):
         at_end = distribution.log_prob(jnp.array([end]))
@@ -110,7 +110,7 @@ LOGITS = np.float32([[0.3, -2.0, 1.1, 0.0, 0.7], [-9.0, 0.0, 4.0, 30.0, 2.0]])
 
 
 def exact_histograms():
-    """Scipy's, of the bins of width 0.4 whose logits are `LOGITS`."""
+    """Scipy's histograms, with bins of width 0.4 and the logits `LOGITS`."""
     weights = np.exp(np.float64(LOGITS))
     edges = np.linspace(-1, 1, 6)
     return [
@@ -119,7 +119,7 @@ def exact_histograms():
     ]
 
 
-def test_a_histogram_is_scipys():
+def test_histogram_density_is_that_of_scipy():
     """Everywhere in the box, both ends included, relative to the density 1/4."""
     action = np.float32([[-1.0, 0.5], [-0.7, -0.39], [0.19, 0.21], [1 - 2.0**-24, 1.0]])
     logits = jnp.broadcast_to(LOGITS, (4, 2, 5))
@@ -155,7 +155,7 @@ def test_the_median_of_a_histogram_halves_its_mass():
 
 
 def test_bins_without_probability_are_never_drawn():
-    """Also where float32 has nothing left of the first bin, or of all but one."""
+    """Also where the first bin, or all bins but one, have probability 0 in float32."""
     logits = jnp.array([[-200.0, 0.0, -200.0, 0.0], [-200.0, -200.0, -200.0, 0.0]])
     shares = jnp.linspace(0, 1, 101, endpoint=False)
     drawn = np.asarray(

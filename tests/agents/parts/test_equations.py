@@ -10,7 +10,7 @@ import scipy.special
 from agents.parts import equations
 
 
-def test_scaled_log_softmax_of_two_actions_is_known():
+def test_scaled_log_softmax_of_two_actions_by_hand():
     # softmax([0, ln 3 * 0.5] / 0.5) = [1/4, 3/4]
     q = jnp.array([0.0, 0.5 * np.log(3.0)])
     expected = 0.5 * np.log([0.25, 0.75])

@@ -1,4 +1,4 @@
-"""Networks: shapes, sizes, and what they refuse."""
+"""Networks: shapes, sizes, and settings that they refuse."""
 
 import functools
 
@@ -76,8 +76,8 @@ def test_layers_are_normalised_before_their_relu(key):
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_every_network_may_be_normalised(key):
-    """Two parameters more for each unit, and none else."""
+def test_every_network_can_have_layer_normalisation(key):
+    """It adds two parameters for each hidden unit, and no others."""
     spec = discrete_spec((5,), np.float32, 2)
     for make in (
         networks.action_values,
@@ -114,7 +114,7 @@ def test_convolutions_of_too_small_an_image_are_refused(torso, shape, fitting):
 
 
 @pytest.mark.parametrize("torso, size", [("nature", 36), ("dqn2013", 20)])
-def test_the_smallest_image_leaves_one_place(torso, size, key):
+def test_convolutions_leave_one_pixel_of_the_smallest_image(torso, size, key):
     spec = discrete_spec((4, size, size), np.uint8, 2)
     params = networks.action_values(networks.Config(torso, (7,)), spec).init(key)
     channels = networks.CONVOLUTIONS[torso][-1][0]

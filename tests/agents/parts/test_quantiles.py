@@ -65,8 +65,8 @@ def test_network_gives_a_quantile_for_each_fraction(torso, shape, dtype, hidden,
     observation = np.ones((3, *shape), dtype)
     z, fractions = quantiles.sample(network, params, key, observation, 17)
     assert z.shape == (3, 17, 5) and fractions.shape == (3, 17)
-    # Equal observations at equal fractions have equal quantiles, whatever else is
-    # asked for with them; other fractions have others.
+    # Equal observations and fractions have equal quantiles, whatever else is in the
+    # batch; other fractions have other quantiles.
     alone = network.apply(params, observation[:1], fractions[1:2, 4:6])
     np.testing.assert_allclose(alone[0], z[1, 4:6], rtol=1e-5, atol=1e-6)
     assert not np.allclose(z[1, 4], z[1, 5])

@@ -13,14 +13,14 @@ ONE = {"a": jnp.array(1.0), "b": jnp.array(10.0)}
 
 @pytest.fixture(params=["cpu", "accelerator"])
 def either_way(request, monkeypatch):
-    """What happens on some steps only does so alike on each kind of device."""
+    """Runs a test with the branches for CPUs and with those for accelerators."""
     if request.param == "accelerator":
         chosen = lambda *, cpu, default: default()  # noqa: E731
         monkeypatch.setattr(jax.lax, "platform_dependent", chosen)
 
 
 @pytest.mark.parametrize("square_decay", [0.999, 0.99])
-def test_one_large_gradient_moves_a_weight_by_what_adam_says(square_decay):
+def test_an_outlier_gradient_moves_a_weight_as_documented(square_decay):
     adam = sgd.Adam(0.5, 1e-12, square_decay).make()
 
     def step(carry, gradient):
@@ -31,13 +31,13 @@ def test_one_large_gradient_moves_a_weight_by_what_adam_says(square_decay):
     gradients = jnp.zeros(20_000).at[15_000].set(7.0)
     start = jnp.array(0.0)
     (weight, _), _ = jax.lax.scan(step, (start, adam.init(start)), gradients)
-    # Of the k-th step after it: 0.1 * 0.9^k / sqrt((1 - b) * b^k) of the step size.
+    # The k-th later step is 0.1 * 0.9^k / sqrt((1 - b) * b^k) of the step size.
     sizes = (1 / (1 - 0.9 / square_decay**0.5), (1 - square_decay) ** -0.5)
     assert float(weight) == pytest.approx(-0.5 * 0.1 * sizes[0] * sizes[1], rel=1e-4)
 
 
 @pytest.mark.parametrize("square_decay", [-0.1, 1.0, float("nan")])
-def test_adam_refuses_a_decay_without_an_average(square_decay):
+def test_adam_refuses_a_square_decay_outside_zero_to_one(square_decay):
     with pytest.raises(
         ValueError, match="square_decay must be at least 0 and below 1, got"
     ):
@@ -45,7 +45,7 @@ def test_adam_refuses_a_decay_without_an_average(square_decay):
 
 
 def two_networks(target_update):
-    """Both losses are a * b: with rate 1, a loses b, then b loses the new a."""
+    """Both losses are a * b: with step size 1, a -= b, then b -= the new a."""
 
     def product(params, target_params, batch, key):
         del target_params, batch, key
@@ -81,7 +81,7 @@ def test_targets_start_equal_and_are_copied_on_the_period(key, either_way):
 
 
 @pytest.mark.parametrize("target_update", [sgd.polyak(0.25), sgd.periodic(1)])
-def test_a_network_without_a_loss_stays_as_it_is_and_has_no_target(key, target_update):
+def test_a_network_without_a_loss_is_constant_and_has_no_target(key, target_update):
     init, update = sgd.learner(
         networks={name: (lambda key, name=name: ONE[name]) for name in ("a", "b")},
         losses={
@@ -133,8 +133,8 @@ def test_polyak_with_a_period_moves_at_every_kth_step_only(key, either_way):
     np.testing.assert_allclose(state.target_params["a"], expected)
 
 
-def test_nothing_of_a_delayed_network_moves_on_other_steps(key, either_way):
-    """Neither its parameters nor Adam's moments and count; its loss is computed."""
+def test_a_delayed_network_and_its_optimiser_move_only_when_due(key, either_way):
+    """So do Adam's moments and count; the loss is computed at every step."""
 
     def loss(params, target_params, batch, key):
         return params["slow"] * params["fast"], {"fast": params["fast"]}

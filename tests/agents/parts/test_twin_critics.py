@@ -1,4 +1,4 @@
-"""What TD3 and the papers built on it share: equations by hand, gradients, a bonus."""
+"""Twin critics of TD3 and papers built on it: equations, gradients, a bonus."""
 
 import jax
 import jax.numpy as jnp
@@ -51,7 +51,7 @@ def test_actions_without_a_limit_leave_the_box(key):
     assert action.max() == 1.5
 
 
-def test_a_bonus_is_discounted_into_the_target_and_leaves_the_noise_alone(key):
+def test_a_bonus_is_part_of_the_discounted_target_and_keeps_the_noise(key):
     config = td3.Config(discount=0.9)
     shape = networks.Config("mlp", (13,))
     policy, critic = heads.deterministic(shape, BOX), heads.critics(shape, BOX)

@@ -1,4 +1,4 @@
-"""What value-based papers share: one optimiser's settings, copies at one period."""
+"""Value-based agents: shared optimiser settings and target period."""
 
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ def test_adam_moves_by_its_rate_and_targets_are_copied_at_the_period():
     assert targets == pytest.approx([1.0, 1.0, -0.5], abs=1e-4)
 
 
-def test_a_network_may_have_its_own_optimiser_and_targets_their_own_rule():
+def test_optimisers_and_target_updates_can_be_replaced():
     *_, (_, state) = made(
         optimizers={"q": sgd.Adam(0.25, 1e-12).make()},
         copy=lambda params, targets, steps: {"q": targets["q"] + params["q"]},
@@ -70,6 +70,6 @@ def test_the_agent_has_the_configurations_discount_and_storage():
     assert (agent.discount, agent.storage) == (0.9, Storage(batch_size=2))
 
 
-def test_a_setting_that_its_type_does_not_name_is_refused():
+def test_a_setting_outside_its_choices_is_refused():
     with pytest.raises(InvalidSetting, match="loss must be"):
         next(made(Config(loss="hubert")))

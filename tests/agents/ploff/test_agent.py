@@ -1,4 +1,4 @@
-"""PLOFF: its bonus by hand, where it is TD3, and a toy dataset that it stays near."""
+"""PLOFF: its bonus by hand, its limit TD3, and a toy dataset that it stays near."""
 
 import dataclasses
 import functools
@@ -43,7 +43,7 @@ def batch_with(candidates=6, seed=0, unit=1.0):
 
 
 def with_params_of(state, other):
-    """A state of PLOFF whose critic and policy are another's, targets included."""
+    """A state of PLOFF with the critic, policy and targets of `other`."""
     return state._replace(
         params={**state.params, **other.params}, target_params=other.target_params
     )
@@ -85,8 +85,8 @@ def first_metrics(config, batch, key):
     return {name: float(value) for name, value in metrics.items()}
 
 
-def test_the_critic_s_bonus_is_earned_after_the_step(key):
-    """Where every bonus is 1, the targets are those of rewards gamma alpha_c higher."""
+def test_the_bonus_of_the_next_action_is_discounted_in_the_target(key):
+    """If every bonus is 1, targets are those of rewards higher by gamma alpha_c."""
     config = dataclasses.replace(SMALL, critic_coefficient=0.7, bonus_sharpness=1e-12)
     without, batch = dataclasses.replace(config, critic_coefficient=0.0), batch_with()
     loss = first_metrics(config, batch, key)["critic_loss"]
@@ -96,7 +96,7 @@ def test_the_critic_s_bonus_is_earned_after_the_step(key):
     assert loss != pytest.approx(plain, rel=1e-3)
 
 
-def test_the_critic_looks_around_next_states_the_policy_around_states(key):
+def test_the_critics_bonus_is_at_next_states_the_policys_at_states(key):
     batch = batch_with()
     now, later = batch.extras.embedding, batch.extras.next_embedding
     before = first_metrics(SMALL, batch, key)
@@ -110,7 +110,7 @@ def test_the_critic_looks_around_next_states_the_policy_around_states(key):
         assert after[still] == before[still]
 
 
-def test_the_policy_s_loss_by_hand(key):
+def test_the_policys_loss_by_hand(key):
     config = dataclasses.replace(SMALL, actor_coefficient=3.0, bonus_sharpness=0.4)
     agent, batch = ploff.agent(config, BOX), batch_with(unit=2.0)
     state = agent.init(key)
@@ -130,8 +130,8 @@ def test_the_policy_s_loss_by_hand(key):
     assert float(metrics["policy_loss"]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_gradient_goes_through_the_lookup(key):
-    """That of the bonus with respect to actions is what finite differences say."""
+def test_the_bonus_has_a_gradient_through_the_nearest_candidate(key):
+    """The gradient with respect to actions agrees with finite differences."""
     distance, batch = metric.make_distance(SMALL, BOX), batch_with()
     params = {"metric": metric.embeddings(SMALL, BOX).pair.init(key)}
 
@@ -146,12 +146,12 @@ def test_the_gradient_goes_through_the_lookup(key):
         change = jnp.zeros_like(action).at[:, column].set(step)
         slopes.append((bonuses(action + change) - bonuses(action - change)) / 2 / step)
     assert np.abs(gradient).max() > 0.01
-    # All but those that a kink of the network or another candidate lies next to.
+    # Except near a kink of the network or where the nearest candidate changes.
     close = np.isclose(gradient, np.stack(slopes, axis=-1), rtol=0.02, atol=3e-4)
     assert close.mean() > 0.9
 
 
-def test_the_policy_climbs_the_bonus_and_the_metric_stays(key):
+def test_the_policy_ascends_the_bonus_and_the_metric_is_fixed(key):
     config = dataclasses.replace(
         SMALL, actor_coefficient=100.0, optimizer=sgd.Adam(3e-3, 1e-8)
     )
@@ -173,7 +173,7 @@ def behaviour(observation):
 
 
 def toy_data(episodes=40, length=50):
-    """A linear system under a noisy policy; more of the action always pays more."""
+    """A linear system under a noisy policy; the reward is linear in the action."""
     rng, rows = np.random.default_rng(0), []
     for _ in range(episodes):
         state = rng.normal(size=3)
@@ -286,6 +286,6 @@ def test_its_recipe_learns_a_metric_first_and_scales_rewards():
         ("policy_delay", 0),
     ],
 )
-def test_values_out_of_range_are_named(field, value):
+def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(SMALL, **{field: value})

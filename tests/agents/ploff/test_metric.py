@@ -26,7 +26,7 @@ CHAIN = Spec(
 
 
 def chain():
-    """Nine states in a row; a third of the box each steps back, stays, steps on."""
+    """Nine states in a row; each third of the box steps back, stays or steps on."""
     states = np.arange(STATES)
     following = np.clip(states[:, None] + np.array([-1, 0, 1]), 0, STATES - 1)
     paid = np.array([0.0, 0.1, 0.2, 0.15, 0.3, 0.5, 0.4, 0.8, 1.0])
@@ -36,7 +36,7 @@ def chain():
 
 
 def chain_batches(mdp, size, seed):
-    """Batches of uniform states and actions; an action's third is what it does."""
+    """Batches of uniform states and actions; an action's third of the box decides."""
     rng = np.random.default_rng(seed)
     following = np.argmax(mdp.transitions, axis=-1)
     one_hot = np.eye(STATES, dtype=np.float32)
@@ -107,7 +107,7 @@ def test_gradients_of_distances():
     np.testing.assert_array_equal(gradient(left, left), [0, 0])
 
 
-def test_the_nearest_candidate_is_the_one_that_counts():
+def test_the_distance_is_that_to_the_nearest_candidate():
     candidates = jnp.array([[5.0, 5.0], [1.0, 2.0], [-4.0, 0.0]])
     embedding = jnp.array([1.0, 0.5])
     nearest = metric.distance_to_nearest
@@ -153,7 +153,7 @@ def test_no_gradient_through_targets():
 
 
 def test_both_losses_by_hand(key):
-    """Embeddings that copy their inputs' first and last number make sums by hand."""
+    """Uses linear embeddings, whose losses are easy to compute by hand."""
 
     def pair(params, observation, action):
         return params * (observation[:, :1] + 10.0 * action)
@@ -179,7 +179,7 @@ def test_both_losses_by_hand(key):
     np.testing.assert_allclose(loss, np.mean(errors**2), rtol=1e-6)
     np.testing.assert_allclose(metrics["metric_residual"], 3.0, rtol=1e-6)
     np.testing.assert_allclose(metrics["metric_distance"], 2.0, rtol=1e-6)
-    # The same action in both states leaves 7, 2, 5; three times as much is predicted.
+    # With the same action in both states: targets 7, 2, 5; predictions 3 times these.
     loss, metrics = losses["state_metric"](params, targets, batch, key)
     np.testing.assert_allclose(loss, 4 * (49 + 4 + 25) / 3, rtol=1e-5)
     np.testing.assert_allclose(metrics["state_metric_residual"], 28 / 3, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Neighbours: as brute force finds them, across episode ends, and what is read."""
+"""Neighbours: compared with brute force, at ends of episodes, and as tables."""
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,7 @@ def test_few_states_are_searched_exactly(number):
     np.testing.assert_array_equal(found, brute_force(points, queries, number))
 
 
-def test_many_states_are_searched_well_and_always_alike():
+def test_the_search_among_many_states_is_accurate_and_deterministic():
     points, queries = clustered(0, 20_011), clustered(1, 211)
     found = nearest(points, queries, 50, exact_up_to=1_000)
     assert share_found(found, brute_force(points, queries, 50)) > 0.95
@@ -45,8 +45,8 @@ def test_many_states_are_searched_well_and_always_alike():
     np.testing.assert_array_equal(found, again)
 
 
-def test_every_query_has_as_many_as_are_asked_for():
-    """Of 1,500 points most are one and the same, so most cells hold almost nothing."""
+def test_every_query_gets_the_requested_number_of_neighbours():
+    """Most of the 1,500 points are identical, so most cells are almost empty."""
     points = np.ones((1_500, 3), np.float32)
     points[:90] = clustered(2, 90, size=3, clusters=90)
     found = nearest(points, points[:90] + 0.01, 60, exact_up_to=100)
@@ -54,7 +54,7 @@ def test_every_query_has_as_many_as_are_asked_for():
     assert all(len(set(row)) == 60 for row in found)
 
 
-def test_blocks_do_not_matter(monkeypatch):
+def test_results_do_not_depend_on_the_block_size(monkeypatch):
     points, queries = clustered(0, 31), clustered(1, 23)
     whole = nearest(points, queries, 4)
     embedded = neighbours.in_blocks(lambda x, y: x + 2 * y, queries, queries)
@@ -74,8 +74,8 @@ def test_more_neighbours_than_transitions_are_refused(number):
 
 
 def test_next_states_are_those_of_the_next_row_within_an_episode():
-    # Two episodes: states 0 1 2 | 7 8, then on to 3 and 9. The last is a state of its
-    # own although row 0 has it: only the next row is looked at.
+    # Two episodes: states 0 1 2 | 7 8, then 3 and 0. The last next state counts as new
+    # although row 0 has it: only the next row is compared.
     observations = np.array([[0.0, 1], [1, 1], [2, 1], [7, 1], [8, 1]])
     next_observations = np.array([[1.0, 1], [2, 1], [3, 1], [8, 1], [0, 1]])
     places, new = following(observations, next_observations)
@@ -84,7 +84,7 @@ def test_next_states_are_those_of_the_next_row_within_an_episode():
     np.testing.assert_array_equal(new, [2, 4])
 
 
-def test_one_number_that_differs_makes_another_state():
+def test_states_differ_if_one_number_differs():
     observations = np.zeros((3, 4), np.float32)
     next_observations = observations.copy()
     next_observations[0, 2] = 1e-6
@@ -116,7 +116,7 @@ def embed_state(observation):
 
 
 def build(data, number, metric=1.0):
-    """Embeddings that are multiplied by their parameters."""
+    """Tables of embeddings that are multiplied by their parameters."""
     pair = Network(None, lambda params, s, a: params * embed_pair(s, a))
     state = Network(None, lambda params, s: params * embed_state(s))
     params = {"metric": metric, "state_metric": 2.0}
@@ -140,7 +140,7 @@ def test_tables_hold_each_state_once_and_are_read_row_by_row():
         nearest_rows = np.argsort(
             abs(states[rows] - data.observation[:, 0]), axis=1, kind="stable"
         )[:, :3]
-        # Two states may be equally far from a third: compare how far, not which.
+        # Two states may be equally far from a third: compare distances, not indices.
         chosen = (found[:, :, None] == pairs[None, None]).all(-1).argmax(-1)
         apart = abs(data.observation[chosen, 0] - states[rows])
         expected = abs(data.observation[nearest_rows, 0] - states[rows])
@@ -158,7 +158,7 @@ def test_the_unit_is_the_median_distance_of_uniform_actions():
     assert tables.unit == pytest.approx(np.median(apart), rel=0.05)
 
 
-def test_a_metric_without_differences_has_a_unit_all_the_same():
+def test_the_unit_is_positive_where_all_distances_are_zero():
     tables = build(walk(), 3, metric=0.0)
     assert 0 < tables.unit < 1e-5
 

@@ -22,7 +22,7 @@ def run(scheme, mdp, key, iterations=60, model=operators.exact, q=None):
 
 
 def performance(mdp, log_policies, start):
-    """`[1 + K]` of the uniform policy, then of those given."""
+    """`[1 + K]` <mu, v> of the uniform policy, then of the given policies."""
     uniform = jnp.full((1, 7, 3), -jnp.log(3.0))
     policies = jnp.exp(jnp.concatenate([uniform, log_policies]))
     values = jax.vmap(solvers.state_values, (None, 0))(mdp, policies)
@@ -61,7 +61,7 @@ def test_constant_rates_mix_and_converge(mdp, key, rate):
     found = run(cpi(conservative.constant(rate)), mdp, key, 300)
     policies = jnp.exp(found.log_policy)
     np.testing.assert_allclose(policies.sum(-1), 1, atol=1e-12)
-    # What is left of the uniform policy after k mixtures.
+    # The weight of the uniform policy after k mixtures.
     np.testing.assert_allclose(policies[4].min(), (1 - rate) ** 5 / 3, rtol=1e-9)
     best = solvers.optimal_action_values(mdp)
     np.testing.assert_allclose(found.q[-1], best, atol=1e-2 if rate == 0.03 else 1e-8)
@@ -118,7 +118,7 @@ def test_the_advantage_is_the_slope_of_performance(mdp, key, start):
     np.testing.assert_allclose(slope, gain / (1 - 0.85), rtol=1e-10)
 
 
-def test_at_the_optimum_the_rates_stay_finite(mdp, key, start):
+def test_rates_are_finite_at_the_optimum(mdp, key, start):
     best = solvers.optimal_action_values(mdp)
     policy = jnp.exp(operators.greedy(best))
     for rate in (
@@ -128,7 +128,7 @@ def test_at_the_optimum_the_rates_stay_finite(mdp, key, start):
         assert 0 <= rate(mdp, policy, policy, best) <= 1
 
 
-def test_a_wrong_direction_is_not_taken_by_the_adaptive_rate(mdp, start):
+def test_rates_are_zero_where_the_advantage_is_negative(mdp, start):
     # Under noise <d, <target - pi, q>> of an old q may be negative.
     q = conservative.start_values(mdp)
     worst = jnp.exp(operators.greedy(-q))

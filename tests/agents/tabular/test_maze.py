@@ -36,7 +36,7 @@ def test_random_mazes_spare_start_and_goal(key):
     assert len({grid.tobytes() for grid in tiles}) > 25
 
 
-def test_mazes_that_cannot_be_are_refused(key):
+def test_impossible_mazes_are_refused(key):
     with pytest.raises(
         ValueError,
         match="pitfalls must be at most 17, in a maze of 5 x 5 cells, got 18",

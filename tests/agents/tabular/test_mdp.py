@@ -26,7 +26,7 @@ def test_a_garnet_has_its_branching_and_its_rewarded_states(key):
     assert gaps.var() == pytest.approx(3 / 80, rel=0.1)
 
 
-def test_garnets_are_their_keys(key):
+def test_equal_keys_give_equal_garnets(key):
     first, again = (garnet(key, 5, 2, 3, discount=0.9) for _ in range(2))
     other = garnet(jax.random.key(1), 5, 2, 3, discount=0.9)
     np.testing.assert_array_equal(first.transitions, again.transitions)
@@ -71,6 +71,6 @@ def test_the_hard_mdp_is_linear_in_its_features(key):
         np.testing.assert_allclose(flat @ fit, target.ravel(), atol=1e-12)
 
 
-def test_a_hard_mdp_whose_chances_could_pass_one_is_refused(key):
+def test_a_hard_mdp_with_probabilities_above_one_is_refused(key):
     with pytest.raises(ValueError, match=r"difference must be at most .*, got 0\.06"):
         hard_linear(key, features=4, difference=0.06, discount=0.9)

@@ -19,7 +19,7 @@ def any_distances(key, mdp):
 
 
 def test_the_operator_by_hand():
-    # State 0: action 0 stays and pays 1, action 1 goes on and pays 0; state 1 stays.
+    # State 0: action 0 stays and pays 1, action 1 leads to state 1; state 1 stays.
     transitions = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0]]])
     mdp = MDP(transitions, jnp.array([[1.0, 0.0], [0.5, 0.25]]), jnp.asarray(0.8))
     distances = jnp.arange(16.0).reshape(2, 2, 2, 2)
@@ -36,7 +36,7 @@ def test_independent_next_states_by_hand():
     transitions = jnp.array([[[0.25, 0.75]], [[0.0, 1.0]]])
     mdp = MDP(transitions, jnp.array([[0.0], [2.0]]), jnp.asarray(0.5))
     distances = jnp.array([[0.0, 4.0], [4.0, 0.0]]).reshape(2, 1, 2, 1)
-    # Of the pair (0, 0) from itself: chance 2 x 1/4 x 3/4 of a distance of 4.
+    # The pair (0, 0) from itself: with probability 2 x 1/4 x 3/4 a distance of 4.
     expected = [[0.5 * 0.375 * 4, 2 + 0.5 * 0.25 * 4], [2.5, 0.0]]
     np.testing.assert_allclose(operator(mdp, distances).reshape(2, 2), expected)
 
@@ -51,7 +51,7 @@ def test_the_operator_contracts_by_the_discount(mdp, key):
     np.testing.assert_allclose(shifted, 3.0 * mdp.discount)
 
 
-def test_every_start_leads_to_the_one_fixed_point(deterministic, key):
+def test_iterations_from_any_start_reach_the_same_fixed_point(deterministic, key):
     zeros = jnp.zeros(deterministic.rewards.shape * 2)
     fixed = iterate(deterministic, zeros, 200)
     other = iterate(deterministic, 9.0 * any_distances(key, deterministic), 200)
@@ -70,7 +70,7 @@ def test_the_fixed_point_is_a_pseudometric(deterministic):
     assert (square <= detours + 1e-12).all()
 
 
-def test_pairs_that_pay_and_lead_alike_are_not_apart():
+def test_pairs_with_equal_rewards_and_successors_have_distance_zero():
     # Both actions of state 0, and both states 1 and 2, are copies.
     to = jax.nn.one_hot(jnp.array([[1, 2], [1, 1], [2, 2]]), 3)
     mdp = MDP(to, jnp.array([[1.0, 1.0], [0.3, 0.3], [0.3, 0.3]]), jnp.asarray(0.9))

@@ -85,7 +85,7 @@ def test_evaluations_and_regularisation_matter(mdp, key, q):
         assert all(jnp.abs(one - other).max() > 1e-2 for other in variants[:rank])
 
 
-def test_many_evaluations_are_policy_iteration(mdp, key, q):
+def test_mirror_descent_with_many_evaluations_is_policy_iteration(mdp, key, q):
     many = mirror_descent(0.0, 0.0, evaluations=150)  # 0.85^150 < 1e-10
     one, other = (
         run(scheme, mdp, key, q, operators.exact, iterations=4)

@@ -46,7 +46,7 @@ def test_the_optimum_is_the_best_of_all_deterministic_policies():
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-3, 0.2, 5.0])
-def test_the_optimum_is_where_many_backups_lead(mdp, temperature):
+def test_many_backups_reach_the_optimum(mdp, temperature):
     q = jnp.zeros_like(mdp.rewards)
     for _ in range(250):  # 0.85^250 < 1e-17
         soft = jax.nn.logsumexp(q / temperature, axis=-1) if temperature else 0
@@ -101,7 +101,7 @@ def test_one_sample_is_unbiased_and_many_are_close(mdp, key):
     assert ((many.transitions > 0) <= (mdp.transitions > 0)).all()
 
 
-def test_a_bandit_has_one_state_to_go_to(key):
+def test_transitions_of_a_bandit_are_sampled(key):
     bandit = MDP(jnp.ones((1, 3, 1)), jnp.arange(3.0)[None], jnp.array(0.5))
     np.testing.assert_array_equal(operators.sampled(bandit, 2)(key).transitions, 1)
 
@@ -112,7 +112,7 @@ def test_both_precisions_see_the_same_noise(mdp, key):
     np.testing.assert_array_equal(operators.next_states(key, single, 11), double)
 
 
-def test_errors_that_are_added_have_their_scale_and_no_bias(mdp, key):
+def test_additive_errors_have_their_scale_and_no_bias(mdp, key):
     keys = jax.random.split(key, 3000)
     noisy = jax.vmap(lambda k: operators.perturbed(mdp, 0.3)(k).rewards)(keys)
     np.testing.assert_allclose(noisy.mean(0), mdp.rewards, atol=0.03)
@@ -134,7 +134,7 @@ def test_greediness_and_bonus_by_hand():
     np.testing.assert_allclose(found, -2 * (np.log(3) - entropies) + 0.5 * entropies)
 
 
-def test_a_greedy_policy_maximises_what_it_says(mdp, q, key):
+def test_the_greedy_policy_maximises_the_regularised_objective(mdp, q, key):
     mu = random_policy(key, mdp)
     weights = {"kl_weight": 0.7, "entropy_weight": 0.4}
 
