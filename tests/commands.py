@@ -1,4 +1,4 @@
-"""Commands that tests start, and every process that is left of them."""
+"""Starts commands for tests, and finds every process that they leave."""
 
 import contextlib
 import os
@@ -12,10 +12,10 @@ import psutil
 
 
 class Command:
-    """A command that runs in a directory of its own, and every process it starts.
+    """A command that runs in a separate directory, and every process it starts.
 
-    Processes are known by their working directory: it survives the death of their
-    parents and no other test has the same.
+    Processes are recognised by their working directory: it stays the same when their
+    parents die, and no other test uses it.
     """
 
     def __init__(self, directory: Path):
@@ -35,12 +35,12 @@ class Command:
         return self
 
     def wait(self, seconds=100):
-        """Exit code and both outputs."""
+        """Waits for the end; returns the exit code, stdout and stderr."""
         out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out, err
 
     def alive(self):
-        """Titles of all processes, by id, but not of the command itself."""
+        """Titles of all processes except the command itself, by process id."""
         return {
             process.pid: title
             for process in psutil.process_iter()
@@ -49,14 +49,14 @@ class Command:
         }
 
     def await_role(self, title, seconds=60):
-        """The process id of the role with this title."""
+        """Waits for the role with this title, and returns its process id."""
         for _ in self.patiently(seconds, title):
             for pid, found in self.alive().items():
                 if title in found:
                     return pid
 
     def await_all_gone(self, seconds):
-        for _ in self.patiently(seconds, "the end of all"):
+        for _ in self.patiently(seconds, "the end of all processes"):
             if not self.alive():
                 return
 

@@ -1,4 +1,4 @@
-"""Strict JAX flags for every test, and fixtures that all of them may use."""
+"""Strict JAX flags for every test, and fixtures that any test may use."""
 
 import os
 
@@ -12,5 +12,5 @@ import pytest
 
 @pytest.fixture
 def key() -> jax.Array:
-    """A fresh random key; equal in every test."""
+    """A random key, the same in every test."""
     return jax.random.key(0)

@@ -1,8 +1,9 @@
 """The graph of our own modules' imports, read from their source; nothing is imported.
 
 An import of a package's name, `from launch import errors`, means the module
-`launch.errors` if there is one, and the package's own file if not. What only a type
-checker reads, in `if TYPE_CHECKING:`, is no import.
+`launch.errors` if there is one, and the package's `__init__.py` otherwise. Imports in
+`if TYPE_CHECKING:` do not count. A "circle" is an import cycle; a "room" is a module or
+package directly inside a package, and the "house" holds the top-level packages.
 """
 
 import ast
@@ -14,13 +15,13 @@ Graph = Mapping[str, set[str]]
 
 
 class Import(NamedTuple):
-    """One module's import of another, both ours.
+    """One module's import of another; both are our modules.
 
     Attributes:
         importer: the module that imports.
-        target: the module that it imports.
-        line: where.
-        lazy: whether it stands in a function.
+        target: the imported module.
+        line: line number of the import.
+        lazy: whether the import is inside a function.
     """
 
     importer: str
@@ -33,7 +34,7 @@ class Import(NamedTuple):
 
 
 def find_modules(root: Path, packages: Sequence[str]) -> dict[str, Path]:
-    """The files of all modules of the packages, by dotted name."""
+    """Finds the files of all modules of the packages, by dotted name."""
     found = {}
     for package in packages:
         for path in sorted((root / package).rglob("*.py")):
@@ -44,7 +45,7 @@ def find_modules(root: Path, packages: Sequence[str]) -> dict[str, Path]:
 
 
 def read_imports(modules: Mapping[str, Path]) -> list[Import]:
-    """All imports of our own modules by each other."""
+    """Reads all imports among our modules."""
     found = []
     for name, path in modules.items():
         reader = _Reader(name, path, modules)
@@ -54,7 +55,7 @@ def read_imports(modules: Mapping[str, Path]) -> list[Import]:
 
 
 def graph_of(imports: Iterable[Import]) -> dict[str, set[str]]:
-    """For each module the modules that it imports."""
+    """Maps each module to the modules that it imports."""
     graph: dict[str, set[str]] = {}
     for each in imports:
         graph.setdefault(each.importer, set()).add(each.target)
@@ -62,10 +63,10 @@ def graph_of(imports: Iterable[Import]) -> dict[str, set[str]]:
 
 
 def rooms(imports: Iterable[Import]) -> dict[str, dict[str, set[str]]]:
-    """For each package the graph of its children, which are modules and packages.
+    """Maps each package to the import graph of its children (modules and packages).
 
-    A child imports another if any module in it does. The packages themselves are
-    children of "", the house. A package's own file is none of its children.
+    A child imports another if any module in it does. The top-level packages are
+    children of "", the house. A package's `__init__.py` is not one of its children.
     """
     graphs: dict[str, dict[str, set[str]]] = {}
     for each in imports:
@@ -82,9 +83,10 @@ def rooms(imports: Iterable[Import]) -> dict[str, dict[str, set[str]]]:
 
 
 def circles(graph: Graph) -> list[list[str]]:
-    """The sets of more than one node in which each reaches every other, each sorted.
+    """Finds the import cycles: sets of nodes that all reach each other, each sorted.
 
-    These are the strongly connected components, found as Tarjan does.
+    These are the strongly connected components of more than one node, found with
+    Tarjan's algorithm.
     """
     order: dict[str, int] = {}
     lowest: dict[str, int] = {}
@@ -112,9 +114,9 @@ def circles(graph: Graph) -> list[list[str]]:
 
 
 def hiding_circles(imports: Sequence[Import]) -> list[Import]:
-    """The imports in functions without which there would be fewer or smaller circles.
+    """Finds the imports in functions that are part of a cycle of the import graph.
 
-    Such an import lies on a circle of the graph of all imports.
+    Without them there would be fewer or smaller cycles.
     """
     found = [set(circle) for circle in circles(graph_of(imports))]
     return [
@@ -130,7 +132,7 @@ def _is_for_type_checkers(test: ast.expr) -> bool:
 
 
 class _Reader(ast.NodeVisitor):
-    """Collects one module's imports of ours."""
+    """Collects one module's imports of our modules."""
 
     def __init__(self, name: str, path: Path, modules: Mapping[str, Path]):
         self.found: list[Import] = []
@@ -174,7 +176,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _nearest(self, name: str) -> str:
-        """The module of that name, or the package of ours that holds it."""
+        """The module of that name, or our innermost package that contains it."""
         return next((each for each in _upwards(name) if each in self._modules), "")
 
     def _add(self, node: ast.AST, targets: set[str]) -> None:
@@ -185,7 +187,7 @@ class _Reader(ast.NodeVisitor):
 
 
 def _upwards(name: str) -> Iterator[str]:
-    """A dotted name, the package that holds it, and so on."""
+    """Yields a dotted name, then each package that contains it, innermost first."""
     while name:
         yield name
         name = name.rpartition(".")[0]

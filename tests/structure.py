@@ -1,9 +1,9 @@
-"""How simple the code's structure is, in numbers beside their goals.
+"""Measures the complexity of the code's structure, and compares it with goals.
 
 `python -m tests.structure [-v] [--static]` prints a line for each number, and ends with
-exit code 1 if a goal is missed. -v lists what was counted; --static starts no runs,
-which take half a minute. Only the packages, the command lines below and the words of
-`tests.traced_run.PURPOSES` are known by name, so that files can move.
+exit code 1 if a goal is missed. -v lists the counted items; --static starts no runs,
+which take half a minute. This module names only the packages, the command lines below
+and the words of `tests.traced_run.PURPOSES`, so that files can move.
 """
 
 import argparse
@@ -26,15 +26,15 @@ DQN_RUN = ("train", "dqn/catch", *SHORT)
 
 
 class Measure(NamedTuple):
-    """One number.
+    """A count with its goal.
 
     Attributes:
-        name: what is counted.
-        value: how many; None if that could not be found out.
-        goal: at most how many there should be; None: any number will do.
-        details: what was counted, a line each.
-        always: whether they are shown even without -v, when the goal is missed.
-        note: shown behind the number.
+        name: name of the counted items.
+        value: the count; None if it could not be measured.
+        goal: largest acceptable count; None if any count is acceptable.
+        details: the counted items, a line each.
+        always: whether a missed goal shows the details even without -v.
+        note: text printed after the number.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Measure(NamedTuple):
 
     @property
     def missed(self) -> bool:
-        """Whether there are more than there should be."""
+        """Whether the count exceeds its goal, or could not be measured."""
         return self.goal is not None and (self.value is None or self.value > self.goal)
 
 
 def import_measures(imports: Sequence[Import]) -> list[Measure]:
-    """Counts circles between modules and between rooms, and imports in functions."""
+    """Counts import cycles of modules and of packages, and imports in functions."""
     modules = import_graph.circles(import_graph.graph_of(imports))
     rooms = [
         circle
@@ -71,7 +71,7 @@ def import_measures(imports: Sequence[Import]) -> list[Measure]:
 def _shown(
     circles: Iterable[Sequence[str]], imports: Sequence[Import] = ()
 ) -> list[str]:
-    """A line for each circle, and for each import from one of its rooms to another."""
+    """A line for each cycle, and for each import between two of its packages."""
     lines = []
     for circle in circles:
         lines.append(" <-> ".join(circle))
@@ -87,7 +87,7 @@ def _room(module: str, circle: Sequence[str]) -> str | None:
 
 
 def size_measures(root: Path, modules: Mapping[str, Path]) -> list[Measure]:
-    """Counts long functions, modules, lines and the modules of the largest folder."""
+    """Counts long functions, modules, lines, and modules of the largest folder."""
     functions = [
         f"{path.relative_to(root)}:{line} {name} has {length} lines"
         for path in modules.values()
@@ -107,9 +107,9 @@ def size_measures(root: Path, modules: Mapping[str, Path]) -> list[Measure]:
 
 
 def function_lengths(tree: ast.Module) -> Iterator[tuple[str, int, int]]:
-    """Name, first line and length of every function.
+    """Name, first line and length in lines of every function.
 
-    Decorators and the docstring do not count; functions in it do.
+    The length excludes decorators and the docstring, and includes nested functions.
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -124,12 +124,12 @@ def _height(node: ast.stmt) -> int:
 
 
 def count_lines(path: Path) -> int:
-    """How many lines a file has."""
+    """The number of lines of a file."""
     return len(path.read_text().splitlines())
 
 
 def run_measures(root: Path) -> list[Measure]:
-    """Counts what a local run imports, and what DQN executes on the way to its loss."""
+    """Counts files and lines that a local run imports, and that DQN's run executes."""
     local, dqn = "a local run imports", "DQN end to end executes"
     measures = []
     try:
@@ -159,7 +159,7 @@ def _files_and_lines(
 
 
 def purpose_measure(modules: Iterable[str]) -> Measure:
-    """Counts words of purposes that name no module; such a module may have moved."""
+    """Counts purposes that match no module; their modules may have moved."""
     names = list(modules)
     idle = [
         f"{purpose.name}: {purpose.reason}"
@@ -170,7 +170,7 @@ def purpose_measure(modules: Iterable[str]) -> Measure:
 
 
 def table(measures: Sequence[Measure], verbose: bool) -> str:
-    """One aligned line for each, and below it what was counted, where that is shown."""
+    """An aligned line for each measure, with its details below where they are shown."""
     lines = []
     for each in measures:
         value = "failed" if each.value is None else f"{each.value:,}"
@@ -187,8 +187,8 @@ def measure(root: Path, static: bool = False) -> list[Measure]:
     """Measures the packages below a folder.
 
     Args:
-        root: that folder.
-        static: whether to start no runs.
+        root: the folder.
+        static: whether to leave out the measures that start runs.
     """
     modules = import_graph.find_modules(root, PACKAGES)
     measures = import_measures(import_graph.read_imports(modules))

@@ -1,4 +1,4 @@
-"""The shape of the house: who imports whom, what is registered, what is documented."""
+"""The structure of the code: imports, registration, docstrings, test files, sizes."""
 
 import ast
 import contextlib
@@ -37,7 +37,7 @@ def module_of(path: Path) -> str:
 
 
 def imported_modules(tree: ast.AST, package: str) -> set[str]:
-    """Every module that the code may mean, relative imports resolved."""
+    """Every module that the code's imports may refer to, relative imports resolved."""
     modules = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -82,7 +82,7 @@ def test_a_paper_never_imports_another(path):
         "def agent():\n    from agents import dqn as base",
     ],
 )
-def test_every_way_to_import_a_paper_is_seen(source):
+def test_every_way_to_import_a_paper_is_detected(source):
     assert "agents.dqn" in imported_modules(ast.parse(source), package="agents")
 
 
@@ -101,7 +101,7 @@ def statements(tree: ast.Module) -> int:
     )
 
 
-def test_docstrings_and_imports_are_no_statements():
+def test_docstrings_and_imports_do_not_count_as_statements():
     source = '"""A module."""\nimport os\ndef f():\n    "Says so."\n    return os\n'
     assert statements(ast.parse(source)) == 2
 
@@ -112,12 +112,12 @@ def test_a_paper_is_short(path):
 
 
 @pytest.mark.parametrize("path", MODULES + TESTS, ids=name_of)
-def test_files_are_named_for_what_they_hold(path):
+def test_files_have_no_generic_names(path):
     assert path.stem not in BANNED_NAMES
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_what_is_public_is_documented(path):
+def test_public_definitions_have_docstrings(path):
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree), "the module"
     for node in public_definitions(tree.body):
@@ -125,14 +125,14 @@ def test_what_is_public_is_documented(path):
 
 
 def holds_code(path: Path) -> bool:
-    """Whether a module is more than a docstring."""
+    """Whether a module has more than a docstring."""
     return len(ast.parse(path.read_text()).body) > 1
 
 
 def files_testing(path: Path, root: Path = ROOT) -> list[Path]:
-    """`test_<module>.py` and `test_<module>_<aspect>.py` in the mirrored folder.
+    """Finds `test_<module>.py` and `test_<module>_<aspect>.py` in the mirrored folder.
 
-    The module of a package's own file is named as the package.
+    For a package's `__init__.py`, <module> is the package's name.
     """
     folder = root / "tests" / path.relative_to(root).parent
     stem = path.parent.name if path.stem == "__init__" else path.stem
@@ -180,7 +180,7 @@ def test_a_test_file_of_launch_is_named_after_a_module(path):
     assert any(path in files_testing(each) for each in folder.glob("*.py"))
 
 
-# What tests of a layer may not know: the layers above it, and their tests.
+# Tests of a layer must not import the layers above it, nor their tests.
 ABOVE = {
     "agents": {"environments", "launch", "experiments"},
     "environments": {"agents", "launch", "experiments"},
@@ -189,13 +189,13 @@ ABOVE = {
 
 
 def layers_of(modules: set[str]) -> set[str]:
-    """Layers that modules are of; `tests.launch.x` is of launch, too."""
+    """The layers to which modules belong; `tests.launch.x` belongs to launch, too."""
     parts = [module.removeprefix("tests.").split(".")[0] for module in modules]
     return {layer for layer in parts if layer in (*PACKAGES, "whole_runs")}
 
 
 def imports_of(code: str) -> set[str]:
-    """All that a test file imports, also in the programs that it holds as text."""
+    """All modules that a test file imports, also in programs inside its strings."""
     tree = ast.parse(code)
     found = imported_modules(tree, package="")
     for node in ast.walk(tree):
@@ -218,7 +218,7 @@ def test_tests_of_a_layer_import_no_layer_above(path):
     assert "whole_runs" not in found
 
 
-def test_a_program_in_a_test_is_read_as_well():
+def test_imports_of_a_program_in_a_string_are_found():
     program = "import os\nfrom experiments import cli"
     code = f"import agents.dqn\nCODE = {program!r}"
     found = imports_of(code)
@@ -239,7 +239,7 @@ IMPORTS = import_graph.read_imports(import_graph.find_modules(ROOT, PACKAGES))
 @pytest.mark.parametrize(
     "measure", structure.import_measures(IMPORTS), ids=lambda each: each.name.strip()
 )
-def test_no_imports_go_in_circles(measure):
+def test_there_are_no_import_cycles(measure):
     assert not measure.missed, "\n".join(measure.details)
 
 
@@ -261,7 +261,7 @@ def test_the_command_line_imports_nothing_heavy(module):
 
 
 def test_help_imports_nothing_heavy():
-    # The audit hook sees every import, also of what is removed from sys.modules again.
+    # The audit hook sees every import, even if sys.modules loses the module later.
     code = f"""
 import sys
 sys.addaudithook(lambda event, args: event == "import" and args[0] in {HEAVY!r}

@@ -1,4 +1,4 @@
-"""The graph of imports, read from packages of a few lines."""
+"""The import graph of small packages that each test writes."""
 
 import textwrap
 
@@ -15,7 +15,7 @@ from tests.import_graph import (
 
 
 def imports_of(root, files, packages=("launch",)):
-    """The imports of modules, `{path: source}`, once they are written."""
+    """Writes modules, `{path: source}`, and reads their imports."""
     for name, source in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def edges(imports):
         ("import importlib\nimportlib.import_module('launch.c')", "launch.c"),
     ],
 )
-def test_every_way_to_import_is_an_import(tmp_path, source, target):
+def test_every_way_to_import_a_module_is_detected(tmp_path, source, target):
     files = {"launch/room/a.py": source, "launch/room/b.py": "", "launch/c.py": ""}
     [found] = imports_of(tmp_path, files)
     assert (found.importer, found.target, found.lazy) == (
@@ -61,7 +61,7 @@ def test_relative_imports_of_a_package_start_at_itself(tmp_path):
     assert edges(imports_of(tmp_path, files)) == {("launch.room", "launch.room.b")}
 
 
-def test_what_only_a_type_checker_reads_is_no_import(tmp_path):
+def test_imports_for_type_checkers_do_not_count(tmp_path):
     source = """
         import typing
         from typing import TYPE_CHECKING
@@ -76,7 +76,7 @@ def test_what_only_a_type_checker_reads_is_no_import(tmp_path):
     assert edges(imports_of(tmp_path, files)) == {("launch.a", "launch.c")}
 
 
-def test_other_peoples_modules_do_not_count(tmp_path):
+def test_third_party_modules_do_not_count(tmp_path):
     source = "import numpy, launcher\nfrom launch_pad import b"
     assert not imports_of(tmp_path, {"launch/a.py": source, "launch/b.py": ""})
 
@@ -94,11 +94,11 @@ def test_other_peoples_modules_do_not_count(tmp_path):
         ({"a": {"a"}}, []),
     ],
 )
-def test_circles_are_the_nodes_that_reach_each_other(graph, expected):
+def test_cycles_are_the_nodes_that_reach_each_other(graph, expected):
     assert circles(graph) == expected
 
 
-def test_an_import_in_a_function_closes_a_circle_and_hides_it(tmp_path):
+def test_an_import_in_a_function_closes_a_cycle_and_hides_it(tmp_path):
     files = {
         "launch/a.py": "import launch.b",
         "launch/b.py": "class B:\n    def method(self):\n        import launch.a",
@@ -110,18 +110,18 @@ def test_an_import_in_a_function_closes_a_circle_and_hides_it(tmp_path):
     assert edges(hiding_circles(imports)) == {("launch.b", "launch.a")}
 
 
-def test_two_imports_in_functions_hide_the_circle_that_they_close_together(tmp_path):
+def test_two_imports_in_functions_hide_the_cycle_that_they_close(tmp_path):
     late = "def late():\n    import launch."
     files = {"launch/a.py": f"{late}b", "launch/b.py": f"{late}a"}
     assert len(hiding_circles(imports_of(tmp_path, files))) == 2
 
 
-def test_a_package_that_imports_its_children_is_in_no_circle_with_them(tmp_path):
+def test_a_package_that_imports_its_modules_makes_no_cycle(tmp_path):
     files = {"launch/__init__.py": "from launch import a", "launch/a.py": ""}
     assert not circles(graph_of(imports_of(tmp_path, files)))
 
 
-def test_a_child_that_imports_its_packages_names_closes_a_circle(tmp_path):
+def test_a_module_that_imports_a_name_of_its_package_closes_a_cycle(tmp_path):
     files = {
         "launch/__init__.py": "from launch import a",
         "launch/a.py": "from launch import NAME",
@@ -129,7 +129,7 @@ def test_a_child_that_imports_its_packages_names_closes_a_circle(tmp_path):
     assert circles(graph_of(imports_of(tmp_path, files))) == [["launch", "launch.a"]]
 
 
-def test_rooms_are_in_a_circle_when_their_modules_are_in_none(tmp_path):
+def test_packages_can_form_a_cycle_when_their_modules_form_none(tmp_path):
     files = {
         "launch/deep/left/a.py": "import launch.deep.right.a",
         "launch/deep/left/b.py": "",
@@ -144,7 +144,7 @@ def test_rooms_are_in_a_circle_when_their_modules_are_in_none(tmp_path):
     assert circles(graphs["launch.deep"]) == [["launch.deep.left", "launch.deep.right"]]
 
 
-def test_packages_are_rooms_of_the_house(tmp_path):
+def test_a_cycle_of_top_level_packages_is_found(tmp_path):
     files = {"agents/a.py": "import launch.a", "launch/a.py": "import agents"}
     graphs = rooms(imports_of(tmp_path, files, ("agents", "launch")))
     assert circles(graphs[""]) == [["agents", "launch"]]

@@ -1,4 +1,4 @@
-"""The measures of structure, on houses of a few lines."""
+"""The measures of structure, on small packages that each test writes."""
 
 import ast
 import textwrap
@@ -10,7 +10,7 @@ from tests.traced_run import PURPOSES, RunFailed
 
 
 def build(root, files):
-    """Writes modules, `{path: source}`, and the packages' own files."""
+    """Writes modules, `{path: source}`, and the packages' `__init__.py` files."""
     for name, source in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,11 +53,11 @@ def test_docstrings_and_decorators_do_not_count_as_lines_of_a_function():
         ("launch.roles.actor", []),
     ],
 )
-def test_a_purpose_is_known_by_whole_words(module, purposes):
+def test_a_purpose_matches_whole_words_of_a_module_name(module, purposes):
     assert [each.name for each in PURPOSES if each.has(module)] == purposes
 
 
-# A house in which a run goes from environments to a loss, behind launch.start.
+# Packages in which `launch.start` runs from an environment to a loss.
 HOUSE = {
     "experiments/cli.py": """
         from experiments import report
@@ -114,7 +114,7 @@ HOUSE = {
 }
 
 
-def test_what_ran_behind_the_door_is_executed_unless_for_a_purpose(tmp_path):
+def test_functions_of_a_run_are_executed_unless_for_a_purpose(tmp_path):
     record = traced_run.run(build(tmp_path, HOUSE), ["go"], traced=True)
     assert record.executed == {"agents/__init__.py": ["loss"]}
     assert record.left_out == {
@@ -123,14 +123,14 @@ def test_what_ran_behind_the_door_is_executed_unless_for_a_purpose(tmp_path):
     }
 
 
-def test_everything_in_the_process_is_imported(tmp_path):
+def test_all_modules_of_the_process_are_imported(tmp_path):
     record = traced_run.run(build(tmp_path, HOUSE), ["go"], traced=False)
     own_files = {f"{p}/__init__.py" for p in ("launch", "experiments")}
     assert set(record.imported) == (HOUSE.keys() | own_files) - {"experiments/never.py"}
     assert not record.executed
 
 
-def test_a_run_that_fails_or_never_learns_is_no_measure(tmp_path):
+def test_a_run_that_fails_or_never_learns_raises_run_failed(tmp_path):
     build(tmp_path, HOUSE)
     with pytest.raises(RunFailed, match="it broke"):
         traced_run.run(tmp_path, ["fails"], traced=False)
@@ -138,7 +138,7 @@ def test_a_run_that_fails_or_never_learns_is_no_measure(tmp_path):
         traced_run.run(tmp_path, ["idle"], traced=True)
 
 
-def test_all_numbers_are_printed_and_a_missed_goal_is_an_exit_code(tmp_path, capsys):
+def test_a_missed_goal_is_printed_and_gives_exit_code_1(tmp_path, capsys):
     build(tmp_path, HOUSE)
     assert structure.main(["--static"], tmp_path) == 0
     assert "MISSED" not in capsys.readouterr().out
@@ -150,7 +150,7 @@ def test_all_numbers_are_printed_and_a_missed_goal_is_an_exit_code(tmp_path, cap
     assert line.split() == "functions over 40 lines 1 goal 0 MISSED".split()
 
 
-def test_details_show_when_asked_for_or_when_a_goal_is_missed_that_says_so():
+def test_details_show_if_verbose_or_always_shown_for_a_missed_goal():
     missed = structure.Measure("circles", 1, 0, ["a <-> b"], always=True)
     listed = structure.Measure("files", 1, 0, ["launch/a.py"])
     assert "a <-> b" in structure.table([missed, listed], verbose=False)
@@ -165,6 +165,6 @@ def test_a_run_that_failed_misses_its_goal(tmp_path):
     assert "has no attribute 'main'" in structure.table(measures, verbose=False)
 
 
-def test_a_purpose_that_no_module_has_is_told():
+def test_a_purpose_without_a_module_is_reported():
     told = structure.purpose_measure(["launch.checkpoint", "launch.lock"])
     assert told.missed and len(told.details) == len(PURPOSES) - 2

@@ -1,14 +1,14 @@
-"""What one command line opens: the modules it imports, the functions its run executes.
+"""Traces one command line: the modules it imports, the functions its run executes.
 
-The module starts its own file in another process, in which `experiments.cli.main`
-answers the command line. There, of our packages:
+This file runs itself in another process, in which `experiments.cli.main` executes the
+command line. Of our packages it records there:
 
-- imported is every module that the process holds at its end;
-- executed is every function that ran on the way from an environment to the loss: called
-  by what the command line calls to run (the door, known by the loss that ran behind
-  it; its own file does not count), not while modules or settings were made, and for
-  none of the purposes below. Nor does `experiments` count, the command line and its
-  reports.
+- imported: every module that is loaded when the process ends;
+- executed: every function that ran on the way from an environment to the loss. The
+  "door" is the function of ours through which the command line starts the run,
+  recognised because a loss ran inside it. A function counts if it ran inside the door,
+  not while modules or settings were made, and for none of the purposes below. The
+  door's file and `experiments` (command line and reports) do not count.
 """
 
 import json
@@ -28,13 +28,13 @@ COMMAND_LINE = "experiments"
 
 
 class Purpose(NamedTuple):
-    """Why some modules need not be read to follow an agent's data to its loss.
+    """A reason why modules need not be read to follow an agent's data to its loss.
 
     Attributes:
-        name: of the purpose.
-        words: a module whose dotted name has one of them is for it, and so is what only
-            such a module calls.
-        reason: why it is left out.
+        name: name of the purpose.
+        words: a module with one of these words in its dotted name serves the purpose;
+            so do functions that only such a module calls.
+        reason: why these modules are left out.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Purpose(NamedTuple):
     reason: str
 
     def has(self, module: str) -> bool:
-        """Whether a module is for this purpose."""
+        """Whether a module serves this purpose."""
         words = "|".join(self.words)
         return re.search(rf"(^|[._])({words})([._]|$)", module) is not None
 
@@ -91,16 +91,16 @@ PURPOSES = (
 
 
 class RunFailed(Exception):
-    """The command line failed, or did not do what it is traced for."""
+    """The traced command line failed, or never computed a loss."""
 
 
 class Record(NamedTuple):
-    """What a process has opened; files are relative to the root.
+    """Files and functions that a process used; files are relative to the root.
 
     Attributes:
         imported: files of imported modules.
         executed: functions that ran, by file.
-        left_out: the purpose of those that ran for one only, by file.
+        left_out: files that ran only for a purpose, with that purpose's name.
     """
 
     imported: list[str]
@@ -109,15 +109,15 @@ class Record(NamedTuple):
 
 
 def run(root: Path, command: Sequence[str], *, traced: bool) -> Record:
-    """Answers one command line in a process of its own; its runs are thrown away.
+    """Runs one command line in a separate process; its run directories are discarded.
 
     Args:
         root: the folder that holds the packages.
-        command: without `munchausen`, and without where to write runs.
+        command: arguments without `munchausen` and without `--runs`.
         traced: whether to record functions, which takes longer.
 
     Raises:
-        RunFailed: the command line did, or no loss was computed though it was traced.
+        RunFailed: the command line failed, or it was traced and computed no loss.
     """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
@@ -140,10 +140,10 @@ def run(root: Path, command: Sequence[str], *, traced: bool) -> Record:
 
 
 class Tracer:
-    """Records the functions of ours that run, and behind which door."""
+    """Records which of our functions run, and inside which door."""
 
     def __init__(self, root: Path):
-        """Records nothing before `start`.
+        """Makes a tracer, which records nothing before `start`.
 
         Args:
             root: the folder that holds the packages.
@@ -151,20 +151,20 @@ class Tracer:
         self._root = root
         self._names: dict[str, str] = {}  # dotted names, by file; "" if not ours
         self._seen: set[tuple[CodeType | None, str, str, str]] = set()
-        self._doors: set[CodeType | None] = set()  # behind which a loss ran
+        self._doors: set[CodeType | None] = set()  # in which a loss ran
 
     def start(self) -> None:
-        """Records from now on, in all threads."""
+        """Starts recording, in all threads."""
         threading.setprofile(self._event)
         sys.setprofile(self._event)
 
     def stop(self) -> None:
-        """Records no more."""
+        """Stops recording."""
         sys.setprofile(None)
         threading.setprofile(None)
 
     def executed(self) -> dict[str, list[str]]:
-        """The functions that ran behind the door and for no purpose, by file."""
+        """The functions that ran inside the door and for no purpose, by file."""
         found: dict[str, list[str]] = {}
         for door, file, function, purpose in sorted(
             self._seen, key=lambda row: row[1:]
@@ -174,7 +174,7 @@ class Tracer:
         return found
 
     def left_out(self) -> dict[str, str]:
-        """The files behind the door that ran for a purpose only."""
+        """The files that ran inside the door only for a purpose, with the purpose."""
         executed = self.executed()
         return {
             file: purpose
@@ -188,7 +188,7 @@ class Tracer:
         door, purpose = None, ""
         for each in self._ours(frame):
             if each.f_code.co_name in ("<module>", "__post_init__"):
-                return  # a module or settings are being made
+                return  # a module is being imported, or settings are being made
             name = self._name(each.f_code)
             if name.split(".")[0] != COMMAND_LINE:
                 door = each.f_code
@@ -203,20 +203,20 @@ class Tracer:
             self._doors.add(door)
 
     def _is_function(self, code: CodeType) -> bool:
-        """Whether it is a function of ours; bodies of classes and modules are none."""
+        """Whether code is one of our functions, not the body of a class or module."""
         name = self._name(code)
         optimized = code.co_flags & 1  # inspect.CO_OPTIMIZED
         return bool(optimized and name and name.split(".")[0] != COMMAND_LINE)
 
     def _ours(self, frame: FrameType | None) -> Iterator[FrameType]:
-        """The frames of our modules, from this one outwards."""
+        """The frames of our modules, from `frame` outwards."""
         while frame is not None:
             if self._name(frame.f_code):
                 yield frame
             frame = frame.f_back
 
     def _name(self, code: CodeType) -> str:
-        """The dotted name of its module, if it is ours."""
+        """The dotted name of the code's module; empty if the module is not ours."""
         file = code.co_filename
         if file not in self._names:
             self._names[file] = _module_name(self._root, file)
@@ -232,7 +232,7 @@ def _module_name(root: Path, file: str) -> str:
 
 
 def _imported(root: Path) -> list[str]:
-    """The files of our modules in this process, if all lie below the root."""
+    """The files of our modules in this process; all must be below the root."""
     ours = [
         module.__file__
         for name, module in list(sys.modules.items())
@@ -242,7 +242,7 @@ def _imported(root: Path) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Answers the command line in this process and writes down what that opened.
+    """Runs the command line in this process and writes a `Record` as JSON.
 
     Args:
         arguments: root, report, whether to trace, and the command line.

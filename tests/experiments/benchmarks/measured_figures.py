@@ -1,4 +1,4 @@
-"""What every figure of a benchmark must be."""
+"""Properties that every benchmark figure must have."""
 
 import math
 
@@ -8,7 +8,7 @@ from experiments.benchmarks.measure import Measurement
 
 
 def check(measured, units):
-    """Every figure is a positive number beside a positive limit."""
+    """Asserts that every figure and its limit are finite and positive."""
     assert [one.unit for one in measured] == units
     assert len({one.name for one in measured}) == len(measured)
     for one in measured:

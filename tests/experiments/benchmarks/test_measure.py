@@ -1,4 +1,4 @@
-"""Figures, and how rates are measured."""
+"""Figures with their targets, and the measurement of rates."""
 
 import pytest
 from pytest import approx
@@ -27,12 +27,12 @@ class Clock:
         return spend
 
 
-def test_rates_are_counts_over_time_and_count_what_is_waited_for(monkeypatch):
+def test_rates_are_counts_over_time_including_the_wait_to_finish(monkeypatch):
     clock = Clock(monkeypatch)
     what = {
         "fast": Timed(clock.takes(0.01)),
         "slow": Timed(clock.takes(0.05)),
-        "late": Timed(clock.takes(0.01), clock.takes(0.25)),  # as a device is
+        "late": Timed(clock.takes(0.01), clock.takes(0.25)),  # like a device's work
     }
     rates = measure.rates(what, seconds=2.0)
     assert rates["fast"] == approx(100)
@@ -59,5 +59,5 @@ def test_warming_up_does_not_count(monkeypatch):
         (measure.cost("a", 8.1, 8.0, "s"), "at most 1", False),
     ],
 )
-def test_a_figure_knows_whether_it_is_good_enough(one, wanted, met):
+def test_a_figure_knows_whether_it_meets_its_target(one, wanted, met):
     assert (one.wanted, one.met) == (wanted, met)

@@ -1,4 +1,4 @@
-"""Runs watched from outside."""
+"""Runs observed from outside."""
 
 import time
 
@@ -27,11 +27,11 @@ def elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def local_run():
-    """What is seen of a local run of Catch."""
+    """Observations of a local run of Catch."""
     return observe_process.watch(CATCH, "local", 0.2)
 
 
-def test_a_whole_run_is_watched(local_run, monkeypatch):
+def test_a_whole_run_is_observed(local_run, monkeypatch):
     assert local_run.first > 0
     assert local_run.actor_steps > 0 and local_run.learner_steps > 0
     [process] = local_run.processes
@@ -55,7 +55,7 @@ def test_every_process_of_a_distributed_run_is_seen():
     assert seen.actor_steps > 0 and seen.learner_steps > 0
 
 
-def test_a_run_that_ends_by_itself_says_why():
+def test_a_run_that_ends_by_itself_is_reported_with_its_output():
     with pytest.raises(BenchFailed) as caught:
         observe_process.watch(("dqn/ctach",), "local", 0.0)
     said = str(caught.value)
@@ -63,7 +63,7 @@ def test_a_run_that_ends_by_itself_says_why():
     assert "unknown experiment dqn/ctach; nearest: dqn/catch" in said
 
 
-def test_a_run_goes_only_in_its_turns():
+def test_a_run_continues_only_in_its_turns():
     def row():
         run._rows.read()
         return run._rows.newest["actor_steps"]
@@ -84,6 +84,6 @@ def test_a_run_goes_only_in_its_turns():
     assert time.monotonic() - began < 45, "it was killed, not ended in order"
 
 
-def test_what_a_run_stood_still_for_does_not_count():
-    # It was stopped for 7 seconds before 30 was written.
+def test_time_in_which_a_run_is_paused_does_not_count():
+    # The run was paused for 7 seconds before the row of step 30 was written.
     assert observe_process.rate({20: 1.0, 30: 8.1, 50: 8.3, 130: 8.6}) == approx(200)

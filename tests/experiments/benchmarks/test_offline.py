@@ -1,4 +1,4 @@
-"""Learning from a dataset is measured beside the update alone."""
+"""Learning from a dataset is measured against the update alone."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from launch.datasets.normalization import Prepared
 from launch.datasets.sampler import DatasetBatches
 
 
-def test_every_learner_is_measured_and_the_lookup_of_one():
+def test_every_learner_is_measured_and_the_lookup_of_ploff():
     measured = offline.offline(0.01, names=("bc", "ploff"), size=700)
     assert [one.unit for one in measured] == ["steps/s", "steps/s", ""]
     for one in measured:
@@ -17,7 +17,7 @@ def test_every_learner_is_measured_and_the_lookup_of_one():
     assert 0 < measured[-1].value < 1 and measured[-1].limit == 0.5
 
 
-def test_a_lookup_is_compared_with_update_and_lookup_in_turns():
+def test_the_limit_with_a_lookup_is_update_and_lookup_in_turns():
     rate = {"bare": 300.0, "fed": 80.0, "lookup": 150.0}
     fed, part = offline._compared("ploff", rate)
     assert fed.limit == pytest.approx(100) and fed.ratio == pytest.approx(0.8)
@@ -26,7 +26,7 @@ def test_a_lookup_is_compared_with_update_and_lookup_in_turns():
     assert alone.limit == 300.0 and alone.met
 
 
-def test_each_lookup_is_of_the_rows_of_another_step():
+def test_each_lookup_uses_the_rows_of_a_new_step():
     column = np.zeros(700, np.float32)
     storage = Storage(batch_size=11)
     agent = Agent(None, None, never_acts, storage, 0.99)

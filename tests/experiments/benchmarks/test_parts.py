@@ -40,10 +40,10 @@ def test_the_bare_update_is_measured():
 @pytest.mark.reverb
 # TensorFlow 2.8 is older than NumPy's deprecations.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_both_stores_feed_a_learner_and_are_weighed():
+def test_both_stores_feed_a_learner_and_their_memory_is_measured():
     check(parts.learner(TINY, SECONDS, size=100), ["steps/s"] * 2)
     local, remote = measured = parts.storage(TINY, size=200)
     check(measured, ["bytes"] * 2)
-    # A board of 50 float32 and 16 bytes beside it, and rows that complete nothing.
+    # A board of 50 float32, 16 other bytes, and rows that complete no transition.
     assert 216 <= local.value <= 260
     assert "Reverb" in remote.name

@@ -1,4 +1,4 @@
-"""Whole local runs beside their parts: what is ideal, and that all is measured."""
+"""Whole local runs against their parts: the ideal, and the measurement of each part."""
 
 import contextlib
 import dataclasses
@@ -36,7 +36,7 @@ def test_every_part_is_measured(name):
         assert all(each > 0 for each in measure(SECONDS))
 
 
-def test_turns_are_those_of_a_run(monkeypatch):
+def test_turns_alternate_actor_evaluator_and_learner_as_a_run_does(monkeypatch):
     called, seen = [], []
     select = whole_local_runs.Actor.select_action
 
@@ -58,7 +58,7 @@ def test_turns_are_those_of_a_run(monkeypatch):
     assert learner.learner_steps == 6
     assert len(set(called)) == 2  # actor and evaluator, one after the other
     assert called == called[:2] * 3
-    assert len(set(map(id, seen))) == 6  # each is what the last action led to
+    assert len(set(map(id, seen))) == 6  # each follows from the last action
     turns.close()
 
 
@@ -94,7 +94,7 @@ def test_whole_runs_take_turns_with_their_parts(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_whole_run_is_watched_from_its_first_learner_steps():
+def test_a_whole_run_is_measured_after_its_first_learner_steps():
     line = ("--agent.network.hidden", "5", "--steps", "100_000_000")
     alone, in_turns = whole_local_runs.whole("dqn/catch", SECONDS, line)
     assert 0 < alone.ratio < 2 and 0 < in_turns.ratio < 2

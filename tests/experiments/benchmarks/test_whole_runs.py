@@ -1,4 +1,4 @@
-"""What whole runs take: memory, start, imports."""
+"""Costs of whole runs: imports of each command."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def elsewhere(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_imports_are_counted_where_they_happen():
+def test_imports_of_each_command_are_counted():
     helped, listed, run = measured = whole_runs.imports()
     check(measured, [""] * 3)
     assert "(none of the stack)" in helped.name and helped.value < 400

@@ -1,4 +1,4 @@
-"""Computed figures: cheap to name, faithful to the numbers that they reproduce."""
+"""Computed figures: cheap to list, and their schemes match the reference numbers."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def published(name):
     return read_published({"kind": "Garnet", "name": name})
 
 
-def test_naming_the_computations_imports_nothing_heavy():
+def test_listing_computations_imports_no_heavy_library():
     code = (
         "import sys, experiments.papers; print(*(m for m in"
         " ('jax', 'numpy', 'matplotlib') if m in sys.modules))"
@@ -30,13 +30,13 @@ def test_naming_the_computations_imports_nothing_heavy():
     assert done.stdout.strip() == ""
 
 
-def test_computations_are_named_as_experiments_are():
+def test_computation_names_have_the_form_of_experiment_names():
     for name, computation in COMPUTATIONS.items():
         assert isinstance(computation, Computation) and computation.name == name
         assert name.count("/") == 1 and 0 < len(computation.description) < 80
 
 
-def test_reference_numbers_are_of_schemes_and_iterations_that_are_computed():
+def test_reference_numbers_match_computed_schemes_and_iterations():
     rows = published("leverage/garnet")
     assert {row.agent for row in rows} == set(leverage_garnet.schemes())
     assert {row.frames for row in rows} <= set(leverage_garnet.ITERATIONS)
@@ -70,21 +70,21 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("name", COMPUTATIONS)
-def test_pictures_name_every_line(tmp_path, name):
+def test_pictures_label_every_line(tmp_path, name):
     rows = DRAWN[name]
     path = tmp_path / "figure.svg"
-    with matplotlib.rc_context({"svg.fonttype": "none"}):  # words stay words
+    with matplotlib.rc_context({"svg.fonttype": "none"}):  # keeps text as text
         COMPUTATIONS[name].draw(rows, path)
     root = xml.etree.ElementTree.parse(path).getroot()
     words = ["".join(each.itertext()) for each in root.iter(f"{SVG}text")]
     for scheme in {row["scheme"] for row in rows}:
-        label = scheme.removeprefix("exact ")  # its panel says so
+        label = scheme.removeprefix("exact ")  # the panel's title replaces it
         assert any(label in each for each in words), label
     COMPUTATIONS[name].draw(rows, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_picture_without_its_rows_is_refused(tmp_path):
+def test_drawing_without_rows_is_refused(tmp_path):
     rows = rows_of(["AVI"], "scheme")
     with pytest.raises(ValueError, match="no rows of"):
         COMPUTATIONS["leverage/garnet"].draw(rows, tmp_path / "figure.png")

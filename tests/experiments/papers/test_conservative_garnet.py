@@ -17,7 +17,7 @@ def last(rows, part, scheme):
 
 
 @pytest.mark.slow
-def test_without_noise_the_greedy_step_converges_at_once_and_small_ones_later(rows):
+def test_without_noise_large_rates_converge_faster(rows):
     assert last(rows, "exact", "rate 1")["error"] < 1e-6
     assert last(rows, "exact", "rate 0.3")["error"] < 1e-3
     small, large = (last(rows, "exact", f"rate {rate}") for rate in ("0.01", "0.1"))
@@ -25,7 +25,7 @@ def test_without_noise_the_greedy_step_converges_at_once_and_small_ones_later(ro
 
 
 @pytest.mark.slow
-def test_with_noise_small_steps_jitter_less(rows):
+def test_with_noise_small_rates_jitter_less(rows):
     small, large = (last(rows, "sampled", f"rate {rate}") for rate in ("0.01", "1"))
     assert small["jitter"] < large["jitter"]
 

@@ -7,7 +7,7 @@ NAME = "cpi/cartpole"
 [FIGURE] = deep_cpi.FIGURES
 
 
-def test_the_variants_differ_where_their_names_say():
+def test_variants_have_the_settings_in_their_names():
     made = dict(FIGURE.experiments)
     assert FIGURE.name == NAME and FIGURE.seeds == 5
     rates = [
@@ -19,7 +19,7 @@ def test_the_variants_differ_where_their_names_say():
     assert {each.agent.loss for each in made.values()} == {"squared"}
 
 
-def test_all_share_dopamines_cartpole():
+def test_all_variants_use_dopamines_cartpole():
     for each in FIGURE.experiments.values():
         assert each.steps == dopamine.CARTPOLE.steps == 500_000
         assert each.environment.name == "CartPole-v1"

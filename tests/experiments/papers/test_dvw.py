@@ -5,7 +5,7 @@ import pytest
 from experiments.names import FIGURES
 
 
-def test_variance_weighting_has_its_five_games_and_the_maze():
+def test_variance_weighting_has_five_minatar_games_and_a_maze():
     games = "asterix breakout freeway seaquest space-invaders".split()
     for game in games:
         figure = FIGURES[f"dvw/minatar-{game}"]

@@ -1,4 +1,4 @@
-"""Many Garnets at once."""
+"""Batches of Garnets: sizes, policies, errors and their summary."""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ def test_a_batch_has_the_papers_sizes(mdps):
     assert (garnets.STATES, garnets.ACTIONS, garnets.BRANCHING) == (30, 4, 4)
 
 
-def test_value_iteration_without_noise_ends_without_error(mdps):
+def test_value_iteration_without_noise_converges_to_zero_error(mdps):
     keys = jax.random.split(jax.random.key(1), 3)
     found = garnets.policies(
         schemes.value_iteration(), operators.exact, mdps, keys, (1, 200)
@@ -32,7 +32,7 @@ def test_value_iteration_without_noise_ends_without_error(mdps):
     assert (errors[:, 0] >= errors[:, 1]).all() and errors[:, 0].max() > 1e-3
 
 
-def test_a_summary_is_mean_and_standard_error_by_hand():
+def test_summary_is_mean_and_standard_error():
     means, spread = garnets.summary(jnp.array([[1.0, 4.0], [3.0, 4.0]]))
     assert means == [2.0, 4.0] and spread == pytest.approx([1.0, 0.0])
     assert garnets.summary(jnp.array([[5.0]])) == ([5.0], [0.0])

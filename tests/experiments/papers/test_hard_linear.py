@@ -1,4 +1,4 @@
-"""Hard linear MDPs: gaps and the samples that they cost."""
+"""Hard linear MDPs: gaps and sample counts."""
 
 import jax
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 from experiments.papers import hard_linear
 
 
-def test_every_scheme_has_a_gap_and_its_cost_at_each_iteration():
+def test_every_scheme_has_a_gap_and_a_sample_count_at_each_iteration():
     found = hard_linear.gaps(
         jax.random.split(jax.random.key(0), 2),
         samples=3,
@@ -19,7 +19,7 @@ def test_every_scheme_has_a_gap_and_its_cost_at_each_iteration():
         assert gap.shape == used.shape == (2, 5), name
         assert np.isfinite(gap).all() and (np.diff(used, axis=1) > 0).all(), name
     gap, used = found["few"]
-    # Until the variance is estimated, it is the scheme without weights.
+    # Until the variance is estimated, the scheme runs without weights.
     np.testing.assert_array_equal(gap[:, :2], found["f = 1"][0][:, :2])
     extra = used[:, 2] - used[:, 1]
     assert (extra > used[:, 1] - used[:, 0]).all(), "the estimate costs pairs"

@@ -13,12 +13,12 @@ def published(name):
 
 
 @pytest.mark.slow
-def test_the_garnet_table_is_the_reference_within_sampling_error():
+def test_garnet_table_matches_the_reference_within_sampling_error():
     rows = leverage_garnet.compute(1, garnets=60)
     found = {(row["scheme"], row["iteration"]): row for row in rows}
     for reference in published("leverage/garnet"):
         row = found[reference.agent, reference.frames]
-        # The reference has 100 Garnets of its own, and two digits.
+        # The reference uses 100 other Garnets and has two digits.
         error = row["standard_error"] * math.sqrt(1 + 60 / 100)
         assert row["error"] == pytest.approx(
             reference.value, abs=4 * error + 0.05 * reference.value + 1e-4

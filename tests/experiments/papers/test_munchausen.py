@@ -1,4 +1,4 @@
-"""Munchausen agents on CartPole, in the settings of the authors'\'' code."""
+"""Munchausen agents on CartPole, in the settings of the authors' code."""
 
 from experiments.catalogue import dopamine
 from experiments.papers import munchausen
@@ -7,7 +7,7 @@ NAME = "munchausen/cartpole"
 [FIGURE] = munchausen.FIGURES
 
 
-def test_the_variants_differ_where_their_names_say():
+def test_variants_have_the_settings_in_their_names():
     made = dict(FIGURE.experiments)
     assert FIGURE.name == NAME and FIGURE.seeds == 5
     agents = {name.removeprefix(f"{NAME}_"): each.agent for name, each in made.items()}
@@ -17,7 +17,7 @@ def test_the_variants_differ_where_their_names_say():
     assert {agents[name].loss for name in ("dqn", "mdqn")} == {"huber"}
 
 
-def test_all_share_dopamines_cartpole():
+def test_all_variants_use_dopamines_cartpole():
     for each in FIGURE.experiments.values():
         assert each.steps == dopamine.CARTPOLE.steps == 500_000
         assert each.environment.name == "CartPole-v1"

@@ -3,7 +3,7 @@
 from experiments.names import FIGURES
 
 
-def test_offline_figures_are_of_both_environments_and_all_qualities():
+def test_offline_figures_cover_both_environments_and_all_qualities():
     names = [name for name in FIGURES if name.startswith("offline/")]
     assert len(names) == 10
     for name in names:

@@ -1,4 +1,4 @@
-"""The papers' figures: settings as the papers have them, and every agent fits."""
+"""The papers' figures: settings match the papers, agents fit their environments."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_every_variant_fits_its_environment(name):
         spec = preflight.check(VARIANTS[name], here=False).spec
         assert spec.num_actions > 1
         return
-    spec = build.spec_of(VARIANTS[name])  # its dataset is not here
+    spec = build.spec_of(VARIANTS[name])  # the dataset is not on this machine
     agent = build.make_agent(VARIANTS[name], spec)
     assert spec.num_actions == 0 and agent.storage.batch_size == 256
 
@@ -24,7 +24,7 @@ def test_names_are_unique():
         assert all(name.startswith(figure.name + "_") for name in figure.experiments)
 
 
-def test_variants_differ_from_their_task_where_they_say():
+def test_deep_cpi_variants_have_the_rates_in_their_names():
     for name, experiment in FIGURES["cpi/cartpole"].experiments.items():
         if experiment.agent_name == "deep_cpi":
             rate = name.removeprefix("cpi/cartpole_rate_")

@@ -6,7 +6,7 @@ from experiments.papers import vwls_linear
 
 
 @pytest.mark.slow
-def test_exact_weighting_is_no_worse_than_none_on_hard_mdps():
+def test_exact_weighting_is_as_good_as_none_or_better_on_hard_mdps():
     rows = vwls_linear.compute(
         1, mdps=10, settings=((50, 100),), variances=(("VWLS", 500),)
     )

@@ -1,4 +1,4 @@
-"""Agents compared over tasks, as rliable does it."""
+"""Agents compared on one environment with rliable."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from experiments.reporting import comparison
 
 
-def test_the_interquartile_mean_and_the_profile_are_those_of_hand():
+def test_interquartile_mean_and_profile_match_hand_computation():
     eight = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 1000.0])
     found = comparison.compare({"a": eight, "b": np.array([4.0])})
     low, high = found.iqm["a"].low, found.iqm["a"].high

@@ -10,7 +10,7 @@ ROWS = [
 ]
 
 
-def test_a_line_is_the_columns_that_it_names():
+def test_line_reads_the_named_columns():
     made = log_plots.line("VI", ROWS, x="iteration", y="error")
     assert made.label == "VI"
     np.testing.assert_allclose(made.x, [1, 2, 5])
@@ -18,12 +18,12 @@ def test_a_line_is_the_columns_that_it_names():
     np.testing.assert_allclose(made.error, [0.01, 0.02, 0.05])
 
 
-def test_a_line_without_rows_is_refused_by_its_name():
+def test_line_without_rows_is_refused_with_its_label():
     with pytest.raises(ValueError, match="no rows of VI"):
         log_plots.line("VI", [], x="iteration", y="error")
 
 
-def test_names_at_the_ends_do_not_overlap(tmp_path, monkeypatch):
+def test_labels_at_line_ends_do_not_overlap(tmp_path, monkeypatch):
     heights = {}
     annotate = log_plots.Axes.annotate
 

@@ -1,4 +1,4 @@
-"""The page: it stands alone, and shows names as text."""
+"""The report page: self-contained, reproducible, and names never become markup."""
 
 import re
 from html.parser import HTMLParser
@@ -25,13 +25,13 @@ class Elements(HTMLParser):
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
-    """The working directory; runs lie below it."""
+    """Makes the temporary folder, in which runs are written, the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(comparison, "REPETITIONS", 100)
     return tmp_path
 
 
-def test_the_page_needs_nothing_but_itself(elsewhere):
+def test_the_page_is_self_contained(elsewhere):
     for seed in (0, 1):
         write(elsewhere, "mdqn/catch", seed, POINTS, ROWS)
         write(elsewhere, "dqn/catch", seed, POINTS, ROWS)

@@ -1,4 +1,4 @@
-"""Pictures of curves: what stands where."""
+"""Layout of pictures of curves."""
 
 import numpy as np
 

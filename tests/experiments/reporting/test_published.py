@@ -1,4 +1,4 @@
-"""Published numbers: as their sources have them, and ours at the same places."""
+"""Published numbers match their sources; ours are shown at the same steps."""
 
 import collections
 import csv
@@ -34,7 +34,7 @@ def test_every_shipped_number_has_a_source():
             assert (row["statistic"] in published.STATISTICS) != computed
 
 
-def test_minatar_has_five_games_of_four_agents_at_seven_places():
+def test_minatar_has_five_games_of_four_agents_at_seven_steps():
     with (PUBLISHED / "minatar.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     counts = collections.Counter((row["task"], row["agent"]) for row in rows)
@@ -52,7 +52,7 @@ def test_minatar_has_five_games_of_four_agents_at_seven_places():
     assert values["seaquest", "DVW M-DQN", "10000000", "1000000"] == ("85.1", "")
 
 
-def test_our_evaluations_stand_at_the_published_steps(tmp_path):
+def test_our_evaluations_are_shown_at_the_published_steps(tmp_path):
     points = {grid: [grid / 1e5, grid / 1e5 + 1] for grid in (10**6, 2 * 10**6)}
     path = run_directories.write(
         tmp_path,
@@ -72,7 +72,7 @@ def test_our_evaluations_stand_at_the_published_steps(tmp_path):
     assert table["columns"][-2:] == ["10M frames, over 100k", "10M frames, over 1M"]
     [(text, label, ours)] = table["ours"]
     assert (text, label) == ("mdqn, at 2M frames", "mdqn")
-    # Latest, 0.5M (nothing there), 1M, 2M, and what was not reached.
+    # Latest, 0.5M (no evaluation), 1M, 2M, and steps that the run has not reached.
     assert ours == [20.5, None, 10.5, 20.5, None, None, None, None]
     theirs = dict(table["theirs"])
     assert theirs["M-DQN"][1:3] == ["10.6", "24.1 ± 1.6"]
@@ -97,7 +97,7 @@ def test_whole_runs_are_compared_as_means_over_episodes(tmp_path):
 
 
 def hopper(folder, seed, points):
-    """A run with a frame a step, and training episodes that return 7."""
+    """Writes a run with a frame per step, whose training episodes return 7."""
     reached = max(points)
     training = [
         {
@@ -116,20 +116,20 @@ def hopper(folder, seed, points):
     (path / "evaluations.csv").write_text("".join(",".join(row) + "\n" for row in rows))
 
 
-def test_evaluations_stand_beside_evaluations_and_training_beside_training(tmp_path):
+def test_evaluations_and_training_returns_are_compared_separately(tmp_path):
     hopper(tmp_path, 0, {95_000: [900.0], 100_000: [10.0], 10**6: [30.0]})
     hopper(tmp_path, 1, {95_000: [100.0], 100_000: [200.0], 10**6: [40.0]})
     hopper(tmp_path, 2, {95_000: [0.0], 100_000: [3_000.0]})
     tables = {table["statistic"]: table for table in published.tables(groups(tmp_path))}
     ours = {name: table["ours"][0][2] for name, table in tables.items()}
-    # At 100k frames of all three, at 1M of the two that came so far; latest first.
+    # At 100k frames over all three runs, at 1M over the two that reached it.
     evaluation = ours["evaluation return"]
     assert evaluation[1] == pytest.approx((10 + 200 + 3_000) / 3)
     assert evaluation[-1] == pytest.approx((30 + 40) / 2)
-    # The latest of the two that are complete, at 1M.
+    # The latest number comes first and is over the two complete runs, at 1M.
     assert evaluation[0] == pytest.approx(35)
     assert tables["evaluation return"]["ours"][0][0] == "td3, at 1M frames"
-    # The highest of means: of (900 + 100) / 2, 105 and 35, not the mean of the highest.
+    # The highest mean of (900 + 100) / 2, 105 and 35; not the mean of each run's best.
     best = ours["best evaluation return"]
     assert best == [pytest.approx(500), pytest.approx(500)]
     assert ours["training return"] == [7.0, 7.0]
@@ -140,7 +140,7 @@ def test_evaluations_stand_beside_evaluations_and_training_beside_training(tmp_p
     assert "5k frames before" in tables["evaluation return"]["meaning"]
 
 
-def test_runs_that_are_all_unfinished_say_from_where_to_where(tmp_path):
+def test_unfinished_runs_show_the_range_of_their_steps(tmp_path):
     hopper(tmp_path, 0, {95_000: [900.0], 190_000: [10.0]})
     hopper(tmp_path, 1, {95_000: [100.0], 250_000: [50.0]})
     tables = {table["statistic"]: table for table in published.tables(groups(tmp_path))}
@@ -152,7 +152,7 @@ def test_runs_that_are_all_unfinished_say_from_where_to_where(tmp_path):
 @pytest.mark.parametrize(
     "dataset", ["mine/hopper/medium-replay-v0", "d4rl/hopper_medium_replay-v2.hdf5"]
 )
-def test_offline_runs_stand_beside_the_scores_of_their_quality(dataset, tmp_path):
+def test_offline_runs_are_compared_with_scores_of_their_quality(dataset, tmp_path):
     """Hopper's random and expert returns: -20.272305 and 3234.3."""
     expert, half = 3234.3, (3234.3 - 20.272305) / 2
     for seed, final in ((0, expert), (1, half)):
@@ -176,7 +176,7 @@ def test_offline_runs_stand_beside_the_scores_of_their_quality(dataset, tmp_path
     assert theirs["BC (v0)"] == ["11.8"]
 
 
-def test_a_dataset_of_no_known_quality_stands_alone(tmp_path):
+def test_a_dataset_of_unknown_quality_has_no_published_numbers(tmp_path):
     path = run_directories.write(
         tmp_path,
         "td3_bc/hopper-medium",
@@ -188,7 +188,7 @@ def test_a_dataset_of_no_known_quality_stands_alone(tmp_path):
     assert published.tables(groups(path.parent)) == []
 
 
-def test_published_numbers_from_memory_are_never_given(tmp_path):
+def test_published_numbers_from_memory_are_never_shown(tmp_path):
     header = (
         "environment,task,protocol,agent,statistic,frames,window,value,spread,seeds,"
     )
@@ -212,7 +212,7 @@ def test_published_numbers_from_memory_are_never_given(tmp_path):
         published.read_published(environment, tmp_path)
 
 
-def test_what_is_shipped_as_published_has_a_source():
+def test_shipped_pong_numbers_have_a_source():
     environment = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
     rows = published.read_published(environment)
     rainbow = {row.frames: row.value for row in rows if row.agent == "Rainbow"}

@@ -1,4 +1,4 @@
-"""Run directories, as a report reads them."""
+"""Reading run directories for a report."""
 
 from experiments.reporting import read_runs
 from tests.experiments.run_directories import metrics_row, write
@@ -12,7 +12,7 @@ def groups_of(*paths):
     return {group.label: group.runs for group in groups}
 
 
-def test_a_seed_counts_once_and_what_is_left_out_is_said(tmp_path):
+def test_a_repeated_seed_counts_once_and_left_out_runs_are_noted(tmp_path):
     first = write(tmp_path, evaluations={50: [1.0]}, directory="first")
     second = write(tmp_path, evaluations=POINTS, directory="second")
     empty = write(tmp_path, seed=1)
@@ -35,7 +35,7 @@ def test_a_row_that_is_still_being_written_is_left_out(tmp_path):
     assert len(run.metrics) == 1 and len(run.evaluations) == 2
 
 
-def test_a_folder_of_runs_stands_for_all_of_them(tmp_path):
+def test_a_folder_of_runs_means_all_runs_in_it(tmp_path):
     write(tmp_path, seed=0, evaluations=POINTS)
     write(tmp_path, seed=1, evaluations=POINTS)
     for folder in (tmp_path, tmp_path / "mdqn", tmp_path / "mdqn/catch"):

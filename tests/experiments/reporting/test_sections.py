@@ -9,7 +9,7 @@ from tests.experiments.run_directories import write
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
-    """The working directory; runs lie below it."""
+    """Makes the temporary folder, in which runs are written, the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(comparison, "REPETITIONS", 100)
     return tmp_path

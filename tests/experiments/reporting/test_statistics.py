@@ -15,7 +15,7 @@ def groups_of(*paths):
     return {group.label: group.runs for group in groups}
 
 
-def test_the_curve_is_the_mean_over_seeds_and_its_band_their_range(tmp_path):
+def test_the_curve_is_the_mean_over_seeds_and_the_band_their_range(tmp_path):
     write(tmp_path, seed=0, evaluations=POINTS)
     write(tmp_path, seed=1, evaluations={50: [4.0], 100: [20.0]})
     write(tmp_path, seed=2, evaluations={50: [7.0], 100: [6.0]})
@@ -26,7 +26,7 @@ def test_the_curve_is_the_mean_over_seeds_and_its_band_their_range(tmp_path):
     np.testing.assert_allclose(curve.high, [7.0, 20.0])
 
 
-def test_a_skipped_point_is_interpolated_and_an_absent_end_is_not():
+def test_a_skipped_point_is_interpolated_and_a_missing_end_is_not():
     full = np.array([0.0, 10.0, 20.0, 30.0])
     curve = statistics.aggregate(
         [(full, np.array([0.0, 1.0, 2.0, 3.0])), (full[[0, 2]], np.array([4.0, 8.0]))]
@@ -83,7 +83,7 @@ def test_the_final_interval_is_students_over_seeds(tmp_path):
     assert final == pytest.approx((2.0, 2.0 - half, 2.0 + half))
 
 
-def test_of_one_seed_the_interval_is_over_episodes(tmp_path):
+def test_the_interval_of_one_seed_is_over_its_episodes(tmp_path):
     write(tmp_path, evaluations={50: [9.0], 100: [1.0, 2.0, 3.0]})
     final = statistics.final_estimate(groups_of(tmp_path)["mdqn"])
     assert final.high - final.low == pytest.approx(2 * 4.302652729911275 / 3**0.5)
@@ -94,7 +94,7 @@ def test_one_value_has_no_interval():
     assert formats.interval(statistics.estimate([3.0])) == formats.NONE
 
 
-def test_runs_that_are_not_complete_count_only_where_none_is(tmp_path):
+def test_incomplete_runs_count_only_if_no_run_is_complete(tmp_path):
     write(tmp_path, seed=0, evaluations=POINTS)
     write(tmp_path, seed=1, evaluations={50: [100.0]})
     runs = groups_of(tmp_path)["mdqn"]
@@ -121,7 +121,7 @@ def test_the_return_of_a_whole_run_by_episode_and_by_step(tmp_path):
     assert statistics.training_average(metrics[1:2]) is None
 
 
-def test_evaluations_are_found_by_their_place_on_the_grid(tmp_path):
+def test_evaluations_are_selected_by_the_frames_of_their_grid_point(tmp_path):
     # 4 frames a step: grid points 50 and 100 lie at 200 and 400 frames.
     write(tmp_path, evaluations={50: [1.0, 2.0], 100: [7.0]})
     [run] = groups_of(tmp_path)["mdqn"]

@@ -1,4 +1,4 @@
-"""Colours and dashes: lines can be told apart."""
+"""Colours and dashes distinguish lines."""
 
 from experiments.reporting.style import DASHES, INK, LINE, PALETTE
 

@@ -1,4 +1,4 @@
-"""Whether a bonus tells a dataset's actions from others: the numbers, whole runs."""
+"""How well a bonus separates a dataset's actions from others: numbers, whole runs."""
 
 import csv
 
@@ -13,7 +13,7 @@ from tests.launch.local_runs import run_local
 from tests.launch.small_experiments import pendulum
 
 
-def test_the_area_counts_pairs_in_order_and_half_of_ties():
+def test_auc_counts_ordered_pairs_and_half_of_ties():
     # Of the six pairs 1 < 2, 1 < 3, 2 < 3 and 1 < 5 are in order; 2 = 2 is half.
     low, high = np.array([1.0, 2.0, 4.0]), np.array([2.0, 3.0])
     assert bonus_separation.auc(low, high) == pytest.approx(3.5 / 6)
@@ -21,7 +21,7 @@ def test_the_area_counts_pairs_in_order_and_half_of_ties():
     assert bonus_separation.auc(low + 10, low) == 0.0
 
 
-def test_a_measure_that_knows_the_behaviour_separates():
+def test_a_measure_that_knows_the_behaviour_policy_separates():
     random, rows = np.random.default_rng(0), 700
     observation = random.uniform(-1, 1, (rows, 2)).astype(np.float32)
     near = observation + 0.05 * random.normal(size=(rows, 2)).astype(np.float32)
@@ -54,7 +54,7 @@ def test_actions_at_their_bounds_are_farther_from_one_another_than_from_uniform_
 @pytest.mark.parametrize(
     "name, neighbours", [("anti_exploration", 4), ("ploff", 4), ("ploff", 1)]
 )
-def test_a_run_is_measured_by_its_first_stage(name, neighbours, tmp_path, capsys):
+def test_a_run_is_measured_with_its_first_stage(name, neighbours, tmp_path, capsys):
     path = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 90))
     changes = {"evaluation.period": 2, "agent.neighbours": neighbours}
     wanted = pendulum(name, path, steps=2, **changes)

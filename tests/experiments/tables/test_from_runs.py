@@ -1,4 +1,4 @@
-"""Tables of runs: what they say of a run that went on, and what they refuse."""
+"""Tables of runs: provenance, also of resumed runs, and refused input."""
 
 import csv
 
@@ -46,7 +46,7 @@ STARTS = [
 ]
 
 
-def test_a_run_that_went_on_names_each_command_with_its_code(run):
+def test_a_resumed_run_lists_each_command_with_its_code(run):
     change(run, resumed=STARTS)
     assert from_runs.main(["runs", "table.csv"]) == 0
     [row] = table()
@@ -58,7 +58,7 @@ def test_a_run_that_went_on_names_each_command_with_its_code(run):
     )
 
 
-def test_a_report_of_it_does_too(run):
+def test_a_report_of_a_resumed_run_lists_each_command_and_version(run):
     change(run, resumed=STARTS)
     context = page._context(read_runs.read(["runs"]))
     assert [command for _, command in context["commands"]] == [
@@ -72,13 +72,13 @@ def test_a_report_of_it_does_too(run):
 
 
 @pytest.mark.parametrize("resumed", ["often", ["once"], [{"versions": "new"}]])
-def test_a_report_refuses_what_it_cannot_show(run, resumed):
+def test_a_report_refuses_a_malformed_list_of_resumptions(run, resumed):
     change(run, resumed=resumed)
     with pytest.raises(RunDirectoryError, match=r"config\.yaml: "):
         read_runs.read(["runs"])
 
 
-def test_a_run_without_a_break_has_none(run):
+def test_a_run_that_was_never_resumed_lists_no_resumption(run):
     from_runs.main(["runs", "table.csv"])
     assert [row["resumed"] for row in table()] == [""]
 
@@ -91,7 +91,7 @@ def test_a_run_without_a_break_has_none(run):
         (["runs", "nowhere/table.csv"], "cannot write nowhere/table.csv"),
     ],
 )
-def test_a_mistake_is_one_line_and_leaves_the_table(run, arguments, message, capsys):
+def test_a_mistake_is_one_line_and_keeps_the_table(run, arguments, message, capsys):
     from_runs.main(["runs", "table.csv"])
     before = table()
     capsys.readouterr()
@@ -102,7 +102,7 @@ def test_a_mistake_is_one_line_and_leaves_the_table(run, arguments, message, cap
 
 
 @pytest.mark.parametrize("name", ["code", "machine"])
-def test_a_run_that_does_not_say_where_it_comes_from_is_refused(run, name, capsys):
+def test_a_run_without_provenance_is_refused(run, name, capsys):
     change(run, **{name: None})
     assert from_runs.main(["runs", "table.csv"]) == 2
     assert f"has no {name}" in capsys.readouterr().err

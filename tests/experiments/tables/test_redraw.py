@@ -27,7 +27,7 @@ def _is_table(path):
         return set(HEAD) <= set(next(csv.reader(file)))
 
 
-def test_a_line_is_the_mean_of_its_seeds_and_its_label_says_what_was_changed(tmp_path):
+def test_a_line_is_the_mean_over_seeds_and_its_label_has_changed_settings(tmp_path):
     plain, changed = f"{TRAIN} td3/hopper --seeds 2", "--agent.discount=0.9 --steps 9"
     table = _table(
         tmp_path / "table.csv",
@@ -57,14 +57,14 @@ def test_a_line_is_the_mean_of_its_seeds_and_its_label_says_what_was_changed(tmp
     [*filter(_is_table, sorted(RESULTS.glob("*.csv")))],
     ids=lambda path: path.stem,
 )
-def test_today_s_program_takes_every_committed_command(path):
+def test_todays_program_accepts_every_committed_command(path):
     with path.open() as file:
         for row in csv.DictReader(file):
             agent = redraw.line(row["experiment"], row["command"]).label.split(",")[0]
             assert agent in REGISTRY and agent in row["experiment"]
 
 
-def test_runs_that_commands_do_not_tell_apart_are_not_mixed(tmp_path):
+def test_runs_with_the_same_command_and_seed_are_not_mixed(tmp_path):
     row = ("td3/hopper", 0, 5, 1.0, f"{TRAIN} td3/hopper")
     with pytest.raises(ValueError, match="5 steps twice"):
         redraw.panels([_table(tmp_path / "table.csv", [row, row])])
