@@ -10,7 +10,7 @@ from typing import Any
 
 Reference = tuple[float, float]  # returns that score 0 and 100
 
-# Of D4RL's datasets of locomotion: who acted in them.
+# Qualities of D4RL's locomotion datasets, by the policies that acted.
 QUALITIES = ("random", "medium", "medium-replay", "medium-expert", "expert")
 
 REFERENCES: dict[str, Reference] = {
@@ -24,12 +24,12 @@ REFERENCES: dict[str, Reference] = {
     "relocate": (-6.425911, 4233.877797728884),
 }
 
-# Configs in `environments` whose name says which of D4RL's environments they are. Their
-# classes would be imported only to be compared with.
+# Configs in `environments` whose `name` is that of a D4RL environment. Class names, so
+# that the classes need not be imported.
 _KINDS = ("Adroit", "Locomotion")
 
-# Hopper-v5, adroit-pen, AdroitHandPen-v1, hopper-medium-replay-v2: not hopper-hop,
-# which is another hopper.
+# Hopper-v5, adroit-pen, AdroitHandPen-v1, hopper-medium-replay-v2; not hopper-hop,
+# which is a different hopper.
 _NAME = re.compile(
     r"(?:adroit-|adroithand)?(?P<family>[a-z0-9]+)"
     r"(?:-(?:random|medium|expert|medium-replay|full-replay|medium-expert|human|cloned))?"
@@ -38,10 +38,10 @@ _NAME = re.compile(
 
 
 def reference(environment: Any) -> Reference | None:
-    """Returns that score 0 and 100, None where D4RL has none.
+    """The returns that score 0 and 100; None if D4RL defines none.
 
     Args:
-        environment: a config of ours, or a name of it or of a D4RL dataset, such as
+        environment: a config, or the name of an environment or of a D4RL dataset:
             `Hopper-v5`, `hopper`, `hopper-medium-v2`, `adroit-pen`, `pen-human-v1`.
     """
     known = type(environment).__name__ in _KINDS
@@ -56,7 +56,7 @@ def normalized(episode_return: float, reference: Reference) -> float:
     """100 (return - random) / (expert - random).
 
     Args:
-        episode_return: undiscounted, raw; or a mean of such.
+        episode_return: undiscounted raw return, or a mean of several.
         reference: returns that score 0 and 100.
     """
     low, high = reference

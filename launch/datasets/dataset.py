@@ -1,4 +1,4 @@
-"""A dataset in memory, and what is checked before anybody learns from one."""
+"""A dataset in memory, and the checks on it before an agent learns from it."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,19 +12,19 @@ from launch.errors import (
 )
 
 _ROUNDING = 1e-6  # of an action at a bound, in float32
-_SAME = 1e-4  # two copies of an observation, relative and absolute
+_SAME = 1e-4  # tolerance between two copies of an observation, relative and absolute
 
 
 class Dataset(NamedTuple):
     """Logged transitions, episode after episode, in the order they happened.
 
     Attributes:
-        source: the file or id it was read from, for messages.
+        source: the file or id of the dataset, for messages.
         transitions: single steps, leaves `[M, ...]` numpy: observations and actions
             float32, actions within [-1, 1], rewards as the environment gave them, a
             discount of 0 where the episode terminated and 1 elsewhere.
         ends: `[M]` bool, whether the episode's record ends with this transition.
-        reference: returns that score 0 and 100; None if nobody said.
+        reference: returns that score 0 and 100; None if unknown.
     """
 
     source: str
@@ -39,14 +39,14 @@ class Dataset(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Steps in a row as a file has them, none of them dropped.
+    """Consecutive steps as a file stores them, none dropped.
 
     Attributes:
         observations: `[M, ...]` before each step.
         actions: `[M, D]`.
         rewards: `[M]`.
         terminals: `[M]`, whether the episode terminated with the step.
-        timeouts: `[M]`, whether it was cut short after the step.
+        timeouts: `[M]`, whether the episode was cut short after the step.
         next_observations: `[M, ...]` after each step.
     """
 
@@ -66,19 +66,19 @@ def check(
     keys: Mapping[str, str],
     actions: Canonical | None = None,
 ) -> Steps:
-    """The same steps in the types of a `Dataset`, if they are sound.
+    """Checks steps and converts them to the types of a `Dataset`.
 
     Args:
-        steps: whatever a file holds.
+        steps: columns as read from a file.
         spec: of the environment, whose actions are continuous.
         source: the file, for messages.
-        keys: what the file calls each field of `Steps`.
-        actions: the box that they are in; None: [-1, 1] already.
+        keys: the file's name for each field of `Steps`.
+        actions: the bounds of the file's actions; None: [-1, 1] already.
 
     Raises:
         DatasetError: a column has the wrong shape or length, NaN or infinity, a flag
-            that is neither 0 nor 1, or an action out of its bounds; or an episode goes
-            on otherwise than its next row says.
+            that is neither 0 nor 1, or an action out of its bounds; or a next
+            observation within an episode differs from the next row's observation.
     """
     where = {field: f"{source}: {keys[field]}" for field in Steps._fields}
     rows = len(np.asarray(steps.observations))
@@ -104,31 +104,31 @@ def numbers(where: str, column: Any, rows: int, shape: tuple[int, ...]) -> np.nd
 
     Args:
         where: file and key, for messages.
-        column: as it was read.
-        rows: how many there are of the other columns.
-        shape: of one row, as the environment has it.
+        column: as read from the file.
+        rows: number of rows of the other columns.
+        shape: shape of one row, from the environment's spec.
 
     Raises:
-        DatasetError: it is something else.
+        DatasetError: the column has another type or shape, or is not finite.
     """
     column = np.asarray(column)
     if column.dtype.kind not in "fiub":
-        raise DatasetError(f"{where} holds {column.dtype}: numbers are expected")
+        raise DatasetError(f"{where} must hold numbers, got {column.dtype}")
     _check_rows(where, column, rows)
     if column.shape[1:] != shape:
         raise DatasetError(
             f"{where} has rows of shape {column.shape[1:]}, the environment's have "
-            f"{shape}: choose the environment that it is from"
+            f"{shape}: choose the environment that the dataset is from"
         )
-    with np.errstate(over="ignore"):  # infinity is found below
+    with np.errstate(over="ignore"):  # infinity is reported below
         converted = column.astype(np.float32)
     flat = converted.reshape(rows, -1)
     bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
     if len(bad):
         value = flat[bad[0]][~np.isfinite(flat[bad[0]])][0]
         raise DatasetError(
-            f"{where}, row {bad[0]}: {value} ({len(bad)} of {rows} rows are not "
-            "finite); leave out the episodes that they are in"
+            f"{where}, row {bad[0]}: must be finite, got {value} ({len(bad)} of {rows} "
+            "rows are not finite); remove the episodes that contain them"
         )
     return converted
 
@@ -142,7 +142,7 @@ def flags(where: str, column: Any, rows: int) -> np.ndarray:
     bad = np.flatnonzero((column != 0) & (column != 1))
     if len(bad):
         raise DatasetError(
-            f"{where}, row {bad[0]}: {column[bad[0]]} is no flag: 0 or 1"
+            f"{where}, row {bad[0]}: a flag must be 0 or 1, got {column[bad[0]]}"
         )
     return column.astype(bool)
 
@@ -150,12 +150,12 @@ def flags(where: str, column: Any, rows: int) -> np.ndarray:
 def canonical_actions(
     where: str, actions: np.ndarray, bounds: Canonical | None
 ) -> np.ndarray:
-    """Actions `[M, D]` in [-1, 1], from those in the environment's own box.
+    """Actions `[M, D]` scaled to [-1, 1] from the environment's own bounds.
 
     Args:
         where: file and key, for messages.
         actions: `[M, D]` float32, finite.
-        bounds: the box; None: [-1, 1].
+        bounds: the environment's bounds; None: [-1, 1].
 
     Raises:
         DatasetError: an action is out of its bounds by more than rounding.
@@ -167,8 +167,8 @@ def canonical_actions(
         box = "[-1, 1]" if bounds is None else "the bounds of its action space"
         raise DatasetError(
             f"{where}, row {bad[0]}: {_short(actions[bad[0]])} is out of {box} "
-            f"({len(bad)} of {len(actions)} rows are); scale actions to it, and say "
-            "in a Minari dataset which bounds they have"
+            f"({len(bad)} of {len(actions)} rows are); scale the actions to it, or "
+            "correct the action space of a Minari dataset"
         )
     return np.clip(scaled, -1.0, 1.0)
 
@@ -176,7 +176,7 @@ def canonical_actions(
 def to_dataset(
     source: str, steps: Steps, kept: np.ndarray, ends: np.ndarray
 ) -> Dataset:
-    """The dataset of those checked steps that are kept.
+    """Makes a dataset of the checked steps that are kept.
 
     Args:
         source: for messages.
@@ -207,15 +207,15 @@ def _check_rows(where: str, column: np.ndarray, rows: int) -> None:
 
 
 def _check_contiguous(where: str, steps: Steps) -> None:
-    """Within an episode, what follows a row is the row that follows."""
+    """Checks each next observation within an episode against the next row."""
     inside = ~(steps.terminals | steps.timeouts)[:-1]
     told, next_row = steps.next_observations[:-1], steps.observations[1:]
     same = np.isclose(told, next_row, rtol=_SAME, atol=_SAME)
     bad = np.flatnonzero(inside & ~same.all(axis=tuple(range(1, same.ndim))))
     if len(bad):
         raise DatasetError(
-            f"{where}, row {bad[0]}: it is not the observation of row {bad[0] + 1}, "
-            "and no flag ends the episode there: episodes overlap, or a timeout is lost"
+            f"{where}, row {bad[0]}: must be the observation of row {bad[0] + 1}, as "
+            "no flag ends the episode there: episodes overlap, or a timeout is missing"
         )
 
 

@@ -15,7 +15,7 @@ class Episode(NamedTuple):
         observations: `[T + 1, ...]`.
         actions: `[T, D]` in [-1, 1].
         rewards: `[T]` raw.
-        terminated: whether it terminated; else it was cut short.
+        terminated: whether the episode terminated; else it was cut short.
     """
 
     observations: np.ndarray
@@ -25,16 +25,16 @@ class Episode(NamedTuple):
 
     @property
     def length(self) -> int:
-        """T."""
+        """T, the number of steps."""
         return len(self.rewards)
 
     @property
     def episode_return(self) -> float:
-        """Undiscounted sum of its rewards."""
+        """Undiscounted sum of the rewards."""
         return float(np.sum(self.rewards, dtype=np.float64))
 
     def first(self, steps: int) -> "Episode":
-        """Its beginning, of at most so many steps."""
+        """The episode's first `steps` steps; all of it if it has no more."""
         if steps >= self.length:
             return self
         return Episode(

@@ -1,4 +1,4 @@
-"""What a run has stored, as a dataset: the replay of one of its checkpoints."""
+"""Reads the replay in a run's checkpoint as a dataset."""
 
 from pathlib import Path
 
@@ -13,19 +13,19 @@ _COLUMNS = ("frame", "action", "reward", "discount", "steps")
 
 
 def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> Dataset:
-    """The transitions that a checkpoint's replay holds, episodes as they began.
+    """The transitions in a checkpoint's replay, ordered by the start of their episodes.
 
     A record of an episode begins late where its first steps were overwritten, and ends
     early where the run was saved or restarted.
 
     Args:
-        directory: the run's.
-        saved: one of its checkpoints.
+        directory: the run directory.
+        saved: one of the run's checkpoints.
         spec: of one environment, observations not stacked.
-        n_step: rewards that were summed in one transition.
+        n_step: number of rewards that the run summed in a transition.
 
     Raises:
-        DatasetError: it has no replay, or one that cannot be read.
+        DatasetError: the checkpoint has no replay, or one that cannot be read.
     """
     if saved.replay is None:
         raise DatasetError(
@@ -33,14 +33,14 @@ def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> 
         )
     if saved.extra.get("store") == "reverb":
         raise DatasetError(
-            f"{saved.path} has a Reverb server's replay, which only a server reads: "
+            f"{saved.path} has a Reverb server's replay, which only a server can read: "
             "train with --launch local, or play its policy with `munchausen collect "
             f"{directory}`"
         )
     if n_step != 1:
         raise DatasetError(
-            f"{saved.path} has a replay of rewards summed over {n_step} steps: train "
-            "with --agent.storage.n_step 1"
+            f"{saved.path} must hold the reward of each step, its replay has rewards "
+            f"summed over {n_step} steps: train with --agent.storage.n_step 1"
         )
     progress = saved.extra["store"]
     lanes = _load(saved.replay, progress["written"], progress["length"])
@@ -73,9 +73,9 @@ def _load(path: Path, written: list[int], length: int) -> list[dict[str, np.ndar
 
 
 def _begins(lane: Steps) -> np.ndarray:
-    """When the episode of each transition of a lane began, in steps of that lane."""
+    """The step of a lane at which the episode of each of its transitions began."""
     ends = lane.terminals | lane.timeouts
-    number = np.cumsum(ends) - ends  # of the episode
+    number = np.cumsum(ends) - ends  # of the transition's episode
     return np.concatenate([[0], np.flatnonzero(ends) + 1])[number]
 
 
@@ -83,14 +83,14 @@ def _checked(rows: dict[str, np.ndarray], spec: Spec, source: str) -> Steps:
     """The transitions of a lane; each ends at the row that completes it.
 
     Raises:
-        DatasetError: there is none, or they do not fit.
+        DatasetError: there is no transition, or the columns do not fit the spec.
     """
     completes = rows["steps"] > 0
-    completes[:1] = False  # the row before is gone, if there was one
+    completes[:1] = False  # the row before is overwritten, if there was one
     ends = np.flatnonzero(completes)
     if not len(ends):
         raise DatasetError(f"{source} holds no transition yet: train for longer")
-    # The next row starts an episode, or there is none.
+    # True if the next row starts an episode, or there is no next row.
     last = np.append(~completes[1:], True)[ends]
     terminals = rows["discount"][ends] == 0
     frames = rows["frame"]

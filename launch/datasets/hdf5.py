@@ -1,18 +1,18 @@
-"""Files of D4RL's layout: one HDF5 file, one row for each step, episode after episode.
+"""Reads files of D4RL's layout: HDF5, one row for each step, episode after episode.
 
 The rules are those of D4RL's `qlearning_dataset` (`d4rl/__init__.py`):
 
-- what follows a row is the next row's observation, unless the file has
+- a row's next observation is the observation of the row after it, unless the file has
   `next_observations`;
-- a row at which an episode was cut short is dropped if it is not known what followed;
-- rows at which an episode terminated are kept: nothing is bootstrapped from what
-  follows them, and the next row's observation stands there;
-- files without `timeouts`, as those of version 0, were cut short where the
-  environment's episodes are.
+- a row at which an episode was cut short is dropped if its next observation is unknown;
+- rows at which an episode terminated are kept: their next observation is not
+  bootstrapped from, so the observation of the row after it takes its place;
+- in files without `timeouts`, such as those of version 0, episodes are cut short at the
+  environment's episode length.
 
 Deviations: the last row of a file is kept if its episode terminated, with its own
 observation as the next. As in D4RL's own files, the last episode may break off without
-a flag; its rows are used up to the last whose next observation is known.
+a flag; its rows are used up to the last one with a known next observation.
 """
 
 from pathlib import Path
@@ -31,16 +31,16 @@ _OPTIONAL = ("timeouts", "next_observations")
 
 
 def read(path: Path, spec: Spec, native: Native) -> Dataset:
-    """The dataset in a file.
+    """Reads the dataset in a file.
 
     Args:
         path: of the file.
         spec: of the environment.
-        native: what the file may leave out of it: the bounds of actions that are not in
-            [-1, 1], the length of episodes.
+        native: facts about the environment that the file may lack: the bounds of
+            actions that are not in [-1, 1], the length of episodes.
 
     Raises:
-        DatasetError: the file cannot be read, or what it holds is not sound.
+        DatasetError: the file cannot be read, or its columns are not sound.
     """
     columns = _columns(path)
     observations = np.asarray(columns["observations"])
@@ -69,7 +69,7 @@ def read(path: Path, spec: Spec, native: Native) -> Dataset:
     if known:
         ends[-1] = True
         return to_dataset(str(path), steps, np.ones(rows, bool), ends)
-    # What followed the last row is unknown as well.
+    # The last row's next observation is unknown as well.
     cut = timeouts & ~terminals
     cut[-1] = not terminals[-1]
     ends[:-1] |= cut[1:]  # the record then ends a row earlier
@@ -80,7 +80,7 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file, by name.
 
     Raises:
-        DatasetError: it cannot be read, or one is missing.
+        DatasetError: the file cannot be read, or lacks a required array.
     """
     import h5py
 
@@ -110,7 +110,7 @@ def _lacking(path: Path, name: str, names: list[str]) -> str:
             "directory above its data directory"
         )
     held = ", ".join(names[:8]) or "nothing"
-    return f"{path} has no {name}: D4RL's layout has it; found {held}"
+    return f"{path} has no {name}, which D4RL's layout requires; found {held}"
 
 
 def _shifted(observations: np.ndarray) -> np.ndarray:
@@ -120,10 +120,10 @@ def _shifted(observations: np.ndarray) -> np.ndarray:
 def _timeouts(
     path: Path, given: np.ndarray | None, terminals: np.ndarray, native: Native
 ) -> np.ndarray:
-    """Where episodes were cut short, `[M]` bool, as the file or the environment says.
+    """Where episodes were cut short, `[M]` bool, from the file or the episode length.
 
     Raises:
-        DatasetError: neither says it, or an episode is longer than it can be.
+        DatasetError: both are unknown, or an episode is longer than it can be.
     """
     rows, limit = len(terminals), native.episode_steps
     where = f"{path}: timeouts"
@@ -131,7 +131,7 @@ def _timeouts(
         if limit is None:
             raise DatasetError(
                 f"{where} are missing and the environment's episodes have no known "
-                "length: add the flag of each row"
+                "length: add a timeout flag for each row"
             )
         return _at_limit(terminals, limit)
     timeouts = flags(where, given, rows)
@@ -142,7 +142,7 @@ def _timeouts(
         row = starts[np.argmax(lengths > limit)] + limit - 1
         raise DatasetError(
             f"{where}, row {row}: step {limit} of an episode, which the environment "
-            "cuts short there, has no flag; set it, or leave timeouts out"
+            "cuts short there, has no flag; set it, or remove timeouts from the file"
         )
     if not ends.any():
         raise DatasetError(

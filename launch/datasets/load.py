@@ -1,4 +1,4 @@
-"""Reads a dataset, whatever it is kept in."""
+"""Reads a dataset from an HDF5 file, a Minari dataset or a run directory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,23 +19,24 @@ from launch.runs.run_directory import PRETRAINING
 def load(
     source: str, spec: Spec, environment: environments.Config | None = None
 ) -> Dataset:
-    """The dataset that a name stands for.
+    """Reads the dataset with a path or an id.
 
     Args:
         source: an HDF5 file of D4RL's layout, the directory or the id of a Minari
-            dataset, or a run directory, which stands for its newest replay.
+            dataset, or a run directory, whose newest replay is read.
         spec: of the environment to learn for; its actions are continuous.
-        environment: its configuration. An HDF5 file does not say in which bounds its
-            actions are, and may not say where episodes were cut short; without an
-            environment the bounds are [-1, 1]. It also gives the reference returns.
+        environment: the environment's configuration. An HDF5 file lacks the bounds of
+            its actions, and may lack the steps at which episodes were cut short;
+            without an environment the bounds are [-1, 1]. The configuration also gives
+            the reference returns.
 
     Raises:
         DatasetError: there is no such dataset, or it is not sound or does not fit.
     """
     if spec.num_actions:
         raise DatasetError(
-            f"dataset {source}: the environment has {spec.num_actions} discrete "
-            "actions; who learns from a dataset takes continuous ones"
+            f"dataset {source}: learning from a dataset needs continuous actions, the "
+            f"environment has {spec.num_actions} discrete actions"
         )
     dataset = _read(source, spec, environment)
     if dataset.reference is None and environment is not None:
@@ -47,7 +48,7 @@ def _read(source: str, spec: Spec, environment: environments.Config | None) -> D
     path = Path(source)
     if path.is_file() or path.suffix in hdf5.SUFFIXES:
         if path.suffix not in hdf5.SUFFIXES:
-            raise DatasetError(f"{path} is no dataset: HDF5 files end in .hdf5 or .h5")
+            raise DatasetError(f"a dataset file must end in .hdf5 or .h5, got {path}")
         if not path.is_file():
             raise DatasetError(f"{path}: no such file")
         native = Native() if environment is None else describe(environment)
@@ -59,7 +60,7 @@ def _read(source: str, spec: Spec, environment: environments.Config | None) -> D
         return _read_run(path, spec, environment)
     if path.is_dir() and not minari_reading.is_dataset(minari_reading.root() / source):
         raise DatasetError(
-            f"{path} is no dataset: neither a run directory nor a Minari dataset"
+            f"{path} must be a run directory or a Minari dataset, but is neither"
         )
     return minari_reading.read(minari_reading.locate(source), spec, name)
 
@@ -71,12 +72,12 @@ def _read_run(
     if environment is not None and experiment.environment != environment:
         raise DatasetError(
             f"{directory} acted in {experiment.environment}, not in {environment}: "
-            "choose that environment, or another run"
+            "choose the run's environment, or another run"
         )
     if experiment.dataset:
         raise DatasetError(
-            f"{directory} learned from {experiment.dataset} and stored nothing of its "
-            "own: name that dataset, or a run that acted"
+            f"{directory} learned from {experiment.dataset} and stored no transitions: "
+            "use that dataset, or a run that acted"
         )
     saved = checkpoint.newest(directory)
     n_step = make_agent(experiment, spec).storage.n_step
@@ -86,17 +87,17 @@ def _read_run(
 def load_prepared(
     experiment: Experiment, spec: Spec, directory: Path | None = None
 ) -> Prepared:
-    """The dataset of an experiment, as its agent sees it.
+    """Reads the dataset of an experiment and prepares it for the agent.
 
     Args:
-        experiment: what is to learn.
+        experiment: the experiment to run.
         spec: of its environment.
-        directory: of its run, which may have begun already.
+        directory: the run directory; if the run has begun, the datasets are compared.
 
     Raises:
-        DatasetError: it cannot be read or does not fit the environment, or the run
-            began with another one.
-        ValueError: it cannot be prepared as wanted.
+        DatasetError: the dataset cannot be read or does not fit the environment, or the
+            run began with another dataset.
+        ValueError: the dataset cannot be prepared as configured.
     """
     dataset = load(experiment.dataset, spec, experiment.environment)
     prepared = prepare(dataset.transitions, experiment.preparation)
@@ -106,15 +107,15 @@ def load_prepared(
 
 
 def _check_same(source: str, found: dict[str, int], directory: Path) -> None:
-    """Refuses a dataset in the place of another, which a run's stages learned from."""
+    """Raises DatasetError if a run's stages have learned from another dataset."""
     for stage in (directory, directory / PRETRAINING):
         for extra in checkpoint.extras(stage):
-            known = extra.get(FINGERPRINT, found)  # older runs did not look
+            known = extra.get(FINGERPRINT, found)  # older runs did not save it
             if known != found:
                 raise DatasetError(
-                    f"dataset {source} is not what {directory} has learned from: "
-                    f"{_shown(known)} then, {_shown(found)} now; put that one back, or "
-                    "train a new run"
+                    f"dataset {source} is not the one {directory} has learned from: "
+                    f"{_shown(known)} then, {_shown(found)} now; restore the old one, "
+                    "or train a new run"
                 )
 
 

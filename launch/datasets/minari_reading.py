@@ -1,6 +1,6 @@
-"""Minari datasets on this machine, read by id or by path; nothing is downloaded.
+"""Reads Minari datasets on this machine, by id or by path; nothing is downloaded.
 
-Their actions lie in the bounds of their action space; here they are in [-1, 1].
+Actions are scaled from the bounds of the dataset's action space to [-1, 1].
 """
 
 import json
@@ -20,20 +20,20 @@ from launch.errors import DatasetError
 if TYPE_CHECKING:
     import gymnasium
 
-ROOT = "MINARI_DATASETS_PATH"  # the variable that says where Minari keeps datasets
+ROOT = "MINARI_DATASETS_PATH"  # environment variable: where Minari keeps datasets
 # Minari admits no namespace of one letter.
 _ID = re.compile(r"(?![-_\w]/[^/]*$)(?:[-_\w]+/)*[-_\w]+-v\d+")
 _METADATA = "metadata.json"
 
 
 def root() -> Path:
-    """Where Minari keeps datasets; it need not exist."""
+    """The directory in which Minari keeps datasets; it need not exist."""
     given = os.environ.get(ROOT)
     return Path(given) if given else Path.home() / ".minari" / "datasets"
 
 
 def is_dataset(path: Path) -> bool:
-    """Whether a directory is a Minari dataset's."""
+    """Whether a directory holds a Minari dataset."""
     return (path / "data" / _METADATA).is_file() or (path / _METADATA).is_file()
 
 
@@ -41,7 +41,7 @@ def locate(dataset_id: str) -> Path:
     """The directory of a dataset.
 
     Raises:
-        DatasetError: there is none of that id here.
+        DatasetError: this machine has no dataset of that id.
     """
     path = root() / dataset_id
     if not check_id(dataset_id) or not is_dataset(path):
@@ -54,12 +54,12 @@ def locate(dataset_id: str) -> Path:
 
 
 def check_id(dataset_id: str) -> bool:
-    """Whether Minari takes it for an id."""
+    """Whether Minari accepts a string as a dataset id."""
     return _ID.fullmatch(dataset_id) is not None
 
 
 def read(path: Path, spec: Spec, family: str | None = None) -> Dataset:
-    """The dataset in a directory.
+    """Reads the dataset in a directory.
 
     Args:
         path: of the dataset, or its `data` directory.
@@ -67,7 +67,7 @@ def read(path: Path, spec: Spec, family: str | None = None) -> Dataset:
         family: its gymnasium name without the version; None: not compared.
 
     Raises:
-        DatasetError: it cannot be read, or what it holds is not sound.
+        DatasetError: the dataset cannot be read, or its columns are not sound.
     """
     storage = _storage(path)
     metadata = storage.metadata
@@ -108,10 +108,10 @@ def _storage(path: Path) -> Any:
 
 
 def _check_family(source: str, env_spec: str | None, family: str | None) -> None:
-    """Tells environments apart whose shapes are equal, as Walker2d's and HalfCheetah's.
+    """Checks the environment by name: Walker2d and HalfCheetah have equal shapes.
 
     Raises:
-        DatasetError: the dataset is of another one.
+        DatasetError: the dataset is of another environment.
     """
     if env_spec is None or family is None:
         return
@@ -119,7 +119,7 @@ def _check_family(source: str, env_spec: str | None, family: str | None) -> None
     if name.rpartition("/")[2].rpartition("-v")[0] != family:
         raise DatasetError(
             f"{source}: env_spec is {name}, the environment is {family}: choose the "
-            "environment that it is from"
+            "environment that the dataset is from"
         )
 
 
@@ -145,10 +145,10 @@ def _bounds(source: str, space: "gymnasium.Space") -> Canonical:
 
 
 def _episodes(source: str, storage: Any) -> Iterator[tuple[Mapping, Mapping]]:
-    """Each episode as it is stored, and what is said of it.
+    """Yields each stored episode with its metadata.
 
     Raises:
-        DatasetError: one cannot be read.
+        DatasetError: an episode cannot be read.
     """
     count = storage.total_episodes
     stored = iter(storage.get_episodes(range(count)))
@@ -159,8 +159,8 @@ def _episodes(source: str, storage: Any) -> Iterator[tuple[Mapping, Mapping]]:
         except (AssertionError, KeyError, OSError, StopIteration) as error:
             reason = " ".join(str(error).split())[:200] or "it is missing"
             raise DatasetError(
-                f"{source}: episode_{number} cannot be read: {reason}; it lacks what "
-                "Minari's layout has"
+                f"{source}: episode_{number} cannot be read: {reason}; it must follow "
+                "Minari's layout"
             ) from error
 
 
@@ -172,7 +172,7 @@ def _checked(
     spec: Spec,
     bounds: Canonical,
 ) -> Steps:
-    """One episode as sound steps; the last alone ends it."""
+    """Checks one episode and returns its steps; only the last step may end it."""
     group = f"episode_{number}"
     rewards = np.asarray(episode["rewards"])
     rows = len(rewards) if rewards.ndim else 0
@@ -208,29 +208,29 @@ def _observations(
 ) -> np.ndarray:
     """An episode's observations, one more than its rows.
 
-    All are checked at once, so that the last one is named as the others are.
+    All are checked together, so that messages name the last one like the others.
     """
     name = f"{source}: {group}/observations"
     observations = np.asarray(episode["observations"])
     found = len(observations) if observations.ndim else 0
     if observations.ndim == 0 or found != rows + 1:
         raise DatasetError(
-            f"{name} has {found} rows: one more than the {rows} of {group}/rewards "
-            "are expected"
+            f"{name} must have one row more than the {rows} of {group}/rewards, got "
+            f"{found}"
         )
     return numbers(name, observations, rows + 1, spec.observation.shape)
 
 
 def _check_end(name: str, steps: Steps, rows: int) -> None:
-    """Refuses an episode that does not end at its last row, or ends before."""
+    """Raises DatasetError unless an episode ends at its last row and not before."""
     ends = np.flatnonzero(steps.terminals | steps.timeouts)
     if not len(ends):
         raise DatasetError(
             f"{name}, row {rows - 1}: the last row neither "
-            "terminates nor truncates the episode; set the flag that was lost"
+            "terminates nor truncates the episode; set the missing flag"
         )
     if ends[0] != rows - 1:
         raise DatasetError(
             f"{name}, row {ends[0]}: the episode ends there, but "
-            f"goes on to row {rows - 1}: episodes overlap; write each as its own"
+            f"continues to row {rows - 1}: episodes overlap; write them separately"
         )

@@ -1,6 +1,6 @@
-"""Episodes as a Minari dataset.
+"""Writes episodes as a Minari dataset.
 
-Minari's actions are those that one passes to the environment, so they are scaled from
+Minari stores the actions that the environment receives, so actions are scaled from
 [-1, 1] to the environment's own bounds.
 """
 
@@ -22,13 +22,13 @@ from launch.errors import DatasetError
 
 
 class Description(NamedTuple):
-    """What a dataset says of itself.
+    """Metadata of a dataset.
 
     Attributes:
         reference: returns that score 0 and 100, if known.
-        algorithm: what acted.
-        code: commit of the code that it acted with, if known.
-        text: anything else, such as the command.
+        algorithm: name of the algorithm whose policy acted.
+        code: commit of the code that acted, if known.
+        text: other information, such as the command.
     """
 
     reference: tuple[float, float] | None
@@ -38,19 +38,20 @@ class Description(NamedTuple):
 
 
 def check_free(dataset_id: str, overwrite: bool) -> None:
-    """Says no before any work is done.
+    """Checks a dataset's id before any work is done.
 
     Raises:
-        DatasetError: it is no id, or another dataset has it.
+        DatasetError: the id is not valid, or another dataset has it.
     """
     if not check_id(dataset_id):
         raise DatasetError(
-            f"{dataset_id} is no dataset id: such as munchausen/hopper/medium-v0"
+            "a dataset id must be of the form munchausen/hopper/medium-v0, got "
+            f"{dataset_id!r}"
         )
     path = root() / dataset_id
     if path.exists() and not overwrite:
         raise DatasetError(
-            f"there is a dataset {dataset_id} in {root()}: choose another id with "
+            f"dataset {dataset_id} already exists in {root()}: choose another id with "
             "--dataset, or --overwrite true"
         )
 
@@ -69,11 +70,11 @@ def write(
         dataset_id: such as `munchausen/hopper/medium-v0`.
         episodes: at least one.
         native: of the environment.
-        description: what the dataset says of itself.
-        overwrite: whether it may take the place of one of that id.
+        description: the dataset's metadata.
+        overwrite: whether to replace an existing dataset of that id.
 
     Raises:
-        DatasetError: it cannot be written, or there is one already.
+        DatasetError: the dataset cannot be written, or its id is taken.
     """
     final = root() / dataset_id
     check_free(dataset_id, overwrite)
@@ -110,7 +111,7 @@ def _create(
     shape = episodes[0].observations.shape[1:]
     buffers = [_buffer(EpisodeBuffer, *pair, bounds) for pair in enumerate(episodes)]
     with warnings.catch_warnings():
-        # Minari warns of everything that is left open, such as an author's address.
+        # Minari warns of every missing field, such as an author's address.
         warnings.simplefilter("ignore")
         dataset = minari.create_dataset_from_buffers(
             dataset_id,
@@ -126,7 +127,7 @@ def _create(
             description=description.text,
         )
     if description.reference is not None:
-        # Given above, they would be dropped where there is no gymnasium name.
+        # As arguments above, they would be dropped if there is no gymnasium name.
         low_score, high_score = description.reference
         dataset.storage.update_metadata(
             {"ref_min_score": low_score, "ref_max_score": high_score}
@@ -134,7 +135,7 @@ def _create(
 
 
 def _buffer(kind: Any, number: int, episode: Episode, bounds: Canonical) -> Any:
-    """An episode as Minari writes it."""
+    """Converts an episode to Minari's buffer."""
     last = np.arange(episode.length) == episode.length - 1
     return kind(
         id=number,
@@ -149,7 +150,7 @@ def _buffer(kind: Any, number: int, episode: Episode, bounds: Canonical) -> Any:
 
 @contextlib.contextmanager
 def _rooted(path: str) -> Iterator[None]:
-    """Has Minari keep its datasets elsewhere for a while."""
+    """Context manager: Minari keeps its datasets in `path` meanwhile."""
     before = os.environ.get(ROOT)
     os.environ[ROOT] = path
     try:
@@ -162,7 +163,7 @@ def _rooted(path: str) -> Iterator[None]:
 
 
 def _add_namespace(dataset_id: str) -> None:
-    """Has Minari list the dataset below the part of its id before the name."""
+    """Creates the namespace in a dataset's id, so that Minari lists the dataset."""
     from minari import namespace
 
     above = dataset_id.rpartition("/")[0]

@@ -1,7 +1,7 @@
-"""What is done to a dataset before anything learns from it, and to observations since.
+"""Prepares a dataset for learning: normalises observations, scales rewards.
 
-The statistics are a network that never learns, so that they are saved, served and
-loaded with the policy.
+The statistics form a network that never learns, so that they are saved, served and
+loaded with the policy, which normalises its observations with them.
 """
 
 import zlib
@@ -19,14 +19,14 @@ from launch.build import (
     _normalize,
 )
 
-FINGERPRINT = "dataset"  # under which a checkpoint has it
+FINGERPRINT = "dataset"  # its key in a checkpoint
 
 # Added to deviations: Fujimoto and Gu 2021, and their code.
 _LEAST_DEVIATION = 1e-3
 
 
 class Prepared(NamedTuple):
-    """A dataset as agents see it.
+    """A prepared dataset, as an agent sees it.
 
     Attributes:
         transitions: leaves `[M, ...]`, numpy.
@@ -40,10 +40,10 @@ class Prepared(NamedTuple):
 
 
 def fingerprint(transitions: Transition) -> dict[str, int]:
-    """What tells a dataset from others, as plain data: its rows and a checksum.
+    """Identifies a dataset by its number of rows and a checksum, as plain data.
 
     Args:
-        transitions: leaves `[M, ...]`, numpy; a gigabyte of them takes a second.
+        transitions: leaves `[M, ...]`, numpy; a gigabyte takes a second.
     """
     checksum = 0
     for column in transitions[:5]:
@@ -55,15 +55,15 @@ def prepare(transitions: Transition, preparation: Preparation) -> Prepared:
     """Prepares the transitions of a dataset, leaves `[M, ...]`.
 
     Raises:
-        ValueError: all rewards are the same, so that there is nothing to scale by.
+        ValueError: all rewards are the same, so they cannot be scaled.
     """
     source = fingerprint(transitions)
     if preparation.scale_rewards:
         spread = float(np.max(transitions.reward) - np.min(transitions.reward))
         if spread == 0:
             raise ValueError(
-                "all rewards of the dataset are the same: nothing to scale by; choose "
-                "--preparation.scale_rewards false"
+                "rewards must differ to be scaled, but those of the dataset are all "
+                "the same; choose --preparation.scale_rewards false"
             )
         reward = transitions.reward / np.float32(spread)
         transitions = transitions._replace(reward=reward)

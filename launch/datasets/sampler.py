@@ -1,7 +1,7 @@
-"""Batches from a dataset: rows drawn uniformly, the same ones at the same step.
+"""Batches from a dataset: rows are drawn uniformly, given seed and learner step.
 
-Nothing of the dataset is saved: which rows a learner step gets depends on the seed and
-its number only, so a run that is resumed sees what it would have seen.
+Checkpoints hold nothing of the dataset: the rows of a learner step depend only on the
+seed and the step, so a resumed run draws the same rows as an uninterrupted one.
 """
 
 import math
@@ -22,11 +22,11 @@ _DEVICE_SHARE = 0.5
 
 
 class Shared(NamedTuple):
-    """What every update reads from, whole on each device.
+    """Data that every update reads, copied in full to each device.
 
     Attributes:
-        transitions: leaves `[M, ...]`; None: they are too large.
-        tables: what the agent looks up; None: nothing.
+        transitions: leaves `[M, ...]`; None: they stay on the host.
+        tables: the agent's lookup tables; None: the agent has none.
     """
 
     transitions: Transition | None
@@ -34,10 +34,10 @@ class Shared(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """What a learner step reads.
+    """The batch drawn for a learner step.
 
     Attributes:
-        rows: `[B]` int32, of the dataset.
+        rows: `[B]` int32, indices of rows of the dataset.
         transitions: leaves `[B, ...]`, if they were read on the host; else None.
     """
 
@@ -46,19 +46,19 @@ class Drawn(NamedTuple):
 
 
 class DatasetBatches:
-    """Rows of a dataset, drawn for one learner step after another.
+    """Draws rows of a dataset for one learner step after another.
 
-    The update reads its rows itself: rows, lookup and gradient step are one
-    computation, where three would each wait for the one before.
+    The update reads its rows itself: reading, lookup and gradient step are one
+    computation; as three, each would wait for the one before.
 
     Args:
         dataset: prepared; transitions with leaves `[M, ...]`, numpy.
-        agent: says how many rows a batch has, and what it looks up.
+        agent: gives the batch size and the lookup tables.
         seed: of the sampling.
         on_device: whether the rows lie on the accelerator; None: if they fit.
 
     Attributes:
-        shared: what every update reads from; nothing before `prepare`.
+        shared: data that every update reads; empty before `prepare`.
         on_device: whether the rows will lie on the accelerator.
     """
 
@@ -85,8 +85,8 @@ class DatasetBatches:
         """Puts the rows on the device, if they fit, and builds the agent's tables.
 
         Args:
-            params: of the networks that an earlier stage learned, among others.
-            tick: called now and then while the tables are built.
+            params: of all networks, including those that an earlier stage learned.
+            tick: called repeatedly while the tables are built.
         """
         placed = devices.replicate(self._transitions) if self.on_device else None
         tables = None
@@ -100,14 +100,14 @@ class DatasetBatches:
         return 1
 
     def next(self) -> Drawn:
-        """What the next learner step reads."""
+        """Draws the batch of the next learner step."""
         rows = self.rows(self._step)
         self._step += 1
         return Drawn(rows, None if self.on_device else _take(self._transitions, rows))
 
     def rows(self, step: int) -> np.ndarray:
         """The rows `[B]` int32 of learner step `step`, drawn with replacement."""
-        # A step's stream is 2^128 numbers away from the next one's. To move a generator
+        # A step's stream is 2^128 numbers away from the next one's. Moving a generator
         # there takes less than half the time of making one.
         state: Any = self._start
         state["state"]["counter"][2] = step
@@ -115,7 +115,7 @@ class DatasetBatches:
         return self._integers(self._size, size=self._batch_size, dtype=np.int32)
 
     def read(self, batch: Drawn, shared: Shared) -> Transition:
-        """The transitions, leaves `[B, ...]`, with what the agent looks up."""
+        """The batch's transitions, leaves `[B, ...]`, with its rows of the tables."""
         rows = jnp.asarray(batch.rows)
         transitions = batch.transitions
         if transitions is None:
@@ -123,25 +123,25 @@ class DatasetBatches:
         if self._tables is not None:
             extras = self._tables.read(shared.tables, rows)
             transitions = transitions._replace(extras=extras)
-        # Merged into the update, the reading costs BC more than the barrier does:
-        # 1.34 ms a step for 1.30 (Hopper's shapes, two cores).
+        # Without this barrier XLA merges the reading into the update, and BC takes
+        # 1.34 ms a step instead of 1.30 (Hopper's shapes, two cores).
         return jax.lax.optimization_barrier(transitions)
 
     def progress(self) -> dict[str, Any]:
-        """Which dataset the run learns from: it must be the same when it resumes."""
+        """Identifies the dataset: a resumed run must learn from the same one."""
         return {"store": "dataset", FINGERPRINT: self._fingerprint}
 
     def save(self, path: Path) -> None:
-        """Writes nothing: the dataset is where it was."""
+        """Writes nothing: a resumed run reads the dataset again."""
 
     def restore(
         self, path: Path | None, progress: Mapping[str, Any], learner_steps: int
     ) -> None:
-        """Continues with the rows of the step after `learner_steps`."""
+        """Continues after `learner_steps` learner steps."""
         self._step = learner_steps
 
     def close(self) -> None:
-        """Gives the device's memory back."""
+        """Frees the device's memory."""
         self.shared = Shared(None, None)
 
 
@@ -150,7 +150,7 @@ def _take(columns: Any, rows: Any) -> Any:
 
 
 def _fits(transitions: Transition) -> bool:
-    """Whether the first device has room; one that does not say is the host itself."""
+    """Whether the first device has room; if it reports no memory, it is the host."""
     needed = sum(column.nbytes for column in jax.tree.leaves(transitions))
     statistics = jax.local_devices()[0].memory_stats() or {}
     limit = statistics.get("bytes_limit", math.inf)

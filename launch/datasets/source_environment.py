@@ -1,4 +1,4 @@
-"""What files of data leave out or say otherwise about our environments."""
+"""Facts about environments that dataset files lack or record differently."""
 
 from typing import NamedTuple
 
@@ -9,15 +9,15 @@ from environments.action_scaling import Canonical
 
 
 class Native(NamedTuple):
-    """An environment as those who logged it elsewhere had it.
+    """An environment as it is when data are logged outside of this project.
 
     Attributes:
         name: gymnasium's, if that is the same environment; else None.
-        low: `[D]` bounds of its own actions; None: -1.
-        high: `[D]` bounds of its own actions; None: 1.
+        low: `[D]` lower bounds of native actions; None: -1.
+        high: `[D]` upper bounds of native actions; None: 1.
         episode_steps: steps after which an episode is cut short; None: unknown.
-        exact: whether no episode in any log is longer; people who demonstrated the hand
-            tasks took their time.
+        exact: whether no logged episode is longer; human demonstrations of the hand
+            tasks are.
     """
 
     name: str | None = None
@@ -28,7 +28,7 @@ class Native(NamedTuple):
 
     @property
     def actions(self) -> Canonical | None:
-        """The map between its own actions and [-1, 1]; None: they are the same."""
+        """The map between native actions and [-1, 1]; None: they are the same."""
         if self.low is None or self.high is None:
             return None
         return Canonical(self.low, self.high)
@@ -36,7 +36,7 @@ class Native(NamedTuple):
 
 def family(environment: Config) -> str | None:
     """Gymnasium's name of an environment without its version; None if it has none."""
-    from environments import Adroit, Locomotion  # a run may have no dataset
+    from environments import Adroit, Locomotion  # late: a run may have no dataset
 
     if isinstance(environment, Locomotion):
         return environment.name.rpartition("-v")[0]
@@ -46,10 +46,10 @@ def family(environment: Config) -> str | None:
 
 
 def describe(environment: Config) -> Native:
-    """What is known of an environment; imports gymnasium where it has to ask.
+    """Looks up the facts about an environment; imports gymnasium only if needed.
 
-    The hand tasks have no gymnasium name: rewards and ends of episodes are D4RL's, not
-    those of gymnasium-robotics.
+    The hand tasks have no gymnasium name: their rewards and ends of episodes are
+    D4RL's, not those of gymnasium-robotics.
     """
     from environments import Locomotion
     from environments.adroit import EPISODE_STEPS, Adroit

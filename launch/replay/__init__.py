@@ -1,8 +1,8 @@
-"""Where transitions wait for the learner: two stores behind one interface.
+"""Replay: two stores of transitions for the learner, behind one interface.
 
-`launch.replay.in_process` is seeded and lives in this process; `launch.replay.
-reverb_store` serves runs whose actor and learner are apart, and is the only module
-that imports Reverb (and with it TensorFlow): import it where it is used.
+`launch.replay.in_process` is seeded and needs no other process; `launch.replay.
+reverb_store` serves runs whose actors and learner are separate processes. It imports
+Reverb (and with it TensorFlow), as `snapshot` does: import these where they are used.
 """
 
 from typing import Any, Protocol
@@ -12,9 +12,9 @@ import numpy as np
 
 
 class Adder(Protocol):
-    """What an actor tells about N environments that step together.
+    """Stores the steps that an actor takes in N environments that step together.
 
-    Rewards are those to learn from: where they are clipped, the actor has done so.
+    Rewards are those to learn from: if they are clipped, the actor has done so.
     """
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
@@ -23,24 +23,24 @@ class Adder(Protocol):
     def observe(
         self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
     ) -> None:
-        """Adds a step.
+        """Adds a step of every lane.
 
         Lanes whose timestep is FIRST start an episode; their action and extras are
-        ignored, and steps of the episode they leave are kept.
+        ignored, and the steps of their previous episode are kept.
 
         Args:
             actions: `[N]` or `[N, D]`.
-            timestep: what the actions led to; leaves are `[N, ...]`.
-            extras: what the policy returned beside the actions; leaves `[N, ...]`.
-                Nothing of all this is written to afterwards.
+            timestep: the result of the actions; leaves are `[N, ...]`.
+            extras: the extras that the policy returned with the actions; leaves
+                `[N, ...]`. The caller must not write to any of these arrays later.
         """
 
     def close(self) -> None:
-        """Hands over what is not stored yet and ends the connection, if any."""
+        """Stores all pending steps and closes the connection, if there is one."""
 
 
 class DistributedAdder(Adder, Protocol):
-    """An adder whose replay is another process, which may make it wait.
+    """An adder for a replay in another process; adding a step may have to wait.
 
     Attributes:
         waited_seconds: time spent waiting for the replay so far.

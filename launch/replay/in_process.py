@@ -1,4 +1,4 @@
-"""The replay of runs in one process: seeded, no server, no thread."""
+"""Replay for runs in one process: seeded, without server or thread."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,28 +14,28 @@ from launch.replay.rows import Row, Rows, decode
 
 
 class InProcess:
-    """Ring of rows for each environment, sampled uniformly.
+    """A ring buffer of rows for each environment, sampled uniformly.
 
     The capacity counts rows, so the few rows that start and pad an episode displace
-    transitions: an episode of T decisions takes T + S + n - 1 of them.
+    transitions: an episode of T decisions takes T + S + n - 1 rows.
 
-    Memory is taken only as the rings fill.
+    The system allocates memory only as the rings fill.
 
     Args:
         storage: what to store and how often to sample it.
-        spec: of one environment; observations have their stack first.
+        spec: of one environment; frames are stacked along the first axis.
         discount: gamma, weighs the rewards inside an n-step transition.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         num_environments: N, the number of lanes.
         seed: of the sampling.
-        extras: spec of what the policy returns beside one action, see
+        extras: spec of the extras that the policy returns with one action, see
             `launch.build.make_extras_spec`.
 
     Attributes:
         inserted: transitions added so far.
         sampled: transitions sampled so far.
         size: transitions that can be sampled now.
-        shared: None: an update reads its batch only.
+        shared: None, as an update reads nothing but its batch.
     """
 
     shared = None
@@ -64,8 +64,8 @@ class InProcess:
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._window = storage.n_step + frame_stack
         self._offsets = np.arange(1 - self._window, 1)
-        # In two windows of rows there is always a transition, however short episodes
-        # are: at most one window passes between the rows that complete one.
+        # Two windows of rows always hold a transition, however short episodes are:
+        # rows that complete a transition are at most one window apart.
         self._length = max(-(-storage.capacity // num_environments), 2 * self._window)
         self._make_columns(num_environments * self._length, spec, extras)
         self._written = [0] * num_environments
@@ -80,7 +80,7 @@ class InProcess:
         self._action = np.zeros((rows, *spec.action.shape), spec.action.dtype)
         self._reward = np.zeros(rows, np.float32)
         self._discount = np.zeros(rows, np.float32)
-        # 0 where no transition ends, or its oldest row is overwritten.
+        # 0 if no transition ends at the row, or its oldest row is overwritten.
         self._steps = np.zeros(rows, np.int32)
         leaves, self._extras_structure = jax.tree.flatten(extras)
         self._extras = [np.zeros((rows, *leaf.shape), leaf.dtype) for leaf in leaves]
@@ -106,7 +106,7 @@ class InProcess:
         """Does nothing: there is no connection to end."""
 
     def prepare(self, params: Params, tick: Callable[[], None]) -> None:
-        """Does nothing: the rows are there already."""
+        """Does nothing: this store needs no preparation."""
 
     def read(self, batch: Transition, shared: None) -> Transition:
         """The batch itself."""
@@ -114,7 +114,7 @@ class InProcess:
         return batch
 
     def progress(self) -> dict[str, Any]:
-        """What `restore` needs besides the rows, as plain data."""
+        """State that `restore` needs besides the rows, as plain data."""
         return {
             "store": {
                 "length": self._length,
@@ -135,12 +135,12 @@ class InProcess:
     def restore(
         self, path: Path | None, progress: Mapping[str, Any], learner_steps: int
     ) -> None:
-        """Continues with rows that `save` wrote; episodes begun then are given up.
+        """Loads the rows that `save` wrote; episodes unfinished then are given up.
 
         Args:
-            path: what `save` wrote; None: the store stays empty.
-            progress: what `progress` returned at that time.
-            learner_steps: done by then; not needed.
+            path: the directory that `save` wrote; None: the store stays empty.
+            progress: the return value of `progress` at that time.
+            learner_steps: learner steps at that time; not used.
 
         Raises:
             RunDirectoryError: the rows do not fit this store.
@@ -153,7 +153,7 @@ class InProcess:
             raise RunDirectoryError(
                 f"{path} holds {lanes} x {length} rows, this run stores "
                 f"{len(self._written)} x {self._length}: resume with the "
-                "storage.capacity and the environments that it was saved with"
+                "storage.capacity and the number of environments it was saved with"
             )
         for name, column in self._columns().items():
             file = path / f"{name}.npy"
@@ -185,16 +185,16 @@ class InProcess:
         }
 
     def owed(self) -> int:
-        """Batches to sample now, so that samples per insert are as configured."""
+        """Number of batches to sample now to keep the configured samples per insert."""
         storage = self._storage
         due = storage.samples_per_insert * (self.inserted - storage.min_size)
         return max(0, int((due - self.sampled) // storage.batch_size))
 
     def next(self) -> Transition:
-        """Batch of transitions, uniform with replacement over those in the store.
+        """Samples a batch of transitions, uniformly with replacement.
 
         Raises:
-            ValueError: if the store holds no transition.
+            ValueError: the store holds no transition.
         """
         ends, lane_starts, steps = self._draw()
         self.sampled += len(ends)
@@ -219,12 +219,12 @@ class InProcess:
         return jax.tree.unflatten(self._extras_structure, leaves)
 
     def _draw(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rows that end transitions: where in their lane, its start, their steps."""
+        """Draws rows that end transitions: index in the lane, lane start, steps."""
         if not self.size:
-            raise ValueError("the store holds no transition to sample")
+            raise ValueError("cannot sample: the store holds no transition")
         lanes = len(self._written)
-        # Rows that end no transition are drawn and rejected: they are few, and the
-        # draw stays uniform over the others.
+        # Drawn rows that end no transition are rejected and drawn again: they are few,
+        # and the draw stays uniform over the others.
         high = lanes * min(self._length, max(self._written))
         draws = self._random.integers(high, size=self._storage.batch_size)
         while True:

@@ -1,4 +1,4 @@
-"""The rate limiter of the Reverb table: its tolerance, and who waits for whom."""
+"""The rate limiter of the Reverb table: its tolerance, and which side it holds up."""
 
 import math
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +12,7 @@ TABLE = "replay"
 
 
 class LimiterState(NamedTuple):
-    """Where the table stands, and who waits for whom.
+    """The table's counters, and whether the limiter holds up learner or actors.
 
     Attributes:
         size: transitions in the table.
@@ -45,13 +45,13 @@ def error_buffer(storage: Storage) -> float:
 
 
 def describe(state: LimiterState) -> str:
-    """One line for people: who waits, and for how many."""
+    """One readable line: the counters, which side waits, and for how many items."""
     if state.missing_inserts:
         waits = f"the learner waits for {state.missing_inserts} inserts"
     elif state.missing_samples:
         waits = f"the actors wait for {state.missing_samples} samples"
     else:
-        waits = "nobody waits for the rate limiter"
+        waits = "no role waits for the rate limiter"
     return (
         f"replay: {state.size} transitions, {state.inserted} inserted, "
         f"{state.sampled} sampled; {waits}"
@@ -59,10 +59,10 @@ def describe(state: LimiterState) -> str:
 
 
 def limiter_state(client: "reverb.Client") -> LimiterState:
-    """What the table's rate limiter allows now.
+    """Asks the server for the current state of the table's rate limiter.
 
     Raises:
-        RuntimeError: if the server does not answer within ten seconds.
+        RuntimeError: the server does not answer within ten seconds.
     """
     info = client.server_info(timeout=10)[TABLE]
     limiter = info.rate_limiter_info

@@ -1,4 +1,4 @@
-"""Batches from a Reverb table, for the learner of a program.
+"""Batches from a Reverb table, for the learner of a run in several processes.
 
 Importing this module imports neither Reverb nor TensorFlow: a learner serves its first
 parameters while these are imported.
@@ -15,19 +15,19 @@ _STARVED_SECONDS = 2.0  # a batch on its way takes less
 
 
 class ReverbBatches:
-    """Batches until the run stops, or until no experience is left or coming.
+    """Yields batches until the run stops, or the actors have ended and none comes.
 
     Args:
         address: of the server that holds the table, `host:port`.
         storage: as the table was made with.
-        spec: of one environment; observations have their stack first.
+        spec: of one environment; frames are stacked along the first axis.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
-        stop: whether the run stops, asked at least once a second.
-        acting: whether experience is still coming, asked when none comes.
+        stop: returns whether the run stops; called at least once a second.
+        acting: returns whether any actor still acts; called when no batch comes.
         extras: as the table was made with.
 
     Attributes:
-        shared: None: an update reads its batch only.
+        shared: None, as an update reads nothing but its batch.
     """
 
     shared = None
@@ -74,7 +74,7 @@ class ReverbBatches:
         """Next batch; its arrays are read-only.
 
         Raises:
-            StopIteration: the run stops, or no experience is left or coming.
+            StopIteration: the run stops, or the actors have ended and no batch comes.
         """
         self._asked = time.monotonic()
         return next(self._reader)
@@ -85,7 +85,7 @@ class ReverbBatches:
         return batch
 
     def progress(self) -> dict[str, Any]:
-        """That the run is a program's: its rows are in the server's snapshot."""
+        """Records that the rows are in a Reverb server's snapshot, as plain data."""
         return {"store": "reverb"}
 
     def save(self, path: Path) -> None:
@@ -103,13 +103,13 @@ class ReverbBatches:
     def restore(
         self, path: Path | None, progress: Mapping[str, Any], learner_steps: int
     ) -> None:
-        """Does nothing: the server starts with what was saved."""
+        """Does nothing: the server itself starts with the saved tables."""
 
     def close(self) -> None:
-        """Asks for no more samples."""
+        """Stops requesting samples."""
         self._reader = None
 
     def _starved(self) -> bool:
-        """Whether no batch comes and, the actors having ended, none ever will."""
+        """Whether no batch has come for a while and, without actors, none will."""
         waited = time.monotonic() - self._asked
         return waited > _STARVED_SECONDS and not self._acting()

@@ -1,9 +1,9 @@
-"""The replay of runs whose actor and learner are apart: a Reverb table of windows.
+"""Replay for runs with separate actor and learner processes: a Reverb table of windows.
 
 Rows are streamed by one `reverb.StructuredWriter` for each environment, which sends
 each frame once and makes an item of the n + S rows that end at a completed transition.
 
-Importing this module imports TensorFlow; it is kept off GPUs and to few threads,
+Importing this module imports TensorFlow, which is kept off GPUs and to few threads,
 because it only moves data and shares the cores with the learner.
 """
 
@@ -22,11 +22,11 @@ from agents.parts.contract import Spec, Storage, Transition
 from launch.replay.limiter import TABLE, error_buffer
 from launch.replay.rows import Row, Rows, decode
 
-# How often, in milliseconds, whoever waits for the rate limiter looks for a stop.
+# Milliseconds between two checks for a stop while waiting for the rate limiter.
 _POLL_MS = 500
-# Items of one environment that the server has not confirmed. They bound the memory of
-# the actor and how far it runs ahead of the limiter; a few keep the writer from waiting
-# for each reply.
+# Largest number of items of one environment that the server has not confirmed. It
+# bounds the actor's memory and how far the actor runs ahead of the limiter; with more
+# than one, the writer does not wait for each reply.
 _MAX_PENDING = 16
 
 tf.config.set_visible_devices([], "GPU")
@@ -41,9 +41,9 @@ def make_tables(
 
     Args:
         storage: sizes, counted in transitions, and samples per insert.
-        spec: of one environment; observations have their stack first.
+        spec: of one environment; frames are stacked along the first axis.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
-        extras: spec of what the policy returns beside one action, see
+        extras: spec of the extras that the policy returns with one action, see
             `launch.build.make_extras_spec`.
     """
     limiter = reverb.rate_limiters.SampleToInsertRatio(
@@ -64,18 +64,18 @@ def make_tables(
 
 
 class ReverbAdder:
-    """Sends what N environments do to a Reverb table.
+    """Sends the steps of N environments to a Reverb table.
 
-    It waits when the rate limiter wants samples first, and looks for a stop meanwhile.
+    While the rate limiter wants samples first, it waits and checks for a stop.
 
     Args:
         client: of the server that holds the table.
-        storage: says how many rewards are summed.
-        spec: of one environment; observations have their stack first.
+        storage: gives n, the number of rewards that are summed.
+        spec: of one environment; frames are stacked along the first axis.
         discount: gamma, weighs the rewards inside an n-step transition.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         num_environments: N, the number of lanes.
-        stop: whether to give up waiting; what is not stored by then is lost.
+        stop: returns whether to stop waiting; items not stored by then are lost.
         extras: as the table was made with.
 
     Attributes:
@@ -111,9 +111,9 @@ class ReverbAdder:
         self._writers = [
             client.structured_writer([config]) for _ in range(num_environments)
         ]
-        # A writer with items that the limiter holds back blocks where it is destroyed,
-        # for as long as the server lives, and an actor would never exit. So a writer
-        # is not destroyed until it has flushed.
+        # Destroying a writer blocks while the limiter holds back its items, for as long
+        # as the server lives: an actor would never exit. This reference keeps a writer
+        # alive until it has flushed.
         for writer in self._writers:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(writer))
 
@@ -128,15 +128,15 @@ class ReverbAdder:
         self._append(self._rows.observe(actions, timestep, extras))
 
     def close(self) -> None:
-        """Waits until all items are stored, or for a stop, and ends the streams."""
+        """Waits until all items are stored, or for a stop, and closes the writers."""
         while self._writers:
             writer = self._writers.pop()
             if self._flush(writer, 0):
                 ctypes.pythonapi.Py_DecRef(ctypes.py_object(writer))
 
     def _append(self, rows: Iterator[tuple[int, Row]]) -> None:
-        # A writer is never told that an episode ends: rows that complete nothing keep
-        # windows inside of one, and telling it would wait for every pending item.
+        # `end_episode` is never called: rows that complete no transition keep windows
+        # within an episode, and the call would wait for every pending item.
         for lane, row in rows:
             self._writers[lane].append(
                 Row(
@@ -157,9 +157,9 @@ class ReverbAdder:
     def _flush(
         self, writer: reverb.structured_writer.StructuredWriter, max_pending: int
     ) -> bool:
-        """Waits until no more items are pending than that; false if stopped first.
+        """Waits until at most `max_pending` items are pending; False if stopped first.
 
-        After a stop it only tries: many writers must not each wait in turn.
+        After a stop it hardly waits: many writers must not each wait in turn.
         """
         began = time.monotonic()
         try:
@@ -179,16 +179,16 @@ class ReverbAdder:
 class ReverbReader:
     """Iterator over batches of transitions, until a stop.
 
-    Samples travel ahead of the learner, at most `workers` times two batches and two
-    more; the limiter counts them as they leave the table. Stop the server last:
-    TensorFlow waits for one that is gone, and a stop goes unnoticed.
+    Samples are prefetched, at most 2 * `workers` + 2 batches; the limiter counts them
+    as they leave the table. Stop the server last: TensorFlow waits for a server that is
+    gone, and does not notice a stop.
 
     Args:
         server_address: of the server that holds the table, `host:port`.
         storage: as the table was made with.
-        spec: of one environment; observations have their stack first.
+        spec: of one environment; frames are stacked along the first axis.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
-        stop: whether to end the iteration, asked at least once a second.
+        stop: returns whether to end the iteration; called at least once a second.
         extras: as the table was made with.
         workers: streams that fetch samples at the same time.
     """
@@ -240,7 +240,7 @@ class ReverbReader:
         raise StopIteration
 
     def _answers(self) -> bool:
-        """Whether the server answers; without it, a stop would go unnoticed."""
+        """Whether the server answers; waiting for a dead one would miss a stop."""
         try:
             self._client.server_info(timeout=1)
             return True
@@ -248,10 +248,10 @@ class ReverbReader:
             return False
 
     def _whole(self, rows: Row) -> Row | None:
-        """A whole batch of rows, if there is one.
+        """A whole batch of rows; None if there are too few rows yet.
 
-        The batch under way when the limiter blocks comes up short. Its samples are
-        counted, so they wait for others instead of being dropped.
+        A batch that the limiter interrupts is short. The limiter has counted its
+        samples, so they are kept for the next batch instead of being dropped.
         """
         if len(rows.steps) == self._batch_size:
             return rows
@@ -283,7 +283,7 @@ def _dataset(
 
 
 def _signature(storage: Storage, spec: Spec, frame_stack: int, extras: Any) -> Row:
-    """Shapes and dtypes of an item: a window of frames, and its last row's rest."""
+    """Shapes and dtypes of an item: a window of frames, and its last row's columns."""
     stacked = int(frame_stack > 1)
     leaves = jax.tree.leaves(extras)
     step = Row(
@@ -299,7 +299,7 @@ def _signature(storage: Storage, spec: Spec, frame_stack: int, extras: Any) -> R
 
 
 def _writer_config(window: int, num_extras: int) -> reverb.structured_writer.Config:
-    """An item for each row that completes a transition: the window that ends there."""
+    """Makes an item of the window that ends at each row completing a transition."""
     extras = tuple(f"extras{i}" for i in range(num_extras))
     structure = Row(*Row._fields)._replace(extras=extras)
     row = reverb.structured_writer.create_reference_step(structure)

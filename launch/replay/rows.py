@@ -1,4 +1,4 @@
-"""Vector timesteps in, one stream of rows per environment out; both stores keep rows.
+"""Turns vector timesteps into one stream of rows per environment, for both stores.
 
 A row holds one frame, so a frame is stored once however many stacks it is part of.
 With n = `n_step` and S = `frame_stack`, an episode of T decisions becomes
@@ -8,9 +8,10 @@ With n = `n_step` and S = `frame_stack`, an episode of T decisions becomes
     n - 1 rows   padding, which completes the transitions shorter than n steps that
                  end at the last observation
 
-and there is exactly one transition for each decision. The n + S rows that end at the
-row which completes a transition hold it: the first S are its observation, the S that
-start `steps` rows later its next observation. They never reach into another episode.
+and there is exactly one transition for each decision. The window of n + S rows that
+ends at the row completing a transition holds it: its first S rows are the observation,
+the S rows that start `steps` rows later the next observation. A window never reaches
+into another episode.
 """
 
 from collections import deque
@@ -30,15 +31,15 @@ _LAST = int(dm_env.StepType.LAST)
 class Row(NamedTuple):
     """One frame, and the transition that is complete once this frame is known.
 
-    Columns of several rows, and their specs, have the same structure.
+    The columns of several rows, and their specs, have the same structure.
 
     Attributes:
-        frame: newest frame of the observation; all of it if frames are not stacked.
+        frame: newest frame of the observation; the observation if not stacked.
         action: taken `steps` decisions ago.
         reward: sum of `steps` rewards, as in `Transition.reward`.
         discount: as in `Transition.discount`.
         steps: number of rewards in the sum; 0 if this row completes no transition.
-        extras: leaves of what the policy returned beside that action, a tuple.
+        extras: leaves of the extras that the policy returned with it, a tuple.
     """
 
     frame: Any
@@ -52,20 +53,20 @@ class Row(NamedTuple):
 class Rows:
     """Turns the timesteps of N environments into rows, lane by lane.
 
-    Frames, actions and extras are kept by reference until they are stored: they must
-    not be written to after they are handed over.
+    Frames, actions and extras are kept by reference until they are stored: the caller
+    must not write to them later.
 
     Args:
-        storage: says how many rewards are summed.
-        spec: of one environment; observations have their stack first.
+        storage: gives n, the number of rewards that are summed.
+        spec: of one environment; frames are stacked along the first axis.
         discount: gamma, weighs the rewards inside an n-step transition.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         num_environments: N, the number of lanes.
-        extras: spec of what the policy returns beside one action, see
+        extras: spec of the extras that the policy returns with one action, see
             `launch.build.make_extras_spec`.
 
     Raises:
-        ValueError: if observations do not start with a stack of S frames.
+        ValueError: the first axis of observations is not a stack of S frames.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Rows:
         if frame_stack > 1 and shape[:1] != (frame_stack,):
             raise ValueError(
                 f"observations have shape {shape}: expected {frame_stack} stacked "
-                "frames as the first axis"
+                "frames along the first axis"
             )
         self._n_step = storage.n_step
         self._discount = discount
@@ -96,25 +97,25 @@ class Rows:
         self._recent: list[deque | None] = [None] * num_environments
 
     def observe_first(self, timestep: dm_env.TimeStep) -> Iterator[tuple[int, Row]]:
-        """Rows, each with its lane, of a timestep that is the first in every lane."""
+        """Yields (lane, row) for a timestep that is FIRST in every lane."""
         for lane in range(len(self._recent)):
             yield from self._start(lane, timestep.observation[lane])
 
     def observe(
         self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
     ) -> Iterator[tuple[int, Row]]:
-        """Rows, each with its lane, that a step adds.
+        """Yields (lane, row) for a step of all lanes.
 
         Args:
             actions: `[N]` or `[N, D]`, ignored in lanes that start an episode.
-            timestep: what the step returned; leaves are `[N, ...]`.
+            timestep: the result of the actions; leaves are `[N, ...]`.
             extras: of the actions; leaves `[N, ...]`.
 
         Yields:
             Lane and row, in the order in which a lane's rows must be stored.
 
         Raises:
-            ValueError: if a lane steps without a first timestep.
+            ValueError: a lane steps before its first timestep.
         """
         actions = np.asarray(actions)
         leaves: tuple[np.ndarray, ...] = ()
@@ -160,7 +161,7 @@ class Rows:
             yield lane, self._row(frame, recent, steps)
 
     def _row(self, frame: np.ndarray, recent: deque, steps: int) -> Row:
-        """Row that completes the transition over `recent` if that holds `steps`."""
+        """The row completing the transition over `recent`, if `recent` has `steps`."""
         if len(recent) < steps:
             return Row(frame, self._no_action, 0.0, 0.0, 0, self._no_extras)
         action, total, weight, extras = recent[0]
@@ -182,15 +183,15 @@ def decode(
     *,
     frame_stack: int,
 ) -> Transition:
-    """Transitions from the windows of rows that hold them.
+    """Builds transitions from the windows of rows that hold them.
 
     Args:
         window: `[B, n + S, ...]` frames.
-        action: `[B]` or `[B, D]`, with the next four from the last row of the window.
+        action: `[B]` or `[B, D]`; like the next four, of the window's last row.
         reward: `[B]`.
         discount: `[B]`.
         steps: `[B]` integers in 1..n.
-        extras: what the policy returned beside the actions; leaves `[B, ...]`.
+        extras: the extras that the policy returned with it; leaves `[B, ...]`.
         frame_stack: S.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A Reverb server in a process of its own, outside of any program."""
+"""Runs a Reverb server in a separate process, without Launchpad."""
 
 import contextlib
 import multiprocessing
@@ -11,12 +11,12 @@ from agents.parts.contract import Spec, Storage
 
 
 class Served(NamedTuple):
-    """A server that runs.
+    """A running Reverb server.
 
     Attributes:
-        client: `reverb.Client` of it.
+        client: `reverb.Client` that is connected to the server.
         address: `host:port`.
-        pid: of its process.
+        pid: of the server's process.
     """
 
     client: Any
@@ -26,7 +26,7 @@ class Served(NamedTuple):
 
 @contextlib.contextmanager
 def served(storage: Storage, spec: Spec, *, frame_stack: int) -> Iterator[Served]:
-    """Context in which a server with the tables of `make_tables` runs.
+    """Context manager: a server with the tables of `make_tables` runs.
 
     Args:
         storage: as for `make_tables`.
@@ -34,7 +34,7 @@ def served(storage: Storage, spec: Spec, *, frame_stack: int) -> Iterator[Served
         frame_stack: as for `make_tables`.
 
     Raises:
-        RuntimeError: it did not start; says why.
+        RuntimeError: the server did not start; the message has the reason.
     """
     import reverb
 
@@ -60,7 +60,7 @@ def served(storage: Storage, spec: Spec, *, frame_stack: int) -> Iterator[Served
 
 def _serve(parent: Connection, storage: Storage, spec: Spec, frame_stack: int) -> None:
     """Serves until the parent closes its end."""
-    # Reverb tells of its life on standard error.
+    # Reverb logs to standard error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
         import reverb

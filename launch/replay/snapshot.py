@@ -1,4 +1,4 @@
-"""What a Reverb server holds, on disk: written by it, and read again when it starts.
+"""Saves a Reverb server's tables to disk, and loads them when a server starts.
 
 Importing this module imports TensorFlow.
 """
@@ -10,16 +10,16 @@ import reverb
 
 
 def save(client: reverb.Client, path: Path) -> None:
-    """Has the server write its tables to a new directory; it must be on this host.
+    """Has the server write its tables to a new directory; it must run on this host.
 
     Raises:
         OSError: the server does not answer, or cannot write.
     """
     try:
-        client.server_info(timeout=5)  # without one, the next call waits for ever
+        client.server_info(timeout=5)  # no answer: checkpoint() would wait for ever
         written = client.checkpoint()
     except (IndexError, RuntimeError, reverb.errors.ReverbError) as error:
-        # An IndexError stands for resources that are exhausted, such as a full disk.
+        # Reverb raises IndexError if resources are exhausted, such as a full disk.
         raise OSError(str(error)) from error
     shutil.move(written, path)
 
@@ -27,13 +27,13 @@ def save(client: reverb.Client, path: Path) -> None:
 def make_checkpointer(
     scratch: Path, snapshot: Path | None
 ) -> reverb.checkpointers.CheckpointerBase:
-    """What a server needs to write its tables, and to start from those of `snapshot`.
+    """Makes the checkpointer that writes a server's tables and loads `snapshot`.
 
     Args:
         scratch: an empty directory, on the file system of the run directory.
-        snapshot: what `save` wrote; None: the tables start empty.
+        snapshot: the directory that `save` wrote; None: the tables start empty.
     """
-    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(scratch, ignore_errors=True)  # left by a run that was killed
     scratch.mkdir(parents=True)
     return reverb.checkpointers.DefaultCheckpointer(
         str(scratch),

@@ -63,8 +63,8 @@ def test_another_dataset_is_refused_before_anything_is_written(
     assert cli.main(line) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert f"{replaced.parent / 'pendulum.hdf5'} is not what {replaced}" in error
-    assert "60 transitions with checksum" in error and "put that one back" in error
+    assert f"{replaced.parent / 'pendulum.hdf5'} is not the one {replaced}" in error
+    assert "60 transitions with checksum" in error and "restore the old one" in error
     assert written(replaced) == before
 
 
@@ -72,7 +72,7 @@ def test_whoever_starts_it_otherwise_is_refused_as_well(replaced, capsys):
     """One of several runs of a figure, which nobody could check before."""
     before = written(replaced)
     assert run.main([str(replaced)]) == 2
-    assert "put that one back" in capsys.readouterr().err
+    assert "restore the old one" in capsys.readouterr().err
     assert written(replaced) == before
 
 

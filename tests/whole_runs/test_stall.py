@@ -18,7 +18,7 @@ HANGS = {
     "actor/0 actor/1": r"the learner waits for [1-9]\d* inserts",
     "learner": r"the actors wait for [1-9]\d* samples",
     "replay": r"the replay does not answer: ",
-    "evaluator": r"nobody waits for the rate limiter|the learner waits",
+    "evaluator": r"no role waits for the rate limiter|the learner waits",
 }
 
 

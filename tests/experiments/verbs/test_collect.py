@@ -152,8 +152,8 @@ def test_an_id_that_is_taken_is_refused_unless_one_says_so(run, capsys):
         ("RUN --steps 0", "0 steps: at least 1"),
         ("RUN --seed -1", "at least 0"),
         ("RUN --step 5", "unknown field --step; nearest: --steps"),
-        ("RUN --dataset ../mine-v0", "is no dataset id: such as"),
-        ("RUN --dataset mine", "is no dataset id: such as"),
+        ("RUN --dataset ../mine-v0", "a dataset id must be of the form"),
+        ("RUN --dataset mine", "a dataset id must be of the form"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(line, message, run, capsys, root):
@@ -173,7 +173,7 @@ def test_a_run_that_learned_from_a_dataset_is_refused(tmp_path, capsys, spec):
         directory = run_directory.create(tmp_path / "runs", EXPERIMENTS[name])
         said = f"{directory} learned from munchausen/hopper/medium-v0"
         assert f"{said} and never explored" in refused(capsys, str(directory))
-        with pytest.raises(DatasetError, match=f"{said} and stored nothing"):
+        with pytest.raises(DatasetError, match=f"{said} and stored no"):
             load(str(directory), spec, HOPPER)
 
 

@@ -1,4 +1,4 @@
-"""Files of datasets, and transitions at random."""
+"""Dataset files, and random transitions."""
 
 import h5py
 import pytest
@@ -27,7 +27,7 @@ def written_hdf5(tmp_path):
 
 @pytest.fixture(autouse=True)
 def minari_root(tmp_path, monkeypatch):
-    """Where Minari keeps its datasets: nowhere but in the test's directory."""
+    """Minari's datasets directory, inside the test's directory."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     return tmp_path / "minari"
 

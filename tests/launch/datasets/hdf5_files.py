@@ -8,7 +8,7 @@ SPEC = spec_of(observation=5, action=2)
 
 
 def columns(rows=7):
-    """Row i observes i in every place; no episode ends."""
+    """Columns in which row i observes the number i throughout; no episode ends."""
     return {
         "observations": np.tile(np.arange(rows, dtype=np.float32)[:, None], (1, 5)),
         "actions": np.tile(np.linspace(-1, 1, rows, dtype=np.float32)[:, None], (1, 2)),

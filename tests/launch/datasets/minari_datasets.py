@@ -12,5 +12,5 @@ TEXT = Description((-7.0, 13.0), "td3", "abc123", "made by hand")
 
 
 def write():
-    """Writes it; returns its directory."""
+    """Writes the dataset; returns its directory."""
     return minari_writing.write(ID, EPISODES, Native(), TEXT)

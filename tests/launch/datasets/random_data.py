@@ -1,4 +1,4 @@
-"""Specs, episodes and transitions of no environment, for tests of datasets."""
+"""Random specs, episodes and transitions, for tests of datasets."""
 
 import jax
 import numpy as np
@@ -8,7 +8,7 @@ from launch.datasets.episode import Episode
 
 
 def spec_of(observation, action):
-    """Continuous: so many numbers observed, so many acted with."""
+    """A continuous spec with these sizes of observation and action."""
     return Spec(
         jax.ShapeDtypeStruct((observation,), np.dtype(np.float32)),
         0,
@@ -17,7 +17,7 @@ def spec_of(observation, action):
 
 
 def episodes(lengths, observation=5, action=2, seed=0):
-    """Random episodes; every other one terminates, the first does."""
+    """Random episodes; every second one terminates, beginning with the first."""
     draw = np.random.default_rng(seed)
     return [
         Episode(

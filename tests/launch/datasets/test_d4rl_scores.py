@@ -1,4 +1,4 @@
-"""D4RL's scores, by hand."""
+"""D4RL's scores, against values computed by hand."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from launch.datasets import d4rl_scores
         (Locomotion("Hopper-v5"), 1000.0, 31.348892),
         # 6000 + 280.178953 of 12135 + 280.178953
         (Locomotion("HalfCheetah-v5"), 6000.0, 50.584683),
-        # 4592.3 - 1.629008 - 2 * that: twice an expert, less what is random
+        # twice the expert's return less the random return scores 200
         (Locomotion("Walker2d-v5"), 2 * 4592.3 - 1.629008, 200),
         (Locomotion("Ant-v5"), -325.6 - 42.053, -1),
         (Adroit("pen"), 96.262799 - 29.805703703, -1),
@@ -24,7 +24,7 @@ from launch.datasets import d4rl_scores
         (Adroit("relocate"), 4233.877797728884, 100),
     ],
 )
-def test_scores_by_hand(environment, episode_return, score):
+def test_scores_equal_those_computed_by_hand(environment, episode_return, score):
     reference = d4rl_scores.reference(environment)
     assert d4rl_scores.normalized(episode_return, reference) == pytest.approx(
         score, abs=1e-5
@@ -58,5 +58,5 @@ def test_names_stand_for_their_family(name, family):
         Classic(),
     ],
 )
-def test_there_is_no_reference_where_d4rl_has_none(environment):
+def test_environments_outside_d4rl_have_no_reference(environment):
     assert d4rl_scores.reference(environment) is None

@@ -1,4 +1,4 @@
-"""What is checked of the steps of any file, whatever it is kept in."""
+"""The checks on steps that are common to all file formats."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_sound_steps_have_the_types_of_a_dataset():
     assert dataset.ends.tolist() == [False, True, True]
 
 
-def test_nothing_kept_is_no_dataset():
+def test_a_dataset_without_kept_steps_is_refused():
     with pytest.raises(DatasetError, match="file holds no whole transition"):
         to_dataset("file", checked(steps()), np.zeros(4, bool), np.zeros(4, bool))
 
@@ -50,28 +50,28 @@ def test_nothing_kept_is_no_dataset():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"rewards": np.array(["a"] * 4)}, "file: REWARDS holds <U1: numbers"),
+        ({"rewards": np.array(["a"] * 4)}, "file: REWARDS must hold numbers, got <U1"),
         ({"rewards": np.zeros(3)}, "file: REWARDS has 3 rows, the observations have 4"),
         ({"actions": np.zeros((4, 2))}, r"ACTIONS has rows of shape \(2,\).*\(1,\)"),
-        ({"terminals": np.array([0, 2, 0, 0])}, "TERMINALS, row 1: 2 is no flag"),
-        ({"observations": np.full((4, 1), 1e39)}, r"row 0: inf \(4 of 4 rows"),
+        ({"terminals": np.array([0, 2, 0, 0])}, "row 1: a flag must be 0 or 1, got 2"),
+        ({"observations": np.full((4, 1), 1e39)}, r"row 0: .*inf \(4 of 4 rows"),
         (
             {"next_observations": np.array([1, 7, 4, 8])[:, None]},
-            "NEXT_OBSERVATIONS, row 2: it is not the observation of row 3",
+            "NEXT_OBSERVATIONS, row 2: must be the observation of row 3",
         ),
     ],
 )
-def test_what_is_not_sound_is_said_with_its_row(changes, message):
+def test_errors_name_column_and_row(changes, message):
     with pytest.raises(DatasetError, match=message):
         checked(steps(**changes))
 
 
-def test_flags_are_a_column():
+def test_flags_must_have_one_axis():
     with pytest.raises(DatasetError, match=r"shape \(4, 1\): expected \(4,\)"):
         flags("here", np.zeros((4, 1)), 4)
 
 
-def test_actions_are_scaled_from_their_box_and_rounding_is_forgiven():
+def test_actions_are_scaled_from_their_bounds_with_a_tolerance_for_rounding():
     box = Canonical(np.array([-2.0, 0.0]), np.array([2.0, 10.0]))
     actions = np.array([[-2, 0], [0, 10], [1, 2.5]], np.float32)
     scaled = canonical_actions("here", actions, box)

@@ -1,4 +1,4 @@
-"""A run's replay as a dataset, from a store that was really filled."""
+"""A run's replay read as a dataset, from a store filled by its own methods."""
 
 import functools
 
@@ -19,7 +19,7 @@ def saved(tmp_path):
     return functools.partial(save_store, tmp_path)
 
 
-def test_every_transition_is_there_in_the_order_in_which_episodes_began(saved):
+def test_transitions_are_complete_and_in_the_order_in_which_episodes_began(saved):
     dataset = from_run.read("run", saved(), SPEC)
     step = dataset.transitions
     rows = [
@@ -27,7 +27,7 @@ def test_every_transition_is_there_in_the_order_in_which_episodes_began(saved):
         *[(100, 101, 101, 1, False), (101, 102, 102, 1, False)],
         *[(102, 103, 103, 1, False), (103, 104, 104, 1, True)],  # lane 1 is cut short
         *[(3, 4, 4, 1, False), (4, 5, 5, 1, False), (5, 6, 6, 1, True)],
-        (105, 106, 106, 1, True),  # under way when the run was saved
+        (105, 106, 106, 1, True),  # unfinished when the run was saved
     ]
     columns = (
         step.observation[:, 0],
@@ -42,7 +42,7 @@ def test_every_transition_is_there_in_the_order_in_which_episodes_began(saved):
     np.testing.assert_allclose(step.action, steps / 10)
 
 
-def test_what_was_overwritten_is_not_there(saved):
+def test_overwritten_transitions_are_not_read(saved):
     step = from_run.read("run", saved(capacity=8), SPEC).transitions  # 4 rows a lane
     assert step.observation[:, 0].tolist() == [3, 4, 5, 103, 105]
 
@@ -54,18 +54,18 @@ def test_what_was_overwritten_is_not_there(saved):
         ({"n_step": 3}, 3, "summed over 3 steps.*--agent.storage.n_step 1"),
     ],
 )
-def test_what_cannot_be_read_is_said(saved, settings, n_step, message):
+def test_a_replay_that_cannot_be_read_is_refused(saved, settings, n_step, message):
     with pytest.raises(DatasetError, match=message):
         from_run.read("run", saved(**settings), SPEC, n_step=n_step)
 
 
-def test_a_checkpoint_without_a_replay_is_said(tmp_path):
+def test_a_checkpoint_without_a_replay_is_refused(tmp_path):
     bare = Checkpoint(tmp_path / "none", logs.Counts(12), {"store": {}})
     with pytest.raises(DatasetError, match=r"no replay: .*--checkpoint.replay true"):
         from_run.read("run", bare, SPEC)
 
 
-def test_another_environment_and_nan_are_said(saved, tmp_path):
+def test_a_replay_of_another_environment_and_nan_are_refused(saved, tmp_path):
     checkpoint = saved()
     other = spec_of(observation=2, action=3)
     with pytest.raises(DatasetError, match=r"lane 0: action.npy has rows .*\(3,\)"):
@@ -74,5 +74,5 @@ def test_another_environment_and_nan_are_said(saved, tmp_path):
     rewards = np.load(path)
     rewards[1, 2] = np.nan  # lane 1's second transition
     np.save(path, rewards)
-    with pytest.raises(DatasetError, match=r"lane 1: reward.npy, row 1: nan"):
+    with pytest.raises(DatasetError, match=r"lane 1: reward.npy, row 1: .*nan"):
         from_run.read("run", checkpoint, SPEC)

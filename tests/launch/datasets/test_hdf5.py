@@ -1,4 +1,4 @@
-"""Files of D4RL's layout: what they hold, and what is wrong with them."""
+"""Files of D4RL's layout: the transitions they hold, and errors in them."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ LIMIT = Native(episode_steps=3, exact=True)
 
 
 def seen(dataset):
-    """What is at each transition: row, row after it, discount, end of record."""
+    """Each transition as (row, row of next observation, discount, end of record)."""
     step = dataset.transitions
     return list(
         zip(
@@ -25,16 +25,16 @@ def seen(dataset):
     )
 
 
-def test_a_timeout_is_dropped_where_nobody_knows_what_followed(written_hdf5):
+def test_a_timeout_is_dropped_if_its_next_observation_is_unknown(written_hdf5):
     data = columns()
     data["terminals"][1] = data["timeouts"][4] = True
     dataset = hdf5.read(written_hdf5(data), SPEC, Native())
     assert seen(dataset) == [
         (0, 1, 1, False),
-        (1, 2, 0, True),  # terminated: kept, whatever follows
+        (1, 2, 0, True),  # terminated: kept, whatever the next observation
         (2, 3, 1, False),
-        (3, 4, 1, True),  # what followed row 4 is unknown, and so it is the last
-        (5, 6, 1, True),  # and what followed row 6
+        (3, 4, 1, True),  # row 4 is dropped: its next observation is unknown
+        (5, 6, 1, True),  # and so is row 6
     ]
     assert dataset.transitions.reward.tolist() == [10, 11, 12, 13, 15]
     assert [leaf.dtype for leaf in dataset.transitions[:5]] == [np.float32] * 5
@@ -43,7 +43,7 @@ def test_a_timeout_is_dropped_where_nobody_knows_what_followed(written_hdf5):
     )
 
 
-def test_a_timeout_is_kept_where_next_observations_say_what_followed(written_hdf5):
+def test_a_timeout_is_kept_if_the_file_has_next_observations(written_hdf5):
     data = columns(4)
     data["timeouts"][1] = data["timeouts"][3] = True
     data["next_observations"] = data["observations"] + 1
@@ -58,7 +58,7 @@ def test_a_timeout_is_kept_where_next_observations_say_what_followed(written_hdf
 
 def test_a_termination_at_the_last_row_is_kept(written_hdf5):
     data = columns(3)
-    data["terminals"][2] = data["timeouts"][2] = True  # both: it terminated
+    data["terminals"][2] = data["timeouts"][2] = True  # both: it counts as terminated
     assert seen(hdf5.read(written_hdf5(data), SPEC, Native())) == [
         (0, 1, 1, False),
         (1, 2, 1, False),
@@ -66,7 +66,7 @@ def test_a_termination_at_the_last_row_is_kept(written_hdf5):
     ]
 
 
-def test_without_timeouts_episodes_end_where_the_environment_ends_them(written_hdf5):
+def test_without_timeouts_episodes_end_at_the_environments_limit(written_hdf5):
     data = columns(9)
     del data["timeouts"]
     data["terminals"][1] = True  # rows 2-4 and 5-7 last three steps, then 8
@@ -87,7 +87,7 @@ def test_a_termination_at_the_limit_is_no_timeout(written_hdf5):
     assert (2, 3, 0, True) in seen(hdf5.read(written_hdf5(data), SPEC, LIMIT))
 
 
-def test_people_may_take_longer_than_the_environment_allows(written_hdf5):
+def test_demonstrations_may_be_longer_than_the_environments_limit(written_hdf5):
     data = columns()
     data["timeouts"][6] = True
     slow = Native(episode_steps=3)
@@ -120,13 +120,13 @@ def replaced(key, column):
         (replaced("rewards", np.zeros(8)), "rewards has 8 rows, .* have 7"),
         (replaced("rewards", np.float32(3)), "rewards has no rows, .* have 7"),
         (replaced("observations", np.zeros((0, 5))), "observations has no rows"),
-        (replaced("rewards", [b"a"] * 7), "rewards holds .*numbers"),
-        (change("observations", (3, 2), np.nan), "observations, row 3: nan .1 of 7"),
-        (change("rewards", 5, np.inf), "rewards, row 5: inf"),
-        (change("actions", 4, np.nan), "actions, row 4: nan"),
+        (replaced("rewards", [b"a"] * 7), "rewards must hold numbers"),
+        (change("observations", (3, 2), np.nan), "observations, row 3: .*nan .1 of 7"),
+        (change("rewards", 5, np.inf), "rewards, row 5: .*inf"),
+        (change("actions", 4, np.nan), "actions, row 4: .*nan"),
         (change("actions", (2, 1), 1.01), r"actions, row 2: \[.*1.01\] is out of "),
-        (replaced("terminals", np.arange(7)), "terminals, row 2: 2 is no flag"),
-        (replaced("timeouts", np.full(7, 0.5)), "timeouts, row 0: 0.5 is no flag"),
+        (replaced("terminals", np.arange(7)), "terminals, row 2: a flag .* got 2"),
+        (replaced("timeouts", np.full(7, 0.5)), "timeouts, row 0: a flag .* got 0.5"),
         (change("timeouts", 1, 0), "timeouts, row 6: no row is marked"),
         (
             lambda data: data.update(next_observations=data["observations"] + 1.5),
@@ -134,7 +134,7 @@ def replaced(key, column):
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_file_key_and_row(written_hdf5, broken, message):
+def test_errors_name_file_key_and_row(written_hdf5, broken, message):
     data = columns()
     data["timeouts"][1] = True
     broken(data)
@@ -143,14 +143,14 @@ def test_what_is_wrong_is_said_with_file_key_and_row(written_hdf5, broken, messa
     assert "\n" not in str(error.value)
 
 
-def test_a_lost_timeout_is_found_by_the_length_of_the_episode(written_hdf5):
+def test_a_missing_timeout_is_found_by_the_length_of_the_episode(written_hdf5):
     data = columns()
     data["timeouts"][1] = True  # rows 2 to 6 are five steps, of at most three
     with pytest.raises(DatasetError, match="hdf5: timeouts, row 4: step 3 of an"):
         hdf5.read(written_hdf5(data), SPEC, LIMIT)
 
 
-def test_lost_timeouts_are_said_where_nobody_knows_the_limit(written_hdf5):
+def test_missing_timeouts_are_refused_if_the_limit_is_unknown(written_hdf5):
     data = columns()
     del data["timeouts"]
     with pytest.raises(DatasetError, match="timeouts are missing"):

@@ -1,4 +1,4 @@
-"""A dataset by its name, whatever it is kept in."""
+"""Datasets of all formats are loaded by path or id."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.launch.datasets.hdf5_files import SPEC, columns
 from tests.launch.datasets.random_data import spec_of
 
 
-def test_actions_in_other_bounds_are_scaled_by_those_of_the_environment(written_hdf5):
+def test_actions_in_an_hdf5_file_are_scaled_from_the_environments_bounds(written_hdf5):
     data = columns(4) | {"observations": np.zeros((4, 4)), "actions": np.ones((4, 1))}
     data["actions"][:3, 0] = [-3, 0, 1.5]
     data["timeouts"][3] = True
@@ -22,7 +22,7 @@ def test_actions_in_other_bounds_are_scaled_by_those_of_the_environment(written_
         load(path, spec)
 
 
-def test_the_environment_says_how_long_episodes_are_and_what_scores(written_hdf5):
+def test_the_environment_gives_episode_length_and_reference_returns(written_hdf5):
     rows = 250  # door's episodes have 200 steps
     data = columns(rows) | {"observations": np.zeros((rows, 39))}
     del data["timeouts"]
@@ -34,7 +34,7 @@ def test_the_environment_says_how_long_episodes_are_and_what_scores(written_hdf5
     assert dataset.reference == (-56.512833, 2880.5693087298737)
 
 
-def test_what_is_no_hdf5_is_said(tmp_path, written_hdf5):
+def test_a_file_that_is_not_hdf5_is_refused(tmp_path, written_hdf5):
     (tmp_path / "text.h5").write_text("no data")
     with pytest.raises(DatasetError, match=r"cannot read .*text.h5 as HDF5"):
         load(str(tmp_path / "text.h5"), SPEC)

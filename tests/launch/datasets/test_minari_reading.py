@@ -1,4 +1,4 @@
-"""Minari datasets, really written and really read."""
+"""Minari datasets, written to disk and read back."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.launch.datasets.random_data import episodes, spec_of
 COMMITTED = Path(__file__).parents[2] / "data"
 
 
-def test_what_was_written_is_read_bit_by_bit(written_minari):
+def test_a_written_dataset_is_read_back_exactly(written_minari):
     for source in (ID, str(written_minari), str(written_minari / "data")):
         dataset = load(source, SPEC)
         step = dataset.transitions
@@ -43,7 +43,7 @@ def test_what_was_written_is_read_bit_by_bit(written_minari):
             np.testing.assert_array_equal(one, other)
 
 
-def test_an_unknown_id_is_said_with_place_and_remedy(minari_root):
+def test_an_unknown_id_is_refused_with_place_and_remedy(minari_root):
     with pytest.raises(
         DatasetError, match=f"looked in {minari_root} .*collect.*download ab/"
     ):
@@ -54,22 +54,20 @@ def test_an_unknown_id_is_said_with_place_and_remedy(minari_root):
 @pytest.mark.parametrize(
     "key, row, value, message",
     [
-        ("observations", 4, np.nan, "episode_2/observations, row 4: nan"),
-        ("observations", 0, np.inf, "episode_2/observations, row 0: inf"),
+        ("observations", 4, np.nan, "episode_2/observations, row 4: .*nan"),
+        ("observations", 0, np.inf, "episode_2/observations, row 0: .*inf"),
         ("actions", 1, -1.5, r"episode_2/actions, row 1: \[-1.5, -1.5\] is out of"),
-        ("rewards", 2, np.nan, "episode_2/rewards, row 2: nan"),
+        ("rewards", 2, np.nan, "episode_2/rewards, row 2: .*nan"),
         (
             "terminations",
             3,
             False,
             "episode_2/truncations, row 3: the last row neither",
         ),
-        ("truncations", 1, True, "episode_2/truncations, row 1: .*goes on to row 3"),
+        ("truncations", 1, True, "episode_2/truncations, row 1: .*continues to row 3"),
     ],
 )
-def test_what_is_wrong_is_said_with_file_key_and_row(
-    written_minari, key, row, value, message
-):
+def test_errors_name_file_key_and_row(written_minari, key, row, value, message):
     with h5py.File(written_minari / "data/main_data.hdf5", "a") as file:
         file[f"episode_2/{key}"][row] = value
     with pytest.raises(DatasetError, match=f"three-v0: {message}") as error:
@@ -77,7 +75,7 @@ def test_what_is_wrong_is_said_with_file_key_and_row(
     assert "\n" not in str(error.value)
 
 
-def test_wrong_lengths_lost_keys_and_overlapping_episodes_are_said(written_minari):
+def test_wrong_lengths_missing_keys_and_overlaps_are_refused(written_minari):
     path = written_minari / "data/main_data.hdf5"
     with h5py.File(path, "a") as file:
         file["episode_1"].attrs["id"] = 0
@@ -87,7 +85,7 @@ def test_wrong_lengths_lost_keys_and_overlapping_episodes_are_said(written_minar
         load(ID, SPEC)
     with h5py.File(path, "a") as file:
         file["episode_0/observations"].resize(3, axis=0)
-    with pytest.raises(DatasetError, match="episode_0/observations has 3 rows: one mo"):
+    with pytest.raises(DatasetError, match="observations must have one row more "):
         load(ID, SPEC)
     with h5py.File(path, "a") as file:
         del file["episode_0/rewards"]
@@ -100,7 +98,7 @@ def test_wrong_lengths_lost_keys_and_overlapping_episodes_are_said(written_minar
         load(ID, SPEC)
 
 
-def test_another_environment_is_said(written_minari):
+def test_a_dataset_of_another_environment_is_refused(written_minari):
     with pytest.raises(DatasetError, match=r"episode_0/actions .*\(2,\).*\(3,\)"):
         load(ID, spec_of(observation=5, action=3))
     discrete = SPEC._replace(num_actions=4)
@@ -108,7 +106,7 @@ def test_another_environment_is_said(written_minari):
         load(ID, discrete)
 
 
-def test_another_environment_of_equal_shapes_is_said(minari_root):
+def test_a_dataset_of_another_environment_with_equal_shapes_is_refused(minari_root):
     walker = Native(
         "Walker2d-v5", np.full(6, -1, np.float32), np.full(6, 1, np.float32)
     )
@@ -129,7 +127,7 @@ def test_another_environment_of_equal_shapes_is_said(minari_root):
         ("Box", "unbounded", "action_space: actions from .* must be finite"),
     ],
 )
-def test_spaces_that_cannot_be_learnt_from_are_said(observations, actions, message):
+def test_unsupported_spaces_are_refused(observations, actions, message):
     box = gymnasium.spaces.Box(-1, 1, (5,))
     spaces = {
         "Box": box,
@@ -160,7 +158,7 @@ def test_spaces_that_cannot_be_learnt_from_are_said(observations, actions, messa
         load(ID, SPEC)
 
 
-def test_the_committed_dataset_is_hopper_played_at_random(monkeypatch):
+def test_the_committed_dataset_is_hopper_with_random_actions(monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(COMMITTED))
     hopper = spec_of(observation=11, action=3)
     dataset = load("munchausen/hopper/random-v0", hopper, Locomotion("Hopper-v5"))

@@ -31,7 +31,7 @@ def test_minari_itself_reads_it(written_minari):
     assert metadata["description"] == "made by hand"
 
 
-def test_actions_are_those_of_the_environment_on_disk_and_ours_in_memory(minari_root):
+def test_actions_are_native_on_disk_and_in_plus_minus_one_in_memory(minari_root):
     pendulum = source_environment.describe(Locomotion("InvertedPendulum-v5"))
     played = episodes([6], observation=4, action=1)
     minari_writing.write(ID, played, pendulum, TEXT)
@@ -45,8 +45,8 @@ def test_actions_are_those_of_the_environment_on_disk_and_ours_in_memory(minari_
     np.testing.assert_allclose(action, played[0].actions, atol=1e-6)
 
 
-def test_an_id_is_not_given_twice_unless_one_says_so(written_minari, minari_root):
-    with pytest.raises(DatasetError, match="there is a dataset ours/toy/three-v0"):
+def test_a_dataset_is_replaced_only_with_overwrite(written_minari, minari_root):
+    with pytest.raises(DatasetError, match="ours/toy/three-v0 already exists"):
         minari_writing.write(ID, EPISODES[:1], Native(), TEXT)
     assert load(ID, SPEC).size == 8
     minari_writing.write(ID, EPISODES[:1], Native(), TEXT, overwrite=True)
@@ -54,7 +54,7 @@ def test_an_id_is_not_given_twice_unless_one_says_so(written_minari, minari_root
     assert not list(minari_root.glob(".*"))
 
 
-def test_what_fails_leaves_nothing_but_what_was_there(written_minari, minari_root):
+def test_a_failed_write_keeps_the_old_dataset_only(written_minari, minari_root):
     with pytest.raises(AttributeError):
         minari_writing.write(ID, [*EPISODES, None], Native(), TEXT, overwrite=True)
     assert load(ID, SPEC).size == 8
@@ -64,6 +64,6 @@ def test_what_fails_leaves_nothing_but_what_was_there(written_minari, minari_roo
 @pytest.mark.parametrize(
     "name", ["..", "a/b", "/etc/b-v0", "a/b-v0", "../b-v0", "a b-v1"]
 )
-def test_what_is_no_id_is_not_written(name, minari_root):
-    with pytest.raises(DatasetError, match="is no dataset id"):
+def test_an_invalid_id_is_refused(name, minari_root):
+    with pytest.raises(DatasetError, match="a dataset id must be of the form"):
         minari_writing.check_free(name, overwrite=True)

@@ -1,4 +1,4 @@
-"""Datasets as agents see them, and how one is told from another."""
+"""Datasets as agents see them, and the fingerprints that identify them."""
 
 import json
 
@@ -15,7 +15,7 @@ def test_normalised_observations_have_mean_zero_and_deviation_one(transitions):
     np.testing.assert_allclose(seen.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(seen.std(axis=0), 1, atol=2e-3)
     assert seen.dtype == prepared.transitions.next_observation.dtype == np.float32
-    # The same change, of both ends of a transition.
+    # Both ends of a transition are normalised alike.
     row, column = 4, 1
     scale = transitions.observation[:, column].std() + 1e-3
     mean = transitions.observation[:, column].mean()

@@ -1,4 +1,4 @@
-"""The dataset as a store, and what is done to it first."""
+"""Batches drawn from a prepared dataset."""
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ SIZE, FEATURES, BATCH = 11, 3, 7
 
 
 def make(transitions, batch_size, seed, on_device=None, lookup=None, params=None):
-    """Batches for an agent that looks something up, perhaps; they are prepared."""
+    """Prepared batches, for an agent with lookup tables if `lookup` is given."""
     storage = Storage(batch_size=batch_size)
     agent = Agent(None, None, never_acts, storage, 0.99, lookup)
     dataset = Prepared(transitions, {}, {})
@@ -57,7 +57,7 @@ def test_rows_depend_on_the_seed_and_the_step_only(transitions):
     assert rewards(1, 2) == rewards(1, 2, on_device=False)
     streams = [rewards(seed, step) for seed in (1, 2) for step in (0, 1, 2)]
     assert len({tuple(stream) for stream in streams}) == len(streams)
-    # Nor is a step's stream a piece of the one before, shifted.
+    # Nor is a step's stream a shifted piece of the previous step's.
     assert not any(streams[0][shift:] == streams[1][:-shift] for shift in range(1, 30))
 
 
@@ -115,8 +115,8 @@ def test_an_update_reads_its_own_batch(transitions, on_device):
         np.testing.assert_allclose(seen.extras, 10 * transitions.reward[rows])
 
 
-def test_building_what_is_looked_up_shows_that_it_moves(dataset, monkeypatch, tmp_path):
-    """A search among a million transitions outlasts a watchdog's patience."""
+def test_building_lookup_tables_calls_tick(dataset, monkeypatch, tmp_path):
+    """A search among a million transitions takes longer than a watchdog waits."""
     wanted = pendulum("ploff", dataset)
     spec, ticks = build.spec_of(wanted), list[int]()
     prepared = load.load_prepared(wanted, spec)

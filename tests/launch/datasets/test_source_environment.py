@@ -1,4 +1,4 @@
-"""What is known of the environments that data elsewhere come from."""
+"""Facts about the environments of external datasets."""
 
 import numpy as np
 import pytest
@@ -28,11 +28,11 @@ def test_gymnasium_is_asked_for_bounds_and_limit():
     assert found.actions.canonical(native).tolist() == [[-1], [0.25]]
 
 
-def test_the_hand_has_a_limit_that_people_may_exceed_and_no_bounds_of_its_own():
+def test_a_hand_task_has_a_limit_that_demonstrations_may_exceed_and_no_bounds():
     found = source_environment.describe(Adroit("door"))
     assert (found.episode_steps, found.exact, found.name) == (200, False, None)
     assert found.actions is None
 
 
-def test_of_other_environments_nothing_is_known():
+def test_other_environments_have_no_known_facts():
     assert source_environment.describe(Catch()) == Native()

@@ -1,4 +1,4 @@
-"""Two lanes whose steps are known: one terminates, then is cut short; one goes on."""
+"""Two lanes with known steps: lane 0 terminates, then is cut short; lane 1 is not."""
 
 import dm_env
 import numpy as np
@@ -13,7 +13,8 @@ FIRST, MID, LAST = (int(kind) for kind in dm_env.StepType)
 SPEC = spec_of(observation=2, action=1)
 
 
-# Lane 0 terminates after 2 steps and is cut short after 3; lane 1 goes on.
+# Lane 0: an episode of 2 steps that terminates, one of 3 that is cut short.
+# Lane 1: an episode of 4 steps that is cut short, one that is unfinished.
 SCRIPT = [
     ([MID, MID], [1, 1]),
     ([LAST, MID], [0, 1]),

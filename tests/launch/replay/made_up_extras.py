@@ -1,4 +1,4 @@
-"""Extras of a made-up policy, which tell the frame and the action they belong to."""
+"""Extras of a made-up policy, which encode the frame and action they belong to."""
 
 import itertools
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Extras(NamedTuple):
-    """What the made-up policy returns of each lane."""
+    """The extras that the made-up policy returns for each lane."""
 
     log_prob: Any  # [] float32
     counts: Any  # [3] int32
@@ -21,7 +21,7 @@ SPEC = Extras(
 
 
 def extras_of(frames, actions):
-    """Extras `[N, ...]` that tell which frame `[N]` and which action they belong to."""
+    """Extras `[N, ...]` that encode the frame `[N]` and action they belong to."""
     frames, actions = jnp.asarray(frames), jnp.asarray(actions)
     counts = jnp.stack([frames, actions, 2 * frames + actions], axis=-1)
     return Extras(-(frames + actions / 16).astype(jnp.float32), counts.astype(np.int32))
@@ -34,7 +34,7 @@ def newest_frame(observation, frame_stack):
 
 
 def feed(adder, stream, frame_stack):
-    """Each step with the extras of the observation that it was taken at."""
+    """Adds each step with the extras of the observation that it was taken at."""
     adder.observe_first(stream.steps[0][1])
     for (_, before), (actions, after) in itertools.pairwise(stream.steps):
         frames = newest_frame(before.observation, frame_stack)
@@ -42,7 +42,7 @@ def feed(adder, stream, frame_stack):
 
 
 def assert_belong(batch, frame_stack):
-    """The extras of a batch are those of its first observations and actions."""
+    """Asserts that a batch's extras are those of its first observations and actions."""
     frames = newest_frame(batch.observation, frame_stack)
     wanted = extras_of(frames, batch.action)
     assert type(batch.extras) is Extras
@@ -52,7 +52,7 @@ def assert_belong(batch, frame_stack):
 
 
 def acting(agent, extras_of_observation):
-    """The agent with extras."""
+    """The agent, returning these extras with its actions."""
 
     def act(params, key, observation, actor_steps, evaluation):
         actions, _ = agent.act(params, key, observation, actor_steps, evaluation)
@@ -62,6 +62,6 @@ def acting(agent, extras_of_observation):
 
 
 def hash_of(observation):
-    """A number for each board of Catch, as many rows of 50 cells."""
+    """A number for each board of Catch, from boards as rows of 50 cells."""
     flat = observation.reshape(len(observation), -1)
     return flat @ jnp.arange(1.0, flat.shape[-1] + 1)

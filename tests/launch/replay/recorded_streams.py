@@ -1,4 +1,4 @@
-"""Recorded episodes, and every transition in them the slow and obvious way."""
+"""Recorded episodes, and their transitions computed in the slow and obvious way."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ FIRST, MID, LAST = (int(t) for t in dm_env.StepType)
 
 
 class Episode(NamedTuple):
-    """Observations 0..T, and for each decision what it led to."""
+    """Observations 0..T, and action, reward and discount of each decision."""
 
     observations: list
     actions: list
@@ -98,7 +98,7 @@ def feed(adder, stream: Stream) -> None:
 
 
 def reference(stream: Stream, *, n_step: int, discount: float) -> list[Transition]:
-    """All transitions of the episodes; the last may still be under way."""
+    """All transitions of the episodes; the last episode may be unfinished."""
     last = {id(e) for e in stream.episodes if _under_way(stream, e)}
     return [
         transition(episode, t, n_step, discount)

@@ -71,7 +71,7 @@ def test_holds_exactly_the_transitions_of_the_episodes(n_step, frame_stack):
 
 
 @pytest.mark.parametrize(("ending", "bootstraps"), [(0.0, 0.0), (1.0, 1.0)])
-def test_returns_by_hand(ending, bootstraps):
+def test_n_step_returns_equal_those_computed_by_hand(ending, bootstraps):
     store = scalar_store(n_step=3)
     store.observe_first(scalar_step(streams.FIRST, 0, 1, 10))
     for i, reward in enumerate([1.0, 2.0, 4.0]):
@@ -136,7 +136,7 @@ def test_after_many_wraps_every_sample_is_a_recent_transition(n_step, frame_stac
             assert 0 < store.size <= storage.capacity
 
 
-def test_eviction_counts_what_can_still_be_sampled():
+def test_size_counts_only_transitions_that_can_still_be_sampled():
     storage = dataclasses.replace(STORAGE, n_step=2, capacity=31, min_size=2)
     store = make_store(storage, frame_stack=3, lanes=1)
     streams.feed(store, streams.record(steps=400, frame_stack=3, lanes=1))
@@ -228,7 +228,7 @@ def test_an_atari_transition_costs_one_frame():
     assert store.nbytes / storage.capacity < 8_000
 
 
-def test_unstacked_observations_are_refused_where_a_stack_is_promised():
+def test_unstacked_observations_are_refused_with_frame_stacking():
     with pytest.raises(ValueError, match=r"shape \(2, 3\): expected 4 stacked"):
         InProcess(
             STORAGE,
@@ -240,6 +240,6 @@ def test_unstacked_observations_are_refused_where_a_stack_is_promised():
         )
 
 
-def test_an_empty_store_says_so():
+def test_sampling_from_an_empty_store_is_refused():
     with pytest.raises(ValueError, match="no transition"):
         make_store(STORAGE, frame_stack=1).next()

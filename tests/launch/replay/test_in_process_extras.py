@@ -1,4 +1,4 @@
-"""What a policy returns beside its actions is stored with them, and saved."""
+"""The in-process replay stores the policy's extras with the actions, and saves them."""
 
 import dataclasses
 
@@ -39,7 +39,7 @@ def test_a_transition_has_the_extras_of_its_first_step(n_step, frame_stack):
         assert_belong(store.next(), frame_stack)
 
 
-def test_extras_leave_the_rest_of_a_store_as_it_is():
+def test_extras_do_not_change_the_other_columns():
     stream = streams.record(steps=90, frame_stack=4)
     plain, extended = make_store(frame_stack=4, extras=()), make_store(frame_stack=4)
     streams.feed(plain, stream)
@@ -61,7 +61,7 @@ def test_extras_survive_saving(tmp_path):
     batch, again = store.next(), restored.next()
     assert_belong(again, 1)
     np.testing.assert_array_equal(batch.extras.log_prob, again.extras.log_prob)
-    # One who has none does not read them, as one of before did not write them.
+    # A store without extras ignores saved extras.
     plain.restore(tmp_path / "replay", progress, 0)
     assert plain.next().extras == ()
 

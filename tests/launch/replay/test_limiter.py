@@ -1,4 +1,4 @@
-"""The rate limiter: its tolerance, and who waits for whom."""
+"""The rate limiter: its tolerance, and which side it holds up."""
 
 from types import SimpleNamespace
 
@@ -13,10 +13,10 @@ from launch.replay import limiter
     [
         (5, 0, "the learner waits for 5 inserts"),
         (0, 3, "the actors wait for 3 samples"),
-        (0, 0, "nobody waits for the rate limiter"),
+        (0, 0, "no role waits for the rate limiter"),
     ],
 )
-def test_limiter_says_who_waits_for_whom(missing_inserts, missing_samples, said):
+def test_description_names_the_side_that_waits(missing_inserts, missing_samples, said):
     state = limiter.LimiterState(11, 13, 17, missing_inserts, missing_samples)
     assert limiter.describe(state).endswith(said)
 
@@ -29,13 +29,13 @@ def test_limiter_says_who_waits_for_whom(missing_inserts, missing_samples, said)
         (5, 300.0, 32, 600.0),  # two inserts' worth
     ],
 )
-def test_its_tolerance_lets_neither_side_starve(min_size, spi, batch_size, samples):
+def test_the_tolerance_lets_neither_side_starve(min_size, spi, batch_size, samples):
     storage = Storage(min_size=min_size, samples_per_insert=spi, batch_size=batch_size)
     assert limiter.error_buffer(storage) == samples
 
 
 class Client:
-    """Answers as a server with this table."""
+    """Stands in for the client of a server with this table."""
 
     def __init__(self, size, inserted, sampled, spi, error):
         self._table = SimpleNamespace(
@@ -65,7 +65,7 @@ class Client:
         (30, 30, 5, (0, 7)),  # 60 - 5 + 2 is 7 above 50
     ],
 )
-def test_whoever_is_ahead_waits_for_so_many(size, inserted, sampled, missing):
+def test_the_side_ahead_waits_for_missing_items(size, inserted, sampled, missing):
     client = Client(size, inserted, sampled, spi=2.0, error=10.0)
     state = limiter.limiter_state(client)
     assert state == (size, inserted, sampled, *missing)

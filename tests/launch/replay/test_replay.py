@@ -1,4 +1,4 @@
-"""Whatever stores what an actor tells has the methods of an adder."""
+"""All adders have the methods of the interface `Adder`."""
 
 import inspect
 
@@ -15,7 +15,7 @@ def adders():
 
 
 @pytest.mark.parametrize("name", ["observe_first", "observe", "close"])
-def test_they_take_what_the_interface_says(name):
+def test_adders_have_the_parameters_of_the_interface(name):
     wanted = list(inspect.signature(getattr(Adder, name)).parameters.values())
     for adder in adders():
         found = list(inspect.signature(getattr(adder, name)).parameters.values())
@@ -25,7 +25,7 @@ def test_they_take_what_the_interface_says(name):
 
 @pytest.mark.reverb
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
-def test_the_one_of_a_server_does_too():
+def test_the_reverb_adder_has_the_parameters_of_the_interface():
     from launch.replay.reverb_store import ReverbAdder
 
     for name in ("observe_first", "observe", "close"):

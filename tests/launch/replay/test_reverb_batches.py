@@ -1,4 +1,4 @@
-"""Batches of a server end when the run stops, or when nothing more will come."""
+"""Batches of a server end when the run stops, or when no more will come."""
 
 import time
 
@@ -25,7 +25,7 @@ def make(address="localhost:1", stop=lambda: False, acting=lambda: True):
     "waited, acting, starved",
     [(1.9, False, False), (2.1, False, True), (60.0, True, False)],
 )
-def test_it_starves_only_when_the_actors_have_ended(
+def test_the_learner_starves_only_when_the_actors_have_ended(
     monkeypatch, waited, acting, starved
 ):
     batches = make(acting=lambda: acting)
@@ -34,14 +34,14 @@ def test_it_starves_only_when_the_actors_have_ended(
     assert batches._starved() is starved
 
 
-def test_a_learner_asks_for_one_batch_at_a_time_and_saves_that_it_is_a_programs():
+def test_one_batch_is_owed_at_a_time_and_progress_names_reverb():
     batches = make()
     assert batches.owed() == 1 and batches.progress() == {"store": "reverb"}
 
 
 @pytest.mark.reverb
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
-def test_without_experience_and_actors_there_is_no_batch():
+def test_iteration_ends_without_experience_and_actors():
     from launch.replay import server
 
     storage = Storage(min_size=5, batch_size=4, capacity=100)

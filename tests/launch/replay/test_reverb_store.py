@@ -111,8 +111,8 @@ def test_holds_the_same_transitions_as_in_process(make_server, n_step, frame_sta
 def test_agrees_with_acme(make_server, n_step):
     """Acme's adder defines the same transitions, and n - 1 more for an episode.
 
-    Those start at the first observation and have fewer than n steps, though the episode
-    goes on. Ours has one transition for each decision.
+    These start at the first observation and have fewer than n steps, though the episode
+    continues. Ours has one transition for each decision.
     """
     import reverb
     from acme.adders.reverb import NStepTransitionAdder
@@ -206,7 +206,7 @@ def test_a_starved_reader_notices_a_stop(make_server):
     assert state == (0, 0, 0, STORAGE.min_size, 0)
 
 
-def test_an_adder_that_the_limiter_holds_back_notices_a_stop(make_server):
+def test_an_adder_held_up_by_the_limiter_notices_a_stop(make_server):
     storage = dataclasses.replace(STORAGE, min_size=5, samples_per_insert=2.0)
     client = make_server(make_tables(storage))
     stop = threading.Event()
@@ -227,7 +227,7 @@ def test_an_adder_that_the_limiter_holds_back_notices_a_stop(make_server):
 
 
 class Blocked:
-    """A client whose writers never get rid of an item; lists how long each waited."""
+    """A client whose writers never flush; lists how long each flush waited."""
 
     def __init__(self):
         self.waited = []
@@ -242,7 +242,7 @@ class Blocked:
         raise reverb.errors.DeadlineExceededError
 
 
-def test_one_of_many_blocked_writers_waits_for_the_stop():
+def test_only_one_of_many_blocked_writers_waits_for_the_stop():
     client = Blocked()
     stops = iter([False, False, True])
     adder = make_adder(client, STORAGE, lanes=7, stop=lambda: next(stops))

@@ -1,4 +1,4 @@
-"""The Reverb replay holds the extras that the one in process holds."""
+"""The Reverb replay holds the same extras as the in-process replay."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""Rows of one lane by hand, and the transitions that windows of them hold."""
+"""Rows of one lane computed by hand, and the transitions that windows of them hold."""
 
 import dm_env
 import numpy as np
@@ -45,7 +45,7 @@ def short(row):
     return tuple(np.asarray(value).tolist() for value in row[:5])
 
 
-def test_an_episode_of_two_decisions_in_sums_of_three_steps():
+def test_rows_of_an_episode_shorter_than_n_steps():
     script = [10.0, (MID, 1.0, 11.0, 1.0), (LAST, 4.0, 12.0, 0.0)]
     rows = played(make(n_step=3), script)
     # frame, action, reward, discount, steps: 1 + T + (n - 1) rows, gamma is 0.5.

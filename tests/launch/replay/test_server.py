@@ -1,4 +1,4 @@
-"""A server in a process of its own: it serves the table, and ends with its context."""
+"""A server in a separate process serves the table, and ends with its context."""
 
 import psutil
 import pytest
@@ -13,7 +13,7 @@ pytestmark = [
 ]
 
 
-def test_it_serves_while_it_is_needed():
+def test_the_server_runs_until_the_context_ends():
     storage = Storage(min_size=5, capacity=100)
     with server.served(storage, streams.make_spec(1), frame_stack=1) as served:
         assert served.address == served.client.server_address
@@ -22,7 +22,7 @@ def test_it_serves_while_it_is_needed():
     assert not psutil.pid_exists(served.pid)
 
 
-def test_a_server_that_does_not_start_says_why():
+def test_a_failure_to_start_is_reported_with_its_reason():
     with pytest.raises(RuntimeError, match="the Reverb server did not start: "):
         with server.served("no storage", streams.make_spec(1), frame_stack=1):
             pass

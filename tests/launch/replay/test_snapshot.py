@@ -1,4 +1,4 @@
-"""What a server holds is written, and there again when another one starts."""
+"""A server's tables are saved, and loaded when another server starts."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = [
     pytest.mark.reverb,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of TensorFlow 2.8
 ]
-STORAGE = Storage(n_step=1, min_size=200, capacity=500)  # nobody waits
+STORAGE = Storage(n_step=1, min_size=200, capacity=500)  # no side waits
 
 
 def start(scratch, saved=None):
@@ -46,7 +46,7 @@ def fill(client):
     adder.close()
 
 
-def test_a_server_starts_with_what_another_wrote(tmp_path):
+def test_a_server_starts_with_the_tables_that_another_saved(tmp_path):
     from launch.replay import snapshot
 
     scratch = tmp_path / "scratch"
@@ -63,7 +63,7 @@ def test_a_server_starts_with_what_another_wrote(tmp_path):
     second.stop()
 
 
-def test_a_server_that_does_not_answer_is_an_error_of_the_system(tmp_path):
+def test_saving_raises_oserror_if_the_server_does_not_answer(tmp_path):
     import reverb
 
     from launch.replay import snapshot
