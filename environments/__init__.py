@@ -1,11 +1,11 @@
-"""What agents act on: environments under dm_env's protocol, made from a config.
+"""Environments under dm_env's protocol, each built from a small config.
 
-A config is a small frozen value that can be written to a file and typed on a command
-line; it is checked when it is made, and nothing is built before `make`.
+A config is a small frozen dataclass that can be written to a file and typed on a
+command line. Its constructor checks its fields; only `make` builds the environment.
 
 Each kind of environment is a module with a config class and `make(config,
 num_environments, seed, evaluation)`. The module is imported when the class is used, so
-that a run imports its own environment and no other.
+that a run imports only its own environment.
 """
 
 import importlib
@@ -63,13 +63,13 @@ KINDS = {
 
 
 class Config(Protocol):
-    """Any of the config classes: which environment, as a frozen dataclass."""
+    """Any config class of this package: a frozen dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 def __getattr__(name: str) -> Any:
-    """A config class, or `Rendered`: their modules are imported on first use."""
+    """Imports a config class, or `Rendered`, on first use."""
     if name in KINDS:
         return config_class(name)
     if name == "Rendered":
@@ -78,10 +78,10 @@ def __getattr__(name: str) -> Any:
 
 
 def config_class(kind: str) -> type:
-    """The config class of a name.
+    """Returns the config class named `kind`.
 
     Raises:
-        ValueError: there is no such kind of environment; names the nearest.
+        ValueError: there is no such kind of environment; suggests the nearest.
     """
     if kind not in KINDS:
         close = get_close_matches(str(kind), KINDS, n=1, cutoff=0.0)
@@ -102,23 +102,21 @@ def make(
         num_environments: N, at least 1.
         seed: of all randomness; each lane has its own generator. Equal seeds give equal
             streams for equal actions.
-        evaluation: whether episodes are played to be reported, not learnt from; differs
-            under Atari's `nature` protocol only.
+        evaluation: whether the episodes are for evaluation instead of training; makes a
+            difference under Atari's `nature` protocol only.
 
     Returns:
-        An environment that no one else uses; `close` it.
+        A new environment; the caller must `close` it.
 
     Raises:
         ValueError: if `num_environments` is less than 1.
         TypeError: if `config` is not an environment config.
     """
     if num_environments < 1:
-        raise ValueError(f"num_environments is {num_environments}: at least 1")
+        raise ValueError(f"num_environments must be at least 1, got {num_environments}")
     cls = type(config)
     if KINDS.get(cls.__name__) != cls.__module__:
-        raise TypeError(
-            f"environment is {config!r}: none of the configs in environments"
-        )
+        raise TypeError(f"config must be an environment's config, got {config!r}")
     module: Any = sys.modules[cls.__module__]
     return module.make(config, num_environments, seed, evaluation)
 
@@ -126,7 +124,7 @@ def make(
 def make_single(
     config: Config, seed: int, evaluation: bool = False
 ) -> dm_env.Environment:
-    """One environment; lane 0 of a vector of one that has the same seed.
+    """One environment, which equals lane 0 of `make` with the same seed.
 
     Args:
         config: which environment.
@@ -134,21 +132,21 @@ def make_single(
         evaluation: as for `make`.
 
     Returns:
-        A plain dm_env environment; `close` it.
+        A plain dm_env environment; the caller must `close` it.
     """
     return Single(make(config, 1, seed, evaluation))
 
 
 def make_rendered(config: Config, seed: int) -> "Rendered":
-    """One environment to be evaluated and watched at once.
+    """One environment that is evaluated and rendered at the same time.
 
     Args:
         config: which environment.
         seed: as for `make`; equal seeds give the streams that `make` gives.
 
     Returns:
-        A vector of one, which acts as the one of `make(config, 1, seed, True)`, and the
-        pictures of it.
+        A vector of one, which behaves as `make(config, 1, seed, True)`, with a function
+        that renders it.
 
     Raises:
         TypeError: if `config` is not an environment config.

@@ -1,11 +1,11 @@
-"""Continuous actions in [-1, 1], whatever bounds an environment has."""
+"""Rescales continuous actions from [-1, 1] to an environment's own bounds."""
 
 import numpy as np
 from dm_env import specs
 
 
 class Canonical:
-    """The map from [-1, 1] onto an environment's own box of actions, and its spec.
+    """Maps actions in [-1, 1] onto an environment's own box, and gives their spec.
 
     Args:
         low: `[D]` finite lower bounds.
@@ -18,29 +18,29 @@ class Canonical:
     def __init__(self, low: np.ndarray, high: np.ndarray):
         low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
         if not (np.isfinite(low) & np.isfinite(high) & (low < high)).all():
-            raise ValueError(f"actions from {low} to {high}: the bounds must be finite")
+            raise ValueError(f"need finite bounds, low < high, got {low} and {high}")
         self._centre = ((high + low) / 2).astype(np.float32)
         self._half = ((high - low) / 2).astype(np.float32)
         self._same = bool((low == -1).all() and (high == 1).all())
 
     def native(self, action: np.ndarray) -> np.ndarray:
-        """The environment's own action for one in [-1, 1].
+        """Converts an action in [-1, 1] to the environment's own bounds.
 
-        NaN passes: what it does to the environment is found where timesteps are.
+        NaN passes unchecked; its effect is found where timesteps are checked.
 
         Args:
             action: `[D]` float32 in [-1, 1].
 
         Raises:
-            ValueError: if an action lies outside of [-1, 1].
+            ValueError: if an action lies outside [-1, 1].
         """
         # The method beats np.max and np.any on arrays of a few numbers.
         if np.abs(action).max() > 1.0:
-            raise ValueError(f"action {action}: from -1 to 1")
+            raise ValueError(f"actions must be from -1 to 1, got {action}")
         return action if self._same else self._centre + self._half * action
 
     def canonical(self, action: np.ndarray) -> np.ndarray:
-        """What `native` turns into `action`, `[..., D]`, up to rounding; unchecked."""
+        """Inverse of `native` up to rounding, unchecked; `action` is `[..., D]`."""
         return action if self._same else (action - self._centre) / self._half
 
     def spec(self) -> specs.BoundedArray:

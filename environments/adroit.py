@@ -1,15 +1,15 @@
-"""The Adroit hand tasks, with the rewards and the ends of episodes that papers report.
+"""The Adroit hand tasks, with the rewards and terminations that papers use.
 
 Rajeswaran et al., "Learning Complex Dexterous Manipulation with Deep Reinforcement
 Learning and Demonstrations", RSS 2018, https://arxiv.org/abs/1709.10087. Papers report
-the version 0 of the tasks, as D4RL has it (`d4rl/hand_manipulation_suite`). It needs
-the retired mujoco-py, so gymnasium-robotics 1.4.2 is simulated and, where it differs,
-corrected:
+version 0 of the tasks, as in D4RL (`d4rl/hand_manipulation_suite`). It needs the
+retired mujoco-py, so this module simulates gymnasium-robotics 1.4.2 and corrects these
+differences:
 
 | task | gymnasium-robotics 1.4.2 | D4RL, and here |
 | --- | --- | --- |
-| door, hammer, relocate | pays 0.1 for each metre between palm and object | takes 0.1 |
-| pen | goes on when the pen is dropped | ends as a termination |
+| door, hammer, relocate | +0.1 for each metre between palm and object | -0.1 |
+| pen | continues when the pen is dropped | terminates |
 | pen | 200 steps | 100 steps |
 
 The simulator is MuJoCo 3 instead of 1.5 or 2, so returns are close, not equal.
@@ -53,14 +53,14 @@ class Adroit:
 def revise_door(
     observation: np.ndarray, reward: float, terminated: bool
 ) -> tuple[float, bool]:
-    """Takes for the distance between palm and handle what was paid for it."""
+    """Turns the bonus for the distance between palm and handle into a penalty."""
     return reward - 0.2 * float(np.linalg.norm(observation[35:38])), terminated
 
 
 def revise_hammer(
     observation: np.ndarray, reward: float, terminated: bool
 ) -> tuple[float, bool]:
-    """Takes for the distance between palm and hammer what was paid for it."""
+    """Turns the bonus for the distance between palm and hammer into a penalty."""
     distance = np.linalg.norm(observation[33:36] - observation[36:39])
     return reward - 0.2 * float(distance), terminated
 
@@ -68,14 +68,14 @@ def revise_hammer(
 def revise_relocate(
     observation: np.ndarray, reward: float, terminated: bool
 ) -> tuple[float, bool]:
-    """Takes for the distance between palm and ball what was paid for it."""
+    """Turns the bonus for the distance between palm and ball into a penalty."""
     return reward - 0.2 * float(np.linalg.norm(observation[30:33])), terminated
 
 
 def revise_pen(
     observation: np.ndarray, reward: float, terminated: bool
 ) -> tuple[float, bool]:
-    """Ends the episode where the pen is dropped, the penalty for which is paid."""
+    """Terminates when the pen is dropped; the reward already has the penalty."""
     return reward, terminated or bool(observation[26] < _DROPPED)
 
 
@@ -90,7 +90,7 @@ _REVISIONS = {
 def make(
     config: Adroit, num_environments: int, seed: int, evaluation: bool = False
 ) -> vector.Batched:
-    """N environments, each with a seed of its own; observations are float32."""
+    """N environments, each with its own seed; observations are float32."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([make_one(config, seed) for seed in seeds])
 
@@ -99,13 +99,13 @@ def make_one(config: Adroit, seed: int, *, rendered: bool = False) -> "Gym":
     """One environment.
 
     Args:
-        config: which.
+        config: which task.
         seed: of all randomness.
-        rendered: whether its `render` is to work.
+        rendered: whether its `render` must work.
     """
     import gymnasium
 
-    # What it says of its rewards does not hold for those that are corrected here.
+    # Hides its warning about rewards, which are corrected here.
     with contextlib.redirect_stderr(io.StringIO()):
         import gymnasium_robotics
 
@@ -116,7 +116,7 @@ def make_one(config: Adroit, seed: int, *, rendered: bool = False) -> "Gym":
         f"AdroitHand{config.name.capitalize()}-v1",
         max_episode_steps=EPISODE_STEPS[config.name],
         render_mode="rgb_array" if rendered else None,
-        disable_env_checker=True,  # it would test every step; here the tests do
+        disable_env_checker=True,  # it would check every step; here the tests do
         reward_type="dense",
     )
     return Gym(environment, seed, revise=_REVISIONS[config.name])

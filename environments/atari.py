@@ -25,18 +25,18 @@ _TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
 
 
 class Settings(NamedTuple):
-    """What a protocol fixes.
+    """Settings that a protocol fixes.
 
     Attributes:
-        repeat_action_probability: that the emulator repeats the last action instead of
-            the one it is given, at each emulated frame ("sticky actions").
+        repeat_action_probability: probability that the emulator repeats the last action
+            instead of the new one, at each emulated frame ("sticky actions").
         noop_max: an episode starts with 1 to `noop_max` frames of no-op; 0 for none.
         life_loss_discount: the environment's discount when a life is lost in training;
-            the game, and the episode that is reported, go on.
+            the game and the reported episode continue.
         frames_per_episode: emulated frames before truncation; 30 minutes of play.
         action_repeat: emulated frames per agent step.
         frame_stack: frames in an observation.
-        reward_clip: bound on the rewards that a learner is given.
+        reward_clip: bound on the learner's rewards.
     """
 
     repeat_action_probability: float
@@ -49,7 +49,7 @@ class Settings(NamedTuple):
 
 
 # dopamine: Machado et al. 2018, as run by Dopamine and by the M-DQN paper.
-# nature: Mnih et al. 2015; its episodes are of 30 minutes here in evaluation as well.
+# nature: Mnih et al. 2015; here its evaluation episodes last 30 minutes as well.
 SETTINGS: dict[str, Settings] = {
     "dopamine": Settings(0.25, noop_max=0, life_loss_discount=1.0),
     "nature": Settings(0.0, noop_max=30, life_loss_discount=0.0),
@@ -57,13 +57,13 @@ SETTINGS: dict[str, Settings] = {
 
 
 class Picture(NamedTuple):
-    """How the emulator shows its screen of 210 x 160 pixels.
+    """How the emulator renders its screen of 210 x 160 pixels.
 
     Attributes:
         height: in pixels.
         width: in pixels.
         grayscale: one byte for a pixel, else red, green and blue.
-        frame_stack: newest frames shown at once; None: as many as the protocol says.
+        frame_stack: number of newest frames in a picture; None: the protocol's number.
     """
 
     height: int = 84
@@ -104,7 +104,7 @@ def games() -> tuple[str, ...]:
     Raises:
         ModuleNotFoundError: if the emulator is not installed.
     """
-    # Found without importing the emulator, which takes longer than a check may.
+    # Found without importing the emulator, which would take too long for a check.
     found = find_spec("ale_py")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("Atari games need the package ale-py")
@@ -119,8 +119,8 @@ class Vector:
         config: the game and its protocol.
         num_environments: N.
         seed: of all randomness: sticky actions and the number of no-ops.
-        evaluation: whether discounts are to ignore lost lives.
-        picture: what observations show; nothing else depends on it.
+        evaluation: whether discounts ignore lost lives.
+        picture: format of the observations; nothing else depends on it.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Vector:
 
     def reset(self) -> dm_env.TimeStep:
         """Starts a new episode in every lane."""
-        # Later resets go on with the generators that the first one has seeded.
+        # Later resets continue with the generators that the first reset seeded.
         observation, info = self._emulators.reset(seed=self._seeds)
         self._seeds = None
         self._last = np.zeros(self.num_environments, bool)
@@ -194,15 +194,16 @@ class Vector:
         """`[N]` int32 actions, checked because the emulator hangs on a wrong one."""
         if np.shape(actions) != first.shape:
             raise ValueError(
-                f"{np.size(actions)} actions for {self.num_environments} environments"
+                f"need an action for each of {self.num_environments} environments, got "
+                f"{np.size(actions)}"
             )
         checked = np.where(first, 0, actions).astype(np.int32)
         if checked.min() < 0 or checked.max() >= self._num_actions:
-            raise ValueError(f"actions {actions}: from 0 to {self._num_actions - 1}")
+            raise ValueError(f"need actions below {self._num_actions}, got {actions}")
         return checked
 
     def observation_spec(self) -> specs.BoundedArray:
-        """`[4, 84, 84]` uint8, oldest frame first, unless `picture` is another."""
+        """`[4, 84, 84]` uint8, oldest frame first; `picture` may change the shape."""
         shape = self._emulators.single_observation_space.shape
         return specs.BoundedArray(shape, np.uint8, 0, 255, "frames")
 
@@ -226,7 +227,7 @@ class Vector:
 def make(
     config: Atari, num_environments: int, seed: int, evaluation: bool = False
 ) -> Vector:
-    """N games; `evaluation` ignores lost lives, also where the protocol counts them."""
+    """N games; `evaluation` ignores lost lives even if the protocol counts them."""
     return Vector(config, num_environments, seed, evaluation)
 
 

@@ -22,7 +22,7 @@ _PADDLE_COLOUR = (90, 160, 250)
 
 @dataclass(frozen=True)
 class Catch:
-    """Catch on a board of any size whose ball can always be caught.
+    """Catch on a board of any size on which the ball can always be caught.
 
     Attributes:
         rows: height of the board; an episode has `rows - 1` actions.
@@ -104,6 +104,6 @@ class Game(dm_env.Environment):
 def make(
     config: Catch, num_environments: int, seed: int, evaluation: bool = False
 ) -> vector.Batched:
-    """N games, each with a seed of its own."""
+    """N games, each with its own seed."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([Game(config, seed) for seed in seeds])

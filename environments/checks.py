@@ -1,4 +1,4 @@
-"""Checks of settings; an error says what must hold and which value was given."""
+"""Checks of settings; an error states what must hold and which value it got."""
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -6,14 +6,13 @@ from typing import Any
 
 
 class InvalidSetting(ValueError):
-    """A field of an environment's configuration has a value that it must not have.
+    """A field of an environment's config has an invalid value.
 
-    The class of the same name in `agents` is its twin: neither package may import the
-    other.
+    `agents` has a class of the same name: neither package may import the other.
 
     Attributes:
         field: dotted path of the field inside an experiment.
-        value: that the field has.
+        value: the field's value.
         wanted: what the value must be, such as "at least 0".
     """
 
@@ -41,7 +40,7 @@ def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
         choices: the valid values, at least one.
 
     Raises:
-        InvalidSetting: the value is none of them; names the nearest.
+        InvalidSetting: the value is not a choice; suggests the nearest.
     """
     if value in choices:
         return

@@ -1,8 +1,8 @@
 """Classic control and LunarLander, from gymnasium, with the time limits it sets.
 
-Protocol `dopamine` is how Dopamine's agents see them: features scaled to [-1, 1] by the
-bounds of `BOUNDS`, rewards that are learnt from clipped to [-1, 1]. Returns are raw
-under both.
+Protocol `dopamine` preprocesses as Dopamine does: features are scaled to [-1, 1] by
+`BOUNDS`, and the learner's rewards are clipped to [-1, 1]. Reported returns are raw
+under both protocols.
 
 Source: Dopamine, `discrete_domains/gym_lib.py` (bounds) and `run_experiment.py`
 (clipping, in every environment).
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Name = Literal["CartPole-v1", "Acrobot-v1", "MountainCar-v0", "LunarLander-v3"]
 ProtocolName = Literal["gymnasium", "dopamine"]
 
-# Lower and upper value of each feature, which become -1 and 1; an environment may leave
-# them, and then so do the scaled features. LunarLander's features stay as they are.
+# Lower and upper bound of each feature, which become -1 and 1. Features beyond their
+# bounds are scaled beyond [-1, 1]. LunarLander's features are not scaled.
 BOUNDS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "CartPole-v1": (
         (-2.4, -5.0, -math.pi / 12, -2 * math.pi),
@@ -46,8 +46,8 @@ class Classic:
     Attributes:
         name: as gymnasium registers it. Steps before truncation: CartPole-v1 and
             Acrobot-v1 500, MountainCar-v0 200, LunarLander-v3 1,000.
-        protocol: `gymnasium`: features and rewards as they are; `dopamine`: features
-            scaled, rewards clipped.
+        protocol: `gymnasium`: raw features and rewards; `dopamine`: features scaled,
+            the learner's rewards clipped.
     """
 
     name: Name = "CartPole-v1"
@@ -61,7 +61,7 @@ class Classic:
 def make(
     config: Classic, num_environments: int, seed: int, evaluation: bool = False
 ) -> vector.Batched:
-    """N environments, each with a seed of its own; observations are float32."""
+    """N environments, each with its own seed; observations are float32."""
     seeds = vector.lane_seeds(num_environments, seed)
     clip = 1.0 if config.protocol == "dopamine" else None
     return vector.Batched([make_one(config, seed) for seed in seeds], clip)
@@ -71,21 +71,21 @@ def make_one(config: Classic, seed: int, *, rendered: bool = False) -> "Gym":
     """One environment.
 
     Args:
-        config: which.
+        config: which environment.
         seed: of all randomness.
-        rendered: whether its `render` is to work.
+        rendered: whether its `render` must work.
     """
     import gymnasium
 
     from environments.gymnasium_adapter import Gym
 
-    if rendered:  # pygame draws; it needs no screen and is to greet nobody
+    if rendered:  # pygame draws: without a screen and without its greeting
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     environment = gymnasium.make(
         config.name,
         render_mode="rgb_array" if rendered else None,
-        disable_env_checker=True,  # it would test every step; here the tests do
+        disable_env_checker=True,  # it would check every step; here the tests do
     )
     return Gym(environment, seed, _scaling(config))
 

@@ -20,8 +20,8 @@ from environments.checks import check_choice
 
 _SIZE = 480  # pixels of a picture's sides, as gymnasium draws
 
-# Of the 51 tasks all but the two linear quadratic regulators, whose actions have no
-# bounds.
+# All 51 tasks of the suite except the two linear quadratic regulators, whose actions
+# have no bounds.
 NAMES = tuple(
     f"{domain}-{task}"
     for domain, tasks in {
@@ -61,7 +61,7 @@ class ControlSuite:
 
     Attributes:
         name: domain and task, such as `cheetah-run` or `ball_in_cup-catch`. Episodes
-            are cut short after 1,000 steps or fewer, as the suite has it.
+            are truncated after 1,000 steps or fewer, as in the suite.
     """
 
     name: str = "cheetah-run"
@@ -74,7 +74,7 @@ class Suite(dm_env.Environment):
     """One task of the suite: actions in [-1, 1], observations in one float32 vector.
 
     Args:
-        config: which.
+        config: which task.
         seed: of all randomness.
     """
 
@@ -103,7 +103,7 @@ class Suite(dm_env.Environment):
         return timestep._replace(observation=np.concatenate(parts, dtype=np.float32))
 
     def observation_spec(self) -> specs.Array:
-        """`[D]` float32: what the suite shows, in its order."""
+        """`[D]` float32: the suite's observations in its order, concatenated."""
         parts = self._task.observation_spec().values()
         size = sum(int(np.prod(part.shape)) for part in parts)
         return specs.Array((size,), np.float32, "observation")
@@ -119,7 +119,7 @@ class Suite(dm_env.Environment):
 
     @property
     def frames_per_second(self) -> float:
-        """Decisions in a second of the simulation."""
+        """Agent steps in a second of the simulation."""
         return 1.0 / float(self._task.control_timestep())
 
     def close(self) -> None:
@@ -129,17 +129,17 @@ class Suite(dm_env.Environment):
 
 @functools.cache
 def _suite() -> Any:
-    """The suite, which looks for something to draw with while it is imported.
+    """Imports the suite, which looks for a rendering library during the import.
 
-    Where EGL is missing it would find a broken one and fail, unless told not to draw.
+    Without EGL it would find a broken library and fail, so rendering is turned off.
     """
     blind = "MUJOCO_GL" not in os.environ and find_library("EGL") is None
     if blind:
         os.environ["MUJOCO_GL"] = "off"
     try:
         with warnings.catch_warnings():
-            # The suite draws on the screen unless GLFW fails, which only warns, with
-            # a number, where there is no screen; EGL is next.
+            # The suite draws on the screen unless GLFW fails. Without a screen GLFW
+            # only warns, with a number; as an error this makes the suite try EGL next.
             warnings.filterwarnings("error", r"\(\d+\)")
             from dm_control import suite
     finally:
@@ -151,6 +151,6 @@ def _suite() -> Any:
 def make(
     config: ControlSuite, num_environments: int, seed: int, evaluation: bool = False
 ) -> vector.Batched:
-    """N environments, each with a seed of its own."""
+    """N environments, each with its own seed."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([Suite(config, seed) for seed in seeds])

@@ -17,17 +17,17 @@ class Gym(dm_env.Environment):
     """Adapts one gymnasium environment, whose time limit is a truncation.
 
     Termination is a LAST of discount 0, truncation a LAST of discount 1; a step that is
-    both is a termination. Observations are float32; their bounds are not given, because
-    environments leave the bounds that they declare.
+    both is a termination. Observations are float32; their spec has no bounds, because
+    environments exceed the bounds that they declare.
 
     Args:
         environment: with a Box observation space, and a Discrete or Box action space; a
-            bounded Box is acted on in [-1, 1].
-        seed: of the first reset; later resets go on with the same generator.
+            bounded Box takes actions in [-1, 1].
+        seed: of the first reset; later resets continue with the same generator.
         scaling: factor and offset, `[D]` float32 each, applied to observations; None:
-            they stay as they are.
-        revise: corrects each step's reward and termination, given the observation as
-            the environment has it.
+            no scaling.
+        revise: corrects each step's reward and termination, given the raw
+            observation.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Gym(dm_env.Environment):
 
     @property
     def frames_per_second(self) -> float:
-        """Decisions in a second, as the environment is meant to be watched."""
+        """Agent steps per second at the environment's intended playback speed."""
         return float(self._environment.metadata["render_fps"])
 
     def close(self) -> None:
@@ -100,10 +100,10 @@ class Gym(dm_env.Environment):
 
 
 def _actions(space: gymnasium.Space) -> tuple[Callable, specs.Array]:
-    """What turns an action into the environment's own, and the spec of the former."""
+    """A function that converts an action to the environment's own, and its spec."""
     if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0:
         return int, specs.DiscreteArray(int(space.n), np.int32, "action")
     if isinstance(space, gymnasium.spaces.Box):
         canonical = Canonical(space.low, space.high)
         return canonical.native, canonical.spec()
-    raise ValueError(f"action space {space}: a Box, or Discrete from 0")
+    raise ValueError(f"action space must be a Box, or Discrete from 0, got {space}")

@@ -1,8 +1,8 @@
-"""Locomotion and manipulation of MuJoCo, from gymnasium, with the time limits it sets.
+"""MuJoCo's locomotion and manipulation tasks from gymnasium, with its time limits.
 
-Environments step one after the other: MuJoCo takes 0.1 to 0.7 ms for a step and the
-update that follows it 5 ms on the same cores, so that lanes in threads or processes of
-their own would gain little within an actor. Actors are processes already.
+Environments step one after the other: a MuJoCo step takes 0.1 to 0.7 ms and the update
+that follows it 5 ms on the same cores, so lanes in separate threads or processes would
+gain little within an actor. Actors are processes already.
 """
 
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ Name = Literal[
 class Locomotion:
     """A MuJoCo environment of gymnasium with raw rewards and actions in [-1, 1].
 
-    Version 5 differs from those that most papers report: Hopper, Walker2d and Ant pay
-    for being healthy only while they are, Ant always pays for contacts and observes
-    their forces, and the feet of Walker2d have equal friction. HalfCheetah is as it was
-    from version 1 on.
+    Version 5 differs from the versions that most papers report: Hopper, Walker2d and
+    Ant give the reward for being healthy only while healthy, Ant always has the contact
+    cost and observes contact forces, and the feet of Walker2d have equal friction.
+    HalfCheetah has not changed since version 1.
 
     Attributes:
         name: as gymnasium registers it. Steps before truncation: 1,000, but 50 for
@@ -52,7 +52,7 @@ class Locomotion:
 def make(
     config: Locomotion, num_environments: int, seed: int, evaluation: bool = False
 ) -> vector.Batched:
-    """N environments, each with a seed of its own; observations are float32."""
+    """N environments, each with its own seed; observations are float32."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([make_one(config, seed) for seed in seeds])
 
@@ -61,9 +61,9 @@ def make_one(config: Locomotion, seed: int, *, rendered: bool = False) -> "Gym":
     """One environment.
 
     Args:
-        config: which.
+        config: which environment.
         seed: of all randomness.
-        rendered: whether its `render` is to work.
+        rendered: whether its `render` must work.
     """
     import gymnasium
 
@@ -72,6 +72,6 @@ def make_one(config: Locomotion, seed: int, *, rendered: bool = False) -> "Gym":
     environment = gymnasium.make(
         config.name,
         render_mode="rgb_array" if rendered else None,
-        disable_env_checker=True,  # it would test every step; here the tests do
+        disable_env_checker=True,  # it would check every step; here the tests do
     )
     return Gym(environment, seed)

@@ -1,18 +1,18 @@
-"""A maze with pitfalls that an agent sees as random vectors.
+"""A maze with pitfalls, whose cells an agent observes as random vectors.
 
 Kitamura et al., "Regularization and Variance-Weighted Regression Achieves Minimax
-Optimality in Linear MDPs", ICML 2023, section 7.2.1 (deep variance weighting), here to
-be walked through; its authors sample every state at once.
+Optimality in Linear MDPs", ICML 2023, section 7.2.1 (deep variance weighting). Here an
+agent walks through the maze; the authors sample every state at once.
 
-The agent starts at the top left and is paid 1 at the goal. Goal and pitfalls end the
-episode. With probability `slip` a move goes in a random direction. A state is shown as
-a vector of five normal numbers that is its own, drawn with the layout.
+The agent starts at the top left and gets reward 1 at the goal. Goal and pitfalls end
+the episode. With probability `slip` a move goes in a random direction. Each state has
+its own observation, a vector of five normal numbers drawn with the layout.
 
 Deviations:
-- How walls are drawn is not known: a maze is carved depth first, then further walls
-  are opened; the goal is the cell farthest from the start, and pitfalls lie at random
-  where they leave a way to it.
-- The goal ends the episode, as in a task that is played; an episode is truncated, with
+- How the authors draw walls is not known. Here a maze is carved depth first, then
+  further walls are opened; the goal is the cell farthest from the start, and pitfalls
+  lie at random cells that leave a path to the goal.
+- The goal ends the episode, as in an episodic task; an episode is truncated, with
   discount 1, after `episode_steps`.
 """
 
@@ -38,14 +38,14 @@ _FRAMES_PER_SECOND = 10.0
 
 @dataclass(frozen=True)
 class Maze:
-    """One maze; its layout is drawn once, whatever seed a run has.
+    """One maze; its layout does not depend on the seed of the run.
 
     Attributes:
         size: cells in a row and in a column, the border included; odd.
         pitfalls: cells that end the episode without reward.
         slip: probability that a move goes in one of the five directions at random.
-        layout: seed of walls, pitfalls, goal and of the vectors that are seen.
-        episode_steps: decisions after which an episode is truncated.
+        layout: seed of the walls, pitfalls, goal and observation vectors.
+        episode_steps: agent steps after which an episode is truncated.
     """
 
     size: int = 25
@@ -73,7 +73,7 @@ def draw(config: Maze) -> np.ndarray:
     """`[size, size]` kinds of cells: wall 0, free 1, pitfall 2, goal 3.
 
     Raises:
-        InvalidSetting: so many pitfalls would leave no way to the goal.
+        InvalidSetting: the pitfalls would leave no path to the goal.
     """
     generator = np.random.default_rng(config.layout)
     cells = _carve(config.size, generator)
@@ -94,13 +94,13 @@ def draw(config: Maze) -> np.ndarray:
         raise InvalidSetting(
             "environment.pitfalls",
             config.pitfalls,
-            f"at most {config.pitfalls - left}, to leave a way through this maze",
+            f"at most {config.pitfalls - left}, to leave a path to the goal",
         )
     return cells
 
 
 def distances(cells: np.ndarray) -> dict[tuple[int, int], int]:
-    """Fewest moves from the start to each cell that can be reached alive."""
+    """Fewest moves from the start to each cell that is reachable without a pitfall."""
     found = {(1, 1): 0}
     waiting = deque(found)
     while waiting:
@@ -114,7 +114,7 @@ def distances(cells: np.ndarray) -> dict[tuple[int, int], int]:
 
 
 def _carve(size: int, generator: np.random.Generator) -> np.ndarray:
-    """Corridors between the cells of odd coordinates, depth first, and some more."""
+    """Carves corridors between odd coordinates, depth first; then opens some walls."""
     cells = np.full((size, size), _WALL)
     cells[1, 1] = _FREE
     path = [(1, 1)]
@@ -143,7 +143,7 @@ def _carve(size: int, generator: np.random.Generator) -> np.ndarray:
 
 
 class Game(dm_env.Environment):
-    """Walks through one maze; observations are `[5]` float32, one vector a cell.
+    """Walks through one maze; observations are `[5]` float32, one vector per cell.
 
     Args:
         config: the maze.
@@ -167,7 +167,7 @@ class Game(dm_env.Environment):
         return dm_env.restart(self._observation())
 
     def step(self, action: int) -> dm_env.TimeStep:
-        """Moves; walls hold. After a LAST the step is a FIRST."""
+        """Moves unless a wall is in the way. After a LAST the step is a FIRST."""
         if self._reset_next:
             return self.reset()
         if self._generator.random() < self._config.slip:
@@ -202,7 +202,7 @@ class Game(dm_env.Environment):
 
     @property
     def frames_per_second(self) -> float:
-        """Decisions in a second, as it is watched."""
+        """Agent steps per second of playback."""
         return _FRAMES_PER_SECOND
 
     def _observation(self) -> np.ndarray:
@@ -212,6 +212,6 @@ class Game(dm_env.Environment):
 def make(
     config: Maze, num_environments: int, seed: int, evaluation: bool = False
 ) -> vector.Batched:
-    """N walks through the same maze, each with slips of its own."""
+    """N walks through the same maze, each with its own slips."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([Game(config, seed) for seed in seeds])

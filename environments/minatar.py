@@ -4,8 +4,8 @@ Young and Tian, "MinAtar: An Atari-Inspired Testbed for Thorough and Reproducibl
 Reinforcement Learning Experiments", 2019, https://arxiv.org/abs/1903.03176. The games
 are those of the package `minatar`, from 1.0.15 on.
 
-An episode that the game ends carries discount 0; so does Freeway's, which the game ends
-after 2,500 steps. One that reaches `episode_steps` is truncated, with discount 1.
+An episode that the game ends has discount 0 at its end; so has Freeway's, which the
+game ends after 2,500 steps. Reaching `episode_steps` is a truncation, with discount 1.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ GameName = Literal["asterix", "breakout", "freeway", "seaquest", "space_invaders
 
 FRAMES_PER_SECOND = 20.0  # at which the package itself shows games
 _CELL = 24  # pixels
-# What each channel of each game looks like, in the order of painting: the last is on
-# top. Trails, which only tell directions and speeds, are dim.
+# Colour of each channel of each game, in the order of painting: the last is on top.
+# Trails, which only show directions and speeds, are dim.
 _COLOURS = {
     "trail": (70, 70, 80),
     "speed5": (50, 50, 60),
@@ -60,14 +60,14 @@ class MinAtar:
     """One game of MinAtar; the defaults are the package's, which papers use.
 
     Attributes:
-        game: which.
+        game: which game.
         sticky_actions: probability that the game repeats the last action instead of
-            the one that it is given; the last one of an episode counts for the next.
+            the new one; the last action of an episode carries over to the next.
         difficulty_ramping: whether Asterix, Seaquest and Space Invaders become faster
-            as an episode goes on; Breakout and Freeway never do.
+            during an episode; Breakout and Freeway never do.
         minimal_actions: only the actions that have an effect in the game (Asterix 5,
             Breakout 3, Freeway 3, Seaquest 6, Space Invaders 4) instead of all 6.
-        episode_steps: decisions after which an episode is truncated.
+        episode_steps: agent steps after which an episode is truncated.
     """
 
     game: GameName = "asterix"
@@ -89,7 +89,7 @@ class MinAtar:
 
 
 class Game(dm_env.Environment):
-    """One game; observations are `[C, 10, 10]` bool, one channel a kind of object.
+    """One game; observations are `[C, 10, 10]` bool, one channel per kind of object.
 
     Observations are views of arrays with channels last, made anew at each step.
 
@@ -99,14 +99,14 @@ class Game(dm_env.Environment):
     """
 
     def __init__(self, config: MinAtar, seed: int):
-        from minatar.environment import Environment  # with matplotlib: takes a second
+        from minatar.environment import Environment  # imports matplotlib: a second
 
         self._game = Environment(
             config.game,
             sticky_action_prob=config.sticky_actions,
             difficulty_ramping=config.difficulty_ramping,
         )
-        self._game.seed(seed)  # else the machine's entropy; takes effect at a reset
+        self._game.seed(seed)  # takes effect at a reset; unseeded, games differ
         self._channels = dict(self._game.env.channels)
         self._actions = (
             list(self._game.minimal_action_set())
@@ -143,7 +143,7 @@ class Game(dm_env.Environment):
         return specs.BoundedArray(shape, bool, False, True, "channels")
 
     def action_spec(self) -> specs.DiscreteArray:
-        """No-op, left, up, right, down, fire, or those of them that have an effect."""
+        """No-op, left, up, right, down, fire, or only the ones that have an effect."""
         return specs.DiscreteArray(len(self._actions), np.int32, "action")
 
     def render(self) -> np.ndarray:
@@ -162,6 +162,6 @@ class Game(dm_env.Environment):
 def make(
     config: MinAtar, num_environments: int, seed: int, evaluation: bool = False
 ) -> vector.Batched:
-    """N games, each with a generator of its own."""
+    """N games, each with its own generator."""
     seeds = vector.lane_seeds(num_environments, seed)
     return vector.Batched([Game(config, seed) for seed in seeds])

@@ -1,4 +1,4 @@
-"""Environments that can be watched: one to act on, and pictures of it for people."""
+"""Rendered environments: an environment to act in, and pictures of it for people."""
 
 import os
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from environments.minatar import MinAtar
 
 _FRAMES_PER_SECOND = 60.0  # of the console
 _CATCH_FRAMES_PER_SECOND = 5.0
-# What MUJOCO_GL may say: the library that draws, and the package of Debian that has it.
+# Values of MUJOCO_GL: the library that draws, and the Debian package that has it.
 _MUJOCO_DRAWS_WITH = {
     "egl": ("EGL", "libegl1"),
     "osmesa": ("OSMesa", "libosmesa6"),
@@ -39,12 +39,12 @@ _MUJOCO_DRAWS_WITH = {
 
 
 class Rendered(NamedTuple):
-    """An environment and how to see it.
+    """An environment and a function that renders it.
 
     Attributes:
         environment: a vector of one; `close` it.
-        render: `[H, W, 3]` uint8 picture of its newest timestep, at the resolution it
-            is made for.
+        render: `[H, W, 3]` uint8 picture of its newest timestep, at its native
+            resolution.
         frames_per_second: pictures in a second, one for each timestep, in real time.
     """
 
@@ -54,15 +54,15 @@ class Rendered(NamedTuple):
 
 
 def make(config: Any, seed: int) -> Rendered:
-    """The environment that `environments.make(config, 1, seed, True)` is, to be seen.
+    """Builds `environments.make(config, 1, seed, True)` with pictures of it.
 
     Args:
         config: which environment.
-        seed: of all randomness; rendering draws none.
+        seed: of all randomness; rendering uses none.
 
     Raises:
         TypeError: if `config` is not an environment config.
-        ValueError: if MuJoCo is to draw and cannot.
+        ValueError: if MuJoCo must draw and cannot.
     """
     [lane_seed] = vector.lane_seeds(1, seed)
     match config:
@@ -87,17 +87,17 @@ def make(config: Any, seed: int) -> Rendered:
             return _rendered(maze.Game(config, lane_seed))
         case Locomotion() | ControlSuite() | Adroit():
             return _rendered(_drawn_by_mujoco(config, lane_seed))
-    raise TypeError(f"environment is {config!r}: none of the configs in environments")
+    raise TypeError(f"config must be an environment's config, got {config!r}")
 
 
 def _drawn_by_mujoco(config: Locomotion | ControlSuite | Adroit, seed: int) -> Any:
-    """Drawn without a screen, unless MUJOCO_GL says how."""
-    # MuJoCo reads it as it is imported, and fails with a traceback of PyOpenGL's.
+    """A MuJoCo environment that draws off screen, or as MUJOCO_GL sets."""
+    # MuJoCo reads it during its import, and fails with a traceback from PyOpenGL.
     means = os.environ.get("MUJOCO_GL", "").strip().lower() or "egl"
     if means not in _MUJOCO_DRAWS_WITH:
         raise ValueError(
-            f"MUJOCO_GL is {means!r}, which draws nothing: set it to one of "
-            f"{', '.join(_MUJOCO_DRAWS_WITH)}"
+            f"MUJOCO_GL must be one of {', '.join(_MUJOCO_DRAWS_WITH)} to draw MuJoCo, "
+            f"got {means!r}"
         )
     library, package = _MUJOCO_DRAWS_WITH[means]
     if not find_library(library):
@@ -121,11 +121,11 @@ def _rendered(single: Any) -> Rendered:
 
 
 class Lockstep:
-    """A game of Atari played twice: as an agent sees it, and as people do.
+    """One Atari game in two emulators: one shows the agent's frames, one the screen.
 
-    The emulators show one kind of picture each. Both get the same seed and the same
-    actions, so they play the same game, sticky actions included; it is checked at each
-    step.
+    An emulator renders only one kind of picture. Both get the same seed and the same
+    actions, so they play the same game, sticky actions included; every step checks
+    this.
 
     Args:
         config: the game and its protocol.
@@ -160,14 +160,14 @@ class Lockstep:
         other = (shown.step_type, shown.reward, shown.discount, self._shown.lives)
         if not all(map(np.array_equal, one, other)):
             raise RuntimeError(
-                "the game that is shown is not the one that is played: step type, "
+                "the rendered game must equal the played one, but its step type, "
                 f"reward, discount and lives are {other}, not {one}"
             )
         self._screen = shown.observation[0, -1]
         return played
 
     def observation_spec(self) -> specs.Array:
-        """What the agent sees."""
+        """The agent's frames."""
         return self._played.observation_spec()
 
     def action_spec(self) -> specs.Array:

@@ -1,4 +1,4 @@
-"""N environments that are stepped together, each in a lane of its own.
+"""N environments that are stepped together, each in its own lane.
 
 Every lane follows dm_env's protocol: FIRST, MID, ..., LAST, then FIRST again. The step
 after a LAST ignores that lane's action and returns its FIRST. Lanes are independent:
@@ -42,8 +42,8 @@ class VectorEnvironment(Protocol):
         Returns:
             A TimeStep of new arrays, never written to again: step_type `[N]` int32,
             reward `[N]` float32 raw, discount `[N]` float32, observation `[N, ...]`.
-            The discount is 0 where the task ended and 1 where it was cut short; FIRST
-            lanes carry reward 0 and discount 1.
+            The discount is 0 at a termination and 1 at a truncation; FIRST lanes have
+            reward 0 and discount 1.
         """
 
     def observation_spec(self) -> specs.Array:
@@ -59,7 +59,7 @@ class VectorEnvironment(Protocol):
         """Discount of one environment."""
 
     def close(self) -> None:
-        """Frees what the environments hold."""
+        """Frees the resources of the environments."""
 
 
 def reward_spec() -> specs.Array:
@@ -97,7 +97,7 @@ class Batched:
         reward_clip: float | None = None,
     ):
         if not environments:
-            raise ValueError("no environment to batch: at least 1")
+            raise ValueError("environments must hold at least 1, got none")
         self.num_environments = len(environments)
         self.reward_clip = reward_clip
         self._environments = tuple(environments)
@@ -116,7 +116,8 @@ class Batched:
         actions = np.asarray(actions)
         if len(actions) != self.num_environments:
             raise ValueError(
-                f"{len(actions)} actions for {self.num_environments} environments"
+                f"need an action for each of {self.num_environments} environments, got "
+                f"{len(actions)}"
             )
         return _stack(
             [step(action) for step, action in zip(self._steps, actions, strict=True)]
@@ -157,11 +158,13 @@ def _stack(timesteps: list[dm_env.TimeStep]) -> dm_env.TimeStep:
 
 
 class Single(dm_env.Environment):
-    """The only environment of a vector of one."""
+    """Unwraps the only environment of a vector of one."""
 
     def __init__(self, vector: VectorEnvironment):
         if vector.num_environments != 1:
-            raise ValueError(f"a vector of {vector.num_environments}: exactly 1")
+            raise ValueError(
+                f"the vector must have 1 environment, got {vector.num_environments}"
+            )
         self._vector = vector
 
     def reset(self) -> dm_env.TimeStep:

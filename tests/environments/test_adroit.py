@@ -15,7 +15,7 @@ from environments import adroit
         ("relocate", "S_grasp", "Object"),
     ],
 )
-def test_the_distance_that_is_taken_is_the_simulators(name, palm, thing):
+def test_the_penalised_distance_is_the_simulators(name, palm, thing):
     single = adroit.make_one(environments.Adroit(name), seed=0)
     single.reset()
     timestep = single.step(np.full(single.action_spec().shape, 0.3, np.float32))

@@ -15,7 +15,7 @@ def towards_the_ball(board):
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(10, 5), (2, 3), (3, 5), (7, 4), (5, 1)])
-def test_optimal_return_is_one_and_all_rewards_come(rows, columns):
+def test_optimal_return_is_one_from_every_column(rows, columns):
     game = catch.Game(environments.Catch(rows, columns), seed=0)
     starts = set()
     for _ in range(50):
@@ -62,6 +62,6 @@ def test_paddle_starts_in_the_middle_and_moves_by_one():
         (3, 0, r"environment\.columns must be between 1 and 5, .*, got 0"),
     ],
 )
-def test_boards_that_cannot_be_played(rows, columns, message):
+def test_impossible_boards_are_refused(rows, columns, message):
     with pytest.raises(ValueError, match=message):
         environments.Catch(rows, columns)

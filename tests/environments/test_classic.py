@@ -1,4 +1,4 @@
-"""Classic control: the discount tells an end of the task from a time limit."""
+"""Classic control: the discount distinguishes termination from truncation."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_dopamine_scales_bounds_that_are_not_symmetric():
 
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "Acrobot-v1", "MountainCar-v0"])
-def test_dopamine_plays_the_same_game_and_shows_it_scaled(name):
+def test_dopamine_plays_the_same_game_with_scaled_features(name):
     raw = environments.make(Classic(name), 2, seed=3)
     scaled = environments.make(Classic(name, "dopamine"), 2, seed=3)
     low, high = np.array(classic.BOUNDS[name])
@@ -76,7 +76,7 @@ def test_dopamine_plays_the_same_game_and_shows_it_scaled(name):
         np.testing.assert_array_equal(one.step_type, other.step_type)
 
 
-def test_dopamine_clips_what_is_learnt_from_and_not_what_is_reported():
+def test_dopamine_clips_the_learners_rewards_and_not_the_reported_ones():
     environment = environments.make(Classic("LunarLander-v3", "dopamine"), 2, seed=0)
     assert environment.reward_clip == 1.0
     assert environments.make(Classic("LunarLander-v3"), 2, seed=0).reward_clip is None
@@ -87,11 +87,11 @@ def test_dopamine_clips_what_is_learnt_from_and_not_what_is_reported():
     assert np.min(rewards) == -100.0
 
 
-def test_unknown_protocol():
+def test_an_unknown_protocol_is_refused():
     with pytest.raises(ValueError, match=r"nearest: 'dopamine'.*'dopamin'"):
         Classic("CartPole-v1", "dopamin")
 
 
-def test_unknown_name():
+def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match=r"nearest: 'CartPole-v1'.*'cartpole-v1'"):
         environments.Classic("cartpole-v1")

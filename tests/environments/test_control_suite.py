@@ -6,7 +6,7 @@ import environments
 from environments import control_suite
 
 
-def test_the_suite_is_cut_short_not_ended():
+def test_the_suites_time_limit_is_a_truncation():
     environment = environments.make_single(environments.ControlSuite("cheetah-run"), 0)
     environment.reset()
     timesteps = [environment.step(np.zeros(6, np.float32)) for _ in range(1_001)]
@@ -15,7 +15,7 @@ def test_the_suite_is_cut_short_not_ended():
     assert all(0 <= timestep.reward <= 1 for timestep in timesteps[:1_000])
 
 
-def test_the_tasks_are_the_suites():
+def test_the_suites_tasks_are_all_named():
     from dm_control import suite
 
     all_tasks = {f"{domain}-{task}" for domain, task in suite.ALL_TASKS}

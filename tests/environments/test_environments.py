@@ -47,7 +47,7 @@ def test_an_unknown_kind_is_refused_with_the_nearest():
         environments.Clasic  # noqa: B018
 
 
-def test_configs_are_values():
+def test_configs_compare_and_hash_by_value():
     assert environments.Atari() == environments.Atari("pong", "dopamine")
     assert environments.MinAtar() == environments.MinAtar("asterix", 0.1, True)
     assert environments.Catch() == environments.Catch(rows=10, columns=5)

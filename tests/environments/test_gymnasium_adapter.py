@@ -7,8 +7,8 @@ import pytest
 from environments.gymnasium_adapter import Gym
 
 
-def test_an_environment_gets_its_own_actions():
-    """Humanoid's actions end at 0.4: the plain environment with them is the same."""
+def test_actions_are_scaled_to_the_environments_bounds():
+    """Humanoid's bounds are 0.4: the plain environment gets actions scaled by 0.4."""
     plain = gymnasium.make("Humanoid-v5", disable_env_checker=True)
     plain.reset(seed=7)
     canonical = Gym(gymnasium.make("Humanoid-v5", disable_env_checker=True), seed=7)

@@ -1,4 +1,4 @@
-"""Environments with continuous actions: canonical bounds, ends, and their names."""
+"""Environments with continuous actions: bounds, episode ends and names."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ CONFIGS = [
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_lanes_are_single_precision_and_canonical(config):
+def test_lanes_are_float32_with_actions_in_minus_one_to_one(config):
     environment = environments.make(config, 3, seed=0)
     spec = environment.action_spec()
     assert (spec.minimum == -1).all() and (spec.maximum == 1).all()
@@ -77,7 +77,7 @@ def test_random_actions_earn_what_they_do_in_d4rl(name, published, tolerance):
         (lambda: environments.Adroit("pens"), "nearest: 'pen'"),
     ],
 )
-def test_unknown_names(make, message):
+def test_unknown_names_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 

@@ -1,4 +1,4 @@
-"""The maze: solvable, fixed by its layout, and its shortest way pays."""
+"""The maze: solvable, fixed by its layout, with a reward for its shortest path."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ UP, RIGHT, DOWN, LEFT = 1, 2, 3, 4
 
 
 def shortest_actions(cells):
-    """Actions of a shortest way to the goal, found backwards."""
+    """Actions of a shortest path to the goal, found backwards."""
     lengths = maze.distances(cells)
     [cell] = [tuple(cell) for cell in np.argwhere(cells == 3)]
     actions = []
@@ -26,7 +26,7 @@ def shortest_actions(cells):
 
 
 @pytest.mark.parametrize("layout", range(5))
-def test_the_shortest_way_leads_to_the_goal(layout):
+def test_the_shortest_path_leads_to_the_goal(layout):
     config = Maze(layout=layout, slip=0.0)
     cells = maze.draw(config)
     assert (cells == 2).sum() == 8 and (cells == 3).sum() == 1
@@ -49,7 +49,7 @@ def walk(config, seed, actions):
     return [game.reset()] + [game.step(action) for action in actions]
 
 
-def test_the_layout_and_not_the_seed_decides_what_is_seen():
+def test_the_layout_and_not_the_seed_determines_observations():
     actions = [DOWN, RIGHT, UP, LEFT] * 5
     one, same = (walk(Maze(slip=0.0), seed, actions) for seed in (0, 1))
     other = walk(Maze(slip=0.0, layout=1), 0, actions)
@@ -59,14 +59,14 @@ def test_the_layout_and_not_the_seed_decides_what_is_seen():
     assert (maze.draw(Maze()) != maze.draw(Maze(layout=1))).any()
 
 
-def test_every_cell_has_a_vector_of_its_own():
+def test_every_cell_has_its_own_vector():
     vectors = maze.Game(Maze(), 0)._vectors.reshape(-1, 5)
     assert vectors.shape == (625, 5) and vectors.dtype == np.float32
     assert len(np.unique(vectors, axis=0)) == 625
     assert abs(vectors.mean()) < 0.05 and abs(vectors.std() - 1.0) < 0.05
 
 
-def test_slips_move_without_being_asked_to():
+def test_slips_move_the_agent_at_random():
     def moved(slip):
         steps = walk(Maze(pitfalls=0, slip=slip), 0, [0] * 999)
         return sum(
@@ -75,7 +75,7 @@ def test_slips_move_without_being_asked_to():
         )
 
     assert moved(0.0) == 0
-    # One in ten slips; of five directions one stays and walls hold some.
+    # One move in ten slips; one direction of five is to stay, and walls block some.
     assert 20 < moved(0.1) < 90
 
 
@@ -114,7 +114,7 @@ def test_the_plan_shows_walls_goal_pitfalls_and_player():
         ({"episode_steps": 0}, r"environment\.episode_steps must be at least 1, got 0"),
     ],
 )
-def test_mazes_that_cannot_be(settings, message):
+def test_impossible_mazes_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Maze(**settings)
 

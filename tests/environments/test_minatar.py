@@ -1,4 +1,4 @@
-"""MinAtar: the games of the package, seeded; the ends of episodes told apart."""
+"""MinAtar: equal to the package's games; terminations differ from truncations."""
 
 import importlib.metadata
 from typing import get_args
@@ -27,7 +27,7 @@ def game_for(name, seed=0, **settings):
 
 @pytest.mark.parametrize("name", GAMES)
 @pytest.mark.parametrize(("sticky", "ramping"), [(0.1, True), (0.6, False)])
-def test_it_is_the_game_of_the_package(name, sticky, ramping):
+def test_games_equal_those_of_the_package(name, sticky, ramping):
     """Every observation and reward, over many episodes of random actions."""
     config = MinAtar(name, sticky_actions=sticky, difficulty_ramping=ramping)
     environment = environments.make(config, 2, seed=7)
@@ -63,7 +63,7 @@ def test_it_is_the_game_of_the_package(name, sticky, ramping):
     assert episodes > 2 or name == "freeway"
 
 
-def test_freeway_ends_by_itself_and_says_so():
+def test_freeways_own_time_limit_is_a_termination():
     game = game_for("freeway")
     game.reset()
     steps = [game.step(0) for _ in range(2_501)]
@@ -80,7 +80,7 @@ def test_a_long_episode_is_truncated_with_discount_one():
         assert steps[-1].last() and steps[-1].discount == 1.0
 
 
-def test_an_end_of_the_game_at_the_limit_is_no_truncation():
+def test_a_termination_at_the_limit_is_not_a_truncation():
     game = game_for("freeway", episode_steps=2_501)
     game.reset()
     *_, last = (game.step(0) for _ in range(2_501))
@@ -136,7 +136,7 @@ def test_the_oxygen_of_seaquest_never_flashes_up():
     bars = []
     while not timestep.last():
         bars.append(int(timestep.observation[channel].sum()))
-        game._game.env.e_subs, game._game.env.e_fish = [], []  # it ends for want of air
+        game._game.env.e_subs, game._game.env.e_fish = [], []  # only air can end it
         timestep = game.step(0)
     bars.append(int(timestep.observation[channel].sum()))
     assert bars[0] == 1 and sorted(bars, reverse=True) == bars and bars[-1] == 0
@@ -165,6 +165,6 @@ def test_every_kind_of_object_has_a_colour(name):
         ({"episode_steps": 0}, r"environment\.episode_steps must be at least 1, got 0"),
     ],
 )
-def test_what_cannot_be_played_is_refused(settings, message):
+def test_invalid_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         MinAtar(**settings)

@@ -1,4 +1,4 @@
-"""What people see is what is acted on."""
+"""Rendered environments show the environment that the agent acts in."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def actions(environment, steps, seed=0):
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_a_rendered_environment_acts_as_any_other(config):
+def test_a_rendered_environment_behaves_like_a_plain_one(config):
     plain = environments.make(config, 1, seed=3, evaluation=True)
     rendered = environments.make_rendered(config, seed=3)
     watched = rendered.environment
@@ -60,7 +60,7 @@ def test_a_rendered_environment_acts_as_any_other(config):
 
 
 @pytest.mark.parametrize("protocol", ["dopamine", "nature"])
-def test_the_screen_of_atari_is_the_game_that_is_played(protocol):
+def test_the_screen_of_atari_shows_the_played_game(protocol):
     rendered = environments.make_rendered(environments.Atari("pong", protocol), 5)
     assert rendered.frames_per_second == 15
     environment = rendered.environment
@@ -77,11 +77,11 @@ def test_the_screen_of_atari_is_the_game_that_is_played(protocol):
     environment.close()
 
 
-def test_a_screen_of_another_game_is_refused():
+def test_emulators_that_diverge_are_an_error():
     lockstep = render.Lockstep(environments.Atari("pong"), seed=0)
     lockstep.reset()
     lockstep._shown.step(np.array([0]))  # one step ahead from now on
-    with pytest.raises(RuntimeError, match="not the one that is played"):
+    with pytest.raises(RuntimeError, match="must equal the played one"):
         for _ in range(300):
             lockstep.step(np.array([0]))
     lockstep.close()
@@ -97,8 +97,8 @@ def test_catch_shows_ball_and_paddle():
     assert (picture[0].max(axis=0) != picture[-1].max(axis=0)).any()
 
 
-def test_what_is_no_config_is_refused():
-    with pytest.raises(TypeError, match="none of the configs"):
+def test_a_name_instead_of_a_config_is_refused():
+    with pytest.raises(TypeError, match="must be an environment's config"):
         environments.make_rendered("pong", 0)
 
 
@@ -108,10 +108,10 @@ def test_what_is_no_config_is_refused():
         (None, "with egl needs the library EGL: install libegl1, or set MUJOCO_GL to"),
         ("", "with egl needs the library EGL: install libegl1"),
         ("osmesa", "with osmesa needs the library OSMesa: install libosmesa6"),
-        ("off", "MUJOCO_GL is 'off', which draws nothing: set it to one of egl"),
+        ("off", "MUJOCO_GL must be one of egl, osmesa, glfw to draw MuJoCo, got 'off'"),
     ],
 )
-def test_mujoco_that_cannot_draw_says_what_to_do(monkeypatch, means, complaint):
+def test_mujoco_without_a_renderer_suggests_a_fix(monkeypatch, means, complaint):
     monkeypatch.setattr(render, "find_library", lambda name: None)
     if means is None:
         monkeypatch.delenv("MUJOCO_GL", raising=False)
@@ -125,9 +125,11 @@ def test_mujoco_that_cannot_draw_says_what_to_do(monkeypatch, means, complaint):
     "means, library, drawn_with",
     [("", "EGL", "egl"), (" OSMesa", "OSMesa", "osmesa"), ("glfw", "GL", "glfw")],
 )
-def test_mujoco_draws_as_it_is_told(monkeypatch, means, library, drawn_with):
+def test_mujoco_draws_with_the_library_it_is_set_to(
+    monkeypatch, means, library, drawn_with
+):
     class Told(Exception):
-        """In the environment's place: MuJoCo asks but once in a process."""
+        """Raised instead of building: MuJoCo reads MUJOCO_GL once per process."""
 
     def make_one(config, seed, rendered):
         assert rendered

@@ -32,7 +32,7 @@ def short_games(monkeypatch):
 
 
 def play(config, num_environments, seed, steps, *, disturb=False):
-    """The reset and `steps` random steps; `disturb` changes the actions to ignore."""
+    """The reset and `steps` random steps; `disturb` changes only ignored actions."""
     environment = environments.make(config, num_environments, seed)
     num_actions = environment.action_spec().num_values
     generator = np.random.default_rng(11)
@@ -56,7 +56,7 @@ def assert_equal(streams, others):
 
 
 @pytest.mark.parametrize(("config", "steps"), CASES)
-def test_lanes_conform(config, steps):
+def test_lanes_follow_dm_envs_protocol(config, steps):
     environment = environments.make(config, 3, seed=2)
     specs = (
         environment.reward_spec(),
@@ -82,7 +82,7 @@ def test_lanes_conform(config, steps):
 
 
 @pytest.mark.parametrize(("config", "steps"), CASES)
-def test_streams(config, steps):
+def test_equal_seeds_give_equal_streams(config, steps):
     """Equal seeds give equal streams; the action after a LAST is ignored."""
     stream = play(config, 3, seed=7, steps=steps)
     assert_equal(stream, play(config, 3, seed=7, steps=steps, disturb=True))
@@ -154,7 +154,7 @@ def test_attributes():
 
 
 def test_lanes_end_at_different_times():
-    """Ends are told apart by lane: one lane is FIRST while the others go on."""
+    """One lane may be FIRST while the others continue."""
     stream = play(environments.Classic("CartPole-v1"), 3, seed=2, steps=150)
     step_types = np.stack([timestep.step_type for timestep in stream])
     assert (np.ptp(step_types, axis=1) > 0).any()
@@ -168,17 +168,17 @@ def test_lane_seeds():
     assert not set(seeds) & set(vector.lane_seeds(7, 6))
 
 
-def test_refusals():
-    with pytest.raises(ValueError, match="num_environments is 0"):
+def test_invalid_arguments_are_refused():
+    with pytest.raises(ValueError, match="num_environments must be at least 1, got 0"):
         environments.make(environments.Catch(), 0, seed=1)
     with pytest.raises(TypeError, match="'catch'"):
         environments.make("catch", 1, seed=1)
-    with pytest.raises(ValueError, match="2 actions for 3 environments"):
+    with pytest.raises(ValueError, match="each of 3 environments, got 2"):
         environments.make(environments.Catch(), 3, seed=1).step(np.zeros(2, np.int32))
-    with pytest.raises(ValueError, match="no environment"):
+    with pytest.raises(ValueError, match="at least 1, got none"):
         environments.Batched([])
     games = [catch.Game(environments.Catch(), seed) for seed in range(2)]
-    with pytest.raises(ValueError, match="a vector of 2: exactly 1"):
+    with pytest.raises(ValueError, match="must have 1 environment, got 2"):
         environments.Single(environments.Batched(games))
 
 
