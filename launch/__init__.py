@@ -1,1 +1,1 @@
-"""How an experiment runs: actors, replay, learner, evaluator; in one process or not."""
+"""Runs an experiment: actors, replay, learner, evaluator, in one or more processes."""

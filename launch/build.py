@@ -1,4 +1,4 @@
-"""Builds what an experiment describes: its environment's spec and its agent."""
+"""Builds the parts of an experiment: its environment's spec, its stages, its agent."""
 
 from typing import Any
 
@@ -24,9 +24,10 @@ NORMALIZER = "normalizer"
 
 
 def normalized(agent: Agent, spec: Spec) -> Agent:
-    """The agent with a network of statistics, through which its policy observes.
+    """The agent, with a policy that normalises its observations.
 
-    Its update is as it was: a prepared dataset is normalised already.
+    The statistics are the parameters of one more network, `normalizer`. The update is
+    unchanged: a prepared dataset is normalised already.
 
     Args:
         agent: any.
@@ -66,12 +67,12 @@ def make_spec(environment: dm_env.Environment) -> Spec:
 
 
 def make_extras_spec(agent: Agent, spec: Spec) -> Any:
-    """Describes to a store the extras that `act` returns with one action.
+    """Describes the extras that `act` returns with one action, for a store.
 
     Computes nothing, and starts no JAX backend.
 
     Args:
-        agent: that acts.
+        agent: whose `act` returns the extras.
         spec: of the environment.
 
     Returns:
@@ -79,7 +80,7 @@ def make_extras_spec(agent: Agent, spec: Spec) -> Any:
         axis `[N]`; the empty tuple if there are no leaves.
 
     Raises:
-        ValueError: a leaf has not one row for each environment.
+        ValueError: a leaf does not have one row for each environment.
     """
     lanes = 3
 
@@ -105,7 +106,7 @@ def make_extras_spec(agent: Agent, spec: Spec) -> Any:
 
 
 def spec_of(experiment: Experiment) -> Spec:
-    """What its environment looks like to its agent."""
+    """The spec of the experiment's environment."""
     environment = environments.make(experiment.environment, 1, experiment.seed)
     try:
         return make_spec(environment)
@@ -120,7 +121,7 @@ def make_actor_environment(experiment: Experiment, start: int) -> VectorEnvironm
 
 
 def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
-    """What a run learns, in order; the last stage is the agent that acts.
+    """The learning stages of a run, in order; the last one is the agent that acts.
 
     Raises:
         ValueError: the agent does not fit the environment.

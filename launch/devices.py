@@ -1,4 +1,4 @@
-"""The devices of one process: they share each batch, and each holds the whole state."""
+"""Data-parallel updates: devices share each batch, and each holds the whole state."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def check_batch(batch_size: int, devices: Sequence[Any]) -> None:
 
     Args:
         batch_size: B.
-        devices: that share it.
+        devices: the devices that share the batch.
 
     Raises:
         UnevenBatch: the number of devices does not divide B.

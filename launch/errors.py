@@ -1,4 +1,4 @@
-"""How a run can fail: one class for each reason, and what its message says."""
+"""The errors with which a run can fail, one class for each reason."""
 
 import dataclasses
 import signal
@@ -39,7 +39,7 @@ class RunDirectoryError(Exception):
 
 
 class SaveFailed(Exception):
-    """A checkpoint could not be written; those before it are still there."""
+    """A checkpoint could not be written; earlier checkpoints are still there."""
 
 
 class Damaged(Exception):
@@ -47,39 +47,39 @@ class Damaged(Exception):
 
 
 class Stalled(Exception):
-    """No role has reported progress for too long; the message says how each stands."""
+    """No role has reported progress for too long; the message lists all roles."""
 
 
 class Stopped(Exception):
-    """The program is being stopped, and a role that was asked does not answer."""
+    """The program is being stopped, and a role does not answer a call."""
 
 
 class DatasetError(RunDirectoryError, ValueError):
     """A dataset cannot be read, written or learnt from; the message says where and why.
 
-    The command line answers it as it answers a run directory that cannot be read.
+    The command line treats it like a run directory that cannot be read.
     """
 
 
 @runtime_checkable
 class InvalidSetting(Protocol):
-    """What agents and environments raise if a field must not have its value.
+    """The error of an agent or environment if a field has an invalid value.
 
-    Described, not imported: their packages bring JAX along, for which the command
+    A protocol, because importing the classes would import JAX, for which the command
     line's help must not wait.
     """
 
     field: str
 
     def message(self, name: str) -> str:
-        """The message, in which the field has another name."""
+        """The message with another name for the field, such as its flag."""
 
 
 class UnevenBatch(ValueError):
     """The devices that share a batch cannot share it evenly.
 
     Attributes:
-        batch_size: of the batch.
+        batch_size: B.
         devices: the number of devices.
     """
 
@@ -98,11 +98,11 @@ class UnevenBatch(ValueError):
 
 
 class RunFailed(Exception):
-    """A run ended before its time; the message says why and where its logs are."""
+    """A run failed before its end; the message says why and where its logs are."""
 
 
 class RunStopped(Exception):
-    """A signal ended a run; the message says what is left of it.
+    """A signal ended a run; the message says how it can be resumed.
 
     Attributes:
         signal: its number.
@@ -114,9 +114,9 @@ class RunStopped(Exception):
 
 
 def in_flags(error: Exception, experiment: Any) -> str:
-    """The message of an error, one line, in which settings are named by their flags.
+    """The message of an error as one line, in which flags stand for field names.
 
-    Agents and environments know no command line: their errors name fields.
+    Agents and environments do not know the command line: their errors name fields.
 
     Args:
         error: why the experiment cannot run.
@@ -138,7 +138,7 @@ def in_flags(error: Exception, experiment: Any) -> str:
 
 
 def _settings(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted path and value of each field of a dataclass and of those inside it."""
+    """Dotted path and value of each field of a dataclass and of nested dataclasses."""
     if not dataclasses.is_dataclass(value):
         yield path.removeprefix("."), value
         return

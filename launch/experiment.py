@@ -22,10 +22,10 @@ class Evaluation:
 
     Attributes:
         period: actor steps between evaluations.
-        episodes: whole episodes in each, played by the policy of that moment.
-        lockstep: instead, the evaluator takes a decision for each of the actors', with
-            the newest policy, and an evaluation is of the episodes that ended since the
-            one before: as many as there were, perhaps none.
+        episodes: whole episodes per evaluation, played by the policy of that moment.
+        lockstep: instead, the evaluator takes one decision for each decision of the
+            actors, with the newest policy, and an evaluation covers the episodes that
+            ended since the previous one, perhaps none.
     """
 
     period: int = 250_000
@@ -43,10 +43,10 @@ class Checkpointing:
 
     Attributes:
         period: actor steps between checkpoints.
-        minutes: wall time between checkpoints beside those; 0: none. Local runs restart
+        minutes: wall time between additional checkpoints; 0: none. Local runs restart
             their environments at a checkpoint, so with this they are not reproducible.
-        keep: how many to keep, the newest.
-        replay: whether to save what the store holds as well.
+        keep: number of checkpoints to keep, the newest ones.
+        replay: whether to save the content of the replay as well.
     """
 
     period: int = 250_000
@@ -69,18 +69,18 @@ class Experiment:
         agent_name: key of `agents.REGISTRY`.
         agent: configuration of that agent.
         environment: configuration of the environment.
-        steps: actor steps (decisions of all actors together); learner steps of a run
-            that learns from a dataset, as are all periods below.
+        steps: actor steps (decisions of all actors together); in a run that learns
+            from a dataset, this and all periods below count learner steps.
         evaluation: the evaluator's grid.
         checkpoint: when the run saves itself.
         log_period: actor steps between rows of `metrics.jsonl`.
-        stall_seconds: after which a run in which nothing moves is ended.
-        seed: of everything random.
+        stall_seconds: time without progress after which the run is ended.
+        seed: seed of all random numbers.
         actors: number of actors; one if local.
         environments: environments that each actor steps together.
         dataset: what to learn from instead of acting: an HDF5 file, a Minari dataset's
-            directory or id, a run directory; empty: nothing, actors act.
-        preparation: what is done to that dataset first.
+            directory or id, a run directory; empty: actors act.
+        preparation: how that dataset is transformed first.
         description: one line for `munchausen list`.
     """
 
@@ -109,12 +109,13 @@ class Experiment:
     def seeds(self, role: str, index: int = 0, start: int = 0) -> list[int]:
         """Two independent 31-bit seeds of a process: its environment's and its own.
 
-        Uses numpy only: whoever launches the processes must not start a JAX backend.
+        Uses numpy only: the launcher of the processes must not start a JAX backend.
 
         Args:
             role: one of `ROLES`.
             index: which process of that role.
-            start: actor steps of the run when it starts; other draws after a restart.
+            start: actor steps of the run when the process starts, so that a resumed
+                run gets other seeds.
         """
         key = (ROLES.index(role), index, start)
         words = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(2)

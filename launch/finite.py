@@ -1,4 +1,4 @@
-"""What can end a run before its time."""
+"""Checks timesteps and metrics for NaN and infinity, which end a run."""
 
 import math
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ import numpy as np
 
 from launch.errors import NotFinite
 
-_FEW = 32  # numbers that Python adds up faster than numpy silences its warnings
+_FEW = 32  # up to this size, Python's sum is faster than numpy's under errstate
 
 
 def check_timestep(timestep: dm_env.TimeStep, actor_steps: int) -> None:
     """Raises NotFinite if a lane's reward, discount or observation is NaN or infinite.
 
-    Sums are checked first: one number tells about all, and it is the hot path. Integers
-    are always finite.
+    The sum of each array is checked first, because this is a hot path. Integers are
+    always finite.
     """
     for name in ("reward", "discount", "observation"):
         values = getattr(timestep, name)
@@ -24,8 +24,8 @@ def check_timestep(timestep: dm_env.TimeStep, actor_steps: int) -> None:
         finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
         for lane in np.flatnonzero(~finite):
             raise NotFinite(
-                f"the environment gave a {name} of {values[lane]} in lane {lane} at "
-                f"actor step {actor_steps}"
+                f"the environment returned a non-finite {name} of {values[lane]} in "
+                f"lane {lane} at actor step {actor_steps}"
             )
 
 

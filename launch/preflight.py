@@ -1,4 +1,4 @@
-"""All refusals before a run starts: what does not fit each other or this machine."""
+"""Checks, before a run starts, that its settings fit each other and this machine."""
 
 import math
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from launch.datasets.normalization import Prepared
 
 
-# Beside the replay: interpreter, JAX and TensorFlow, networks, environments, in bytes.
+# Bytes without the replay: interpreter, JAX, TensorFlow, networks and environments.
 _ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
 _LOCAL_BYTES = 1.0e9
 _ROW_BYTES = 16  # reward, discount, steps and flags
-# Of Reverb's own for each transition. Measured, with the frames, and each by a server's
-# growth: Pong 3.4 kB, MinAtar and Hopper 4.0 kB, Humanoid 6.2 kB.
+# Reverb's overhead per transition. Measured as the growth of a server, frames included:
+# Pong 3.4 kB, MinAtar and Hopper 4.0 kB, Humanoid 6.2 kB.
 _ITEM_BYTES = 4_800
 
 
 def replay_bytes(storage: Storage, spec: Spec, frame_stack: int, *, local: bool) -> int:
-    """Bytes of a full replay: each frame once, uncompressed, and what it costs besides.
+    """Bytes of a full replay: each frame once, uncompressed, and the overhead.
 
-    Reverb compresses: images, which are bytes, to below its own need, the rest hardly.
+    Reverb compresses images (bytes) to less than its overhead, other data hardly.
     """
     return storage.capacity * _transition_bytes(spec, frame_stack, local=local)
 
@@ -42,7 +42,7 @@ def replay_bytes(storage: Storage, spec: Spec, frame_stack: int, *, local: bool)
 def estimate(
     storage: Storage, spec: Spec, frame_stack: int, *, actors: int, local: bool
 ) -> dict[str, float]:
-    """Bytes that each role of a run will take, the actors together."""
+    """Estimated bytes of each role of a run; all actors together are one role."""
     replay = replay_bytes(storage, spec, frame_stack, local=local)
     if local:
         return {"local": _LOCAL_BYTES + replay}
@@ -62,15 +62,15 @@ def check_memory(
     at_once: int = 1,
     available: int | None = None,
 ) -> None:
-    """Refuses a run that cannot fit.
+    """Refuses a run that does not fit into memory.
 
     Args:
         storage: of the agent.
         spec: of the environment.
         frame_stack: S, frames in one observation.
-        actors: how many.
-        local: whether all is one process.
-        at_once: how many such runs share the machine.
+        actors: number of actors.
+        local: whether the run is one process.
+        at_once: number of such runs that share the machine.
         available: bytes; None asks the machine.
 
     Raises:
@@ -91,12 +91,13 @@ def check_memory(
         if fitting >= storage.min_size
         else "use fewer actors, or a machine with more memory"
     )
-    each = f" for each of {at_once}" if at_once > 1 else ""
+    each = f" for each of {at_once} runs" if at_once > 1 else ""
     if at_once > 1:
-        remedy += ", or fewer at once: --parallel"
+        remedy += ", or run fewer at once with --parallel"
     raise ValueError(
-        f"storage.capacity is {storage.capacity}: the run needs {needed / 1e9:.1f} GB "
-        f"({shares}), {available / 1e9:.1f} GB are free{each}; {remedy}"
+        f"the run must fit into memory: with storage.capacity {storage.capacity} it "
+        f"needs {needed / 1e9:.1f} GB ({shares}), {available / 1e9:.1f} GB are free"
+        f"{each}; {remedy}"
     )
 
 
@@ -111,13 +112,14 @@ def _transition_bytes(spec: Spec, frame_stack: int, *, local: bool) -> int:
 
 
 class Ready(NamedTuple):
-    """An experiment that was found fit to run, and what was built to find out.
+    """The parts of an experiment that `check` has built; the experiment can run.
 
     Attributes:
-        spec: of its environment.
+        spec: spec of its environment.
         frame_stack: how many frames an observation stacks; 1 if none.
-        environment: the actor's, of a local run that acts; the caller closes it.
-        dataset: of a run that learns from one.
+        environment: the actor's environment in a local run that acts; the caller closes
+            it.
+        dataset: the dataset of a run that learns from one.
     """
 
     spec: Spec
@@ -136,20 +138,20 @@ def check(
     directory: Path | None = None,
     start: int = 0,
 ) -> Ready:
-    """Refuses what cannot run, before anything starts or is written.
+    """Refuses an experiment that cannot run, before anything starts or is written.
 
     Args:
-        experiment: what is to run.
-        mode: how.
-        wandb: whether Weights & Biases shows it.
-        at_once: how many such runs share this machine's memory.
-        here: whether this process will run it, and not one that it starts; only then
-            may it ask for devices and keep an environment.
-        directory: of a run that resumes.
-        start: actor steps of a run that resumes.
+        experiment: the experiment to run.
+        mode: how to run it.
+        wandb: whether to log to Weights & Biases.
+        at_once: number of such runs that share this machine's memory.
+        here: whether this process itself will run it, not a child process; only then
+            may it query devices and keep an environment.
+        directory: run directory, if the run is resumed.
+        start: actor steps, if the run is resumed.
 
     Raises:
-        ValueError: says what does not fit and what would.
+        ValueError: a setting does not fit; the message says which value would.
     """
     dashboards.check(wandb)
     acts = here and mode == "local" and not experiment.dataset
@@ -213,7 +215,7 @@ def _check_fit(
 def check_devices(stages: Sequence[Stage]) -> None:
     """Refuses a stage whose batches the devices of this process cannot share evenly.
 
-    Starts a JAX backend: not for a process that launches those which learn.
+    Starts a JAX backend: not for a process that launches the learner.
 
     Raises:
         UnevenBatch: the devices cannot share them.
@@ -231,16 +233,16 @@ def _check_offline(experiment: Experiment, agent: Agent) -> None:
         )
     if experiment.actors > 1:
         raise ValueError(
-            f"actors is {experiment.actors}: who learns from a dataset does not act; "
-            "leave --actors out"
+            "a run that learns from a dataset must not have several actors, got "
+            f"--actors {experiment.actors}; remove --actors"
         )
     if experiment.evaluation.lockstep:
         raise ValueError(
-            "evaluation.lockstep is true: there is no actor to keep step with; choose "
-            "--evaluation.lockstep false"
+            "evaluation.lockstep must be false for a run that learns from a dataset "
+            "(it has no actors), got true; choose --evaluation.lockstep false"
         )
     if agent.storage.n_step > 1:
         raise ValueError(
-            f"storage.n_step is {agent.storage.n_step}: datasets hold single steps; "
-            "choose --agent.storage.n_step 1"
+            "storage.n_step must be 1 for a run that learns from a dataset of single "
+            f"steps, got {agent.storage.n_step}; choose --agent.storage.n_step 1"
         )

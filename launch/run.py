@@ -1,4 +1,4 @@
-"""Runs one experiment in its directory: the one door to all ways of running.
+"""Runs one experiment in its directory: the entry point of all modes.
 
 `launch.engines.side_by_side` starts a local run in a separate process with
 `python -m launch.run RUN [--wandb=MODE]`.
@@ -41,23 +41,23 @@ def run_experiment(
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
 
-    The caller has locked the directory before it read where the run resumes.
+    The caller must lock the directory before it looks up the checkpoint to resume.
 
     Args:
-        experiment: what to run.
+        experiment: the experiment to run.
         directory: its run directory.
-        mode: how.
-        ready: what `launch.preflight.check` returned for this start.
-        resume: where the run resumes.
-        wandb: whether Weights & Biases shows it, too.
+        mode: how to run it.
+        ready: the result of `launch.preflight.check` for this start.
+        resume: the checkpoint to resume; None: the run begins.
+        wandb: whether to log to Weights & Biases as well.
 
     Raises:
-        RunFailed: it ended before its time.
-        RunStopped: a signal ended it; it has saved itself.
+        RunFailed: the run failed before its end.
+        RunStopped: a signal ended the run; it has saved a checkpoint.
     """
     role = "launcher" if mode == "processes" else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
-    kept = f"{directory} keeps what it saved"
+    kept = f"everything saved so far is kept in {directory}"
     spec, frame_stack, environment, dataset = ready
     run = Run(experiment, directory, spec, frame_stack, resume, wandb, dataset)
     try:
@@ -91,19 +91,19 @@ def _start(run: Run, mode: Mode, environment: VectorEnvironment | None) -> None:
 
 
 def _left(experiment: Experiment, directory: Path) -> str:
-    """What is left of a run that was stopped."""
+    """How to resume a run that was stopped, or why not."""
     if existing_runs.is_complete(directory, experiment):
         return f"{directory} was complete"
     if checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING):
-        return f"--resume {directory} goes on from there"
+        return f"continue with --resume {directory}"
     return "nothing was saved yet"
 
 
 def settle() -> None:
-    """Has XLA compute in the thread that asks for it, where it may have only one.
+    """Makes XLA compute in the calling thread if NPROC allows only one thread.
 
-    To hand a computation to another thread takes as long as a small policy. Only of
-    use before JAX has a backend.
+    Handing a computation to another thread takes as long as a small policy. Has an
+    effect only before JAX has a backend.
     """
     if os.environ.get("NPROC") == "1":
         jax.config.update("jax_cpu_enable_async_dispatch", False)
@@ -113,8 +113,8 @@ def main(arguments: Sequence[str]) -> int:
     """Starts a local run, or resumes it from its newest checkpoint.
 
     Args:
-        arguments: run directory, and perhaps `--wandb=MODE`, as another process of this
-            program writes them.
+        arguments: run directory and optionally `--wandb=MODE`, as the launching process
+            writes them.
 
     Returns:
         The exit code.

@@ -1,1 +1,1 @@
-"""Where roles run: in one thread, as threads, as processes."""
+"""Engines that run the roles: in one thread, as threads, or as processes."""

@@ -1,4 +1,4 @@
-"""Calls to other roles through Courier, which end when the program does."""
+"""Calls to other roles through Courier, which end when the program is stopped."""
 
 import concurrent.futures
 import contextlib
@@ -18,56 +18,56 @@ _POLL_SECONDS = 0.2
 class _Future(concurrent.futures.Future):
     """A future that may be cancelled while its answer is on the way.
 
-    Courier hands answers over from a thread of C++, where the error that an ordinary
-    future raises then would abort the process.
+    Courier delivers answers in a C++ thread, where the error that an ordinary future
+    then raises would abort the process.
     """
 
     def set_result(self, result: Any) -> None:
-        """Takes the answer, unless nobody waits for it any more."""
+        """Takes the answer, unless the call was cancelled."""
         with contextlib.suppress(concurrent.futures.InvalidStateError):
             super().set_result(result)
 
 
 def tolerate_late_answers() -> None:
-    """Has Courier's clients, in this process, make futures that may be cancelled."""
+    """Makes Courier's clients in this process return futures that may be cancelled."""
     courier_client.futures = types.SimpleNamespace(
         Future=_Future, InvalidStateError=concurrent.futures.InvalidStateError
     )
 
 
 class CourierPeer:
-    """A role whose public methods are called like those of an object.
+    """Another role, whose public methods are called like those of a local object.
 
     A plain Courier call waits for ever for a role that is gone, and not even a signal
-    gets through to its thread.
+    interrupts its thread.
     """
 
     def __init__(self, client: Any, stop: Stop, patience: float = 5.0):
         """Wraps a Courier client.
 
         Args:
-            client: of the role.
-            stop: of the role that calls.
-            patience: seconds for an answer once that is set.
+            client: Courier client of the other role.
+            stop: stop event of the calling role.
+            patience: seconds to wait for an answer once the event is set.
         """
         self._client = client
         self._stop = stop
         self._patience = patience
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        """The method; it raises Stopped if the role is gone at the end."""
+        """The method; it raises Stopped if no answer comes after a stop."""
         if method.startswith("_"):
             raise AttributeError(method)
         return lambda *arguments: self._wait(self.begin(method, *arguments))
 
     def begin(self, method: str, *arguments: Any) -> concurrent.futures.Future:
-        """Calls a method and does not wait."""
+        """Calls a method without waiting for the answer."""
         return getattr(self._client.futures, method)(*arguments)
 
     def close(self) -> None:
-        """Makes no more calls; waits for the threads of the Courier client.
+        """Closes the connection; waits for the threads of the Courier client.
 
-        One that still hands over an answer while the interpreter ends aborts the
+        A thread that still delivers an answer while the interpreter ends aborts the
         process: "terminate called without an active exception".
         """
         self._client._client.Shutdown()

@@ -57,12 +57,12 @@ def run(run: Run, mode: Mode, progress: bool = True) -> list[float]:
         if mode == "threads":
             _run_threads(run)
         else:
-            _run_processes(run._replace(dataset=None))  # each role reads its own
+            _run_processes(run._replace(dataset=None))  # each role loads it itself
     evaluations = logs.read_evaluations(directory)
     if not evaluations or evaluations[-1].grid < experiment.steps:
         raise errors.EndedEarly(
             f"{directory}: the program ended in order, but before its last evaluation; "
-            "the logs of its roles say why"
+            "see the logs of its roles"
         )
     return evaluations[-1].returns
 
@@ -92,7 +92,7 @@ def _run_threads(run: Run) -> None:
     made = make_program(run, nodes, stops)
     manager = lp.launch(made, lp.LaunchType.LOCAL_MULTI_THREADING)
     try:
-        # Launchpad hears Ctrl+C in the first program of a process only.
+        # Launchpad handles Ctrl+C only in the first program of a process.
         stop = signal.getsignal(signal.SIGTERM)
         for number in numbers:
             if before[number] != signal.SIG_IGN:
@@ -108,12 +108,12 @@ def _run_threads(run: Run) -> None:
 
 
 def _stopping(stop: Any, stops: "OrderedStop", caught: list[int]) -> Any:
-    """A handler that has Launchpad stop; the next signal ends the process at once."""
+    """A signal handler that stops Launchpad; a second signal ends the process."""
 
     def handle(number: int, frame: Any) -> None:
         if caught:
             os._exit(128 + number)
-        if not stops.finished:  # else it is Launchpad's own, at the end of the program
+        if not stops.finished:  # otherwise Launchpad itself sent it at the end
             caught.append(number)
         stop(signal.SIGTERM, frame)
 
@@ -130,13 +130,14 @@ def _resources(node: Node) -> PythonProcess:
 def make_program(
     run: Run, nodes: Sequence[Node], stops: "OrderedStop | None" = None
 ) -> lp.Program:
-    """Turns nodes into Launchpad's; starts nothing, and no JAX backend.
+    """Turns nodes into a Launchpad program; starts nothing, not even a JAX backend.
 
     Args:
-        run: what to run.
-        nodes: those of a program, in the order of starting, so that a node comes after
-            those whose methods it calls.
-        stops: of roles that are threads of one process; None: each has its own.
+        run: the run.
+        nodes: all nodes in the order of starting: a node comes after the nodes whose
+            methods it calls.
+        stops: the stop events of roles that are threads of one process; None: each
+            role is a process.
     """
     made = lp.Program("munchausen")
     addresses = {
@@ -175,15 +176,15 @@ class HostedRole:
         addresses: Mapping[str, lp_address.Address],
         clients: Mapping[str, Any],
     ):
-        """Builds the role; what it serves becomes a method of this object.
+        """Builds the role; the methods that it serves become methods of this object.
 
         Args:
-            node: what to run.
-            index: which of its replicas.
-            run: what the whole program runs.
+            node: the role to run.
+            index: index of its replica.
+            run: the run.
             stops: see `make_program`.
-            addresses: of servers, its own among them.
-            clients: of Courier, for the roles that it calls.
+            addresses: addresses of servers, including the role's own.
+            clients: Courier clients of the roles that it calls.
         """
         self._node = node
         self._name = node.names()[index]
@@ -201,7 +202,7 @@ class HostedRole:
             setattr(self, method, getattr(self._role, method))
 
     def run(self) -> None:
-        """Runs the role, and ends the process or the program with it if it is to."""
+        """Runs the role; then ends its process, or the program if `node.finishes`."""
         try:
             with process.exit_on_expected_errors(alone=self._stops is None):
                 self._role.run()
@@ -226,7 +227,7 @@ class LaunchpadContext:
         addresses: Mapping[str, lp_address.Address],
         clients: Mapping[str, Any],
     ):
-        """Connects to nobody yet; see `HostedRole`."""
+        """Makes no connection yet; see `HostedRole`."""
         self.name = name
         self.index = index
         self.stop = stop
@@ -238,7 +239,7 @@ class LaunchpadContext:
             self.port = int(lp_address.get_port_from_address(own.resolve()))
 
     def peer(self, role: str, patience: float = 5.0) -> CourierPeer:
-        """Another role, to call its methods."""
+        """Connects to another role, to call its methods."""
         return CourierPeer(self._clients[role], self.stop, patience)
 
     def address(self, role: str) -> str:
@@ -247,17 +248,17 @@ class LaunchpadContext:
 
 
 class OrderedStop:
-    """Stops the roles that are threads of one process one after the other.
+    """Stops roles that are threads of one process one after the other.
 
-    Launchpad asks all of them at once, but the learner saves what the others still
-    answer for.
+    Launchpad stops all of them at once, but the learner needs answers of other roles
+    for its last checkpoint.
 
     Attributes:
         finished: whether the program has ended in order.
     """
 
     def __init__(self, nodes: Sequence[Node]):
-        """Knows the order; nothing is asked to stop yet."""
+        """Stores the order; no role is asked to stop yet."""
         self._order = sorted(nodes, key=lambda node: node.stops)
         self._stops = {
             name: threading.Event() for node in nodes for name in node.names()
@@ -268,10 +269,10 @@ class OrderedStop:
         self._lock = threading.Lock()
 
     def join(self, name: str, program_stop: Any) -> Stop:
-        """The stop of a role, set in its turn once the program's own is.
+        """The stop event of a role, set in its turn after that of the program.
 
         Args:
-            name: of the role.
+            name: name of the role.
             program_stop: the event that Launchpad sets.
         """
         with self._lock:
@@ -283,7 +284,7 @@ class OrderedStop:
         return self._stops[name]
 
     def leave(self, name: str) -> None:
-        """A role has ended."""
+        """Notes that a role has ended."""
         self._ended.add(name)
 
     def _stop_in_order(self, program_stop: Any) -> None:

@@ -1,9 +1,9 @@
-"""One experiment in one process and one thread: for debugging, and reproducible.
+"""Runs one experiment in one thread: reproducible, and easy to debug.
 
 Equal seeds give equal runs, bit for bit, whether or not they were resumed on the way:
-at every checkpoint the environments restart, in a run that was not interrupted as in
-one that is resumed. Only what was saved at an interruption, or by the clock, lies off
-that grid. Nothing of Reverb, Launchpad or TensorFlow is imported.
+the environments restart at every checkpoint, even if the run is not interrupted. Only
+checkpoints made at an interruption, or by wall time, are not on that grid and break
+this. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def run(
 
     Args:
         run: what to run, with its dataset if it learns from one.
-        environment: the actor's, if the run acts; it is closed in the end.
+        environment: the actor's environment, if the run acts; it is closed in the end.
         progress: whether to show a live line.
 
     Raises:
@@ -61,7 +61,7 @@ def run(
 
 
 class Acting:
-    """What acts in a local run: environments, an actor, an evaluator in lock-step."""
+    """The acting part of a local run: environments, actor and lockstep evaluator."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Acting:
         environment: VectorEnvironment,
         start: Counts,
     ):
-        """Begins to act, at `start` of the run.
+        """Builds the actor, which begins at `start` of the run.
 
         Args:
             experiment: gives environments and seeds.
@@ -80,7 +80,7 @@ class Acting:
             store: where experience goes.
             params: returns the newest parameters.
             environment: made by `make_actor_environment` for this start.
-            start: how far the run is.
+            start: counters of the run.
         """
         self._experiment = experiment
         self._environment = environment
@@ -103,14 +103,14 @@ class Acting:
             self.lockstep.start(actor_steps)
 
     def restart(self) -> None:
-        """Restarts environments and policies, as a run does that is resumed here."""
+        """Restarts environments and policies, as a run resumed at this point does."""
         actor_steps = self.loop.actor_steps
         self._environment.close()
         self._environment = make_actor_environment(self._experiment, actor_steps)
         self._begin(actor_steps)
 
     def step(self, recorder: Recorder) -> None:
-        """One decision in every environment."""
+        """Takes one decision in every environment."""
         ended = [episode for _, episode in self.loop.step()]
         self.episodes += len(ended)
         recorder.add_episodes(ended)
@@ -138,12 +138,12 @@ class Local:
         caught: Sequence[int],
         progress: bool,
     ):
-        """Builds what the run needs, and cuts its logs back to where it resumes.
+        """Builds all parts of the run, and truncates its logs to the checkpoint.
 
         Args:
             run: see `run`.
             environment: see `run`.
-            caught: signals that came.
+            caught: list to which received signals are added.
             progress: see `run`.
         """
         experiment, directory = run.experiment, run.directory
@@ -172,9 +172,9 @@ class Local:
         self._open_logs()
 
     def _open_logs(self) -> None:
-        """Cuts the logs back and opens them.
+        """Truncates the logs to the checkpoint and opens them.
 
-        Only at the end: a checkpoint that does not fit must leave them as they are.
+        Called last: if the checkpoint does not fit, the logs must not change.
         """
         run, experiment = self._run, self._run.experiment
         truncate_logs.truncate_to(run.directory, run.resume)
@@ -189,7 +189,7 @@ class Local:
         self.pending = self._recorder.pending
 
     def run(self) -> None:
-        """Learns stage after stage; saves what the last checkpoint lacks."""
+        """Learns stage after stage; saves a last checkpoint if one is needed."""
         if self._run.dataset is not None:
             self._learn_earlier(self._run.dataset)
         done = last_evaluated_step(self._run.directory, self.done())
@@ -226,7 +226,7 @@ class Local:
         return self._learner.params
 
     def act(self) -> None:
-        """One decision in every environment, if the run acts."""
+        """Takes one decision in every environment, if the run acts."""
         self.tick()
         if self._acting is not None:
             self._acting.step(self._recorder)
@@ -244,7 +244,7 @@ class Local:
         return bool(self._caught)
 
     def counts(self) -> Counts:
-        """How far the run is."""
+        """The counters of the run."""
         learner_steps, acting = self._learner.learner_steps, self._acting
         if acting is None:
             return Counts(learner_steps=learner_steps)
@@ -252,7 +252,7 @@ class Local:
         return Counts(loop.actor_steps, loop.frames, learner_steps, acting.episodes)
 
     def report(self, metrics: Metrics) -> None:
-        """Writes rows if they are due, and shows the progress."""
+        """Writes log rows that are due, and shows the progress."""
         self._recorder.report(self.counts(), metrics)
         if self._acting is None:
             return
@@ -278,7 +278,7 @@ class Local:
         self._turns.begin()
 
     def saved(self) -> None:
-        """Restarts the environments, so that a run resumed here is equal."""
+        """Restarts the environments, as a run resumed from this checkpoint does."""
         self._learner.metrics = {}  # a run resumed here has none before an update
         if self._acting is not None:
             self._acting.restart()

@@ -1,4 +1,4 @@
-"""What the process of a role owes the others: a title, its stacks, an orderly end."""
+"""The process of a role: its title, stack dumps, and how it exits."""
 
 import contextlib
 import ctypes
@@ -17,9 +17,9 @@ from launch import errors
 _POLL_SECONDS = 1.0
 _PRCTL = ctypes.CDLL(None).prctl
 _PR_SET_PDEATHSIG = 1
-_GRACE_SECONDS = 20.0  # to end in order, which Linux asks for when the parent dies
+_GRACE_SECONDS = 20.0  # to end in order after the parent has died
 
-# What a user can do something about: the message says it all.
+# Errors that a user can fix: the message is enough, without a traceback.
 _EXPECTED = (
     errors.SaveFailed,
     errors.Stalled,
@@ -43,29 +43,29 @@ def begin_role(role: str, experiment_name: str) -> None:
 
 @contextlib.contextmanager
 def exit_on_expected_errors(alone: bool) -> Iterator[None]:
-    """Context: on an expected error, prints its message, no trace, and exits with 1.
+    """Context manager: on an expected error, prints only its message and exits with 1.
 
     The launcher shows the last lines of a role's log, and the reason must be among
     them.
 
     Args:
         alone: whether the role has this process for itself. If not, only a stall ends
-            the process: a thread that hangs does not end in another way.
+            the process: a thread that hangs cannot be ended otherwise.
     """
     try:
         yield
     except _EXPECTED as error:
         if not alone and not isinstance(error, errors.Stalled):
             raise
-        # The terminal's live line, if there is one, stands in for sys.stderr.
+        # Not sys.stderr, which a live line on the terminal may have replaced.
         print(error, file=sys.__stderr__, flush=True)
         os._exit(1)
 
 
 def leave() -> None:
-    """Ends this process, whose role is done, without taking the interpreter down.
+    """Ends this process, whose role is done, without an ordinary interpreter exit.
 
-    The threads of Courier and gRPC outlive their clients, and now and then abort a
+    The threads of Courier and gRPC outlive their clients, and sometimes abort a
     process that exits in the ordinary way: a finished run would then count as failed.
     """
     sys.stdout.flush()
@@ -74,11 +74,11 @@ def leave() -> None:
 
 
 def dying_with(parent: int) -> Callable[[], None]:
-    """Has Linux send SIGTERM to a process if its launcher `parent` is killed.
+    """Makes Linux send SIGTERM to a process if its launcher `parent` is killed.
 
     Returns:
-        What `Popen` calls in the child, between fork and exec; it takes no lock there
-        that another thread may have held.
+        The `preexec_fn` of `Popen`, called in the child between fork and exec; it
+        takes no lock that another thread may have held.
     """
 
     def prepare() -> None:
@@ -92,7 +92,7 @@ def dying_with(parent: int) -> Callable[[], None]:
 def end_with_parent() -> None:
     """Starts a thread that ends this process some time after its parent has ended.
 
-    The main thread may wait, out of reach of signals, for a role that is gone as well.
+    The main thread may be waiting for a role that is gone too, where no signal reaches it.
     """
     parent = os.getppid()
 

@@ -1,6 +1,6 @@
-"""A run as a program, as data: its roles, whom they call, and how they end.
+"""Describes a run as a program: its roles, which roles they call, how they end.
 
-The engines read it: `launch.engines.launchpad_engine` runs the roles as threads or as
+An engine reads this: `launch.engines.launchpad_engine` runs the roles as threads or as
 processes.
 """
 
@@ -20,7 +20,7 @@ from launch.roles.learner_role import LearnerRole
 from launch.roles.replay_role import ReplayRole
 
 GRACE_SECONDS = 20.0  # for a role to end after it was asked to, by default
-# What the other roles tell and ask the coordinator.
+# The methods of the coordinator that other roles call.
 _COORDINATOR = (
     "acting",
     "actor_ended",
@@ -44,17 +44,17 @@ class Node(NamedTuple):
 
     Attributes:
         role: its name.
-        make: `(run, context)` to the role; picklable.
+        make: builds the role from `(run, context)`; picklable.
         stops: place in the order of stopping, the lowest first.
         calls: roles whose methods it calls.
         addresses: roles whose server it talks to.
         serves: its methods that other roles may call.
         listens: whether it has a server that other roles talk to.
-        replicas: how many there are; None: one, which needs no number.
-        accelerators: whether it may use them; every other role stays on the processor.
+        replicas: number of replicas; None: one, whose name has no number.
+        accelerators: whether it may use accelerators; all other roles run on the CPU.
         patience: seconds that it has to end after it was asked to.
         restarts: how often the engine of processes starts it again after it died.
-        finishes: whether its orderly end is that of the program.
+        finishes: whether its orderly end also ends the program.
         deadline: seconds without a sign of life after which the program is ended; None:
             the coordinator watches it.
     """

@@ -1,8 +1,8 @@
-"""Local runs side by side: a process and a log for each, an ordered end.
+"""Runs local runs side by side: a process and a log for each, an ordered end.
 
-Runs that share a machine get one thread each, so that what they compute does not depend
-on how many there are. XLA 0.6.2 makes as many threads as NPROC says; it heeds neither
-`intra_op_parallelism_threads` nor `--xla_cpu_multi_thread_eigen`.
+Runs that share a machine get one thread each, so that their results do not depend on
+their number. XLA 0.6.2 makes NPROC threads; it ignores `intra_op_parallelism_threads`
+and `--xla_cpu_multi_thread_eigen`.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-# Else the first of several processes takes most of an accelerator's memory.
+# Otherwise the first of several processes takes most of an accelerator's memory.
 _SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
@@ -41,7 +41,7 @@ class Child:
     """A run and its process."""
 
     def __init__(self, entry: Entry, directory: Path, wandb: WandbMode, alone: bool):
-        """Starts it; its output goes to a log in its directory."""
+        """Starts the process; its output goes to a log in the run directory."""
         self.entry = entry
         self.directory = directory
         self.log = directory / LOG
@@ -62,11 +62,11 @@ class Child:
 
     @property
     def title(self) -> str:
-        """Experiment and seed, as its progress has them."""
+        """Experiment and seed, as in the progress lines of the run."""
         return f"{self.entry.experiment.name} seed {self.entry.experiment.seed}"
 
     def lines(self) -> list[str]:
-        """The last lines that it has written since it was started."""
+        """The last lines that the process has written to the log."""
         with self.log.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(self._start, end - 8_000))
@@ -82,19 +82,19 @@ class Child:
 def run(
     entries: Sequence[Entry], root: str, limit: int, wandb: WandbMode = "off"
 ) -> dict[Entry, Path | None]:
-    """Runs all entries in order, some at once; prints where each lies.
+    """Runs all entries in order, several at once; prints the directory of each.
 
     Args:
         entries: the runs.
         root: of the run directories.
-        limit: how many run at once, see `at_once`.
+        limit: number of runs at once, see `at_once`.
         wandb: whether Weights & Biases shows them.
 
     Returns:
         The directory of each.
 
     Raises:
-        RunFailed: some runs ended before their time; the others went on to their end.
+        RunFailed: some runs failed; the others were run to their end.
         Interrupted: SIGINT, SIGTERM or SIGHUP came; all runs have saved themselves.
         RunDirectoryError: a run directory cannot be written.
     """
@@ -134,7 +134,7 @@ def run(
 def _begin(
     entry: Entry, root: str, wandb: WandbMode, *, alone: bool
 ) -> tuple[Path, list[Child]]:
-    """Its directory, and its process unless another has taken it since the plan."""
+    """Starts a run, unless another process holds it; its directory and process."""
     if entry.directory and lock.is_held(entry.directory):
         return entry.directory, []
     directory = existing_runs.begin(root, entry)
@@ -143,11 +143,11 @@ def _begin(
 
 
 def at_once(parallel: int | None, runs: int) -> int:
-    """How many of some local runs share this machine at once.
+    """Number of local runs that share this machine at once.
 
     Args:
-        parallel: the caller's wish; None: as many as `default_parallel` says.
-        runs: how many there are in all.
+        parallel: number that the user wants; None: `default_parallel`.
+        runs: number of all runs.
     """
     return min(parallel or default_parallel(), runs)
 
@@ -155,9 +155,9 @@ def at_once(parallel: int | None, runs: int) -> int:
 def default_parallel(
     environment: Mapping[str, str] = os.environ, devices: Path = Path("/dev")
 ) -> int:
-    """Local runs at once: one for each core, or one where JAX has an accelerator.
+    """Default number of runs at once: one per core, or one if JAX has an accelerator.
 
-    JAX is not asked, for it would claim the accelerator for this process. An NVIDIA GPU
+    JAX is not asked: it would claim the accelerator for this process. An NVIDIA GPU
     or a TPU counts if its device file is there and JAX may use it.
     """
     cores = len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""Signals that ask a run to end."""
+"""Catches the signals that ask a run to end."""
 
 import contextlib
 import os
@@ -11,8 +11,7 @@ from typing import Any
 def caught_signals(exit_at_second: bool = True) -> Iterator[list[int]]:
     """Collects the numbers of SIGINT, SIGTERM and SIGHUP in a list.
 
-    SIGHUP, by which a terminal that closes ends what it started, stays ignored where
-    `nohup` has seen to that.
+    SIGHUP, which a closing terminal sends to processes, stays ignored under `nohup`.
 
     Args:
         exit_at_second: whether a second signal ends this process at once.

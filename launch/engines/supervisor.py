@@ -1,7 +1,7 @@
 """Runs a Launchpad program as processes: one log for each role, an ordered end.
 
-Launchpad's own launcher loses exit codes, mixes all output and kills whatever has not
-ended ten seconds after a stop. This one starts the same program from the same nodes.
+Launchpad's own launcher loses exit codes, mixes all output and kills roles that have
+not ended ten seconds after a stop. This one starts the same program of the same nodes.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from launch import errors
 from launch.engines import process, signals
 from launch.engines.program import Node
 
-# After a failure: a learner whose replay is gone hears nothing, and all must be over
-# within 30 seconds; one whose coordinator is gone waits 10 for an answer.
+# After a failure the program must end within 30 seconds. A learner whose replay is gone
+# does not notice a stop; one whose coordinator is gone waits 10 seconds for an answer.
 _FAILURE_GRACE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 12
@@ -36,11 +36,11 @@ class Role:
     def __init__(
         self, node: Node, command: Any, arguments: Sequence[str], directory: Path
     ):
-        """Starts it; its output goes to a log.
+        """Starts the process; its output goes to a log.
 
         Args:
             node: the role.
-            command: Launchpad's.
+            command: Launchpad's command for the process.
             arguments: Launchpad flags.
             directory: where the log goes.
         """
@@ -53,7 +53,7 @@ class Role:
         self.process = self._start()
 
     def restart(self) -> bool:
-        """Starts it again after it died; whether it may be started again."""
+        """Starts the process again after it died; False if no restarts are left."""
         if not self._restarts:
             return False
         self._restarts -= 1
@@ -68,7 +68,7 @@ class Role:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # What is inheritable is meant to be: the lock of the run directory.
+                # The child must inherit the lock of the run directory.
                 close_fds=False,
                 # Ctrl+C reaches the launcher only, which then ends roles in order.
                 start_new_session=True,
@@ -101,12 +101,12 @@ def launch(
     """Runs a program to its end.
 
     Args:
-        program: Launchpad's, a group for each node.
-        nodes: of the program.
+        program: the Launchpad program, with a group for each node.
+        nodes: the nodes of the program.
         resources: environment variables of each role.
         directory: where logs go, one file for each process.
         arguments: Launchpad flags for every process.
-        check: called again and again; raises RoleFailed to end the program.
+        check: called repeatedly; raises RoleFailed to end the program.
 
     Raises:
         RoleFailed: a role died.
@@ -156,7 +156,7 @@ def _commands(
 def _watch(
     roles: Sequence[Role], check: Callable[[], None], caught: Sequence[int]
 ) -> None:
-    """Waits until the program has ended or was asked to; raises RoleFailed."""
+    """Waits until the program has ended or a signal came; raises RoleFailed."""
     while not caught:
         try:
             check()
@@ -173,7 +173,7 @@ def _watch(
 
 
 def _died(role: Role, code: int, roles: Sequence[Role]) -> None:
-    """Starts a role again that died, or raises RoleFailed."""
+    """Starts a dead role again, or raises RoleFailed if no restarts are left."""
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     if role.restart():
         print(f"{role.name} died ({how}) and was started again", file=sys.stderr)
@@ -185,7 +185,7 @@ def _died(role: Role, code: int, roles: Sequence[Role]) -> None:
 
 
 def _dump_stacks(roles: Sequence[Role]) -> None:
-    """Has every living role write the stacks of its threads to its log."""
+    """Makes every living role write the stacks of its threads to its log."""
     for role in roles:
         if role.process.poll() is None and role.is_titled():
             role.process.send_signal(signal.SIGUSR2)
@@ -195,10 +195,10 @@ def _dump_stacks(roles: Sequence[Role]) -> None:
 def _stop(
     roles: Sequence[Role], caught: Sequence[int], at_most: float = math.inf
 ) -> None:
-    """Asks node after node to end; kills what does not within its seconds."""
+    """Asks node after node to end; kills roles that do not within their patience."""
     for role in roles:
         if role.process.poll() is None:
-            # A suspended process can neither end nor answer those that wait for it.
+            # A suspended process can neither end nor answer the roles that call it.
             role.process.send_signal(signal.SIGCONT)
     for place in sorted({role.node.stops for role in roles}):
         members = [role for role in roles if role.node.stops == place]
@@ -210,7 +210,7 @@ def _stop(
 
 
 def _await_end(roles: Sequence[Role], caught: Sequence[int], deadline: float) -> None:
-    """Waits for roles that were asked to end; kills those that do not."""
+    """Waits for roles that were asked to end; kills the roles that do not."""
     while any(role.process.poll() is None for role in roles):
         if time.monotonic() > deadline or len(caught) > 1:
             break

@@ -1,1 +1,1 @@
-"""What actor, learner, evaluator and coordinator do; they know no engine."""
+"""The roles of a run: actor, learner, evaluator and so on, independent of an engine."""

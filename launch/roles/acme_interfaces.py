@@ -20,8 +20,8 @@ acme.core.Learner.register(Learner)
 class OneLane:
     """An actor of one environment, for `acme.EnvironmentLoop`, which has no lanes.
 
-    Adds the leading axis that `Actor` wants and takes it away again, and counts the
-    decisions, as `launch.roles.actor.Loop` does otherwise.
+    Adds the leading axis that `Actor` needs, removes it from the actions, and counts
+    the decisions, which `launch.roles.actor.Loop` does in our own runs.
     """
 
     def __init__(self, actor: Actor):
@@ -37,13 +37,13 @@ class OneLane:
         self._actor.observe_first(_one_lane(timestep))
 
     def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
-        """Records an action and what it led to."""
+        """Records an action and the timestep that follows."""
         lanes = _one_lane(next_timestep)
         self._actor.observe(np.asarray(action)[np.newaxis], lanes)
         self._actor.actor_steps += 1
 
     def update(self, wait: bool = False) -> None:
-        """Passed on."""
+        """Updates the wrapped actor."""
         self._actor.update(wait)
 
 
@@ -51,7 +51,7 @@ acme.core.Actor.register(OneLane)
 
 
 def _one_lane(timestep: dm_env.TimeStep) -> dm_env.TimeStep:
-    """Leaves `[1, ...]`; a FIRST has neither reward nor discount, a lane has both."""
+    """Adds an axis `[1]`; a FIRST, which lacks both, gets reward 0 and discount 1."""
     first = timestep.first()
     return dm_env.TimeStep(
         step_type=np.array([timestep.step_type], np.int32),

@@ -18,14 +18,14 @@ _FIRST, _LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
 
 
 class Actor:
-    """Chooses actions and records what follows; N environments, one policy call.
+    """Chooses actions for N environments in one policy call, and records experience.
 
     It has the methods of `acme.core.Actor` (see `launch/roles/acme_interfaces.py`).
     Observations and timesteps have a leading axis `[N]`.
 
     Attributes:
         actor_steps: decisions taken so far by all actors, for exploration schedules;
-            counts its own unless somebody who knows better sets it.
+            counts only this actor's own unless the caller sets it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Actor:
         plays = np.bool_(evaluation)
 
         # The key of a call is derived inside the compiled function: splitting it
-        # outside costs as much as a small policy. Each argument costs as well, so that
+        # outside costs as much as a small policy. Each argument costs time as well, so
         # there are few.
         def policy(
             params: Params, key: jax.Array, counts: jax.Array, observation: Any
@@ -88,7 +88,7 @@ class Actor:
             self._adder.observe_first(timestep)
 
     def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
-        """Records the last actions, their extras, and what the actions led to."""
+        """Records the last actions, their extras, and the timestep that follows."""
         if self._adder is None:
             return
         if self._reward_clip is not None:
@@ -98,7 +98,7 @@ class Actor:
         self._adder.observe(action, next_timestep, self._extras)
 
     def update(self, wait: bool = False) -> None:
-        """Nothing to do: parameters are asked for at every call of the policy."""
+        """Does nothing: each call of the policy asks for the newest parameters."""
 
 
 class Loop:
@@ -117,7 +117,7 @@ class Loop:
         self._actor = actor
         self._timestep: dm_env.TimeStep | None = None
         self._returns = [0.0] * environment.num_environments
-        self._steps = 0  # of this loop, with those at which lanes begin
+        self._steps = 0  # of this loop, including those at which lanes begin
         self._begun = [0] * environment.num_environments  # the step of the last FIRST
         self.actor_steps = actor_steps
 
@@ -134,7 +134,7 @@ class Loop:
         self._actor.observe_first(self._timestep)
 
     def step(self) -> Sequence[tuple[int, Episode]]:
-        """One decision in every lane; returns `(lane, episode)` of those that ended."""
+        """Decides once in every lane; returns `(lane, episode)` of ended episodes."""
         if self._timestep is None:
             self.reset()
         assert self._timestep is not None
@@ -147,14 +147,14 @@ class Loop:
         types = timestep.step_type.tolist()
         rewards = timestep.reward.tolist()
         self._returns = [x + y for x, y in zip(self._returns, rewards, strict=True)]
-        begun = types.count(_FIRST)  # took no decision: their actions were ignored
+        begun = types.count(_FIRST)  # lanes that took no decision: actions ignored
         self.actor_steps += len(types) - begun
         self._actor.actor_steps += len(types) - begun
         finite.check_timestep(timestep, self.actor_steps)
         return self._turned(types) if begun or _LAST in types else []
 
     def _turned(self, types: Sequence[int]) -> Sequence[tuple[int, Episode]]:
-        """Begins the score of lanes at a FIRST, gives that of lanes at a LAST."""
+        """Resets the score of lanes at a FIRST; returns episodes of lanes at a LAST."""
         ended = []
         for lane, step_type in enumerate(types):
             if step_type == _FIRST:

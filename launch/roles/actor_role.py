@@ -18,13 +18,13 @@ MakeAdder = Callable[[Run, Agent, Context], DistributedAdder]
 
 
 class ActorRole:
-    """Acts, and tells the coordinator how far it is."""
+    """Acts, and reports its steps and episodes to the coordinator."""
 
     def __init__(self, run: Run, context: Context, make_adder: MakeAdder):
-        """Connects to nobody yet.
+        """Makes no connection yet.
 
         Args:
-            run: what runs.
+            run: the run.
             context: made by the engine.
             make_adder: connects to the replay.
         """
@@ -34,7 +34,7 @@ class ActorRole:
         self._coordinator = context.peer("coordinator")
 
     def run(self) -> None:
-        """Acts, reports, and hands over the last experience."""
+        """Acts, reports, and stores the last experience."""
         experiment, start = self._run.experiment, self._run.start.actor_steps
         stop = self._context.stop
         environment_seed, seed = experiment.seeds("actor", self._context.index, start)
@@ -59,7 +59,7 @@ class ActorRole:
             if not stop.is_set():
                 self._coordinator.actor_ended()
         except Stopped:
-            pass  # before the learner was there, or after the coordinator was gone
+            pass  # before the learner started, or after the coordinator ended
         finally:
             environment.close()
             self._coordinator.close()

@@ -1,4 +1,4 @@
-"""Where a learner's batches come from.
+"""The interface of a source of batches for a learner: a replay or a dataset.
 
 Implemented by `launch.replay.in_process.InProcess`, `launch.replay.reverb_store.
 ReverbBatches` and `launch.datasets.sampler.DatasetBatches`.
@@ -16,66 +16,66 @@ class Batches(Protocol):
 
     @property
     def shared(self) -> Any:
-        """What every update reads besides its batch, whole on each device; or None."""
+        """Data that every update reads, whole on each device; None if there is none."""
 
     def prepare(self, params: Params, tick: Callable[[], None]) -> None:
         """Gets ready for the first batch.
 
         Args:
             params: of the agent that will learn, after a restore.
-            tick: called now and then, to show that it moves.
+            tick: called now and then, as a sign of life.
         """
 
     def owed(self) -> int:
         """Learner steps to do before the learner asks again."""
 
     def next(self) -> Any:
-        """What the next learner step reads; may wait.
+        """The input of the next learner step; may block.
 
         Raises:
-            StopIteration: there will never be another one.
+            StopIteration: there will be no further batch.
         """
 
     def read(self, batch: Any, shared: Any) -> Transition:
-        """The transitions, leaves `[B, ...]`, that `next` stands for; jit-able."""
+        """Turns a result of `next` into transitions, leaves `[B, ...]`; jit-able."""
 
     def progress(self) -> dict[str, Any]:
-        """What a checkpoint holds of the source, as plain data for its manifest."""
+        """The state of the source, as plain data for the manifest of a checkpoint."""
 
     def save(self, path: Path) -> None:
-        """Writes what the source holds to a new directory.
+        """Writes the content of the source to a new directory.
 
-        A source that can be read again from elsewhere writes nothing.
+        A source that can be read again, such as a dataset, writes nothing.
         """
 
     def restore(
         self, path: Path | None, progress: Mapping[str, Any], learner_steps: int
     ) -> None:
-        """Continues where a checkpoint was made.
+        """Continues from a checkpoint.
 
         Args:
-            path: what `save` wrote; None: nothing was saved.
-            progress: what `progress` returned.
-            learner_steps: done by then.
+            path: directory that `save` wrote; None: nothing was saved.
+            progress: the result of `progress`.
+            learner_steps: learner steps done at the checkpoint.
 
         Raises:
-            RunDirectoryError: what was saved does not fit this source.
+            RunDirectoryError: the saved content does not fit this source.
         """
 
     def close(self) -> None:
-        """Gives back what `prepare` took."""
+        """Releases the resources that `prepare` took."""
 
 
 class Given:
-    """Batches from a function, without end: for measurements, and for Acme."""
+    """An endless source of batches from a function: for measurements, and for Acme."""
 
     shared = None
 
     def __init__(self, next_batch: Callable[[], Transition]):
-        """Asks nothing yet.
+        """Does not call the function yet.
 
         Args:
-            next_batch: returns a Transition, leaves `[B, ...]`; may wait.
+            next_batch: returns a Transition, leaves `[B, ...]`; may block.
         """
         self.next = next_batch
 
@@ -83,16 +83,16 @@ class Given:
         """Does nothing."""
 
     def owed(self) -> int:
-        """Always one."""
+        """Always one step."""
         return 1
 
     def read(self, batch: Transition, shared: None) -> Transition:
-        """The batch itself."""
+        """Returns the batch unchanged."""
         del shared
         return batch
 
     def progress(self) -> dict[str, Any]:
-        """Nothing."""
+        """No state."""
         return {}
 
     def save(self, path: Path) -> None:

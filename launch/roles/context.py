@@ -1,8 +1,8 @@
-"""What a role is given: the run, and a context made by whatever runs the role.
+"""The arguments of every role: the run, and a context made by the engine.
 
 A role is a class whose `run` does its work. Its node in `launch.engines.program` names
 the methods that other roles may call. A role knows neither Launchpad nor any other
-engine, so that it can be run in one thread, with a made-up context, too.
+engine, so that a test can run it in one thread with a made-up context.
 """
 
 from collections.abc import Callable
@@ -23,16 +23,16 @@ REPORT_SECONDS = 0.2  # between two reports of a role to the coordinator
 
 
 class Run(NamedTuple):
-    """What every role of a run is told.
+    """One start of a run, as every role receives it.
 
     Attributes:
-        experiment: what runs.
+        experiment: the experiment to run.
         directory: its run directory.
         spec: of its environment.
         frame_stack: how many frames an observation stacks; 1 if none.
         resume: the checkpoint at which the run resumes; None at the beginning.
-        wandb: whether Weights & Biases shows the run, too.
-        dataset: what the run learns from, if this process has loaded it already.
+        wandb: whether to log to Weights & Biases as well.
+        dataset: the dataset of the run, if this process has loaded it already.
     """
 
     experiment: Experiment
@@ -45,7 +45,7 @@ class Run(NamedTuple):
 
     @property
     def start(self) -> Counts:
-        """The counters at the start."""
+        """The counters of the resumed checkpoint; zeros if the run begins."""
         return Counts() if self.resume is None else self.resume.counts
 
 
@@ -56,48 +56,48 @@ class Stop(Protocol):
         """Whether the role has been asked to end."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits for the request, at most so many seconds; whether it came."""
+        """Waits up to `timeout` seconds for the request; returns whether it came."""
 
 
 class Answer(Protocol):
     """The answer to a call that is under way, such as a `concurrent.futures.Future`."""
 
     def done(self) -> bool:
-        """Whether it has come."""
+        """Whether the answer has come."""
 
     def result(self) -> Any:
-        """The answer; waits for it, and raises what the other role raised."""
+        """Waits for the answer and returns it, or raises the other role's error."""
 
     def cancel(self) -> bool:
-        """Gives the call up."""
+        """Cancels the call."""
 
     def add_done_callback(self, function: Callable[[Any], Any], /) -> None:
-        """Has a function called when the answer comes."""
+        """Registers a function that is called when the answer comes."""
 
 
 class Peer(Protocol):
-    """Another role. Its public methods are called like those of an object.
+    """Another role, whose public methods are called like those of a local object.
 
-    Such a call waits for the answer. It raises `launch.errors.Stopped` if the role that
-    calls is asked to end and the other one does not answer.
+    Such a call waits for the answer. It raises `launch.errors.Stopped` if the calling
+    role is asked to end and the other role does not answer.
     """
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         """A public method of the other role."""
 
     def begin(self, method: str, *arguments: Any) -> Answer:
-        """Calls a method and does not wait."""
+        """Calls a method without waiting for the answer."""
 
     def close(self) -> None:
-        """Makes no more calls."""
+        """Closes the connection."""
 
 
 class Context(Protocol):
-    """What the engine gives to a role.
+    """What the engine provides to a role.
 
     Attributes:
-        name: of the role, `learner` or `actor/0`.
-        index: which of its replicas it is, from 0.
+        name: name of the role, such as `learner` or `actor/0`.
+        index: index of this replica of the role, from 0.
         stop: set when the role is to end.
         port: TCP port for the server of a role that has one; else 0.
     """
@@ -108,7 +108,7 @@ class Context(Protocol):
     port: int
 
     def peer(self, role: str, patience: float = 5.0) -> Peer:
-        """Another role, to call its methods.
+        """Connects to another role, to call its methods.
 
         Args:
             role: its name; the node of this role lists it among its `calls`.

@@ -1,4 +1,4 @@
-"""The role that counts, writes the logs and knows how far the program is."""
+"""The coordinator: counts steps, writes the logs, and decides when roles may end."""
 
 import contextlib
 import threading
@@ -19,18 +19,18 @@ _LAST_ANSWER_SECONDS = 0.5  # for the reply to the call that ended the run
 
 
 class Coordinator:
-    """Counts of all roles, one log, and the order in which roles may end.
+    """Adds up the steps of all roles, writes one log, and orders the program's end.
 
     A program ends in order: the actors when the budget of actor steps is spent, the
-    learner's last step when it owes no more, the evaluator after a last evaluation,
-    then learner and replay. All public methods but `run` are remote calls.
+    updates when the learner owes no more, the evaluator after a last evaluation, then
+    learner and replay. All public methods except `run` are remote calls.
     """
 
     def __init__(self, run: Run, context: Context):
-        """Cuts the logs back to where the run resumes, and opens them.
+        """Truncates the logs to the checkpoint that is resumed, and opens them.
 
         Args:
-            run: what runs.
+            run: the run.
             context: made by the engine.
 
         Raises:
@@ -58,12 +58,12 @@ class Coordinator:
         self._finished = threading.Event()
 
     def counts(self) -> Counts:
-        """How far the run is; arrives at the caller as a plain tuple."""
+        """The counters of the run; a remote caller receives a plain tuple."""
         counts = self._counter.get_counts()
         return Counts(**{name: int(counts.get(name, 0)) for name in Counts._fields})
 
     def pending(self) -> dict[str, Any]:
-        """What a checkpoint must hold for the logs to go on."""
+        """The state of the logs, which a checkpoint must hold for them to continue."""
         with self._lock:
             return self._recorder.pending()
 
@@ -75,14 +75,14 @@ class Coordinator:
         episodes: Sequence[tuple[float, int]],
         waiting: float,
     ) -> int:
-        """Adds what an actor did since its last report; returns all actors' steps.
+        """Adds an actor's work since its last report; returns the steps of all actors.
 
         Args:
-            name: of the actor.
+            name: name of the actor.
             actor_steps: decisions.
             frames: environment frames.
-            episodes: `(return, length)` of those that ended.
-            waiting: share of that time in which it waited for the rate limiter.
+            episodes: `(return, length)` of the episodes that ended.
+            waiting: share of that time spent waiting for the rate limiter.
         """
         self._counter.increment(
             actor_steps=actor_steps, frames=frames, episodes=len(episodes)
@@ -103,20 +103,20 @@ class Coordinator:
         """Adds the learner steps done since the last report.
 
         Args:
-            learner_steps: how many.
-            metrics: of the last one.
-            waiting: share of that time in which it waited for batches.
+            learner_steps: their number.
+            metrics: metrics of the last one.
+            waiting: share of that time spent waiting for batches.
         """
         self._counter.increment(learner_steps=learner_steps)
         with self._writing() as is_open:
             self._watchdog.moved("learner")
             self._learner_metrics = metrics
             self._waiting["learner"] = waiting
-            if self._offline and is_open:  # else the actors' reports set the pace
+            if self._offline and is_open:  # otherwise the actors' reports do this
                 self._recorder.report(self.counts(), metrics)
 
     def report_evaluated(self, episodes: Sequence[tuple[float, int]]) -> None:
-        """Takes note of `(return, length)` of episodes of the next evaluation."""
+        """Records `(return, length)` of episodes for the next evaluation."""
         with self._lock:
             self._watchdog.moved("evaluator")
             self._recorder.add_evaluated(Episode(*episode) for episode in episodes)
@@ -132,29 +132,29 @@ class Coordinator:
                 self._recorder.evaluation(grid_step, Counts(*counts), played)
 
     def moved(self, role: str) -> None:
-        """A role is alive, though it has nothing to report yet."""
+        """Notes that a role is alive, although it has nothing to report yet."""
         with self._lock:
             self._watchdog.moved(role)
 
     def actor_ended(self) -> None:
-        """An actor has spent its share and handed over its experience."""
+        """Notes that an actor has done its last step and stored its experience."""
         with self._lock:
             self._acting -= 1
 
     def learner_ended(self) -> None:
-        """The learner has done the last step; it still serves its parameters."""
+        """Notes that the learner has done its last step; it still serves parameters."""
         self._learning = False
 
     def evaluator_ended(self) -> None:
-        """The last evaluation is logged."""
+        """Notes that the last evaluation is logged."""
         self._evaluating = False
 
     def acting(self) -> bool:
-        """Whether experience is still coming."""
+        """Whether an actor still acts."""
         return self._acting > 0
 
     def learning(self) -> bool:
-        """Whether parameters still change."""
+        """Whether the learner still learns."""
         return self._learning
 
     def evaluating(self) -> bool:
@@ -162,14 +162,14 @@ class Coordinator:
         return self._evaluating
 
     def finish(self) -> None:
-        """The last role but this one and the replay has ended."""
+        """Ends `run`: all roles except this one and the replay have ended."""
         self._finished.set()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[bool]:
-        """Context for calls that write; False if the logs are closed already.
+        """Context manager to write logs; yields False if they are closed already.
 
-        Failures are this role's, not a caller's: `run` raises them.
+        Write errors are raised by `run`, not in the role that called.
         """
         try:
             with self._lock:
@@ -181,10 +181,10 @@ class Coordinator:
             )
 
     def run(self) -> None:
-        """Waits for the end, in order or not, and closes the logs.
+        """Waits until the program ends or is stopped, and closes the logs.
 
         Raises:
-            Stalled: nothing moved for too long.
+            Stalled: no role reported progress for too long.
             DiskFull: a log could not be written.
         """
         try:

@@ -18,7 +18,7 @@ class Evaluator:
 
     Every lane plays its own share of the episodes. Taking the first episodes to end
     instead would favour the short ones. Each evaluation draws new seeds, so that
-    it does not depend on those before it.
+    it does not depend on earlier evaluations.
     """
 
     def __init__(self, experiment: Experiment, agent: Agent, episodes: int):
@@ -43,7 +43,7 @@ class Evaluator:
         Args:
             params: of all networks.
             point: actor steps of the run; evaluations at other points draw other seeds.
-            tick: called at every step, to show that it moves.
+            tick: called at every step, as a sign of life.
 
         Returns:
             The episodes, lane after lane.
@@ -75,10 +75,9 @@ class Evaluator:
 
 
 class Lockstep:
-    """Plays without end while the agent learns, with the newest parameters.
+    """Plays continuously while the agent learns, with the newest parameters.
 
-    An episode is played by all the policies that follow one another while it lasts.
-    Raw returns, nothing stored.
+    The policy therefore changes within an episode. Raw returns, nothing stored.
     """
 
     def __init__(
@@ -88,14 +87,14 @@ class Lockstep:
         variables: Callable[[], Params],
         lanes: int,
     ):
-        """Builds an evaluator that has not begun.
+        """Builds an evaluator; `start` begins to play.
 
         Args:
             experiment: gives environment and seeds.
             agent: gives the policy.
             variables: returns the newest parameters.
-            lanes: environments stepped together, at most `MAX_LANES` of them; as many
-                as the actors have, to take decisions as fast.
+            lanes: number of environments stepped together, reduced to `MAX_LANES`; as
+                many as the actors have, to take decisions as fast.
         """
         self._experiment = experiment
         self._lanes = min(lanes, MAX_LANES)
@@ -103,7 +102,7 @@ class Lockstep:
         self._environment: environments.VectorEnvironment | None = None
 
     def start(self, actor_steps: int) -> None:
-        """Begins, `actor_steps` into the run; episodes under way are forgotten."""
+        """Begins, `actor_steps` into the run; unfinished episodes are discarded."""
         self.close()
         environment_seed, seed = self._experiment.seeds("evaluator", start=actor_steps)
         self._environment = environments.make(
@@ -113,18 +112,18 @@ class Lockstep:
         self._loop = Loop(self._environment, self._actor, actor_steps)
 
     def step(self) -> list[Episode]:
-        """One decision in every lane; returns the episodes that ended."""
+        """Takes a decision in every lane; returns the episodes that ended."""
         return [episode for _, episode in self._loop.step()]
 
     def follow(
         self, actor_steps: int, seconds: float, tick: Callable[[], None]
     ) -> list[Episode]:
-        """Takes the decisions that the actors are ahead; returns what ended.
+        """Catches up with the actors' decisions; returns the episodes that ended.
 
         Args:
-            actor_steps: of the run, so far.
-            seconds: after which to return, though actors are still ahead.
-            tick: called at every step, to show that it moves.
+            actor_steps: actor steps of the run so far.
+            seconds: time limit, even if the actors are still ahead.
+            tick: called at every step, as a sign of life.
         """
         episodes, deadline = list[Episode](), time.monotonic() + seconds
         while self._loop.actor_steps < actor_steps and time.monotonic() < deadline:

@@ -12,21 +12,21 @@ from launch.roles.parameters import Parameters, network_names
 from launch.runs.logs import Counts, Episode, last_evaluated_step
 from launch.runs.schedule import Schedule
 
-_FOLLOW_SECONDS = 1.0  # of playing between two looks at where the actors are
+_FOLLOW_SECONDS = 1.0  # of playing between two reads of the actors' steps
 _TICK_SECONDS = 2.0  # between two signs of life of a long evaluation
 
 
 class EvaluatorRole:
     """The evaluator of a program.
 
-    It measures the newest policy each time the run passes a point of the grid.
+    It evaluates the newest policy each time the run passes a point of the grid.
     """
 
     def __init__(self, run: Run, context: Context):
-        """Connects to nobody yet.
+        """Makes no connection yet.
 
         Args:
-            run: what runs.
+            run: the run.
             context: made by the engine.
         """
         self._run = run
@@ -50,7 +50,7 @@ class EvaluatorRole:
                     episodes = experiment.evaluation.episodes
                     self._evaluate(Evaluator(experiment, agent, episodes), parameters)
         except Stopped:
-            pass  # a run that resumes repeats the evaluation that was under way
+            pass  # a resumed run repeats the evaluation that was under way
         finally:
             self._coordinator.close()
 
@@ -63,7 +63,7 @@ class EvaluatorRole:
                 self._coordinator.report_evaluation(point, counts, _plain(episodes))
 
     def _accompany(self, lockstep: Lockstep) -> None:
-        """Follows the actors; where they outrun it, it plays less than they do."""
+        """Plays in lockstep with the actors; plays fewer steps if they are faster."""
         lockstep.start(self._run.start.actor_steps)
         with closing(lockstep):
             for counts, point in self._polls():
@@ -76,7 +76,7 @@ class EvaluatorRole:
                     self._coordinator.report_evaluation(point, counts, [])
 
     def _polls(self) -> Iterator[tuple[Counts, int | None]]:
-        """Now and then, how far the run is and which point of the grid is due."""
+        """Yields now and then the run's counters and the point that is due, if any."""
         steps = self._run.experiment.steps
         done = last_evaluated_step(self._run.directory, self._run.start.clock)
         grid = Schedule(self._run.experiment.evaluation.period, steps, done)
@@ -85,13 +85,13 @@ class EvaluatorRole:
             ended = not self._coordinator.learning()
             counts = Counts(*self._coordinator.counts())
             point = steps if ended else grid.due(counts.clock)
-            # The end of the budget is evaluated when its updates are done as well.
+            # The last point is evaluated only after the learner's last update.
             yield counts, point if ended or point != steps else None
         if ended:
             self._coordinator.evaluator_ended()
 
     def _tick(self) -> None:
-        """Tells the watchdog that the evaluation moves; raises Stopped after a stop."""
+        """Gives the watchdog a sign of life; raises Stopped after a stop."""
         if self._stop.is_set():
             raise Stopped
         now = time.monotonic()
@@ -101,5 +101,5 @@ class EvaluatorRole:
 
 
 def _plain(episodes: Sequence[Episode]) -> list[tuple[float, int]]:
-    """Episodes as they travel to the coordinator."""
+    """Episodes as plain tuples, for a call of the coordinator."""
     return [(episode.episode_return, episode.length) for episode in episodes]

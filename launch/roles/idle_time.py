@@ -1,13 +1,13 @@
-"""How long actors and learners wait for each other."""
+"""Measures how long actors and learners wait for each other."""
 
 import time
 from typing import Any, Protocol
 
-_TURNS_SECONDS = 1.0  # over which turns are added up
+_TURNS_SECONDS = 1.0  # interval over which turns are added up
 
 
 class UpdateClock(Protocol):
-    """What a learner tells about its batches and updates."""
+    """Callbacks of a learner for the arrival of batches and the start of updates."""
 
     def fetched(self, asked: float, running: Any) -> None:
         """A batch has arrived; see `IdleClock.fetched`."""
@@ -19,9 +19,9 @@ class UpdateClock(Protocol):
 class IdleClock:
     """Adds up the time between the end of an update and the arrival of its next batch.
 
-    Updates run while the next batch is fetched, so the time spent fetching says
-    nothing; the device waits only from the end of the update. When that was is known
-    from how long updates take, which one update after each `reset` is timed for.
+    Updates run while the next batch is fetched, so the device is idle only from the end
+    of an update until the batch arrives. The end is computed from the duration of
+    updates, for which one update after each `reset` is timed.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class IdleClock:
         """A batch has arrived.
 
         Args:
-            asked: `time.monotonic()` when it was asked for.
+            asked: `time.monotonic()` when the batch was requested.
             running: `jax.Array`, a result of the update under way.
         """
         if not running.is_ready():
@@ -57,9 +57,9 @@ class IdleClock:
 
 
 class Turns:
-    """Shares of the time of an actor and a learner that take turns in one thread.
+    """Idle shares of an actor and a learner that take turns in one thread.
 
-    While one has its turn, the other waits.
+    While one works, the other waits.
     """
 
     def __init__(self) -> None:
@@ -67,15 +67,15 @@ class Turns:
         self.begin()
 
     def begin(self) -> None:
-        """Begins anew: what went before was neither acting nor learning."""
+        """Begins a new interval; earlier time no longer counts."""
         self._clock.reset()
         self._updates = 0
         self._began = time.monotonic()
 
     def fetched(self, asked: float, running: Any) -> None:
-        """A batch is at hand; see `IdleClock.fetched`.
+        """A batch has arrived; see `IdleClock.fetched`.
 
-        The learner waits from the beginning of its turn: before, the actor had its own.
+        The learner counts as waiting since its last update: the actor acted meanwhile.
         """
         del asked
         self._clock.fetched(self._began, running)
@@ -86,7 +86,7 @@ class Turns:
         self._updates += 1
 
     def waiting(self) -> dict[str, float] | None:
-        """Share of its time that each waited, once a second or so; else None."""
+        """Share of time that each role waited, about once a second; otherwise None."""
         seconds = time.monotonic() - self._began
         if seconds < _TURNS_SECONDS:
             return None

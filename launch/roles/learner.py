@@ -1,4 +1,4 @@
-"""Learning: one compiled update after another; as a role, it serves its parameters."""
+"""The learner: runs compiled updates, and hands out its parameters."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from launch.roles.idle_time import UpdateClock
 
 
 class Learner:
-    """One gradient step after another, on all local devices.
+    """Takes one gradient step after another, on all local devices.
 
     It has the methods of `acme.core.Learner` (see `launch/roles/acme_interfaces.py`).
 
@@ -39,9 +39,9 @@ class Learner:
         """Builds a learner.
 
         Args:
-            agent: what to learn.
+            agent: the agent to learn.
             seed: of initialisation and of the updates.
-            batches: where its batches come from.
+            batches: the source of its batches.
             clock: measures how long updates and batches wait for each other.
 
         Raises:
@@ -67,7 +67,7 @@ class Learner:
         return self._state.params
 
     def step(self) -> None:
-        """One learner step; returns as soon as it is under way on the device."""
+        """Starts one learner step; returns as soon as it is under way on the device."""
         asked = time.monotonic()
         batch = self._batches.next()
         if self._clock is not None:
@@ -91,11 +91,11 @@ class Learner:
         return self.versioned(names)[1]
 
     def versioned(self, names: Sequence[str]) -> tuple[int, list[NetworkParams]]:
-        """The learner step of the newest parameters, and those of the named networks.
+        """The learner step, and the newest parameters of the named networks.
 
         Any thread may call it.
         """
-        state = self._state  # of one update, also while another thread learns
+        state = self._state  # consistent, also while another thread learns
         networks = [jax.tree.map(np.asarray, state.params[name]) for name in names]
         return int(state.steps), networks
 
@@ -103,7 +103,7 @@ class Learner:
         """The whole training state.
 
         Raises:
-            NotFinite: the newest metrics are not finite, and so is what was learned.
+            NotFinite: the newest metrics, and so the parameters, are not finite.
         """
         metrics = {name: float(value) for name, value in self.metrics.items()}
         finite.check_metrics(metrics, self.learner_steps)
@@ -115,7 +115,7 @@ class Learner:
         self.learner_steps = int(state.steps)
 
     def take_over(self, networks: Mapping[str, NetworkParams]) -> None:
-        """Replaces the parameters of its networks that have these names."""
+        """Replaces the parameters of those of its networks that have these names."""
         params = self._state.params
         given = {name: networks[name] for name in networks if name in params}
         self.restore(self._state._replace(params={**params, **given}))

@@ -1,7 +1,7 @@
 """The learner loop: a stage of a run learns from its source of batches.
 
 The loop is the same in every run, in one thread or as a program, from a replay or from
-a dataset. What surrounds it, and differs, is its host.
+a dataset. The part of the run that differs is the host of the loop.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ class Host(Protocol):
     """The run around a learner loop."""
 
     def act(self) -> None:
-        """Acts before the updates that this calls for, if the run acts in turns."""
+        """Acts before the next updates, if acting and learning take turns."""
 
     def done(self) -> int:
         """Steps done so far, in the unit of the experiment's `steps`."""
@@ -31,29 +31,29 @@ class Host(Protocol):
         """Whether the stage has nothing more to learn."""
 
     def stopped(self) -> bool:
-        """Whether the run is to end early."""
+        """Whether the run should end early."""
 
     def tick(self) -> None:
-        """Shows that the run moves."""
+        """Gives a sign of life."""
 
     def counts(self) -> Counts:
-        """How far the run is."""
+        """The counters of the run."""
 
     def report(self, metrics: Metrics) -> None:
         """Takes the newest metrics, after the updates of a turn."""
 
     def evaluate(self, point: int) -> None:
-        """Evaluates for a point of the evaluation grid that was reached."""
+        """Evaluates at a point of the evaluation grid that the run has reached."""
 
     def pending(self) -> dict[str, Any]:
-        """What a checkpoint holds for the logs to continue, as plain data."""
+        """The state of the logs for a checkpoint, as plain data."""
 
     def saved(self) -> None:
-        """A checkpoint was made on the way."""
+        """Called after each checkpoint of the loop."""
 
 
 class LearnerLoop:
-    """A stage's learner, its batches and its checkpoints; `run` turns the crank."""
+    """A stage's learner, batches and checkpoints; `run` is the loop itself."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class LearnerLoop:
 
         Args:
             experiment: gives steps, seeds and when to save.
-            directory: where the stage saves itself.
-            stage: what learns.
-            batches: its source.
+            directory: where the stage saves its checkpoints.
+            stage: the stage to learn.
+            batches: the source of its batches.
             index: of the stage's seeds; 0 for the agent that acts.
             clock: measures how long updates and batches wait for each other.
 
@@ -90,8 +90,8 @@ class LearnerLoop:
         """Takes over networks of earlier stages, or continues from a checkpoint.
 
         Args:
-            networks: parameters by name; those that the agent does not have are left
-                out.
+            networks: parameters by name; networks that the agent does not have are
+                ignored.
             resume: a checkpoint of this stage.
 
         Raises:
@@ -109,7 +109,7 @@ class LearnerLoop:
         """Learns until the stage or the run ends; saves on the way.
 
         Args:
-            host: the run around it.
+            host: the run around the loop.
             evaluated: the last point of the evaluation grid that is done.
         """
         experiment = self._experiment
@@ -132,7 +132,7 @@ class LearnerLoop:
                 break
             host.report(self.learner.metrics)
             self._evaluate(host, evaluations)
-            # The last checkpoint is the host's: it may wait for the last evaluation.
+            # The host makes the last checkpoint: it may wait for the last evaluation.
             if host.done() < experiment.steps and saves.due(host.done()):
                 self.save(host)
                 host.saved()
@@ -162,7 +162,7 @@ class LearnerLoop:
         self._unsaved = False
 
     def save_rest(self, host: Host) -> None:
-        """Writes a checkpoint unless the last one has everything.
+        """Writes a checkpoint if the run has advanced since the last one.
 
         Raises:
             NotFinite: the newest metrics are not finite.

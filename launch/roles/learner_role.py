@@ -26,20 +26,20 @@ MakeReplay = Callable[[Run, Agent, Context, Callable[[], bool]], Batches]
 
 
 class _Pace(Protocol):
-    """What the steps of the run are, and when the learner has done its own."""
+    """Counts the steps of the run, and decides when the learner has done its own."""
 
     def look(self) -> None:
-        """Sees how far the actors are."""
+        """Reads the actors' steps from the coordinator."""
 
     def done(self, learner_steps: int) -> int:
-        """Steps of the run, as last seen."""
+        """Steps of the run, as of the last `look`."""
 
     def ended(self, learner_steps: int) -> bool:
         """Whether the learner has nothing more to do."""
 
 
 class _PaceOfActors:
-    """The steps are the actors'; the learner does what samples per insert call for."""
+    """Run steps are actor steps; samples per insert set the number of updates."""
 
     def __init__(self, coordinator: Peer, storage: Storage, start: int):
         self._coordinator = coordinator
@@ -48,7 +48,7 @@ class _PaceOfActors:
         self._end: int | None = None
 
     def look(self) -> None:
-        acting = self._coordinator.acting()  # first: an end is that of all their steps
+        acting = self._coordinator.acting()  # first: then the counts are final
         self._actor_steps = Counts(*self._coordinator.counts()).actor_steps
         if not acting:
             storage = self._storage
@@ -64,7 +64,7 @@ class _PaceOfActors:
 
 
 class _OwnPace:
-    """The steps are the learner's own: the run learns from a dataset."""
+    """Run steps are learner steps: the run learns from a dataset."""
 
     def __init__(self, steps: int):
         self._steps = steps
@@ -80,13 +80,13 @@ class _OwnPace:
 
 
 class LearnerRole:
-    """Learns until nothing more is owed; the host of its own learner loop."""
+    """Learns until no more updates are owed; hosts its own learner loop."""
 
     def __init__(self, run: Run, context: Context, make_replay: MakeReplay):
         """Builds the learner, or restores it.
 
         Args:
-            run: what runs.
+            run: the run.
             context: made by the engine.
             make_replay: builds the source of batches of a run that acts.
 
@@ -131,7 +131,7 @@ class LearnerRole:
         """Remote call: the learner step of the newest parameters, and the parameters.
 
         Args:
-            names: of networks.
+            names: names of networks.
 
         Returns:
             The learner step, and the online parameters of each network.
@@ -139,7 +139,7 @@ class LearnerRole:
         return self._learner.versioned(names)
 
     def run(self) -> None:
-        """Learns, serves the last evaluation, and saves."""
+        """Learns, serves parameters until the last evaluation, and saves."""
         try:
             self._learn()
             self._send(self._learner.metrics)
@@ -176,11 +176,11 @@ class LearnerRole:
         """Does nothing: other roles act."""
 
     def done(self) -> int:
-        """Steps of the run, as last seen."""
+        """Steps of the run, as of the last report."""
         return self._pace.done(self._learner.learner_steps)
 
     def ended(self) -> bool:
-        """Whether nothing more is owed."""
+        """Whether no more updates are owed."""
         return self._pace.ended(self._learner.learner_steps)
 
     def stopped(self) -> bool:
@@ -188,18 +188,18 @@ class LearnerRole:
         return self._stop.is_set()
 
     def tick(self) -> None:
-        """Tells the coordinator, now and then, that the learner moves."""
+        """Gives the coordinator a sign of life now and then."""
         now = time.monotonic()
         if now - self._told > _TICK_SECONDS:
             self._told = now
             self._coordinator.moved("learner")
 
     def counts(self) -> Counts:
-        """How far the run is."""
+        """The counters of the run."""
         return Counts(*self._coordinator.counts())
 
     def report(self, metrics: Metrics) -> None:
-        """Tells the coordinator, now and then, what the learner has done."""
+        """Reports learner steps and metrics to the coordinator now and then."""
         if time.monotonic() - self._began >= REPORT_SECONDS:
             self._send(metrics)
             self._pace.look()
@@ -216,10 +216,10 @@ class LearnerRole:
         self._clock.reset()
 
     def evaluate(self, point: int) -> None:
-        """Does nothing: the evaluator sees for itself which points are due."""
+        """Does nothing: the evaluator role itself checks which points are due."""
 
     def pending(self) -> dict[str, Any]:
-        """What a checkpoint holds for the coordinator's logs to continue."""
+        """The state of the coordinator's logs, for a checkpoint."""
         return self._coordinator.pending()
 
     def saved(self) -> None:

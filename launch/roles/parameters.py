@@ -1,4 +1,4 @@
-"""Parameters of the learner, as seen from another role."""
+"""Fetches the parameters of the learner for another role."""
 
 import time
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from agents.parts.contract import Agent, Params, Spec
 from launch.errors import Stopped
 from launch.roles.context import Answer, Peer, Stop
 
-_FETCH_SHARE = 0.05  # of the time at most, so that the learner is not kept busy
+_FETCH_SHARE = 0.05  # of the time at most, to spare the learner
 _LEAST_SECONDS = 0.2  # between two fetches of parameters
-_MOST_SECONDS = 5.0  # also after one that a compilation or a checkpoint held up
+_MOST_SECONDS = 5.0  # also after a fetch that a compilation or a checkpoint delayed
 
 
 def network_names(agent: Agent, spec: Spec) -> list[str]:
@@ -42,10 +42,10 @@ class Parameters:
     """
 
     def __init__(self, learner: Peer, names: Sequence[str], stop: Stop):
-        """Fetches for the first time, and waits for it.
+        """Fetches the parameters for the first time, and waits for them.
 
         Args:
-            learner: the role that has them.
+            learner: the learner role.
             names: networks to fetch.
             stop: ends the waiting.
 
@@ -61,7 +61,7 @@ class Parameters:
         self._params = self.fetch()
 
     def fetch(self) -> Params:
-        """The newest parameters; waits for them.
+        """Fetches the newest parameters, and waits for them.
 
         Raises:
             Stopped: the program ended before the learner answered.
@@ -75,13 +75,13 @@ class Parameters:
         return self._params
 
     def close(self) -> None:
-        """Gives up what is being fetched, and fetches no more."""
+        """Cancels a fetch under way, and closes the connection."""
         if self._pending is not None:
             self._pending.cancel()
         self._learner.close()
 
     def __call__(self) -> Params:
-        """The newest parameters at hand; asks for newer ones when it is time."""
+        """The newest parameters fetched; starts the next fetch when it is due."""
         if self._pending is None:
             if time.monotonic() >= self._due:
                 self._ask()
@@ -105,5 +105,5 @@ class Parameters:
     def _take(self, pending: Answer) -> Params:
         self.learner_step, values = pending.result()
         self._pending = None
-        # On the device once, not at every call of the policy.
+        # Moved to the device once, not at every call of the policy.
         return jax.device_put(dict(zip(self._names, values, strict=True)))

@@ -14,7 +14,7 @@ _SCRATCH = Path(checkpoint.DIRECTORY, ".server")  # where Reverb writes its tabl
 
 @contextlib.contextmanager
 def scratch_removed(directory: Path) -> Iterator[None]:
-    """Context after which nothing is left of what a run's server wrote for itself."""
+    """Context manager that finally removes the scratch files of a run's server."""
     try:
         yield
     finally:
@@ -22,14 +22,14 @@ def scratch_removed(directory: Path) -> Iterator[None]:
 
 
 class ReplayRole:
-    """A Reverb server whose table is what the agent needs stored."""
+    """A Reverb server with the table that the agent needs."""
 
     def __init__(self, run: Run, context: Context):
         """Starts the server, with the tables of the checkpoint if the run resumes.
 
         Args:
-            run: what runs.
-            context: made by the engine; says at which port to listen.
+            run: the run.
+            context: made by the engine; gives the port of the server.
         """
         # Imported in the process that needs it: Reverb brings TensorFlow along.
         import reverb

@@ -1,4 +1,4 @@
-"""The stages of a run that come before the agent that acts."""
+"""Learns the stages of a run that come before the agent that acts."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ from launch.runs.recorder import Recorder
 
 
 class StageCallbacks(NamedTuple):
-    """How an earlier stage and the run around it keep in touch.
+    """Callbacks from an earlier stage to the run around it.
 
     Attributes:
-        tick: the stage calls it at every step, to show that it moves.
-        stopped: whether the stage should save itself and return.
+        tick: the stage calls it at every step, as a sign of life.
+        stopped: whether the stage should save a checkpoint and return.
     """
 
     tick: Callable[[], None]
@@ -75,27 +75,27 @@ def learn_earlier(
     callbacks: StageCallbacks,
     progress: bool = False,
 ) -> Params:
-    """Learns the stages that come before the agent that acts, or continues with them.
+    """Learns the stages that come before the agent that acts, or resumes them.
 
-    A stage lies in a folder of the run directory that is laid out as a run's own:
-    metrics, checkpoints.
+    Each stage has a folder in the run directory with the layout of a run: metrics,
+    checkpoints.
 
     Args:
-        experiment: what runs.
+        experiment: the experiment of the run.
         directory: its run directory.
-        stages: all of the run, the last one left alone.
-        dataset: what they learn from.
-        callbacks: signs of life, and to stop.
+        stages: all stages of the run; the last one is not learned here.
+        dataset: the dataset that they learn from.
+        callbacks: a sign of life, and whether to stop.
         progress: whether to show a live line.
 
     Returns:
-        The networks they learned, as far as they came.
+        The networks learned so far, all of them unless the run was stopped.
     """
     networks: Params = {}
     for place, stage in enumerate(stages[:-1]):
         if callbacks.stopped():
             break
-        assert stage.steps is not None, "only the last stage has the run's own steps"
+        assert stage.steps is not None, "a stage before the last must have steps"
         part = dataclasses.replace(
             experiment, name=f"{experiment.name} {stage.name}", steps=stage.steps
         )
@@ -108,7 +108,7 @@ def learn_earlier(
             dataset=dataset,
             networks=networks,
             callbacks=callbacks,
-            # As the run's own lines begin, so that a launcher of several finds them.
+            # Begins like the run's own lines: the side-by-side launcher looks for it.
             title=f"{experiment.name} seed {experiment.seed}  {stage.name}",
             progress=progress,
         )
@@ -128,7 +128,7 @@ def _learn(
     title: str,
     progress: bool,
 ) -> Learner:
-    """Learns one earlier stage in its folder, or continues with it."""
+    """Learns one earlier stage in its folder, or resumes it."""
     own.mkdir(exist_ok=True)
     batches = DatasetBatches(dataset, stage.agent, part.seeds("replay", index)[1])
     loop = LearnerLoop(part, own, stage, batches, index=index)

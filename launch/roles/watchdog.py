@@ -1,4 +1,4 @@
-"""Ends a run in which nothing moves, and says who waits for whom."""
+"""Ends a run without progress, with a diagnosis of which role waits for which."""
 
 import faulthandler
 import time
@@ -9,7 +9,7 @@ from launch.errors import Stalled
 
 FILE = "stalled.txt"
 ALIVE = ".alive"  # touched by the coordinator
-_DIAGNOSIS_SECONDS = 60.0  # in which a coordinator may be too busy to touch it
+_DIAGNOSIS_SECONDS = 60.0  # for which a coordinator may be too busy to touch it
 _ARM_SECONDS = 1.0
 
 
@@ -20,9 +20,9 @@ class Watchdog:
         """Starts to wait for the first report.
 
         Args:
-            seconds: without any report before the run counts as stalled; start-up takes
-                twice as long.
-            directory: run directory, to which the diagnosis goes.
+            seconds: time without any report after which the run counts as stalled;
+                twice as long at start-up.
+            directory: run directory, to which the diagnosis is written.
             replay: address of the Reverb server, `host:port`; None if there is none.
         """
         self._seconds = seconds
@@ -32,20 +32,20 @@ class Watchdog:
         self._moved: dict[str, float] = {}
 
     def moved(self, role: str) -> None:
-        """Takes note of a role's progress."""
+        """Notes that a role has made progress."""
         self._moved[role] = time.monotonic()
 
     def check(self) -> None:
-        """Raises Stalled, with a diagnosis in the run directory, if nothing moves."""
+        """Writes a diagnosis and raises Stalled if no role reports progress."""
         (self._directory / ALIVE).touch()
         if not self._silent():
             return
         diagnosis = "\n".join(self._diagnosis())
-        if not self._silent():  # it took its time, and somebody moved meanwhile
+        if not self._silent():  # a role reported during the slow diagnosis
             return
         with (self._directory / FILE).open("w", encoding="utf-8") as file:
             print(diagnosis, file=file, flush=True)
-            # Of all roles if they are threads; processes write theirs to their logs.
+            # Stacks of all roles that are threads; processes write them to their logs.
             faulthandler.dump_traceback(file)
         raise Stalled(diagnosis)
 
@@ -55,7 +55,7 @@ class Watchdog:
 
     def _diagnosis(self) -> list[str]:
         now = time.monotonic()
-        lines = [f"nothing has moved for {self._seconds:.0f} seconds"]
+        lines = [f"no progress for {self._seconds:.0f} seconds"]
         moved_at = dict(self._moved)
         for role, moved in sorted(moved_at.items(), key=lambda item: item[1]):
             lines.append(f"{role}: last progress {now - moved:.0f} seconds ago")
@@ -64,7 +64,7 @@ class Watchdog:
         return lines if self._replay is None else [*lines, self._limiter()]
 
     def _limiter(self) -> str:
-        # Imported now: Reverb brings TensorFlow along, which nobody else needs here.
+        # Imported late: Reverb imports TensorFlow, which is not needed otherwise.
         import reverb
 
         from launch.replay import limiter
@@ -77,7 +77,7 @@ class Watchdog:
 
 
 class Heartbeat:
-    """Watches, from the launcher, the coordinator that watches everybody else."""
+    """Watches the coordinator, which watches all other roles, from the launcher."""
 
     def __init__(self, seconds: float, directory: Path):
         """Waits for a first sign of life; see `Watchdog` for the arguments."""
@@ -86,7 +86,7 @@ class Heartbeat:
         self._file = directory / ALIVE
         self._file.unlink(missing_ok=True)
         self._last = 0.0
-        # By a clock that stands still while the machine sleeps.
+        # On a clock that stands still while the machine sleeps.
         self._since = time.monotonic() + seconds
 
     def check(self) -> None:
@@ -102,9 +102,9 @@ class Heartbeat:
 
 
 class LocalWatchdog:
-    """Ends a process whose only thread hangs, with a dump of where.
+    """Ends a process whose only thread hangs, and dumps its stack.
 
-    The standard library's own watchdog thread does the work, without the interpreter.
+    The thread of `faulthandler` does the work; it does not need the interpreter.
     """
 
     def __init__(self, seconds: float, directory: Path):
@@ -115,7 +115,7 @@ class LocalWatchdog:
         self.alive()
 
     def alive(self) -> None:
-        """Postpones the end; costs nothing if called again within a second."""
+        """Postpones the end; costs almost nothing if called again within a second."""
         now = time.monotonic()
         if now - self._armed > _ARM_SECONDS:
             self._armed = now

@@ -1,4 +1,4 @@
-"""What an experiment describes is built: its spec, its stages, its agent."""
+"""The parts built from an experiment: its spec, its stages, its agent."""
 
 import pickle
 import subprocess
@@ -41,7 +41,7 @@ def test_the_policy_sees_observations_as_the_learner_did(key):
     wrapped = normalized(agent, spec)
     params = dict(wrapped.init(key).params)
     wrapped.act(params, key, transitions.observation, 0, True)
-    np.testing.assert_array_equal(seen[0], transitions.observation)  # until it is told
+    np.testing.assert_array_equal(seen[0], transitions.observation)  # no statistics yet
     prepared = prepare(transitions, Preparation())
     wrapped.act(params | prepared.networks, key, transitions.observation, 0, True)
     np.testing.assert_allclose(
@@ -49,7 +49,7 @@ def test_the_policy_sees_observations_as_the_learner_did(key):
     )
 
 
-def test_a_spec_says_what_an_agent_sees_and_does(catch):
+def test_a_spec_describes_observations_and_actions(catch):
     spec = build.spec_of(changed(catch(), {"environment": Catch(rows=7, columns=4)}))
     assert (spec.observation.shape, spec.num_actions) == ((7, 4), 3)
     hopper = changed(catch(), {"environment": Locomotion("Hopper-v5")})

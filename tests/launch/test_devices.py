@@ -107,5 +107,5 @@ print(int(state), *metrics["read"].astype(int))
 """
 
 
-def test_rows_are_shared_out_and_what_they_are_read_from_is_whole_everywhere():
+def test_rows_are_sharded_and_the_table_they_index_is_replicated():
     assert on_four_devices(SHARED) == ("3 3 1 4 1 5 9 2 6\n", "")

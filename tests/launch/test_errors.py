@@ -1,4 +1,4 @@
-"""How runs fail: what messages say, and which name a setting has in them."""
+"""The messages of errors, and the names of settings in them."""
 
 import pickle
 import signal
@@ -15,14 +15,14 @@ def test_a_signal_is_named_and_its_number_kept():
     assert (str(stopped), stopped.signal) == ("stopped; nothing was saved yet", 2)
 
 
-def test_a_dataset_is_refused_as_a_run_directory_and_as_a_value_are():
+def test_a_dataset_error_is_a_run_directory_error_and_a_value_error():
     for caught in (errors.RunDirectoryError, ValueError):
         with pytest.raises(caught, match="row 7"):
             raise errors.DatasetError("row 7")
 
 
 class Refused(ValueError):
-    """As agents and environments refuse a field."""
+    """An error such as agents and environments raise for an invalid field."""
 
     field = "steps"
 

@@ -29,7 +29,7 @@ def test_a_value_out_of_range_is_named(catch, field, value, message):
     "settings, field",
     [(Evaluation, "period"), (Evaluation, "episodes"), (Checkpointing, "period")],
 )
-def test_grids_need_at_least_one(settings, field):
+def test_periods_and_episodes_must_be_at_least_one(settings, field):
     with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
         settings(**{field: 0})
 
@@ -51,7 +51,7 @@ def test_no_two_processes_share_a_seed(catch):
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
-def test_seeds_stay_as_they_are_from_version_to_version(catch):
+def test_seeds_do_not_change_between_versions(catch):
     assert ROLES == ("learner", "replay", "actor", "evaluator")
     experiment = catch({"seed": 5})
     assert experiment.seeds("actor", 1) == [1804607440, 148145967]

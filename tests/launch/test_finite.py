@@ -40,7 +40,7 @@ def test_infinities_that_cancel_are_found():
         finite.check_timestep(timestep(observation=bad), 7)
 
 
-def test_bytes_are_not_looked_at():
+def test_bytes_are_not_checked():
     step = timestep()._replace(observation=np.zeros((2, 4, 5, 7), np.uint8))
     finite.check_timestep(step, 7)
 

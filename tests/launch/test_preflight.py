@@ -1,4 +1,4 @@
-"""What is refused before a run starts; the estimate of memory, by hand."""
+"""Experiments that are refused before a run starts; the memory estimate, by hand."""
 
 import dataclasses
 import subprocess
@@ -38,7 +38,7 @@ def test_actions_of_several_numbers_count_too():
     storage = Storage(capacity=1_000_000)
     own = preflight.replay_bytes(storage, hopper, 1, local=True)
     assert own == 1_000_000 * (44 + 12 + 16)
-    # In Reverb it is its overhead: 4.0 kB were measured, a fifth is to be safe.
+    # In Reverb the overhead counts: 4.0 kB were measured, a fifth is for safety.
     distributed = preflight.replay_bytes(storage, hopper, 1, local=False)
     assert 4.0e9 < distributed < 1.25 * 4.0e9
 
@@ -50,18 +50,18 @@ def test_images_are_compressed_and_small_ones_cost_the_overhead():
     assert preflight.replay_bytes(storage, ATARI, 4, local=False) == 1_000 * 7_076
 
 
-def test_actors_count_each():
+def test_the_memory_of_every_actor_counts():
     roles = preflight.estimate(STORAGE, ATARI, 4, actors=5, local=False)
     assert roles["actor"] == 5 * 0.7e9
     assert roles["replay"] == 0.3e9 + 7.076e9
     assert set(preflight.estimate(STORAGE, ATARI, 4, actors=1, local=True)) == {"local"}
 
 
-def test_what_fits_passes():
+def test_a_run_that_fits_into_memory_passes():
     preflight.check_memory(STORAGE, ATARI, 4, actors=1, local=True, available=9 * 10**9)
 
 
-def test_what_cannot_fit_is_refused_with_the_number_that_would():
+def test_too_large_a_capacity_is_refused_with_one_that_would_fit():
     # 5 GB less 1 GB for the rest, in transitions of 7,076 bytes: 565,291.
     with pytest.raises(
         ValueError, match=r"8\.1 GB.*5\.0 GB are free.*565291 would fit"
@@ -73,14 +73,14 @@ def test_what_cannot_fit_is_refused_with_the_number_that_would():
     preflight.check_memory(fitting, ATARI, 4, actors=1, local=True, available=5 * 10**9)
 
 
-def test_a_machine_too_small_for_anything_is_told_so():
+def test_no_capacity_is_proposed_if_none_fits():
     with pytest.raises(ValueError, match="fewer actors, or a machine with more memory"):
         preflight.check_memory(
             STORAGE, ATARI, 4, actors=9, local=False, available=10**9
         )
 
 
-def test_the_agent_is_told_what_the_environment_is_like(catch):
+def test_check_returns_the_spec_of_the_environment(catch):
     ready = preflight.check(catch(), here=False)
     spec, frame_stack = ready.spec, ready.frame_stack
     assert spec.observation.shape == (10, 5) and spec.observation.dtype == "float32"
@@ -100,7 +100,7 @@ def test_any_environment_config_fits(catch):
 
 
 def test_checking_starts_no_jax_backend():
-    """Whoever launches the processes must leave the accelerators to the learner."""
+    """The launcher of the processes must leave the accelerators to the learner."""
     code = """
 from launch import preflight
 from tests.launch import small_experiments

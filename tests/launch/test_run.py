@@ -1,4 +1,4 @@
-"""The door to all ways of running: how each end is told, and its exit code."""
+"""The entry point of all modes: the message and the exit code of each end."""
 
 import signal
 
@@ -34,16 +34,16 @@ def end_with(monkeypatch, error):
         (OSError(28, "No Space Left"), "cannot write to DIRECTORY: no space left"),
     ],
 )
-def test_a_run_that_fails_keeps_what_it_saved(begun, monkeypatch, capsys, error, said):
+def test_a_failed_run_says_why_and_where_it_is(begun, monkeypatch, capsys, error, said):
     end_with(monkeypatch, error)
     assert run.main([str(begun)]) == 1
     said = said.replace("DIRECTORY", str(begun))
-    expected = f"munchausen: {said}\n{begun} keeps what it saved\n"
+    expected = f"munchausen: {said}\neverything saved so far is kept in {begun}\n"
     assert capsys.readouterr().err == expected
 
 
 def stopped(directory):
-    """What is said of a run that a signal ended."""
+    """The message of a run that a signal ended."""
     experiment = run_directory.read_experiment(directory)
     ready = preflight.check(experiment)
     with pytest.raises(errors.RunStopped) as caught:
@@ -52,12 +52,12 @@ def stopped(directory):
     return str(caught.value)
 
 
-def test_whoever_stops_a_run_is_told_what_is_left_of_it(begun, monkeypatch):
+def test_a_stopped_run_says_how_to_resume_it(begun, monkeypatch):
     end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
     assert stopped(begun) == "stopped by SIGTERM; nothing was saved yet"
     (begun / checkpoint.DIRECTORY / "20").mkdir(parents=True)
     (begun / checkpoint.DIRECTORY / "20" / checkpoint.MANIFEST).touch()
-    said = f"stopped by SIGTERM; --resume {begun} goes on from there"
+    said = f"stopped by SIGTERM; continue with --resume {begun}"
     assert stopped(begun) == said
     log = logs.EvaluationLog(begun)
     log.write(30, logs.Counts(30), [1.0], [9])
@@ -65,15 +65,15 @@ def test_whoever_stops_a_run_is_told_what_is_left_of_it(begun, monkeypatch):
     assert stopped(begun) == f"stopped by SIGTERM; {begun} was complete"
 
 
-def test_a_signal_is_an_exit_code_as_of_a_shell(begun, monkeypatch, capsys):
+def test_a_signal_gives_the_exit_code_of_a_shell(begun, monkeypatch, capsys):
     end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
     assert run.main([str(begun)]) == 128 + 15
     assert capsys.readouterr().err.startswith("munchausen: stopped by SIGTERM; ")
 
 
-def test_what_is_refused_is_exit_code_two_and_a_line(begun, tmp_path, capsys):
+def test_a_refused_run_gives_exit_code_two_and_one_line(begun, tmp_path, capsys):
     assert run.main([str(tmp_path / "nowhere")]) == 2
-    assert "nowhere is no run directory" in capsys.readouterr().err
+    assert "nowhere is not a run directory" in capsys.readouterr().err
     with locked(begun):
         assert run.main([str(begun)]) == 2
     assert "is being written by another process" in capsys.readouterr().err
@@ -84,7 +84,7 @@ def test_what_is_refused_is_exit_code_two_and_a_line(begun, tmp_path, capsys):
     assert error.startswith("munchausen: ") and error.count("\n") == 1
 
 
-def test_a_run_ends_and_goes_on_from_its_checkpoint(catch, tmp_path):
+def test_a_finished_run_resumes_from_its_checkpoint(catch, tmp_path):
     directory = run_directory.create(tmp_path, catch({"steps": 30}))
     assert run.main([str(directory)]) == 0
     assert checkpoint.newest(directory).counts.actor_steps == 30
@@ -94,7 +94,7 @@ def test_a_run_ends_and_goes_on_from_its_checkpoint(catch, tmp_path):
 
 
 @pytest.mark.parametrize("threads, asynchronous", [("1", False), ("2", True)])
-def test_one_thread_computes_where_it_is_asked(monkeypatch, threads, asynchronous):
+def test_one_thread_is_the_calling_thread(monkeypatch, threads, asynchronous):
     changed = []
     monkeypatch.setenv("NPROC", threads)
     monkeypatch.setattr(run.jax.config, "update", lambda *each: changed.append(each))

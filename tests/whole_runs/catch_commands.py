@@ -27,7 +27,7 @@ def run_directories(command, out):
 
 
 def await_run(command, ready, what, seconds=100):
-    """The run directory as soon as `ready(directory)`; the command must go on."""
+    """The run directory as soon as `ready(directory)`; the command must still run."""
     for _ in command.patiently(seconds, what):
         assert command.process.poll() is None, command.process.communicate()
         found = list(Path(command.directory).glob("runs/*/*/*/"))

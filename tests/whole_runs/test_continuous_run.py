@@ -42,7 +42,7 @@ def test_a_run_learns_once_a_step_and_saves_a_policy(run):
 
 
 @pytest.mark.parametrize("run", ["iq"], indirect=True)
-def test_what_cannot_be_drawn_is_said_in_a_line(run, capsys, monkeypatch):
+def test_a_missing_renderer_is_reported_in_one_line(run, capsys, monkeypatch):
     monkeypatch.setattr(render, "find_library", lambda name: None)
     monkeypatch.delenv("MUJOCO_GL", raising=False)
     assert cli.main(["record", str(run)]) == 2

@@ -1,4 +1,4 @@
-"""Several local devices share batches; what they cannot share is refused at once."""
+"""Several local devices share batches; uneven batches are refused at once."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def run(directory, *words):
         ),
     ],
 )
-def test_a_run_here_is_refused_before_it_has_a_directory(line, flag, tmp_path):
+def test_an_uneven_batch_is_refused_before_there_is_a_directory(line, flag, tmp_path):
     pendulum_dataset.write(tmp_path / "pendulum.hdf5", 40)
     code, error = run(tmp_path, "experiments.cli", "train", *line.split())
     assert code == 2 and error.count("\n") == 1
@@ -54,7 +54,7 @@ def test_a_run_here_is_refused_before_it_has_a_directory(line, flag, tmp_path):
 
 @pytest.mark.launchpad
 def test_the_learner_of_a_program_refuses_without_a_trace(tmp_path):
-    """Whoever launches it must not claim the devices: only the learner knows them."""
+    """The launcher must not claim the devices: only the learner knows them."""
     line = "mdqn/catch --agent.storage.batch_size 9 --launch processes"
     code, error = run(tmp_path, "experiments.cli", "train", *line.split())
     assert code == 1 and "learner/0 died" in error
@@ -62,8 +62,8 @@ def test_the_learner_of_a_program_refuses_without_a_trace(tmp_path):
     assert 'File "' not in error
 
 
-def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
-    """Whoever starts several must not claim the devices, so that each asks itself."""
+def test_a_run_side_by_side_is_refused_in_one_line_before_it_saves(tmp_path):
+    """The launcher of several runs must not claim the devices, so each run checks."""
     dataset = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 40))
     directory = run_directory.create(
         tmp_path, pendulum("td3_bc", dataset)
@@ -77,7 +77,7 @@ def test_a_run_beside_others_is_refused_in_one_line_before_it_saves(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["local", "threads"])
-def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tmp_path):
+def test_a_run_that_moved_to_more_devices_is_refused_and_unchanged(mode, tmp_path):
     dataset = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 40))
     directory = run_directory.create(
         tmp_path, pendulum("td3_bc", dataset, steps=4)
@@ -92,7 +92,7 @@ def test_a_run_that_moved_to_more_devices_is_refused_and_left_as_it_was(mode, tm
     assert (directory / run_directory.CONFIG).read_text() == config
 
 
-def test_eight_devices_learn_from_a_dataset_what_one_does(tmp_path):
+def test_eight_devices_learn_the_same_from_a_dataset_as_one(tmp_path):
     dataset = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 90))
     changes = {"agent.batch_size": 16, "agent.pretraining_steps": 3}
     wanted = pendulum("ploff", dataset, steps=4, **changes)

@@ -1,4 +1,4 @@
-"""`munchausen evaluate` says what the policy of a run returns."""
+"""`munchausen evaluate` prints the mean return of the policy of a run."""
 
 import numpy as np
 

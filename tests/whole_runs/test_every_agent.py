@@ -34,7 +34,7 @@ def task(name):
 @pytest.mark.launchpad
 @pytest.mark.parametrize("mode", ["local", "threads", "processes"])
 @pytest.mark.parametrize("agent", sorted(REGISTRY))
-def test_it_learns_and_is_evaluated(command, agent, mode):
+def test_an_agent_learns_and_is_evaluated(command, agent, mode):
     pendulum_dataset.write(command.directory / "pendulum.hdf5", 300)
     line = f"train {agent}/{task(agent)} {LINE} --launch {mode}"
     code, out, err = command.munchausen(line).wait(110)

@@ -1,4 +1,4 @@
-"""Which runs are there already, and how each resumes."""
+"""Which runs exist already, and how each is resumed."""
 
 import dataclasses
 
@@ -81,12 +81,12 @@ def test_a_run_that_another_process_holds_is_left_to_it(tmp_path):
     assert state(tmp_path, wanted) == ("cut short", directory)
 
 
-def test_directories_that_are_no_runs_do_not_count(tmp_path):
+def test_directories_without_a_config_do_not_count(tmp_path):
     (tmp_path / DQN / "seed0-notes").mkdir(parents=True)
     assert state(tmp_path, experiment()) == ("missing", None)
 
 
-def test_to_ask_where_a_run_resumes_leaves_its_logs_alone(tmp_path):
+def test_looking_up_the_checkpoint_to_resume_leaves_the_logs_unchanged(tmp_path):
     directory = run_directory.create(tmp_path, experiment("--steps 100"))
     evaluate(directory, 50)
     assert existing_runs.checkpoint_to_resume(directory, local=True) is None
@@ -99,5 +99,5 @@ def test_a_program_is_not_continued_as_a_local_run(tmp_path, monkeypatch):
     saved = existing_runs.Checkpoint(directory, logs.Counts(10), {"store": "reverb"})
     monkeypatch.setattr(existing_runs.checkpoint, "newest", lambda _: saved)
     assert existing_runs.checkpoint_to_resume(directory, local=False) == saved
-    with pytest.raises(RunDirectoryError, match="goes on with --launch processes"):
+    with pytest.raises(RunDirectoryError, match="resumed with --launch processes"):
         existing_runs.checkpoint_to_resume(directory, local=True)

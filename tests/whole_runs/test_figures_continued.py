@@ -1,4 +1,4 @@
-"""Which runs of a figure count as there, and how the others go on."""
+"""Which runs of a figure count as complete, and how the others are resumed."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ NAME = "leverage/cartpole"
 DQN, MDQN = f"{NAME}_dqn", f"{NAME}_mdqn"
 
 
-def test_seeds_of_a_variant_go_on_and_those_of_other_experiments_start_anew():
+def test_seeds_of_a_variant_are_resumed_and_those_of_other_experiments_start_anew():
     assert train_arguments.plan([DQN, "--seeds", "2"]).continued
     assert not train_arguments.plan([DQN]).continued
     assert not train_arguments.plan(["dqn/catch", "--seeds", "2"]).continued
@@ -29,10 +29,10 @@ TINY = (
 ).split()
 
 
-# This process may have used JAX by now, a launcher never has.
+# This process may have used JAX by now; a launcher never has.
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 @pytest.mark.slow
-def test_a_figure_goes_on_after_a_kill(tmp_path, capsys):
+def test_a_figure_is_resumed_after_a_kill(tmp_path, capsys):
     line = ["train", "munchausen/cartpole", *TINY, "--runs", str(tmp_path)]
     line += ["--parallel", "2"]
     launcher = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A disk that fills up: the run says so, keeps what it saved, and can go on later."""
+"""A disk that fills up: the run says so, keeps its files, and can be resumed later."""
 
 import contextlib
 import json
@@ -30,9 +30,9 @@ def disk(tmp_path):
 
 
 def fill(disk, room):
-    """Fills the disk but for `room` bytes; returns the file that does."""
+    """Fills the disk except for `room` bytes; returns the file that fills it."""
     filler = disk / "filler"
-    # The run may be quicker to take the last bytes.
+    # The run may take the last bytes first.
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         file.write(bytes(shutil.disk_usage(disk).free - room))
     return filler
@@ -45,7 +45,7 @@ def is_under_way(directory):
 
 @pytest.mark.parametrize("room", [100_000, 0], ids=["checkpoint", "everything"])
 @pytest.mark.parametrize("mode", ["local", "threads", "processes"])
-def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_is_one_line_and_the_run_resumes_when_there_is_room(
     command, disk, mode, room
 ):
     settings = "--checkpoint.period 2000 --agent.storage.capacity 3000"
@@ -57,9 +57,9 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     assert not command.alive()
     said = err[err.index("munchausen: ") :]
     assert len(re.findall("no space left on", said, re.IGNORECASE)) == 1, err
-    if mode != "threads":  # of which Launchpad shows the traces
+    if mode != "threads":  # for threads, Launchpad shows the traces
         assert "Traceback" not in err and "Exception" not in err, err
-    assert f"{directory.relative_to(command.directory)} keeps what it saved" in err
+    assert f"kept in {directory.relative_to(command.directory)}\n" in err
     saved = checkpoint.newest(directory)
     assert saved.counts.actor_steps >= 2000
     for text in (directory / "metrics.jsonl").read_text().splitlines(keepends=True):

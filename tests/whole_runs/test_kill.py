@@ -1,4 +1,4 @@
-"""kill -9 of any process of a run: it ends, says who died, and can be resumed."""
+"""kill -9 of any process of a run: it ends, names the role, and can be resumed."""
 
 import os
 import signal
@@ -66,14 +66,14 @@ def counts(row):
 
 
 def logged(directory):
-    """Rows of both logs, each as `(counts, what it is about, all of it)`."""
+    """Rows of both logs, each as `(counts, its subject, the whole row)`."""
     evaluations = [(row.counts, row.grid, row) for row in read_evaluations(directory)]
     rows = catch_commands.metrics(directory)
     return evaluations, [(counts(r), (r["role"], *sorted(r)), r) for r in rows]
 
 
 def check_goes_on(before, after, saved):
-    """Rows up to the checkpoint are as they were; others follow, none comes twice."""
+    """Rows up to the checkpoint are unchanged; new rows follow, without duplicates."""
     kept = [row for row in before if row[0].actor_steps <= saved.actor_steps]
     assert after[: len(kept)] == kept
     following = after[len(kept) :]
@@ -86,12 +86,12 @@ def check_goes_on(before, after, saved):
 
 
 def check_resumes(command, directory, stored):
-    """The run goes on to its end from its last checkpoint, with all it held."""
+    """The run resumes from its last checkpoint, with its replay, and completes."""
     saved = checkpoint.newest(directory)
     assert min(saved.counts) > 0, saved.counts
     experiment = run_directory.read_experiment(directory)
     restored = stored(saved, experiment)
-    # Every decision is a transition; those of the last moment may be on their way.
+    # Every decision is a transition; the last ones may not have arrived yet.
     assert abs(restored.inserted - saved.counts.actor_steps) < 300, restored
     assert restored.size == restored.inserted
     before, steps = logged(directory), saved.counts.actor_steps + 1700
@@ -130,7 +130,7 @@ def test_a_run_whose_role_was_killed_ends_and_can_be_resumed(
     check_resumes(command, running, stored)
 
 
-def test_nobody_survives_a_launcher_that_was_killed_and_its_run_can_be_resumed(
+def test_no_role_survives_a_killed_launcher_and_its_run_can_be_resumed(
     command, running, stored
 ):
     command.process.kill()

@@ -1,4 +1,4 @@
-"""A run that has learned everything, but lacks its last evaluation, only evaluates."""
+"""A resumed run that lacks nothing but its last evaluation only evaluates."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.whole_runs import catch_commands
 
 
 def lose_last_evaluation(directory):
-    """As if the run had been killed in it; returns what it gave, and all before."""
+    """Removes the last evaluation, as a kill would; returns all of them."""
     path, rows = directory / logs.EVALUATIONS, logs.read_evaluations(directory)
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     return [(row.grid, row.counts, row.returns) for row in rows]
@@ -37,7 +37,7 @@ def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
     before = lose_last_evaluation(directory)
     monkeypatch.setattr(DatasetBatches, "prepare", never)
     monkeypatch.setattr(checkpoint, "save", never)
-    # A smaller number is answered as ever; it does not ask for an evaluation.
+    # Fewer steps are refused as always, without an evaluation.
     assert cli.main(["train", "--resume", str(directory), "--steps", "20"]) == 2
     assert "complete: it has 30 steps, 20 are asked for" in capsys.readouterr().err
     assert cli.main(["train", "--resume", str(directory)]) == 0
@@ -47,7 +47,7 @@ def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
 
 
 def test_a_local_run_only_evaluates(catch, tmp_path, monkeypatch):
-    """It evaluates before it saves: only who loses its logs sees this."""
+    """A local run evaluates before it saves, so this happens only if logs are lost."""
     wanted = catch({"steps": 30, "evaluation.period": 15, "evaluation.episodes": 2})
     directory = run_directory.create(tmp_path, wanted)
     run_local(wanted, directory)

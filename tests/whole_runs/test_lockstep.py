@@ -1,4 +1,4 @@
-"""Evaluations beside the training, as reports and tables read them."""
+"""Lockstep evaluations, as reports and tables read them."""
 
 import csv
 import math
@@ -48,7 +48,7 @@ def test_a_run_whose_last_row_is_empty_is_complete(catch, tmp_path):
     assert final_return(directory) == read_evaluations(directory)[2].mean_return
 
 
-def test_a_run_in_which_nothing_ended_has_no_evaluation(catch, tmp_path, capsys):
+def test_a_run_without_a_finished_episode_has_no_evaluation(catch, tmp_path, capsys):
     _, directory = run(catch, tmp_path, {"steps": 8, "evaluation.period": 4})
     assert final_return(directory) is None
     with pytest.raises(errors.RunDirectoryError, match="no evaluation yet"):

@@ -64,7 +64,7 @@ def test_a_program_learns_stage_after_stage_to_the_end(prepared, mode):
 
 
 @pytest.mark.slow
-def test_a_program_that_is_stopped_goes_on_in_either_way(prepared):
+def test_a_program_that_is_stopped_can_be_resumed_in_either_mode(prepared):
     line = f"{LINE} --steps 1000000 --evaluation.period 200 --launch processes"
     prepared.munchausen(line)
     directory = catch_commands.await_run(

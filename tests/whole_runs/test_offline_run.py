@@ -24,7 +24,7 @@ def dataset(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", STAGED)
-def test_a_run_stopped_in_its_first_stage_goes_on_there(name, dataset, tmp_path):
+def test_a_run_stopped_in_its_first_stage_resumes_there(name, dataset, tmp_path):
     """As if it had been killed after the stage's first checkpoint."""
     changes = {"checkpoint.period": 20, "checkpoint.keep": 10}
     whole = run_new(tmp_path / "whole", pendulum(name, dataset, **changes))
@@ -37,7 +37,7 @@ def test_a_run_stopped_in_its_first_stage_goes_on_there(name, dataset, tmp_path)
     jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
 
 
-def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
+def test_a_run_stopped_by_a_signal_in_the_first_stage_says_how_to_resume_it(
     dataset, tmp_path, monkeypatch, capsys
 ):
     whole = run_new(tmp_path / "whole", pendulum("ploff", dataset))
@@ -51,11 +51,11 @@ def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(stages.Recorder, "report", stop)
-        with pytest.raises(errors.RunStopped, match=f"--resume {part} goes on"):
+        with pytest.raises(errors.RunStopped, match=f"continue with --resume {part}"):
             wanted = run_directory.read_experiment(part)
             run.run_experiment(wanted, part, "local", preflight.check(wanted))
     assert checkpoint.newest(part / "pretraining").counts.clock == 17
-    assert cli.main(["evaluate", str(part)]) == 2  # not the weights that nobody trained
+    assert cli.main(["evaluate", str(part)]) == 2  # not untrained weights
     assert "has not learned a policy yet" in (err := capsys.readouterr().err)
     title = "ploff/hopper-medium seed 0  pretraining"
     assert any(line.startswith(title) for line in err.splitlines())
@@ -63,7 +63,7 @@ def test_a_signal_in_the_first_stage_is_answered_with_how_to_go_on(
     jax.tree.map(np.testing.assert_array_equal, parameters(whole), parameters(part))
 
 
-def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
+def test_a_resumed_run_repeats_an_evaluation_that_a_signal_cut_short(
     dataset, tmp_path, monkeypatch
 ):
     wanted = pendulum("bc", dataset)
@@ -91,7 +91,7 @@ def test_online_and_offline_runs_do_not_mix(dataset, tmp_path, capsys):
     words = ["--dataset", dataset, "--environment.name", "InvertedPendulum-v5"]
     command = ["train", "td3/hopper", *words, "--runs", str(tmp_path), "--steps", "9"]
     for added, said in (
-        (["--actors", "2", "--launch", "threads"], "who learns from a dataset"),
+        (["--actors", "2", "--launch", "threads"], "remove --actors"),
         (["--agent.storage.n_step", "3"], "--agent.storage.n_step 1"),
         (["--evaluation.lockstep", "true"], "--evaluation.lockstep false"),
     ):

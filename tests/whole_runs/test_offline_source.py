@@ -1,4 +1,4 @@
-"""A run does not go on with another dataset than the one that it began with."""
+"""A run cannot be resumed with another dataset than the one that it began with."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def begun(tmp_path_factory):
 
 @pytest.fixture
 def replaced(begun, tmp_path):
-    """A copy of that run, the name of whose dataset now stands for another."""
+    """A copy of that run, whose dataset has been replaced under the same name."""
     directory, path = tmp_path / "run", tmp_path / "pendulum.hdf5"
     shutil.copytree(begun, directory)
     config = directory / run_directory.CONFIG
@@ -37,13 +37,13 @@ def replaced(begun, tmp_path):
 
 
 def written(directory):
-    """Every file of a run, but its lock, with what it holds."""
+    """The content of every file of a run except its lock."""
     files = (path for path in directory.rglob("*") if path.is_file())
     return {path: path.read_bytes() for path in files if path.name != lock.FILE}
 
 
 def forget(directory, stages):
-    """Makes checkpoints such as older versions wrote."""
+    """Makes checkpoints of these stages such as older versions wrote."""
     for stage in stages:
         for path in (directory / stage / checkpoint.DIRECTORY).glob("*/manifest.json"):
             manifest = json.loads(path.read_text())
@@ -51,7 +51,7 @@ def forget(directory, stages):
             path.write_text(json.dumps(manifest))
 
 
-# As if the run had been begun by an older version: one stage remembers, either will do.
+# As if the run had been begun by an older version: one stage that remembers is enough.
 @pytest.mark.parametrize("forgotten", [[], ["."], ["pretraining"]])
 @pytest.mark.parametrize("mode", ["local", "processes"])
 def test_another_dataset_is_refused_before_anything_is_written(
@@ -68,15 +68,15 @@ def test_another_dataset_is_refused_before_anything_is_written(
     assert written(replaced) == before
 
 
-def test_whoever_starts_it_otherwise_is_refused_as_well(replaced, capsys):
-    """One of several runs of a figure, which nobody could check before."""
+def test_another_dataset_is_refused_by_launch_run_too(replaced, capsys):
+    """As for one of several runs of a figure, which the launcher cannot check."""
     before = written(replaced)
     assert run.main([str(replaced)]) == 2
     assert "restore the old one" in capsys.readouterr().err
     assert written(replaced) == before
 
 
-def test_runs_that_noted_nothing_go_on(replaced):
+def test_runs_that_recorded_no_dataset_can_be_resumed(replaced):
     forget(replaced, [".", "pretraining"])
     line = ["train", "--resume", str(replaced), "--steps", "60"]
     assert cli.main(line) == 0

@@ -22,7 +22,7 @@ def titles(command):
 
 
 def check(directory, steps):
-    """A finished run has what a finished run must have."""
+    """Checks the evaluations, counts and policy of a finished run."""
     rows = read_evaluations(directory)
     grid = [row.grid for row in rows]
     assert grid == sorted(set(grid)) and grid[-1] == steps
@@ -53,7 +53,7 @@ def test_processes_run_to_the_end(command):
     code, out, err = command.wait()
     assert code == 0, err
     assert not command.alive()
-    # A process that is being started has the title of its parent for a moment.
+    # A process that is being started briefly has the title of its parent.
     assert seen - {"launcher"} == set(catch_commands.ROLES)
     [directory] = catch_commands.run_directories(command, out)
     check(directory, 1000)
@@ -101,7 +101,7 @@ def test_catch_is_learnt_for_two_seeds_in_a_row(command, mode):
 
 @pytest.fixture
 def running(command):
-    """Starts a long run and waits until it is in full swing."""
+    """Starts a long run and waits for its first evaluation."""
 
     def start(mode="processes"):
         command.munchausen(catch_commands.line(mode))
@@ -130,7 +130,7 @@ def test_ctrl_c_saves_and_ends_in_order(command, running, mode):
 
 @pytest.mark.slow
 def test_ctrl_c_ends_the_second_program_of_a_process_too(command):
-    """Launchpad listens to signals for the first program of a process only."""
+    """Launchpad handles signals only for the first program of a process."""
     line = f"{catch_commands.LINE} --launch threads --seeds 3 --steps 2000"
     command.munchausen(line)
     for _ in command.patiently(100, "the second seed"):

@@ -1,4 +1,4 @@
-"""A run that was cut short goes on as if nothing had happened."""
+"""A run that was cut short can be resumed as if it had never been interrupted."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def test_signal_saves_and_resume_completes(tmp_path, monkeypatch, capsys):
     assert "from step 123" in capsys.readouterr().out
 
 
-def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
+def test_loss_that_is_not_finite_ends_the_run_and_keeps_its_checkpoints(
     tmp_path, monkeypatch, capsys
 ):
     experiment = catch(500)
@@ -76,7 +76,7 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_saved(
         (["mdqn/catch"], "mdqn/catch is not needed"),
     ],
 )
-def test_what_does_not_fit_is_one_line(whole, arguments, said, capsys):
+def test_arguments_that_do_not_fit_are_one_line(whole, arguments, said, capsys):
     before = _files(whole)
     assert cli.main(["train", "--resume", str(whole), *arguments]) == 2
     error = capsys.readouterr().err
@@ -85,7 +85,7 @@ def test_what_does_not_fit_is_one_line(whole, arguments, said, capsys):
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "file", "foreign"])
-def test_directories_that_are_no_run_are_one_line(kind, tmp_path, capsys):
+def test_paths_that_are_not_runs_are_one_line(kind, tmp_path, capsys):
     path = tmp_path / "run"
     if kind == "file":
         path.write_text("no run")
@@ -134,7 +134,7 @@ def _copy(source, target):
 
 
 def _files(root):
-    """What each file holds, but for the lock."""
+    """The content of each file except the lock."""
     return {
         path: path.read_bytes()
         for path in sorted(root.rglob("*"))

@@ -59,7 +59,7 @@ def wait_for(condition, seconds=60):
     ],
     ids=["child", "alone"],
 )
-def test_one_thread_computes_before_it_goes_on(tmp_path, begin, threads, at_once):
+def test_one_thread_computes_before_the_call_returns(tmp_path, begin, threads, at_once):
     code = f"""
 from pathlib import Path
 import jax
@@ -87,7 +87,7 @@ launch_run.run_experiment = launch
     assert f"at once: {at_once}\n" in done.stdout, done.stderr
 
 
-def test_a_seed_beside_others_is_the_seed_alone(tmp_path):
+def test_a_seed_side_by_side_with_others_equals_the_seed_alone(tmp_path):
     line = ["dqn/catch", *QUICK]
     both = start(tmp_path / "both", *line, "--seeds", "2", "--parallel", "2")
     out = both.communicate(timeout=100)[0].splitlines()
@@ -110,7 +110,7 @@ def test_a_seed_beside_others_is_the_seed_alone(tmp_path):
     assert rows(other / "metrics.csv") != rows(beside / "metrics.csv")
 
 
-def test_one_thread_is_all_that_xla_makes():
+def test_xla_makes_one_thread_only():
     code = """
 import os, time, jax, jax.numpy as jnp
 x = jnp.ones((1500, 1500))
@@ -164,9 +164,9 @@ def test_a_killed_launcher_leaves_no_orphan(tmp_path):
     assert len(list(tmp_path.glob("dqn/catch/*/checkpoints/*"))) == 2  # they saved
 
 
-# This process has used JAX by now, a launcher never has.
+# This process has used JAX by now; a launcher never has.
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
-def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch, capfd):
+def test_a_run_that_fails_is_named_and_the_others_end(tmp_path, monkeypatch, capfd):
     command = side_by_side.Child.__init__
 
     def spoilt(self, entry, directory, wandb, alone):
@@ -205,7 +205,7 @@ def test_runs_share_cores_but_no_accelerator(environment, files, alone, tmp_path
     assert side_by_side.default_parallel(environment, tmp_path) == expected
 
 
-def test_no_more_runs_at_once_than_there_are():
+def test_runs_at_once_are_at_most_all_runs():
     assert side_by_side.at_once(5, 3) == 3
     assert side_by_side.at_once(2, 3) == 2
 

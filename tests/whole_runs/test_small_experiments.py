@@ -1,4 +1,4 @@
-"""The small experiments of launch's tests are those that the catalogue has."""
+"""The small experiments of launch's tests have the settings of the catalogue."""
 
 import dataclasses
 
@@ -14,12 +14,12 @@ def undescribed(experiment):
 
 
 @pytest.mark.parametrize("name", ["dqn/catch", "mdqn/catch"])
-def test_catch_is_the_catalogues(name):
+def test_catch_equals_the_catalogues(name):
     assert small_experiments.catch(name) == undescribed(EXPERIMENTS[name])
 
 
 @pytest.mark.parametrize("name", ["td3", *small_experiments.OFFLINE])
-def test_what_is_learned_from_a_dataset_is_the_catalogues_but_small(name):
+def test_offline_experiments_equal_the_catalogues_except_for_their_size(name):
     wanted = {"environment.name": "InvertedPendulum-v5", "dataset": "x.hdf5"}
     wanted |= small_experiments.SMALL_PENDULUM
     base = undescribed(EXPERIMENTS[f"{name}/hopper-medium"])

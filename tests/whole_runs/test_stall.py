@@ -1,4 +1,4 @@
-"""Runs in which a role hangs: the watchdog ends them, and says who waits for whom."""
+"""Runs in which a role hangs: the watchdog ends them, with a diagnosis."""
 
 import os
 import re
@@ -12,8 +12,8 @@ from tests.whole_runs import catch_commands
 pytestmark = [pytest.mark.launchpad, pytest.mark.slow, pytest.mark.timeout(400)]
 
 SETTINGS = "--stall_seconds 20"  # as slow as the start may be on a busy machine
-SILENT = r"nothing has moved for 20 seconds"
-# Roles that are suspended, and what the diagnosis must say then.
+SILENT = r"no progress for 20 seconds"
+# Roles that are suspended, and a line of the diagnosis that follows.
 HANGS = {
     "actor/0 actor/1": r"the learner waits for [1-9]\d* inserts",
     "learner": r"the actors wait for [1-9]\d* samples",
@@ -42,7 +42,7 @@ def last_progress(text):
 @pytest.mark.parametrize("roles", HANGS)
 def test_a_role_that_hangs_ends_the_run_and_is_found(command, roles):
     line = catch_commands.line("processes", SETTINGS)
-    if roles == "evaluator":  # the others go on to the end, and wait for it there
+    if roles == "evaluator":  # the other roles run to the end, and wait for it there
         line = line.replace("1000000", "5000")
     command.munchausen(line)
     directory = catch_commands.await_run(
@@ -59,14 +59,14 @@ def test_a_role_that_hangs_ends_the_run_and_is_found(command, roles):
         assert re.search(said, err) and re.search(said, text), text
     ages = last_progress(text)
     assert ages.keys() == {"learner", "actor/0", "actor/1", "evaluator"}
-    # Also of those that were suspended: they wake up for it.
+    # Also the suspended roles: they are woken up for it.
     others = {"replay-0", "learner-0", "evaluator-0"}
-    if roles != "evaluator":  # for which the actors do not wait
+    if roles != "evaluator":  # whose absence does not stop the actors
         others |= {"actor-0", "actor-1"}
     assert stacks(directory) >= others
 
 
-def test_a_watchdog_that_hangs_itself_ends_the_run(command):
+def test_a_coordinator_that_hangs_with_its_watchdog_ends_the_run(command):
     command.munchausen(catch_commands.line("processes", SETTINGS))
     directory = catch_commands.await_run(
         command, catch_commands.is_evaluated, "training"

@@ -72,7 +72,7 @@ def terminal(command):
 
 
 def check_end(command, shown):
-    """Nobody is left, the user is told in a line, and the cursor is there."""
+    """No process is left, there is a message of one line, and the cursor is shown."""
     assert not command.alive()
     assert "Traceback" not in shown and "did not end" not in shown, shown
     assert shown.rfind(SHOW) >= shown.rfind(HIDE)
@@ -114,13 +114,13 @@ def test_ctrl_c_during_the_start_ends_it(command, terminal, mode, stage):
         for path in command.directory.glob("runs/*/*/*")
     ]
     if any(saved):
-        assert "goes on from there" in said
+        assert "continue with --resume" in said
     else:
         assert said in ("interrupted", "stopped by SIGINT; nothing was saved yet")
 
 
 @pytest.mark.parametrize("mode", ["local", "threads", "processes"])
-def test_ctrl_c_during_training_saves_and_says_how_to_go_on(command, terminal, mode):
+def test_ctrl_c_during_training_saves_and_says_how_to_resume(command, terminal, mode):
     terminal.munchausen(catch_commands.line(mode))
     directory = catch_commands.await_run(
         command, catch_commands.is_evaluated, "training"
@@ -130,7 +130,7 @@ def test_ctrl_c_during_training_saves_and_says_how_to_go_on(command, terminal, m
     assert code == 130
     name = directory.relative_to(command.directory)
     said = check_end(command, shown)
-    assert said == f"stopped by SIGINT; --resume {name} goes on from there"
+    assert said == f"stopped by SIGINT; continue with --resume {name}"
     rows = read_evaluations(directory)
     saved = checkpoint.newest(directory).counts
     assert saved.actor_steps >= rows[-1].counts.actor_steps
@@ -138,7 +138,7 @@ def test_ctrl_c_during_training_saves_and_says_how_to_go_on(command, terminal, m
 
 
 @pytest.mark.parametrize("mode", ["local", "processes"])
-def test_ctrl_c_during_the_shutdown_is_no_accident(command, terminal, mode):
+def test_ctrl_c_during_the_shutdown_does_no_harm(command, terminal, mode):
     terminal.munchausen(catch_commands.line(mode).replace("1000000", "2000"))
 
     def is_evaluated_to_the_end(directory):

@@ -23,7 +23,7 @@ def test_without_the_package_nothing_starts(mode, absent, capsys, tmp_path):
     assert cli.main(line) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
-    assert "not installed: `make wandb`" in err
+    assert "not installed: run `make wandb`" in err
     assert not list(tmp_path.iterdir())
 
 

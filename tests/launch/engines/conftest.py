@@ -1,4 +1,4 @@
-"""What roles run as in these tests, and signals as a terminal leaves them."""
+"""A run with three actors, and SIGHUP as a terminal leaves it."""
 
 import signal
 

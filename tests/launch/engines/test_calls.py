@@ -38,7 +38,7 @@ def client():
 
 @pytest.fixture
 def stop():
-    """The stop of the role that calls."""
+    """The stop event of the calling role."""
     return threading.Event()
 
 
@@ -52,14 +52,14 @@ def later(client, answer, seconds=0.05):
     threading.Thread(target=run).start()
 
 
-def test_it_calls_like_an_object(client, stop):
+def test_a_peer_is_called_like_an_object(client, stop):
     later(client, lambda future: future.set_result(7))
     assert CourierPeer(client, stop).add(3, 4) == 7
     [(method, args, _)] = client.calls
     assert (method, args) == ("add", (3, 4))
 
 
-def test_what_the_node_raises_is_raised_here(client, stop):
+def test_an_error_of_the_other_role_is_raised_in_the_caller(client, stop):
     later(client, lambda future: future.set_exception(RuntimeError("it is full")))
     with pytest.raises(RuntimeError, match="it is full"):
         CourierPeer(client, stop).add()
@@ -70,13 +70,13 @@ def test_a_slow_answer_is_waited_for_while_the_program_runs(client, stop):
     assert CourierPeer(client, stop, patience=0.0).add() == 7
 
 
-def test_an_answer_within_patience_counts_also_at_the_end(client, stop):
+def test_an_answer_within_patience_is_returned_after_a_stop(client, stop):
     stop.set()
     later(client, lambda future: future.set_result(7), seconds=0.3)
     assert CourierPeer(client, stop, patience=20.0).add() == 7
 
 
-def test_it_gives_up_when_the_program_stops(client, stop):
+def test_a_call_is_cancelled_when_the_program_stops(client, stop):
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(Stopped):
         CourierPeer(client, stop, patience=0.1).add()
@@ -135,13 +135,13 @@ os._exit(0)
 
 
 @pytest.mark.launchpad
-def test_an_answer_to_a_call_that_was_given_up_does_not_abort_the_process():
+def test_an_answer_to_a_cancelled_call_does_not_abort_the_process():
     command = [sys.executable, "-c", "import os" + LATE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
 
-def test_importing_it_leaves_couriers_clients_alone():
+def test_importing_the_module_leaves_couriers_clients_unchanged():
     code = """
 from courier.python import client
 before = client.futures

@@ -7,7 +7,7 @@ from launch.runs.logs import read_evaluations
 from tests.launch.local_runs import run_local
 
 
-def test_equal_seeds_give_equal_logs_and_others_do_not(finished, untimed):
+def test_equal_seeds_give_equal_logs_and_other_seeds_do_not(finished, untimed):
     first, second, other = map(untimed, finished)
     assert first == second
     for log in first:

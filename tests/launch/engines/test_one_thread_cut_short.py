@@ -15,10 +15,10 @@ from tests.launch.interrupted_runs import catch, metrics, rows, run_until
 from tests.launch.local_runs import run_local
 
 
-def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
+def test_a_resumed_run_repeats_an_evaluation_that_a_signal_cut_short(
     tmp_path, monkeypatch
 ):
-    """It is heard at once, not when all episodes have been played."""
+    """The signal is handled at once, not after all episodes have been played."""
     directory = run_directory.create(tmp_path, catch(500, period=100))
     play = Evaluator._play
 
@@ -39,10 +39,10 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_run_that_goes_on(
     assert rows(directory, "evaluations.csv") == rows(whole, "evaluations.csv")
 
 
-def test_rows_that_come_before_the_next_update_are_equal_too(tmp_path, monkeypatch):
-    """A checkpoint between two updates: who goes on has no metrics of the last one."""
+def test_a_resumed_run_has_equal_rows_before_its_first_update(tmp_path, monkeypatch):
+    """A checkpoint between two updates: the resumed run has no metrics of the first."""
     agent = catch(230).agent
-    batch = agent.storage.batch_size  # which is sampled every fourth step
+    batch = agent.storage.batch_size  # sampled every fourth step
     storage = dataclasses.replace(agent.storage, samples_per_insert=batch / 4)
     agent = dataclasses.replace(agent, storage=storage)
     experiment = catch(230, period=201, log_period=1, agent=agent)
@@ -56,8 +56,8 @@ def test_rows_that_come_before_the_next_update_are_equal_too(tmp_path, monkeypat
     assert metrics(cut) == metrics(whole)
 
 
-def test_a_run_that_diverges_keeps_what_it_saved_before(tmp_path, monkeypatch):
-    """Also where no row of the log is due between the divergence and a checkpoint."""
+def test_a_run_that_diverges_keeps_its_earlier_checkpoints(tmp_path, monkeypatch):
+    """Also if no row of the log is due between the divergence and a checkpoint."""
     step = Learner.step
 
     def diverging(self):

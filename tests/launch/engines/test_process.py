@@ -21,7 +21,7 @@ def test_a_thread_that_fails_raises():
         (KeyError(), ""),
     ],
 )
-def test_a_process_tells_what_was_foreseen_without_a_trace(
+def test_a_process_prints_expected_errors_without_a_trace(
     error, said, monkeypatch, capsys
 ):
     class Ended(BaseException):

@@ -1,4 +1,4 @@
-"""A program as data: its roles, and what each engine makes of them."""
+"""The description of a program: its roles, their order and their calls."""
 
 from launch.engines import program
 from launch.roles.coordinator import Coordinator
@@ -24,7 +24,7 @@ def test_a_run_that_learns_from_a_dataset_has_neither_replay_nor_actors(run):
     assert not any(node.addresses for node in nodes.values())
 
 
-def test_a_role_starts_after_those_it_calls_and_stops_before_them(run):
+def test_a_role_starts_after_the_roles_it_calls_and_stops_before_them(run):
     nodes, started = by_role(run), list[str]()
     for role, node in nodes.items():
         for other in (*node.calls, *node.addresses):
@@ -33,7 +33,7 @@ def test_a_role_starts_after_those_it_calls_and_stops_before_them(run):
         started.append(role)
 
 
-def test_the_coordinator_serves_all_that_is_public_and_the_learner_its_parameters(run):
+def test_the_coordinator_serves_public_methods_and_the_learner_its_parameters(run):
     nodes = by_role(run)
     public = {
         name

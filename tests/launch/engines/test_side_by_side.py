@@ -1,4 +1,4 @@
-"""Local runs side by side, each in a process: what is said of them."""
+"""Local runs side by side, each in a process: their progress, failures and end."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ from launch.errors import RunFailed
 from launch.runs import existing_runs, logs, run_directory
 from launch.runs.existing_runs import Entry
 
-# This process has used JAX by now, a launcher never has.
+# This process has used JAX by now; a launcher never has.
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 
 
@@ -31,7 +31,7 @@ def child(catch, tmp_path, monkeypatch):
     return start
 
 
-def test_its_newest_line_of_progress_is_shown(child):
+def test_the_newest_progress_line_of_a_run_is_shown(child):
     script = "print('mdqn/catch seed 0  1/9'); print('mdqn/catch seed 0  2/9'); print()"
     made = child(script)
     assert made.title == "mdqn/catch seed 0"
@@ -42,7 +42,7 @@ def test_its_newest_line_of_progress_is_shown(child):
     assert silent.progress() == "mdqn/catch seed 3  starting"
 
 
-def test_a_run_beside_others_has_one_thread(child):
+def test_a_run_side_by_side_with_others_has_one_thread(child):
     names = ("NPROC", "OMP_NUM_THREADS", "XLA_PYTHON_CLIENT_PREALLOCATE")
     made = child(f"import os; print(*(os.environ[name] for name in {names}))")
     made.process.wait(20)
@@ -91,7 +91,7 @@ def test_runs_are_asked_once_to_save_themselves_and_then_killed(child):
     assert stubborn.process.returncode == -signal.SIGKILL
 
 
-def test_one_that_fails_does_not_end_the_others(catch, tmp_path, monkeypatch, capsys):
+def test_a_failed_run_does_not_end_the_others(catch, tmp_path, monkeypatch, capsys):
     begin = existing_runs.begin
 
     def spoil(root, entry):

@@ -1,4 +1,4 @@
-"""Signals that ask a run to end: heard once, and twice."""
+"""Signals that ask a run to end: the first is collected, the second ends it."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def test_second_signal_ends_the_process_at_once():
     assert (done.returncode, done.stdout) == (128 + signal.SIGINT, "alive\n")
 
 
-def test_a_terminal_that_closes_is_heard_unless_nohup_was_told_otherwise(
+def test_sighup_of_a_closing_terminal_is_collected_unless_nohup_ignores_it(
     hangups_are_heard,
 ):
     with signals.caught_signals() as caught:

@@ -1,4 +1,4 @@
-"""Idle roles as processes: an ordered end, whoever ends it, and nobody left over."""
+"""Idle roles as processes: every end is in order, and no process is left over."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ SLEEPING = {"replay": "sleeps", "actor": "sleeps", "coordinator": "sleeps"}
 
 @pytest.fixture
 def program(command):
-    """Starts a program whose roles play these parts, and waits until all are there."""
+    """Starts a program whose roles play these parts, and waits until all have begun."""
 
     def start(parts):
         roles = SLEEPING | parts
@@ -132,7 +132,7 @@ def test_a_second_signal_ends_all_at_once(program):
 
 
 @pytest.mark.parametrize("part", ["sleeps", "ignores"])
-def test_nobody_survives_a_launcher_that_is_killed(program, part):
+def test_no_role_survives_a_launcher_that_is_killed(program, part):
     command = program({"actor": part})
     command.process.kill()
     command.process.wait()

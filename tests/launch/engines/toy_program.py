@@ -1,7 +1,7 @@
 """A program of idle roles under the supervisor: `toy_program.py actor=sleeps ...`.
 
-Every role notes on the tape, a file in the working directory, that it is there and that
-it was told to end. The program ends with its coordinator.
+Every role writes to the tape, a file in the working directory, when it begins and when
+it is asked to end. The program ends with its coordinator.
 """
 
 import sys
@@ -27,7 +27,7 @@ def play(role: str, part: str) -> None:
     stop = lp.stop_event()
     note("began")
     if part.startswith(("ends", "fails")):
-        # Not before the others are there, who take their time under load.
+        # Not before the other roles have begun, which may be slow under load.
         while Path("tape").read_text().count("began") < ROLES:
             time.sleep(0.05)
         if part.startswith("fails"):

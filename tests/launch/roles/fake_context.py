@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 
 class FakePeer:
-    """An object in the place of another role; notes how it was called."""
+    """An object in the place of another role; records its calls."""
 
     def __init__(self, role):
         self._role = role

@@ -1,4 +1,4 @@
-"""What roles are given when a test runs one of them in its own thread."""
+"""Stand-ins for the other roles when a test runs one role in its own thread."""
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Counting:
 
 
 def filled(run, agent, steps):
-    """A store after so many decisions in each lane."""
+    """A store that an actor has filled for `steps` actor steps."""
     store = store_of(run, agent)
     coordinator = Counting()
     context = FakeContext("actor/1", coordinator=coordinator, learner=Parameters(run))

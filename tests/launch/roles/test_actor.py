@@ -12,12 +12,12 @@ FIRST, MID, LAST = 0, 1, 2
 
 
 def act(params, key, observation, actor_steps, evaluation):
-    """Actions that show what the policy was told."""
+    """Actions that encode the arguments of the policy."""
     return observation + 1_000 * actor_steps + 1_000_000 * params["q"], ()
 
 
 class Recording:
-    """An adder that notes what it is told."""
+    """An adder that records its calls."""
 
     def __init__(self, tape):
         self._tape = tape
@@ -84,7 +84,7 @@ def test_tape_of_the_loop(environment, tape):
     assert counts == [(n, n, 4 * n) for n in (2, 4, 5, 6, 8, 9)]
 
 
-def test_without_a_clip_rewards_are_stored_as_they_are(environment, tape):
+def test_without_a_clip_rewards_are_stored_unchanged(environment, tape):
     actor = Actor(act, lambda: {"q": 0}, seed=0, adder=Recording(tape))
     loop = Loop(environment, actor)
     loop.step()
@@ -120,19 +120,19 @@ def test_all_lanes_may_end_at_once(scripted):
 
 
 def draws(params, key, observation, actor_steps, evaluation):
-    """Random actions; in evaluation, none but action 0."""
+    """Random actions; in evaluation, always action 0."""
     actions = jax.random.randint(key, observation.shape, 1, 1_000)
     return jnp.where(evaluation, 0, actions), ()
 
 
-def test_the_seed_decides_what_is_drawn():
+def test_the_seed_determines_the_actions():
     def actions(seed, evaluation=False):
         actor = Actor(draws, dict, seed, evaluation=evaluation)
         observation = np.zeros(7, np.float32)
         return [actor.select_action(observation).tolist() for _ in range(3)]
 
     first, second, third = actions(5)
-    assert first != second != third, "every call has a key of its own"
+    assert first != second != third, "every call has another key"
     assert actions(5) == [first, second, third] != actions(6)
     assert actions(5, evaluation=True) == [[0] * 7] * 3
 

@@ -1,4 +1,4 @@
-"""What a policy returns beside its actions reaches the replay with them."""
+"""The extras that a policy returns reach the replay with its actions."""
 
 import numpy as np
 

@@ -5,7 +5,7 @@ from tests.launch.roles.fake_context import FakeContext
 from tests.launch.roles.made_up_program import Counting, Parameters, agent_of, store_of
 
 
-def test_an_actor_spends_the_budget_and_hands_over_what_it_saw(run):
+def test_an_actor_spends_the_budget_and_stores_its_experience(run):
     store = store_of(run, agent_of(run))
     coordinator = Counting()
     context = FakeContext("actor/1", coordinator=coordinator, learner=Parameters(run))
@@ -16,7 +16,7 @@ def test_an_actor_spends_the_budget_and_hands_over_what_it_saw(run):
     assert [peer.closed for peer in context.peers.values()] == [1, 1]
 
 
-def test_an_actor_that_is_stopped_does_not_say_that_it_has_ended(run):
+def test_an_actor_that_is_stopped_does_not_report_its_end(run):
     coordinator = Counting()
     context = FakeContext("actor/1", coordinator=coordinator, learner=Parameters(run))
     context.stop.set()

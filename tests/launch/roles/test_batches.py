@@ -13,17 +13,17 @@ METHODS = ["prepare", "owed", "next", "read", "progress", "save", "restore", "cl
 
 
 @pytest.mark.parametrize("source", [InProcess, ReverbBatches, DatasetBatches, Given])
-def test_a_source_takes_what_the_interface_says(source):
+def test_a_source_has_the_signatures_of_the_interface(source):
     public = {name for name in vars(Batches) if not name.startswith("_")}
     assert public == {*METHODS, "shared"}
     for name in METHODS:
         if (source, name) == (Given, "next"):
-            continue  # it is the function that was given
+            continue  # an attribute: the function passed to it
         found = inspect.signature(getattr(source, name)).parameters
         assert list(found) == list(inspect.signature(getattr(Batches, name)).parameters)
 
 
-def test_given_batches_come_one_at_a_time_as_they_are():
+def test_given_batches_come_one_at_a_time_unchanged():
     batches = iter(["first", "second"])
     given = Given(lambda: next(batches))
     assert given.owed() == 1

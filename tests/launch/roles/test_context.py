@@ -1,4 +1,4 @@
-"""What a role is told; tests' own context is like the engine's."""
+"""The run and the context of a role; the tests' context is like the engine's."""
 
 import inspect
 
@@ -20,7 +20,7 @@ def test_a_run_starts_where_it_resumes(run, tmp_path):
 
 @pytest.mark.parametrize("context", [LaunchpadContext, FakeContext])
 @pytest.mark.parametrize("name", ["peer", "address"])
-def test_contexts_are_asked_alike(context, name):
+def test_contexts_have_the_signatures_of_the_interface(context, name):
     wanted = inspect.signature(getattr(Context, name)).parameters
     found = inspect.signature(getattr(context, name)).parameters
     assert [(each.name, each.default) for each in found.values()] == [
@@ -29,11 +29,11 @@ def test_contexts_are_asked_alike(context, name):
 
 
 @pytest.mark.parametrize("peer", [CourierPeer, FakePeer])
-def test_peers_are_called_alike(peer):
+def test_peers_have_the_signatures_of_the_interface(peer):
     for name in ("begin", "close"):
         wanted = inspect.signature(getattr(Peer, name)).parameters
         assert list(inspect.signature(getattr(peer, name)).parameters) == list(wanted)
 
 
-def test_a_name_has_the_number_of_a_replica():
+def test_the_name_of_a_replica_gives_its_index():
     assert FakeContext("actor/3").index == 3 and FakeContext("learner").index == 0

@@ -9,7 +9,7 @@ from launch.runs.logs import Counts
 from tests.launch.roles.fake_context import FakeContext
 
 
-def test_a_coordinator_counts_for_all_and_logs_for_all(run, monkeypatch):
+def test_a_coordinator_counts_and_logs_for_all_roles(run, monkeypatch):
     monkeypatch.setattr("launch.roles.coordinator._LAST_ANSWER_SECONDS", 0.0)
     coordinator = Coordinator(run, FakeContext("coordinator"))
     assert coordinator.report_actor("actor/0", 70, 140, [(1.0, 9)], 0.25) == 70

@@ -20,7 +20,7 @@ def make(monkeypatch, catch, scripted):
         made = []
 
         def environment(config, num_environments, seed, evaluation):
-            assert evaluation, "in an environment of its own, for evaluation"
+            assert evaluation, "a separate environment, for evaluation"
             scripts = [
                 [[0.0] * lane + [10.0 * lane]] for lane in range(num_environments)
             ]
@@ -89,11 +89,11 @@ def test_seed_and_point_decide_which_episodes_are_played(catch, agent):
     assert returns(made) == returns(again)
     assert returns(made) != returns(other)
     assert returns(made) != returns(made, point=200)
-    # An evaluation does not depend on those before it.
+    # An evaluation does not depend on earlier evaluations.
     assert returns(made, point=200) == returns(again, point=200)
 
 
-def test_it_evaluates_the_parameters_it_is_given(catch, agent):
+def test_an_evaluator_plays_with_the_parameters_passed_to_it(catch, agent):
     """Two rows and three columns: each action catches the ball of one column."""
     settings = {"environment.rows": 2, "environment.columns": 3}
     made = Evaluator(catch(settings), agent, episodes=30)
@@ -101,7 +101,7 @@ def test_it_evaluates_the_parameters_it_is_given(catch, agent):
     assert (caught.sum(axis=0) == 1).all()
 
 
-def test_every_step_is_a_sign_of_life(catch, agent):
+def test_every_step_calls_tick(catch, agent):
     ticks = []
     made = Evaluator(catch(), agent, episodes=3)
     made.evaluate({"q": np.int32(1)}, 100, lambda: ticks.append(1))

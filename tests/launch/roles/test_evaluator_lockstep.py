@@ -1,4 +1,4 @@
-"""Evaluation beside the training: a decision for a decision, rows with what ended."""
+"""Lockstep evaluation: a decision per actor decision, rows with ended episodes."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -62,7 +62,7 @@ def test_each_step_asks_for_the_newest_parameters(lockstep):
     assert made[0].tape == [("reset",), *(("step", [n] * 3) for n in (1, 2, 3, 4))]
 
 
-def test_a_start_forgets_what_was_under_way(lockstep):
+def test_a_start_discards_unfinished_episodes(lockstep):
     played, made = lockstep
     played.start(0)
     played.step()
@@ -73,13 +73,13 @@ def test_a_start_forgets_what_was_under_way(lockstep):
     assert [environment.tape[-1] for environment in made] == [("close",)] * 2
 
 
-def test_it_follows_the_actors_and_no_further(lockstep):
+def test_the_evaluator_follows_the_actors_and_never_overtakes(lockstep):
     played, _ = lockstep
     ticks = []
     played.start(100)
     assert played.follow(100, 60.0, lambda: ticks.append(1)) == []
     assert not ticks
-    # Three decisions in each of the first three steps, but for the lanes that begin.
+    # Three decisions in each of the first three steps, except in lanes that begin.
     episodes = played.follow(107, 60.0, lambda: ticks.append(1))
     assert [episode.length for episode in episodes] == [1, 2, 1, 3]
     assert len(ticks) == 3
@@ -95,7 +95,7 @@ def test_lanes_are_bounded(monkeypatch, catch, agent):
     assert [episode.length for episode in episodes] == [9] * 5
 
 
-def test_seed_and_start_decide_what_is_played(catch, agent):
+def test_seed_and_start_determine_the_episodes(catch, agent):
     def returns(seed, start):
         experiment = catch(LOCKSTEP | {"seed": seed})
         played = Lockstep(experiment, agent, lambda: {"q": np.int32(1)}, lanes=2)
@@ -114,7 +114,7 @@ def run(catch, tmp_path, settings):
     return run_local(experiment, directory), directory
 
 
-def test_rows_hold_what_ended_since_the_row_before(catch, tmp_path):
+def test_rows_hold_the_episodes_since_the_previous_row(catch, tmp_path):
     """All episodes of Catch take nine decisions: as many end here as in training."""
     returns, directory = run(catch, tmp_path, {"environments": 3, "steps": 310})
     rows = read_evaluations(directory)
@@ -131,7 +131,7 @@ def test_equal_seeds_give_equal_logs(catch, tmp_path, untimed):
     assert untimed(first) == untimed(second)
 
 
-def test_it_is_greedy_and_shows_that_the_agent_learned(catch, tmp_path):
+def test_lockstep_evaluation_is_greedy_and_shows_learning(catch, tmp_path):
     settings = {"steps": 4_000, "evaluation.period": 1_000}
     settings |= {"agent.network.hidden": (64,)}
     returns, directory = run(catch, tmp_path, settings)

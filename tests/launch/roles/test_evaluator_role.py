@@ -7,7 +7,7 @@ from tests.launch.roles.made_up_program import Parameters
 
 
 class Evaluating:
-    """A coordinator that has learned for two looks, and then ends."""
+    """A coordinator at these actor steps, one per call; learning ends at the last."""
 
     def __init__(self, *points):
         self._points = list(points)
@@ -43,7 +43,7 @@ def test_an_evaluator_reports_the_learner_step_of_the_parameters(run, monkeypatc
     assert coordinator.ended == 1
 
 
-def test_an_evaluator_that_is_stopped_leaves_its_evaluation_to_the_next(run):
+def test_an_evaluator_that_is_stopped_does_not_report_its_evaluation(run):
     class Stopping(Evaluating):
         def counts(self):
             context.stop.set()

@@ -1,4 +1,4 @@
-"""Who waits how long, with time moved by hand."""
+"""Idle time of actors and learner, with a clock moved by hand."""
 
 import pytest
 
@@ -84,7 +84,7 @@ def test_a_learner_without_updates_waits(now):
     assert turns.waiting() == {"learner": 1.0, "actor/0": 0.0}
 
 
-def test_what_is_neither_acting_nor_learning_counts_for_nobody(now):
+def test_time_spent_neither_acting_nor_learning_is_not_counted(now):
     turns = idle_time.Turns()
     turns.dispatched(Running(now))
     now["now"] += 50.0  # an evaluation

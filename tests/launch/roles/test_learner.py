@@ -57,7 +57,7 @@ def test_a_step_takes_one_batch_and_moves_the_parameters(agent):
     assert learner.learner_steps == 1 == int(learner.save().steps)
 
 
-def test_what_is_not_finite_is_not_saved(agent):
+def test_a_state_with_metrics_that_are_not_finite_is_not_saved(agent):
     learner = make(agent)
     learner.step()
     learner.metrics = {"q_loss": np.float32("nan")}
@@ -65,7 +65,7 @@ def test_what_is_not_finite_is_not_saved(agent):
         learner.save()
 
 
-def test_run_takes_so_many_steps_or_goes_on_until_data_ends(agent):
+def test_run_takes_num_steps_or_continues_until_data_ends(agent):
     learner = make(agent, stream=itertools.islice(batches(), 9))
     learner.run(4)
     assert learner.learner_steps == 4
@@ -106,7 +106,7 @@ def test_variables_are_a_snapshot(agent):
     assert values(before) == kept != values(learner.get_variables(["q"]))
 
 
-def test_a_restored_learner_goes_on_as_if_never_interrupted(agent):
+def test_a_restored_learner_continues_as_if_never_interrupted(agent):
     whole = make(agent)
     whole.run(7)
     stream = batches()

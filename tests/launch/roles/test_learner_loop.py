@@ -1,4 +1,4 @@
-"""The learner loop with a made-up host: what comes after what, and what is saved."""
+"""The learner loop with a made-up host: the order of calls, and the checkpoints."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from launch.runs.logs import Counts
 
 
 class Host:
-    """A run of `steps` steps, one before each update; notes what it is told."""
+    """A run of `steps` steps, one before each update; records its calls."""
 
     def __init__(self, steps, stops=10**9):
         self._steps, self._stops = steps, stops
@@ -50,7 +50,7 @@ class Host:
 
 
 class Numbered(Given):
-    """Batches of Catch, at most so many."""
+    """At most `most` batches of Catch."""
 
     def __init__(self, most):
         random, self.left = np.random.default_rng(0), most
@@ -105,14 +105,14 @@ def test_evaluations_come_before_checkpoints_and_the_last_save_is_the_hosts(
     assert saved.extra == {"kept": 10}
 
 
-def test_what_an_interruption_cut_short_is_evaluated_first_and_nothing_is_learned(make):
+def test_a_finished_run_that_lacks_its_last_evaluation_only_evaluates(make):
     loop, host = make(), Host(10)
     host.steps = 10
     loop.run(host, evaluated=8)
     assert host.tape == [("evaluate", 10, 10)] and loop.learner.learner_steps == 0
 
 
-def test_it_ends_with_the_stop_and_with_its_batches(make):
+def test_a_loop_ends_at_a_stop_and_when_there_are_no_more_batches(make):
     loop, host = make(), Host(10, stops=5)
     loop.run(host, evaluated=0)
     assert loop.learner.learner_steps == host.steps == 5
@@ -121,7 +121,7 @@ def test_it_ends_with_the_stop_and_with_its_batches(make):
     assert (loop.learner.learner_steps, host.steps) == (2, 3)
 
 
-def test_a_loop_goes_on_from_a_checkpoint(make, tmp_path):
+def test_a_loop_continues_from_a_checkpoint(make, tmp_path):
     loop, host = make(), Host(6)
     loop.run(host, evaluated=0)
     again = make()

@@ -42,10 +42,10 @@ class Program:
         self.finished += 1
 
 
-def test_a_learner_does_what_samples_per_insert_call_for_and_saves(run, monkeypatch):
+def test_a_learner_does_the_updates_of_samples_per_insert_and_saves(run, monkeypatch):
     monkeypatch.setattr("launch.roles.learner_role.REPORT_SECONDS", 0.0)
     store = filled(run, agent_of(run), steps=90)
-    # It is asked as the batches of a program are: always for one more.
+    # Batches of a program always owe one more step.
     monkeypatch.setattr(store, "owed", lambda: 1)
     coordinator = Program(actor_steps=90, evaluations=3)
     context = FakeContext("learner", coordinator=coordinator)

@@ -1,4 +1,4 @@
-"""What actors ask the learner for, and how often."""
+"""Which parameters actors fetch from the learner, and how often."""
 
 import threading
 from concurrent.futures import Future
@@ -34,7 +34,7 @@ def clock(monkeypatch):
 
 
 class Learner:
-    """Answers when it is told to, with how often it was asked."""
+    """Answers, when the test calls `answer`, with the number of requests."""
 
     def __init__(self):
         self.asked = 0
@@ -56,7 +56,7 @@ class Learner:
     "took, blocked, due", [(0.05, 30.0, 1.0), (0.001, 2.0, 0.2), (60.0, 0.0, 5.0)]
 )
 def test_the_next_fetch_is_due_by_how_long_the_last_took(took, blocked, due, clock):
-    """Not by how long the actor was held up before it noticed the answer."""
+    """Not by how long the actor was blocked before it noticed the answer."""
     learner = Learner()
     params = Parameters(learner, ["q"], threading.Event())
     clock.seconds += 1.0
@@ -73,7 +73,7 @@ def test_the_next_fetch_is_due_by_how_long_the_last_took(took, blocked, due, clo
     assert learner.asked == 3
 
 
-def test_an_actor_that_was_held_up_asks_at_once(clock):
+def test_an_actor_that_was_blocked_fetches_again_at_once(clock):
     learner = Learner()
     params = Parameters(learner, ["q"], threading.Event())
     clock.seconds += 1.0

@@ -1,4 +1,4 @@
-"""The replay of a program: its table is what the agent needs, and nothing stays."""
+"""The replay of a program: it has the agent's table, and leaves no files behind."""
 
 import threading
 
@@ -12,7 +12,7 @@ from tests.launch.roles.fake_context import FakeContext
 
 @pytest.mark.reverb
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
-def test_it_serves_the_agents_table_until_the_stop(run):
+def test_the_replay_serves_the_agents_table_until_the_stop(run):
     import reverb
 
     context = FakeContext("replay")
@@ -31,7 +31,7 @@ def test_it_serves_the_agents_table_until_the_stop(run):
     role._server.stop()
 
 
-def test_what_a_server_wrote_for_itself_is_removed_however_the_run_ends(tmp_path):
+def test_scratch_files_of_a_server_are_removed_however_the_run_ends(tmp_path):
     scratch = tmp_path / "checkpoints" / ".server"
     kept = tmp_path / "checkpoints" / "100"
     kept.mkdir(parents=True)

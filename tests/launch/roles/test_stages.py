@@ -10,7 +10,7 @@ from tests.launch.interrupted_runs import metrics
 from tests.launch.small_experiments import pendulum
 
 
-def test_a_first_stage_that_saved_nothing_starts_its_logs_again(dataset, tmp_path):
+def test_a_first_stage_without_checkpoints_restarts_its_logs(dataset, tmp_path):
     """As if the run had been killed before the stage's first checkpoint."""
     wanted = pendulum("anti_exploration", dataset)
     callbacks = stages.StageCallbacks(tick=int, stopped=bool)

@@ -1,4 +1,4 @@
-"""The watchdog: what it says, when, and how it ends a local run that hangs."""
+"""The watchdog: its diagnosis, when it raises, and how it ends a hanging local run."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def watched(clock, tmp_path, monkeypatch):
     return dog
 
 
-def test_nothing_is_said_while_anybody_moves(watched, clock):
+def test_the_watchdog_is_silent_while_a_role_reports(watched, clock):
     for _ in range(5):
         clock.now += 29
         watched.moved("actor/0")
@@ -55,7 +55,7 @@ def test_diagnosis_names_roles_and_the_limiter(watched, clock, tmp_path):
         watched.check()
     lines = str(stalled.value).splitlines()
     assert lines == [
-        "nothing has moved for 30 seconds",
+        "no progress for 30 seconds",
         "learner: last progress 41 seconds ago",
         "actor/0: last progress 31 seconds ago",
         "replay: 7 transitions, 7 inserted, 0 sampled; "
@@ -66,7 +66,7 @@ def test_diagnosis_names_roles_and_the_limiter(watched, clock, tmp_path):
     assert "test_diagnosis_names_roles_and_the_limiter" in stacks
 
 
-def test_who_moves_while_the_diagnosis_is_made_is_spared(watched, clock, monkeypatch):
+def test_a_report_during_the_diagnosis_keeps_the_run_alive(watched, clock, monkeypatch):
     def limiter_takes_its_time():
         watched.moved("learner")
         return "the replay took its time"
