@@ -1,1 +1,1 @@
-"""What one does with a finished run: load, evaluate, render, collect."""
+"""Uses of a run's policy: load, evaluate, render it, or collect datasets with it."""

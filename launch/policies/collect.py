@@ -1,23 +1,23 @@
-"""Datasets of what our own agents did, in the five qualities of D4RL.
+"""Collects datasets with a run's policies, in the five qualities of D4RL.
 
 Fu et al., "D4RL: Datasets for Deep Data-Driven Reinforcement Learning", 2020,
 https://arxiv.org/abs/2004.07219.
 
-| quality | what acts |
+| quality | policy |
 | --- | --- |
 | random | uniform actions |
 | medium | the checkpoint that reaches about a third of the expert's return |
-| medium-replay | whatever acted until then: that checkpoint's replay |
+| medium-replay | all policies until then: the replay of the medium checkpoint |
 | expert | the newest checkpoint |
 | medium-expert | medium and expert, half of the steps each |
 
-D4RL's policies are SAC's, whose actions are sampled. So policies here act as they
-explore: those of SAC and IQ sample, that of TD3 adds its noise.
+D4RL's policies are SAC's, whose actions are sampled. So policies here act with
+exploration: those of SAC and IQ sample, that of TD3 adds its noise.
 
 Deviations:
 - The expert is what the run has learned in its budget, not the best known.
-- Episodes are whole, so there are somewhat more steps than asked for; a medium-replay
-  has at most so many.
+- Episodes are whole, so a dataset has somewhat more steps than requested; a
+  medium-replay dataset has at most the requested number.
 """
 
 from collections.abc import Callable
@@ -48,8 +48,8 @@ Quality = Literal["random", "medium", "medium-replay", "expert", "medium-expert"
 _LANES = 16  # environments stepped together
 _STEPS_PER_LANE = 2_000  # fewer lanes for fewer steps: each one may add an episode
 _EXPLORED = 2**30  # actor steps, after the end of every schedule of exploration
-_RANDOM_STEPS = 10_000  # by which the return of random actions is estimated
-_PARTS = ("random", "medium", "expert")  # each draws from a stream of its own
+_RANDOM_STEPS = 10_000  # played to estimate the return of random actions
+_PARTS = ("random", "medium", "expert")  # each has its own stream of random numbers
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Request:
         steps: how many to collect.
         dataset: id to write; empty: `munchausen/<environment>/<quality>-v0`.
         seed: of environments and policies.
-        expert_return: what an expert reaches; None: what the newest checkpoint does.
+        expert_return: an expert's return; None: that of the newest checkpoint.
         overwrite: whether to replace a dataset of that id.
     """
 
@@ -94,7 +94,7 @@ class Collected(NamedTuple):
 
 
 class _Run:
-    """A run whose policies act again."""
+    """Plays the policies of a run's checkpoints."""
 
     def __init__(
         self, request: Request, experiment: Experiment, say: Callable[[str], None]
@@ -179,14 +179,14 @@ class _Run:
 def collect(
     request: Request, say: Callable[[str], None] = lambda line: None
 ) -> Collected:
-    """Plays, or reads what was played, and writes a Minari dataset.
+    """Plays episodes, or reads them from the replay, and writes a Minari dataset.
 
     Args:
         request: what to collect.
-        say: told which checkpoints act, before they do.
+        say: called with a line that names a checkpoint, before its policy acts.
 
     Raises:
-        RunDirectoryError: no run, or one that has saved too little.
+        RunDirectoryError: not a run, or a run that has saved too little.
         DatasetError: the run cannot be collected from, or the id is taken.
         NotFinite: the environment or the policy gave NaN or infinity.
     """
@@ -214,7 +214,7 @@ def collect(
 
 
 def default_id(experiment: Experiment, quality: Quality) -> str:
-    """Such as `munchausen/hopper/medium-v0`."""
+    """The dataset's id, such as `munchausen/hopper/medium-v0`."""
     environment = experiment.name.rpartition("/")[2]
     return f"munchausen/{environment}/{quality}-v0"
 
@@ -236,7 +236,7 @@ def _check_agent(directory: Path, experiment: Experiment) -> None:
     if recipe.actions != "continuous":
         raise DatasetError(
             f"{directory} is a run of {experiment.agent_name}, which takes discrete "
-            "actions: collect from one of td3, sac or iq"
+            "actions: collect from a run of td3, sac or iq"
         )
     if experiment.dataset:
         raise DatasetError(

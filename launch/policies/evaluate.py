@@ -8,7 +8,7 @@ from launch.roles.evaluator import Evaluator
 
 
 def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:
-    """Returns of the policy that a run saved last.
+    """Plays the policy that a run saved last; gives the return of each episode.
 
     Args:
         directory: a run directory.
@@ -16,10 +16,10 @@ def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:
         seed: of environments and policy, instead of the run's own.
 
     Raises:
-        RunDirectoryError: no run, or a run without a checkpoint.
+        RunDirectoryError: not a run, or a run without a checkpoint.
     """
     experiment, agent, params = saved_policy.load(directory)
     evaluator = Evaluator(dataclasses.replace(experiment, seed=seed), agent, episodes)
-    # Not a point of the run's own grid: with the run's seed, the episodes are new.
+    # Not a point of the run's own grid: even with the run's seed, episodes are new.
     played = evaluator.evaluate(params, point=experiment.steps + 1)
     return [episode.episode_return for episode in played]

@@ -1,4 +1,4 @@
-"""Which of a run's checkpoints plays a third as well as its last."""
+"""Selects a run's checkpoint of medium quality, by the returns of its evaluations."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +14,10 @@ class Medium(NamedTuple):
     """A checkpoint of medium quality.
 
     Attributes:
-        steps: actor steps, which are its name.
-        mean_return: of the evaluation nearest to it.
-        wanted: the return that was looked for.
-        expert_return: the return that was taken for an expert's.
+        steps: actor steps, which name the checkpoint.
+        mean_return: of the evaluation nearest to the checkpoint.
+        wanted: the target return.
+        expert_return: the return taken as an expert's.
     """
 
     steps: int
@@ -43,20 +43,20 @@ def select(
         expert_return: of an expert; None: of the newest checkpoint.
 
     Raises:
-        DatasetError: there is none to choose from, or none that was evaluated.
+        DatasetError: no checkpoint to choose from, or none that was evaluated.
     """
     kept = checkpoint.kept(directory)
     if len(kept) < 2:
         raise DatasetError(
-            f"{directory} kept no checkpoint but the last, and a policy of medium "
-            f"quality is an earlier one: {_HOW}"
+            "a policy of medium quality needs a checkpoint before the last, but "
+            f"{directory} kept none: {_HOW}"
         )
     returns = _evaluated(directory, experiment, kept)
     if expert_return is None:
         if kept[-1] not in returns:
             raise DatasetError(
                 f"{directory} has no evaluation near its newest checkpoint at step "
-                f"{kept[-1]}: say what an expert reaches with --expert_return"
+                f"{kept[-1]}: set an expert's return with --expert_return"
             )
         expert_return = returns[kept[-1]]
     wanted = random_return + (expert_return - random_return) / 3
@@ -64,7 +64,7 @@ def select(
     if not candidates:
         raise DatasetError(
             f"{directory} has no evaluation near any of its earlier checkpoints: "
-            f"{_HOW}, and an --evaluation.period no longer than that"
+            f"{_HOW}, and an --evaluation.period of at most 10_000"
         )
     best = min(candidates, key=lambda step: abs(returns[step] - wanted))
     return Medium(best, returns[best], wanted, expert_return)

@@ -1,4 +1,4 @@
-"""Whole episodes, as datasets are written of them."""
+"""Records whole episodes, from which datasets are written."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ _FIRST, _LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
 
 
 class Recording:
-    """Takes down the episodes of N lanes; an `Adder` that stores nothing else.
+    """An `Adder` that records the whole episodes of N lanes.
 
-    No episode begins once enough steps are taken down; those under way then go on to
-    their end. Leaving them out would favour short ones.
+    Once enough steps are recorded no episode begins, and current episodes are played to
+    their end: dropping them would favour short episodes.
 
     Args:
-        steps: how many are enough.
+        steps: number of steps after which no episode begins.
 
     Attributes:
         episodes: whole ones, in the order in which they ended.
@@ -34,7 +34,7 @@ class Recording:
 
     @property
     def done(self) -> bool:
-        """Whether there are enough steps and no episode is under way."""
+        """Whether enough steps are recorded and all episodes have ended."""
         return self._taken >= self._wanted and not any(self._lanes)
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
@@ -44,7 +44,7 @@ class Recording:
     def observe(
         self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
     ) -> None:
-        """Takes down a step of every lane, `[N, ...]`, without its extras."""
+        """Records a step of every lane, `[N, ...]`, without its extras."""
         for i, step_type in enumerate(timestep.step_type.tolist()):
             if step_type == _FIRST:
                 more = self._taken < self._wanted
@@ -64,7 +64,7 @@ class Recording:
 
 
 class _Lane:
-    """The episode under way in one lane."""
+    """The current episode of one lane."""
 
     def __init__(self, observation: np.ndarray):
         self._observations = [observation]
@@ -94,15 +94,15 @@ def play(
     seed: int,
     actor_steps: int,
 ) -> list[Episode]:
-    """Whole episodes of a policy that explores, of at least so many steps together.
+    """Plays whole episodes with exploration, of at least `steps` steps in total.
 
     Args:
         environment: all its lanes are played.
-        act: an agent's.
-        params: of its networks.
-        steps: how many are enough.
+        act: the agent's `act`.
+        params: of the agent's networks.
+        steps: number of steps after which no episode begins.
         seed: of exploration.
-        actor_steps: how far the run is said to be, for schedules of exploration.
+        actor_steps: assumed steps of the run so far, for schedules of exploration.
     """
     recording = Recording(steps)
     actor = Actor(act, lambda: params, seed, adder=recording)

@@ -1,4 +1,4 @@
-"""A run's policy at play, one picture for each step."""
+"""Renders episodes of a run's policy, one picture for each step."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from launch.roles.actor import Actor
 
 
 class Frame(NamedTuple):
-    """What is to be seen after a step.
+    """The picture after a step, with score and position in the episode.
 
     Attributes:
         picture: `[H, W, 3]` uint8.
@@ -31,7 +31,7 @@ class Frame(NamedTuple):
 
 
 class Play(NamedTuple):
-    """Episodes that are played as they are looked at.
+    """Episodes that are played lazily, as the caller takes frames.
 
     Attributes:
         frames: the first of an episode shows its beginning.
@@ -49,10 +49,10 @@ def play_run(directory: Path, seed: int, episodes: int, steps: int | None) -> Pl
         directory: a run directory.
         seed: of environment and policy, instead of the run's own.
         episodes: whole episodes to play.
-        steps: at most so many decisions altogether; None: no limit.
+        steps: largest number of decisions in total; None: no limit.
 
     Raises:
-        RunDirectoryError: no run, or a run without a checkpoint.
+        RunDirectoryError: not a run, or a run without a checkpoint.
     """
     experiment, agent, params = saved_policy.load(directory)
     point = experiment.steps + 1
@@ -67,7 +67,7 @@ def play_run(directory: Path, seed: int, episodes: int, steps: int | None) -> Pl
 def play(
     rendered: Rendered, actor: Actor, episodes: int, steps: int | None
 ) -> Iterator[Frame]:
-    """Frames of an actor's episodes; closes the environment at the end."""
+    """Yields the frames of an actor's episodes; closes the environment at the end."""
     environment, played, ended = rendered.environment, 0, 0
     timestep, score, step = environment.reset(), 0.0, 0
     try:

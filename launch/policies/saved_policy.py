@@ -1,4 +1,4 @@
-"""The policy that a run learned, ready to be called."""
+"""Loads the policy that a run learned."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,31 +15,31 @@ from launch.runs import checkpoint, run_directory
 
 
 def load_policy(directory: str | Path, seed: int = 0) -> Callable[[Any], np.ndarray]:
-    """The policy of a run: `observation [N, ...] -> action [N]`, as in evaluation.
+    """Loads a run's policy: `observation [N, ...] -> action [N]`, as in evaluation.
 
     Args:
         directory: a run directory.
-        seed: of whatever randomness the policy has in evaluation.
+        seed: of the policy's randomness in evaluation, if it has any.
 
     Raises:
-        RunDirectoryError: no run, or a run without a checkpoint.
+        RunDirectoryError: not a run, or a run without a checkpoint.
     """
     _, agent, params = load(Path(directory))
     return Actor(agent.act, lambda: params, seed, evaluation=True).select_action
 
 
 def load(directory: Path) -> tuple[Experiment, Agent, Params]:
-    """A run's experiment, its agent, and the newest parameters it saved.
+    """Loads a run's experiment, its agent, and the newest parameters it saved.
 
     Raises:
-        RunDirectoryError: no run, or a run that has not saved anything learned.
+        RunDirectoryError: not a run, or a run that has not saved anything learned.
     """
     experiment = run_directory.read_experiment(directory)
     saved = checkpoint.newest(directory)
     if not saved.counts.clock:  # offline, at the start and while a first stage learns
         raise RunDirectoryError(
-            f"{directory} has not learned a policy yet: go on with `munchausen train "
-            f"--resume {directory}`"
+            f"{directory} has not learned a policy yet: continue it with `munchausen "
+            f"train --resume {directory}`"
         )
     agent = make_agent(experiment, spec_of(experiment))
     return experiment, agent, checkpoint.load_state(saved, agent).params

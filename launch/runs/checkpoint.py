@@ -1,8 +1,8 @@
 """Checkpoints of a run: written whole or not at all, and checked before they are used.
 
 `<run>/checkpoints/<steps>/` holds `state/` (the TrainingState, through orbax),
-`replay/` (the store's own snapshot) and `manifest.json`: counters, what else a resumed
-run needs, and size and checksum of every file.
+`replay/` (the store's own snapshot) and `manifest.json`: counters, other data that a
+resumed run needs, and size and checksum of every file.
 """
 
 import contextlib
@@ -33,17 +33,17 @@ STATE = "state"
 REPLAY = "replay"
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 24
-# What the system says of a full disk, and what numpy does.
+# How the operating system and numpy report a full disk.
 _FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint whose files are as they were written.
+    """An intact checkpoint: its files are as they were written.
 
     Attributes:
         path: its directory.
         counts: how far the run was.
-        extra: whatever else the run saved, as plain data.
+        extra: other plain data that the run saved.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class Checkpoint(NamedTuple):
 
 
 class Timer:
-    """Says when a checkpoint is due: on a grid of steps, and by wall time."""
+    """Decides when a checkpoint is due: on a grid of steps, and by wall time."""
 
     def __init__(self, settings: Checkpointing, steps: int, done: int):
         """Starts `done` steps into a run of `steps`."""
@@ -90,18 +90,18 @@ def save(
         directory: the run directory.
         counts: how far the run is.
         state: everything the learner owns.
-        extra: plain data that a resumed run needs.
-        save_replay: writes the store's snapshot to the path it is given; None: none.
+        extra: other plain data that a resumed run needs.
+        save_replay: writes the store's snapshot to a path; None: there is no snapshot.
         keep: how many checkpoints to keep, at least 1.
 
     Raises:
-        SaveFailed: it could not be written; those before it are still there.
+        SaveFailed: the checkpoint could not be written; earlier ones are kept.
     """
     root = directory / DIRECTORY
     final = root / str(counts.clock)
     draft = root / f".{counts.clock}.partial"
     try:
-        for abandoned in root.glob(".*.partial"):  # by runs that were killed
+        for abandoned in root.glob(".*.partial"):  # left by runs that were killed
             _discard(abandoned)
         draft.mkdir(parents=True)
         _save_state(draft / STATE, state)
@@ -120,14 +120,14 @@ def save(
         raise SaveFailed(f"cannot write checkpoint {final}: {reason}") from error
     steps = _steps(root)
     done = steps.index(counts.clock) + 1
-    # Those after it are of a future that was given up: this run went on from before.
+    # Later checkpoints belong to an abandoned branch: this run was resumed before them.
     for step in [*steps[: max(done - keep, 0)], *steps[done:]]:
         _discard(root / str(step))
     return final
 
 
 def _replace(final: Path, draft: Path) -> None:
-    """Puts a draft in its place; what was there is removed only then."""
+    """Moves a draft into place, and only then removes the checkpoint it replaces."""
     aside = draft.with_name(f".{final.name}.old.partial")
     if final.exists():
         final.rename(aside)
@@ -136,20 +136,20 @@ def _replace(final: Path, draft: Path) -> None:
 
 
 def reached(directory: Path) -> int:
-    """Steps at a run's newest checkpoint, whole or not; 0 if it has none."""
+    """Steps at a run's newest checkpoint, intact or not; 0 if the run has none."""
     return max(_steps(directory / DIRECTORY), default=0)
 
 
 def kept(directory: Path) -> list[int]:
-    """Steps of a run's checkpoints, whole or not, the oldest first."""
+    """Steps of a run's checkpoints, intact or not, the oldest first."""
     return _steps(directory / DIRECTORY)
 
 
 def at(directory: Path, steps: int) -> Checkpoint:
-    """The checkpoint of a run after `steps`, one of `kept`.
+    """Reads the checkpoint of a run after `steps`, one of `kept`.
 
     Raises:
-        RunDirectoryError: it is not whole.
+        RunDirectoryError: the checkpoint is damaged.
     """
     try:
         return _read(directory / DIRECTORY / str(steps))
@@ -158,39 +158,39 @@ def at(directory: Path, steps: int) -> Checkpoint:
 
 
 def extras(directory: Path) -> Iterator[dict[str, Any]]:
-    """What else a run saved, of each of its checkpoints that says so, whole or not."""
+    """Yields `extra` of each checkpoint with a readable manifest, intact or not."""
     for step in kept(directory):
         with contextlib.suppress(Damaged):
             yield _read_manifest(directory / DIRECTORY / str(step))["extra"]
 
 
 def newest(directory: Path) -> Checkpoint:
-    """The newest checkpoint that is whole; says on standard error which are not.
+    """The newest intact checkpoint; damaged ones are reported on standard error.
 
     Args:
         directory: a run directory.
 
     Raises:
-        RunDirectoryError: there is none.
+        RunDirectoryError: no checkpoint is intact.
     """
     root = directory / DIRECTORY
     for step in reversed(_steps(root)):
         try:
             return _read(root / str(step))
         except Damaged as error:
-            print(f"munchausen: {error}; trying the one before", file=sys.stderr)
+            print(f"munchausen: {error}; trying the previous one", file=sys.stderr)
     raise RunDirectoryError(f"{directory} holds no usable checkpoint")
 
 
 def load_state(checkpoint: Checkpoint, agent: Agent) -> TrainingState:
-    """The training state of a checkpoint.
+    """Loads the training state of a checkpoint.
 
     Args:
-        checkpoint: a whole one.
+        checkpoint: an intact checkpoint.
         agent: of the run's experiment; gives the structure to expect.
 
     Raises:
-        RunDirectoryError: it does not fit the agent.
+        RunDirectoryError: the state does not fit the agent.
     """
     expected = jax.eval_shape(agent.init, jax.random.key(0))
     key = jax.eval_shape(jax.random.key_data, expected.key)
@@ -218,7 +218,7 @@ def _save_state(path: Path, state: TrainingState) -> None:
 
 @functools.cache
 def _checkpointer() -> Any:
-    # Imported here: orbax takes a second that nobody need wait for at the start.
+    # Imported here: importing orbax takes a second, which would delay every start.
     import orbax.checkpoint as ocp
 
     return ocp.Checkpointer(ocp.StandardCheckpointHandler())

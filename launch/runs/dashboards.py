@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard and, if asked to, in Weights & Biases.
+"""Shows a run's metrics in TensorBoard and, if enabled, in Weights & Biases.
 
 Tags are `<role>/<name>`, the axis is actor steps (learner steps offline).
 """
@@ -20,26 +20,26 @@ _WANDB_ID = "wandb/munchausen-id"
 
 
 class Dashboard(Protocol):
-    """Takes the numbers of a run."""
+    """Records the metrics of a run."""
 
     def write(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
-        """Takes values at these counts; those that are not finite are left out."""
+        """Records values at these counts; values that are not finite are left out."""
 
     def close(self) -> None:
-        """Sends or writes what it holds."""
+        """Sends or writes all pending values."""
 
 
 def make(
     directory: Path, experiment: Any, *, purge_step: int, wandb: WandbMode
 ) -> list[Dashboard]:
-    """The dashboards of a run.
+    """Makes the dashboards of a run.
 
     Args:
-        directory: the run directory; both write to it.
-        experiment: what runs.
-        purge_step: steps after which TensorBoard is to forget what it had; other
-            than that one, Weights & Biases cannot, and shows both.
-        wandb: whether there is one at Weights & Biases; offline: as files, for
+        directory: the run directory; all dashboards write to it.
+        experiment: the run's experiment.
+        purge_step: TensorBoard discards earlier values after this step; Weights &
+            Biases cannot, and shows old and new ones.
+        wandb: whether to use Weights & Biases; offline: writes files, for
             `wandb sync --append <run>/wandb/offline-run-*`.
 
     Raises:
@@ -52,10 +52,10 @@ def make(
 
 
 class _Guarded:
-    """A file whose errors are kept for the run.
+    """A file that keeps its write errors until the run checks for them.
 
-    The library writes from a thread of its own and once more when the process ends;
-    there, an error would be a traceback that nobody can act on.
+    tensorboardX writes from its own thread and once more when the process ends; an
+    error there would only print a traceback.
     """
 
     def __init__(self, file: BinaryIO):
@@ -63,19 +63,19 @@ class _Guarded:
         self._error: OSError | None = None
 
     def write(self, data: bytes) -> None:
-        """Writes, unless that fails."""
+        """Writes; keeps an error for `check`."""
         self._guard(self.file.write, data)
 
     def flush(self) -> None:
-        """Flushes, unless that fails."""
+        """Flushes; keeps an error for `check`."""
         self._guard(self.file.flush)
 
     def close(self) -> None:
-        """Closes in any case."""
+        """Closes; keeps an error for `check`."""
         self._guard(self.file.close)
 
     def check(self) -> None:
-        """Raises what has failed since the last check."""
+        """Raises the last error since the previous check, if any."""
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -88,10 +88,10 @@ class _Guarded:
 
 
 class TensorBoard:
-    """Events of TensorBoard in the run directory; raises OSError if it is full."""
+    """Writes TensorBoard events to the run directory; OSError if the disk is full."""
 
     def __init__(self, directory: Path, purge_step: int = 0):
-        # Imported here: 80 ms, which a process that shows nothing need not spend.
+        # Imported here: the import takes 80 ms, which most processes do not need.
         from tensorboardX import SummaryWriter
 
         self._writer = SummaryWriter(
@@ -101,23 +101,23 @@ class TensorBoard:
         self._file = records._writer = _Guarded(records._writer)
 
     def write(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
-        """Takes values; on disk within ten seconds."""
+        """Records values; they are on disk within ten seconds."""
         for name, value in values.items():
             if math.isfinite(value):
                 self._writer.add_scalar(f"{role}/{name}", value, counts.clock)
         self._file.check()
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Writes all pending values."""
         self._writer.close()
         self._file.check()
 
 
 class Wandb:
-    """A run at Weights & Biases; one that is resumed goes on there."""
+    """A run at Weights & Biases; a resumed run continues the same one."""
 
     def __init__(self, directory: Path, experiment: Any, mode: WandbMode):
-        if mode == "offline":  # then it is to talk to nobody, and there is no address
+        if mode == "offline":  # no network, and no address to print
             os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
             os.environ.setdefault("WANDB_SILENT", "true")
         import wandb
@@ -141,7 +141,7 @@ class Wandb:
         self._run.define_metric("*", step_metric=axis)
 
     def write(self, counts: Counts, role: str, values: Mapping[str, float]) -> None:
-        """Takes values, with all four counters beside them."""
+        """Records values together with all four counters."""
         finite = {
             f"{role}/{name}": value
             for name, value in values.items()
@@ -150,12 +150,12 @@ class Wandb:
         self._run.log(finite | counts._asdict())
 
     def close(self) -> None:
-        """Sends what is left, online; waits for it."""
+        """Ends the run; online, sends all pending values and waits for that."""
         self._run.finish()
 
 
 def _wandb_id(directory: Path, generate: Any) -> str:
-    """The run's name there, made once."""
+    """The run's id at Weights & Biases, generated once."""
     path = directory / _WANDB_ID
     with contextlib.suppress(FileNotFoundError):
         return path.read_text().strip()
@@ -166,19 +166,20 @@ def _wandb_id(directory: Path, generate: Any) -> str:
 
 
 def check(wandb: WandbMode) -> None:
-    """Says no before anything starts.
+    """Checks that Weights & Biases can be used, before anything starts.
 
     Raises:
-        ValueError: Weights & Biases is not installed, or knows no key.
+        ValueError: Weights & Biases is not installed, or has no API key.
     """
     if wandb == "off":
         return
     if importlib.util.find_spec("wandb") is None:
-        raise ValueError("the package wandb is not installed: `make wandb` does it")
+        raise ValueError("the package wandb is not installed: run `make wandb`")
     if wandb == "online":
         import wandb as library
 
         if not library.api.api_key:
             raise ValueError(
-                "Weights & Biases has no key of yours: `wandb login`, or WANDB_API_KEY"
+                "Weights & Biases needs an API key: run `wandb login` or set "
+                "WANDB_API_KEY"
             )

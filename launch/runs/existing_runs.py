@@ -1,4 +1,4 @@
-"""Which runs of a figure are there already, and how each goes on."""
+"""Finds which runs of a figure exist already, and where each resumes."""
 
 import contextlib
 import dataclasses
@@ -18,9 +18,9 @@ class Entry(NamedTuple):
     """One run of a plan.
 
     Attributes:
-        experiment: what it is.
-        directory: of the run, if it was begun.
-        state: `held` by a process that runs it now.
+        experiment: the run's experiment.
+        directory: the run directory, if the run was begun.
+        state: `held` if a process runs it now.
     """
 
     experiment: Experiment
@@ -29,24 +29,24 @@ class Entry(NamedTuple):
 
 
 def find(root: str, experiments: Sequence[Experiment]) -> list[Entry]:
-    """The run of each experiment, as far as it is there.
+    """Finds the existing run of each experiment, if there is one.
 
-    A run is an experiment's if it was configured as it, except that fewer steps will
-    do: it is then extended. Of several the complete one counts, else the one that is
-    held, else the one that got furthest.
+    A run matches an experiment if both have the same configuration; a run with fewer
+    steps matches, too, and is extended. Of several matches the complete one is taken,
+    else the held one, else the one that got furthest.
 
     Args:
-        root: of the run directories.
+        root: the directory of all runs.
         experiments: each with its seed.
     """
     return [_find(Path(root), experiment) for experiment in experiments]
 
 
 def begin(root: str, entry: Entry) -> Path:
-    """The directory of a run that another process will now run, made if need be.
+    """Makes or updates the directory of a run that another process is to run.
 
     Raises:
-        RunDirectoryError: it cannot be written, or another process writes it.
+        RunDirectoryError: it cannot be written, or another process writes to it.
     """
     if entry.directory is None:
         return run_directory.create(root, entry.experiment)
@@ -59,10 +59,10 @@ def begin(root: str, entry: Entry) -> Path:
 def held(
     root: str, entry: Entry, *, local: bool
 ) -> Iterator[tuple[Path, Checkpoint | None]]:
-    """Context with the directory of a run, locked, and where the run goes on.
+    """Context manager: locks a run; gives its directory and the checkpoint to resume.
 
     Raises:
-        RunDirectoryError: it was begun in the other way of running, cannot be written,
+        RunDirectoryError: the run was begun with another --launch, cannot be written,
             is written by another process, or has no usable checkpoint.
     """
     directory = entry.directory or run_directory.create(root, entry.experiment)
@@ -75,10 +75,10 @@ def held(
 
 
 def checkpoint_to_resume(directory: Path, *, local: bool) -> Checkpoint | None:
-    """Where a run resumes; None: it has saved nothing and starts again.
+    """The checkpoint at which a run resumes; None: it saved none and starts again.
 
     Raises:
-        RunDirectoryError: it was begun in the other way of running, or no checkpoint is
+        RunDirectoryError: the run was begun with another --launch, or no checkpoint is
             usable.
     """
     if not checkpoint.reached(directory):
@@ -88,15 +88,15 @@ def checkpoint_to_resume(directory: Path, *, local: bool) -> Checkpoint | None:
         return newest
     if (newest.extra["store"] == "reverb") == local:
         fitting = "--launch processes" if local else "--launch local"
-        raise RunDirectoryError(f"{directory} goes on with {fitting}")
+        raise RunDirectoryError(f"{directory} can only be resumed with {fitting}")
     return newest
 
 
 def is_complete(directory: Path, experiment: Experiment) -> bool:
-    """Whether a run has its last evaluation; its last step may be saved before.
+    """Whether a run has its last evaluation; its last step may be saved earlier.
 
     Raises:
-        RunDirectoryError: its evaluations cannot be read.
+        RunDirectoryError: the run's evaluations cannot be read.
     """
     try:
         rows = logs.read_evaluations(directory)
@@ -121,7 +121,7 @@ def _candidates(root: Path, experiment: Experiment) -> Iterator[Entry]:
         try:
             configured = run_directory.read_experiment(path)
         except RunDirectoryError:
-            continue  # not ours, or of another version: another run
+            continue  # not a run, or a run of another version
         if _same(configured, experiment):
             yield Entry(experiment, path, _state(path, experiment))
 

@@ -1,4 +1,4 @@
-"""One writer for each run directory."""
+"""Locks a run directory, so that it has one writer at a time."""
 
 import contextlib
 import fcntl
@@ -13,13 +13,13 @@ FILE = ".lock"
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Context in which no other process may run or resume this run.
+    """Context manager: no other process may run or resume this run meanwhile.
 
-    The lock ends with the process and those that inherit it, however they end: roles
-    that outlive a launcher for a while may still be writing.
+    The lock ends when this process and all that inherit the lock have ended, however
+    they end: roles that outlive a launcher for a while may still be writing.
 
     Raises:
-        RunDirectoryError: another process holds it, or nothing can be written there.
+        RunDirectoryError: another process holds the lock, or cannot write there.
     """
     try:
         file = (directory / FILE).open("w")
@@ -41,7 +41,7 @@ def is_held(directory: Path) -> bool:
     try:
         file = (directory / FILE).open()
     except OSError:
-        return False  # nobody has ever run it, or nobody could
+        return False  # no process has run it, or could run it
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,8 +1,8 @@
-"""What a run leaves behind: its directory, `metrics.*`, `evaluations.csv`.
+"""The logs of a run: `metrics.*` and `evaluations.csv`.
 
-Of two local runs with one seed every column is equal, except the fields for which
-`is_wall_time` holds. Each log has one writer: where several processes report, one of
-them writes.
+Two local runs with the same seed have equal logs, except for the fields for which
+`is_wall_time` holds. Each log has one writer: if several processes report, one of them
+writes.
 """
 
 import csv
@@ -55,7 +55,7 @@ class Counts(NamedTuple):
 
     @property
     def clock(self) -> int:
-        """What the run counts its steps in: actor steps, or learner steps offline."""
+        """Steps as the run counts them: actor steps, or learner steps offline."""
         return self.actor_steps or self.learner_steps
 
 
@@ -68,11 +68,11 @@ class GrowingCsv:
     """A CSV file that gains a column whenever a row brings a new key."""
 
     def __init__(self, path: Path, columns: Iterable[str] = ()):
-        """Goes on with the file if it exists.
+        """Continues the file if it exists.
 
         Args:
-            path: the file; made by the first row.
-            columns: those to begin with.
+            path: the file; the first row creates it.
+            columns: the initial columns.
         """
         self._path = path
         self._columns = list(columns)
@@ -83,7 +83,7 @@ class GrowingCsv:
             self._file = path.open("a", newline="", encoding="utf-8")
 
     def write(self, row: Mapping[str, Scalar]) -> None:
-        """Appends a row and flushes it; columns that it lacks stay empty."""
+        """Appends a row and flushes it; columns missing from the row stay empty."""
         new = [name for name in row if name not in self._columns]
         if new or self._file is None:
             self._columns += new
@@ -94,7 +94,7 @@ class GrowingCsv:
         self._file.flush()
 
     def _rewrite(self) -> TextIO:
-        """The file again under the new header, replaced at once so no row is lost."""
+        """Rewrites the file with the new header; a draft replaces it, losing no row."""
         rows: list[dict[str, str]] = []
         if self._file is not None:
             self._file.close()
@@ -120,7 +120,7 @@ class MetricsLog:
     """Rows of `metrics.jsonl` and `metrics.csv`.
 
     A row holds the four counters, `wall_time` (seconds since `start`), `role` and any
-    values. JSON has no NaN or infinity: they become null there, and stay in the CSV.
+    values. JSON has no NaN or infinity: they become null in JSON, and stay in the CSV.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class MetricsLog:
         """Appends one row and flushes it; values are scalars of Python, numpy or jax.
 
         Raises:
-            ValueError: a value has the name of a counter, or is no scalar.
+            ValueError: a value has the name of a counter, or is not a scalar.
         """
         row: dict[str, Scalar] = dict(counts._asdict())
         row |= {"wall_time": round(time.time() - self._start, 3), "role": role}
@@ -187,7 +187,7 @@ class EvaluationLog:
         Args:
             grid_step: the grid point, on the run's clock, that this evaluation is for.
             counts: the counters of the parameters that were evaluated.
-            returns: raw return of each episode; perhaps none.
+            returns: raw return of each episode; may be empty.
             lengths: agent decisions in each episode.
         """
         values = [float(value) for value in returns]
@@ -207,10 +207,10 @@ class EvaluationRow(NamedTuple):
     """A row of `evaluations.csv`.
 
     Attributes:
-        grid: the grid point, on the run's clock, that it is for.
+        grid: the grid point, on the run's clock, of the evaluation.
         counts: the counters of the parameters that were evaluated.
-        returns: raw return of each episode; in lock-step, those that ended since the
-            row before, perhaps none.
+        returns: raw return of each episode; in lock-step, of each episode that ended
+            since the previous row; may be empty.
         lengths: agent decisions in each episode.
         wall_time: seconds since the start of the run.
     """
@@ -223,7 +223,7 @@ class EvaluationRow(NamedTuple):
 
     @property
     def mean_return(self) -> float:
-        """Mean over the episodes; NaN without any."""
+        """Mean over the episodes; NaN if there are none."""
         return sum(self.returns) / len(self.returns) if self.returns else math.nan
 
 
@@ -250,7 +250,7 @@ def _scalar(name: str, value: Any) -> Scalar:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if getattr(value, "size", 1) != 1 or not hasattr(value, "item"):
-        raise ValueError(f"metric {name!r} is no scalar: {value!r}")
+        raise ValueError(f"metric {name!r} must be a scalar, got {value!r}")
     return value.item()
 
 
@@ -261,8 +261,8 @@ def _strict(value: Scalar) -> Scalar:
 def last_evaluated_step(directory: Path, start: int) -> int:
     """The last point of the grid that a run evaluated before its checkpoint at `start`.
 
-    One under way when the checkpoint was made is missing, and comes first when the run
-    goes on.
+    An evaluation in progress at the checkpoint is not in the log; the resumed run
+    repeats it first.
     """
     rows = read_evaluations(directory)
     return max((row.grid for row in rows if row.counts.clock <= start), default=0)

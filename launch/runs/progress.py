@@ -1,4 +1,4 @@
-"""How a run is doing: live on a terminal, a line now and then elsewhere."""
+"""Shows a run's progress: live on a terminal, as occasional lines elsewhere."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ _TABLE_PLAIN_PERIOD = 30.0  # seconds between two reports of several runs in lin
 
 
 class Progress:
-    """Steps done, rates, latest values and the time that is left."""
+    """Shows steps done, rates, latest values and the time that is left."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Progress:
         """Shows nothing yet.
 
         Args:
-            title: what runs, such as `mdqn/pong seed 0`.
+            title: the name of the run, such as `mdqn/pong seed 0`.
             total: steps of the whole run.
             stream: where to write; None: standard error.
             period: seconds between two reports; None: 0.2 on a terminal, else 10.
@@ -46,19 +46,19 @@ class Progress:
         self._shown = time.monotonic()
 
     def update(self, counts: Counts, values: Mapping[str, Any] | None = None) -> None:
-        """Takes note, and reports if the last report is old enough; cheap otherwise.
+        """Updates the values; reports if the last report is old enough, else is cheap.
 
         Args:
             counts: the counters now.
-            values: what to show beside them, such as `{"return": -20.5}`; values not
-                given again stay.
+            values: other values to show, such as `{"return": -20.5}`; values not given
+                again stay.
         """
         self._counts = counts
         if values:
             self._values.update(values)
         now = time.monotonic()
         if not self._history or counts.clock < self._history[-1][1].clock:
-            # A run that goes on does not begin at 0, and may be taken back further.
+            # A resumed run does not begin at 0, and may be set back further.
             self._history = deque([(now, counts)])
         if now - self._shown >= self._period:
             self._show(now)
@@ -71,8 +71,8 @@ class Progress:
 
     def _show(self, now: float) -> None:
         self._shown = now
-        # Counts that come seldom stay the newest until there are others: else a slow
-        # run would seem to stand still most of the time.
+        # Unchanged counts are not added again: else a slow run would seem to stand
+        # still most of the time.
         if not self._history or self._counts != self._history[-1][1]:
             self._history.append((now, self._counts))
         while len(self._history) > 2 and now - self._history[1][0] > _WINDOW:
@@ -83,7 +83,7 @@ class Progress:
         else:
             from rich.text import Text
 
-            # On a narrow terminal it is two: what is at the end matters, too.
+            # A narrow terminal shows two lines: the end of the text matters, too.
             self._live.update(Text(line, overflow="fold"), refresh=True)
 
     def _line(self, now: float) -> str:
@@ -109,7 +109,7 @@ class Progress:
 
 
 def bottleneck(waiting: Mapping[str, float]) -> str:
-    """Who holds the others up: `learner (actor/0 waits 62 %)`.
+    """Names the role that the others wait for: `learner (actor/0 waits 62 %)`.
 
     Args:
         waiting: share of its time that each role waits for others.
@@ -131,7 +131,7 @@ def make_live(stream: TextIO) -> Any:
     # No refresh thread: a local run has one thread only.
     live = Live(console=Console(file=stream), auto_refresh=False)
     live.start()
-    # Rich hides the cursor, and a run that is killed could not bring it back.
+    # Rich hides the cursor, and a run that is killed could not show it again.
     live.console.show_cursor(True)
     return live
 
@@ -146,7 +146,7 @@ def _duration(seconds: float) -> str:
 
 
 class Overview:
-    """One line for each run that goes on, and how many are left."""
+    """Shows how many of several runs are done, and a line for each that is running."""
 
     def __init__(
         self,
@@ -173,7 +173,7 @@ class Overview:
         """Reports if the last report is old enough; cheap otherwise.
 
         Args:
-            lines: what there is to say of each run that goes on.
+            lines: functions that return the line of each running run.
             waiting: runs that have not been started.
         """
         now = time.monotonic()

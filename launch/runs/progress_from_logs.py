@@ -15,7 +15,7 @@ _PERIOD_SECONDS = 0.5
 
 
 class Follower:
-    """Context in which the progress of a run directory is shown, by a thread.
+    """Context manager: a thread shows the progress of a run directory meanwhile.
 
     An earlier stage has its own line, as in a local run, until the agent learns.
     """
@@ -30,7 +30,7 @@ class Follower:
         """Shows nothing yet.
 
         Args:
-            experiment: what runs.
+            experiment: the run's experiment.
             directory: its run directory.
             earlier: learner steps of each earlier stage, by the name of its folder.
             progress: False shows nothing at all.
@@ -38,7 +38,7 @@ class Follower:
         self._title = f"{experiment.name} seed {experiment.seed}"
         self._progress = Progress(self._title, experiment.steps) if progress else None
         self._earlier = earlier
-        self._stage: tuple[str, Progress] | None = None  # that learns before the agent
+        self._stage: tuple[str, Progress] | None = None  # learns before the agent does
         self._directory = directory
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -94,7 +94,7 @@ class Follower:
         self._progress.update(self._counts, shown)
 
     def _update_stage(self) -> bool:
-        """Shows how far an earlier stage is; whether one has begun."""
+        """Shows the progress of an earlier stage; returns whether one has begun."""
         for name, rows in self._stage_rows.items():
             new = rows.new()
             if new:
@@ -106,7 +106,7 @@ class Follower:
         return True
 
     def _begin_stage(self, name: str) -> None:
-        """Gives a stage a line, unless it has one."""
+        """Shows a line for a stage, unless it has one."""
         if self._stage is None or self._stage[0] != name:
             self._end_stage()
             shown = Progress(f"{self._title}  {name}", self._earlier[name])
@@ -119,7 +119,7 @@ class Follower:
 
 
 class _Rows:
-    """What is written to a directory's `metrics.jsonl`, row after row."""
+    """Reads the rows that are appended to a directory's `metrics.jsonl`."""
 
     def __init__(self, directory: Path):
         self._path = directory / f"{METRICS}.jsonl"
@@ -130,11 +130,11 @@ class _Rows:
         if not self._path.exists():
             return []
         if self._path.stat().st_size < self._offset:
-            self._offset = 0  # a run that was resumed has taken it back
+            self._offset = 0  # a resumed run has truncated the file
         with self._path.open("rb") as file:
             file.seek(self._offset)
             new = file.read()
-        complete = new[: new.rfind(b"\n") + 1]  # the writer may be within a row
+        complete = new[: new.rfind(b"\n") + 1]  # the last row may be half written
         self._offset += len(complete)
         return [json.loads(line) for line in complete.splitlines()]
 

@@ -1,4 +1,4 @@
-"""Where a run comes from: command, machine, code and versions."""
+"""The provenance of a run: command, machine, code and versions."""
 
 import contextlib
 import functools
@@ -31,7 +31,7 @@ PACKAGES = (
 
 
 def circumstances() -> dict[str, Any]:
-    """The command that runs now, when, and with which code and packages."""
+    """The current command, its time, machine, code version and package versions."""
     return {
         "command": command(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -42,7 +42,7 @@ def circumstances() -> dict[str, Any]:
 
 
 def command() -> str:
-    """The command line that runs now, after XLA's flags: they change what it gives."""
+    """The current command line, after XLA's flags, which may change the results."""
     flags = os.environ.get("XLA_FLAGS", "").strip()
     line = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     return f"XLA_FLAGS={shlex.quote(flags)} {line}" if flags else line
@@ -63,14 +63,14 @@ def machine(gpus: Path = Path("/proc/driver/nvidia/gpus")) -> str:
 
 
 def kept_off_gpus(environment: Mapping[str, str]) -> bool:
-    """Whether variables keep JAX on the processor, or off each NVIDIA GPU."""
+    """Whether environment variables keep JAX off all NVIDIA GPUs."""
     if environment.get("JAX_PLATFORMS") == "cpu":
         return True
     return environment.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
 
 
 def _named(file: Path, key: str) -> str | None:
-    """What the first line `key: value` of a file says."""
+    """The value in the first line `key: value` of a file; None without such a line."""
     for line in file.read_text().splitlines():
         if line.startswith(key):
             return line.split(":", 1)[1].strip()
@@ -111,5 +111,5 @@ def _git(root: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
-        return None  # a run without git is a run of unknown code version
+        return None  # without git, the code version is unknown
     return done.stdout.strip() if done.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""Turns what roles report into rows of the run directory and a live line."""
+"""Writes what the roles report to a run's logs, dashboards and progress line."""
 
 import contextlib
 import time
@@ -32,11 +32,11 @@ class Recorder:
         """Opens the logs.
 
         Args:
-            experiment: what runs.
+            experiment: the run's experiment.
             directory: its run directory.
-            progress: where to show how it goes, if anywhere.
+            progress: the progress line to update, if any.
             resume: the checkpoint at which the run resumes; the logs end there.
-            wandb: whether to show it at Weights & Biases, too.
+            wandb: whether to use Weights & Biases, too.
 
         Raises:
             RunDirectoryError: Weights & Biases did not start.
@@ -60,11 +60,11 @@ class Recorder:
         self._grid = Schedule(experiment.log_period, experiment.steps, done)
 
     def add_episodes(self, episodes: Iterable[Episode]) -> None:
-        """Takes note of training episodes that ended."""
+        """Adds training episodes that ended, for the next row."""
         self._episodes += episodes
 
     def add_evaluated(self, episodes: Iterable[Episode]) -> None:
-        """Takes note of episodes that belong to the next evaluation."""
+        """Adds episodes that belong to the next evaluation."""
         self._evaluated += episodes
 
     def report(
@@ -79,7 +79,7 @@ class Recorder:
             counts: the counters now.
             learner: the learner's newest metrics; may lie on a device, from which they
                 are fetched only if a row is due.
-            waiting: share of its time that each role lately waited for others.
+            waiting: share of its recent time that each role waited for others.
 
         Raises:
             NotFinite: a metric is NaN or infinite.
@@ -106,12 +106,12 @@ class Recorder:
         """Writes an evaluation.
 
         Args:
-            grid_step: the point of the evaluation grid it is for.
+            grid_step: the point of the evaluation grid.
             counts: the counters of the parameters that were evaluated.
-            episodes: those played, beside those that were noted before.
+            episodes: the episodes played, in addition to those of `add_evaluated`.
 
         Returns:
-            The returns of all of them.
+            The returns of all these episodes.
         """
         played, self._evaluated = [*self._evaluated, *episodes], []
         returns = [episode.episode_return for episode in played]
@@ -136,7 +136,7 @@ class Recorder:
             dashboard.write(counts, role, values)
 
     def pending(self) -> dict[str, Any]:
-        """What a checkpoint must hold, as plain data, for the logs to go on."""
+        """State of the logs that a checkpoint must hold, as plain data."""
         seconds = time.time() - self._start
         return {
             "seconds": seconds,

@@ -1,4 +1,4 @@
-"""A run directory: made, named, and read back as the experiment it is of."""
+"""Makes and names run directories, and reads their experiments back."""
 
 import os
 from datetime import datetime
@@ -13,7 +13,7 @@ from launch.runs import provenance, serialization
 CONFIG = "config.yaml"
 
 
-PRETRAINING = "pretraining"  # where a first stage has a run directory of its own
+PRETRAINING = "pretraining"  # a first stage's own run directory, within the run's
 
 
 def create(root: str | os.PathLike[str], experiment: Any) -> Path:
@@ -24,7 +24,7 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
         experiment: the Experiment about to run.
 
     Raises:
-        RunDirectoryError: nothing can be written there.
+        RunDirectoryError: the root cannot be written to.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     parent = Path(root) / experiment.name
@@ -43,10 +43,10 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
 
 
 def record_resume(directory: str | os.PathLike[str], experiment: Any) -> None:
-    """Adds to `config.yaml` that the run goes on, as this experiment, with this code.
+    """Records in `config.yaml` that the run resumes as this experiment with this code.
 
     Raises:
-        RunDirectoryError: nothing can be written there.
+        RunDirectoryError: the directory cannot be written to.
     """
     plain = read_config(directory) | {"experiment": serialization.to_plain(experiment)}
     plain["resumed"] = [*plain.get("resumed", []), provenance.circumstances()]
@@ -71,7 +71,7 @@ def _make_unique(parent: Path, name: str) -> Path:
 
 
 def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `create` wrote: `experiment`, `command`, `started`, `code`, `versions`.
+    """Reads `config.yaml`: `experiment`, `command`, `started`, `code`, `versions`.
 
     Raises:
         RunDirectoryError: the directory is missing or is not a run directory.
@@ -81,7 +81,7 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RunDirectoryError(
-            f"{directory} is no run directory: it has no {CONFIG}"
+            f"{directory} is not a run directory: it has no {CONFIG}"
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
@@ -95,12 +95,12 @@ def read_experiment(directory: str | os.PathLike[str]) -> Any:
     """The Experiment of a run directory, equal to the one given to `create`.
 
     Raises:
-        RunDirectoryError: not a run directory, or one of an incompatible version, or
-            one in which no agent learned.
+        RunDirectoryError: not a run directory, or a run of an incompatible version, or
+            a computed figure, in which no agent learned.
     """
     plain = read_config(directory)["experiment"]
     if isinstance(plain, dict) and plain.get("kind") == "Computed":
-        raise RunDirectoryError(f"{directory} is a computed figure: no agent is there")
+        raise RunDirectoryError(f"{directory} is a computed figure: it has no agent")
     try:
         return serialization.read_experiment(plain)
     except (KeyError, TypeError, ValueError) as error:

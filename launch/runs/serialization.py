@@ -1,4 +1,4 @@
-"""An experiment as plain data: what `config.yaml` holds, and back again."""
+"""Converts an experiment to plain data, as `config.yaml` holds it, and back."""
 
 import dataclasses
 import typing
@@ -11,8 +11,8 @@ _KIND = "kind"  # names the class of a dataclass
 def to_plain(value: Any) -> Any:
     """Nested dictionaries, lists and scalars that hold a dataclass's fields.
 
-    Every nested dataclass carries its class name under `kind`, by which the class of an
-    environment is found again.
+    Every nested dataclass carries its class name under `kind`; `read_experiment` finds
+    the class of an environment by this name.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {
@@ -33,8 +33,8 @@ def from_plain(annotation: Any, plain: Any) -> Any:
     """The value of type `annotation` that `to_plain` turned into `plain`.
 
     Raises:
-        ValueError: a dictionary stands where `annotation` is no dataclass, or names a
-            field that the dataclass lacks.
+        ValueError: `plain` is a dictionary but `annotation` is not a dataclass, or the
+            dictionary names a field that the dataclass lacks.
     """
     if isinstance(plain, Mapping):
         if not dataclasses.is_dataclass(annotation):
@@ -57,7 +57,7 @@ def read_experiment(plain: Mapping[str, Any]) -> Any:
     Raises:
         KeyError, TypeError, ValueError: it does not fit this version.
     """
-    # Late: a report reads plain data, and does so without JAX.
+    # Imported here: a report reads plain data without importing JAX.
     import agents
     import environments
     from launch.experiment import Experiment

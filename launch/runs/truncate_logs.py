@@ -1,4 +1,4 @@
-"""Cuts a run's logs back, so that a run that resumes writes on from its checkpoint."""
+"""Truncates a run's logs to the checkpoint at which the run resumes."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from launch.runs.logs import EVALUATIONS, METRICS, Counts
 def truncate_to(directory: Path, resume: Checkpoint | None) -> None:
     """Deletes the rows of `metrics.*` and `evaluations.csv` after a checkpoint.
 
-    Each file is replaced at once: an interruption leaves the old one or the new one.
+    Each file is replaced atomically: an interruption leaves the old or the new file.
 
     Args:
         directory: a run directory, which this process has locked.
@@ -35,8 +35,8 @@ def truncate_to(directory: Path, resume: Checkpoint | None) -> None:
 
 
 def _truncate_csv(path: Path, steps: int) -> None:
-    # Lines, not parsed rows: no field of ours holds a line break, and what is kept
-    # stays as it was written.
+    # Lines, not parsed rows: no field holds a line break, and kept rows stay as they
+    # were written.
     with path.open(newline="", encoding="utf-8") as file:
         lines = file.read().splitlines(keepends=True)
     if not lines:

@@ -136,7 +136,7 @@ def refused(line, capsys, root):
     out, err = capsys.readouterr()
     assert out == ""
     *named, said = err.splitlines()
-    assert all("trying the one before" in line for line in named), err
+    assert all("trying the previous one" in line for line in named), err
     assert said.startswith("munchausen: ")
     assert snapshot(root) == before
     return said

@@ -109,7 +109,7 @@ def elsewhere(tmp_path, monkeypatch):
         ("list --all", "unknown field --all"),
         ("evaluate", "name one run directory"),
         ("evaluate nowhere", "nowhere is no directory"),
-        ("evaluate . ", "is no run directory: it has no config.yaml"),
+        ("evaluate . ", "is not a run directory: it has no config.yaml"),
         ("evaluate . --episodes 0", "--episodes: .*at least 1"),
         ("evaluate . --episode 5", "unknown field --episode; nearest: --episodes"),
         ("doctor pong", "doctor takes no arguments"),

@@ -79,5 +79,5 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         == 2
     )
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == bonus_separation.USAGE and "no run directory" in lines[1]
+    assert lines[0] == bonus_separation.USAGE and "not a run directory" in lines[1]
     assert "cannot write" in lines[2] and len(lines) == 3

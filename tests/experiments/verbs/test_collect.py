@@ -147,7 +147,7 @@ def test_an_id_that_is_taken_is_refused_unless_one_says_so(run, capsys):
     [
         ("", "name one run directory"),
         ("nowhere", "nowhere is no directory"),
-        (".", "is no run directory"),
+        (".", "is not a run directory"),
         ("RUN --quality medum", "'medum' is none of .*nearest: medium"),
         ("RUN --steps 0", "0 steps: at least 1"),
         ("RUN --seed -1", "at least 0"),

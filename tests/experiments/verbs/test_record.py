@@ -89,7 +89,7 @@ def test_a_video_replaces_the_one_before(runs, elsewhere):
         ("", "name one run directory"),
         ("nowhere", "nowhere is no directory"),
         ("file", "file is no directory"),
-        (".", "is no run directory: it has no config.yaml"),
+        (".", "is not a run directory: it has no config.yaml"),
         (". .", "name one run directory"),
         (". --output video.avi", "video.avi does not end in .mp4 or .gif"),
         (". --output video", "--output: video does not end in"),

@@ -1,4 +1,4 @@
-"""Datasets of what a run's policies do, and runs that cannot be collected from."""
+"""Datasets collected with a run's policies, and runs that cannot be collected from."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_random_actions_are_collected_in_whole_episodes(run):
     assert abs(actions.mean()) < 0.3 and np.abs(actions).max() > 0.8
 
 
-def test_an_expert_is_the_newest_policy_and_is_told_of(run):
+def test_the_expert_is_the_newest_checkpoint_and_is_reported(run):
     said = []
     request = Request(run, "expert", steps=20, dataset="ours/expert-v3", seed=1)
     found = collect.collect(request, said.append)
@@ -52,7 +52,7 @@ def test_an_expert_is_the_newest_policy_and_is_told_of(run):
     assert found.reference is None and found.steps >= 20
 
 
-def test_equal_seeds_collect_equally(run):
+def test_equal_seeds_collect_equal_datasets(run):
     def rewards(name, seed):
         request = Request(run, "expert", steps=20, dataset=name, seed=seed)
         return load(collect.collect(request).dataset_id, SPEC).transitions.action

@@ -1,4 +1,4 @@
-"""A saved policy plays again: equal seeds play equally, episodes are new ones."""
+"""Evaluating a saved policy: equal seeds give equal returns, episodes are new."""
 
 from launch.policies.evaluate import evaluate_run
 from launch.runs import logs
@@ -12,7 +12,7 @@ def test_a_saved_policy_is_evaluated_reproducibly(finished):
     assert returns != evaluate_run(run, episodes=20, seed=4)
 
 
-def test_with_the_runs_own_seed_the_episodes_are_others_than_its_last(finished):
+def test_with_the_runs_own_seed_episodes_differ_from_its_last_evaluation(finished):
     run = finished[0]
     last = logs.read_evaluations(run)[-1]
     assert evaluate_run(run, episodes=20, seed=0) != last.returns

@@ -14,7 +14,7 @@ EXPERIMENT = SimpleNamespace(evaluation=Evaluation(period=10))
 
 @pytest.fixture
 def run(tmp_path):
-    """Makes a run of checkpoints at these steps, and of evaluations by step."""
+    """Makes a run with checkpoints at these steps, and these evaluations by step."""
 
     def make(kept, evaluations):
         for step in kept:
@@ -36,21 +36,21 @@ EVALUATIONS = {
 }
 
 
-def test_the_nearest_to_a_third_of_the_way_is_chosen(run):
+def test_the_checkpoint_nearest_to_a_third_of_the_way_is_chosen(run):
     directory = run([10, 20, 40], EVALUATIONS)
     found = medium_checkpoint.select(directory, EXPERIMENT, random_return=-20.0)
     # -20 + (100 + 20) / 3 is 20: 10 from step 10, 15 from step 20
     assert found == (10, 10.0, 20.0, 100.0)
 
 
-def test_what_was_not_kept_is_not_chosen_and_an_expert_may_be_named(run):
+def test_only_kept_checkpoints_are_chosen_and_an_experts_return_may_be_given(run):
     directory = run([10, 20, 40], EVALUATIONS)
     # 0 + 129 / 3 is 43, which step 30 had
     found = medium_checkpoint.select(directory, EXPERIMENT, 0.0, expert_return=129.0)
     assert found == (20, 35.0, 43.0, 129.0)
 
 
-def test_the_last_is_never_chosen(run):
+def test_the_last_checkpoint_is_never_chosen(run):
     directory = run([10, 40], EVALUATIONS)
     assert (
         medium_checkpoint.select(directory, EXPERIMENT, 0.0, expert_return=300.0).steps
@@ -58,7 +58,7 @@ def test_the_last_is_never_chosen(run):
     )
 
 
-def test_a_checkpoint_has_the_evaluation_of_nearly_the_same_steps(run):
+def test_a_checkpoint_is_judged_by_the_evaluation_nearest_in_steps(run):
     directory = run([13, 26, 40], {12: [1.0], 21: [50.0], 40: [100.0]})
     found = medium_checkpoint.select(directory, EXPERIMENT, 0.0)
     assert (found.steps, found.mean_return) == (26, 50.0)
@@ -76,13 +76,13 @@ def test_without_an_earlier_checkpoint_the_flags_are_named(run, kept):
         medium_checkpoint.select(run(kept, EVALUATIONS), EXPERIMENT, 0.0)
 
 
-def test_without_an_evaluation_near_the_last_an_expert_has_to_be_named(run):
+def test_without_an_evaluation_near_the_last_an_experts_return_is_required(run):
     directory = run([10, 90], EVALUATIONS | {50: []})
     with pytest.raises(DatasetError, match=r"step 90: .*--expert_return"):
         medium_checkpoint.select(directory, EXPERIMENT, 0.0)
 
 
-def test_without_an_evaluation_near_an_earlier_one_it_is_said(run):
+def test_without_an_evaluation_near_an_earlier_checkpoint_selection_is_refused(run):
     directory = run([60, 90], {10: [1.0], 90: [5.0]})
     with pytest.raises(DatasetError, match="no evaluation near any of its earlier"):
         medium_checkpoint.select(directory, EXPERIMENT, 0.0)

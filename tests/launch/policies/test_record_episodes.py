@@ -1,4 +1,4 @@
-"""Episodes are taken down whole, as they are played."""
+"""Whole episodes are recorded as they are played."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from launch.policies.record_episodes import Recording
 from tests.launch.datasets.two_lanes import SPEC, drive, save_store
 
 
-def test_recording_takes_down_what_the_store_holds(tmp_path):
+def test_recorded_episodes_equal_those_in_the_store(tmp_path):
     recording = Recording(steps=1_000)
     drive(recording)
     stored = list(split(from_run.read("run", save_store(tmp_path), SPEC)))
-    # The store has an episode more: the one under way.
+    # The store has one more episode: the unfinished one.
     for one in recording.episodes:
         assert any(
             np.array_equal(one.observations, other.observations)
@@ -25,10 +25,10 @@ def test_recording_takes_down_what_the_store_holds(tmp_path):
     assert recording.episodes[0].episode_return == 3
 
 
-def test_recording_begins_nothing_once_it_has_enough_but_ends_what_it_began():
+def test_with_enough_steps_no_episode_begins_but_current_ones_end():
     recording = Recording(steps=4)
     drive(recording)
-    # Both lanes were under way at the fourth step: lane 0 ended, lane 1 went on to
-    # its end, and no third episode began.
+    # The second step of both lanes is the fourth: lane 0 ends with it, lane 1 continues
+    # to its end, and no third episode begins.
     assert [episode.length for episode in recording.episodes] == [2, 4]
     assert recording.done

@@ -1,4 +1,4 @@
-"""Episodes as pictures: one for each step, with score and number."""
+"""Rendered episodes: one picture for each step, with score and step number."""
 
 from types import SimpleNamespace
 
@@ -39,19 +39,19 @@ def test_an_episode_begins_with_a_picture_and_scores_are_raw(rendered, actor):
     assert rendered.environment.tape[-1] == ("close",)
 
 
-def test_so_many_decisions_end_it_in_the_middle(rendered, actor):
+def test_a_limit_of_decisions_ends_an_episode_in_the_middle(rendered, actor):
     frames = list(render_episodes.play(rendered, actor, episodes=9, steps=1))
     assert [frame.step for frame in frames] == [0, 1]
 
 
-def test_whoever_stops_looking_closes_the_environment(rendered, actor):
+def test_closing_the_frames_closes_the_environment(rendered, actor):
     frames = render_episodes.play(rendered, actor, episodes=9, steps=None)
     next(frames)
     frames.close()
     assert rendered.environment.tape[-1] == ("close",)
 
 
-def test_a_runs_policy_plays_equally_for_equal_seeds(finished):
+def test_equal_seeds_render_equal_pictures(finished):
     def played(seed):
         play = render_episodes.play_run(finished[0], seed, episodes=1, steps=None)
         return [np.asarray(frame.picture) for frame in play.frames]

@@ -1,4 +1,4 @@
-"""The policy that a run saved: loaded, called, evaluated; and what is no such run."""
+"""The policy that a run saved is loaded, called and evaluated; errors are one line."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_a_policy_is_loaded_in_one_line(run):
     )
 
 
-def test_it_is_the_policy_that_was_evaluated_last(run):
+def test_the_loaded_policy_is_the_one_evaluated_last(run):
     experiment, agent, params = saved_policy.load(run)
     last = logs.read_evaluations(run)[-1]
     played = Evaluator(experiment, agent, 20).evaluate(params, last.grid)
@@ -34,12 +34,12 @@ def test_it_is_the_policy_that_was_evaluated_last(run):
 @pytest.mark.parametrize(
     "call", [saved_policy.load_policy, lambda d: evaluate_run(d, 1, 0)]
 )
-def test_what_is_no_run_is_said_in_one_line(call, catch, tmp_path):
+def test_a_directory_without_a_policy_is_refused_in_one_line(call, catch, tmp_path):
     with pytest.raises(RunDirectoryError, match=r"nowhere") as missing:
         call(tmp_path / "nowhere")
     foreign = tmp_path / "foreign"
     foreign.mkdir()
-    with pytest.raises(RunDirectoryError, match=r"no run directory") as other:
+    with pytest.raises(RunDirectoryError, match=r"not a run directory") as other:
         call(foreign)
     begun = run_directory.create(tmp_path, catch())
     with pytest.raises(RunDirectoryError, match=r"no .*checkpoint") as empty:

@@ -1,4 +1,4 @@
-"""A module in the place of the package wandb."""
+"""A module that stands in for the package wandb."""
 
 import sys
 import types
@@ -7,11 +7,11 @@ from launch.runs import dashboards
 
 
 class Error(Exception):
-    """What the library raises."""
+    """The library's base exception."""
 
 
 class Library(types.ModuleType):
-    """Stands in for the package wandb; notes its calls."""
+    """Stands in for the package wandb; records its calls."""
 
     Error = Error
 
@@ -43,7 +43,7 @@ class Library(types.ModuleType):
 
 
 def install(monkeypatch):
-    """Has the stand-in be what `import wandb` finds; returns it."""
+    """Makes `import wandb` find the stand-in; returns the stand-in."""
     stand_in = Library()
     monkeypatch.setitem(sys.modules, "wandb", stand_in)
     for name in ("ERROR_REPORTING", "SILENT"):
@@ -52,6 +52,6 @@ def install(monkeypatch):
 
 
 def remove(monkeypatch):
-    """Has `import wandb` find nothing."""
+    """Makes `import wandb` fail."""
     monkeypatch.setitem(sys.modules, "wandb", None)
     monkeypatch.setattr(dashboards.importlib.util, "find_spec", lambda name: None)

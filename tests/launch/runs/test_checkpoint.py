@@ -1,4 +1,4 @@
-"""Which checkpoints are kept, and which is lost when."""
+"""Which checkpoints are kept, and which are removed or replaced."""
 
 import json
 
@@ -36,8 +36,8 @@ def test_the_newest_are_kept(save, tmp_path):
 
 
 @pytest.mark.parametrize("keep", [1, 2])
-def test_what_lies_after_the_one_just_written_was_given_up(save, tmp_path, keep):
-    """A run goes on from before a damaged checkpoint, and then saves again."""
+def test_saving_removes_checkpoints_of_later_steps(save, tmp_path, keep):
+    """A run resumes from before a damaged checkpoint, and then saves again."""
     save(8, keep=9)
     damaged = save(100, keep=9)
     (damaged / "manifest.json").unlink(missing_ok=True)
@@ -54,7 +54,7 @@ def test_a_step_that_is_saved_again_is_replaced(save):
     assert [path.name for path in final.parent.iterdir()] == ["10"]
 
 
-def test_the_old_one_of_a_step_stays_until_the_new_one_is_there(
+def test_a_failed_save_keeps_the_old_checkpoint_of_the_same_step(
     save, tmp_path, monkeypatch
 ):
     save(10, keep=1, which="first")

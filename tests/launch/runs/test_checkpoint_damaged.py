@@ -26,7 +26,7 @@ def test_only_the_newest_are_kept(whole):
     assert kept == [400, 500]
 
 
-def test_damaged_checkpoint_is_named_and_the_one_before_is_used(
+def test_damaged_checkpoint_is_named_and_the_previous_one_is_used(
     whole, tmp_path, capsys
 ):
     copied = tmp_path / "run"
@@ -37,7 +37,7 @@ def test_damaged_checkpoint_is_named_and_the_one_before_is_used(
     assert "500 is damaged: replay/frame.npy was altered" in capsys.readouterr().err
 
 
-def test_half_written_checkpoint_is_not_seen(whole, tmp_path):
+def test_half_written_checkpoint_is_ignored(whole, tmp_path):
     copied = tmp_path / "run"
     shutil.copytree(whole, copied)
     (copied / "checkpoints" / "500").rename(copied / "checkpoints" / ".500.partial")
@@ -47,7 +47,7 @@ def test_half_written_checkpoint_is_not_seen(whole, tmp_path):
         checkpoint.newest(copied)
 
 
-def test_failed_write_keeps_the_one_before(whole, tmp_path):
+def test_failed_write_keeps_the_previous_checkpoint(whole, tmp_path):
     copied = tmp_path / "run"
     shutil.copytree(whole, copied)
     agent = REGISTRY["mdqn"].agent(catch(500).agent, discrete_spec((10, 5), "f4", 3))

@@ -1,4 +1,4 @@
-"""Dashboards: what they are given, and what stops a run before it starts."""
+"""Dashboards: the values they get, and failures before a run starts."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def absent(monkeypatch):
     stand_in_wandb.remove(monkeypatch)
 
 
-def test_tensorboard_gets_what_is_finite(tmp_path):
+def test_tensorboard_gets_finite_values_only(tmp_path):
     board = dashboards.TensorBoard(tmp_path)
     board.write(COUNTS, "learner", {"loss": 0.5, "norm": float("nan")})
     board.close()
@@ -33,7 +33,7 @@ def test_tensorboard_gets_what_is_finite(tmp_path):
     assert b"learner/loss" in events and b"norm" not in events
 
 
-def test_wandb_is_told_of_the_run_and_its_axis(library, catch, tmp_path):
+def test_wandb_gets_the_run_its_axis_and_finite_values(library, catch, tmp_path):
     board = dashboards.Wandb(tmp_path, catch({"seed": 3}), "offline")
     board.write(COUNTS, "learner", {"loss": 0.5, "norm": float("inf")})
     board.close()
@@ -50,7 +50,7 @@ def test_wandb_is_told_of_the_run_and_its_axis(library, catch, tmp_path):
     assert end == ("finish",)
 
 
-def test_a_resumed_run_goes_on_there(library, catch, tmp_path):
+def test_a_resumed_run_continues_the_same_wandb_run(library, catch, tmp_path):
     for _ in range(2):
         dashboards.Wandb(tmp_path, catch(), "online").close()
     told = [call[1] for call in library.calls if call[0] == "init"]
@@ -80,7 +80,7 @@ def test_the_recorder_shows_training_and_evaluations(library, catch, tmp_path):
         assert tag.encode() in events
 
 
-def test_a_full_disk_is_the_runs_error_and_nobody_elses(tmp_path):
+def test_a_full_disk_raises_in_the_run_and_not_at_exit(tmp_path):
     board = dashboards.TensorBoard(tmp_path)
     at_exit = board._writer.file_writer.event_writer.close
     before, board._file.file = board._file.file, open("/dev/full", "wb")
@@ -97,7 +97,7 @@ def test_a_failure_to_start_is_one_line(library, catch, tmp_path):
         Recorder(catch(), tmp_path, wandb="online")
 
 
-def test_off_needs_nothing(absent, catch, tmp_path):
+def test_a_run_without_wandb_does_not_need_the_package(absent, catch, tmp_path):
     dashboards.check("off")
     Recorder(catch(), tmp_path).close()
 
@@ -110,7 +110,7 @@ def test_without_a_key_online_is_refused(library):
     dashboards.check("online")
 
 
-def test_tensorboard_events_come_without_tensorflow(tmp_path):
+def test_tensorboard_events_are_written_without_tensorflow(tmp_path):
     code = """
 import sys
 from launch.runs import dashboards, logs

@@ -1,4 +1,4 @@
-"""Runs that are there already: how each goes on, and who may take it."""
+"""Existing runs: where each resumes, and which process may run it."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_a_run_is_missing_then_cut_short_then_complete(catch, tmp_path):
     assert find(tmp_path, catch({"agent.discount": 0.5})).state == "missing"
 
 
-def test_a_run_begins_in_a_new_directory_and_goes_on_in_its_own(catch, tmp_path):
+def test_a_run_begins_in_a_new_directory_and_resumes_in_the_same_one(catch, tmp_path):
     directory = existing_runs.begin(str(tmp_path), Entry(catch()))
     assert run_directory.read_experiment(directory) == catch()
     longer = catch({"steps": 400})
@@ -66,7 +66,7 @@ def test_a_run_is_held_while_it_runs(catch, tmp_path):
         ("dataset", False, None),
     ],
 )
-def test_a_replay_goes_on_where_it_can_be_read(
+def test_a_run_resumes_only_where_its_replay_can_be_read(
     tmp_path, monkeypatch, store, local, flag
 ):
     saved = Checkpoint(tmp_path, logs.Counts(10), {"store": store})
@@ -75,11 +75,11 @@ def test_a_replay_goes_on_where_it_can_be_read(
     if flag is None:
         assert existing_runs.checkpoint_to_resume(tmp_path, local=local) is saved
         return
-    with pytest.raises(RunDirectoryError, match=f"goes on with {flag}$"):
+    with pytest.raises(RunDirectoryError, match=f"resumed with {flag}$"):
         existing_runs.checkpoint_to_resume(tmp_path, local=local)
 
 
-def test_evaluations_that_cannot_be_read_are_named(catch, tmp_path):
+def test_unreadable_evaluations_are_reported_with_their_file(catch, tmp_path):
     (tmp_path / logs.EVALUATIONS).write_text("grid,returns\nmany,few\n")
     with pytest.raises(RunDirectoryError, match=f"cannot read .*{logs.EVALUATIONS}"):
         existing_runs.is_complete(tmp_path, catch())

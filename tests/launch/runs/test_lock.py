@@ -16,7 +16,7 @@ from pathlib import Path
 from launch.runs.lock import locked
 
 with locked(Path(sys.argv[1])):
-    # A role that goes on when its launcher is killed.
+    # A role that continues to run when its launcher is killed.
     command = ["sleep", "60"]
     role = subprocess.Popen(command, close_fds=False, stdout=subprocess.DEVNULL)
     print(role.pid, flush=True)
@@ -24,7 +24,7 @@ with locked(Path(sys.argv[1])):
 """
 
 
-def test_who_holds_it_keeps_others_out(tmp_path):
+def test_a_held_lock_keeps_others_out(tmp_path):
     with locked(tmp_path):
         with pytest.raises(RunDirectoryError, match="written by another process"):
             with locked(tmp_path):

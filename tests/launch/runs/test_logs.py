@@ -1,4 +1,4 @@
-"""The run directory and its logs, against files written out by hand."""
+"""The logs of a run, against files written by hand."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
-def test_metrics_files_are_as_written_by_hand(tmp_path, seconds):
+def test_metrics_files_equal_those_written_by_hand(tmp_path, seconds):
     log = logs.MetricsLog(tmp_path)  # starts at 100
     log.write(logs.Counts(8, 32, 2, 1), "learner", {"loss": 0.5})
     log.write(logs.Counts(16, 64, 4, 1), "actor", {"return": -21.0})
@@ -104,10 +104,10 @@ def test_scalars_of_every_kind_are_plain_in_json(tmp_path, value, expected):
     "values, message",
     [
         ({"frames": 1.0}, "name of a row's own column"),
-        ({"loss": np.zeros(3)}, "'loss' is no scalar"),
+        ({"loss": np.zeros(3)}, "'loss' must be a scalar"),
     ],
 )
-def test_a_row_that_cannot_be_written_is_refused(tmp_path, values, message):
+def test_a_row_with_an_invalid_metric_is_refused(tmp_path, values, message):
     log = logs.MetricsLog(tmp_path)
     with pytest.raises(ValueError, match=message):
         log.write(logs.Counts(), "learner", values)
@@ -115,7 +115,7 @@ def test_a_row_that_cannot_be_written_is_refused(tmp_path, values, message):
     assert (tmp_path / "metrics.jsonl").read_text() == ""
 
 
-def test_a_log_without_events_does_not_import_their_writer():
+def test_logs_do_not_import_tensorboardx():
     code = (
         "import sys; from launch.runs import logs; print('tensorboardX' in sys.modules)"
     )
@@ -125,7 +125,7 @@ def test_a_log_without_events_does_not_import_their_writer():
     assert done.stdout.strip() == "False"
 
 
-def test_evaluations_are_as_written_by_hand(tmp_path, seconds):
+def test_the_evaluations_file_equals_one_written_by_hand(tmp_path, seconds):
     log = logs.EvaluationLog(tmp_path)  # starts at 100
     counts = logs.Counts(250_040, 1_000_160, 57_510, 99)
     log.write(250_000, counts, [np.float32(-21.0), 0.5], [900, 13])
@@ -165,7 +165,7 @@ def test_evaluations_are_read_as_they_were_written(tmp_path):
         ("loss", False),
     ],
 )
-def test_wall_time_fields_are_told_by_their_names(name, expected):
+def test_wall_time_fields_are_recognised_by_their_names(name, expected):
     assert logs.is_wall_time(name) is expected
 
 
@@ -176,11 +176,11 @@ def write_evaluations(directory, *rows):
     written.close()
 
 
-def test_what_was_under_way_at_the_checkpoint_is_evaluated_again(tmp_path):
+def test_an_evaluation_in_progress_at_the_checkpoint_is_repeated(tmp_path):
     write_evaluations(tmp_path, (100, 104), (200, 207), (300, 301))
     assert logs.last_evaluated_step(tmp_path, 250) == 200
     assert logs.last_evaluated_step(tmp_path, 205) == 100, (
-        "200 was begun, and its row is removed"
+        "the evaluation at 200 was in progress, and its row is removed"
     )
     assert logs.last_evaluated_step(tmp_path, 0) == 0
 

@@ -40,7 +40,7 @@ def test_plain_lines_come_every_ten_seconds_and_at_the_end(clock):
 def test_rates_forget_a_slow_start(clock):
     stream = io.StringIO()
     shown = progress.Progress("mdqn/sea", 100_000, stream=stream)
-    clock[0] += 100.0  # compiling, say
+    clock[0] += 100.0  # such as compiling
     shown.update(Counts())
     for second in range(1, 61):
         clock[0] += 1.0
@@ -56,12 +56,12 @@ def test_a_slow_run_has_a_rate_between_its_counts(clock):
         clock[0] = 1000.0 + second
         shown.update(Counts(steps, steps, 2 * steps))
     rates = [line.split("  ")[2:4] for line in stream.getvalue().splitlines()]
-    # 1,000 in 250 s, 2,000 in 500 s; then less with every second without news.
+    # 1,000 in 250 s, 2,000 in 500 s; then less with every second without new counts.
     assert rates[:2] == [["4 steps/s", "8 updates/s"]] * 2
     assert rates[2:] == [["3 steps/s", "6 updates/s"], ["3 steps/s", "5 updates/s"]]
 
 
-def test_a_run_that_goes_on_has_the_rate_of_what_is_new(clock):
+def test_the_rate_of_a_resumed_run_counts_new_steps_only(clock):
     stream = io.StringIO()
     shown = progress.Progress("mdqn/sea", 9000, stream=stream)
     for second in range(21):
@@ -72,7 +72,7 @@ def test_a_run_that_goes_on_has_the_rate_of_what_is_new(clock):
     assert lines[0].endswith("left 0:01:30") and len(lines) == 2
 
 
-def test_a_run_that_is_taken_back_is_never_faster_than_it_is(clock):
+def test_a_run_that_is_set_back_shows_the_rate_of_its_new_steps(clock):
     stream = io.StringIO()
     shown = progress.Progress("mdqn/sea", 9000, stream=stream)
     for second, steps in [(0, 5600), (10, 5000), (20, 5400)]:
@@ -106,7 +106,7 @@ def test_a_terminal_gets_one_live_line(clock, monkeypatch):
     assert text.count("\n") == 1
 
 
-def test_a_narrow_terminal_shows_all_of_it(clock, monkeypatch):
+def test_a_narrow_terminal_shows_the_whole_line(clock, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "60")
     stream = Terminal()
@@ -117,7 +117,7 @@ def test_a_narrow_terminal_shows_all_of_it(clock, monkeypatch):
     assert "learner (actor/0 waits 62 %)" in " ".join(stream.getvalue().split())
 
 
-def test_the_cursor_is_there_also_if_the_run_is_killed(clock, monkeypatch):
+def test_the_cursor_stays_visible(clock, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     shown = progress.Progress("mdqn/sea", 100, stream=stream)
@@ -137,5 +137,5 @@ def test_the_cursor_is_there_also_if_the_run_is_killed(clock, monkeypatch):
         ({"actor/0": 0.3}, "learner (actor/0 waits 30 %)"),
     ],
 )
-def test_who_holds_the_others_up(waiting, expected):
+def test_the_bottleneck_is_the_role_that_others_wait_for(waiting, expected):
     assert progress.bottleneck(waiting) == expected

@@ -1,4 +1,4 @@
-"""The live line of a program, read from what its coordinator writes."""
+"""The live line of a run in several processes, read from the coordinator's logs."""
 
 import time
 
@@ -10,13 +10,13 @@ from launch.runs.progress_from_logs import Follower
 from launch.runs.recorder import Recorder
 from tests.launch.small_experiments import pendulum
 
-# Of the runs that have an earlier stage, and its learner steps.
+# The earlier stage of some runs, and its learner steps.
 EARLIER = {"pretraining": 100_000}
 THOUSANDS = {"log_period": 1_000, "agent.pretraining_steps": 100_000}
 
 
 class Shown:
-    """Notes what a live line would show."""
+    """Records what a live line would show."""
 
     def __init__(self, title, total):
         self.title, self.total = title, total
@@ -50,7 +50,7 @@ def until(condition):
         time.sleep(0.01)
 
 
-def test_it_shows_what_another_process_writes(catch, tmp_path, lines):
+def test_rows_of_another_process_are_shown(catch, tmp_path, lines):
     experiment = catch({"seed": 4})
     with Follower(experiment, tmp_path, EARLIER, progress=True):
         [line] = lines
@@ -65,7 +65,7 @@ def test_it_shows_what_another_process_writes(catch, tmp_path, lines):
         until(lambda: "evaluation" in line.updates[-1][1])
         recorder.report(Counts(300, 300, 9, 33), {"q_loss": 1.0})
         recorder.close()
-    # What was written last is shown, however short the time was.
+    # The last rows are shown, even if they came just before the end.
     counts, values = line.updates[-1]
     assert counts == Counts(300, 300, 9, 33)
     assert values["evaluation"] == 0.5
@@ -74,7 +74,7 @@ def test_it_shows_what_another_process_writes(catch, tmp_path, lines):
     assert line.closed
 
 
-def test_half_a_row_waits_for_its_end(tmp_path):
+def test_a_half_written_row_is_read_when_it_is_complete(tmp_path):
     rows, path = progress_from_logs._Rows(tmp_path), tmp_path / "metrics.jsonl"
     row = '{"actor_steps": 1, "frames": 2, "learner_steps": 3, "episodes": 4}\n'
     path.write_text(row + row[:30])
@@ -84,7 +84,7 @@ def test_half_a_row_waits_for_its_end(tmp_path):
     assert len(rows.new()) == 1
 
 
-def test_rows_that_a_resumed_run_took_back_are_read_again(tmp_path):
+def test_rows_are_read_again_after_a_resumed_run_truncates_them(tmp_path):
     rows, path = progress_from_logs._Rows(tmp_path), tmp_path / "metrics.jsonl"
     path.write_text('{"learner_steps": 30}\n{"learner_steps": 60}\n')
     assert len(rows.new()) == 2
@@ -109,7 +109,7 @@ def test_a_first_stage_has_its_own_line_until_the_agent_learns(tmp_path, lines):
         assert (lines[1].title, lines[1].total) == (title, steps)
         shown = len(line.updates)
         time.sleep(0.05)
-        assert len(line.updates) == shown, "the agent's line stands still meanwhile"
+        assert len(line.updates) == shown, "the agent's line does not change meanwhile"
         first.close()
         recorder = Recorder(experiment, tmp_path)
         recorder.report(Counts(learner_steps=1_000), {"critic_loss": 1.0})
@@ -131,14 +131,14 @@ def test_a_first_stage_that_ended_before_has_no_line(tmp_path, lines):
     assert len(lines) == 1
 
 
-def test_it_ends_with_the_program_also_if_that_fails(catch, tmp_path, lines):
+def test_the_line_closes_when_the_run_fails(catch, tmp_path, lines):
     with pytest.raises(KeyError):
         with Follower(catch(), tmp_path, EARLIER, progress=True):
             raise KeyError
     assert lines[0].closed
 
 
-def test_it_may_show_nothing(catch, tmp_path, lines):
+def test_without_progress_nothing_is_shown(catch, tmp_path, lines):
     with Follower(catch(), tmp_path, EARLIER, progress=False):
         pass
     assert lines == []

@@ -1,9 +1,9 @@
-"""Where a run comes from: its command line and its machine."""
+"""The provenance of a run: its command line and its machine."""
 
 from launch.runs import provenance
 
 
-def test_the_command_has_the_flags_of_xla_before_it(monkeypatch):
+def test_the_command_is_preceded_by_the_flags_of_xla(monkeypatch):
     monkeypatch.setattr("sys.argv", ["/bin/munchausen", "train", "dqn/catch"])
     monkeypatch.setenv("XLA_FLAGS", " --xla_one=true --xla_two=3 ")
     expected = "XLA_FLAGS='--xla_one=true --xla_two=3' munchausen train dqn/catch"

@@ -1,4 +1,4 @@
-"""Grids of steps, and what the recorder writes and shows."""
+"""The rows that the recorder writes, and the values it shows."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ from launch.runs.recorder import Recorder
 
 
 class Shown:
-    """Notes what a live line would show."""
+    """Records what a live line would show."""
 
     def __init__(self):
         self.updates, self.closed = [], False
@@ -87,7 +87,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(recorder, loss):
         recorder.report(Counts(100, learner_steps=7), {"q_loss": loss})
 
 
-def test_nothing_to_say_is_no_row(recorder, tmp_path):
+def test_without_values_no_row_is_written(recorder, tmp_path):
     recorder.report(Counts(100), {})
     assert rows(tmp_path) == []
 
@@ -115,7 +115,7 @@ def test_an_evaluation_is_written_and_shown(recorder, tmp_path, shown):
     assert shown.updates == [(104, {"evaluation": 0.25})]
 
 
-def test_it_works_without_a_live_line(catch, tmp_path):
+def test_recording_works_without_a_live_line(catch, tmp_path):
     recorder = Recorder(catch(), tmp_path)
     recorder.add_episodes([Episode(1.0, 2)])
     recorder.report(Counts(100), {"loss": 1.0})
@@ -125,7 +125,7 @@ def test_it_works_without_a_live_line(catch, tmp_path):
         assert len(list(csv.DictReader(file))) == 2
 
 
-def test_closing_it_closes_the_live_line(catch, tmp_path):
+def test_closing_the_recorder_closes_the_live_line(catch, tmp_path):
     shown = Shown()
     Recorder(catch(), tmp_path, shown).close()
     assert shown.closed

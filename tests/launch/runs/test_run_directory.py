@@ -1,4 +1,4 @@
-"""Run directories: their names, their configuration, and what is none."""
+"""Run directories: their names, their configuration, and directories of other kinds."""
 
 import os
 
@@ -25,7 +25,7 @@ def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
     ]
 
 
-def test_the_configuration_says_what_ran(tmp_path, monkeypatch):
+def test_the_configuration_records_experiment_and_command(tmp_path, monkeypatch):
     line = ["/some/bin/munchausen", "train", "mdqn/sea", "--title", "a b"]
     monkeypatch.setattr("sys.argv", line)
     monkeypatch.delenv("XLA_FLAGS", raising=False)
@@ -45,7 +45,7 @@ def test_the_configuration_says_what_ran(tmp_path, monkeypatch):
     assert run_directory.read_config(directory) == written
 
 
-def test_a_file_in_the_way_of_the_runs_is_reported_in_one_line(tmp_path):
+def test_a_file_in_place_of_the_runs_directory_is_reported_in_one_line(tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(errors.RunDirectoryError, match="cannot write runs") as caught:
         run_directory.create(tmp_path / "runs", Fake())
@@ -61,7 +61,7 @@ def test_a_directory_without_permission_is_reported(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "", "a: 1", "a: [", "\x00"])
-def test_a_foreign_directory_is_no_run(tmp_path, content):
+def test_a_foreign_directory_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "config.yaml").write_text(content)
     with pytest.raises(errors.RunDirectoryError) as caught:

@@ -11,7 +11,7 @@ from launch.runs.schedule import Schedule
         (10, 30, [0, 9, 10, 11, 20, 29, 30, 31], [None, None, 10, None, 20, None, 30]),
         (10, 25, [10, 20, 24, 25, 26], [10, 20, None, 25, None]),  # the end is a point
         (10, 100, [3, 13, 23], [None, 10, 20]),  # several environments overshoot
-        (10, 100, [45, 49, 50], [40, None, 50]),  # what was missed stays missed
+        (10, 100, [45, 49, 50], [40, None, 50]),  # missed points are not made up for
         (10, 100, [250], [100]),
         (10, 7, [6, 7, 8], [None, 7, None]),
         (1, 3, [1, 2, 3, 4], [1, 2, 3, None]),
@@ -28,7 +28,7 @@ def test_each_point_of_a_grid_is_passed_once(period, end, steps, points):
     "done, points",
     [(0, [10, 20, 25]), (9, [10, 20, 25]), (10, [20, 25]), (19, [20, 25]), (25, [])],
 )
-def test_a_grid_may_start_on_the_way(done, points):
+def test_a_grid_may_start_after_some_steps(done, points):
     grid = Schedule(10, 25, done)
     passed = [grid.due(steps) for steps in range(done, 30)]
     assert [point for point in passed if point is not None] == points

@@ -1,4 +1,4 @@
-"""An experiment as plain data, and what is written beside it."""
+"""An experiment as plain data, and back."""
 
 import pytest
 import yaml
@@ -19,7 +19,7 @@ from tests.launch.runs.stand_in_experiment import Fake, Network, Sea
         Fake(place=Sea(depth=3)),
     ],
 )
-def test_plain_data_becomes_the_same_value_again(value):
+def test_a_value_survives_conversion_to_plain_data_and_back(value):
     plain = yaml.safe_load(yaml.safe_dump(serialization.to_plain(value)))
     assert serialization.from_plain(Fake, plain) == value
 

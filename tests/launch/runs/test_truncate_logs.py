@@ -1,4 +1,4 @@
-"""Rows after a checkpoint go; those before it stay as they were written."""
+"""Rows after a checkpoint are removed; earlier rows stay as they were written."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def resume_at(directory, counts):
 
 
 @pytest.mark.parametrize("steps, kept", [(99, 0), (100, 1), (299, 2), (300, 3)])
-def test_rows_up_to_the_checkpoint_stay_word_for_word(written, steps, kept):
+def test_rows_up_to_the_checkpoint_stay_as_they_were_written(written, steps, kept):
     before = lines(written)
     truncate_logs.truncate_to(written, resume_at(written, Counts(steps)))
     after = lines(written)
@@ -40,12 +40,12 @@ def test_rows_up_to_the_checkpoint_stay_word_for_word(written, steps, kept):
     assert not list(written.glob(".*"))
 
 
-def test_without_a_checkpoint_a_run_begins_again(written):
+def test_without_a_checkpoint_all_rows_are_removed(written):
     truncate_logs.truncate_to(written, None)
     assert [len(rows) for rows in lines(written).values()] == [0, 1, 1]
 
 
-def test_half_a_row_goes_even_if_it_is_early(written):
+def test_a_half_written_row_is_removed_even_if_it_is_early(written):
     for name in NAMES:
         path = written / name
         path.write_text(path.read_text()[:-1])
@@ -53,7 +53,7 @@ def test_half_a_row_goes_even_if_it_is_early(written):
     assert [len(rows) for rows in lines(written).values()] == [2, 3, 3]
 
 
-def test_runs_that_do_not_act_are_cut_by_their_learner_steps(tmp_path):
+def test_logs_of_offline_runs_are_truncated_by_learner_steps(tmp_path):
     log = logs.MetricsLog(tmp_path)
     for steps in (100, 200):
         log.write(Counts(learner_steps=steps), "learner", {"loss": 1.0})
@@ -63,6 +63,6 @@ def test_runs_that_do_not_act_are_cut_by_their_learner_steps(tmp_path):
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
 
 
-def test_a_run_without_logs_has_none_to_cut(tmp_path):
+def test_truncating_without_logs_makes_no_files(tmp_path):
     truncate_logs.truncate_to(tmp_path, None)
     assert list(tmp_path.iterdir()) == []
