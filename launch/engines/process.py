@@ -92,7 +92,7 @@ def dying_with(parent: int) -> Callable[[], None]:
 def end_with_parent() -> None:
     """Starts a thread that ends this process some time after its parent has ended.
 
-    The main thread may be waiting for a role that is gone too, where no signal reaches it.
+    No signal reaches the main thread if it waits for a role that is gone as well.
     """
     parent = os.getppid()
 
