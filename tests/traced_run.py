@@ -65,7 +65,7 @@ PURPOSES = (
     Purpose(
         "record",
         ("logs?", "recorder", "dashboards", "progress", "idle_time"),
-        "they write down and show what happened; nothing that is learned reads it",
+        "they log and show what happened; the learner never reads it",
     ),
     Purpose(
         "save",
@@ -85,7 +85,7 @@ PURPOSES = (
     Purpose(
         "evaluate",
         ("evaluator", "evaluate", "evaluation"),
-        "what it plays is never stored, so never learned from",
+        "the episodes it plays are never stored, so never learned from",
     ),
 )
 

@@ -44,7 +44,7 @@ def test_reference_numbers_match_computed_schemes_and_iterations():
     rows = published("mdvi/garnet")
     assert {row.agent for row in rows} == set(mdvi_garnet.schemes(0.9))
     assert len(rows) == 3 * len(mdvi_garnet.SAMPLES)
-    assert {row.status for row in rows} == {"computed"}  # by us: the source says so
+    assert {row.status for row in rows} == {"computed"}  # by us, as the source states
     assert all("our own" in row.source for row in rows)
 
 
