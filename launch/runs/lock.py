@@ -19,7 +19,8 @@ def locked(directory: Path) -> Iterator[None]:
     they end: roles that outlive a launcher for a while may still be writing.
 
     Raises:
-        RunDirectoryError: another process holds the lock, or cannot write there.
+        RunDirectoryError: another process holds the lock, or the directory cannot be
+            written to.
     """
     try:
         file = (directory / FILE).open("w")

@@ -80,7 +80,7 @@ def test_without_timeouts_episodes_end_at_the_environments_limit(written_hdf5):
     ]
 
 
-def test_a_termination_at_the_limit_is_no_timeout(written_hdf5):
+def test_a_termination_at_the_limit_does_not_count_as_a_timeout(written_hdf5):
     data = columns(4)
     del data["timeouts"]
     data["terminals"][2] = True
@@ -112,7 +112,7 @@ def replaced(key, column):
 @pytest.mark.parametrize(
     "broken, message",
     [
-        (without("rewards"), "has no rewards: .*observations"),
+        (without("rewards"), "has no rewards, .*observations"),
         (replaced("rewards", np.zeros((7, 1))), "rewards has rows of shape .1,."),
         (replaced("actions", np.zeros((7, 3))), r"actions has rows .*\(3,\).*\(2,\)"),
         (replaced("observations", np.zeros((7, 4))), r"observations .*\(4,\).*\(5,\)"),

@@ -124,7 +124,7 @@ def test_a_dataset_of_another_environment_with_equal_shapes_is_refused(minari_ro
     [
         ("Dict", "Box", "observation_space is a Dict: only plain arrays"),
         ("Box", "Discrete", "action_space is a Discrete: only plain arrays"),
-        ("Box", "unbounded", "action_space: actions from .* must be finite"),
+        ("Box", "unbounded", "action_space: need finite bounds"),
     ],
 )
 def test_unsupported_spaces_are_refused(observations, actions, message):

@@ -37,7 +37,7 @@ def test_random_actions_are_collected_in_whole_episodes(run):
     dataset = load(found.dataset_id, SPEC)
     assert dataset.size == found.steps >= 60 and dataset.ends[-1]
     assert dataset.ends.sum() == len(found.returns)
-    # The pendulum gives 1 for each step but the last.
+    # The pendulum's reward is 1 for each step except the last.
     assert sum(found.returns) == dataset.transitions.reward.sum()
     actions = dataset.transitions.action
     assert abs(actions.mean()) < 0.3 and np.abs(actions).max() > 0.8

@@ -57,7 +57,7 @@ def test_a_server_starts_with_the_tables_that_another_saved(tmp_path):
     snapshot.save(client_of(first), tmp_path / "replay")
     first.stop()
     assert held.inserted > 40 and (tmp_path / "replay").is_dir()
-    assert list(scratch.iterdir()) == [], "it was moved, and what lay there is gone"
+    assert list(scratch.iterdir()) == [], "snapshot moved, old files removed"
     second = start(scratch, tmp_path / "replay")
     assert limiter.limiter_state(client_of(second)) == held
     second.stop()
