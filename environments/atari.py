@@ -199,7 +199,9 @@ class Vector:
             )
         checked = np.where(first, 0, actions).astype(np.int32)
         if checked.min() < 0 or checked.max() >= self._num_actions:
-            raise ValueError(f"need actions below {self._num_actions}, got {actions}")
+            raise ValueError(
+                f"actions must be from 0 to {self._num_actions - 1}, got {actions}"
+            )
         return checked
 
     def observation_spec(self) -> specs.BoundedArray:

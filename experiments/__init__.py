@@ -1,1 +1,1 @@
-"""What did we run, and what came out? Named experiments, the command, results."""
+"""Named experiments, the command `munchausen`, reports, and results of our runs."""

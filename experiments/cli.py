@@ -1,10 +1,10 @@
 """The command `munchausen`: finds the verb's module, maps errors to exit codes.
 
-A verb's module has `HELP`, a text or a function from arguments to one, and
-`main(arguments)`, which returns the exit code. Only the module of the named verb is
-imported, and it imports late, so that help and mistakes are answered at once.
+A verb's module has `HELP`, a text or a function that makes a text from the arguments,
+and `main(arguments)`, which returns the exit code. Only the named verb's module is
+imported, and it imports libraries late, so help and error messages appear at once.
 
-Exit codes: 1 if a run fails, 2 for a mistake of the user, 128 + n after signal n. Every
+Exit codes: 1 if a run fails, 2 for a user's mistake, 128 + n after signal n. Every
 error is one line on standard error.
 """
 
@@ -34,18 +34,18 @@ VERBS = {
 USAGE = """\
 usage: munchausen <verb> ...
 
-  list [<word> ...]              experiments and figures whose names hold the words
+  list [<word> ...]              list experiments and figures whose names have the words
   train <experiment> [...]       train an agent; --help after the experiment: all fields
-  train <paper>/<figure> [...]   all variants and seeds of a figure, or go on with it;
-                                 a computed figure: its rows and picture
-  train --resume <run directory> go on with a run from its newest checkpoint
-  evaluate <run directory> [...] play the policy that a run saved
-  record <run directory> [...]   a video of that policy, with score and step
-  collect <run directory> [...]  a dataset of what its policies do, to learn from
+  train <paper>/<figure> [...]   train or resume all variants and seeds of a figure;
+                                 a computed figure: compute its rows and picture
+  train --resume <run directory> resume a run from its newest checkpoint
+  evaluate <run directory> [...] play a run's saved policy and print its mean return
+  record <run directory> [...]   record a video of the saved policy, with score and step
+  collect <run directory> [...]  write a dataset that a run's policies collect
   report <run directory> ... [...]
-                                 one page of curves and tables, for one run or many
-  bench [...]                    how fast everything is, beside what it could be
-  doctor                         check this machine, and say how to mend it"""
+                                 write a page of curves and tables, for one run or many
+  bench [...]                    measure speed and memory, next to their limits
+  doctor                         check this machine and suggest fixes"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,10 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _end_at_once(number: int, frame: Any) -> None:
-    """Ends the process while there is nothing to save.
+    """Ends the process at once, before there is anything to save.
 
     An exception would get lost in the libraries that are being imported, and the run
-    would start nevertheless. Runs under way have handlers of their own.
+    would start nevertheless. A run installs its own handlers when it starts.
     """
     os.write(sys.stderr.fileno(), b"munchausen: interrupted\n")
     os._exit(128 + number)
@@ -99,10 +99,10 @@ def _fail(message: Exception | str, code: int) -> int:
 def _verb(arguments: Sequence[str]) -> Any:
     """The module of the verb that a command line begins with."""
     if not arguments:
-        raise OverrideError(f"name a verb: {', '.join(VERBS)}")
+        raise OverrideError(f"name a verb, one of {', '.join(VERBS)}")
     if arguments[0] not in VERBS:
         closest = flags.nearest(arguments[0], VERBS)
-        raise OverrideError(f"unknown verb {arguments[0]}; nearest: {closest}")
+        raise OverrideError(f"unknown verb {arguments[0]!r}; did you mean {closest!r}?")
     return importlib.import_module(f"experiments.verbs.{VERBS[arguments[0]]}")
 
 

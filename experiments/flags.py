@@ -22,8 +22,8 @@ class Field(NamedTuple):
     Attributes:
         path: dotted, such as `agent.optimizer.epsilon`.
         annotation: its type.
-        value: its value now.
-        help: its line of the class's docstring.
+        value: its current value.
+        help: its entry in the class's docstring, as one line.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Field(NamedTuple):
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """The choice that looks most like `name`, of at least one."""
+    """The choice most similar to `name`; at least one choice is needed."""
     known = list(choices)
     folded = {choice.lower(): choice for choice in reversed(known)}
     close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.0)
@@ -41,7 +41,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 
 def fields(value: Any, prefix: str = "") -> dict[str, Field]:
-    """Every scalar or tuple field of a dataclass and of the dataclasses in it."""
+    """Every scalar or tuple field of a dataclass and its nested dataclasses."""
     hints = typing.get_type_hints(type(value))
     lines = _attribute_lines(type(value))
     found: dict[str, Field] = {}
@@ -61,7 +61,7 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
     Args:
         value: a dataclass; untouched.
         changes: new values by path.
-        prefix: what messages put before a path.
+        prefix: put before a path in messages, such as `--`.
 
     Raises:
         OverrideError: there is no such field, or a class refuses the values.
@@ -73,7 +73,8 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
         known = [field.name for field in dataclasses.fields(value)]
         if name not in known:
             raise OverrideError(
-                f"unknown field {prefix}{path}; nearest: {prefix}{nearest(name, known)}"
+                f"unknown field {prefix}{path}; "
+                f"did you mean {prefix}{nearest(name, known)}?"
             )
         if rest:
             nested.setdefault(name, {})[rest] = new
@@ -109,7 +110,7 @@ def _path_inside(value: Any, path: str) -> str:
 
 
 def _is_refused(value: Any, name: str, new: Any) -> bool:
-    """Whether a change is wrong by itself, and not only beside others."""
+    """Whether a change is invalid alone, not only together with other changes."""
     try:
         dataclasses.replace(value, **{name: new})
     except ValueError:
@@ -142,8 +143,12 @@ def read(
         flag, equals, text = argument.partition("=")
         path = flag.removeprefix("--")
         if path not in known or not flag.startswith("--"):
-            hint = f"--{_nearest_path(path, known)}" if known else "none is taken here"
-            raise OverrideError(f"unknown field {flag}; nearest: {hint}")
+            hint = (
+                f"did you mean --{_nearest_path(path, known)}?"
+                if known
+                else "this command has no fields"
+            )
+            raise OverrideError(f"unknown field {flag}; {hint}")
         given = text if equals else next(rest, "--")
         wanted = type_name(known[path].annotation)
         if path in values:
@@ -158,7 +163,7 @@ def read(
 
 
 def _nearest_path(path: str, known: Iterable[str]) -> str:
-    """The known path most like this one; the right name in the wrong place wins."""
+    """The known path most similar to `path`; paths with the same last name win."""
     paths = list(known)
     name = path.rpartition(".")[2]
     same = [other for other in paths if other.rpartition(".")[2] == name]
@@ -178,7 +183,7 @@ def type_name(annotation: Any) -> str:
 
 
 def show(value: Any) -> str:
-    """A value as `parse` would read it."""
+    """Formats a value so that `parse` reads it back."""
     if isinstance(value, tuple):
         return ",".join(map(show, value)) or "()"
     if value is None or isinstance(value, bool):
@@ -187,7 +192,7 @@ def show(value: Any) -> str:
 
 
 def align(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows as lines whose columns are aligned; the last one is left as it is."""
+    """Formats rows as lines with aligned columns, without trailing spaces."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -198,11 +203,11 @@ def align(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def parse(annotation: Any, text: str) -> Any:
-    """The value of type `annotation` that `text` spells.
+    """Parses `text` as a value of type `annotation`.
 
     Raises:
-        OverrideError: `text` spells none; the message names the nearest choice if
-            choices are what the type has.
+        OverrideError: `text` is no such value; for a type with choices, the message
+            suggests the nearest.
     """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Literal:
@@ -230,7 +235,7 @@ def _parse_union(arguments: tuple[Any, ...], text: str) -> Any:
         try:
             return parse(argument, text)
         except OverrideError:
-            continue  # the last one's complaint is shown
+            continue  # the error of the last type is shown
     return parse(rest[-1], text)
 
 
@@ -238,7 +243,8 @@ def _choice(text: str, choices: Mapping[str, Any]) -> Any:
     if text not in choices:
         listed = ", ".join(choices)
         raise OverrideError(
-            f"{text!r} is none of {listed}; nearest: {nearest(text, choices)}"
+            f"must be one of {listed}, got {text!r}; "
+            f"did you mean {nearest(text, choices)!r}?"
         )
     return choices[text]
 
@@ -247,9 +253,11 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        number = _float(text, "an integer")  # 1e6 is one
+        number = _float(text, "an integer")  # 1e6 is an integer
     if not number.is_integer():
-        raise OverrideError(f"{text!r} is not an integer; nearest: {round(number)}")
+        raise OverrideError(
+            f"must be an integer, got {text!r}; did you mean {round(number)}?"
+        )
     return int(number)
 
 
@@ -257,9 +265,9 @@ def _float(text: str, wanted: str = "a number") -> float:
     try:
         number = float(text)
     except ValueError as error:
-        raise OverrideError(f"{text!r} is not {wanted}") from error
+        raise OverrideError(f"must be {wanted}, got {text!r}") from error
     if not math.isfinite(number):
-        raise OverrideError(f"{text!r} is not {wanted}: it must be finite")
+        raise OverrideError(f"must be {wanted} and finite, got {text!r}")
     return number
 
 
@@ -274,5 +282,5 @@ def _attribute_lines(cls: type) -> dict[str, str]:
 
 
 def asks_help(arguments: Sequence[str]) -> bool:
-    """Whether a command line asks for help, wherever it does."""
+    """Whether a command line has --help or -h at any place."""
     return "--help" in arguments or "-h" in arguments

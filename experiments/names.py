@@ -1,6 +1,6 @@
-"""All that `list` and `train` know by name: experiments, figures, computations.
+"""Every name that `list` and `train` know: experiments, figures and computations.
 
-A paper's module is imported when something of that paper is named, or when all names
+A paper's module is imported only when one of its names is looked up, or when all names
 are listed.
 """
 
@@ -14,7 +14,7 @@ from experiments.catalogue.experiments import Named
 from experiments.catalogue.lazy import Joined, Lazy
 from launch.experiment import Experiment
 
-if TYPE_CHECKING:  # else late: a run that is named itself needs neither
+if TYPE_CHECKING:  # otherwise late: a single experiment needs neither
     from experiments.catalogue.computation import Computation
     from experiments.catalogue.figure import Figure
 
@@ -22,7 +22,7 @@ __all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "NAMED", "VARIANTS"]
 
 Value = TypeVar("Value")
 
-# Modules in `experiments.papers` by what the names of their figures begin with.
+# Modules in `experiments.papers` by the first part of their figures' names.
 _FIGURES = {
     "leverage": "leverage",
     "munchausen": "munchausen",
@@ -32,7 +32,7 @@ _FIGURES = {
     "offline": "offline",
 }
 
-# Modules in `experiments.papers` by the name of what each computes.
+# Modules in `experiments.papers` by the name of their computation.
 _COMPUTATIONS = {
     "leverage/garnet": "leverage_garnet",
     "mdvi/garnet": "mdvi_garnet",
@@ -50,10 +50,10 @@ def _computation(module: str) -> "Computation":
 
 
 class _OfFigures(Mapping[str, Value]):
-    """What the figures of all papers hold, by names that begin with `<paper>/`.
+    """Joins one mapping per figure over all papers, by names like `<paper>/<name>`.
 
     Args:
-        of: what one figure holds, by name.
+        of: the mapping of one figure, such as its variants by name.
     """
 
     def __init__(self, of: Callable[["Figure"], Mapping[str, Value]]):
@@ -78,7 +78,7 @@ class _OfFigures(Mapping[str, Value]):
         return sum(len(self._of_paper(paper)) for paper in _FIGURES)
 
 
-# What `list` shows: experiments before they are built.
+# Experiments as `list` shows them: not built yet.
 NAMED: Mapping[str, Named] = Joined(
     experiments.NAMED, _OfFigures(lambda figure: figure.variants)
 )

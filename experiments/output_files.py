@@ -1,4 +1,4 @@
-"""Files that a verb writes where the user wants them: refused early, written whole."""
+"""Output files of the verbs: paths are checked before any work, writes are atomic."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def _obstacle(path: Path) -> str:
     if path.is_dir():
         return "it is a directory"
     if path.exists() and not path.is_file():
-        return "it is no regular file"
+        return "it is not a regular file"
     if not path.parent.is_dir():
         return f"there is no directory {path.parent}"
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -36,7 +36,7 @@ def _obstacle(path: Path) -> str:
 
 @contextlib.contextmanager
 def draft(path: Path) -> Iterator[Path]:
-    """Context with a file to write to, which then becomes `path`, or is removed.
+    """Context manager: yields a temporary file that becomes `path`, or is removed.
 
     Raises:
         RunDirectoryError: writing failed.

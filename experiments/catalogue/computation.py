@@ -1,4 +1,4 @@
-"""An experiment that trains no network: numbers from a seed, and their picture."""
+"""Computed figures: rows computed from a seed, without training, and a picture."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,8 +16,8 @@ class Computation(NamedTuple):
     Attributes:
         name: `<paper>/<figure>`, as the command line takes it.
         description: one line.
-        compute: from a seed to rows of one long table; equal keys in every row. Equal
-            seeds give equal rows.
+        compute: maps a seed to the rows of one long table, with equal keys in every
+            row. Equal seeds give equal rows.
         draw: makes a picture of such rows, in the format of the path's suffix.
     """
 
@@ -47,7 +47,7 @@ class Computed:
 def is_computed(directory: Path) -> bool:
     """Whether a directory with a `config.yaml` is a computation's, not a run's.
 
-    False if it cannot be read; `run_directory.read_config` then has the reason.
+    False if the file cannot be read; `run_directory.read_config` gives the reason.
     """
     path = directory / run_directory.CONFIG
     try:

@@ -1,6 +1,6 @@
-"""Dopamine's settings for small tasks, and CartPole in them: several papers have these.
+"""Dopamine's settings for small tasks, and CartPole with these settings.
 
-They are those of "Munchausen Reinforcement Learning" and of "Leverage the Average".
+"Munchausen Reinforcement Learning" and "Leverage the Average" use them.
 """
 
 from typing import Any

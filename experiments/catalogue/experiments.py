@@ -1,7 +1,7 @@
-"""The named experiments: every agent on every task whose actions it takes.
+"""The named experiments: every agent on every task with its type of actions.
 
-An experiment is built when it is used: only then are its agent and its environment
-imported.
+An experiment is built when it is first used; only then are its agent and its
+environment imported.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ from launch.experiment import Experiment
 # Agents that learn quantiles of the return, with the loss of their paper.
 QUANTILE_AGENTS = ("iqn", "miqn")
 
-# Other agents whose paper leaves no choice of the loss.
+# Other agents whose paper fixes the loss.
 FIXED_LOSS_AGENTS = ("dvw_dqn", "dvw_mdqn")
 
 
 class Named(NamedTuple):
-    """An experiment that has a name: an agent on a task. Nothing of it is built yet.
+    """A named experiment, an agent on a task, that is not built yet.
 
     Attributes:
         name: of the experiment.
         agent_name: key of `agents.REGISTRY`.
-        task: where the agent departs from its defaults.
-        settings: where it departs from the task's settings, by path.
+        task: environment, budget, and settings that replace the agent's defaults.
+        settings: agent settings that replace the task's, by path.
     """
 
     name: str
@@ -43,10 +43,10 @@ class Named(NamedTuple):
         recipe = agents.REGISTRY[self.agent_name]
         needed = recipe.dataset is not None and not self.task.dataset
         said = self.task.description
-        return f"{said}, from what --dataset names" if needed else said
+        return f"{said}, from the dataset of --dataset" if needed else said
 
     def experiment(self) -> Experiment:
-        """The experiment; imports its agent and its environment."""
+        """Builds the experiment; imports its agent and its environment."""
         recipe, task = agents.REGISTRY[self.agent_name], self.task
         shared = {**task.settings, **_of_some_agents(self.agent_name, task)}
         wanted = {**shared, **self.settings}
@@ -65,7 +65,7 @@ class Named(NamedTuple):
 
 
 def _of_some_agents(agent_name: str, task: Task) -> dict[str, Any]:
-    """A task's settings of fields that not every agent has, by path."""
+    """A task's settings for fields that only some agents have, by path."""
     if agent_name in QUANTILE_AGENTS:
         names = ("online_fractions", "target_fractions") if task.fractions else ()
         return dict.fromkeys(names, task.fractions)
@@ -74,7 +74,7 @@ def _of_some_agents(agent_name: str, task: Task) -> dict[str, Any]:
 
 
 def misfit(name: str) -> str | None:
-    """Why an agent and a task that both exist are no experiment; None if one does not.
+    """Explains why an agent and a task do not fit; None if either does not exist.
 
     Args:
         name: `<agent>/<task>`, as on the command line.
@@ -88,17 +88,17 @@ def misfit(name: str) -> str | None:
     ]
     tasks = [other for other in TASKS if _fit(recipe, TASKS[other])]
     return (
-        f"{agent_name} takes {recipe.actions} actions, those of {task_name} are "
-        f"{wanted}; for {task_name}: {', '.join(fitting)}; for {agent_name}: "
+        f"{agent_name} takes {recipe.actions} actions, but {task_name} has {wanted} "
+        f"ones; agents for {task_name}: {', '.join(fitting)}; tasks for {agent_name}: "
         f"{', '.join(tasks)}"
     )
 
 
 def _fit(recipe: Recipe, task: Task) -> bool:
-    """Whether an agent and a task are an experiment.
+    """Whether an agent and a task form an experiment.
 
-    An agent that learns from a dataset takes tasks without one, too: `--dataset` names
-    it then.
+    An agent that learns from a dataset also fits tasks without one: `--dataset` then
+    names it.
     """
     return recipe.actions == task.actions
 

@@ -1,4 +1,4 @@
-"""A figure of a paper that is trained: variants of one task, some seeds of each."""
+"""A paper's figure that needs training: variants on one task, several seeds each."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ class Variant(NamedTuple):
 
     Attributes:
         agent_name: key of `agents.REGISTRY`.
-        settings: where it departs from the task's settings, by path.
+        settings: agent settings that replace the task's, by path.
     """
 
     agent_name: str
@@ -22,13 +22,13 @@ class Variant(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """What `train <name>` stands for.
+    """The runs that `train <name>` starts.
 
     Attributes:
         name: `<paper>/<figure>`.
         task: environment, steps, evaluation, and the settings that all variants share.
         variants: by name, `<paper>/<figure>_<variant>`.
-        seeds: as many as the paper has.
+        seeds: number of seeds, as in the paper.
     """
 
     name: str
@@ -43,20 +43,20 @@ class Figure(NamedTuple):
 
     @property
     def experiments(self) -> Mapping[str, Experiment]:
-        """The variants' experiments by name; each is built when it is used."""
+        """The variants' experiments by name; each is built when it is first used."""
         return Lazy({name: named.experiment for name, named in self.variants.items()})
 
 
 def make(
     name: str, task: Task, variants: Mapping[str, Variant], *, seeds: int
 ) -> Figure:
-    """A figure whose variants share one task.
+    """Builds a figure whose variants share one task.
 
     Args:
         name: `<paper>/<figure>`.
         task: environment, steps, evaluation, and the settings that all variants share.
-        variants: by what is added to the name.
-        seeds: as many as the paper has.
+        variants: by the suffix that is added to the name.
+        seeds: number of seeds, as in the paper.
     """
     named = [
         Named(f"{name}_{suffix}", variant.agent_name, task, variant.settings)

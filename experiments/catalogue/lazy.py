@@ -1,6 +1,6 @@
-"""Mappings whose values are made when they are asked for.
+"""Mappings that build a value on its first access.
 
-Naming one experiment then neither builds all others nor imports what they need.
+Looking up one experiment then neither builds the others nor imports their modules.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,10 +10,10 @@ Value = TypeVar("Value")
 
 
 class Lazy(Mapping[str, Value]):
-    """Values by name, each made when it is first asked for, and then kept.
+    """Values by name, each built on its first access and then kept.
 
     Args:
-        makers: makes the value of each name.
+        makers: the function that builds the value, by name.
     """
 
     def __init__(self, makers: Mapping[str, Callable[[], Value]]):
@@ -36,7 +36,7 @@ class Lazy(Mapping[str, Value]):
 
 
 class Joined(Mapping[str, Value]):
-    """Several mappings as one, in their order; their names differ.
+    """Several mappings with different names as one, in their order.
 
     Args:
         parts: the mappings.

@@ -1,7 +1,7 @@
-"""What there is to learn, as data: the tasks, by name.
+"""The tasks, by name, as data.
 
-A task describes an environment, a budget and the settings in which it departs from an
-agent's defaults (on Atari, the paper's). They are written once, for every agent.
+A task describes an environment, a budget and the settings that replace an agent's
+defaults (on Atari, these are the paper's). Each task is written once, for all agents.
 """
 
 from collections.abc import Mapping
@@ -20,28 +20,27 @@ class Environment(NamedTuple):
 
     Attributes:
         kind: key of `environments.KINDS`.
-        settings: where the config departs from its defaults.
+        settings: values that replace the config's defaults.
     """
 
     kind: str
     settings: Mapping[str, Any] = {}
 
     def config(self) -> environments.Config:
-        """The config."""
+        """Builds the config."""
         return environments.config_class(self.kind)(**self.settings)
 
 
 class Task(NamedTuple):
-    """What to learn, and for how long.
+    """An environment with a budget and with settings for its agents.
 
     Attributes:
         description: one line for `munchausen list`.
         environment: which one.
         steps: actor steps.
-        evaluation: the evaluator's grid.
-        settings: where every agent departs from its defaults, by path.
-        loss: error that agents minimise whose paper leaves the choice; empty: their
-            default.
+        evaluation: when and how the policy is evaluated.
+        settings: values that replace every agent's defaults, by path.
+        loss: loss of the agents whose paper leaves the choice; empty: their default.
         fractions: quantile fractions, online and target each, of agents that learn
             quantiles; 0: their default.
         actions: which actions the environment takes.
@@ -102,9 +101,10 @@ CATCH = CONTROL | {
     "storage.samples_per_insert": 32.0,  # an update at every step
 }
 
-# Those of "Deep Variance Weighting" (Kitamura et al. 2023) as released; its M-DQN has
-# our constants: KL coefficient .027 and entropy coefficient .003 are alpha .9, tau .03.
-# Epsilon decays over the first 1,000,000 of 10,000,000 steps; in a shorter run as well.
+# Settings of "Deep Variance Weighting" (Kitamura et al. 2023) as released. Its M-DQN
+# has our constants: KL coefficient .027 and entropy coefficient .003 are alpha .9 and
+# tau .03. Epsilon decays over the first 1,000,000 of 10,000,000 steps, also in a
+# shorter run.
 MINATAR = {
     "network.torso": "minatar",
     "network.hidden": (128,),
@@ -156,7 +156,7 @@ MINATAR_GAMES = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
 
 
 def _atari(description: str, game: str) -> Task:
-    """A game in the paper's settings, the agents' defaults."""
+    """An Atari game with the paper's settings, which are the agents' defaults."""
     return Task(
         description, Environment("Atari", {"game": game}), 50_000_000, PAPER_GRID
     )
@@ -237,7 +237,7 @@ TASKS |= {
 
 
 def _continuous(description: str, kind: str, name: str, steps: int = 1_000_000) -> Task:
-    """A task with continuous actions, for which the agents' defaults are."""
+    """A task with continuous actions; its agents' defaults are made for such tasks."""
     environment = Environment(kind, {"name": name})
     return Task(description, environment, steps, LOCOMOTION_GRID, actions="continuous")
 
@@ -258,7 +258,7 @@ TASKS |= {
     "adroit-relocate": _continuous("carry a ball to a target", "Adroit", "relocate"),
 }
 
-# Datasets as D4RL has them, made by `munchausen collect`, under Minari ids.
+# Datasets in D4RL's qualities, made by `munchausen collect`, under Minari ids.
 TASKS |= {
     f"{name}-{quality}": TASKS[name]._replace(
         description=f"{TASKS[name].description}, from a dataset: {quality}",
@@ -269,5 +269,5 @@ TASKS |= {
     for quality in QUALITIES
 }
 
-# The task that is not an experiment before a flag completes it.
+# The task that needs --environment.game before it can run.
 ANY_GAME = "atari"

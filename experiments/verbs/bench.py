@@ -1,4 +1,4 @@
-"""`munchausen bench`: how fast and how large everything is, next to its limit."""
+"""`munchausen bench`: measures the speed and memory of each part, next to its limit."""
 
 import json
 import os
@@ -27,15 +27,17 @@ Part = Literal[
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
 
-HELP = f"""\
+HELP = """\
 usage: munchausen bench [--seconds N] [--only PART,...] [--output FILE.json]
 
-Each figure stands beside its limit, measured in the same run, so that a busy machine
-changes the figures but hardly their ratios. All of it takes about eight minutes.
+Prints each figure next to its limit. Both are measured in the same run, so a busy
+machine changes the figures but hardly their ratios. All parts take about eight minutes.
 
-  --seconds  that each figure is measured for; 10
-  --only     of {", ".join(PARTS)}
-  --output   a file for the figures, beside the table
+  --seconds  how long to measure each figure; default 10
+  --only     comma-separated parts to measure, out of the list below; default all
+  --output   a JSON file for the figures, in addition to the table
+
+Parts, as figure / limit:
 
   learner    learner steps/s from each store / the same update on one batch
   actor      actor steps/s with 1, 8 and 32 games of Pong / environment and policy, each
@@ -48,17 +50,17 @@ changes the figures but hardly their ratios. All of it takes about eight minutes
   storage    bytes of memory for an Atari transition in each store
   start      seconds from the command to the first learner step
   footprint  peak memory of every process of a run, and which libraries it has loaded
-  imports    modules that commands import"""
+  imports    number of modules that commands import"""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `bench` takes.
+    """Flags of `bench`.
 
     Attributes:
-        seconds: that each figure is measured for.
+        seconds: how long to measure each figure.
         only: parts to measure.
-        output: a file for the figures.
+        output: a JSON file for the figures.
     """
 
     seconds: float = 10.0
@@ -67,24 +69,24 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.seconds <= 0:
-            raise ValueError(f"{self.seconds:g} seconds: more than 0")
+            raise ValueError(f"must be more than 0, got {self.seconds:g}")
         if not self.only:
-            raise ValueError(f"no part: some of {', '.join(PARTS)}")
+            raise ValueError(f"must have at least one of {', '.join(PARTS)}")
         if self.output is not None and Path(self.output).suffix != ".json":
-            raise ValueError(f"{self.output} does not end in .json")
+            raise ValueError(f"must end in .json, got {self.output}")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measures what a command line asks for, and prints it.
+    """Measures the parts that a command line selects, and prints a table.
 
     Raises:
         OverrideError: a mistake on the command line.
         RunDirectoryError: the output cannot be written.
-        BenchFailed: a run that was to be measured ended by itself.
+        BenchFailed: a measured run ended before it was stopped.
     """
     plain, values = flags.read(arguments, flags.fields(Options()))
     if plain:
-        raise OverrideError(f"bench takes no arguments: {plain[0]}")
+        raise OverrideError(f"bench takes no arguments, got {plain[0]!r}")
     options = flags.replace(Options(), values, "--")
     if options.output is not None:
         output_files.check_writable(Path(options.output))
@@ -114,7 +116,7 @@ def _measure(options: Options) -> Iterator[Measurement]:
 
 
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
-    # Imported late: mistakes are answered before jax is there.
+    # Imported late: mistakes are reported before jax is imported.
     from experiments.benchmarks import offline, parts, whole_local_runs, whole_runs
     from experiments.catalogue.experiments import EXPERIMENTS
     from launch import run
@@ -136,7 +138,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
 
 
 def table(measured: Sequence[Measurement]) -> list[str]:
-    """Lines with a figure each, next to its limit."""
+    """One line for each figure, next to its limit."""
     rows = [("figure", "value", "limit", "ratio", "wanted", "")]
     verdicts = {True: "yes", False: "NO", None: ""}
     for one in measured:
@@ -154,7 +156,7 @@ def table(measured: Sequence[Measurement]) -> list[str]:
 
 
 def as_dict(measurement: Measurement) -> dict[str, Any]:
-    """A measurement as JSON has it."""
+    """A measurement as a dict for JSON."""
     return {**measurement._asdict(), "met": measurement.met}
 
 

@@ -1,4 +1,4 @@
-"""`munchausen collect`: a dataset of what a run's policies do."""
+"""`munchausen collect`: writes a dataset that a run's policies collect."""
 
 import statistics
 from collections.abc import Sequence
@@ -14,24 +14,25 @@ HELP = """\
 usage: munchausen collect <run directory> [--steps N] [--quality Q] [--dataset ID]
                           [--seed K] [--expert_return X] [--overwrite true]
 
-Writes a Minari dataset of whole episodes, for agents that learn from one. The run is of
-td3, sac or iq; for all but random and expert, one that has kept several checkpoints:
-train with --launch local --checkpoint.period 10_000 --checkpoint.keep 100.
+Writes a Minari dataset of whole episodes, for agents that learn from datasets. The run
+must be of td3, sac or iq. Qualities other than random and expert need a run that kept
+several checkpoints: train it with --launch local --checkpoint.period 10_000
+--checkpoint.keep 100.
 
-  --steps          at least so many; of a replay, at most; 200,000
+  --steps          minimum number of steps (of medium-replay: maximum); default 200_000
   --quality        random         uniform actions
                    medium         the checkpoint nearest to a third of expert return
-                   medium-replay  what the run had stored by then
-                   expert         the newest checkpoint
-                   medium-expert  half of each
-  --dataset        its id; munchausen/<environment>/<quality>-v0
-  --seed           of environments and policies; 0
-  --expert_return  what an expert reaches; what the newest checkpoint did
-  --overwrite      whether to replace a dataset of that id; false
+                   medium-replay  the replay of the medium checkpoint
+                   expert         the newest checkpoint (default)
+                   medium-expert  half medium, half expert
+  --dataset        id of the dataset; default munchausen/<environment>/<quality>-v0
+  --seed           of environments and policies; default 0
+  --expert_return  return of an expert; default: that of the newest checkpoint
+  --overwrite      true replaces an existing dataset of that id; default false
 
-Datasets lie in $MINARI_DATASETS_PATH, or else in ~/.minari/datasets."""
+Datasets are written to $MINARI_DATASETS_PATH, by default ~/.minari/datasets."""
 
-# Those of launch.policies.collect; importing it takes as long as jax does.
+# As in launch.policies.collect, which is not imported here: it imports jax.
 Quality = Literal["random", "medium", "medium-replay", "expert", "medium-expert"]
 
 
@@ -40,12 +41,12 @@ class Options:
     """Flags of `collect`; its argument is a run directory.
 
     Attributes:
-        steps: to collect.
+        steps: number of steps to collect.
         quality: which policy acts.
-        dataset: id; none: from environment and quality.
+        dataset: id of the dataset; none: made from environment and quality.
         seed: of environments and policies.
-        expert_return: what an expert reaches; none: what the newest checkpoint did.
-        overwrite: whether to replace a dataset of that id.
+        expert_return: return of an expert; none: that of the newest checkpoint.
+        overwrite: whether to replace an existing dataset of that id.
     """
 
     steps: int = 200_000
@@ -57,18 +58,18 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise ValueError(f"{self.steps} steps: at least 1")
+            raise ValueError(f"must be at least 1, got {self.steps}")
         if self.seed < 0:
-            raise ValueError(f"{self.seed} is no seed: at least 0")
+            raise ValueError(f"must be at least 0, got {self.seed}")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Collects what a command line asks for; prints what it is.
+    """Collects a dataset and prints its id, path, size and mean return.
 
     Raises:
         OverrideError: a mistake on the command line.
-        RunDirectoryError: the run cannot be read or collected from, or the dataset not
-            be written.
+        RunDirectoryError: the run cannot be read or cannot be collected from, or the
+            dataset cannot be written.
     """
     plain, values = flags.read(arguments, flags.fields(Options()))
     options = flags.replace(Options(), values, "--")
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         raise OverrideError("name one run directory, as `train` printed it")
     directory = Path(plain[0])
     if not directory.is_dir():
-        raise OverrideError(f"{directory} is no directory")
+        raise OverrideError(f"{directory} is not a directory")
     from launch.datasets import d4rl_scores
     from launch.policies import collect
 
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
         done = collect.collect(request, say=lambda line: print(line, flush=True))
     except errors.NotFinite as error:
         raise OverrideError(f"{directory}: {' '.join(str(error).split())}") from error
-    mean, score = statistics.fmean(done.returns), "unknown: D4RL has none"
+    mean, score = statistics.fmean(done.returns), "unknown (not in D4RL)"
     if done.reference is not None:
         score = f"{d4rl_scores.normalized(mean, done.reference):.1f}"
     print(f"{done.dataset_id}\n{done.path}")

@@ -1,7 +1,7 @@
-"""`munchausen doctor`: is this machine fit for a run, and if not, what mends it?
+"""`munchausen doctor`: checks whether this machine can run experiments; suggests fixes.
 
-Whatever may be broken is imported in a process of its own, so that the doctor itself
-needs little more than the standard library and always comes to its end.
+Libraries that may be broken are imported in separate processes, so the doctor itself
+needs little more than the standard library and always finishes.
 """
 
 import os
@@ -18,7 +18,11 @@ from typing import NamedTuple
 from experiments import flags
 from experiments.flags import OverrideError
 
-HELP = "usage: munchausen doctor"
+HELP = """\
+usage: munchausen doctor
+
+Checks Python, package versions, libraries, devices, Atari games, disk and memory;
+prints a fix below each problem."""
 
 GIGABYTE = 1e9
 MINIMUM_DISK = 2 * GIGABYTE
@@ -32,12 +36,12 @@ REPLACE_PYTHON = (
 
 
 class Check(NamedTuple):
-    """One finding.
+    """One finding about the machine.
 
     Attributes:
-        name: what was looked at.
-        detail: what was found.
-        mend: what to do about it; empty if nothing is wrong.
+        name: of the checked part.
+        detail: the finding.
+        mend: how to fix the problem; empty if there is none.
     """
 
     name: str
@@ -46,11 +50,11 @@ class Check(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """How a process that tried something ended.
+    """The outcome of a separate process that ran some code.
 
     Attributes:
         succeeded: whether it exited with 0.
-        text: the last line that it printed, of the error if it failed.
+        text: the last line of its output, or of the error if it failed.
     """
 
     succeeded: bool
@@ -58,11 +62,11 @@ class Probe(NamedTuple):
 
 
 def probe(code: str, seconds: float = PROBE_SECONDS) -> Probe:
-    """Runs Python code in a process of its own.
+    """Runs Python code in a separate process.
 
     Args:
-        code: Python source; what it prints last is the probe's text.
-        seconds: wall-clock time after which it is ended and counts as failed.
+        code: Python source; its last line of output is the probe's text.
+        seconds: wall-clock time after which the process is killed and counts as failed.
     """
     try:
         result = subprocess.run(
@@ -83,7 +87,7 @@ def probe(code: str, seconds: float = PROBE_SECONDS) -> Probe:
 def check_python(
     version: Sequence[int], implementation: str, system: str, machine: str
 ) -> Check:
-    """Launchpad and TensorFlow 2.8 have no wheels but for this one kind of Python."""
+    """Checks Python: Launchpad and TensorFlow 2.8 have wheels for one kind only."""
     detail = f"{implementation} {'.'.join(map(str, version))}, {system} {machine}"
     if (system, machine) != ("Linux", "x86_64"):
         mend = "use Linux on x86-64: a container or a virtual machine will do"
@@ -96,10 +100,10 @@ def check_python(
 def check_versions(
     requirements: Iterable[str], installed: Callable[[str], str]
 ) -> Check:
-    """Compares what is installed with what was pinned.
+    """Compares installed versions with the required ones.
 
     Args:
-        requirements: as in requirements.in; those of extras are left out.
+        requirements: as in requirements.in; requirements of extras are skipped.
         installed: `(package) -> version`, as `importlib.metadata.version`.
     """
     from packaging.requirements import Requirement
@@ -123,7 +127,7 @@ def check_versions(
 
 
 def check_installation() -> Check:
-    """Versions of everything that the installed `munchausen` requires."""
+    """Checks the versions of all packages that `munchausen` requires."""
     try:
         requirements = metadata.requires("munchausen") or []
         return check_versions(requirements, metadata.version)
@@ -149,7 +153,7 @@ def check_native(name: str, result: Probe, libpython: Path) -> Check:
 
 
 def check_devices(result: Probe, nvidia: bool, platforms: str) -> Check:
-    """JAX has a device, and an NVIDIA GPU does not lie idle unnoticed.
+    """Checks that JAX has a device, and that an NVIDIA GPU is not left unused.
 
     Args:
         result: of printing JAX's devices, each with its platform.
@@ -162,14 +166,14 @@ def check_devices(result: Probe, nvidia: bool, platforms: str) -> Check:
             mend = f"JAX_PLATFORMS is {platforms!r}: unset it, or {REINSTALL}"
         return Check("devices", result.text, mend)
     if nvidia and not platforms and "gpu" not in result.text:
-        detail = f"{result.text}, while an NVIDIA GPU lies idle"
-        mend = "make cuda12, or JAX_PLATFORMS=cpu"
+        detail = f"{result.text}, although there is an NVIDIA GPU"
+        mend = "make cuda12, or set JAX_PLATFORMS=cpu to use the CPU"
         return Check("devices", detail, mend)
     return Check("devices", result.text)
 
 
 def check_roms(folder: Path) -> Check:
-    """The Atari games that ale-py ships."""
+    """Checks that the Atari games of ale-py are installed."""
     games = {path.stem for path in folder.glob("*.bin")}
     missing = sorted({"pong", "breakout"} - games)
     if missing:
@@ -179,16 +183,18 @@ def check_roms(folder: Path) -> Check:
 
 
 def check_disk(free: float) -> Check:
-    """Free disk, in bytes, where runs are written."""
+    """Checks the free disk space, in bytes, where runs are written."""
     detail = f"{free / GIGABYTE:.1f} GB free"
     if free < MINIMUM_DISK:
-        mend = f"free {MINIMUM_DISK / GIGABYTE:g} GB, or write elsewhere: --runs DIR"
+        mend = (
+            f"free {MINIMUM_DISK / GIGABYTE:g} GB, or write runs elsewhere: --runs DIR"
+        )
         return Check("disk", detail, mend)
     return Check("disk", detail)
 
 
 def check_memory(available: float) -> Check:
-    """Memory, in bytes, that new processes may use."""
+    """Checks the memory, in bytes, that new processes may use."""
     detail = f"{available / GIGABYTE:.1f} GB available; 7.1 GB hold 1 M Atari steps"
     if available < MINIMUM_MEMORY:
         mend = "end other programs, or store less: --agent.storage.capacity 100000"
@@ -205,7 +211,7 @@ def available_memory(meminfo: str) -> float:
 
 
 def examine() -> list[Check]:
-    """Looks at everything that a run needs on this machine."""
+    """Runs every check of this machine."""
     python = check_python(
         sys.version_info[:3],
         platform.python_implementation(),
@@ -213,7 +219,7 @@ def examine() -> list[Check]:
         platform.machine(),
     )
     if python.mend:
-        return [python]  # nothing else can be right then
+        return [python]  # the other checks would fail as well
     with ThreadPoolExecutor() as pool:
         devices = pool.submit(
             probe, "import jax; print(*(f'{d} ({d.platform})' for d in jax.devices()))"
@@ -243,13 +249,13 @@ def examine() -> list[Check]:
 
 
 def report(checks: Iterable[Check]) -> str:
-    """One line for each check, and one more for each mend."""
+    """One line for each check, and one more for each fix."""
     lines = []
     for check in checks:
         state = "problem" if check.mend else "ok"
         lines.append(f"{state:8} {check.name:9} {check.detail}")
         if check.mend:
-            lines.append(f"{'':8} {'mend':9} {check.mend}")
+            lines.append(f"{'':8} {'fix':9} {check.mend}")
     return "\n".join(lines)
 
 
@@ -261,7 +267,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     plain, _ = flags.read(arguments, {})
     if plain:
-        raise OverrideError(f"doctor takes no arguments: {plain[0]}")
+        raise OverrideError(f"doctor takes no arguments, got {plain[0]!r}")
     checks = examine()
     print(report(checks))
     return int(any(check.mend for check in checks))

@@ -9,7 +9,13 @@ from pathlib import Path
 from experiments import flags
 from experiments.flags import OverrideError
 
-HELP = "usage: munchausen evaluate <run directory> [--episodes N] [--seed K]"
+HELP = """\
+usage: munchausen evaluate <run directory> [--episodes N] [--seed K]
+
+Plays the policy of the newest checkpoint; prints mean return and standard error.
+
+  --episodes  episodes to play; default 10
+  --seed      of the environments and of the policy; default 0"""
 
 
 @dataclass(frozen=True)
@@ -26,13 +32,13 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.episodes < 1:
-            raise ValueError(f"{self.episodes} episodes: at least 1")
+            raise ValueError(f"must be at least 1, got {self.episodes}")
         if self.seed < 0:
-            raise ValueError(f"{self.seed} is no seed: at least 0")
+            raise ValueError(f"must be at least 0, got {self.seed}")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Plays what a command line asks for; prints the mean return and its error.
+    """Plays some episodes; prints the mean return and its standard error.
 
     Raises:
         OverrideError: a mistake on the command line.
@@ -44,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     options = flags.replace(Options(), values, "--")
     directory = Path(plain[0])
     if not directory.is_dir():
-        raise OverrideError(f"{directory} is no directory")
+        raise OverrideError(f"{directory} is not a directory")
     from launch.policies.evaluate import evaluate_run
 
     returns = evaluate_run(directory, options.episodes, options.seed)

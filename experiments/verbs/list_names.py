@@ -1,4 +1,4 @@
-"""`munchausen list`: what has a name."""
+"""`munchausen list`: lists the experiments, figures and computations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, TypeVar
 from experiments import flags
 from experiments.flags import OverrideError
 
-if TYPE_CHECKING:  # else late: a mistake is answered before numpy is there
+if TYPE_CHECKING:  # otherwise late: mistakes are reported before numpy loads
     from experiments.catalogue.experiments import Named
     from experiments.catalogue.figure import Figure
 
 HELP = """\
 usage: munchausen list [<word> ...]
 
-Everything that `train` knows by name: experiments, figures of papers (all of their
-variants and seeds), and computed figures. With words: only names that hold them all."""
+Lists the names that `train` takes: experiments, figures of papers (all of their
+variants and seeds), and computed figures. With words: only names with all words."""
 
 _Row = tuple[str, ...]
 Value = TypeVar("Value")
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prints a table for each kind of name.
 
     Raises:
-        OverrideError: nothing has such a name.
+        OverrideError: no name contains all of the words.
     """
     words, _ = flags.read(arguments, {})
     from experiments.names import COMPUTATIONS, FIGURES, NAMED
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     if not shown:
         closest = flags.nearest(words[-1], known)
         raise OverrideError(
-            f"no experiment is named like {' '.join(words)}; nearest: {closest}"
+            f"no name contains {' and '.join(words)}; did you mean {closest!r}?"
         )
     print("\n\n".join(shown))
     return 0

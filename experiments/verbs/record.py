@@ -1,4 +1,4 @@
-"""`munchausen record`: a video of the policy that a run saved."""
+"""`munchausen record`: records a video of a run's saved policy."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from experiments import flags, output_files
 from experiments.flags import OverrideError
 
-if TYPE_CHECKING:  # else late: mistakes are answered before jax is there
+if TYPE_CHECKING:  # otherwise late: mistakes are reported before jax loads
     from launch.policies.render_episodes import Frame
 
 HELP = """\
 usage: munchausen record <run directory> [--output FILE.mp4|gif] [--episodes N]
                          [--steps N] [--seed K]
 
-The policy plays as in evaluation; the picture is the game's own, in real time, with the
-score and the step of the episode below it.
+The policy of the newest checkpoint plays as in evaluation. The video shows the game's
+own picture in real time, with the score and the step of the episode below it.
 
-  --output    the video; policy.mp4 in the run
-  --episodes  whole episodes to record; 1
-  --steps     at most so many steps, however many episodes that is; none
-  --seed      of environment and policy; 0"""
+  --output    file of the video; default policy.mp4 in the run directory
+  --episodes  whole episodes to record; default 1
+  --steps     maximum number of steps, over all episodes; default none
+  --seed      of environment and policy; default 0"""
 
 _OUTPUT = "policy.mp4"
 _SUFFIXES = (".mp4", ".gif")
@@ -32,9 +32,9 @@ class Options:
     """Flags of `record`; its argument is a run directory.
 
     Attributes:
-        output: the video; none: `policy.mp4` in the run.
-        episodes: to record.
-        steps: at most; none: as many as the episodes take.
+        output: file of the video; none: `policy.mp4` in the run directory.
+        episodes: whole episodes to record.
+        steps: maximum over all episodes; none: no limit.
         seed: of environment and policy.
     """
 
@@ -45,21 +45,21 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.output is not None and Path(self.output).suffix not in _SUFFIXES:
-            raise ValueError(f"{self.output} does not end in {' or '.join(_SUFFIXES)}")
+            raise ValueError(f"must end in {' or '.join(_SUFFIXES)}, got {self.output}")
         if self.episodes < 1:
-            raise ValueError(f"{self.episodes} episodes: at least 1")
+            raise ValueError(f"must be at least 1, got {self.episodes}")
         if self.steps is not None and self.steps < 1:
-            raise ValueError(f"{self.steps} steps: at least 1")
+            raise ValueError(f"must be at least 1, got {self.steps}")
         if self.seed < 0:
-            raise ValueError(f"{self.seed} is no seed: at least 0")
+            raise ValueError(f"must be at least 0, got {self.seed}")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Records what a command line asks for; prints where, and what happened in it.
+    """Records a video; prints its path, number of steps and returns.
 
     Raises:
         OverrideError: a mistake on the command line.
-        RunDirectoryError: the run cannot be read, or the video not be written.
+        RunDirectoryError: the run cannot be read, or the video cannot be written.
     """
     plain, values = flags.read(arguments, flags.fields(Options()))
     options = flags.replace(Options(), values, "--")
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         raise OverrideError("name one run directory, as `train` printed it")
     directory = Path(plain[0])
     if not directory.is_dir():
-        raise OverrideError(f"{directory} is no directory")
+        raise OverrideError(f"{directory} is not a directory")
     path = directory / _OUTPUT if options.output is None else Path(options.output)
     output_files.check_writable(path)
     from experiments.verbs import video
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class _Noted:
-    """Frames as they pass; what happened in them is noted."""
+    """Passes frames on; counts their steps and notes the episodes' returns."""
 
     def __init__(self, frames: Iterable["Frame"]):
         self._frames = frames

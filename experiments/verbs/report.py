@@ -1,4 +1,4 @@
-"""`munchausen report`: what some runs did, as one page or one picture."""
+"""`munchausen report`: shows the results of runs on one page or in one picture."""
 
 import os
 import typing
@@ -10,18 +10,19 @@ from experiments import flags, output_files
 from experiments.flags import OverrideError
 from launch.errors import RunDirectoryError
 
-if typing.TYPE_CHECKING:  # else late: mistakes are answered before numpy is there
+if typing.TYPE_CHECKING:  # otherwise late: mistakes are reported before numpy loads
     from experiments.reporting.read_runs import Reading
 
 HELP = """\
 usage: munchausen report RUN... [--output FILE.html] [--picture FILE.png|svg]
 
-One self-contained page: curves, final returns, throughput, settings. Runs that differ
-in nothing but their seed are seeds of one agent; several agents are compared. RUN is a
-run directory, or a folder of them. A run may still be in progress.
+Writes one self-contained page: curves, final returns, throughput, settings. Runs that
+differ only in their seed are seeds of one agent; several agents are compared. RUN is a
+run directory, or a folder of run directories. A run may still be in progress.
 
-  --output   where to write the page; in the run if there is one, else ./report.html
-  --picture  the evaluation curves alone; then no page unless --output asks for it"""
+  --output   file of the page; default report.html in the run directory, or
+             ./report.html for several runs
+  --picture  file for the evaluation curves alone; then a page needs --output"""
 
 _PAGE = "report.html"
 
@@ -31,8 +32,8 @@ class Options:
     """Flags of `report`; its arguments are run directories.
 
     Attributes:
-        output: the page.
-        picture: a file for the evaluation curves alone.
+        output: file of the page.
+        picture: file for the evaluation curves alone.
     """
 
     output: str | None = None
@@ -41,7 +42,7 @@ class Options:
     def __post_init__(self) -> None:
         for path, suffixes in ((self.output, _PAGES), (self.picture, _PICTURES)):
             if path is not None and Path(path).suffix not in suffixes:
-                raise ValueError(f"{path} does not end in {' or '.join(suffixes)}")
+                raise ValueError(f"must end in {' or '.join(suffixes)}, got {path}")
 
 
 _PAGES = (".html", ".htm")
@@ -49,11 +50,11 @@ _PICTURES = (".png", ".svg")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes what a command line asks for; prints where.
+    """Writes the page, the picture or both; prints their paths.
 
     Raises:
         OverrideError: a mistake on the command line.
-        RunDirectoryError: a run cannot be read, or the output not be written.
+        RunDirectoryError: a run cannot be read, or the output cannot be written.
     """
     plain, values = flags.read(arguments, flags.fields(Options()))
     options = flags.replace(Options(), values, "--")
@@ -93,7 +94,7 @@ def _destinations(options: Options, reading: "Reading") -> dict[str, Path]:
 
 
 def _write(content: dict[Path, bytes]) -> None:
-    """Writes all files or none; an old one stays whole until the new one is."""
+    """Writes all files or none; replaces old files only by complete new ones."""
     drafts = {
         path: path.with_name(f".munchausen-{os.getpid()}{path.suffix}.draft")
         for path in content

@@ -1,8 +1,9 @@
-"""`munchausen train`: runs, computes or resumes what a command line names.
+"""`munchausen train`: trains, computes or resumes an experiment, figure or run.
 
 `train_resume` resumes a run by its directory and `train_computed` computes a figure
-without training, each as a verb does; `train_runs` runs what `train_arguments` read.
-All are imported late: mistakes are answered before the libraries of a run are there.
+without training; both are shaped like verbs. `train_runs` runs the plan that
+`train_arguments` reads. All are imported late: mistakes are reported before the
+libraries of a run are imported.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,10 @@ from experiments.verbs import train_arguments
 
 
 def help_text(arguments: Sequence[str]) -> str:
-    """The flags of what a command line names.
+    """Help for the experiment, figure or run that a command line names.
 
     Raises:
-        OverrideError: it names something that does not exist.
+        OverrideError: the command line names something that does not exist.
     """
     if _resumes(arguments):
         from experiments.verbs import train_resume
@@ -32,13 +33,13 @@ HELP = help_text
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Does what a command line names; prints what came out.
+    """Runs, computes or resumes as a command line asks; prints the results.
 
     Raises:
         OverrideError: a mistake on the command line.
         RunDirectoryError: a run directory cannot be written or read.
-        RunFailed: a run ended before its time.
-        RunStopped: a signal ended it; what had begun has saved itself.
+        RunFailed: a run ended early.
+        RunStopped: a signal ended it; runs that had begun saved a checkpoint.
     """
     if _resumes(arguments):
         from experiments.verbs import train_resume

@@ -1,4 +1,4 @@
-"""What a command line of `train` asks for; nothing is started or written."""
+"""Turns a command line of `train` into a plan; starts and writes nothing."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,32 +9,32 @@ from experiments.flags import OverrideError
 from launch.experiment import Experiment, Mode
 from launch.runs.dashboards import WandbMode
 
-if TYPE_CHECKING:  # else late: an experiment is named without figures
+if TYPE_CHECKING:  # otherwise late: experiments need no figures
     from experiments.catalogue.figure import Figure
 
-# Fields of an Experiment that its name decides.
+# Fields of an Experiment that its name determines.
 _FIXED = ("name", "agent_name", "description")
 
 _FIGURE_HELP = """\
-A figure is all of its variants, seed 0 of each first. The same command goes on with it:
-complete runs below --runs stay as they are, those cut short go on from their newest
-checkpoint, missing ones start, and a larger --steps extends them. Runs that differ in
-any other setting are ignored. The same applies to --seeds N of a single variant.
-Local runs share the cores, one thread each; --parallel 1 gives each run all of them.
+A figure trains all its variants, seed 0 of each first. Repeat the command to continue
+it: complete runs below --runs are kept, interrupted runs resume from their newest
+checkpoint, missing runs start, and a larger --steps extends all of them. Runs that
+differ in any other setting are ignored. The same applies to --seeds N of one variant.
+Local runs share the cores, one thread each; --parallel 1 gives each run all cores.
 Flags apply to every variant."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Flags of `train` that are no fields of an experiment.
+    """Flags of `train` that are not fields of an experiment.
 
     Attributes:
-        launch: one thread, reproducible; or a program of threads or processes.
+        launch: local: one thread, reproducible; else a program of threads or processes.
         runs: root of the run directories.
-        seeds: runs seeds 0 to N-1 instead of --seed; none: one, or a figure's number.
-        parallel: local runs at once, one thread each if several; none: one for each
-            core, or one in all where they would share an accelerator.
-        wandb: whether Weights & Biases shows the run, too; offline: when synced.
+        seeds: N runs seeds 0 to N-1 instead of --seed; none: one, or a figure's number.
+        parallel: number of local runs at once, one thread each if several; none: one
+            for each core, or a single one if they would share an accelerator.
+        wandb: whether to log to Weights & Biases as well; offline: to be synced later.
     """
 
     launch: Mode = "local"
@@ -45,18 +45,18 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.seeds is not None and self.seeds < 1:
-            raise ValueError(f"{self.seeds} is no number of seeds: at least 1")
+            raise ValueError(f"must be at least 1, got {self.seeds}")
         if self.parallel is not None and self.parallel < 1:
-            raise ValueError(f"{self.parallel} runs at once: at least 1")
+            raise ValueError(f"must be at least 1, got {self.parallel}")
 
 
 class Plan(NamedTuple):
-    """What a command line asks for.
+    """The runs that a command line asks for.
 
     Attributes:
         experiments: one for each run, in the order to start them.
-        options: the rest.
-        continued: whether runs that are there already count.
+        options: the flags that are not fields of an experiment.
+        continued: whether existing runs are kept or resumed.
     """
 
     experiments: list[Experiment]
@@ -77,7 +77,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     plain, values = flags.read(arguments, _fields(bases))
     if len(plain) > 1:
         raise OverrideError(
-            f"one experiment at a time: {plain[0]}, not also {plain[1]}"
+            f"train takes one experiment at a time, got {plain[0]} and {plain[1]}"
         )
     own = flags.fields(Options())
     options = flags.replace(
@@ -103,7 +103,7 @@ def plan(arguments: Sequence[str]) -> Plan:
 
 
 def help_lines(arguments: Sequence[str]) -> list[str]:
-    """Every flag with type, value and meaning, for the experiment named or for any."""
+    """Every flag with type, value and meaning; common flags without an experiment."""
     named = [argument for argument in arguments if not argument.startswith("-")]
     lines = ["usage: munchausen train <experiment> [--<field> <value> ...]", ""]
     if named:
@@ -117,8 +117,8 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
     else:
         fields = flags.fields(Options())
         lines += [
-            "`munchausen list` names the experiments and the papers' figures,",
-            "`munchausen train <experiment> --help` all of their fields.",
+            "`munchausen list` prints the experiments and the papers' figures,",
+            "`munchausen train <experiment> --help` prints all fields of one.",
             "",
         ]
     rows = [
@@ -134,7 +134,7 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
 
 
 def _find(arguments: Sequence[str]) -> "Experiment | Figure":
-    """What a command line names, wherever its flags stand."""
+    """The experiment or figure that a command line names, before or after flags."""
     from experiments.catalogue.experiments import misfit
     from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
 
@@ -149,7 +149,7 @@ def _find(arguments: Sequence[str]) -> "Experiment | Figure":
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
     name = arguments[0]
     closest = flags.nearest(name, [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
-    raise OverrideError(f"unknown experiment {name}; nearest: {closest}")
+    raise OverrideError(f"unknown experiment {name!r}; did you mean {closest!r}?")
 
 
 def _bases(named: "Experiment | Figure") -> list[Experiment]:
@@ -157,7 +157,7 @@ def _bases(named: "Experiment | Figure") -> list[Experiment]:
 
 
 def _fields(experiments: Sequence[Experiment]) -> dict[str, flags.Field]:
-    """The flags that every one of some experiments takes; values of the first."""
+    """The flags that all of the experiments take, with the values of the first."""
     first, *rest = [flags.fields(experiment) for experiment in experiments]
     return flags.fields(Options()) | {
         path: field
@@ -169,7 +169,7 @@ def _fields(experiments: Sequence[Experiment]) -> dict[str, flags.Field]:
 def _seeds(
     named: "Experiment | Figure", options: Options, values: Mapping[str, Any]
 ) -> range | None:
-    """The seeds to run; None: that of --seed."""
+    """The seeds to run; None: only the seed of --seed."""
     if options.seeds is not None:
         return range(options.seeds)
     if isinstance(named, Experiment) or "seed" in values:
@@ -178,7 +178,7 @@ def _seeds(
 
 
 def _rename(experiment: Experiment, base: Experiment) -> Experiment:
-    """Names the experiment for the game that a flag chose; so is its run directory."""
+    """Renames the experiment, thus its run directory, after the game of a flag."""
     for attribute in ("game", "name"):
         old = getattr(base.environment, attribute, None)
         new = getattr(experiment.environment, attribute, None)
@@ -192,7 +192,7 @@ def _rename(experiment: Experiment, base: Experiment) -> Experiment:
 def _check(
     experiment: Experiment, base: Experiment, options: Options, values: dict
 ) -> None:
-    """Refuses what no single field can know to be wrong."""
+    """Refuses flags that do not fit each other."""
     from experiments.catalogue.tasks import ANY_GAME
 
     if base.name.endswith(f"/{ANY_GAME}") and "environment.game" not in values:
@@ -200,14 +200,14 @@ def _check(
             f"{base.name} needs a game, such as --environment.game seaquest"
         )
     if options.seeds is not None and "seed" in values:
-        raise OverrideError("--seed is one seed and --seeds a number of them: give one")
+        raise OverrideError("--seed and --seeds exclude each other: give one of them")
     if options.launch == "local" and experiment.actors > 1:
         raise OverrideError(
-            f"--actors {experiment.actors}: a local run has one actor; nearest: "
+            f"a local run has one actor, got --actors {experiment.actors}; use "
             f"--environments {experiment.actors}, or --launch processes"
         )
     if options.launch != "local" and options.parallel is not None:
         raise OverrideError(
-            f"--parallel {options.parallel}: local runs share the cores; "
-            f"--launch {options.launch} takes one run after the other"
+            f"--parallel {options.parallel} is for local runs: --launch "
+            f"{options.launch} does one run after the other; remove --parallel"
         )

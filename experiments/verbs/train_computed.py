@@ -1,4 +1,4 @@
-"""`munchausen train <computation>`: rows, a picture and a table, from a seed."""
+"""`munchausen train <computation>`: computes rows, a picture and a table."""
 
 import csv
 import dataclasses
@@ -20,7 +20,7 @@ from launch.runs import run_directory
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a computation takes.
+    """Flags of a computation.
 
     Attributes:
         seed: of everything random.
@@ -32,7 +32,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise ValueError(f"{self.seed} is no seed: at least 0")
+            raise ValueError(f"must be at least 0, got {self.seed}")
 
 
 def help_text(arguments: Sequence[str]) -> str:
@@ -48,7 +48,7 @@ def help_text(arguments: Sequence[str]) -> str:
         f"{computation.name}: {computation.description}",
         "",
         f"Writes {ROWS} and {PICTURE} into a run directory and prints a table of the",
-        "last rows. The whole of it is computed; nothing is trained.",
+        "last rows. Nothing is trained.",
         "",
         *flags.align(rows),
     ]
@@ -59,7 +59,7 @@ HELP = help_text
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Computes what a command line names, writes and prints it.
+    """Computes the named figure, writes its files and prints a table.
 
     Raises:
         OverrideError: a mistake on the command line.
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     plain, values = flags.read(arguments, flags.fields(Options()))
     if len(plain) > 1:
         raise OverrideError(
-            f"one experiment at a time: {plain[0]}, not also {plain[1]}"
+            f"train takes one experiment at a time, got {plain[0]} and {plain[1]}"
         )
     options = flags.replace(Options(), values, "--")
     computation = _named(arguments)
@@ -93,13 +93,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _named(arguments: Sequence[str]) -> Computation:
-    """The first computation that a command line names; it names one."""
+    """The first computation that a command line names; there must be one."""
     named = next(argument for argument in arguments if argument in names.COMPUTATIONS)
     return names.COMPUTATIONS[named]
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """The last row of each combination of the columns that hold words."""
+    """A table with the last row of each combination of the text columns."""
     words = [name for name, value in rows[0].items() if isinstance(value, str)]
     last = {tuple(row[name] for name in words): row for row in rows}
     shown = last.values() if words else rows

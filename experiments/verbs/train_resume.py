@@ -20,10 +20,10 @@ HELP = """\
 usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
                         [--wandb offline|online]
 
-The run goes on as it was configured; --steps extends it. A local run goes on in local
-mode, a run of threads or processes in either of those; one that learns from a dataset
-in any, and in local mode if none is named. One that has done all its steps, but
-not its last evaluation, only evaluates."""
+Resumes a run from its newest checkpoint, with its own settings; --steps extends it. A
+local run resumes in local mode, a run of threads or processes in either of these modes.
+A run that learns from a dataset resumes in any mode, by default local. A run that has
+done all its steps, but not its last evaluation, only evaluates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Options:
 
     Attributes:
         resume: run directory.
-        launch: how to run it now; none: as before, a distributed run as processes, one
-            that learns from a dataset as local.
-        steps: of the whole run; none: as before.
-        wandb: whether Weights & Biases shows it, where it did before.
+        launch: mode to resume in; none: processes for a distributed run, but local for
+            a run that learns from a dataset.
+        steps: total steps of the run; none: as before.
+        wandb: whether Weights & Biases continues its log of the run.
     """
 
     resume: str = ""
@@ -48,21 +48,21 @@ def main(arguments: Sequence[str]) -> int:
     """Reads the command line, checks the run, and resumes it.
 
     Raises:
-        OverrideError: anything that does not fit; nothing was started or written.
-        RunDirectoryError: no run, or one without a usable checkpoint.
-        RunFailed: the run ended before its time.
-        RunStopped: a signal ended the run, which has saved itself.
+        OverrideError: a flag does not fit the run; nothing was started or written.
+        RunDirectoryError: there is no run, or it has no usable checkpoint.
+        RunFailed: the run ended early.
+        RunStopped: a signal ended the run, which saved a checkpoint.
     """
     plain, values = flags.read(arguments, flags.fields(Options()))
     if plain:
         raise OverrideError(
-            "--resume takes only a run directory, which names its experiment: "
-            f"{plain[0]} is not needed"
+            "--resume takes only a run directory, which records its experiment; "
+            f"remove {plain[0]}"
         )
     options = flags.replace(Options(), values, "--")
     directory = Path(options.resume)
     if not directory.is_dir():
-        raise OverrideError(f"{directory} is no directory")
+        raise OverrideError(f"{directory} is not a directory")
     experiment = configured = run_directory.read_experiment(directory)
     if options.steps is not None:
         experiment = flags.replace(experiment, {"steps": options.steps}, "--")
@@ -96,21 +96,23 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
     mode = options.launch or ("processes" if distributed else "local")
     if distributed == (mode == "local"):
         fitting = "threads or processes" if distributed else "local"
-        raise OverrideError(f"--launch {mode}: this run goes on as {fitting}")
+        raise OverrideError(f"--launch must be {fitting} for this run, got {mode}")
     return mode
 
 
 def _refuse_done(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
-    """Refuses what is complete; what lacks its last evaluation is not.
+    """Refuses a complete run; a run without its last evaluation is not complete.
 
-    A program may be killed after it saved its last step, and before it was evaluated.
+    A program may be killed after it saved its last step, and before that evaluation.
     """
     missing = sorted({"store", "seconds", "episodes"} - saved.extra.keys())
     if missing:
-        raise RunDirectoryError(f"{saved.path} has no {missing[0]} to go on from")
+        raise RunDirectoryError(
+            f"{saved.path} has no {missing[0]}: it cannot be resumed"
+        )
     done = saved.counts.clock
     if done >= experiment.steps and evaluated:
         raise OverrideError(
-            f"the run is complete: it has {done:,} steps, {experiment.steps:,} are "
-            "asked for; --steps with a larger number extends it"
+            f"the run is complete: it has done {done:,} of {experiment.steps:,} steps; "
+            "a larger --steps extends it"
         )

@@ -1,4 +1,4 @@
-"""Checks and runs what a command line of `train` asks for; prints what came out."""
+"""Checks and runs the plan of a `train` command; prints the results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +16,15 @@ from launch.runs.existing_runs import Entry
 
 
 def run(plan: Plan) -> int:
-    """Runs a plan; prints where each run lies and what its last evaluation gave.
+    """Runs a plan; prints the run directories and the last evaluations.
 
-    Several local runs share the cores, each in a process of its own; all others run one
+    Several local runs share the cores, each in its own process; all others run one
     after the other.
 
     Raises:
         OverrideError: an agent does not fit its environment.
-        RunFailed: a run ended before its time.
-        RunStopped: a signal ended it; what had begun has saved itself.
+        RunFailed: a run ended early.
+        RunStopped: a signal ended it; runs that had begun saved a checkpoint.
         RunDirectoryError: a run directory cannot be written or read.
     """
     options, count = plan.options, len(plan.experiments)
@@ -60,7 +60,7 @@ def _at_once(options: Options, count: int) -> int:
 def _run_side_by_side(
     entries: Sequence[Entry], plan: Plan, at_once: int
 ) -> dict[Entry, Path | None]:
-    """Local runs, each in a process of its own."""
+    """Runs local experiments at once, each in its own process."""
     from launch.engines import side_by_side
 
     options = plan.options
@@ -68,13 +68,13 @@ def _run_side_by_side(
         directories = side_by_side.run(entries, options.runs, at_once, options.wandb)
     except errors.Interrupted as error:
         how = "the same command" if plan.continued else "--resume"
-        said = f"{error}; {how} goes on from there"
+        said = f"{error}; continue with {how}"
         raise errors.RunStopped(said, error.signal) from error
     return {**directories}
 
 
 def _run_here(entry: Entry, options: Options, ready: Ready) -> Path:
-    """One run in this process, or as a program that it launches."""
+    """Runs one experiment in this process, or as a program that it launches."""
     local = options.launch == "local"
     with existing_runs.held(options.runs, entry, local=local) as (directory, resume):
         print(directory, flush=True)
@@ -99,7 +99,7 @@ def check(
     directory: Path | None = None,
     start: int = 0,
 ) -> Ready:
-    """Refuses what cannot run; see `launch.preflight.check`.
+    """Refuses an experiment that cannot run; see `launch.preflight.check`.
 
     Raises:
         OverrideError: agent, environment and machine do not fit each other.
@@ -124,9 +124,9 @@ def _overview(entries: Sequence[Entry]) -> str:
     states = [entry.state for entry in entries]
     parts = [f"{states.count('missing')} to start"]
     for state, meaning in (
-        ("cut short", "to go on with"),
+        ("cut short", "to resume"),
         ("complete", "complete"),
-        ("held", "left to another process"),
+        ("held", "held by another process"),
     ):
         if state in states:
             parts.append(f"{states.count(state)} {meaning}")

@@ -1,4 +1,4 @@
-"""What `train` prints at the end of its runs."""
+"""The summary that `train` prints after its runs."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from launch.runs.existing_runs import Entry
 
 
 def _score(directory: Path, episode_return: float) -> str:
-    """What a return scores, of a run that learned from a dataset; else nothing."""
+    """The D4RL score of a return, if the run learned from a dataset; else empty."""
     experiment = run_directory.read_experiment(directory)
     if not experiment.dataset:
         return ""
-    from launch.datasets import d4rl_scores  # of no concern to runs that act
+    from launch.datasets import d4rl_scores  # only for runs from datasets
 
     reference = d4rl_scores.reference(experiment.environment)
     if reference is None:
@@ -29,7 +29,7 @@ def final_return(directory: Path) -> float | None:
 
 
 def summarise(runs: Sequence[tuple[int, Path | None]]) -> None:
-    """Prints the last evaluation of each seed, and of all together.
+    """Prints the last evaluation of each seed, and their mean.
 
     Args:
         runs: seed and run directory, if there is one.

@@ -27,7 +27,7 @@ def number(score: float) -> str:
 
 
 def captioned(frame: Frame) -> Image.Image:
-    """The picture as it is, and a strip below it; both sides even, as MP4 wants."""
+    """The unchanged picture and a caption below; both sides even, for MP4."""
     height, width, _ = frame.picture.shape
     strip = max(18, height // 14)
     total = (max(width, _NARROWEST) + 1) // 2 * 2, (height + strip + 1) // 2 * 2
@@ -47,7 +47,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def write(path: Path, frames: Iterable[Frame], frames_per_second: float) -> None:
-    """Writes a video; its suffix says which kind.
+    """Writes a video, as MP4 or GIF by the suffix of `path`.
 
     Args:
         path: ends in `.mp4` or `.gif`.
@@ -55,7 +55,7 @@ def write(path: Path, frames: Iterable[Frame], frames_per_second: float) -> None
         frames_per_second: a GIF rounds the time of a frame to hundredths of a second.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the video cannot be written.
         OverrideError: no encoder for MP4 is installed.
     """
     images = map(captioned, frames)
@@ -84,14 +84,14 @@ def _write_mp4(path: Path, images: Iterator[Image.Image], rate: float) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # Ctrl+C ends it through us
+        start_new_session=True,  # on Ctrl+C we end the encoder
     )
     assert encoder.stdin is not None
     try:
         for image in itertools.chain([first], images):
             encoder.stdin.write(image.tobytes())
     except BrokenPipeError:
-        pass  # it has said why
+        pass  # its error output has the reason
     except BaseException:
         encoder.kill()
         raise
@@ -107,7 +107,9 @@ def _encoder() -> list[str]:
     try:
         return [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error"]
     except RuntimeError as error:
-        raise OverrideError("no ffmpeg to write MP4 with: --output FILE.gif") from error
+        raise OverrideError(
+            "MP4 needs ffmpeg, which is missing; use --output FILE.gif"
+        ) from error
 
 
 def _raw_input(size: tuple[int, int], rate: float) -> list[str]:

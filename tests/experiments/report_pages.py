@@ -1,4 +1,4 @@
-"""Evaluations that reports are made of, and what their pages say."""
+"""Evaluations for reports, and the text of their pages."""
 
 import re
 
@@ -21,7 +21,7 @@ def report(*arguments):
 
 
 def text_of(page):
-    """What a reader of the page sees, figures aside."""
+    """The text that a reader of the page sees, without figures."""
     page = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", page, flags=re.DOTALL)
     page = page.replace(formats.MINUS, "-").replace(formats.NONE, "none")
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())

@@ -39,14 +39,14 @@ def write(
 
     Args:
         root: of the runs.
-        name: of the experiment; what is before the slash is the agent.
+        name: of the experiment; the part before the slash is the agent.
         seed: of the run.
         evaluations: returns of the episodes by grid point; None: no file yet.
         metrics: rows.
         steps: of the experiment.
         environment: its configuration.
         directory: name of the run directory; empty: from the seed.
-        dataset: what it learns from; then grid points are learner steps.
+        dataset: id of the run's dataset; then grid points are learner steps.
         agent: its settings.
     """
     path = root / name / (directory or f"seed{seed}-20250102-030405")

@@ -13,10 +13,10 @@ from launch import run as launch_run
 from launch.runs import run_directory
 from tests.experiments.run_directories import write
 
-# What is wrong with a run directory, and what the message must say; {} is its path.
+# Faults of a run directory, and the message for each; {} is the directory's path.
 DAMAGE = {
-    "missing": r"{} (is no directory|does not exist)",
-    "a file": r"{}.* (is no directory|is a file)",
+    "missing": r"{} (is not a directory|does not exist)",
+    "a file": r"{}.* (is not a directory|is a file)",
     "below a file": r"{}",
     "empty": r"{} is (no|not a) run directory",
     "foreign": r"{}/config.yaml describes no experiment",
@@ -94,7 +94,7 @@ DAMAGERS = {
     "a damaged checkpoint": checkpoint_with(json.dumps(LOST)),
     "a foreign checkpoint": checkpoint_with(json.dumps(FOREIGN)),
 }
-# What a report does not look at.
+# Faults that a report does not notice.
 UNNEEDED = (
     "an unknown agent",
     "an unknown field",
@@ -121,7 +121,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def snapshot(root):
-    """Every file with its content, but for the lock that a look at a run leaves."""
+    """Every file with its content, except the lock that reading a run leaves."""
     return {
         path: path.read_bytes() if path.is_file() else None
         for path in root.rglob("*")
@@ -130,7 +130,7 @@ def snapshot(root):
 
 
 def refused(line, capsys, root):
-    """Runs a command line that must be refused; returns what it said."""
+    """Runs a command line that must be refused; returns its message."""
     before = snapshot(root)
     assert cli.main(line.split()) == 2
     out, err = capsys.readouterr()
@@ -144,7 +144,7 @@ def refused(line, capsys, root):
 
 @pytest.mark.parametrize("kind", DAMAGE)
 @pytest.mark.parametrize("verb", READERS)
-def test_a_run_directory_that_is_none_is_one_line(verb, kind, capsys, elsewhere):
+def test_a_bad_run_directory_is_a_one_line_error(verb, kind, capsys, elsewhere):
     path = damaged(elsewhere, kind)
     said = refused(READERS[verb].format(path), capsys, elsewhere)
     if verb == "report" and kind in UNNEEDED:
@@ -191,7 +191,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("verb", WRITERS)
-def test_output_that_cannot_be_written_is_one_line(
+def test_output_that_cannot_be_written_is_a_one_line_error(
     verb, run, closed, capsys, elsewhere
 ):
     line = WRITERS[verb].format(run=run, closed=closed)
@@ -199,7 +199,7 @@ def test_output_that_cannot_be_written_is_one_line(
 
 
 @pytest.mark.parametrize("name", ["report.html", "policy.mp4"])
-def test_a_folder_in_the_way_of_the_usual_output_is_one_line(
+def test_a_folder_in_the_way_of_the_output_is_a_one_line_error(
     name, run, capsys, elsewhere
 ):
     (run / name).mkdir()
@@ -209,7 +209,7 @@ def test_a_folder_in_the_way_of_the_usual_output_is_one_line(
 
 @pytest.mark.parametrize("name", ["evaluations.csv", "metrics.jsonl"])
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x80", b"not,a,log\n1,2,3\n"])
-def test_a_damaged_log_is_one_line(name, content, run, capsys, elsewhere):
+def test_a_damaged_log_is_a_one_line_error(name, content, run, capsys, elsewhere):
     path = run / name
     path.unlink(missing_ok=True)
     if content is None:
@@ -222,5 +222,5 @@ def test_a_damaged_log_is_one_line(name, content, run, capsys, elsewhere):
 @pytest.mark.parametrize(
     "line", ["list x{}", "doctor {}", "bench {}", "train {}", "train --resume"]
 )
-def test_a_directory_where_none_is_taken_is_one_line(line, run, capsys, elsewhere):
+def test_an_unexpected_directory_is_a_one_line_error(line, run, capsys, elsewhere):
     refused(line.format(run), capsys, elsewhere)

@@ -1,4 +1,4 @@
-"""The command line: what it prints, and how it says no."""
+"""The command line: its output and its error messages."""
 
 import importlib
 import inspect
@@ -23,51 +23,51 @@ def elsewhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("", "name a verb: list, train, evaluate, .*doctor"),
-        ("trian mdqn/pong", "unknown verb trian; nearest: train"),
-        ("--halp", "unknown verb --halp"),
+        ("", "name a verb, one of list, train, evaluate, .*doctor"),
+        ("trian mdqn/pong", "unknown verb 'trian'; did you mean 'train'"),
+        ("--halp", "unknown verb '--halp'"),
         ("train", "name an experiment first"),
-        ("train mdqn/pnog", "unknown experiment mdqn/pnog; nearest: mdqn/pong"),
-        ("train mdqnn/catch", "unknown experiment mdqnn/catch; nearest: mdqn/catch"),
-        ("train mdqn/hopper", "mdqn takes discrete actions, those of hopper are cont"),
+        ("train mdqn/pnog", "unknown experiment 'mdqn/pnog'; .* mean 'mdqn/pong'"),
+        ("train mdqnn/catch", "unknown experiment 'mdqnn/catch'; .* mean 'mdqn/catch'"),
+        ("train mdqn/hopper", "mdqn takes discrete actions, but hopper has continuo"),
         ("train --seed 1 sac/pong", "sac takes continuous .* for pong: dqn, mdqn, .*"),
         ("train mdqn/pong dqn/pong", "one experiment at a time"),
         (
             "train mdqn/pong --agent.temprature 0.1",
-            "unknown field --agent.temprature; nearest: --agent.temperature",
+            "unknown field --agent.temprature; did you mean --agent.temperature",
         ),
         (
             "train mdqn/pong --learning_rate 0.1",
-            "nearest: --agent.optimizer.learning_rate",
+            "did you mean --agent.optimizer.learning_rate",
         ),
-        ("train mdqn/pong --step 5", "unknown field --step; nearest: --steps"),
-        ("train mdqn/pong -seed 5", "unknown field -seed; nearest: --seed"),
+        ("train mdqn/pong --step 5", "unknown field --step; did you mean --steps"),
+        ("train mdqn/pong -seed 5", "unknown field -seed; did you mean --seed"),
         ("train dqn/pong --agent.temperature 1", "unknown field --agent.temperature"),
         ("train mdqn/catch --environment.game pong", "unknown field --environment.gam"),
         ("train mdqn/pong --name other", "unknown field --name"),
-        ("train mdqn/pong --resume run", "mdqn/pong is not needed"),
+        ("train mdqn/pong --resume run", "remove mdqn/pong"),
         (
             "train mdqn/pong --environment.game pnog",
             "--environment.game must .*pong.*pnog",
         ),
         (
             "train mdqn/pong --environment.protocol dopamin",
-            "'dopamin'.*nearest: dopamine",
+            "'dopamin'.*did you mean 'dopamine'",
         ),
         (
             "train mdqn/cartpole --environment.name CartPole-v7",
-            "'CartPole-v7'.*nearest: CartPole-v1",
+            "'CartPole-v7'.*did you mean 'CartPole-v1'",
         ),
         ("train mdqn/atari", "needs a game, such as --environment.game"),
-        ("train mdqn/pong --launch thread", "'thread' is none of .*nearest: threads"),
-        ("train mdqn/pong --agent.loss hubert", "'hubert' is none .*nearest: huber"),
+        ("train mdqn/pong --launch thread", "must be one of .*'thread'; .*'threads'"),
+        ("train mdqn/pong --agent.loss hubert", "must be one of .*'hubert'; .*'huber'"),
         ("train mdqn/pong --agent.discount", "--agent.discount needs a value: float"),
         ("train mdqn/pong --seed --steps 5", "--seed needs a value: int"),
-        ("train mdqn/pong --agent.discount big", "'big' is not a number"),
-        ("train mdqn/pong --agent.discount nan", "'nan' is not a number"),
-        ("train mdqn/pong --steps 1.5", "'1.5' is not an integer; nearest: 2"),
-        ("train mdqn/pong --steps many", "'many' is not an integer"),
-        ("train mdqn/pong --agent.network.hidden 64,x", "'x' is not an integer"),
+        ("train mdqn/pong --agent.discount big", "must be a number, got 'big'"),
+        ("train mdqn/pong --agent.discount nan", "must be a number .*'nan'"),
+        ("train mdqn/pong --steps 1.5", "an integer, got '1.5'; did you mean 2"),
+        ("train mdqn/pong --steps many", "must be an integer, got 'many'"),
+        ("train mdqn/pong --agent.network.hidden 64,x", "must be an integer, got 'x'"),
         (
             "train mdqn/pong --agent.discount 2",
             "--agent.discount must be between 0 and 1, got 2$",
@@ -96,7 +96,7 @@ def elsewhere(tmp_path, monkeypatch):
         ("train mdqn/pong --actors 4", "a local run has one actor"),
         ("train mdqn/catch --seeds 2 --parallel 0", "--parallel: .*at least 1"),
         ("train mdqn/catch --parallel 2 --launch threads", "one run after the other"),
-        ("train leverage/cartpol", "leverage/cartpol; nearest: leverage/cartpole"),
+        ("train leverage/cartpol", "cartpol'; did you mean 'leverage/cartpole"),
         ("train leverage/cartpole --agent.temperature 1", "unknown field --agent.temp"),
         ("train leverage/cartpole --seeds 2 --seed 1", "give one"),
         ("train leverage/cartpole --seeds 0", "--seeds: .*at least 1"),
@@ -105,13 +105,13 @@ def elsewhere(tmp_path, monkeypatch):
             "train mdqn/catch --agent.network.torso nature",
             "--agent.network.torso must be",
         ),
-        ("list cartpoel", "no experiment is named like cartpoel; nearest: "),
-        ("list --all", "unknown field --all"),
+        ("list cartpoel", "no name contains cartpoel; did you mean "),
+        ("list --all", "unknown field --all; this command has no fields"),
         ("evaluate", "name one run directory"),
-        ("evaluate nowhere", "nowhere is no directory"),
+        ("evaluate nowhere", "nowhere is not a directory"),
         ("evaluate . ", "is not a run directory: it has no config.yaml"),
         ("evaluate . --episodes 0", "--episodes: .*at least 1"),
-        ("evaluate . --episode 5", "unknown field --episode; nearest: --episodes"),
+        ("evaluate . --episode 5", "unknown field --episode; did you mean --episodes"),
         ("doctor pong", "doctor takes no arguments"),
     ],
 )
@@ -124,7 +124,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(line, message, capsys, elsewhere)
     assert not list(elsewhere.iterdir())
 
 
-def test_a_file_in_the_way_of_the_runs_is_one_line(capsys, elsewhere):
+def test_a_file_in_the_way_of_the_runs_is_a_one_line_error(capsys, elsewhere):
     (elsewhere / "runs").write_text("mine")
     assert cli.main(["train", "mdqn/catch"]) == 2
     err = capsys.readouterr().err
@@ -134,14 +134,14 @@ def test_a_file_in_the_way_of_the_runs_is_one_line(capsys, elsewhere):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_directory_without_permission_is_one_line(capsys, elsewhere):
+def test_a_directory_without_permission_is_a_one_line_error(capsys, elsewhere):
     elsewhere.chmod(0o500)
     assert cli.main(["train", "mdqn/catch"]) == 2
     elsewhere.chmod(0o700)
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_mistake_leaves_no_traceback_in_a_process_of_its_own():
+def test_a_mistake_prints_no_traceback_from_a_real_process():
     command = [sys.executable, "-m", "experiments.cli", "train", "mdqn/pnog"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
@@ -188,13 +188,13 @@ def test_every_verb_has_help(verb, capsys):
 
 
 @pytest.mark.parametrize("module", [*cli.VERBS.values(), "train_resume"])
-def test_verbs_have_one_shape(module):
+def test_every_verb_has_help_and_main(module):
     verb = importlib.import_module(f"experiments.verbs.{module}")
     assert isinstance(verb.HELP, str) or callable(verb.HELP)
     assert list(inspect.signature(verb.main).parameters) == ["arguments"]
 
 
-def test_a_run_that_fails_is_no_traceback_but_another_exit_code(monkeypatch, capsys):
+def test_a_failed_run_exits_with_1_and_no_traceback(monkeypatch, capsys):
     def failed(*_, **__):
         raise errors.RunFailed("learner died")
 
@@ -203,7 +203,7 @@ def test_a_run_that_fails_is_no_traceback_but_another_exit_code(monkeypatch, cap
     assert capsys.readouterr().err == "munchausen: learner died\n"
 
 
-def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
+def test_ctrl_c_prints_no_traceback(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""What a command imports: a run its own agent and environment, and no report."""
+"""A run imports its own agent and environment only, and no report."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ for name, module in sorted(sys.modules.items()):
 
 
 @pytest.mark.slow
-def test_a_run_imports_little_more_than_it_uses(tmp_path):
+def test_a_run_imports_little_more_than_it_needs(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(tmp_path)],
         capture_output=True,
@@ -38,7 +38,7 @@ def test_a_run_imports_little_more_than_it_uses(tmp_path):
     assert sum(len(file.read_text().splitlines()) for file in files.values()) <= 9_000
 
 
-def test_a_mistake_is_answered_before_a_run_is_imported():
+def test_a_mistake_is_reported_before_launch_is_imported():
     code = (
         "import sys; from experiments import cli; cli.main(['train', 'mdqn/pnog']);"
         "print({'optax', 'launch.run', 'agents.mdqn'} & sys.modules.keys() or 'none')"

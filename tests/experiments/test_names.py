@@ -1,10 +1,10 @@
-"""All that the command line knows by name."""
+"""The names that the command line knows."""
 
 import subprocess
 import sys
 
 
-def test_naming_an_experiment_builds_and_imports_no_other():
+def test_looking_up_an_experiment_imports_no_other():
     code = (
         "import sys; from experiments.names import EXPERIMENTS;"
         "assert 'dqn/pnog' not in EXPERIMENTS and 'mdqn/pong' in EXPERIMENTS;"

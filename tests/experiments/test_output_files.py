@@ -1,4 +1,4 @@
-"""Files that verbs write: refused early, written whole."""
+"""Output files of verbs: paths are checked early, writes are atomic."""
 
 import pytest
 
@@ -20,12 +20,12 @@ def test_a_new_and_an_old_file_can_be_written(tmp_path):
         ("x" * 300, "name too long"),
     ],
 )
-def test_what_cannot_be_written_is_refused_with_its_reason(name, reason, tmp_path):
+def test_an_unwritable_path_is_refused_with_the_reason(name, reason, tmp_path):
     with pytest.raises(RunDirectoryError, match=f"(?i){reason}"):
         check_writable(tmp_path / name)
 
 
-def test_a_draft_becomes_the_file_at_once(tmp_path):
+def test_a_draft_replaces_the_file_when_complete(tmp_path):
     path = tmp_path / "page.html"
     path.write_text("old")
     with draft(path) as hidden:

@@ -52,7 +52,7 @@ def test_a_figure_is_resumed_after_a_kill(tmp_path, capsys):
     assert cli.main(line) == 0
     count = len(FIGURES["munchausen/cartpole"].experiments)
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == f"{count} runs: {count - 2} to start, 2 to go on with"
+    assert out[0] == f"{count} runs: {count - 2} to start, 2 to resume"
     assert begun < set(tmp_path.glob("munchausen/*/*")) or count == 2
     for directory in tmp_path.glob("munchausen/*/*"):
         grid = [row.grid for row in logs.read_evaluations(directory)]

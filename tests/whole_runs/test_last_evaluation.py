@@ -39,11 +39,11 @@ def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(checkpoint, "save", never)
     # Fewer steps are refused as always, without an evaluation.
     assert cli.main(["train", "--resume", str(directory), "--steps", "20"]) == 2
-    assert "complete: it has 30 steps, 20 are asked for" in capsys.readouterr().err
+    assert "complete: it has done 30 of 20 steps" in capsys.readouterr().err
     assert cli.main(["train", "--resume", str(directory)]) == 0
     assert evaluations(directory) == before
     assert cli.main(["train", "--resume", str(directory)]) == 2
-    assert "complete: it has 30 steps, 30 are asked for" in capsys.readouterr().err
+    assert "complete: it has done 30 of 30 steps" in capsys.readouterr().err
 
 
 def test_a_local_run_only_evaluates(catch, tmp_path, monkeypatch):

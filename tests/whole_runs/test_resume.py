@@ -69,11 +69,11 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_its_checkpoints(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "complete: it has 500 steps, 500 are asked for"),
-        (["--steps", "400"], "complete: it has 500 steps, 400 are asked for"),
-        (["--steps", "900", "--launch", "threads"], "this run goes on as local"),
+        ([], "complete: it has done 500 of 500 steps"),
+        (["--steps", "400"], "complete: it has done 500 of 400 steps"),
+        (["--steps", "900", "--launch", "threads"], "--launch must be local"),
         (["--agent.temperature", "1"], "--agent.temperature"),
-        (["mdqn/catch"], "mdqn/catch is not needed"),
+        (["mdqn/catch"], "remove mdqn/catch"),
     ],
 )
 def test_arguments_that_do_not_fit_are_one_line(whole, arguments, said, capsys):

@@ -60,7 +60,7 @@ def test_a_run_that_ends_by_itself_is_reported_with_its_output():
         observe_process.watch(("dqn/ctach",), "local", 0.0)
     said = str(caught.value)
     assert "ended before its first learner step, with exit code 2" in said
-    assert "unknown experiment dqn/ctach; nearest: dqn/catch" in said
+    assert "unknown experiment 'dqn/ctach'; did you mean 'dqn/catch'?" in said
 
 
 def test_a_run_continues_only_in_its_turns():

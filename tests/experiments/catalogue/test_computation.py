@@ -1,10 +1,10 @@
-"""Run directories of computed figures are told from runs."""
+"""Directories of computed figures are distinguished from runs."""
 
 from experiments.catalogue.computation import Computed, is_computed
 from launch.runs import run_directory
 
 
-def test_what_stands_for_the_experiment_tells_a_computation_from_a_run(tmp_path):
+def test_the_kind_in_the_config_marks_a_computation(tmp_path):
     directory = run_directory.create(tmp_path, Computed("toy/figure", 3))
     assert is_computed(directory)
     path = directory / run_directory.CONFIG
@@ -12,7 +12,7 @@ def test_what_stands_for_the_experiment_tells_a_computation_from_a_run(tmp_path)
     assert not is_computed(directory)
 
 
-def test_what_cannot_be_read_is_none(tmp_path):
+def test_a_directory_without_a_readable_config_is_not_one(tmp_path):
     assert not is_computed(tmp_path)
     (tmp_path / run_directory.CONFIG).mkdir()
     assert not is_computed(tmp_path)

@@ -1,4 +1,4 @@
-"""The named experiments: all that were promised, and as the papers have them."""
+"""The named experiments: complete, and with the papers' settings."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_every_experiment_survives_its_configuration_file(name, tmp_path):
     "catch minatar-asterix minatar-breakout minatar-freeway minatar-seaquest "
     "minatar-space-invaders maze".split(),
 )
-def test_the_promised_experiments_exist(agent_name, task_name):
+def test_the_documented_experiments_exist(agent_name, task_name):
     assert EXPERIMENTS[f"{agent_name}/{task_name}"].agent_name == agent_name
 
 
@@ -40,23 +40,23 @@ def test_the_promised_experiments_exist(agent_name, task_name):
     "hopper halfcheetah walker2d ant humanoid cheetah-run walker-walk adroit-pen "
     "adroit-door adroit-hammer adroit-relocate".split(),
 )
-def test_the_promised_continuous_experiments_exist(agent_name, task_name):
+def test_the_documented_continuous_experiments_exist(agent_name, task_name):
     experiment = EXPERIMENTS[f"{agent_name}/{task_name}"]
     storage = experiment.agent.storage
     assert storage.batch_size == storage.samples_per_insert == 256  # 1 update a step
     assert experiment.agent.network.hidden == (256, 256)
 
 
-def test_agents_meet_the_tasks_whose_actions_they_take():
+def test_agents_are_paired_with_tasks_of_their_action_type():
     for agent_name, recipe in agents.REGISTRY.items():
         for task_name in TASKS:
             fits = recipe.actions == TASKS[task_name].actions
             assert (f"{agent_name}/{task_name}" in EXPERIMENTS) == fits
 
 
-def test_a_misfit_says_what_fits():
+def test_a_misfit_lists_fitting_agents_and_tasks():
     message = misfit("mdqn/hopper")
-    assert message.startswith("mdqn takes discrete actions, those of hopper are cont")
+    assert message.startswith("mdqn takes discrete actions, but hopper has continuous ")
     assert "for hopper: iq, sac, td3, bc, td3_bc," in message and "cartpole" in message
     assert "\n" not in message
     assert misfit("mdqn/hoper") is None and misfit("hopper") is None

@@ -5,7 +5,7 @@ from experiments.catalogue.figure import Variant
 from experiments.catalogue.tasks import TASKS
 
 
-def test_variants_are_named_after_the_figure_and_differ_where_they_say():
+def test_variants_are_named_after_the_figure_and_differ_in_settings():
     made = figure.make(
         "toy/catch",
         TASKS["catch"],

@@ -1,4 +1,4 @@
-"""Mappings whose values are made when they are asked for."""
+"""Mappings that build a value on its first access."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def lazy(made):
     return Lazy({name: maker(name) for name in ("b", "a")})
 
 
-def test_a_value_is_made_once_and_only_when_it_is_asked_for(lazy, made):
+def test_a_value_is_built_once_on_its_first_access(lazy, made):
     assert list(lazy) == ["b", "a"] and len(lazy) == 2 and "a" in lazy
     assert "c" not in lazy and made == []
     assert [lazy["a"], lazy["a"]] == ["the a", "the a"]
@@ -30,7 +30,7 @@ def test_an_unknown_name_is_a_key_error(lazy):
         lazy["c"]
 
 
-def test_joined_mappings_keep_their_order_and_make_nothing(lazy, made):
+def test_joined_mappings_keep_their_order_and_build_nothing(lazy, made):
     joined = Joined(lazy, {"c": "the c"})
     assert list(joined) == ["b", "a", "c"] and len(joined) == 3
     assert "c" in joined and "d" not in joined and made == []

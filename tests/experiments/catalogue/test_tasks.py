@@ -1,4 +1,4 @@
-"""The tasks, as the papers have them."""
+"""The tasks have the papers' settings."""
 
 from typing import get_args
 
@@ -39,11 +39,11 @@ def test_a_mistake_in_a_task_is_an_error(kind, settings, message):
         Named("dqn/catch", "dqn", task).experiment()
 
 
-def test_the_tasks_are_all_games_of_minatar():
+def test_every_game_of_minatar_has_a_task():
     assert MINATAR_GAMES == get_args(minatar.GameName)
 
 
-def test_atari_is_the_papers():
+def test_atari_has_the_papers_settings():
     experiment = EXPERIMENTS["mdqn/pong"]
     agent = experiment.agent
     assert experiment.steps == 50_000_000  # 200 million frames
@@ -59,7 +59,7 @@ def test_atari_is_the_papers():
 
 
 @pytest.mark.parametrize("agent_name", ["dqn", "mdqn"])
-def test_minatar_is_as_in_deep_variance_weighting(agent_name):
+def test_minatar_has_the_settings_of_deep_variance_weighting(agent_name):
     experiment = EXPERIMENTS[f"{agent_name}/minatar-space-invaders"]
     environment, agent = experiment.environment, experiment.agent
     assert (environment.game, environment.sticky_actions) == ("space_invaders", 0.1)
@@ -87,7 +87,7 @@ def test_minatar_is_as_in_deep_variance_weighting(agent_name):
     assert (schedule.start, schedule.decay_steps) == (0, 1_000_000)
 
 
-def test_the_constants_of_mdqn_there_are_our_defaults():
+def test_deep_variance_weightings_mdqn_has_our_default_constants():
     """Deep Variance Weighting gives the KL's coefficient and the entropy's."""
     agent = EXPERIMENTS["mdqn/minatar-asterix"].agent
     assert agent.temperature == pytest.approx(0.027 + 0.003)

@@ -1,4 +1,4 @@
-"""Runs that several verbs play."""
+"""Runs that the tests of several verbs use."""
 
 import pytest
 

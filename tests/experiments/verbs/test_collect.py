@@ -1,4 +1,4 @@
-"""`munchausen collect`, from runs that were really made, and how it says no."""
+"""`munchausen collect` from real runs, and its error messages."""
 
 import re
 import subprocess
@@ -61,7 +61,7 @@ def collected(capsys, run, line):
     return capsys.readouterr().out
 
 
-def test_an_expert_dataset_is_what_the_newest_policy_does(run, spec, capsys):
+def test_an_expert_dataset_is_collected_by_the_newest_policy(run, spec, capsys):
     out = collected(capsys, run, "--quality expert --steps 25 --seed 3")
     dataset = load("munchausen/hopper/expert-v0", spec, HOPPER)
     ends = int(dataset.ends.sum())
@@ -121,7 +121,7 @@ def test_medium_expert_is_half_of_each(run, spec, capsys):
     )
 
 
-def test_a_run_is_a_dataset_itself(run, spec):
+def test_a_run_directory_loads_as_a_dataset(run, spec):
     dataset = load(str(run), spec, HOPPER)
     assert dataset.size == 90 and dataset.reference == (-20.272305, 3234.3)
     with pytest.raises(DatasetError, match=r"acted in .*Hopper-v5.*not in .*Walker2d"):
@@ -135,7 +135,7 @@ def refused(capsys, *arguments):
     return err
 
 
-def test_an_id_that_is_taken_is_refused_unless_one_says_so(run, capsys):
+def test_an_existing_id_is_refused_without_overwrite(run, capsys):
     line = "--steps 5 --quality random"
     collected(capsys, run, line)
     assert "--overwrite true" in refused(capsys, str(run), *line.split())
@@ -146,12 +146,12 @@ def test_an_id_that_is_taken_is_refused_unless_one_says_so(run, capsys):
     "line, message",
     [
         ("", "name one run directory"),
-        ("nowhere", "nowhere is no directory"),
+        ("nowhere", "nowhere is not a directory"),
         (".", "is not a run directory"),
-        ("RUN --quality medum", "'medum' is none of .*nearest: medium"),
-        ("RUN --steps 0", "0 steps: at least 1"),
+        ("RUN --quality medum", "must be one of .*'medum'; .*'medium'"),
+        ("RUN --steps 0", "--steps: must be at least 1, got 0"),
         ("RUN --seed -1", "at least 0"),
-        ("RUN --step 5", "unknown field --step; nearest: --steps"),
+        ("RUN --step 5", "unknown field --step; did you mean --steps"),
         ("RUN --dataset ../mine-v0", "a dataset id must be of the form"),
         ("RUN --dataset mine", "a dataset id must be of the form"),
     ],
@@ -168,7 +168,7 @@ def test_an_agent_with_discrete_actions_is_refused(tmp_path, capsys):
 
 
 def test_a_run_that_learned_from_a_dataset_is_refused(tmp_path, capsys, spec):
-    """Of whichever agent: checkpoints are of learner steps, and there is no replay."""
+    """For every agent: checkpoints count learner steps, and there is no replay."""
     for name in ("td3/hopper-medium", "bc/hopper-medium"):
         directory = run_directory.create(tmp_path / "runs", EXPERIMENTS[name])
         said = f"{directory} learned from munchausen/hopper/medium-v0"

@@ -1,4 +1,4 @@
-"""Each thing that can be wrong with a machine gets the line that mends it."""
+"""Every problem of a machine gets the line that fixes it."""
 
 import sys
 from importlib import metadata
@@ -16,7 +16,7 @@ MISSING_LIBPYTHON = Probe(
 )
 
 
-def test_the_one_right_python_is_fine():
+def test_cpython_3_10_on_linux_is_fine():
     check = doctor.check_python((3, 10, 13), "CPython", "Linux", "x86_64")
     assert check == Check("python", "CPython 3.10.13, Linux x86_64")
 
@@ -30,7 +30,7 @@ def test_the_one_right_python_is_fine():
         ((3, 10, 13), "CPython", "Linux", "aarch64", "x86-64"),
     ],
 )
-def test_any_other_python_is_not(version, implementation, system, machine, mend):
+def test_any_other_python_is_a_problem(version, implementation, system, machine, mend):
     check = doctor.check_python(version, implementation, system, machine)
     assert mend in check.mend
 
@@ -53,7 +53,7 @@ def test_wrong_and_missing_versions_are_named():
     assert check.mend == "make clean install"
 
 
-def test_without_an_installation_the_doctor_says_so(monkeypatch):
+def test_a_missing_installation_is_a_problem(monkeypatch):
     def requires(package: str) -> list[str]:
         raise metadata.PackageNotFoundError(package)
 
@@ -67,7 +67,7 @@ def test_this_installation_has_the_versions_it_requires():
     assert not doctor.check_installation().mend
 
 
-def test_a_libpython_that_lies_elsewhere_is_linked(tmp_path):
+def test_a_libpython_in_another_folder_is_linked(tmp_path):
     library = tmp_path / "libpython3.10.so.1.0"
     library.touch()
     check = doctor.check_native("courier", MISSING_LIBPYTHON, library)
@@ -137,21 +137,21 @@ def test_available_memory_is_read_in_bytes():
     assert doctor.available_memory(meminfo) == 2_048_000
 
 
-def test_a_probe_tells_what_was_printed_last_and_how_it_failed():
+def test_a_probe_has_the_last_line_of_output_or_error():
     assert doctor.probe("print('first'); print('last')") == Probe(True, "last")
     assert doctor.probe("raise ValueError('bad')") == Probe(False, "ValueError: bad")
     assert doctor.probe("raise SystemExit(3)") == Probe(False, "ended with code 3")
     assert "0.1 s" in doctor.probe("import time; time.sleep(60)", seconds=0.1).text
 
 
-def test_the_report_has_a_mend_under_each_problem(monkeypatch, capsys):
+def test_the_report_has_a_fix_under_each_problem(monkeypatch, capsys):
     checks = [Check("python", "fine"), Check("roms", "none", "make clean install")]
     monkeypatch.setattr(doctor, "examine", lambda: checks)
     assert doctor.main([]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "ok       python    fine",
         "problem  roms      none",
-        "         mend      make clean install",
+        "         fix       make clean install",
     ]
 
 
@@ -160,6 +160,6 @@ def test_without_a_problem_the_exit_code_is_0(monkeypatch):
     assert doctor.main([]) == 0
 
 
-def test_under_another_python_nothing_else_is_examined(monkeypatch):
+def test_under_another_python_nothing_else_is_checked(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 12, 1))
     assert [check.name for check in doctor.examine()] == ["python"]

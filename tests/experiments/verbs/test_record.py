@@ -1,4 +1,4 @@
-"""`munchausen record`: what the video shows, and how the verb says no."""
+"""`munchausen record`: the content of its videos, and its error messages."""
 
 import itertools
 import os
@@ -53,7 +53,7 @@ def test_cartpole_is_recorded_at_its_own_size_and_speed(runs, capsys):
     assert capsys.readouterr().out == "pole.gif\nsteps 4  returns no episode ended\n"
 
 
-def test_atari_is_an_mp4_in_the_run_that_a_player_reads(runs, capsys):
+def test_atari_is_recorded_as_a_playable_mp4_in_the_run(runs, capsys):
     run = runs("mdqn/pong-cpu")
     assert record(run, "--steps", "29") == 0
     path = run / "policy.mp4"
@@ -87,12 +87,12 @@ def test_a_video_replaces_the_one_before(runs, elsewhere):
     "line, message",
     [
         ("", "name one run directory"),
-        ("nowhere", "nowhere is no directory"),
-        ("file", "file is no directory"),
+        ("nowhere", "nowhere is not a directory"),
+        ("file", "file is not a directory"),
         (".", "is not a run directory: it has no config.yaml"),
         (". .", "name one run directory"),
-        (". --output video.avi", "video.avi does not end in .mp4 or .gif"),
-        (". --output video", "--output: video does not end in"),
+        (". --output video.avi", "must end in .mp4 or .gif, got video.avi"),
+        (". --output video", "--output: must end in .*, got video$"),
         (". --output missing/video.gif", "there is no directory missing"),
         (". --output folder.gif", "folder.gif: it is a directory"),
         (". --output file/video.gif", "cannot write file/video.gif"),
@@ -100,7 +100,7 @@ def test_a_video_replaces_the_one_before(runs, elsewhere):
         (". --episodes 0", "--episodes: .*at least 1"),
         (". --steps 0", "--steps: .*at least 1"),
         (". --seed -1", "--seed: .*at least 0"),
-        (". --step 5", "unknown field --step; nearest: --steps"),
+        (". --step 5", "unknown field --step; did you mean --steps"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(line, message, elsewhere, capsys):
@@ -143,7 +143,7 @@ def test_a_disk_that_fills_up_leaves_the_old_video(
     assert path.read_text() == "old" and os.listdir(elsewhere) == [path.name]
 
 
-def test_recording_prints_nothing_of_the_libraries(runs):
+def test_recording_hides_the_output_of_libraries(runs):
     command = [
         "record",
         str(runs("mdqn/cartpole")),

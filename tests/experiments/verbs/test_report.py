@@ -1,4 +1,4 @@
-"""`munchausen report`: the page, the picture, and how it says no."""
+"""`munchausen report`: the page, the picture, and its error messages."""
 
 import re
 import subprocess
@@ -61,7 +61,7 @@ def test_a_run_in_progress_is_reported(elsewhere):
 @pytest.mark.parametrize(
     "name, start", [("p.png", b"\x89PNG\r\n"), ("p.svg", b"<?xml")]
 )
-def test_the_picture_alone(elsewhere, name, start, capsys):
+def test_a_picture_without_a_page(elsewhere, name, start, capsys):
     write(elsewhere / "runs", "mdqn/catch", 0, POINTS, ROWS)
     write(elsewhere / "runs", "mdqn/pong", 0, POINTS, ROWS, environment=ATARI)
     assert report("runs", "--picture", name) == 0
@@ -107,13 +107,13 @@ def _damage(path, name, content):
         ("metrics.jsonl", None, "cannot read run/metrics.jsonl"),
     ],
 )
-def test_a_damaged_run_is_one_line(name, content, message, elsewhere, capsys):
+def test_a_damaged_run_is_a_one_line_error(name, content, message, elsewhere, capsys):
     write(elsewhere, evaluations=POINTS, metrics=ROWS).rename(elsewhere / "run")
     _damage(elsewhere / "run", name, content)
     _assert_refused(["run"], message, elsewhere, capsys)
 
 
-def test_returns_that_are_no_numbers_are_one_line(elsewhere, capsys):
+def test_returns_that_are_not_finite_are_a_one_line_error(elsewhere, capsys):
     path = write(elsewhere, evaluations={100: [float("nan")]})
     _assert_refused([path], "a return is not finite", elsewhere, capsys)
 
@@ -128,18 +128,18 @@ def test_returns_that_are_no_numbers_are_one_line(elsewhere, capsys):
         ("foreign", "foreign is not a run directory or a folder of run directories"),
         ("new", "new has no evaluation yet"),
         ("run nowhere", "nowhere does not exist"),
-        ("run --output file", "--output: file does not end in .html or .htm"),
+        ("run --output file", "--output: must end in .html or .htm, got file"),
         ("run --output folder.html", "folder.html: it is a directory"),
         ("run --output none/a.html", "there is no directory none"),
         ("run --output " + "a" * 300 + ".html", "File name too long"),
         ("run --output file/a.html", "cannot write file/a.html"),
         ("run --output", "--output needs a value"),
-        ("run --out a.html", "unknown field --out; nearest: --output"),
-        ("run --picture a.gif", "a.gif does not end in .png or .svg"),
+        ("run --out a.html", "unknown field --out; did you mean --output"),
+        ("run --picture a.gif", "must end in .png or .svg, got a.gif"),
         ("run --output a.html --picture none/a.png", "there is no directory none"),
     ],
 )
-def test_a_mistake_is_one_line(line, message, elsewhere, capsys):
+def test_a_mistake_is_a_one_line_error(line, message, elsewhere, capsys):
     write(elsewhere, evaluations=POINTS).rename(elsewhere / "run")
     write(elsewhere, seed=1).rename(elsewhere / "new")
     for folder in ("foreign", "folder.html"):

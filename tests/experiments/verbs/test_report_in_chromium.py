@@ -73,7 +73,7 @@ def page(tmp_path_factory):
 
 
 def look(page, width, tmp_path):
-    """What the browser finds in a window of that width, and its console."""
+    """The page's layout in a window of that width, and the browser's console."""
     path = tmp_path / "frame.html"
     path.write_text(FRAME.format(width=width, page=html.escape(page)))
     profile = f"--user-data-dir={tmp_path / 'profile'}"
@@ -90,7 +90,7 @@ def look(page, width, tmp_path):
 
 
 @pytest.mark.parametrize("width, figures", [(PHONE, 10), (LAPTOP, 10)])
-def test_the_page_fits_and_asks_nobody_for_anything(page, width, figures, tmp_path):
+def test_the_page_fits_and_makes_no_requests(page, width, figures, tmp_path):
     found, console = look(page, width, tmp_path)
     assert found["width"] == width
     assert found["scrolls"] <= width
@@ -100,7 +100,7 @@ def test_the_page_fits_and_asks_nobody_for_anything(page, width, figures, tmp_pa
     assert console == []
 
 
-def test_what_does_not_fit_is_found(page, tmp_path):
+def test_a_page_that_does_not_fit_is_detected(page, tmp_path):
     """The test above can fail."""
     wide = '<p style="width:500px">wide</p><img src="https://example.invalid/i.png">'
     broken = page.replace("<main>", f"<main>{wide}<script>nobody()</script>")

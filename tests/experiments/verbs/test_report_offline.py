@@ -35,5 +35,5 @@ def test_runs_from_datasets_have_a_section_for_each_and_count_learner_steps(else
             f"Locomotion Hopper-v5, from mine/hopper/{quality}-v0" in text
         )
     assert "complete 100 of 100" in text and "at step" in text
-    assert "state steps last return" in text  # not actor steps: nobody acts
+    assert "state steps last return" in text  # not actor steps: there is no actor
     assert "Learner throughput" in text and "Actor throughput" not in text

@@ -1,4 +1,4 @@
-"""What a command line of `train` asks for."""
+"""Plans that command lines of `train` describe."""
 
 from experiments.names import FIGURES
 from experiments.verbs import train_arguments
@@ -6,7 +6,7 @@ from experiments.verbs import train_arguments
 NAME = "leverage/cartpole"
 
 
-def test_a_figure_is_every_variant_seed_by_seed():
+def test_a_figure_plans_every_variant_seed_by_seed():
     plan = train_arguments.plan([NAME, "--seeds", "2", "--steps", "700"])
     names = list(FIGURES[NAME].experiments)
     order = [(each.name, each.seed) for each in plan.experiments]

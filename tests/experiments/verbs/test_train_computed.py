@@ -1,4 +1,4 @@
-"""Computed figures: what they leave behind, and what they are not."""
+"""Computed figures: their files, and the verbs that skip or refuse them."""
 
 import csv
 import glob
@@ -38,7 +38,7 @@ def computation(monkeypatch):
     return made
 
 
-def test_rows_picture_and_circumstances_are_left(computation, capsys, elsewhere):
+def test_rows_picture_and_provenance_are_written(computation, capsys, elsewhere):
     assert cli.main("train toy/figure --seed 3 --runs here".split()) == 0
     [directory] = (elsewhere / "here/toy/figure").glob("seed3-*")
     with (directory / ROWS).open(newline="") as file:
@@ -65,17 +65,17 @@ def test_rows_picture_and_circumstances_are_left(computation, capsys, elsewhere)
         ("train toy/figure --steps 5", "unknown field --steps"),
         ("train toy/figure --seed -1", "--seed: .*at least 0"),
         ("train toy/figure dqn/catch", "one experiment at a time"),
-        ("train toy/figur", "nearest: toy/figure"),
+        ("train toy/figur", "did you mean 'toy/figure'"),
     ],
 )
-def test_a_mistake_is_one_line(line, message, computation, capsys, elsewhere):
+def test_a_mistake_is_a_one_line_error(line, message, computation, capsys, elsewhere):
     assert cli.main(line.split()) == 2
     err = capsys.readouterr().err
     assert re.search(message, err) and err.count("\n") == 1
     assert not list(elsewhere.iterdir())
 
 
-def test_help_and_list_know_it(computation, capsys):
+def test_help_and_list_show_a_computation(computation, capsys):
     assert cli.main(["train", "toy/figure", "--help"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("usage: munchausen train toy/figure")
@@ -84,7 +84,7 @@ def test_help_and_list_know_it(computation, capsys):
     assert capsys.readouterr().out.splitlines()[1].split()[0] == "toy/figure"
 
 
-def test_reports_and_tables_pass_over_it(computation, elsewhere, capsys):
+def test_reports_and_tables_skip_a_computation(computation, elsewhere, capsys):
     cli.main("train toy/figure".split())
     rows = [
         run_directories.metrics_row(60, "actor", 1.0, 3, episode_return=1.0),
@@ -103,7 +103,7 @@ def test_reports_and_tables_pass_over_it(computation, elsewhere, capsys):
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "record", "train --resume"])
-def test_what_needs_an_agent_says_that_there_is_none(verb, computation, capsys):
+def test_verbs_that_need_an_agent_refuse_a_computation(verb, computation, capsys):
     cli.main("train toy/figure --runs here".split())
     [directory] = glob.glob("here/toy/figure/*")
     assert cli.main([*verb.split(), directory]) == 2
@@ -112,7 +112,7 @@ def test_what_needs_an_agent_says_that_there_is_none(verb, computation, capsys):
 
 
 @pytest.mark.parametrize("path", ["here", "here/toy/figure/*"])
-def test_a_report_of_it_alone_names_its_files(path, computation, capsys):
+def test_a_report_of_only_a_computation_names_its_files(path, computation, capsys):
     cli.main("train toy/figure --runs here".split())
     [named] = glob.glob(path)
     assert cli.main(["report", named]) == 2
@@ -121,7 +121,7 @@ def test_a_report_of_it_alone_names_its_files(path, computation, capsys):
     assert "figure.png and rows.csv in here/toy/figure/seed0-" in err
 
 
-def test_its_own_table_has_its_rows_and_their_provenance(computation, capsys):
+def test_a_table_of_a_computation_has_rows_and_provenance(computation, capsys):
     cli.main("train toy/figure --seed 2".split())
     assert from_runs.main(["runs", "toy.csv"]) == 0
     with open("toy.csv", newline="") as file:

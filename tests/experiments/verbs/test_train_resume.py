@@ -1,4 +1,4 @@
-"""`train --resume`: what may resume, and in which mode."""
+"""`train --resume`: which runs may resume, and in which mode."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def saved(steps=20_000, store="dataset"):
         ("dataset", "processes", "processes"),
     ],
 )
-def test_a_run_resumes_as_it_was_unless_the_user_says_otherwise(store, asked, mode):
+def test_a_run_resumes_in_its_old_mode_unless_launch_is_given(store, asked, mode):
     assert train_resume._mode(Options(launch=asked), saved(store=store)) == mode
 
 
@@ -37,23 +37,23 @@ def test_a_run_resumes_as_it_was_unless_the_user_says_otherwise(store, asked, mo
         ("reverb", "local", "threads or processes"),
     ],
 )
-def test_a_mode_that_cannot_read_what_was_stored_is_refused(store, asked, fitting):
-    with pytest.raises(OverrideError, match=f"--launch {asked}: .* {fitting}"):
+def test_a_mode_that_cannot_read_the_replay_is_refused(store, asked, fitting):
+    with pytest.raises(
+        OverrideError, match=f"--launch must be {fitting} .* got {asked}"
+    ):
         train_resume._mode(Options(launch=asked), saved(store=store))
 
 
-def test_a_complete_run_is_refused_and_one_without_its_last_evaluation_is_not():
+def test_only_a_run_with_its_last_evaluation_is_refused_as_complete():
     experiment = EXPERIMENTS["dqn/catch"]
     assert experiment.steps == 20_000
     train_resume._refuse_done(experiment, saved(), evaluated=False)
     train_resume._refuse_done(experiment, saved(19_999), evaluated=True)
-    with pytest.raises(
-        OverrideError, match="it has 20,000 steps, 20,000 are asked for"
-    ):
+    with pytest.raises(OverrideError, match="it has done 20,000 of 20,000 steps"):
         train_resume._refuse_done(experiment, saved(), evaluated=True)
 
 
-def test_a_checkpoint_that_lacks_something_names_it():
+def test_an_incomplete_checkpoint_names_its_missing_entry():
     checkpoint = saved()._replace(extra={"store": "dataset", "episodes": []})
     with pytest.raises(RunDirectoryError, match="has no seconds"):
         train_resume._refuse_done(EXPERIMENTS["dqn/catch"], checkpoint, evaluated=True)

@@ -1,4 +1,4 @@
-"""What `train` runs, and in which order."""
+"""The runs that `train` starts, and their order."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def launched(monkeypatch):
     return ran
 
 
-def test_train_runs_what_the_flags_say(launched, capsys, elsewhere):
+def test_train_runs_the_experiment_of_the_flags(launched, capsys, elsewhere):
     line = (
         "train mdqn/catch --launch threads --seed 7 --steps 1e3 --actors 2 "
         "--environments=3 --runs here --evaluation.period 500 --environment.rows 7 "
@@ -64,9 +64,7 @@ def test_flags_may_stand_before_the_experiment():
     assert plan.experiments[0].seed == 3
 
 
-def test_seeds_of_programs_run_one_after_the_other_and_are_summed_up(
-    launched, capsys, elsewhere
-):
+def test_seeds_of_programs_run_in_turn_and_are_summarised(launched, capsys, elsewhere):
     assert cli.main("train dqn/catch --seeds 3 --launch threads".split()) == 0
     assert [experiment.seed for experiment, _ in launched] == [0, 1, 2]
     assert len(list((elsewhere / "runs" / "dqn" / "catch").iterdir())) == 3

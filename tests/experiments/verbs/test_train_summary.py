@@ -1,4 +1,4 @@
-"""What `train` prints at the end."""
+"""The summary that `train` prints at the end."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def elsewhere(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_without_evaluations_says_so(monkeypatch, capsys):
+def test_a_run_without_evaluations_prints_no_return(monkeypatch, capsys):
     monkeypatch.setattr(run, "run_experiment", lambda *_, **__: None)
     assert cli.main(["train", "dqn/catch"]) == 0
     assert "seed 0  final evaluation return no evaluation" in capsys.readouterr().out

@@ -40,7 +40,7 @@ def test_scores_are_short(score, shown):
     assert video.number(score) == shown
 
 
-def test_an_encoder_that_fails_says_why(runs, monkeypatch, capsys, elsewhere):
+def test_the_error_of_a_failed_encoder_is_shown(runs, monkeypatch, capsys, elsewhere):
     monkeypatch.setattr(video, "_MP4", ("-c:v", "nonsense", "-f", "mp4"))
     assert record(runs("mdqn/catch"), "--output", "a.mp4") == 2
     err = capsys.readouterr().err
@@ -48,11 +48,11 @@ def test_an_encoder_that_fails_says_why(runs, monkeypatch, capsys, elsewhere):
     assert err.count("\n") == 1 and not os.listdir(elsewhere)
 
 
-def test_without_an_encoder_gif_is_offered(runs, monkeypatch, capsys, elsewhere):
+def test_without_an_encoder_gif_is_suggested(runs, monkeypatch, capsys, elsewhere):
     def missing():
         raise RuntimeError("No ffmpeg exe could be found.")
 
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", missing)
     assert record(runs("mdqn/catch"), "--output", "a.mp4") == 2
-    assert "no ffmpeg to write MP4 with: --output FILE.gif" in capsys.readouterr().err
+    assert "MP4 needs ffmpeg, which is missing; use --output" in capsys.readouterr().err
     assert not os.listdir(elsewhere)
