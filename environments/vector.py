@@ -18,7 +18,7 @@ class VectorEnvironment(Protocol):
 
     Attributes:
         num_environments: N.
-        action_repeat: frames of the game per decision.
+        action_repeat: frames of the game per agent step.
         frame_stack: size of the leading axis of an observation, oldest frame first; 1
             if observations are not stacked and have no such axis.
         reward_clip: bound that rewards given to a learner are clipped to, in both
@@ -81,7 +81,7 @@ def lane_seeds(num_environments: int, seed: int) -> list[int]:
 class Batched:
     """A vector of single environments of one kind, stepped one after the other.
 
-    Decisions last one frame.
+    An agent step lasts one frame.
 
     Args:
         environments: at least one.

@@ -1,4 +1,4 @@
-"""Atari: what each protocol does, seen from outside the emulator."""
+"""Atari: the effects of each protocol, seen from outside the emulator."""
 
 import numpy as np
 import pytest
@@ -115,7 +115,7 @@ def test_actions_are_checked():
     environment = environments.make(environments.Atari("breakout"), 3, seed=0)
     environment.reset()
     for actions in ([0, 4, 0], [0, -1, 0], [0, 0]):
-        with pytest.raises(ValueError, match="actions"):
+        with pytest.raises(ValueError, match="action"):
             environment.step(np.array(actions, np.int32))
 
 

@@ -34,7 +34,7 @@ DAMAGE = {
 
 
 def damaged(root, kind):
-    """A run directory with that fault; below a folder of its own."""
+    """A run directory with that fault, below its own folder."""
     path = root / "bad" / "seed0"
     if kind == "missing":
         return path

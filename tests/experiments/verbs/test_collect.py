@@ -70,7 +70,7 @@ def test_an_expert_dataset_is_collected_by_the_newest_policy(run, spec, capsys):
     score = 100 * (mean + 20.272305) / (3234.3 + 20.272305)
     assert f"mean return {mean:.4g}  normalised score {score:.1f}" in out
     assert "expert: the checkpoint at step 90" in out
-    # TD3 explores: its noise of deviation .1 on what the policy would do.
+    # TD3 explores: it adds noise of deviation .1 to the policy's actions.
     best = saved_policy.load_policy(run)(dataset.transitions.observation)
     noise = (dataset.transitions.action - best)[np.abs(best) < 0.7]
     assert 0.07 < noise.std() < 0.13 and abs(noise.mean()) < 0.05

@@ -25,8 +25,8 @@ FLAGS = (
 PHONE, LAPTOP = 375, 1280  # pixels
 ATARI = {"kind": "Atari", "game": "pong", "protocol": "dopamine"}
 
-# The page in a frame of a given width, which is its window; what is found is left
-# where --dump-dom shows it.
+# The page in a frame of a given width, which is its window; the script leaves its
+# findings where --dump-dom shows them.
 FRAME = """<!doctype html><meta charset="utf-8"><body>
 <style>iframe {{ width: {width}px; height: 900px; border: 0 }}</style>
 <iframe id="page" srcdoc="{page}"></iframe>

@@ -17,7 +17,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture
 def launched(monkeypatch):
-    """Replaces training by one line of evaluations; lists what would have run."""
+    """Replaces training by one line of evaluations; lists the runs it replaced."""
     ran = []
 
     def launch(experiment, directory, mode, *_, **__):
