@@ -15,6 +15,7 @@ from typing import Any, Literal
 import launchpad as lp
 from absl import flags
 from launchpad import address as lp_address
+from launchpad.launch import worker_manager
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from launch import errors
@@ -55,7 +56,7 @@ def run(run: Run, mode: Mode, progress: bool = True) -> list[float]:
     shown = Follower(experiment, directory, steps, progress)
     with shown, replay_role.scratch_removed(directory):
         if mode == "threads":
-            _run_threads(run)
+            run_threads(run, program.make(run))
         else:
             _run_processes(run._replace(dataset=None))  # each role loads it itself
     evaluations = logs.read_evaluations(directory)
@@ -81,8 +82,17 @@ def _run_processes(run: Run) -> None:
     )
 
 
-def _run_threads(run: Run) -> None:
-    nodes = program.make(run)
+def run_threads(run: Run, nodes: Sequence[Node]) -> None:
+    """Runs nodes as threads of this process, until the program has ended.
+
+    Args:
+        run: the run.
+        nodes: see `make_program`.
+
+    Raises:
+        RoleFailed: a role raised an error.
+        Interrupted: SIGINT, SIGTERM or SIGHUP ended the program.
+    """
     calls.tolerate_late_answers()
     flags.FLAGS["lp_termination_notice_secs"].value = _NOTICE_SECONDS
     numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
@@ -92,11 +102,11 @@ def _run_threads(run: Run) -> None:
     made = make_program(run, nodes, stops)
     manager = lp.launch(made, lp.LaunchType.LOCAL_MULTI_THREADING)
     try:
-        # Launchpad handles Ctrl+C only in the first program of a process.
-        stop = signal.getsignal(signal.SIGTERM)
+        # Launchpad installs its handlers only for the first program of a process, and
+        # the handlers of before are put back after each.
         for number in numbers:
             if before[number] != signal.SIG_IGN:
-                signal.signal(number, _stopping(stop, stops, caught))
+                signal.signal(number, _stopping(stops, caught))
         manager.wait()
     except Exception as error:  # whatever a role raised; Launchpad printed its trace
         raise errors.RoleFailed(f"a role died: {error!r}") from error
@@ -107,7 +117,7 @@ def _run_threads(run: Run) -> None:
         raise errors.Interrupted(caught[0])
 
 
-def _stopping(stop: Any, stops: "OrderedStop", caught: list[int]) -> Any:
+def _stopping(stops: "OrderedStop", caught: list[int]) -> Any:
     """A signal handler that stops Launchpad; a second signal ends the process."""
 
     def handle(number: int, frame: Any) -> None:
@@ -115,7 +125,7 @@ def _stopping(stop: Any, stops: "OrderedStop", caught: list[int]) -> Any:
             os._exit(128 + number)
         if not stops.finished:  # otherwise Launchpad itself sent it at the end
             caught.append(number)
-        stop(signal.SIGTERM, frame)
+        worker_manager._signal_dispatcher(signal.SIGTERM, frame)
 
     return handle
 

@@ -1,14 +1,17 @@
 """Small agents and batches to test them on, at odd and mutually different sizes."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from agents import REGISTRY
 from agents.anti_exploration import autoencoder
-from agents.parts import networks
-from agents.parts.contract import Spec, Transition, discrete_spec
+from agents.parts import networks, sgd
+from agents.parts.contract import Agent, Spec, TrainingState, Transition, discrete_spec
 
 BATCH, ENVIRONMENTS, ACTIONS = 11, 3, 5
 IMAGES = discrete_spec((2, 44, 36), np.uint8, ACTIONS)
@@ -18,6 +21,7 @@ BOX = Spec(
     num_actions=0,
     action=jax.ShapeDtypeStruct((3,), np.dtype(np.float32)),
 )
+FAST = sgd.Adam(learning_rate=1e-3)
 # Smaller than the papers', so that tests are quick.
 FEW = {
     "online_fractions": 6,
@@ -41,6 +45,42 @@ def make(name, spec=None, **settings):
     """A registered agent with a small network; `settings` are fields of its config."""
     spec = spec or specs(name)[0]
     return REGISTRY[name].agent(small(name, spec, **settings), spec)
+
+
+class Compiled(NamedTuple):
+    """A small agent that learns fast, compiled once for all tests of a process.
+
+    Attributes:
+        agent: the agent.
+        state: its training state for the seed 5.
+        update: the compiled update.
+        act: the compiled policy.
+        traces: an entry for each time that the update was compiled.
+    """
+
+    agent: Agent
+    state: TrainingState
+    update: Callable
+    act: Callable
+    traces: list
+
+
+@functools.cache
+def compiled(name, spec):
+    """The registered agent, with a small network and a learning rate of 0.001."""
+    return compile_agent(make(name, spec, optimizer=FAST))
+
+
+def compile_agent(agent):
+    """Compiles an agent's functions; counts how often its update is compiled."""
+    traces = []
+
+    def update(state, batch):
+        traces.append(1)
+        return agent.update(state, batch)
+
+    state = agent.init(jax.random.key(5))
+    return Compiled(agent, state, jax.jit(update), jax.jit(agent.act), traces)
 
 
 def small(name, spec, **settings):

@@ -13,41 +13,57 @@ import numpy as np
 import optax
 
 from agents import REGISTRY
-from tests.agents.cases import batch_for, observations, small, specs
+from tests.agents.cases import (
+    ENVIRONMENTS,
+    FAST,
+    batch_for,
+    compile_agent,
+    compiled,
+    observations,
+    small,
+    specs,
+)
 
 FILE = Path(__file__).parent / "golden_values.json"
 UPDATES = 3  # at the second, policies that learn at every second step have moved
 
 
-def stages():
-    """Name of each stage of each agent, with the stage; the last is the agent."""
-    for name in sorted(REGISTRY):
-        recipe, spec = REGISTRY[name], specs(name)[0]
-        for stage in recipe.stages(small(name, spec), spec):
-            yield f"{name}/{stage.name}" if stage.name else name, spec, stage.agent
+def stages(name):
+    """Stages of a registered agent, by the name of their numbers; the last one acts."""
+    recipe, spec = REGISTRY[name], specs(name)[0]
+    stages = recipe.stages(small(name, spec, optimizer=FAST), spec)
+    return {f"{name}/{one.name}" if one.name else name: one.agent for one in stages}
 
 
-def computed(spec, agent, acts):
-    """Metrics of a few updates, then norms of Adam's gradient means, and actions."""
-    state, update = agent.init(jax.random.key(5)), jax.jit(agent.update)
-    batch, metrics = batch_for(agent, spec, seed=5), []
+def computed(stage):
+    """Metrics of a few updates, then norms of Adam's gradient means, and actions.
+
+    Args:
+        stage: `<agent>` or `<agent>/<stage>`; only the former acts.
+    """
+    name, _, earlier = stage.partition("/")
+    spec = specs(name)[0]
+    one = compile_agent(stages(name)[stage]) if earlier else compiled(name, spec)
+    state, batch, metrics = one.state, batch_for(one.agent, spec, seed=5), []
     for _ in range(UPDATES):
-        state, row = update(state, batch)
+        state, row = one.update(state, batch)
         metrics.append({name: float(value) for name, value in sorted(row.items())})
     numbers = {"metrics": metrics, "gradient_norms": _gradient_norms(state.opt_state)}
-    if acts:
-        for evaluation in (False, True):
-            actions, _ = jax.jit(agent.act)(
-                state.params,
-                jax.random.key(7),
-                observations(spec, 13, seed=9),
-                np.int32(0),
-                np.bool_(evaluation),
-            )
-            numbers["evaluated" if evaluation else "explored"] = np.asarray(
-                actions
-            ).tolist()
+    if not earlier:
+        numbers["explored"] = _actions(one, state, spec, evaluation=False)
+        numbers["evaluated"] = _actions(one, state, spec, evaluation=True)
     return numbers
+
+
+def _actions(one, state, spec, evaluation):
+    """Actions for three observations, chosen with each of four keys."""
+    seen = observations(spec, ENVIRONMENTS, seed=9)
+    return [
+        np.asarray(
+            one.act(state.params, jax.random.key(seed), seen, 0, evaluation)[0]
+        ).tolist()
+        for seed in range(4)
+    ]
 
 
 def _gradient_norms(opt_state):
@@ -58,13 +74,12 @@ def _gradient_norms(opt_state):
     }
 
 
-def all_numbers():
-    """Numbers of every stage, by name; a stage with a folder's name does not act."""
-    return {
-        name: computed(spec, agent, acts="/" not in name)
-        for name, spec, agent in stages()
-    }
+def write():
+    """Computes all numbers anew and writes them, one line for each stage."""
+    names = [stage for name in sorted(REGISTRY) for stage in stages(name)]
+    lines = [f"{json.dumps(name)}: {json.dumps(computed(name))}" for name in names]
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(all_numbers(), indent=1) + "\n")
+    write()

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from agents import REGISTRY
-from agents.parts import sgd
 from tests.agents.cases import (
     ACTIONS,
     BOX,
     ENVIRONMENTS,
+    FAST,
     VECTORS,
     batch_for,
+    compiled,
     leaves_equal,
     make,
     observations,
@@ -40,17 +41,9 @@ def each_case(test):
 
 
 @each_case
-def test_update_is_pure_finite_and_compiled_once(name, spec, key):
-    agent = make(name, spec)
+def test_update_is_pure_finite_and_compiled_once(name, spec):
+    agent, state, update, _, traces = compiled(name, spec)
     batch = batch_for(agent, spec)
-    traces = []
-
-    def counted(state, batch):
-        traces.append(1)
-        return agent.update(state, batch)
-
-    update = jax.jit(counted)
-    state = agent.init(key)
     first, metrics = update(state, batch)
     again, _ = update(state, batch)
     assert leaves_equal(first.params, again.params)
@@ -63,17 +56,16 @@ def test_update_is_pure_finite_and_compiled_once(name, spec, key):
     assert not leaves_equal(first.params, state.params)
 
 
-def test_targets_start_equal_to_the_online_networks(name, key):
-    state = make(name).init(key)
+def test_targets_start_equal_to_the_online_networks(name):
+    state = compiled(name, specs(name)[0]).state
     learned = {network: state.params[network] for network in state.opt_state}
     targets = {network: state.target_params[network] for network in learned}
     assert learned and leaves_equal(learned, targets)
 
 
-def test_repeated_updates_on_one_batch_reduce_the_loss(name, key):
-    agent = make(name, optimizer=sgd.Adam(learning_rate=1e-3))
-    batch, update = batch_for(agent, specs(name)[0]), jax.jit(agent.update)
-    state, losses = agent.init(key), []
+def test_repeated_updates_on_one_batch_reduce_the_loss(name):
+    agent, state, update, _, _ = compiled(name, specs(name)[0])
+    batch, losses = batch_for(agent, specs(name)[0]), []
     for _ in range(200):
         state, metrics = update(state, batch)
         losses.append({n: float(v) for n, v in metrics.items() if n.endswith("_loss")})
@@ -114,8 +106,8 @@ def branches_on_gpus(jaxpr):
 
 @each_case
 def test_on_a_gpu_neither_update_nor_act_waits_for_the_host(name, spec, key):
-    agent = make(name, spec)
-    state, batch = agent.init(key), batch_for(agent, spec)
+    agent, state, *_ = compiled(name, spec)
+    batch = batch_for(agent, spec)
     observation = observations(spec, ENVIRONMENTS)
     update = jax.make_jaxpr(agent.update)(state, batch)
     act = jax.make_jaxpr(agent.act)(state.params, key, observation, 0, False)
@@ -125,11 +117,10 @@ def test_on_a_gpu_neither_update_nor_act_waits_for_the_host(name, spec, key):
 
 @each_case
 def test_actions_fit_the_environment(name, spec, key):
-    agent = make(name, spec)
-    params, act = agent.init(key).params, jax.jit(agent.act)
+    _, state, _, act, _ = compiled(name, spec)
     for evaluation in (False, True):
         actions, extras = act(
-            params, key, observations(spec, ENVIRONMENTS), 0, evaluation
+            state.params, key, observations(spec, ENVIRONMENTS), 0, evaluation
         )
         assert extras == ()
         assert actions.shape == (ENVIRONMENTS, *spec.action.shape)
@@ -140,13 +131,12 @@ def test_actions_fit_the_environment(name, spec, key):
 
 @pytest.mark.parametrize("name", DISCRETE)
 def test_exploration_falls_and_evaluation_is_almost_greedy(name, key):
-    agent = make(name)
+    _, state, _, act, _ = compiled(name, VECTORS)
     # The last layer's bias makes action 4 the best by far, in every network.
     params = jax.tree.map(
         lambda leaf: 9.0 * jnp.arange(5.0) if leaf.shape == (ACTIONS,) else leaf,
-        agent.init(key).params,
+        state.params,
     )
-    act = jax.jit(agent.act)
     observation = observations(VECTORS, 2_000)
     counts = [
         np.bincount(
@@ -159,11 +149,10 @@ def test_exploration_falls_and_evaluation_is_almost_greedy(name, key):
     assert counts[2][4] > 0.98 * 2_000
 
 
-def test_restoring_a_state_continues_exactly(name, key):
-    agent = make(name)
+def test_restoring_a_state_continues_exactly(name):
+    agent, state, update, _, _ = compiled(name, specs(name)[0])
     batch = batch_for(agent, specs(name)[0])
-    update = jax.jit(agent.update)
-    state, _ = update(agent.init(key), batch)
+    state, _ = update(state, batch)
     plain = jax.tree.map(
         lambda leaf: leaf,
         state._replace(key=jax.random.key_data(state.key)),
@@ -185,13 +174,14 @@ def test_the_configuration_is_picklable_and_gives_a_storage(name):
 
 @pytest.mark.parametrize("name", STAGED)
 def test_a_stage_learns_networks_that_the_agent_keeps_fixed(name, key):
-    config, agent = small(name, BOX), make(name)
+    config = small(name, BOX, optimizer=FAST)
+    agent, kept, update, _, _ = compiled(name, BOX)
     first, last = REGISTRY[name].stages(config, BOX)
     assert (first.name, last.name) == ("pretraining", "")
     assert (first.steps, last.steps) == (config.pretraining_steps, None)
     assert first.source == last.source == "dataset"
     stage, batch = first.agent, batch_for(agent, BOX)
-    learned, kept = stage.init(key), agent.init(key)
+    learned = stage.init(key)
     assert learned.opt_state.keys() <= kept.params.keys() - kept.opt_state.keys()
     for network in learned.opt_state:
         shapes = [jax.tree.map(jnp.shape, s.params[network]) for s in (learned, kept)]
@@ -202,15 +192,15 @@ def test_a_stage_learns_networks_that_the_agent_keeps_fixed(name, key):
     with pytest.raises(TypeError, match="no policy"):
         stage.act(following.params, key, batch.observation, 0, True)
     kept = kept._replace(params={**kept.params, **following.params})
-    after, _ = jax.jit(agent.update)(kept, batch)
+    after, _ = update(kept, batch)
     for network in learned.opt_state:
         assert leaves_equal(after.params[network], following.params[network])
 
 
 @pytest.mark.parametrize("name", [n for n in sorted(REGISTRY) if REGISTRY[n].dataset])
 def test_offline_agents_never_explore(name, key):
-    agent = make(name)
-    params, seen = agent.init(key).params, observations(BOX, ENVIRONMENTS)
-    one, _ = agent.act(params, key, seen, 0, False)
-    other, _ = agent.act(params, jax.random.key(1), seen, 10_000_000, True)
+    _, state, _, act, _ = compiled(name, BOX)
+    params, seen = state.params, observations(BOX, ENVIRONMENTS)
+    one, _ = act(params, key, seen, 0, False)
+    other, _ = act(params, jax.random.key(1), seen, 10_000_000, True)
     assert np.array_equal(one, other)

@@ -1,7 +1,9 @@
 """A program for Launchpad: a group for each node, threads that stop in order."""
 
+import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from launch.engines.launchpad_engine import OrderedStop, make_program
 from launch.engines.program import Node
 
 pytestmark = pytest.mark.launchpad
+
+TOY = str(Path(__file__).with_name("toy_threads.py"))
 
 
 def test_launchpad_gets_a_group_for_each_node(run):
@@ -46,3 +50,16 @@ def test_a_thread_that_does_not_end_holds_the_others_up_for_its_patience_only():
     stops.join("actor/0", whole)
     whole.set()
     assert stops.join("replay", whole).wait(20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_second_program_of_a_process_in_order(command, number):
+    command.start(TOY)
+    for line in command.process.stdout:
+        if "waiting" in line:
+            break
+    command.process.send_signal(number)
+    code, out, err = command.wait(60)
+    assert (code, "Traceback" in err) == (128 + number, False), err
+    ended = [line for line in out.splitlines() if line.startswith("ended")]
+    assert ended == ["ended actor", "ended coordinator"]
