@@ -5,6 +5,7 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
+WORKERS = $(shell cores=$$(nproc); echo $$(( cores < 4 ? cores + 1 : 4 )))
 SOURCES := agents environments launch experiments tests
 LIBPYTHON := libpython3.10.so.1.0
 DEMO := train mdqn/pong-cpu --launch processes --steps 30000 --evaluation.period 15000 \
@@ -62,9 +63,10 @@ demo: install
 bench: install
 	.venv/bin/munchausen bench --output bench.json
 
-# A file's tests stay together: they share what it set up.
+# A file's tests stay together: they share what it set up. One worker more than there
+# are cores, since some tests wait.
 test: install
-	$(PYTEST) -m 'not slow' --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m 'not slow' --numprocesses $(WORKERS) --dist loadfile
 
 test-slow: install
 	$(PYTEST) -m slow --timeout 3600

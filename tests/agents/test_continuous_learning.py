@@ -14,6 +14,7 @@ import pytest
 from agents import REGISTRY
 from agents.parts import networks, sgd
 from agents.parts.contract import Spec, Transition
+from tests.marks import quick
 
 # Without agents that learn only from datasets: they imitate actions, here random.
 CONTINUOUS = [
@@ -45,7 +46,7 @@ def experience(rng, size):
     )
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", quick(["td3"], CONTINUOUS))
 def test_the_policy_finds_the_target(name):
     recipe = REGISTRY[name]
     config = dataclasses.replace(

@@ -9,6 +9,7 @@ from experiments.catalogue.experiments import EXPERIMENTS
 from launch.policies import saved_policy
 from launch.runs import logs, run_directory
 from tests.launch.local_runs import run_local
+from tests.marks import quick
 
 SMALL = {
     "steps": 90,
@@ -24,7 +25,7 @@ SMALL = {
 }
 
 
-@pytest.fixture(params=["iq", "sac", "td3"])
+@pytest.fixture(params=quick(["td3"], ["iq", "sac", "td3"]))
 def run(request, tmp_path):
     experiment = flags.replace(EXPERIMENTS[f"{request.param}/hopper"], SMALL)
     directory = run_directory.create(tmp_path, experiment)

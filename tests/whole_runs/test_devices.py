@@ -52,6 +52,7 @@ def test_an_uneven_batch_is_refused_before_there_is_a_directory(line, flag, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["pendulum.hdf5"]
 
 
+@pytest.mark.slow
 @pytest.mark.launchpad
 def test_the_learner_of_a_program_refuses_without_a_trace(tmp_path):
     """The launcher must not claim the devices: only the learner knows them."""
@@ -92,6 +93,7 @@ def test_a_run_that_moved_to_more_devices_is_refused_and_unchanged(mode, tmp_pat
     assert (directory / run_directory.CONFIG).read_text() == config
 
 
+@pytest.mark.slow
 def test_eight_devices_learn_the_same_from_a_dataset_as_one(tmp_path):
     dataset = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 90))
     changes = {"agent.batch_size": 16, "agent.pretraining_steps": 3}

@@ -41,9 +41,8 @@ def check(directory, steps):
     assert learnt and saved_policy.load_policy(directory) is not None
 
 
-@pytest.mark.parametrize(
-    "mode", ["processes", pytest.param("threads", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["processes", "threads"])
 def test_a_program_learns_stage_after_stage_to_the_end(prepared, mode):
     line = f"{LINE} --steps 400 --evaluation.period 200 --launch {mode}"
     prepared.munchausen(line)

@@ -15,6 +15,7 @@ from launch.runs import checkpoint, logs, run_directory
 from tests.launch import pendulum_dataset
 from tests.launch.local_runs import parameters, run_new
 from tests.launch.small_experiments import STAGED, pendulum
+from tests.marks import quick
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def dataset(tmp_path_factory):
     return str(pendulum_dataset.write(path, 150))
 
 
-@pytest.mark.parametrize("name", STAGED)
+@pytest.mark.parametrize("name", quick(["ploff"], STAGED))
 def test_a_run_stopped_in_its_first_stage_resumes_there(name, dataset, tmp_path):
     """As if it had been killed after the stage's first checkpoint."""
     changes = {"checkpoint.period": 20, "checkpoint.keep": 10}

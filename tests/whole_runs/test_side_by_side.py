@@ -87,6 +87,7 @@ launch_run.run_experiment = launch
     assert f"at once: {at_once}\n" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_seed_side_by_side_with_others_equals_the_seed_alone(tmp_path):
     line = ["dqn/catch", *QUICK]
     both = start(tmp_path / "both", *line, "--seeds", "2", "--parallel", "2")

@@ -170,6 +170,7 @@ def trained(agent, state, rng, steps):
     return state
 
 
+@pytest.mark.slow
 def test_it_stays_near_the_data_where_td3_extrapolates(key):
     spec = BOX._replace(observation=BOX.action)
     adam = sgd.Adam(3e-3, 1e-8)

@@ -15,6 +15,7 @@ from tests.agents.cases import (
     BOX,
     ENVIRONMENTS,
     FAST,
+    IMAGES,
     VECTORS,
     batch_for,
     compiled,
@@ -28,6 +29,8 @@ from tests.agents.cases import (
 DISCRETE = [name for name in sorted(REGISTRY) if REGISTRY[name].actions == "discrete"]
 
 GOLDEN = json.loads(golden_values.FILE.read_text())
+# One agent for each kind of network that sees images.
+SEERS = {"mdqn", "iqn", "deep_cpi"}
 STAGED = ["anti_exploration", "anti_exploration_code", "ploff"]
 
 
@@ -38,9 +41,17 @@ def name(request):
 
 def each_case(test):
     """Runs a test of `name` and `spec` for every agent and kind of observation."""
-    cases = [(name, spec) for name in sorted(REGISTRY) for spec in specs(name)]
-    ids = [f"{name}-{len(spec.observation.shape)}d" for name, spec in cases]
-    return pytest.mark.parametrize(("name", "spec"), cases, ids=ids)(test)
+    cases = [
+        pytest.param(
+            name,
+            spec,
+            id=f"{name}-{len(spec.observation.shape)}d",
+            marks=[pytest.mark.slow] if spec is IMAGES and name not in SEERS else [],
+        )
+        for name in sorted(REGISTRY)
+        for spec in specs(name)
+    ]
+    return pytest.mark.parametrize(("name", "spec"), cases)(test)
 
 
 @each_case

@@ -229,6 +229,7 @@ def test_logged_actions_are_nearest_then_shuffled_then_uniform_ones(toy):
     np.testing.assert_allclose(alone, 0, atol=1e-2 * tables.unit)
 
 
+@pytest.mark.slow
 def test_td3_leaves_the_data_and_ploff_stays_near_it(toy):
     data, params, tables = toy
     agent = ploff.agent(TOY_CONFIG, TOY)

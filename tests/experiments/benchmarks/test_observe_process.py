@@ -63,6 +63,7 @@ def test_a_run_that_ends_by_itself_is_reported_with_its_output():
     assert "unknown experiment 'dqn/ctach'; did you mean 'dqn/catch'?" in said
 
 
+@pytest.mark.slow
 def test_a_run_continues_only_in_its_turns():
     def row():
         run._rows.read()

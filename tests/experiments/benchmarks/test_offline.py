@@ -9,6 +9,7 @@ from launch.datasets.normalization import Prepared
 from launch.datasets.sampler import DatasetBatches
 
 
+@pytest.mark.slow
 def test_every_learner_is_measured_and_the_lookup_of_ploff():
     measured = offline.offline(0.01, names=("bc", "ploff"), size=700)
     assert [one.unit for one in measured] == ["steps/s", "steps/s", ""]

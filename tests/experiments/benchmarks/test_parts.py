@@ -37,6 +37,7 @@ def test_the_bare_update_is_measured():
     assert parts.bare_updates(TINY, SECONDS) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.reverb
 # TensorFlow 2.8 is older than NumPy's deprecations.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -52,7 +52,12 @@ def test_actions_at_their_bounds_are_farther_from_one_another_than_from_uniform_
 
 
 @pytest.mark.parametrize(
-    "name, neighbours", [("anti_exploration", 4), ("ploff", 4), ("ploff", 1)]
+    "name, neighbours",
+    [
+        ("ploff", 1),
+        pytest.param("ploff", 4, marks=pytest.mark.slow),
+        pytest.param("anti_exploration", 4, marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_is_measured_with_its_first_stage(name, neighbours, tmp_path, capsys):
     path = str(pendulum_dataset.write(tmp_path / "pendulum.hdf5", 90))

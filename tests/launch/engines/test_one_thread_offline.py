@@ -9,9 +9,10 @@ from launch.policies.evaluate import evaluate_run
 from launch.runs import checkpoint, logs, run_directory
 from tests.launch.local_runs import parameters, run_local, run_new
 from tests.launch.small_experiments import OFFLINE, STAGED, pendulum
+from tests.marks import quick
 
 
-@pytest.mark.parametrize("name", ["td3", *OFFLINE])
+@pytest.mark.parametrize("name", quick(["td3", "ploff"], ["td3", *OFFLINE]))
 def test_a_run_learns_evaluates_and_saves_a_policy(name, dataset, tmp_path):
     directory = run_new(tmp_path, pendulum(name, dataset))
     rows = logs.read_evaluations(directory)

@@ -14,8 +14,15 @@ from tests.launch.interrupted_runs import catch, metrics, rows, run_until
 from tests.launch.local_runs import run_local, run_new
 
 
-@pytest.mark.parametrize("environments", [1, 3])
-@pytest.mark.parametrize("lockstep", [False, True])
+@pytest.mark.parametrize(
+    ("environments", "lockstep"),
+    [
+        (1, False),
+        (3, True),
+        pytest.param(1, True, marks=pytest.mark.slow),
+        pytest.param(3, False, marks=pytest.mark.slow),
+    ],
+)
 def test_resumed_local_run_equals_the_uninterrupted_one(
     environments, lockstep, tmp_path, monkeypatch
 ):
