@@ -100,13 +100,20 @@ def run_threads(run: Run, nodes: Sequence[Node]) -> None:
     caught: list[int] = []
     stops = OrderedStop(nodes)
     made = make_program(run, nodes, stops)
-    manager = lp.launch(made, lp.LaunchType.LOCAL_MULTI_THREADING)
-    try:
-        # Launchpad installs its handlers only for the first program of a process, and
-        # the handlers of before are put back after each.
+
+    def handle_signals(handler: Any) -> None:
         for number in numbers:
             if before[number] != signal.SIG_IGN:
-                signal.signal(number, _stopping(stops, caught))
+                signal.signal(number, handler)
+
+    try:
+        # During the launch a signal is noted only. Launchpad installs its own handlers
+        # in the first program of a process; ours take their place.
+        handle_signals(lambda number, frame: caught.append(number))
+        manager = lp.launch(made, lp.LaunchType.LOCAL_MULTI_THREADING)
+        handle_signals(_stopping(stops, caught))
+        if caught:
+            worker_manager._signal_dispatcher(signal.SIGTERM)
         manager.wait()
     except Exception as error:  # whatever a role raised; Launchpad printed its trace
         raise errors.RoleFailed(f"a role died: {error!r}") from error

@@ -14,7 +14,6 @@ import pytest
 from agents import REGISTRY
 from agents.parts import networks, sgd
 from agents.parts.contract import Spec, Transition
-from tests.marks import quick
 
 # Without agents that learn only from datasets: they imitate actions, here random.
 CONTINUOUS = [
@@ -46,7 +45,8 @@ def experience(rng, size):
     )
 
 
-@pytest.mark.parametrize("name", quick(["td3"], CONTINUOUS))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONTINUOUS)
 def test_the_policy_finds_the_target(name):
     recipe = REGISTRY[name]
     config = dataclasses.replace(

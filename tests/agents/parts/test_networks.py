@@ -27,10 +27,10 @@ def count(params):
 )
 def test_sizes_are_those_of_the_papers(key, torso, hidden, expected):
     network = networks.action_values(networks.Config(torso, hidden), ATARI)
-    params = network.init(key)
+    params = jax.eval_shape(network.init, key)
     assert count(params) == expected
     observation = np.zeros((3, 4, 84, 84), np.uint8)
-    assert network.apply(params, observation).shape == (3, 5)
+    assert jax.eval_shape(network.apply, params, observation).shape == (3, 5)
 
 
 def test_images_are_scaled_to_one(key):

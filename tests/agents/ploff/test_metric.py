@@ -54,6 +54,7 @@ def chain_batches(mdp, size, seed):
         )
 
 
+@pytest.mark.slow
 def test_the_learned_metric_is_the_exact_fixed_point(key):
     mdp = chain()
     config = ploff.Config(

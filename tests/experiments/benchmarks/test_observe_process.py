@@ -31,6 +31,7 @@ def local_run():
     return observe_process.watch(CATCH, "local", 0.2)
 
 
+@pytest.mark.slow
 def test_a_whole_run_is_observed(local_run, monkeypatch):
     assert local_run.first > 0
     assert local_run.actor_steps > 0 and local_run.learner_steps > 0

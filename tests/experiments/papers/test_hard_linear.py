@@ -2,10 +2,12 @@
 
 import jax
 import numpy as np
+import pytest
 
 from experiments.papers import hard_linear
 
 
+@pytest.mark.slow
 def test_every_scheme_has_a_gap_and_a_sample_count_at_each_iteration():
     found = hard_linear.gaps(
         jax.random.split(jax.random.key(0), 2),

@@ -12,6 +12,7 @@ import pytest
 
 from launch.engines import supervisor
 from launch.engines.program import Node
+from tests.marks import quick
 
 pytestmark = pytest.mark.launchpad
 
@@ -61,7 +62,7 @@ def test_the_end_of_the_coordinator_ends_the_others_in_order(program):
     assert logs == ["actor-0.log", "coordinator-0.log", "replay-0.log"]
 
 
-@pytest.mark.parametrize("role", ["actor", "replay", "coordinator"])
+@pytest.mark.parametrize("role", quick(["actor"], ["actor", "replay", "coordinator"]))
 def test_a_role_that_fails_ends_the_program_and_is_named(program, role):
     command = program({role: "fails"})
     code, _, err = command.wait(30)
@@ -84,7 +85,10 @@ def test_a_role_that_is_killed_ends_the_program_and_is_named(program):
     assert not command.alive()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    quick([signal.SIGHUP], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]),
+)
 @pytest.mark.usefixtures("hangups_are_heard")
 def test_a_signal_to_the_launcher_ends_all_in_order(program, number):
     command = program({})
