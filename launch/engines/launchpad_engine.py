@@ -106,14 +106,15 @@ def run_threads(run: Run, nodes: Sequence[Node]) -> None:
             if before[number] != signal.SIG_IGN:
                 signal.signal(number, handler)
 
+    early: list[int] = []
     try:
         # During the launch a signal is noted only. Launchpad installs its own handlers
         # in the first program of a process; ours take their place.
-        handle_signals(lambda number, frame: caught.append(number))
+        handle_signals(lambda number, frame: early.append(number))
         manager = lp.launch(made, lp.LaunchType.LOCAL_MULTI_THREADING)
         handle_signals(_stopping(stops, caught))
-        if caught:
-            worker_manager._signal_dispatcher(signal.SIGTERM)
+        if early:
+            signal.raise_signal(early[0])
         manager.wait()
     except Exception as error:  # whatever a role raised; Launchpad printed its trace
         raise errors.RoleFailed(f"a role died: {error!r}") from error
