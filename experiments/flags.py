@@ -94,7 +94,12 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
             for path in changes
             if not wrong or path.partition(".")[0] in wrong
         )
-        raise OverrideError(f"{paths}: {' '.join(str(error).split())}") from error
+        raise OverrideError(_about(paths, " ".join(str(error).split()))) from error
+
+
+def _about(flag: str, message: str) -> str:
+    """The message about a flag, such as "--seeds must be at least 1, got 0"."""
+    return f"{flag} {message}" if message.startswith("must ") else f"{flag}: {message}"
 
 
 def _path_inside(value: Any, path: str) -> str:
@@ -158,7 +163,7 @@ def read(
         try:
             values[path] = parse(known[path].annotation, given)
         except OverrideError as error:
-            raise OverrideError(f"{flag}: {error}") from error
+            raise OverrideError(_about(flag, str(error))) from error
     return plain, values
 
 

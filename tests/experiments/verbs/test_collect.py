@@ -149,7 +149,7 @@ def test_an_existing_id_is_refused_without_overwrite(run, capsys):
         ("nowhere", "nowhere is not a directory"),
         (".", "is not a run directory"),
         ("RUN --quality medum", "must be one of .*'medum'; .*'medium'"),
-        ("RUN --steps 0", "--steps: must be at least 1, got 0"),
+        ("RUN --steps 0", "--steps must be at least 1, got 0"),
         ("RUN --seed -1", "at least 0"),
         ("RUN --step 5", "unknown field --step; did you mean --steps"),
         ("RUN --dataset ../mine-v0", "a dataset id must be of the form"),

@@ -128,7 +128,7 @@ def test_returns_that_are_not_finite_are_a_one_line_error(elsewhere, capsys):
         ("foreign", "foreign is not a run directory or a folder of run directories"),
         ("new", "new has no evaluation yet"),
         ("run nowhere", "nowhere does not exist"),
-        ("run --output file", "--output: must end in .html or .htm, got file"),
+        ("run --output file", "--output must end in .html or .htm, got file"),
         ("run --output folder.html", "folder.html: it is a directory"),
         ("run --output none/a.html", "there is no directory none"),
         ("run --output " + "a" * 300 + ".html", "File name too long"),

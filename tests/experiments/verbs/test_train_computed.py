@@ -63,7 +63,7 @@ def test_rows_picture_and_provenance_are_written(computation, capsys, elsewhere)
     "line, message",
     [
         ("train toy/figure --steps 5", "unknown field --steps"),
-        ("train toy/figure --seed -1", "--seed: .*at least 0"),
+        ("train toy/figure --seed -1", "--seed must be at least 0"),
         ("train toy/figure dqn/catch", "one experiment at a time"),
         ("train toy/figur", "did you mean 'toy/figure'"),
     ],
