@@ -1,6 +1,7 @@
 """Strict JAX flags for every test, and fixtures that all of them may use."""
 
 import os
+import signal
 
 # Before JAX is imported, and inherited by the processes that tests start.
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -8,6 +9,22 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
 import jax
 import pytest
+
+IGNORED = "TESTS_IGNORE_SIGNALS"  # numbers, from the main process to its workers
+
+
+def pytest_configure():
+    """Lets commands that tests start receive SIGINT and SIGHUP in any case.
+
+    `nohup` and the shell's `&` start the tests with one of them ignored, and a command
+    would inherit that. A handler that does nothing is not inherited.
+    """
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    found = [int(n) for n in numbers if signal.getsignal(n) == signal.SIG_IGN]
+    inherited = [int(n) for n in os.environ.get(IGNORED, "").split()]
+    for number in {*found, *inherited}:
+        signal.signal(number, lambda number, frame: None)
+    os.environ[IGNORED] = " ".join(map(str, {*found, *inherited}))
 
 
 @pytest.fixture(scope="session", autouse=True)

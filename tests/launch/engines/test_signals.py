@@ -32,9 +32,7 @@ def test_second_signal_ends_the_process_at_once():
     assert (done.returncode, done.stdout) == (128 + signal.SIGINT, "alive\n")
 
 
-def test_sighup_of_a_closing_terminal_is_collected_unless_nohup_ignores_it(
-    hangups_are_heard,
-):
+def test_sighup_of_a_closing_terminal_is_collected_unless_nohup_ignores_it():
     with signals.caught_signals() as caught:
         os.kill(os.getpid(), signal.SIGHUP)
         assert caught == [signal.SIGHUP]

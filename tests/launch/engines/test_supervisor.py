@@ -89,7 +89,6 @@ def test_a_role_that_is_killed_ends_the_program_and_is_named(program):
     "number",
     quick([signal.SIGHUP], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]),
 )
-@pytest.mark.usefixtures("hangups_are_heard")
 def test_a_signal_to_the_launcher_ends_all_in_order(program, number):
     command = program({})
     command.process.send_signal(number)
