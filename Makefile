@@ -8,8 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 WORKERS = $(shell cores=$$(nproc); echo $$(( cores < 4 ? cores + 1 : 4 )))
 SOURCES := agents environments launch experiments tests
 LIBPYTHON := libpython3.10.so.1.0
-DEMO := train mdqn/pong-cpu --launch processes --steps 30000 --evaluation.period 15000 \
-	--evaluation.episodes 4 --runs runs/demo
+DEMO := train mdqn/boxing-cpu --launch processes --steps 24000 --runs runs/demo
 LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file requirements.lock \
 	--python-version 3.10 --python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
 
@@ -20,7 +19,7 @@ export UV_HTTP_TIMEOUT ?= 300
 	structure lock clean
 
 help:
-	@echo 'make demo     install, then train M-DQN on ALE Pong as a distributed program'
+	@echo 'make demo     install, then train M-DQN on ALE Boxing as a distributed program'
 	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
 	@echo 'make bench    measure speed and memory beside their limits, into bench.json'
 	@echo 'make structure  count import circles, long functions and the files that a run opens'
@@ -59,6 +58,7 @@ demo: install
 	rm -rf runs/demo
 	.venv/bin/munchausen $(DEMO)
 	.venv/bin/munchausen report runs/demo --output runs/demo/report.html --picture runs/demo/curve.png
+	@echo 'the report: file://$(CURDIR)/runs/demo/report.html'
 
 bench: install
 	.venv/bin/munchausen bench --output bench.json

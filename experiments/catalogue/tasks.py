@@ -147,6 +147,17 @@ PONG_CPU = {
     "storage.samples_per_insert": 16.0,  # an update every 2 agent steps
 }
 
+# For `make demo`: the return in Boxing rises within minutes. The first evaluation is of
+# the policy before the first update.
+BOXING_CPU = PONG_CPU | {
+    "optimizer.learning_rate": 5e-4,
+    "target_update_period": 250,
+    "exploration.start": 4_000,
+    "exploration.decay_steps": 8_000,
+    "storage.capacity": 100_000,
+    "storage.min_size": 4_000,
+}
+
 PAPER_GRID = Evaluation(period=250_000, episodes=10)
 CONTROL_GRID = Evaluation(period=5_000, episodes=10)
 MINATAR_GRID = Evaluation(period=100_000, lockstep=True)
@@ -181,6 +192,14 @@ TASKS: dict[str, Task] = {
         1_000_000,
         Evaluation(period=50_000, episodes=10),
         PONG_CPU,
+        environments=8,
+    ),
+    "boxing-cpu": Task(
+        "Atari Boxing on a computer without GPU: the return rises within minutes",
+        Environment("Atari", {"game": "boxing"}),
+        100_000,
+        Evaluation(period=4_000, episodes=4),
+        BOXING_CPU,
         environments=8,
     ),
     "breakout": _atari("Atari Breakout in the paper's settings", "breakout"),

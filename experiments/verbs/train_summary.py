@@ -24,12 +24,24 @@ def _score(directory: Path, episode_return: float) -> str:
 
 def final_return(directory: Path) -> float | None:
     """Mean return of a run's last evaluation with episodes; None if it has none."""
-    rows = [row for row in logs.read_evaluations(directory) if row.returns]
-    return rows[-1].mean_return if rows else None
+    returns = _evaluated(directory)
+    return returns[-1] if returns else None
+
+
+def _evaluated(directory: Path) -> list[float]:
+    """Mean return of each of a run's evaluations with episodes."""
+    rows = logs.read_evaluations(directory)
+    return [row.mean_return for row in rows if row.returns]
+
+
+def _first(directory: Path) -> str:
+    """The first evaluation, if it is not the last as well; else empty."""
+    returns = _evaluated(directory)
+    return f"  (first evaluation {returns[0]:.4g})" if len(returns) > 1 else ""
 
 
 def summarise(runs: Sequence[tuple[int, Path | None]]) -> None:
-    """Prints the last evaluation of each seed, and their mean.
+    """Prints the last and the first evaluation of each seed, and the mean of the last.
 
     Args:
         runs: seed and run directory, if there is one.
@@ -38,7 +50,7 @@ def summarise(runs: Sequence[tuple[int, Path | None]]) -> None:
     for (seed, path), value in zip(runs, finals, strict=True):
         shown = "no evaluation"
         if path is not None and value is not None:
-            shown = f"{value:.4g}{_score(path, value)}"
+            shown = f"{value:.4g}{_score(path, value)}{_first(path)}"
         print(f"seed {seed}  final evaluation return {shown}")
     returns = [value for value in finals if value is not None]
     if len(finals) > 1 and returns:

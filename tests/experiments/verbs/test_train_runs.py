@@ -55,7 +55,7 @@ def test_train_runs_the_experiment_of_the_flags(launched, capsys, elsewhere):
     assert run_directory.read_experiment(directory) == experiment
     assert capsys.readouterr().out.splitlines() == [
         f"here/mdqn/catch/{directory.name}",
-        "seed 7  final evaluation return 103",
+        "seed 7  final evaluation return 103  (first evaluation 53)",
     ]
 
 
@@ -69,9 +69,9 @@ def test_seeds_of_programs_run_in_turn_and_are_summarised(launched, capsys, else
     assert [experiment.seed for experiment, _ in launched] == [0, 1, 2]
     assert len(list((elsewhere / "runs" / "dqn" / "catch").iterdir())) == 3
     assert capsys.readouterr().out.splitlines()[3:] == [
-        "seed 0  final evaluation return 99.5",
-        "seed 1  final evaluation return 100",
-        "seed 2  final evaluation return 100.5",
+        "seed 0  final evaluation return 99.5  (first evaluation 49.5)",
+        "seed 1  final evaluation return 100  (first evaluation 50)",
+        "seed 2  final evaluation return 100.5  (first evaluation 50.5)",
         "mean over 3 seeds  100  (from 99.5 to 100.5)",
     ]
 
