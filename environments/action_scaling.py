@@ -18,7 +18,9 @@ class Canonical:
     def __init__(self, low: np.ndarray, high: np.ndarray):
         low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
         if not (np.isfinite(low) & np.isfinite(high) & (low < high)).all():
-            raise ValueError(f"need finite bounds, low < high, got {low} and {high}")
+            raise ValueError(
+                f"actions must have finite bounds, low < high, got {low} and {high}"
+            )
         self._centre = ((high + low) / 2).astype(np.float32)
         self._half = ((high - low) / 2).astype(np.float32)
         self._same = bool((low == -1).all() and (high == 1).all())

@@ -107,7 +107,9 @@ def games() -> tuple[str, ...]:
     # Found without importing the emulator, which would take too long for a check.
     found = find_spec("ale_py")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("Atari games need the package ale-py")
+        raise ModuleNotFoundError(
+            "Atari games need the package ale-py: run `make install`"
+        )
     names = {path.stem for path in (Path(found.origin).parent / "roms").glob("*.bin")}
     return tuple(sorted(names - _TWO_PLAYERS))
 

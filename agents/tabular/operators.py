@@ -20,7 +20,7 @@ Model = Callable[[jax.Array], MDP]
 
 
 def exact(mdp: MDP) -> Model:
-    """The model without noise."""
+    """Returns the MDP itself: a model without noise."""
     return lambda key: mdp
 
 

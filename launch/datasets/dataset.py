@@ -138,7 +138,7 @@ def flags(where: str, column: Any, rows: int) -> np.ndarray:
     column = np.asarray(column)
     _check_rows(where, column, rows)
     if column.ndim != 1:
-        raise DatasetError(f"{where} has shape {column.shape}: expected ({rows},)")
+        raise DatasetError(f"{where} must have shape ({rows},), got {column.shape}")
     bad = np.flatnonzero((column != 0) & (column != 1))
     if len(bad):
         raise DatasetError(

@@ -179,8 +179,9 @@ def _checked(
     observations = _observations(source, group, episode, rows, spec)
     if told.get("id", number) != number or told.get("total_steps", rows) != rows:
         raise DatasetError(
-            f"{source}: {group} calls itself episode {told.get('id')} of "
-            f"{told.get('total_steps')} steps but has {rows} rows: episodes overlap"
+            f"{source}: {group} is episode {told.get('id')} of "
+            f"{told.get('total_steps')} steps by its attributes, but it has {rows} "
+            "rows: episodes overlap"
         )
     keys = {
         "observations": f"{group}/observations",

@@ -85,7 +85,7 @@ class ReverbBatches:
         return batch
 
     def progress(self) -> dict[str, Any]:
-        """Records that the rows are in a Reverb server's snapshot, as plain data."""
+        """The kind of store only: the rows are in the server's snapshot."""
         return {"store": "reverb"}
 
     def save(self, path: Path) -> None:

@@ -33,5 +33,5 @@ def test_an_action_outside_is_refused():
 @pytest.mark.parametrize("bounds", [(-np.inf, 1.0), (1.0, 1.0)])
 def test_a_box_without_bounds_is_refused(bounds):
     low, high = (np.array([bound]) for bound in bounds)
-    with pytest.raises(ValueError, match="need finite bounds"):
+    with pytest.raises(ValueError, match="actions must have finite bounds"):
         Canonical(low, high)

@@ -80,7 +80,7 @@ def test_wrong_lengths_missing_keys_and_overlaps_are_refused(written_minari):
     with h5py.File(path, "a") as file:
         file["episode_1"].attrs["id"] = 0
     with pytest.raises(
-        DatasetError, match=r"episode_1 calls itself episode 0 .*overlap"
+        DatasetError, match=r"episode_1 is episode 0 .* by its attributes.*overlap"
     ):
         load(ID, SPEC)
     with h5py.File(path, "a") as file:
@@ -124,7 +124,7 @@ def test_a_dataset_of_another_environment_with_equal_shapes_is_refused(minari_ro
     [
         ("Dict", "Box", "observation_space is a Dict: only plain arrays"),
         ("Box", "Discrete", "action_space is a Discrete: only plain arrays"),
-        ("Box", "unbounded", "action_space: need finite bounds"),
+        ("Box", "unbounded", "action_space: actions must have finite bounds"),
     ],
 )
 def test_unsupported_spaces_are_refused(observations, actions, message):
