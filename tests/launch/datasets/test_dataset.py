@@ -67,7 +67,7 @@ def test_errors_name_column_and_row(changes, message):
 
 
 def test_flags_must_have_one_axis():
-    with pytest.raises(DatasetError, match=r"shape \(4, 1\): expected \(4,\)"):
+    with pytest.raises(DatasetError, match=r"shape \(4,\), got \(4, 1\)"):
         flags("here", np.zeros((4, 1)), 4)
 
 
