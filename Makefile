@@ -1,4 +1,4 @@
-# The house's verbs. `make demo` and `make test` need nothing but git, make and either
+# Verbs of this repository. `make demo` and `make test` need nothing but git, make and either
 # some Python 3 with pip or uv; they install what they need into .venv.
 
 UV_VERSION := 0.13.9
@@ -21,7 +21,7 @@ export UV_HTTP_TIMEOUT ?= 300
 help:
 	@echo 'make demo     install, then train M-DQN on ALE Boxing as a distributed program'
 	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
-	@echo 'make bench    measure speed and memory beside their limits, into bench.json'
+	@echo 'make bench    measure speed and memory next to their limits, into bench.json'
 	@echo 'make structure  count import circles, long functions and the files that a run opens'
 	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb: Weights & Biases'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
@@ -36,7 +36,7 @@ install: .venv/.installed
 	@touch $@
 
 # Courier and Reverb are linked to libpython. The Pythons that uv and conda bring have it,
-# but where no loader looks; beside themselves those two look first.
+# but where no loader looks; those two look in their own folders first.
 libpython:
 	@library="$$($(PYTHON) -c 'import sys; print(sys.base_prefix)')/lib/$(LIBPYTHON)"; \
 	test -e "$$library" || { echo "$$library is missing, so nothing can run through Launchpad:" \
