@@ -1,6 +1,6 @@
 """Behavioural cloning: a deterministic policy that imitates the actions of a dataset.
 
-There is no paper; it is the baseline of papers that learn from a dataset. Reference
+No paper defines it; papers that learn from a dataset compare with it. Reference
 implementation: tinkoff-ai/CORL, `algorithms/offline/any_percent_bc.py`, on all data.
 
 Deviations:

@@ -81,7 +81,8 @@ def config_class(kind: str) -> type:
     """Returns the config class named `kind`.
 
     Raises:
-        ValueError: there is no such kind of environment; suggests the nearest.
+        ValueError: no kind of environment has this name; the message suggests the
+            nearest.
     """
     if kind not in KINDS:
         close = get_close_matches(str(kind), KINDS, n=1, cutoff=0.0)

@@ -211,8 +211,8 @@ def parse(annotation: Any, text: str) -> Any:
     """Parses `text` as a value of type `annotation`.
 
     Raises:
-        OverrideError: `text` is no such value; for a type with choices, the message
-            suggests the nearest.
+        OverrideError: `text` does not spell a value of the type; for a type with
+            choices, the message suggests the nearest.
     """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Literal:

@@ -22,8 +22,8 @@ class Measurement(NamedTuple):
         limit: the best possible value, or the largest allowed value.
         ratio: value / limit.
         unit: unit of value and limit.
-        least: target: the ratio must be at least this; None if there is no such target.
-        most: target: the ratio must be at most this; None if there is no such target.
+        least: lower bound of the ratio that the project aims at; None: no bound.
+        most: upper bound of the ratio that the project aims at; None: no bound.
     """
 
     name: str

@@ -49,7 +49,8 @@ def main(arguments: Sequence[str]) -> int:
 
     Raises:
         OverrideError: a flag does not fit the run; nothing was started or written.
-        RunDirectoryError: there is no run, or it has no usable checkpoint.
+        RunDirectoryError: the directory holds no run, or the run has no usable
+            checkpoint.
         RunFailed: the run ended early.
         RunStopped: a signal ended the run, which saved a checkpoint.
     """

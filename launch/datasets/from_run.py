@@ -83,7 +83,7 @@ def _checked(rows: dict[str, np.ndarray], spec: Spec, source: str) -> Steps:
     """The transitions of a lane; each ends at the row that completes it.
 
     Raises:
-        DatasetError: there is no transition, or the columns do not fit the spec.
+        DatasetError: the run stored no transition, or its columns do not fit the spec.
     """
     completes = rows["steps"] > 0
     completes[:1] = False  # the row before is overwritten, if there was one
