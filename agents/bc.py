@@ -32,7 +32,7 @@ class Config:
 
     discount: float = 0.99
     network: networks.Config = networks.Config("mlp", (256, 256))
-    optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
+    optimizer: sgd.Optimizer = sgd.Optimizer(3e-4, 1e-8)
     batch_size: int = 256
 
     def __post_init__(self) -> None:

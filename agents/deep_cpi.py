@@ -65,7 +65,7 @@ class Config:
     loss: equations.Regression = "huber"
     target_update_period: int = 2_000
     network: networks.Config = networks.Config()
-    optimizer: sgd.Adam = sgd.Adam()
+    optimizer: sgd.Optimizer = sgd.Optimizer()
     exploration: EpsilonGreedy = EpsilonGreedy()
     storage: Storage = Storage()
 

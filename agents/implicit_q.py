@@ -26,6 +26,7 @@ Deviations:
 
 import functools
 from dataclasses import dataclass
+from typing import Literal
 
 import chex
 import jax
@@ -36,6 +37,9 @@ from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
+
+
+POLICIES = {"factored": heads.histogram, "chain": heads.chain}
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,10 @@ class Config:
     target_step_size: float = 0.02
     network: networks.Config = networks.Config("mlp", (256, 256))
     value_network: networks.Config = networks.Config("mlp", (256, 256), layer_norm=True)
-    optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8, square_decay=0.99)
+    optimizer: sgd.Optimizer = sgd.Optimizer(3e-4, 1e-8, square_decay=0.99)
     exploration: RandomStart = RandomStart()
     storage: Storage = UPDATE_EACH_STEP
+    policy: Literal["factored", "chain"] = "factored"
 
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
@@ -123,7 +128,7 @@ def td_error(
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
     network = heads.policy_and_value(
-        heads.histogram(config.network, spec, config.temperature),
+        POLICIES[config.policy](config.network, spec, config.temperature),
         heads.state_value(config.value_network, spec, field="value_network"),
     )
     error = functools.partial(

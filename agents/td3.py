@@ -51,7 +51,7 @@ class Config:
     discount: float = 0.99
     target_step_size: float = 0.005
     network: networks.Config = networks.Config("mlp", (256, 256))
-    optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
+    optimizer: sgd.Optimizer = sgd.Optimizer(3e-4, 1e-8)
     exploration: GaussianNoise = GaussianNoise()
     storage: Storage = UPDATE_EACH_STEP
 

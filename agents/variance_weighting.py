@@ -77,7 +77,7 @@ class Config:
     discount: float = 0.99
     target_update_period: int = 2_000
     network: networks.Config = networks.Config()
-    optimizer: sgd.Adam = sgd.Adam()
+    optimizer: sgd.Optimizer = sgd.Optimizer()
     exploration: EpsilonGreedy = EpsilonGreedy()
     storage: Storage = Storage()
 

@@ -56,7 +56,7 @@ RESEARCH_CODE = {
     "charge_noise": True,
     "clip_target_action": False,
     "network": networks.Config("mlp", (400, 300)),
-    "optimizer": sgd.Adam(1e-4, 1e-8),
+    "optimizer": sgd.Optimizer(1e-4, 1e-8),
 }
 
 
@@ -94,7 +94,7 @@ class Config:
     discount: float = 0.99
     target_step_size: float = 0.005
     network: networks.Config = networks.Config("mlp", (256, 256))
-    optimizer: sgd.Adam = sgd.Adam(3e-4, 1e-8)
+    optimizer: sgd.Optimizer = sgd.Optimizer(3e-4, 1e-8)
     batch_size: int = 256
     autoencoder: cvae.Config = cvae.Config()
     pretraining_steps: int = 500_000

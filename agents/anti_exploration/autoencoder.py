@@ -44,7 +44,7 @@ class Config:
     hidden: tuple[int, ...] = (750, 750)
     latent_size: int = 0
     divergence_weight: float = 0.5
-    optimizer: sgd.Adam = sgd.Adam(1e-4, 1e-8)
+    optimizer: sgd.Optimizer = sgd.Optimizer(1e-4, 1e-8)
     batch_size: int = 100
 
     def __post_init__(self) -> None:

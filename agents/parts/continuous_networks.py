@@ -11,7 +11,13 @@ import numpy as np
 
 from agents.parts import checks, networks
 from agents.parts.contract import NetworkParams, Spec
-from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
+from agents.parts.distributions import (
+    Chain,
+    Gaussian,
+    Histogram,
+    TanhGaussian,
+    squash,
+)
 from agents.parts.networks import Torso, make_torso
 
 # Bounds of the logarithm of a standard deviation; SAC's authors use -20 and 2.
@@ -102,6 +108,38 @@ def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy
         return Histogram(exact)
 
     return Policy(functools.partial(_init, module, spec), apply)
+
+
+def chain(config: networks.Config, spec: Spec, temperature: float) -> Policy:
+    """A policy over bins of each dimension of the action, given those before it.
+
+    As `histogram`, with preferences that also have a term a_d a_j for each pair of
+    dimensions; the weights of these terms are outputs of the network, too.
+
+    Raises:
+        InvalidSetting: the torso does not fit the observations.
+        ValueError: actions are discrete.
+    """
+    size = action_size(spec)
+    basis = _polynomials() / temperature
+    torso, zeros = make_torso(config, spec), nn.initializers.zeros_init()
+    module = _Outputs(torso, size * (DEGREE + size), zeros)
+
+    def apply(params: NetworkParams, observation: Any) -> Chain:
+        outputs = _apply(module, params, observation).reshape(-1, size, DEGREE + size)
+        return Chain(outputs[..., :DEGREE], outputs[..., DEGREE:], jnp.asarray(basis))
+
+    return Policy(functools.partial(_init, module, spec), apply)
+
+
+def _polynomials() -> np.ndarray:
+    """Legendre polynomials of degree 1 to `DEGREE` at the bins' centres, `[2, K]`.
+
+    They are orthogonal, so that coefficients do not interfere.
+    """
+    centres = (2 * np.arange(BINS) + 1) / BINS - 1
+    basis = np.polynomial.legendre.legvander(centres, DEGREE)[:, 1:].T
+    return basis.astype(np.float32)
 
 
 def deterministic(config: networks.Config, spec: Spec) -> Policy:

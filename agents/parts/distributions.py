@@ -122,6 +122,54 @@ class Histogram(NamedTuple):
         return jnp.sum(log_probability + np.log(bins), axis=-1)
 
 
+class Chain(NamedTuple):
+    """Histograms of one dimension of the action after the other.
+
+    The logits of dimension d are quadratic in a_d, and linear in a_d a_j for each
+    dimension j before d: a joint density whose dimensions depend on each other.
+
+    Attributes:
+        coefficients: `[..., D, 2]` of the Legendre polynomials of degree 1 and 2.
+        couplings: `[..., D, D]`; entry (d, j) multiplies a_d a_j if j < d, and has no
+            effect otherwise.
+        basis: `[2, K]` the polynomials at the centres of the K bins.
+    """
+
+    coefficients: jax.Array
+    couplings: jax.Array
+    basis: jax.Array
+
+    def sample(self, key: jax.Array) -> jax.Array:
+        """Actions `[..., D]`; `key` is consumed."""
+        return self._quantile(jax.random.uniform(key, self.coefficients.shape[:-1]))
+
+    def median(self) -> jax.Array:
+        """Each dimension's median given the medians of those before it, `[..., D]`."""
+        return self._quantile(jnp.full(self.coefficients.shape[:-1], 0.5))
+
+    def _quantile(self, share: jax.Array) -> jax.Array:
+        """Quantiles `[..., D]`, each given the dimensions before it."""
+        action = jnp.zeros_like(share)
+        for dimension in range(share.shape[-1]):
+            quantile = self._given(action)._quantile(share)
+            action = action.at[..., dimension].set(quantile[..., dimension])
+        return action
+
+    def log_ratio(self, action: jax.Array) -> jax.Array:
+        """Log-density `[...]` of actions `[..., D]`, relative to uniform actions."""
+        return self._given(action).log_ratio(action)
+
+    def _given(self, action: jax.Array) -> Histogram:
+        """The histogram of each dimension, given the actions before it."""
+        chex.assert_equal_shape([action, self.coefficients[..., 0]])
+        before = np.tril(np.ones(self.couplings.shape[-2:], np.float32), k=-1)
+        # Not a dot product: GPUs must not round these values to TF32.
+        shift = jnp.sum(before * self.couplings * action[..., None, :], axis=-1)
+        linear = self.coefficients[..., 0] + shift
+        linear, quadratic = linear[..., None], self.coefficients[..., 1, None]
+        return Histogram(linear * self.basis[0] + quadratic * self.basis[1])
+
+
 def _at(values: jax.Array, index: jax.Array) -> jax.Array:
     """Entries `[..., D]` of values `[..., D, K]` at indices `[..., D]`."""
     return jnp.take_along_axis(values, index[..., None], axis=-1)[..., 0]

@@ -13,13 +13,19 @@ import numpy as np
 from agents.parts import checks
 from agents.parts.contract import NetworkParams, Spec
 
+NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))  # Mnih et al. 2015, Nature
+
 # (features, kernel, stride) of each convolution.
 CONVOLUTIONS = {
-    "nature": ((32, 8, 4), (64, 4, 2), (64, 3, 1)),  # Mnih et al. 2015, Nature
+    "nature": NATURE,
+    "nature_padded": NATURE,
     "dqn2013": ((16, 8, 4), (32, 4, 2)),  # Mnih et al. 2013: a third of the cost
     "minatar": ((16, 3, 1),),  # Young and Tian 2019
     "mlp": (),
 }
+
+# Torsos whose images are padded with zeros, so that only strides shrink them.
+PADDED = ("nature_padded",)
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,13 @@ class Config:
 
     Attributes:
         torso: convolutions of the Nature paper, the 2013 paper or MinAtar's paper; mlp:
-            none.
+            none. nature_padded: those of the Nature paper with padding, as Dopamine
+            has them: 7,744 features of 84 x 84 pixels instead of 3,136.
         hidden: widths of the fully connected layers between torso and output.
         layer_norm: whether these layers have layer normalisation, before the ReLU.
     """
 
-    torso: Literal["nature", "dqn2013", "minatar", "mlp"] = "nature"
+    torso: Literal["nature", "nature_padded", "dqn2013", "minatar", "mlp"] = "nature"
     hidden: tuple[int, ...] = (512,)
     layer_norm: bool = False
 
@@ -67,6 +74,7 @@ class Torso(nn.Module):
     hidden: tuple[int, ...]
     initializer: nn.initializers.Initializer = nn.initializers.xavier_uniform()
     layer_norm: bool = False
+    padding: Literal["VALID", "SAME"] = "VALID"
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
@@ -81,7 +89,7 @@ class Torso(nn.Module):
                 features,
                 (kernel, kernel),
                 (stride, stride),
-                padding="VALID",
+                padding=self.padding,
                 kernel_init=self.initializer,
             )
             x = nn.relu(convolution(x))
@@ -153,8 +161,18 @@ def make_torso(config: Config, spec: Spec, field: str = "network") -> Torso:
         InvalidSetting: the torso does not fit the observations.
     """
     _check_torso(config, spec, field)
-    convolutions = CONVOLUTIONS[config.torso]
-    return Torso(convolutions, config.hidden, layer_norm=config.layer_norm)
+    return _torso(config, config.hidden)
+
+
+def _torso(config: Config, hidden: tuple[int, ...], **options: Any) -> Torso:
+    """The torso of a configuration, with these fully connected layers."""
+    return Torso(
+        CONVOLUTIONS[config.torso],
+        hidden,
+        layer_norm=config.layer_norm,
+        padding="SAME" if config.torso in PADDED else "VALID",
+        **options,
+    )
 
 
 def action_values(config: Config, spec: Spec) -> Network:
@@ -190,10 +208,9 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
     """
     _check_discrete(spec)
     _check_torso(config, spec, "network")
-    convolutions = CONVOLUTIONS[config.torso]
-    before = 0 if convolutions else max(len(config.hidden) - 1, 0)
+    before = 0 if CONVOLUTIONS[config.torso] else max(len(config.hidden) - 1, 0)
     initializer = nn.initializers.variance_scaling(3**-0.5, "fan_in", "uniform")
-    torso = Torso(convolutions, config.hidden[:before], initializer, config.layer_norm)
+    torso = _torso(config, config.hidden[:before], initializer=initializer)
     module = QuantileValues(torso, config.hidden[before:], spec.num_actions, cosines)
     return _network(module, _observation(spec), np.full((1, 1), 0.5, np.float32))
 
@@ -237,8 +254,10 @@ def _fits(torso: str, shape: Sequence[int]) -> bool:
 
 
 def _image_size(torso: str, size: Sequence[int]) -> list[int]:
-    """Sides of an image after a torso's convolutions, which have no padding."""
+    """Sides of an image after a torso's convolutions."""
     left = list(size)
+    if torso in PADDED:
+        return left  # which only divides them by the strides and rounds up
     for _, kernel, stride in CONVOLUTIONS[torso]:
         left = [(side - kernel) // stride + 1 for side in left]
     return left

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import chex
 import jax
@@ -32,25 +32,33 @@ TargetUpdate = Callable[[Params, Params, jax.Array], Params]
 
 
 @dataclass(frozen=True)
-class Adam:
-    """Hyper-parameters of Adam.
+class Optimizer:
+    """Hyper-parameters of Adam or of centred RMSProp.
 
     Attributes:
         learning_rate: step size.
-        epsilon: added to the denominator after bias correction. TensorFlow 1, used by
-            the references of DQN and its variants, adds it before bias correction:
-            where gradients are as small as epsilon, TensorFlow's first thousand steps
-            are shorter.
-        square_decay: beta_2, of the moving average of squared gradients. A single
-            outlier gradient moves a weight by about learning_rate / sqrt(1 - beta_2)
-            in total: 32 steps for 0.999, 10 for 0.99.
+        epsilon: for Adam, added to the denominator after bias correction. TensorFlow 1,
+            used by the references of DQN and its variants, adds it before bias
+            correction: where gradients are as small as epsilon, TensorFlow's first
+            thousand steps are shorter. For RMSProp, added to the variance, inside the
+            square root.
+        square_decay: of the moving average of squared gradients, Adam's beta_2. With
+            Adam, a single outlier gradient moves a weight by about learning_rate /
+            sqrt(1 - beta_2) in total: 32 steps for 0.999, 10 for 0.99.
+        method: adam, or rmsprop: centred, without momentum, as Dopamine has it for DQN
+            (`tf.train.RMSPropOptimizer`); see `RMSPROP`.
     """
 
     learning_rate: float = 5e-5
     epsilon: float = 0.01 / 32
     square_decay: float = 0.999
+    method: Literal["adam", "rmsprop"] = "adam"
 
     def __post_init__(self) -> None:
+        if self.method not in ("adam", "rmsprop"):
+            raise checks.InvalidSetting(
+                "optimizer.method", self.method, "one of adam, rmsprop"
+            )
         checks.above("optimizer.learning_rate", self.learning_rate, 0)
         checks.above("optimizer.epsilon", self.epsilon, 0)
         if not 0 <= self.square_decay < 1:
@@ -60,7 +68,21 @@ class Adam:
 
     def make(self) -> optax.GradientTransformation:
         """Builds the optimiser."""
+        if self.method == "rmsprop":
+            return optax.rmsprop(
+                self.learning_rate,
+                self.square_decay,
+                self.epsilon,
+                initial_scale=1.0,  # TensorFlow's average of squares starts at 1
+                centered=True,
+            )
         return optax.adam(self.learning_rate, b2=self.square_decay, eps=self.epsilon)
+
+
+# Dopamine's optimiser of DQN on Atari, which "Momentum in RL", "Deep CPI" and "Leverage
+# the Average" use, and the Nature DQN to which Munchausen RL is compared.
+# Source: Dopamine, `agents/dqn/configs/dqn.gin`.
+RMSPROP = Optimizer(2.5e-4, 1e-5, 0.95, "rmsprop")
 
 
 def periodic(period: int) -> TargetUpdate:

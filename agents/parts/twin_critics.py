@@ -52,7 +52,7 @@ class Settings(Protocol):
         """Tau, the step size of the target copies."""
 
     @property
-    def optimizer(self) -> sgd.Adam:
+    def optimizer(self) -> sgd.Optimizer:
         """Optimiser of both networks, with a separate state for each."""
 
 

@@ -23,7 +23,7 @@ class Settings(Protocol):
         """Learner steps between copies of the target networks."""
 
     @property
-    def optimizer(self) -> sgd.Adam:
+    def optimizer(self) -> sgd.Optimizer:
         """Optimiser of every network, with a separate state for each."""
 
     @property

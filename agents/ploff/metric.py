@@ -57,7 +57,7 @@ class Settings(Protocol):
         """Shape of both embeddings."""
 
     @property
-    def optimizer(self) -> sgd.Adam:
+    def optimizer(self) -> sgd.Optimizer:
         """Optimiser of both embeddings, with a separate state for each."""
 
     @property

@@ -26,7 +26,7 @@ ENVIRONMENTS = 5  # games played at once: one policy call decides in all of them
 # Fields that are not set here keep the paper's values, such as alpha = 0.9, tau = 0.03.
 AGENT = mdqn.Config(
     network=networks.Config("mlp", hidden=(64,)),
-    optimizer=sgd.Adam(learning_rate=1e-3),
+    optimizer=sgd.Optimizer(learning_rate=1e-3),
     target_update_period=25,
     exploration=EpsilonGreedy(final=0.1, start=0, decay_steps=3_000),
     storage=Storage(

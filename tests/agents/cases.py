@@ -21,7 +21,7 @@ BOX = Spec(
     num_actions=0,
     action=jax.ShapeDtypeStruct((3,), np.dtype(np.float32)),
 )
-FAST = sgd.Adam(learning_rate=1e-3)
+FAST = sgd.Optimizer(learning_rate=1e-3)
 # Smaller than the papers', so that tests are quick.
 FEW = {
     "online_fractions": 6,

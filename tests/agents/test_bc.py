@@ -29,7 +29,7 @@ def test_the_loss_is_the_mean_over_the_batch(key):
 
 
 def test_the_policy_imitates_and_rewards_do_not_matter(key):
-    agent, batch = make("bc", optimizer=sgd.Adam(3e-3, 1e-8)), batch_of(BOX)
+    agent, batch = make("bc", optimizer=sgd.Optimizer(3e-3, 1e-8)), batch_of(BOX)
     goal = np.tanh(batch.observation[:, :3]).astype(np.float32)
     other = batch._replace(
         action=goal, reward=-9 * batch.reward, discount=0 * goal[:, 0]

@@ -52,7 +52,7 @@ def test_the_policy_finds_the_target(name):
     config = dataclasses.replace(
         recipe.config(),
         network=networks.Config("mlp", (32, 32)),
-        optimizer=sgd.Adam(3e-3, 1e-8),
+        optimizer=sgd.Optimizer(3e-3, 1e-8),
     )
     agent, rng = recipe.agent(config, SPEC), np.random.default_rng(0)
     state, update = agent.init(jax.random.key(0)), jax.jit(agent.update)

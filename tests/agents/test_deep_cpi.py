@@ -75,7 +75,7 @@ def test_at_rate_one_the_policy_becomes_greedy(key):
     agent = make(
         "deep_cpi",
         mixing_rate=1.0,
-        optimizer=sgd.Adam(learning_rate=1e-2),
+        optimizer=sgd.Optimizer(learning_rate=1e-2),
         exploration=NO_EXPLORATION,
     )
     batch = batch_of()

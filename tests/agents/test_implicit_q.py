@@ -108,7 +108,7 @@ def test_defaults_are_those_of_the_published_runs():
     assert (config.temperature, config.munchausen) == (1.0, 0.9)
     assert config.target_step_size == 0.02
     assert (config.network.layer_norm, config.value_network.layer_norm) == (False, True)
-    assert config.optimizer == sgd.Adam(3e-4, 1e-8, square_decay=0.99)
+    assert config.optimizer == sgd.Optimizer(3e-4, 1e-8, square_decay=0.99)
 
 
 def test_updates_sample_no_next_action():

@@ -39,7 +39,7 @@ CONSTANT = {
     "variance_floor": 1e9,
     "weight_floor": 1.0,
     "target_update_period": 3,
-    "optimizer": sgd.Adam(learning_rate=1e-2),
+    "optimizer": sgd.Optimizer(learning_rate=1e-2),
 }
 
 
@@ -87,7 +87,7 @@ def test_the_previous_target_network_is_kept(key):
 
 
 def test_variance_network_learns_how_far_the_target_moved(key):
-    agent = make("dvw_dqn", optimizer=sgd.Adam(learning_rate=1e-2), variance_floor=0.1)
+    agent = make("dvw_dqn", optimizer=sgd.Optimizer(learning_rate=1e-2), variance_floor=0.1)
     state, batch = agent.init(key), batch_of()
     update, losses = jax.jit(agent.update), []
     for _ in range(200):

@@ -173,7 +173,7 @@ def trained(agent, state, rng, steps):
 @pytest.mark.slow
 def test_it_stays_near_the_data_where_td3_extrapolates(key):
     spec = BOX._replace(observation=BOX.action)
-    adam = sgd.Adam(3e-3, 1e-8)
+    adam = sgd.Optimizer(3e-3, 1e-8)
     config = anti_exploration.Config(
         coefficient=20.0,
         network=networks.Config("mlp", (32, 32)),

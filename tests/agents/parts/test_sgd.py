@@ -21,7 +21,7 @@ def either_way(request, monkeypatch):
 
 @pytest.mark.parametrize("square_decay", [0.999, 0.99])
 def test_an_outlier_gradient_moves_a_weight_as_documented(square_decay):
-    adam = sgd.Adam(0.5, 1e-12, square_decay).make()
+    adam = sgd.Optimizer(0.5, 1e-12, square_decay).make()
 
     def step(carry, gradient):
         weight, state = carry
@@ -41,7 +41,7 @@ def test_adam_refuses_a_square_decay_outside_zero_to_one(square_decay):
     with pytest.raises(
         ValueError, match="square_decay must be at least 0 and below 1, got"
     ):
-        sgd.Adam(square_decay=square_decay)
+        sgd.Optimizer(square_decay=square_decay)
 
 
 def two_networks(target_update):

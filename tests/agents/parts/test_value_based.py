@@ -19,7 +19,7 @@ class Config:
     discount: float = 0.9
     target_update_period: int = 3
     loss: equations.Regression = "huber"
-    optimizer: sgd.Adam = sgd.Adam(0.5, 1e-12)
+    optimizer: sgd.Optimizer = sgd.Optimizer(0.5, 1e-12)
     storage: Storage = Storage(batch_size=2)
 
 
@@ -58,7 +58,7 @@ def test_adam_moves_by_its_rate_and_targets_are_copied_at_the_period():
 
 def test_optimisers_and_target_updates_can_be_replaced():
     *_, (_, state) = made(
-        optimizers={"q": sgd.Adam(0.25, 1e-12).make()},
+        optimizers={"q": sgd.Optimizer(0.25, 1e-12).make()},
         copy=lambda params, targets, steps: {"q": targets["q"] + params["q"]},
     )
     assert float(state.params["q"]) == pytest.approx(0.25, abs=1e-4)

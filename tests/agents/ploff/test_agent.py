@@ -30,7 +30,7 @@ TOY_CONFIG = ploff.Config(
     neighbours=20,
     discount=0.95,
     target_step_size=0.02,
-    optimizer=sgd.Adam(1e-3, 1e-8),
+    optimizer=sgd.Optimizer(1e-3, 1e-8),
     batch_size=128,
 )
 
@@ -153,7 +153,7 @@ def test_the_bonus_has_a_gradient_through_the_nearest_candidate(key):
 
 def test_the_policy_ascends_the_bonus_and_the_metric_is_fixed(key):
     config = dataclasses.replace(
-        SMALL, actor_coefficient=100.0, optimizer=sgd.Adam(3e-3, 1e-8)
+        SMALL, actor_coefficient=100.0, optimizer=sgd.Optimizer(3e-3, 1e-8)
     )
     agent, batch = ploff.agent(config, BOX), batch_with()
     state, update = agent.init(key), jax.jit(agent.update)

@@ -62,7 +62,7 @@ def test_the_learned_metric_is_the_exact_fixed_point(key):
         embedding_size=16,
         discount=GAMMA,
         target_step_size=0.05,
-        optimizer=sgd.Adam(1e-3, 1e-8),
+        optimizer=sgd.Optimizer(1e-3, 1e-8),
     )
     stage = metric.pretraining(config, CHAIN)
     state, update, residuals = stage.init(key), jax.jit(stage.update), []
