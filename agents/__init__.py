@@ -79,6 +79,7 @@ def _offline(module: str, variant: str = "", scale_rewards: bool = False) -> Rec
 
 REGISTRY: dict[str, Recipe] = {
     "dqn": Recipe("agents.dqn"),
+    "dqn_rmsprop": Recipe("agents.dqn", "RMSPROP"),
     "mdqn": Recipe("agents.mdqn"),
     "soft_dqn": Recipe("agents.mdqn", "SOFT_DQN"),
     "advantage_learning": Recipe("agents.mdqn", "ADVANTAGE_LEARNING"),
@@ -94,6 +95,7 @@ REGISTRY: dict[str, Recipe] = {
     "iq": Recipe("agents.implicit_q", actions="continuous"),
     "sac": Recipe("agents.sac", actions="continuous"),
     "td3": Recipe("agents.td3", actions="continuous"),
+    "td3_2018": Recipe("agents.td3", "ORIGINAL", actions="continuous"),
     "bc": _offline("agents.bc"),
     "td3_bc": _offline("agents.td3_bc"),
     "anti_exploration": _offline("agents.anti_exploration.agent", scale_rewards=True),

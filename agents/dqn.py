@@ -10,9 +10,10 @@ and Geist, NeurIPS 2020, https://arxiv.org/abs/2007.14430), whose settings these
 | theta, theta bar | `params`, `target_params` |
 
 Deviations:
-- Adam instead of centred RMSProp, as in the Munchausen authors' DQN (Adam).
+- Adam instead of centred RMSProp, as in the Munchausen authors' DQN (Adam);
+  `dqn_rmsprop` has Dopamine's centred RMSProp.
 - Convolutions have no padding, as in the Nature paper; the Munchausen authors'
-  framework pads them.
+  framework pads them, as the torso `nature_padded` does.
 """
 
 from dataclasses import dataclass
@@ -53,6 +54,10 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.between("discount", self.discount, 0, 1)
+
+
+# The optimiser of Dopamine's DQN, the baseline of most papers' Atari results.
+RMSPROP = {"optimizer": sgd.RMSPROP}
 
 
 def td_error(
@@ -96,7 +101,7 @@ def agent(config: Config, spec: Spec) -> Agent:
             target_q_t=q_network.apply(target_params["q"], batch.next_observation),
         )
         loss = jnp.mean(equations.regression_loss(errors, config.loss))
-        return loss, {"q_mean": jnp.mean(q_tm1)}
+        return loss, equations.value_metrics(q_tm1)
 
     def q_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
         del key

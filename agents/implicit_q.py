@@ -38,7 +38,6 @@ from agents.parts import continuous_networks as heads
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 
-
 POLICIES = {"factored": heads.histogram, "chain": heads.chain}
 
 

@@ -25,7 +25,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from agents.parts import checks, exploration, networks, quantiles, sgd
+from agents.parts import checks, equations, exploration, networks, quantiles, sgd
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 from agents.parts.exploration import EpsilonGreedy
 from agents.parts.value_based import assemble
@@ -111,7 +111,7 @@ def agent(config: Config, spec: Spec) -> Agent:
             target_q_t=q_values(target_params, keys[2], s_t),
         )
         losses = quantiles.regression_loss(z_tm1, batch.action, samples)
-        return jnp.mean(losses), {"q_mean": jnp.mean(z_tm1.z)}
+        return jnp.mean(losses), equations.value_metrics(jnp.mean(z_tm1.z, axis=1))
 
     greedy = exploration.greedy(q_values)
     act = exploration.acting(greedy, spec.num_actions, config.exploration)

@@ -22,7 +22,8 @@ it is Advantage Learning, with an action gap that is not clipped, as in the auth
 Deviations:
 - tau ln pi is clipped from above at 0 as in the paper, where the reference clips at 1;
   neither bound is ever reached.
-- Convolutions have no padding, as in the Nature paper; the reference pads them.
+- Convolutions have no padding, as in the Nature paper; the reference pads them, as the
+  torso `nature_padded` does.
 - With n-step returns only the first step gets the log-policy, as in the reference.
 """
 
@@ -37,7 +38,7 @@ import jax.numpy as jnp
 
 from agents.parts import checks, equations, exploration, networks, sgd
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
-from agents.parts.exploration import EpsilonGreedy
+from agents.parts.exploration import Acting, EpsilonGreedy
 from agents.parts.value_based import assemble
 
 
@@ -56,6 +57,8 @@ class Config:
         optimizer: Adam.
         exploration: epsilon-greedy schedule, in actor steps.
         storage: replay, batch size, n-step.
+        acting: greedy: the action of the largest value; stochastic: softmax(q / tau),
+            also in evaluation; either with epsilon.
     """
 
     temperature: float = 0.03
@@ -68,9 +71,12 @@ class Config:
     optimizer: sgd.Optimizer = sgd.Optimizer()
     exploration: EpsilonGreedy = EpsilonGreedy()
     storage: Storage = Storage()
+    acting: Acting = "greedy"
 
     def __post_init__(self) -> None:
         checks.at_least("temperature", self.temperature, 0)
+        if self.acting == "stochastic":
+            checks.above("temperature", self.temperature, 0)
         checks.between("munchausen", self.munchausen, 0, 1)
         checks.between("log_policy_floor", self.log_policy_floor, -math.inf, 0)
         checks.between("discount", self.discount, 0, 1)
@@ -146,12 +152,14 @@ def agent(config: Config, spec: Spec) -> Agent:
             target_q_t=q_network.apply(target_params["q"], batch.next_observation),
         )
         loss = jnp.mean(equations.regression_loss(errors, config.loss))
-        return loss, {"q_mean": jnp.mean(q_tm1)}
+        return loss, equations.value_metrics(q_tm1)
 
     def q_values(params: Params, key: jax.Array, observation: Any) -> jax.Array:
         del key
         return q_network.apply(params["q"], observation)
 
-    greedy = exploration.greedy(q_values)
-    act = exploration.acting(greedy, spec.num_actions, config.exploration)
+    choose = exploration.greedy(q_values)
+    if config.acting == "stochastic":
+        choose = exploration.softmax(q_values, config.temperature)
+    act = exploration.acting(choose, spec.num_actions, config.exploration)
     return assemble(config, networks={"q": q_network}, losses={"q": q_loss}, act=act)

@@ -39,7 +39,7 @@ import jax.numpy as jnp
 
 from agents.parts import checks, equations, exploration, networks, quantiles, sgd
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
-from agents.parts.exploration import EpsilonGreedy
+from agents.parts.exploration import Acting, EpsilonGreedy
 from agents.parts.value_based import assemble
 
 
@@ -61,6 +61,8 @@ class Config:
         optimizer: Adam.
         exploration: epsilon-greedy schedule, in actor steps.
         storage: replay, batch size, n-step.
+        acting: greedy: the action of the largest value; stochastic: softmax(q / tau),
+            also in evaluation; either with epsilon.
     """
 
     temperature: float = 0.03
@@ -76,6 +78,7 @@ class Config:
     optimizer: sgd.Optimizer = sgd.Optimizer()
     exploration: EpsilonGreedy = EpsilonGreedy()
     storage: Storage = Storage()
+    acting: Acting = "greedy"
 
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
@@ -150,8 +153,10 @@ def agent(config: Config, spec: Spec) -> Agent:
             target_q_t=q_values(target_params, keys[3], s_t),
         )
         losses = quantiles.regression_loss(z_tm1, batch.action, samples)
-        return jnp.mean(losses), {"q_mean": jnp.mean(z_tm1.z)}
+        return jnp.mean(losses), equations.value_metrics(jnp.mean(z_tm1.z, axis=1))
 
-    greedy = exploration.greedy(q_values)
-    act = exploration.acting(greedy, spec.num_actions, config.exploration)
+    choose = exploration.greedy(q_values)
+    if config.acting == "stochastic":
+        choose = exploration.softmax(q_values, config.temperature)
+    act = exploration.acting(choose, spec.num_actions, config.exploration)
     return assemble(config, networks={"z": z_network}, losses={"z": z_loss}, act=act)

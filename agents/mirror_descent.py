@@ -22,10 +22,11 @@ There are three actors:
 Deviations:
 - In the critic's target, the policy is the online one (pi_{k+1}) and its reference the
   target network's.
+- The policy takes its step before the critic; `critic_first` has the paper's order.
 - h averages the q of the target network, as in App. E.1; in Sec. 5 it is the online q.
 - Actor and critic learn from the same batch; the paper samples one for each.
 - h regresses on all actions.
-- The optimiser is Adam also on Atari, where the paper has RMSProp.
+- The optimiser is Adam also on Atari, where the paper has RMSProp, `sgd.RMSPROP`.
 - The best weights cannot be read off the paper's figures; M-DQN's settings imply the
   defaults (Theorem 1 of Munchausen RL).
 """
@@ -64,6 +65,8 @@ class Config:
         optimizer: Adam.
         exploration: how often a random action replaces the policy's.
         storage: replay, batch size, n-step.
+        critic_first: whether the critic takes its step before the policy, as in
+            Algorithm 2; its target then has the policy of before that step.
     """
 
     actor: Literal["direct", "indirect", "averaging"] = "direct"
@@ -77,6 +80,7 @@ class Config:
     optimizer: sgd.Optimizer = sgd.Optimizer()
     exploration: EpsilonGreedy = EpsilonGreedy()
     storage: Storage = Storage()
+    critic_first: bool = False
 
     def __post_init__(self) -> None:
         checks.at_least("kl_weight", self.kl_weight, 0)
@@ -152,10 +156,11 @@ def agent(config: Config, spec: Spec) -> Agent:
         q_tm1 = network.apply(params["q"], batch.observation)
         return equations.q_regression(q_tm1, batch.action, target, config.loss)
 
+    losses = [("policy", policy_loss), ("q", q_loss)]
     sampled = exploration.sampled(log_probs)
     return assemble(
         config,
         networks={"policy": network, "q": network},
-        losses={"policy": policy_loss, "q": q_loss},
+        losses=dict(reversed(losses)) if config.critic_first else dict(losses),
         act=exploration.acting(sampled, spec.num_actions, config.exploration),
     )

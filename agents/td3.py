@@ -12,11 +12,14 @@ sfujim/TD3, `TD3.py`.
 | theta_1 and theta_2, phi | networks `critic`, `policy` |
 
 Deviations:
+- The defaults are those of the authors' code of today; `td3_2018` has those of the
+  paper and of its published curves.
 - Weights are initialised as by Glorot and Bengio; the authors' as by PyTorch.
 - Actions are random for the first 10,000 actor steps on every task, as in the paper on
   HalfCheetah and Ant; the paper has 1,000 on the others, the authors' code 25,000.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import jax
@@ -57,6 +60,17 @@ class Config:
 
     def __post_init__(self) -> None:
         twin_critics.check(self)
+
+
+# What the published learning curves were made with: `TD3.py` before September 2019. The
+# authors took an episode's updates after it; here each step has its update.
+ORIGINAL = {
+    "network": networks.Config("mlp", (400, 300)),
+    "optimizer": sgd.Optimizer(1e-3, 1e-8),
+    "storage": dataclasses.replace(
+        UPDATE_EACH_STEP, batch_size=100, samples_per_insert=100.0
+    ),
+}
 
 
 def agent(config: Config, spec: Spec) -> Agent:

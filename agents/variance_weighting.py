@@ -165,10 +165,12 @@ def make_q_loss(config: Config, network: Network) -> sgd.Loss:
     ) -> tuple[jax.Array, Metrics]:
         variance = variances(config, network, target_params["variance"], batch)
         weight = weights(variance, params["scale"]["log"], config.weight_floor)
-        q_tm1 = taken(network, params["q"], batch)
-        errors = targets(config, network, target_params["q"], batch) - q_tm1
+        q_tm1 = network.apply(params["q"], batch.observation)
+        target = targets(config, network, target_params["q"], batch)
+        errors = target - equations.taken(q_tm1, batch.action)
         loss = jnp.mean(weight * jnp.square(errors))
-        return loss, {"q_mean": jnp.mean(q_tm1), "weight_mean": jnp.mean(weight)}
+        metrics = equations.value_metrics(q_tm1) | {"weight_mean": jnp.mean(weight)}
+        return loss, metrics
 
     return q_loss
 

@@ -68,6 +68,9 @@ class Storage:
         batch_size: transitions per update.
         samples_per_insert: transitions sampled per transition stored; with a batch of
             32 and one update every 4 agent steps, 8.
+        terminal_at_time_limit: whether a truncated episode is stored as a terminated
+            one, whose last value is 0. TensorFlow's Dopamine does so, and with it the
+            published runs of its agents; here the agent bootstraps by default.
     """
 
     n_step: int = 1
@@ -75,6 +78,7 @@ class Storage:
     min_size: int = 20_000
     batch_size: int = 32
     samples_per_insert: float = 8.0
+    terminal_at_time_limit: bool = False
 
     def __post_init__(self) -> None:
         for name in ("n_step", "capacity", "min_size", "batch_size"):

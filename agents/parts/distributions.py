@@ -162,12 +162,11 @@ class Chain(NamedTuple):
     def _given(self, action: jax.Array) -> Histogram:
         """The histogram of each dimension, given the actions before it."""
         chex.assert_equal_shape([action, self.coefficients[..., 0]])
-        before = np.tril(np.ones(self.couplings.shape[-2:], np.float32), k=-1)
-        # Not a dot product: GPUs must not round these values to TF32.
-        shift = jnp.sum(before * self.couplings * action[..., None, :], axis=-1)
-        linear = self.coefficients[..., 0] + shift
-        linear, quadratic = linear[..., None], self.coefficients[..., 1, None]
-        return Histogram(linear * self.basis[0] + quadratic * self.basis[1])
+        before = jnp.tril(self.couplings, k=-1)
+        # GPUs must not round these values to TF32.
+        shift = jnp.einsum("...dj,...j->...d", before, action, precision="highest")
+        coefficients = self.coefficients.at[..., 0].add(shift)
+        return Histogram(jnp.matmul(coefficients, self.basis, precision="highest"))
 
 
 def _at(values: jax.Array, index: jax.Array) -> jax.Array:

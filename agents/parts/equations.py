@@ -99,7 +99,7 @@ def regularized_value(
 def q_regression(
     q_tm1: jax.Array, action: jax.Array, target: jax.Array, kind: Regression
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Mean loss of the actions taken, and the mean action value as a metric.
+    """Mean loss of the actions taken, and metrics of the action values.
 
     Args:
         q_tm1: `[B, A]` online action values.
@@ -108,7 +108,23 @@ def q_regression(
         kind: see `regression_loss`.
     """
     errors = jax.lax.stop_gradient(target) - taken(q_tm1, action)
-    return jnp.mean(regression_loss(errors, kind)), {"q_mean": jnp.mean(q_tm1)}
+    return jnp.mean(regression_loss(errors, kind)), value_metrics(q_tm1)
+
+
+def value_metrics(q: jax.Array) -> dict[str, jax.Array]:
+    """Metrics of action values: their mean, and the action gap.
+
+    The gap is the mean difference between the largest and the second largest value of a
+    state; 0 if there is one action.
+
+    Args:
+        q: `[B, A]` action values.
+
+    Source: Munchausen RL, Sec. 3 and Fig. 2; Bellemare et al. 2016, arXiv 1512.04860.
+    """
+    chex.assert_rank(q, 2)
+    best = jax.lax.top_k(q, min(2, q.shape[-1]))[0]
+    return {"q_mean": jnp.mean(q), "action_gap": jnp.mean(best[:, 0] - best[:, -1])}
 
 
 def taken(values: jax.Array, action: jax.Array) -> jax.Array:

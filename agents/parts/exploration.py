@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import chex
 import jax
@@ -66,6 +66,35 @@ def greedy(values: Callable[[Params, jax.Array, Any], jax.Array]) -> Choose:
         return jnp.argmax(values(params, key, observation), axis=-1)
 
     return choose
+
+
+def softmax(
+    values: Callable[[Params, jax.Array, Any], jax.Array], temperature: float
+) -> Choose:
+    """Samples the softmax of q / temperature, in training and in evaluation.
+
+    Args:
+        values: `(params, key, observation [N, ...]) -> [N, A]`.
+        temperature: above 0.
+
+    Source: Munchausen RL's code, `m_dqn.py` with `interact = "stochastic"`.
+    """
+
+    def choose(
+        params: Params, key: jax.Array, observation: Any, evaluation: jax.Array
+    ) -> jax.Array:
+        del evaluation
+        values_key, sample_key = jax.random.split(key)
+        q = values(params, values_key, observation)
+        # Subtracted first, since q / tau alone may overflow.
+        advantage = q - jnp.max(q, axis=-1, keepdims=True)
+        return jax.random.categorical(sample_key, advantage / temperature)
+
+    return choose
+
+
+# How an agent with a temperature turns action values into actions.
+Acting = Literal["greedy", "stochastic"]
 
 
 def sampled(logits: Callable[[Params, Any], jax.Array]) -> Choose:

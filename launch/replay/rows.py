@@ -57,7 +57,8 @@ class Rows:
     must not write to them later.
 
     Args:
-        storage: gives n, the number of rewards that are summed.
+        storage: gives n, the number of rewards that are summed, and whether truncated
+            episodes are stored as terminated.
         spec: of one environment; frames are stacked along the first axis.
         discount: gamma, weighs the rewards inside an n-step transition.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
@@ -86,6 +87,7 @@ class Rows:
                 "frames along the first axis"
             )
         self._n_step = storage.n_step
+        self._terminal_at_time_limit = storage.terminal_at_time_limit
         self._discount = discount
         self._frame_stack = frame_stack
         self._no_action = np.zeros(spec.action.shape, spec.action.dtype)
@@ -135,7 +137,10 @@ class Rows:
                     f"episode: expected {_FIRST} (FIRST)"
                 )
             own = tuple(leaf[lane] for leaf in leaves) if leaves else ()
-            recent.append((actions[lane], rewards[lane], discounts[lane], own))
+            discount = discounts[lane]
+            if step_type == _LAST and self._terminal_at_time_limit:
+                discount = 0.0
+            recent.append((actions[lane], rewards[lane], discount, own))
             frame = observations[lane]
             if self._frame_stack > 1:
                 frame = frame[-1]

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from agents import REGISTRY, dqn, mdqn
+from agents.parts import exploration
+from tests.agents.cases import ACTIONS, VECTORS, make, observations
 
 # softmax(q / tau) with tau = 0.5 is [1/4, 3/4] at t-1 and [1/5, 4/5] at t.
 TEMPERATURE = 0.5
@@ -119,3 +121,25 @@ def test_defaults_are_the_papers():
 def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(mdqn.Config(), **{field: value})
+
+
+@pytest.mark.parametrize("name", ["mdqn", "miqn", "soft_dqn"])
+def test_stochastic_agents_sample_in_training_and_in_evaluation(name, key):
+    """At a temperature far above the values, every action is about equally likely."""
+    never = exploration.EpsilonGreedy(final=0.0, start=0, decay_steps=0, evaluation=0.0)
+    observation = np.tile(observations(VECTORS, 1), (997, 1))
+    for acting, distinct in (("greedy", 1), ("stochastic", ACTIONS)):
+        agent = make(name, exploration=never, acting=acting, temperature=1e3)
+        params = agent.init(key).params
+        for evaluation in (False, True):
+            actions, _ = jax.jit(agent.act)(params, key, observation, 9, evaluation)
+            counts = np.bincount(actions, minlength=ACTIONS)
+            if name != "miqn":  # whose values are of other quantiles for each row
+                assert (counts > 0).sum() == distinct
+            if acting == "stochastic":
+                np.testing.assert_allclose(counts / 997, 1 / ACTIONS, atol=0.06)
+
+
+def test_stochastic_acting_needs_a_temperature():
+    with pytest.raises(ValueError, match="temperature must be above 0, got 0"):
+        mdqn.Config(temperature=0.0, acting="stochastic")

@@ -9,7 +9,7 @@ import pytest
 
 from agents import mirror_descent
 from agents.parts import equations
-from tests.agents.cases import batch_of, make, with_head
+from tests.agents.cases import FAST, batch_of, leaves_equal, make, with_head
 
 Q = jnp.array([1.0, 3.0, 2.5])
 LOGITS = jnp.array([0.4, -0.3, 1.1])
@@ -150,3 +150,31 @@ def test_errors_name_weights_out_of_range(settings):
 def test_mirror_descent_with_kl_accepts_zero_temperature():
     for actor in ("direct", "indirect"):
         mirror_descent.Config(actor=actor, temperature=0.0)
+
+
+@pytest.mark.parametrize("actor", ["direct", "indirect", "averaging"])
+def test_the_critics_target_has_the_policy_of_before_or_after_its_step(actor, key):
+    """Algorithm 2 moves the critic first; its loss then does not see the new policy."""
+    first, last = (
+        make(
+            "md_direct",
+            actor=actor,
+            kl_weight=KL_WEIGHT,
+            temperature=TEMPERATURE,
+            critic_first=critic_first,
+            optimizer=FAST,
+        )
+        for critic_first in (True, False)
+    )
+    state, batch = first.init(key), batch_of()
+    ours, metrics = jax.jit(first.update)(state, batch)
+    theirs, other = jax.jit(last.update)(state, batch)
+    # The policy's own step is the same either way, since it sees target copies only.
+    assert leaves_equal(ours.params["policy"], theirs.params["policy"])
+    assert float(metrics["policy_loss"]) == float(other["policy_loss"])
+    # A critic that learns after the policy has the loss of one that learns first from
+    # the state in which the policy has already moved.
+    moved = state._replace(params={**state.params, "policy": theirs.params["policy"]})
+    _, expected = jax.jit(first.update)(moved, batch)
+    np.testing.assert_allclose(other["q_loss"], expected["q_loss"], rtol=1e-6)
+    assert abs(float(metrics["q_loss"]) - float(other["q_loss"])) > 1e-6

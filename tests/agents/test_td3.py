@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import pytest
 
-from agents import td3
+from agents import REGISTRY, td3
 from tests.agents.cases import BOX, batch_of, leaves_equal, make
 
 
@@ -60,3 +60,15 @@ def test_defaults_are_the_reference_implementations():
 def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got {value:g}"):
         dataclasses.replace(td3.Config(), **{field: value})
+
+
+def test_the_variant_of_2018_has_the_settings_of_the_published_curves():
+    """One update a step of 100 transitions, at 1e-3, with layers of 400 and 300."""
+    config = REGISTRY["td3_2018"].default()
+    assert config.network.hidden == (400, 300)
+    assert config.optimizer.learning_rate == 1e-3
+    assert config.storage.batch_size == config.storage.samples_per_insert == 100
+    today = td3.Config()
+    changed = ("network", "optimizer", "storage")
+    same = {name: getattr(today, name) for name in changed}
+    assert dataclasses.replace(config, **same) == today

@@ -87,7 +87,9 @@ def test_the_previous_target_network_is_kept(key):
 
 
 def test_variance_network_learns_how_far_the_target_moved(key):
-    agent = make("dvw_dqn", optimizer=sgd.Optimizer(learning_rate=1e-2), variance_floor=0.1)
+    agent = make(
+        "dvw_dqn", optimizer=sgd.Optimizer(learning_rate=1e-2), variance_floor=0.1
+    )
     state, batch = agent.init(key), batch_of()
     update, losses = jax.jit(agent.update), []
     for _ in range(200):

@@ -81,3 +81,12 @@ class EquationVariants(chex.TestCase):
         result = self.variant(lambda q: equations.soft_value(q, 0.5))(q)
         expected = 0.5 * scipy.special.logsumexp(np.asarray(q) / 0.5, axis=-1)
         np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+def test_the_action_gap_by_hand():
+    """Largest minus second largest: 3 - 2.5 and 4 - 4; the mean of all is 2.5."""
+    q = jnp.array([[1.0, 3.0, 2.5], [4.0, 4.0, 0.5]])
+    metrics = equations.value_metrics(q)
+    assert float(metrics["action_gap"]) == pytest.approx(0.25)
+    assert float(metrics["q_mean"]) == pytest.approx(2.5)
+    assert float(equations.value_metrics(jnp.ones((2, 1)))["action_gap"]) == 0.0

@@ -55,6 +55,19 @@ def test_largest_number_drawn_is_the_last_action(monkeypatch, key, num_actions):
     np.testing.assert_array_equal(actions, num_actions - 1)
 
 
+@pytest.mark.parametrize("evaluation", [False, True])
+def test_stochastic_acting_samples_the_softmax(key, evaluation):
+    """Values 0, ln 2 and ln 5 times tau, plus a large constant, weigh 1, 2 and 5."""
+    tau = 0.03
+    q = 7.0 + tau * np.log([1.0, 2.0, 5.0]).astype(np.float32)
+    choose = exploration.softmax(
+        lambda params, key, observation: params[observation], tau
+    )
+    actions = choose(jnp.asarray(q)[None], key, jnp.zeros(20_000, int), evaluation)
+    frequencies = np.bincount(actions, minlength=3) / 20_000
+    np.testing.assert_allclose(frequencies, [1 / 8, 2 / 8, 5 / 8], atol=0.012)
+
+
 NEVER = exploration.EpsilonGreedy(final=0.0, start=0, decay_steps=0, evaluation=0.0)
 
 

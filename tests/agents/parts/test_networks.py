@@ -21,6 +21,8 @@ def count(params):
     [
         # Mnih et al. 2015: 4x32x8x8, 32x64x4x4, 64x64x3x3, 3136x512, 512x5 and biases
         ("nature", (512,), 8224 + 32832 + 36928 + 1606144 + 2565),
+        # The same padded, as in Dopamine: 11 x 11 x 64 = 7,744 features
+        ("nature_padded", (512,), 8224 + 32832 + 36928 + 7744 * 512 + 512 + 2565),
         # Mnih et al. 2013: 4x16x8x8, 16x32x4x4, 2592x256, 256x5 and biases
         ("dqn2013", (256,), 4112 + 8224 + 663808 + 1285),
     ],
@@ -99,9 +101,9 @@ def test_convolutions_of_a_vector_are_refused():
 @pytest.mark.parametrize(
     "torso, shape, fitting",
     [
-        ("nature", (4, 35, 84), "dqn2013 or minatar or mlp"),
-        ("dqn2013", (4, 10, 19), "minatar or mlp"),
-        ("minatar", (4, 2, 5), "mlp"),
+        ("nature", (4, 35, 84), "nature_padded or dqn2013 or minatar or mlp"),
+        ("dqn2013", (4, 10, 19), "nature_padded or minatar or mlp"),
+        ("minatar", (4, 2, 5), "nature_padded or mlp"),
     ],
 )
 def test_convolutions_of_too_small_an_image_are_refused(torso, shape, fitting):
@@ -111,6 +113,23 @@ def test_convolutions_of_too_small_an_image_are_refused(torso, shape, fitting):
         networks.action_values(
             networks.Config(torso), discrete_spec(shape, np.uint8, 2)
         )
+
+
+def test_padding_is_of_zeros(key):
+    """The padded torso's first convolution of an image is that of its zero border."""
+    padded = networks.make_torso(networks.Config("nature_padded", ()), ATARI)
+    plain = networks.make_torso(networks.Config("nature", ()), ATARI)
+    image = np.random.default_rng(0).integers(0, 256, (1, 4, 84, 84), np.uint8)
+    params = padded.init(key, image)
+    # Total padding of the layers: 84 -> 21 needs 4, 21 -> 11 needs 3, 11 -> 11 needs 2.
+    assert jax.eval_shape(padded.apply, params, image).shape == (1, 7744)
+    first = lambda torso: torso.clone(convolutions=torso.convolutions[:1])  # noqa: E731
+    bordered = np.pad(image, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    np.testing.assert_allclose(
+        first(padded).apply(params, image),
+        first(plain).apply(params, bordered),
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("torso, size", [("nature", 36), ("dqn2013", 20)])

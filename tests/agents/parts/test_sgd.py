@@ -44,6 +44,33 @@ def test_adam_refuses_a_square_decay_outside_zero_to_one(square_decay):
         sgd.Optimizer(square_decay=square_decay)
 
 
+def test_rmsprop_is_tensorflows_centred_one():
+    """By hand: squares average from 1, gradients from 0, epsilon inside the root."""
+    optimizer = sgd.Optimizer(0.5, 0.01, 0.75, "rmsprop").make()
+    weight, state = jnp.array(3.0), optimizer.init(jnp.array(3.0))
+    mean, square, expected = 0.0, 1.0, 3.0
+    for gradient in (2.0, -1.0, 0.5):
+        change, state = optimizer.update(jnp.array(gradient), state, weight)
+        weight = weight + change
+        mean = 0.75 * mean + 0.25 * gradient
+        square = 0.75 * square + 0.25 * gradient**2
+        expected -= 0.5 * gradient / (square - mean**2 + 0.01) ** 0.5
+        assert float(weight) == pytest.approx(expected, rel=1e-6)
+
+
+def test_dopamines_rmsprop():
+    """Its first step: 2.5e-4 g / sqrt(0.95 + 0.05 g^2 - (0.05 g)^2 + 1e-5)."""
+    assert sgd.RMSPROP == sgd.Optimizer(2.5e-4, 1e-5, 0.95, "rmsprop")
+    optimizer = sgd.RMSPROP.make()
+    change, _ = optimizer.update(jnp.array(4.0), optimizer.init(jnp.array(0.0)))
+    assert float(change) == pytest.approx(-1e-3 / (1.75 - 0.04 + 1e-5) ** 0.5, rel=1e-6)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match="method must be one of adam, rmsprop, got 's"):
+        sgd.Optimizer(method="sgd")
+
+
 def two_networks(target_update):
     """Both losses are a * b: with step size 1, a -= b, then b -= the new a."""
 

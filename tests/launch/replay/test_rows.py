@@ -10,10 +10,10 @@ from launch.replay.rows import Rows, decode
 FIRST, MID, LAST = (int(kind) for kind in dm_env.StepType)
 
 
-def make(n_step, frame_stack=1):
+def make(n_step, frame_stack=1, **storage):
     shape = (frame_stack,) if frame_stack > 1 else ()
     return Rows(
-        Storage(n_step=n_step),
+        Storage(n_step=n_step, **storage),
         discrete_spec(shape, np.float32, 9),
         discount=0.5,
         frame_stack=frame_stack,
@@ -55,6 +55,21 @@ def test_rows_of_an_episode_shorter_than_n_steps():
         (12, 0, 0, 0, 0),
         (12, 1, 1 + 0.5 * 4, 0, 2),
         (12, 2, 4, 0, 1),
+    ]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_time_limit_is_stored_as_the_storage_asks(terminal):
+    """The episode is truncated: its last discount is 1, or stored as 0."""
+    script = [10.0, (MID, 1.0, 11.0, 1.0), (LAST, 4.0, 12.0, 1.0)]
+    rows = played(make(n_step=2, terminal_at_time_limit=terminal), script)
+    left = 0 if terminal else 1
+    # frame, action, reward, discount, steps: gamma is 0.5.
+    assert [short(row) for row in rows] == [
+        (10, 0, 0, 0, 0),
+        (11, 0, 0, 0, 0),
+        (12, 1, 1 + 0.5 * 4, 0.5 * left, 2),
+        (12, 2, 4, left, 1),
     ]
 
 
