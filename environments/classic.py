@@ -2,7 +2,9 @@
 
 Protocol `dopamine` preprocesses as Dopamine does: features are scaled to [-1, 1] by
 `BOUNDS`, and the learner's rewards are clipped to [-1, 1]. Reported returns are raw
-under both protocols.
+under both protocols. A time limit truncates the episode, so that agents bootstrap from
+its last state; TensorFlow's Dopamine stores it as the end of the task, as
+`--agent.storage.terminal_at_time_limit true` does.
 
 Source: Dopamine, `discrete_domains/gym_lib.py` (bounds) and `run_experiment.py`
 (clipping, in every environment).

@@ -2,7 +2,8 @@
 
 https://arxiv.org/abs/2003.14089, appendix E. All of its settings are Dopamine's, except
 LunarLander's learning rate and target period. 10 seeds, 500,000 agent steps; the metric
-is the mean undiscounted return of the training episodes of the whole run.
+is the mean over iterations of the undiscounted return of the last 100 training episodes
+(appendix E.4).
 
 Deviations:
 - Features of CartPole are scaled and rewards clipped to [-1, 1], as Dopamine does by
@@ -17,7 +18,9 @@ Deviations:
   authors, whose CartPole is `munchausen/cartpole`, M-DQN does worse, and one of three
   seeds diverged (`results/leverage_huber.csv`).
 - Learning starts after 500 agent steps, as in Dopamine; the paper gives no number.
-- Episodes end after 500 (CartPole) and 1,000 steps (LunarLander), as in gymnasium.
+- Episodes end after 500 (CartPole) and 1,000 steps (LunarLander), as in gymnasium, and
+  agents bootstrap from the last state; the paper's framework stores these limits as the
+  end of the task (`--agent.storage.terminal_at_time_limit true`).
 - LunarLander-v3 replaces v2, which gymnasium no longer has.
 """
 

@@ -6,6 +6,8 @@ the authors' code, `munchausen_rl/configs/cartpole.gin`.
 
 Deviations:
 - Epsilon is 0.001 in evaluation, Dopamine's default.
+- Agents bootstrap at the cap of 500 steps; the authors' framework stores it as the end
+  of the task (`--agent.storage.terminal_at_time_limit true`).
 - CartPole-v1 is the authors' CartPole-v0 with a cap of 500 steps.
 - The authors' file configures M-DQN only; we add IQN and M-IQN, with 8 quantile
   fractions instead of their 64.
