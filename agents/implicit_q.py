@@ -38,7 +38,7 @@ from agents.parts import continuous_networks as heads
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 
-POLICIES = {"factored": heads.histogram, "chain": heads.chain}
+POLICIES = {"factored": heads.histogram, "autoregressive": heads.autoregressive}
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Config:
     optimizer: sgd.Optimizer = sgd.Optimizer(3e-4, 1e-8, square_decay=0.99)
     exploration: RandomStart = RandomStart()
     storage: Storage = UPDATE_EACH_STEP
-    policy: Literal["factored", "chain"] = "factored"
+    policy: Literal["factored", "autoregressive"] = "factored"
 
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)

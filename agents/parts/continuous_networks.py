@@ -12,7 +12,7 @@ import numpy as np
 from agents.parts import checks, networks
 from agents.parts.contract import NetworkParams, Spec
 from agents.parts.distributions import (
-    Chain,
+    Autoregressive,
     Gaussian,
     Histogram,
     TanhGaussian,
@@ -24,6 +24,8 @@ from agents.parts.networks import Torso, make_torso
 LOG_STD = (-5.0, 2.0)
 # Bins of a dimension of the action, and the degree of the preferences over them.
 BINS, DEGREE = 31, 2
+# Units of the hidden layer of each dimension, in `autoregressive`.
+CONDITIONAL = 64
 
 
 class Policy(NamedTuple):
@@ -110,26 +112,45 @@ def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy
     return Policy(functools.partial(_init, module, spec), apply)
 
 
-def chain(config: networks.Config, spec: Spec, temperature: float) -> Policy:
+def autoregressive(config: networks.Config, spec: Spec, temperature: float) -> Policy:
     """A policy over bins of each dimension of the action, given those before it.
 
-    As `histogram`, with preferences that also have a term a_d a_j for each pair of
-    dimensions; the weights of these terms are outputs of the network, too.
+    As `histogram`, with preferences whose coefficients depend on the dimensions before,
+    through a hidden layer for each dimension.
 
     Raises:
         InvalidSetting: the torso does not fit the observations.
         ValueError: actions are discrete.
     """
     size = action_size(spec)
+    module = _Conditional(make_torso(config, spec), size)
     basis = _polynomials() / temperature
-    torso, zeros = make_torso(config, spec), nn.initializers.zeros_init()
-    module = _Outputs(torso, size * (DEGREE + size), zeros)
 
-    def apply(params: NetworkParams, observation: Any) -> Chain:
-        outputs = _apply(module, params, observation).reshape(-1, size, DEGREE + size)
-        return Chain(outputs[..., :DEGREE], outputs[..., DEGREE:], jnp.asarray(basis))
+    def apply(params: NetworkParams, observation: Any) -> Autoregressive:
+        features, couplings, outputs = module.apply(params, observation)
+        return Autoregressive(features, couplings, outputs, jnp.asarray(basis))
 
     return Policy(functools.partial(_init, module, spec), apply)
+
+
+class _Conditional(nn.Module):
+    """Parameters of `Autoregressive`: features `[B, D, H]`, couplings, outputs."""
+
+    torso: Torso
+    size: int
+
+    @nn.compact
+    def __call__(self, observation: jax.Array) -> tuple[jax.Array, ...]:
+        size, xavier = self.size, nn.initializers.xavier_uniform()
+        features = nn.Dense(size * CONDITIONAL, kernel_init=xavier)(
+            self.torso(observation)
+        )
+        couplings = self.param(
+            "couplings", nn.initializers.normal(size**-0.5), (size, size, CONDITIONAL)
+        )
+        zeros = nn.initializers.zeros_init()
+        outputs = self.param("outputs", zeros, (size, CONDITIONAL, DEGREE))
+        return features.reshape(-1, size, CONDITIONAL), couplings, outputs
 
 
 def _polynomials() -> np.ndarray:

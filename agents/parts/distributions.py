@@ -122,30 +122,32 @@ class Histogram(NamedTuple):
         return jnp.sum(log_probability + np.log(bins), axis=-1)
 
 
-class Chain(NamedTuple):
+class Autoregressive(NamedTuple):
     """Histograms of one dimension of the action after the other.
 
-    The logits of dimension d are quadratic in a_d, and linear in a_d a_j for each
-    dimension j before d: a joint density whose dimensions depend on each other.
+    The coefficients of dimension d come from a hidden layer of its own, which takes the
+    dimensions before it as inputs: any dependence between dimensions is possible.
 
     Attributes:
-        coefficients: `[..., D, 2]` of the Legendre polynomials of degree 1 and 2.
-        couplings: `[..., D, D]`; entry (d, j) multiplies a_d a_j if j < d, and has no
-            effect otherwise.
-        basis: `[2, K]` the polynomials at the centres of the K bins.
+        features: `[..., D, H]` inputs of the hidden layers from the observation.
+        couplings: `[D, D, H]`; entry (j, d) weighs a_j in the layer of dimension d if
+            j < d, and has no effect otherwise.
+        outputs: `[D, H, C]` from the hidden layer to the coefficients.
+        basis: `[C, K]` functions of the action, at the centres of the K bins.
     """
 
-    coefficients: jax.Array
+    features: jax.Array
     couplings: jax.Array
+    outputs: jax.Array
     basis: jax.Array
 
     def sample(self, key: jax.Array) -> jax.Array:
         """Actions `[..., D]`; `key` is consumed."""
-        return self._quantile(jax.random.uniform(key, self.coefficients.shape[:-1]))
+        return self._quantile(jax.random.uniform(key, self.features.shape[:-1]))
 
     def median(self) -> jax.Array:
         """Each dimension's median given the medians of those before it, `[..., D]`."""
-        return self._quantile(jnp.full(self.coefficients.shape[:-1], 0.5))
+        return self._quantile(jnp.full(self.features.shape[:-1], 0.5))
 
     def _quantile(self, share: jax.Array) -> jax.Array:
         """Quantiles `[..., D]`, each given the dimensions before it."""
@@ -161,11 +163,14 @@ class Chain(NamedTuple):
 
     def _given(self, action: jax.Array) -> Histogram:
         """The histogram of each dimension, given the actions before it."""
-        chex.assert_equal_shape([action, self.coefficients[..., 0]])
-        before = jnp.tril(self.couplings, k=-1)
-        # GPUs must not round these values to TF32.
-        shift = jnp.einsum("...dj,...j->...d", before, action, precision="highest")
-        coefficients = self.coefficients.at[..., 0].add(shift)
+        chex.assert_equal_shape([action, self.features[..., 0]])
+        size = action.shape[-1]
+        before = np.triu(np.ones((size, size), np.float32), k=1)
+        couplings = self.couplings * before[:, :, None]
+        seen = jnp.einsum("...j,jdh->...dh", action, couplings)
+        hidden = jax.nn.relu(self.features + seen)
+        coefficients = jnp.einsum("...dh,dhc->...dc", hidden, self.outputs)
+        # GPUs must not round these action values over tau to TF32.
         return Histogram(jnp.matmul(coefficients, self.basis, precision="highest"))
 
 
