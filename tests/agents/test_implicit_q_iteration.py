@@ -137,3 +137,56 @@ def test_a_larger_kl_weight_makes_policy_steps_smaller():
         first_steps.append((after * np.log(after / before)).sum(-1).mean())
     # KL penalties of 0, 0.2 and 1.8, with the same entropy bonus of 0.2.
     assert first_steps[0] > 1.2 * first_steps[1] > 3 * first_steps[2]
+
+
+def regressed_policy(floor, *, best, scale, temperature=0.3, munchausen=0.9):
+    """The fixed point of IQ at one state with one action, regressed on all actions.
+
+    Action values are -scale (a - best)^2. The preferences are quadratic, as are those
+    of the agent's policy, and can represent these values exactly.
+
+    Returns:
+        Centres of the bins, and their probabilities.
+    """
+    actions = (2 * np.arange(31) + 1) / 31 - 1
+    basis = np.polynomial.legendre.legvander(actions, 2)
+    error = functools.partial(
+        implicit_q.td_error,
+        temperature=temperature,
+        munchausen=munchausen,
+        log_policy_floor=floor,
+    )
+    zeros = jnp.zeros(31)
+    values = -scale * jnp.asarray(actions - best) ** 2
+
+    @jax.jit
+    def targets(log_ratio):
+        return jax.vmap(error)(zeros, zeros, values, zeros, log_ratio, zeros)
+
+    log_ratio = np.zeros(31)
+    for _ in range(300):
+        _, *slopes = np.linalg.lstsq(
+            basis, targets(jnp.asarray(log_ratio)), rcond=None
+        )[0]
+        logits = basis[:, 1:] @ slopes / temperature
+        log_ratio = logits - logsumexp(logits) + np.log(31)
+    return actions, np.exp(log_ratio) / 31
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
+def test_a_floor_that_binds_moves_the_policy_to_the_bounds(scale):
+    """Clipped targets have a kink, which a parabola follows by moving outwards.
+
+    An action is clipped once its advantage is below (1 - alpha) floor, here -1.
+    """
+    medians = {}
+    for floor in (-np.inf, -10.0):
+        with enable_x64():
+            actions, policy = regressed_policy(floor, best=0.6, scale=scale)
+        medians[floor] = actions[np.searchsorted(np.cumsum(policy), 0.5)]
+    # Without a floor the policy is softmax(q / ((1 - alpha) tau)), to a bin of 2 / 31.
+    assert medians[-np.inf] == pytest.approx(0.6, abs=2 / 31)
+    binds = scale * (0.6 + 1) ** 2 > 1
+    assert (medians[-10.0] > 0.9) == binds
+    if not binds:
+        assert medians[-10.0] == medians[-np.inf]

@@ -67,7 +67,10 @@ def test_agents_are_paired_with_tasks_of_their_action_type():
 def test_a_misfit_lists_fitting_agents_and_tasks():
     message = misfit("mdqn/hopper")
     assert message.startswith("mdqn takes discrete actions, but hopper has continuous ")
-    assert "for hopper: iq, sac, td3, td3_2018, bc, td3_bc," in message and "cartpole" in message
+    assert (
+        "for hopper: iq, sac, td3, td3_2018, bc, td3_bc," in message
+        and "cartpole" in message
+    )
     assert "\n" not in message
     assert misfit("mdqn/hoper") is None and misfit("hopper") is None
 
