@@ -13,7 +13,11 @@ _OF_A_DATASET = ("dataset", "preparation")
 
 def flat(experiment: dict[str, Any]) -> dict[str, str]:
     """An experiment's fields by dotted path, as written on the command line."""
-    found = dict(_flatten(experiment))
+    reading = experiment.get("dataset_reading", {})
+    rest = {key: value for key, value in experiment.items() if value is not reading}
+    found = dict(_flatten(rest))
+    # Runs of earlier versions have no such flags, and read data as if they were false.
+    found |= {f"dataset.{flag}": "true" for flag in reading if reading[flag] is True}
     left_out = [*_OF_A_RUN]
     if not experiment.get("dataset"):  # runs of earlier versions lack these fields, too
         left_out += [path for path in found if path.startswith(_OF_A_DATASET)]
