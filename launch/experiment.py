@@ -75,6 +75,9 @@ class DatasetReading:
     skip_bad_episodes: bool = False
 
 
+REFUSE_FLAWS = DatasetReading()
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One run.
@@ -115,7 +118,7 @@ class Experiment:
     environments: int = 1
     dataset: str = ""
     dataset_reading: DatasetReading = field(
-        default=DatasetReading(), metadata={"flag": "dataset"}
+        default=REFUSE_FLAWS, metadata={"flag": "dataset"}
     )
     preparation: Preparation = Preparation()
     description: str = ""

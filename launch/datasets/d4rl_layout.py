@@ -27,14 +27,14 @@ from launch.datasets.dataset import Dataset, Steps, check, left_out, to_dataset
 from launch.datasets.episode_ends import Ends
 from launch.datasets.source_environment import Native
 from launch.errors import DatasetError
-from launch.experiment import DatasetReading
+from launch.experiment import REFUSE_FLAWS, DatasetReading
 
 _REQUIRED = ("observations", "actions", "rewards", "terminals")
 _OPTIONAL = ("timeouts", "next_observations")
 
 
 def read(
-    path: Path, spec: Spec, native: Native, reading: DatasetReading = DatasetReading()
+    path: Path, spec: Spec, native: Native, reading: DatasetReading = REFUSE_FLAWS
 ) -> Dataset:
     """Reads the dataset in a file.
 
@@ -88,9 +88,7 @@ def _read(path: Path, spec: Spec, native: Native) -> tuple[Steps, Ends]:
         name = f"{path}: next_observations"
         followed = shaped(name, followed, rows, spec.observation.shape)
         jump = episode_ends.jumps(observations, followed)
-        ends = episode_ends.of_transitions(
-            str(path), terminals, timeouts, jump, native
-        )
+        ends = episode_ends.of_transitions(str(path), terminals, timeouts, jump, native)
     if timeouts is None:
         timeouts = np.zeros(rows, bool)
     return Steps(observations, actions, rewards, terminals, timeouts, followed), ends
@@ -124,7 +122,9 @@ def _skip(
     reason = f"{key}, row {row}"
     line = left_out(source, named, int(ends.episode[-1]) + 1, reason)
     good = ~np.isin(ends.episode, numbers)
-    steps = Steps(*(column[good] for column in steps._replace(next_observations=followed)))
+    steps = Steps(
+        *(column[good] for column in steps._replace(next_observations=followed))
+    )
     left = Ends(ends.kept[good], ends.ends[good], ends.episode[good], ends.notes)
     return steps, left, [line]
 

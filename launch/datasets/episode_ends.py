@@ -195,10 +195,12 @@ def _over(ends: np.ndarray, cut: np.ndarray, limit: int) -> np.ndarray:
     end = np.append(known, len(ends) - 1)[stretch]
     full = (row - start) % limit == limit - 1
     before_full = (end - row) % limit == 0
-    return ~ends & (full | (before_full & cut[end])) 
+    return ~ends & (full | (before_full & cut[end]))
 
 
 def _rows(chosen: np.ndarray) -> str:
     """Rows in a few words, such as "row 7" or "2 rows (the first is row 7)"."""
     count, first = int(chosen.sum()), int(np.argmax(chosen))
-    return f"row {first}" if count == 1 else f"{count:,} rows (the first is row {first})"
+    return (
+        f"row {first}" if count == 1 else f"{count:,} rows (the first is row {first})"
+    )

@@ -18,7 +18,7 @@ from launch.datasets.dataset import Dataset
 from launch.datasets.normalization import FINGERPRINT, Prepared, prepare
 from launch.datasets.source_environment import Native, describe
 from launch.errors import DatasetError
-from launch.experiment import DatasetReading, Experiment
+from launch.experiment import REFUSE_FLAWS, DatasetReading, Experiment
 from launch.runs import checkpoint, run_directory
 from launch.runs.run_directory import PRETRAINING
 
@@ -27,13 +27,13 @@ def load(
     source: str,
     spec: Spec,
     environment: environments.Config | None = None,
-    reading: DatasetReading = DatasetReading(),
+    reading: DatasetReading = REFUSE_FLAWS,
 ) -> Dataset:
     """Reads the dataset with a path or an id.
 
     Args:
-        source: an HDF5 or npz file of D4RL's layout, the directory or the id of a Minari
-            dataset, or a run directory, whose newest replay is read.
+        source: an HDF5 or npz file of D4RL's layout, the directory or the id of a
+            Minari dataset, or a run directory, whose newest replay is read.
         spec: of the environment to learn for; its actions are continuous.
         environment: the environment's configuration. An HDF5 file lacks the bounds of
             its actions, and may lack the steps at which episodes were cut short;

@@ -20,7 +20,7 @@ from launch.datasets.columns import SKIP, Actions, numbers
 from launch.datasets.dataset import Dataset, Steps, check, left_out, to_dataset
 from launch.datasets.minari_metadata import FILE, Metadata
 from launch.errors import DatasetError
-from launch.experiment import DatasetReading
+from launch.experiment import REFUSE_FLAWS, DatasetReading
 
 ROOT = "MINARI_DATASETS_PATH"  # environment variable: where Minari keeps datasets
 # Minari admits no namespace of one letter.
@@ -50,7 +50,7 @@ def is_dataset(path: Path) -> bool:
 
 
 def _data(path: Path) -> Path | None:
-    """The directory with a dataset's files: its `data` directory, or the path itself."""
+    """The directory of a dataset's files: its `data` directory, or the path itself."""
     for place in (path / "data", path):
         if any((place / name).is_file() for name in (FILE, _MAIN)):
             return place
@@ -82,7 +82,7 @@ def read(
     path: Path,
     spec: Spec,
     environment: environments.Config | None = None,
-    reading: DatasetReading = DatasetReading(),
+    reading: DatasetReading = REFUSE_FLAWS,
 ) -> Dataset:
     """Reads the dataset in a directory.
 
@@ -123,10 +123,10 @@ def _without(data: Path, name: str) -> str:
         with column_file.open_hdf5(data / _MAIN) as file:
             if "observation_space" in file.attrs and "total_steps" in file.attrs:
                 return (
-                    f"{data} has no {FILE}: it has the older layout of Minari 0.4; get "
-                    "the dataset again with `minari download`, or write total_episodes, "
-                    "total_steps, observation_space, action_space and env_spec, which "
-                    f"are attributes of {_MAIN}, into {FILE}, with data_format hdf5"
+                    f"{data} has no {FILE}: it has the older layout of Minari 0.4; "
+                    "get the dataset again with `minari download`, or write "
+                    "total_episodes, total_steps, observation_space, action_space and "
+                    f"env_spec, which are attributes of {_MAIN}, into {FILE}, with data_format hdf5"
                 )
     return f"{data} has no {name}; {AGAIN}"
 

@@ -6,7 +6,7 @@ import pytest
 from environments import Adroit, Locomotion
 from launch.datasets.load import load
 from launch.errors import DatasetError
-from tests.launch.datasets.hdf5_files import SPEC, columns
+from tests.launch.datasets.d4rl_files import SPEC, columns
 from tests.launch.datasets.random_data import spec_of
 
 
