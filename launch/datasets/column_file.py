@@ -112,14 +112,13 @@ def attribute(group: Any, name: str) -> int | None:
     return int(value.item()) if value.dtype.kind in "iu" and value.size == 1 else None
 
 
-def array(group: Any, name: str, where: str, or_else: str = "") -> np.ndarray:
+def array(group: Any, name: str, where: str) -> np.ndarray:
     """An array of a group or file, read whole.
 
     Args:
         group: an HDF5 group, or an npz file.
         name: of the array in it.
         where: text before the name in messages.
-        or_else: another remedy, after that of a broken file.
 
     Raises:
         DatasetError: there is no such array, or it cannot be read.
@@ -133,7 +132,7 @@ def array(group: Any, name: str, where: str, or_else: str = "") -> np.ndarray:
         if "doesn't exist" in reason:
             reason = "it is missing"
         raise DatasetError(
-            f"{where}{name} cannot be read: {reason}; {AGAIN}{or_else}"
+            f"{where}{name} cannot be read: {reason}; {AGAIN}"
         ) from error
     if value is None:
         held = ", ".join(parts[:8]) if parts else "nothing"
@@ -146,17 +145,14 @@ def array(group: Any, name: str, where: str, or_else: str = "") -> np.ndarray:
 
 def _open_npz(path: Path) -> Any:
     try:
-        opened = np.load(path, allow_pickle=False)
+        with path.open("rb") as raw:
+            if not zipfile.is_zipfile(raw):
+                raise zipfile.BadZipFile("it is not what numpy.savez writes")
+        return np.load(path, allow_pickle=False)
     except _BROKEN as error:
         raise DatasetError(
             f"cannot read {path} as npz: {_reason(error)}; {AGAIN}"
         ) from error
-    if isinstance(opened, np.ndarray):
-        raise DatasetError(
-            f"{path} must hold columns by name, but is a single array: write it with "
-            "numpy.savez"
-        )
-    return opened
 
 
 def _lacking(path: Path, name: str, held: list[str]) -> str:

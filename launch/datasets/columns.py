@@ -9,6 +9,7 @@ from launch.errors import DatasetError
 
 # Ends the message of an error that one episode has and others need not have.
 SKIP = "or leave such episodes out with --dataset.skip_bad_episodes true"
+CORRECT = "correct the file"
 
 _ROUNDING = 1e-6  # of an action at a bound, in float32
 
@@ -35,7 +36,7 @@ def numbers(where: str, column: Any, rows: int, shape: tuple[int, ...]) -> np.nd
         value = values[~np.isfinite(converted[row].reshape(-1))][0]
         raise DatasetError(
             f"{where}, row {row}: must be finite in float32, got {value} "
-            f"({bad.sum()} of {rows} rows are not finite); correct them, {SKIP}"
+            f"({bad.sum()} of {rows} rows are not finite); {CORRECT}, {SKIP}"
         )
     return converted
 
@@ -48,7 +49,7 @@ def shaped(where: str, column: Any, rows: int, shape: tuple[int, ...]) -> np.nda
     """
     column = np.asarray(column)
     if column.dtype.kind not in "fiub":
-        raise DatasetError(f"{where} must hold numbers, got {column.dtype}")
+        raise DatasetError(f"{where} must hold numbers, got {column.dtype}; {CORRECT}")
     _check_rows(where, column, rows)
     if not same_shape(column.shape[1:], shape):
         raise DatasetError(
@@ -78,18 +79,21 @@ def flags(where: str, column: Any, rows: int) -> np.ndarray:
     """
     column = np.asarray(column)
     if column.dtype.kind not in "fiub":
-        raise DatasetError(f"{where} must hold flags, 0 or 1, got {column.dtype}")
+        raise DatasetError(
+            f"{where} must hold flags, 0 or 1, got {column.dtype}; {CORRECT}"
+        )
     _check_rows(where, column, rows)
     if not same_shape(column.shape[1:], ()):
         raise DatasetError(
             f"{where} has shape {column.shape}, but must have one flag for each row: "
-            f"({rows},)"
+            f"({rows},); {CORRECT}"
         )
     column = column.reshape(rows)
     bad = np.flatnonzero((column != 0) & (column != 1))
     if len(bad):
         raise DatasetError(
-            f"{where}, row {bad[0]}: a flag must be 0 or 1, got {column[bad[0]]}"
+            f"{where}, row {bad[0]}: a flag must be 0 or 1, got {column[bad[0]]}; "
+            f"{CORRECT}"
         )
     return column.astype(bool)
 
@@ -162,7 +166,9 @@ def _beyond(scaled: np.ndarray) -> np.ndarray:
 def _check_rows(where: str, column: np.ndarray, rows: int) -> None:
     if column.ndim == 0 or len(column) != rows:
         found = "no rows" if column.ndim == 0 else f"{len(column)} rows"
-        raise DatasetError(f"{where} has {found}, the observations have {rows}")
+        raise DatasetError(
+            f"{where} has {found}, the observations have {rows}; {CORRECT}"
+        )
 
 
 def _short(row: np.ndarray) -> str:

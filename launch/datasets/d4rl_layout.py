@@ -87,8 +87,9 @@ def _read(path: Path, spec: Spec, native: Native) -> tuple[Steps, Ends]:
     else:
         name = f"{path}: next_observations"
         followed = shaped(name, followed, rows, spec.observation.shape)
-        jump = episode_ends.jumps(observations, followed)
-        ends = episode_ends.of_transitions(str(path), terminals, timeouts, jump, native)
+        ends = episode_ends.of_transitions(
+            str(path), terminals, timeouts, observations, followed, native
+        )
     if timeouts is None:
         timeouts = np.zeros(rows, bool)
     return Steps(observations, actions, rewards, terminals, timeouts, followed), ends

@@ -36,26 +36,12 @@ class Ends(NamedTuple):
     notes: list[str]
 
 
-def jumps(observations: np.ndarray, next_observations: np.ndarray) -> np.ndarray:
-    """`[M]` bool: a row's next observation is not the observation of the next row.
-
-    True for the last row. Numbers that are not finite equal all others.
-
-    Args:
-        observations: `[M, ...]` before each step.
-        next_observations: `[M, ...]` after each step.
-    """
-    told, row = next_observations[:-1], observations[1:]
-    same = np.isclose(told, row, rtol=_SAME, atol=_SAME)
-    same |= ~(np.isfinite(told) & np.isfinite(row))
-    return np.append(~same.reshape(len(same), -1).all(axis=1), True)
-
-
 def of_transitions(
     source: str,
     terminals: np.ndarray,
     timeouts: np.ndarray | None,
-    jump: np.ndarray,
+    observations: np.ndarray,
+    next_observations: np.ndarray,
     native: Native,
 ) -> Ends:
     """Where episodes end in rows `(s, a, r, s', done)`, which need not be consecutive.
@@ -68,18 +54,20 @@ def of_transitions(
         source: the file, for messages.
         terminals: `[M]` bool, where episodes terminated.
         timeouts: `[M]` bool, where they were cut short; None: unknown.
-        jump: `[M]` as `jumps` returns it.
+        observations: `[M, ...]` before each step.
+        next_observations: `[M, ...]` after each step.
         native: gives the number of steps that no episode exceeds, if it is known.
     """
     cut = np.zeros(len(terminals), bool) if timeouts is None else timeouts
+    follows, jump = _compare(next_observations[:-1], observations[1:])
     marked = terminals | cut | jump
     if native.exact and native.episode_steps is not None:
         cut = cut | _over(marked, marked & ~terminals, native.episode_steps)
-    wrong = cut & ~terminals & ~jump
+    wrong = cut & ~terminals & follows
     ends = marked | cut
     notes = []
     unmarked = jump & ~terminals & ~cut
-    unmarked[-1] = False
+    unmarked[-1] = False  # the file ends there
     if unmarked.any():
         notes.append(
             f"{source}: an episode's record is taken to end at {_rows(unmarked)}: "
@@ -140,6 +128,21 @@ def of_rows(
     unknown = cut.copy()
     unknown[-1] = not terminals[-1]
     return _without(unknown, ends, notes)
+
+
+def _compare(told: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each row leads to the next row's observation, and whether elsewhere.
+
+    Neither, if a number is not finite. The last row leads elsewhere.
+
+    Args:
+        told: `[M - 1, ...]` next observations of all rows but the last.
+        row: `[M - 1, ...]` observations of all rows but the first.
+    """
+    axes = tuple(range(1, told.ndim))
+    follows = np.isclose(told, row, rtol=_SAME, atol=_SAME).all(axis=axes)
+    known = (np.isfinite(told) & np.isfinite(row)).all(axis=axes)
+    return np.append(follows & known, False), np.append(~follows & known, True)
 
 
 def _without(left_out: np.ndarray, ends: np.ndarray, notes: list[str]) -> Ends:

@@ -129,12 +129,12 @@ def _box(
             f"with {sizes!r}; {AGAIN}"
         )
     if not same_shape(tuple(sizes), shape):
-        images = "these look like images, and agents that learn from a dataset take "
-        remedy = (
-            f"{images}vectors"
-            if len(sizes) > 1 and len(shape) < 2
-            else "choose the environment that the dataset is from"
-        )
+        remedy = "choose the environment that the dataset is from"
+        if len(sizes) > 1 and len(shape) < 2:
+            remedy = (
+                "these look like images, and agents that learn from a dataset take "
+                "vectors: choose another dataset"
+            )
         raise DatasetError(
             f"{where} has shape {tuple(sizes)}, the environment's {shape}: {remedy}"
         )
@@ -175,8 +175,8 @@ def _bounds(where: str, low: Any, high: Any, shape: tuple[int, ...]) -> Canonica
         i = bad[0]
         raise DatasetError(
             f"{where}: actions must have finite bounds, low below high, got "
-            f"{lows.flat[i]} and {highs.flat[i]} for number {i} of an action: write the bounds "
-            "of the environment's own actions into low and high"
+            f"{lows.flat[i]} and {highs.flat[i]} for number {i} of an action: write "
+            "the bounds of the environment's own actions into low and high"
         )
     return Canonical(lows, highs)
 

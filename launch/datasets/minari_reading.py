@@ -121,12 +121,13 @@ def _without(data: Path, name: str) -> str:
     """The message about a dataset that lacks one of its two files."""
     if name == FILE:
         with column_file.open_hdf5(data / _MAIN) as file:
-            if "observation_space" in file.attrs and "total_steps" in file.attrs:
+            if column_file.attribute(file, "total_steps") is not None:
                 return (
                     f"{data} has no {FILE}: it has the older layout of Minari 0.4; "
                     "get the dataset again with `minari download`, or write "
                     "total_episodes, total_steps, observation_space, action_space and "
-                    f"env_spec, which are attributes of {_MAIN}, into {FILE}, with data_format hdf5"
+                    f"env_spec, which are attributes of {_MAIN}, into {FILE}, with "
+                    "data_format hdf5"
                 )
     return f"{data} has no {name}; {AGAIN}"
 
@@ -152,8 +153,10 @@ def _read_episodes(
             try:
                 parts.append(_episode(source, number, group, spec, actions))
             except DatasetError as error:
-                if not skip:
+                if not skip and SKIP in str(error):
                     raise
+                if not skip:
+                    raise DatasetError(f"{error}, {SKIP}") from error
                 reason = reason or str(error).removeprefix(f"{source}: ")
                 bad.append(f"episode_{number}")
     if bad:
@@ -192,13 +195,13 @@ def _episode(
     where = f"{source}: {name}/"
     if group is None:
         raise DatasetError(
-            f"{source}: {name} is missing or is no group of arrays; {AGAIN}, {SKIP}"
+            f"{source}: {name} is missing or is no group of arrays; {AGAIN}"
         )
-    columns = {key: array(group, key, where, f", {SKIP}") for key in _KEYS.values()}
+    columns = {key: array(group, key, where) for key in _KEYS.values()}
     rewards = columns["rewards"]
     rows = len(rewards) if rewards.ndim else 0
     if not rows:
-        raise DatasetError(f"{where}rewards has no rows; {AGAIN}, {SKIP}")
+        raise DatasetError(f"{where}rewards has no rows; {AGAIN}")
     _check_attributes(source, name, group, number, rows)
     observations = _observations(where, columns["observations"], rows, spec)
     steps = check(
@@ -231,13 +234,12 @@ def _check_attributes(
         told = column_file.attribute(group, key)
         if told is None:
             raise DatasetError(
-                f"{source}: {name} must have an integer as its attribute {key}; "
-                f"{AGAIN}, {SKIP}"
+                f"{source}: {name} must have an integer as its attribute {key}; {AGAIN}"
             )
         if told != found:
             raise DatasetError(
                 f"{source}: {name} must have {key} {found} for its {rows} rows, but "
-                f"the attribute is {told}: episodes overlap; {AGAIN}, {SKIP}"
+                f"the attribute is {told}: episodes overlap; {AGAIN}"
             )
 
 
@@ -250,7 +252,7 @@ def _observations(where: str, given: np.ndarray, rows: int, spec: Spec) -> np.nd
     if found != rows + 1:
         raise DatasetError(
             f"{where}observations must have one row more than the {rows} of rewards, "
-            f"got {found}; {AGAIN}, {SKIP}"
+            f"got {found}; {AGAIN}"
         )
     shape = spec.observation.shape
     return numbers(f"{where}observations", given, rows + 1, shape)
@@ -262,10 +264,10 @@ def _check_end(name: str, steps: Steps, rows: int) -> None:
     if not len(ends):
         raise DatasetError(
             f"{name}, row {rows - 1}: the last row neither terminates nor truncates "
-            f"the episode; set the missing flag, {SKIP}"
+            f"the episode; set the missing flag"
         )
     if ends[0] != rows - 1:
         raise DatasetError(
             f"{name}, row {ends[0]}: the episode ends there, but continues to row "
-            f"{rows - 1}: episodes overlap; write them separately, {SKIP}"
+            f"{rows - 1}: episodes overlap; write them separately"
         )
