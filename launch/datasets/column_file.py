@@ -1,5 +1,6 @@
 """Reads arrays from HDF5 and npz files; whatever is wrong with a file is one line."""
 
+import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,7 +31,7 @@ _BROKEN = (
 
 def is_file(path: Path) -> bool:
     """Whether a path is an existing file, or has the suffix of a dataset's file."""
-    return path.is_file() or path.suffix.lower() in SUFFIXES
+    return os.path.isfile(path) or path.suffix.lower() in SUFFIXES
 
 
 def columns(
@@ -52,7 +53,7 @@ def columns(
             f"a dataset file must end in .hdf5, .h5 or .npz, got {path}: rename it if "
             "it is one of these, or write its columns with numpy.savez"
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DatasetError(f"{path}: no such file")
     file = _open_npz(path) if suffix == NPZ else open_hdf5(path)
     with file:

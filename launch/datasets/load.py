@@ -1,5 +1,6 @@
 """Reads a dataset from an HDF5 or npz file, a Minari dataset or a run directory."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,9 +67,19 @@ def _read(
         return _read_file(path, spec, environment, reading)
     if minari_reading.is_dataset(path):
         return minari_reading.read(path, spec, environment, reading)
-    if (path / run_directory.CONFIG).is_file():
-        return _read_run(path, spec, environment)
-    if path.is_dir() and not minari_reading.is_dataset(minari_reading.root() / source):
+    if os.path.isfile(path / run_directory.CONFIG):
+        dataset = _read_run(path, spec, environment)
+        if reading == REFUSE_FLAWS:
+            return dataset
+        return dataset._replace(
+            notes=(
+                f"{path}: --dataset.clip_actions and --dataset.skip_bad_episodes "
+                "have no effect on a run's replay",
+            )
+        )
+    if os.path.isdir(path) and not minari_reading.is_dataset(
+        minari_reading.root() / source
+    ):
         raise DatasetError(
             f"{path} must be a run directory or a Minari dataset, but is neither"
         )

@@ -52,7 +52,7 @@ def is_dataset(path: Path) -> bool:
 def _data(path: Path) -> Path | None:
     """The directory of a dataset's files: its `data` directory, or the path itself."""
     for place in (path / "data", path):
-        if any((place / name).is_file() for name in (FILE, _MAIN)):
+        if any(os.path.isfile(place / name) for name in (FILE, _MAIN)):
             return place
     return None
 
@@ -99,7 +99,7 @@ def read(
     if data is None:
         raise DatasetError(f"{path} has no {FILE}: it is no Minari dataset")
     for name in (_MAIN, FILE):
-        if not (data / name).is_file():
+        if not os.path.isfile(data / name):
             raise DatasetError(_without(data, name))
     told = minari_metadata.read(data, spec)
     notes = environment_differences.check(

@@ -40,12 +40,10 @@ def test_flags_beside_the_dataset_say_how_it_is_read(launched, capsys, tmp_path)
     assert cli.main(line) == 2
     assert capsys.readouterr().err == (
         "munchausen: my data ü.H5: actions, row 1: [-3.75] is out of its bounds (1 of "
-        "9 rows are): clip such actions with --dataset.clip_actions true, or leave such "
-        "episodes out with --dataset.skip_bad_episodes true\n"
+        "9 rows are): clip such actions with --dataset.clip_actions true, or leave "
+        "such episodes out with --dataset.skip_bad_episodes true\n"
     )
-    assert launched == [] and [path.name for path in tmp_path.iterdir()] == [
-        "my data ü.H5"
-    ]
+    assert launched == [] and not (tmp_path / "runs").exists()
     assert cli.main([*line, "--dataset.clip_actions", "true"]) == 0
     assert launched[0].transitions.action[:, 0].tolist() == [0, -1, 0, 0, 0, 0, 0]
     assert (

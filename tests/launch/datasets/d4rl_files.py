@@ -16,3 +16,24 @@ def columns(rows=7):
         "terminals": np.zeros(rows, bool),
         "timeouts": np.zeros(rows, bool),
     }
+
+
+def three_episodes():
+    """Nine rows: episodes of 3, 2 and 4 rows, the second terminates."""
+    data = columns(9)
+    data["timeouts"][[2, 8]] = data["terminals"][4] = True
+    return data
+
+
+def seen(dataset):
+    """Each transition as (row, row of next observation, discount, end of record)."""
+    step = dataset.transitions
+    return list(
+        zip(
+            step.observation[:, 0].astype(int).tolist(),
+            step.next_observation[:, 0].astype(int).tolist(),
+            step.discount.astype(int).tolist(),
+            dataset.ends.tolist(),
+            strict=True,
+        )
+    )

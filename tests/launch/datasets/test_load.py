@@ -43,3 +43,10 @@ def test_a_file_that_is_not_hdf5_is_refused(tmp_path, written_hdf5):
     minari = written_hdf5({"episode_0/rewards": np.zeros(3)})
     with pytest.raises(DatasetError, match="Minari dataset; name the directory"):
         load(str(minari), SPEC)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a/../" * 900])
+def test_names_that_no_file_can_have_are_refused(name):
+    for suffix in ("", ".hdf5"):
+        with pytest.raises(DatasetError, match=r"no dataset |no such file"):
+            load(name + suffix, SPEC)
