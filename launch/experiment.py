@@ -96,8 +96,8 @@ class Experiment:
         seed: seed of all random numbers.
         actors: number of actors; one if local.
         environments: environments that each actor steps together.
-        dataset: what to learn from instead of acting: an HDF5 file, a Minari dataset's
-            directory or id, a run directory; empty: actors act.
+        dataset: what to learn from instead of acting: an HDF5 or npz file, a Minari
+            dataset's directory or id, a run directory; empty: actors act.
         dataset_reading: what to do with the dataset's flaws; its flags begin with
             `dataset.`.
         preparation: how that dataset is transformed first.

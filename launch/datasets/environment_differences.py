@@ -104,7 +104,9 @@ def check_file(path: Path, environment: environments.Config) -> list[str]:
     match = _D4RL_FILE.fullmatch(path.stem.lower())
     wanted = family(environment)
     # D4RL's own files of the hand tasks hold the rewards that ours pay.
-    if match is None or wanted in (None, *_ROBOTICS) or match[1] != wanted.lower():
+    if match is None or wanted is None or wanted in _ROBOTICS:
+        return []
+    if match[1] != wanted.lower():
         return []
     return check(str(path), f"{wanted}-v2", {}, None, environment)
 

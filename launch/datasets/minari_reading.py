@@ -157,7 +157,8 @@ def _read_episodes(
                     raise
                 if not skip:
                     raise DatasetError(f"{error}, {SKIP}") from error
-                reason = reason or str(error).removeprefix(f"{source}: ")
+                flaw = str(error).removeprefix(f"{source}: ").partition("; ")[0]
+                reason = reason or flaw
                 bad.append(f"episode_{number}")
     if bad:
         return parts, [left_out(source, bad, told.episodes, reason)]

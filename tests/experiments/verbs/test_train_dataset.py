@@ -55,9 +55,8 @@ def test_flags_beside_the_dataset_say_how_it_is_read(launched, capsys, tmp_path)
     assert experiment.dataset_reading.clip_actions
     assert cli.main([*line, "--dataset.skip_bad_episodes=true"]) == 0
     assert launched[1].transitions.action.tolist() == [[0]] * 3
-    assert (
-        "left out 1 of 2 episodes: rows 0 to 4; the first because of actions, row"
-        in (capsys.readouterr().err)
+    assert "left out 1 of 2 episodes: rows 0 to 4; the first: actions, row" in (
+        capsys.readouterr().err
     )
 
 

@@ -25,6 +25,10 @@ def three_episodes():
     return data
 
 
+# The rows of `three_episodes` that are whole transitions, and the next row of each.
+SOUND = [(0, 1), (1, 2), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8)]
+
+
 def seen(dataset):
     """Each transition as (row, row of next observation, discount, end of record)."""
     step = dataset.transitions

@@ -67,9 +67,9 @@ def test_a_line_names_bad_episodes_and_none_left_is_an_error():
     names = [f"episode_{number}" for number in range(23)]
     line = left_out("file", names, 99, "rewards, row 7")
     assert line.startswith("file: left out 23 of 99 episodes: episode_0, episode_1,")
-    assert line.endswith("episode_19 and 3 more; the first because of rewards, row 7")
+    assert line.endswith("episode_19 and 3 more; the first: rewards, row 7")
     assert left_out("f", ["a"], 3, "b") == (
-        "f: left out 1 of 3 episodes: a; the first because of b"
+        "f: left out 1 of 3 episodes: a; the first: b"
     )
     with pytest.raises(DatasetError, match=r"f: all 1 episodes are bad, .*: b"):
         left_out("f", ["a"], 1, "b")

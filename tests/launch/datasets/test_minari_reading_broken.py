@@ -103,7 +103,7 @@ def test_each_column_that_is_missing_or_wrong_is_named(changed, key, wrong):
     rewards = np.concatenate([episode.rewards for episode in EPISODES[:2]])
     dataset = read(data, skip=True)
     assert dataset.transitions.reward.tolist() == rewards.tolist()
-    note = f"{data.parent}: left out 1 of 3 episodes: episode_2; the first because of "
+    note = f"{data.parent}: left out 1 of 3 episodes: episode_2; the first: "
     assert dataset.notes[0].startswith(note)
 
 
@@ -149,9 +149,8 @@ def test_too_few_observations_are_named_and_the_episode_can_be_left_out(changed)
         "--dataset.skip_bad_episodes true"
     )
     assert read(data, skip=True).notes == (
-        f"{data.parent}: left out 1 of 3 episodes: episode_2; the first because of "
-        "episode_2/observations must have one row more than the 4 of rewards, got 4; "
-        "get the dataset again, or correct the file",
+        f"{data.parent}: left out 1 of 3 episodes: episode_2; the first: "
+        "episode_2/observations must have one row more than the 4 of rewards, got 4",
     )
 
 
