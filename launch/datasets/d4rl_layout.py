@@ -116,11 +116,11 @@ def _skip(
         return steps, ends, []
     followed = steps.next_observations.copy()
     followed[unused] = steps.observations[unused]
-    row = int(np.argmax(bad))
-    key = next(name for name, rows in flaws.items() if rows[row])
     numbers = np.unique(ends.episode[bad])
+    first = ends.episode == numbers[0]
+    key = next(name for name, rows in flaws.items() if (rows & first).any())
     named = [_range(ends.episode, number) for number in numbers]
-    reason = f"{key}, row {row}"
+    reason = f"{key}, row {np.argmax(flaws[key] & first)}"
     line = left_out(source, named, int(ends.episode[-1]) + 1, reason)
     good = ~np.isin(ends.episode, numbers)
     steps = Steps(

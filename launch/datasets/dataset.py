@@ -112,7 +112,7 @@ def left_out(source: str, names: Sequence[str], total: int, reason: str) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return (
         f"{source}: left out {len(names)} of {total} episodes: {shown}{more}; the "
-        f"first because of this: {reason}"
+        f"first: {reason}"
     )
 
 
