@@ -46,13 +46,18 @@ def fields(value: Any, prefix: str = "") -> dict[str, Field]:
     lines = _attribute_lines(type(value))
     found: dict[str, Field] = {}
     for field in dataclasses.fields(value):
-        path, current = prefix + field.name, getattr(value, field.name)
+        path, current = prefix + _flag(field), getattr(value, field.name)
         if dataclasses.is_dataclass(current):
             found |= fields(current, path + ".")
         else:
             help_line = lines.get(field.name, "")
             found[path] = Field(path, hints[field.name], current, help_line)
     return found
+
+
+def _flag(field: "dataclasses.Field[Any]") -> str:
+    """A field's name in flags; a nested dataclass may share that of a plain field."""
+    return field.metadata.get("flag", field.name)
 
 
 def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
@@ -80,8 +85,11 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
             nested.setdefault(name, {})[rest] = new
         else:
             direct[name] = new
-    for name, inner in nested.items():
-        direct[name] = replace(getattr(value, name), inner, f"{prefix}{name}.")
+    # If several fields share a flag, the last one has the nested fields.
+    names = {_flag(field): field.name for field in dataclasses.fields(value)}
+    for flag, inner in nested.items():
+        name = names[flag]
+        direct[name] = replace(getattr(value, name), inner, f"{prefix}{flag}.")
     try:
         return dataclasses.replace(value, **direct)
     except ValueError as error:

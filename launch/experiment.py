@@ -1,6 +1,6 @@
 """An experiment: everything that describes one run, as frozen, picklable data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +61,24 @@ class Checkpointing:
 
 
 @dataclass(frozen=True)
+class DatasetReading:
+    """What to do with flaws of a dataset; by default they are refused.
+
+    Attributes:
+        clip_actions: whether to clip actions that are out of their bounds; how many and
+            by how much is printed.
+        skip_bad_episodes: whether to leave out episodes with NaN, infinity, actions out
+            of bounds or columns of wrong length; how many and which is printed.
+    """
+
+    clip_actions: bool = False
+    skip_bad_episodes: bool = False
+
+
+REFUSE_FLAWS = DatasetReading()
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One run.
 
@@ -78,8 +96,10 @@ class Experiment:
         seed: seed of all random numbers.
         actors: number of actors; one if local.
         environments: environments that each actor steps together.
-        dataset: what to learn from instead of acting: an HDF5 file, a Minari dataset's
-            directory or id, a run directory; empty: actors act.
+        dataset: what to learn from instead of acting: an HDF5 or npz file, a Minari
+            dataset's directory or id, a run directory; empty: actors act.
+        dataset_reading: what to do with the dataset's flaws; its flags begin with
+            `dataset.`.
         preparation: how that dataset is transformed first.
         description: one line for `munchausen list`.
     """
@@ -97,6 +117,9 @@ class Experiment:
     actors: int = 1
     environments: int = 1
     dataset: str = ""
+    dataset_reading: DatasetReading = field(
+        default=REFUSE_FLAWS, metadata={"flag": "dataset"}
+    )
     preparation: Preparation = Preparation()
     description: str = ""
 

@@ -72,7 +72,7 @@ def _quality(dataset: str) -> dict[str, str]:
     """The protocol of a dataset's published numbers, found from the dataset's name."""
     if not dataset:
         return {}
-    name = Path(dataset).name.replace("_", "-")  # hopper_medium_expert-v2.hdf5
+    name = Path(dataset).name.lower().replace("_", "-")  # hopper_medium_expert-v2.hdf5
     found = [quality for quality in QUALITIES if quality in name]
     return {"protocol": max(found, key=len, default="of unknown quality")}
 

@@ -13,11 +13,24 @@ _OF_A_DATASET = ("dataset", "preparation")
 
 def flat(experiment: dict[str, Any]) -> dict[str, str]:
     """An experiment's fields by dotted path, as written on the command line."""
-    found = dict(_flatten(experiment))
+    found = dict(_flatten(_without_reading(experiment)))
     left_out = [*_OF_A_RUN]
     if not experiment.get("dataset"):  # runs of earlier versions lack these fields, too
         left_out += [path for path in found if path.startswith(_OF_A_DATASET)]
     return {path: text for path, text in found.items() if path not in left_out}
+
+
+def _without_reading(experiment: dict[str, Any]) -> dict[str, Any]:
+    """The flags of reading a dataset by their names, those that are true.
+
+    Runs of earlier versions lack these flags, and read as if they were false.
+    """
+    rest = dict(experiment)
+    reading = rest.pop("dataset_reading", None)
+    if isinstance(reading, dict):
+        true = [flag for flag, value in reading.items() if value is True]
+        rest |= {f"dataset.{flag}": True for flag in true}
+    return rest
 
 
 def environment_title(environment: dict[str, Any]) -> str:

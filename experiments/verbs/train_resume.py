@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs.train_runs import check
+from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError
@@ -81,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
             directory=directory,
             start=saved.counts.actor_steps,
         )
+        print_notes([ready])
         run_directory.record_resume(directory, experiment)
         print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
         launch_run.run_experiment(

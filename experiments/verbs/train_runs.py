@@ -1,6 +1,7 @@
 """Checks and runs the plan of a `train` command; prints the results."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiments.flags import OverrideError
@@ -35,6 +36,7 @@ def run(plan: Plan) -> int:
         each.name: check(each, options.launch, options.wandb, at_once, here=here)
         for each in {each.name: each for each in plan.experiments}.values()
     }
+    print_notes(ready.values())
     entries = [Entry(experiment) for experiment in plan.experiments]
     if plan.continued:
         entries = existing_runs.find(options.runs, plan.experiments)
@@ -118,6 +120,13 @@ def check(
         )
     except ValueError as error:
         raise OverrideError(errors.in_flags(error, experiment)) from error
+
+
+def print_notes(ready: Iterable[Ready]) -> None:
+    """Prints what was assumed of datasets, or left out, each line once."""
+    notes = [note for each in ready if each.dataset for note in each.dataset.notes]
+    for note in dict.fromkeys(notes):
+        print(f"munchausen: {note}", file=sys.stderr, flush=True)
 
 
 def _overview(entries: Sequence[Entry]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.parts.contract import Spec
+from launch.datasets.columns import Actions
 from launch.datasets.dataset import Dataset, Steps, check, to_dataset
 from launch.errors import DatasetError
 from launch.runs.checkpoint import Checkpoint
@@ -113,4 +114,5 @@ def _checked(rows: dict[str, np.ndarray], spec: Spec, source: str) -> Steps:
             "timeouts": "steps.npy",
             "next_observations": "frame.npy",
         },
+        actions=Actions(),
     )

@@ -1,34 +1,46 @@
-"""Reads a dataset from an HDF5 file, a Minari dataset or a run directory."""
+"""Reads a dataset from an HDF5 or npz file, a Minari dataset or a run directory."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import environments
 from agents.parts.contract import Spec
 from launch.build import make_agent
-from launch.datasets import d4rl_scores, from_run, hdf5, minari_reading
+from launch.datasets import (
+    column_file,
+    d4rl_layout,
+    d4rl_scores,
+    environment_differences,
+    from_run,
+    minari_reading,
+)
 from launch.datasets.dataset import Dataset
 from launch.datasets.normalization import FINGERPRINT, Prepared, prepare
-from launch.datasets.source_environment import Native, describe, family
+from launch.datasets.source_environment import Native, describe
 from launch.errors import DatasetError
-from launch.experiment import Experiment
+from launch.experiment import REFUSE_FLAWS, DatasetReading, Experiment
 from launch.runs import checkpoint, run_directory
 from launch.runs.run_directory import PRETRAINING
 
 
 def load(
-    source: str, spec: Spec, environment: environments.Config | None = None
+    source: str,
+    spec: Spec,
+    environment: environments.Config | None = None,
+    reading: DatasetReading = REFUSE_FLAWS,
 ) -> Dataset:
     """Reads the dataset with a path or an id.
 
     Args:
-        source: an HDF5 file of D4RL's layout, the directory or the id of a Minari
-            dataset, or a run directory, whose newest replay is read.
+        source: an HDF5 or npz file of D4RL's layout, the directory or the id of a
+            Minari dataset, or a run directory, whose newest replay is read.
         spec: of the environment to learn for; its actions are continuous.
         environment: the environment's configuration. An HDF5 file lacks the bounds of
             its actions, and may lack the steps at which episodes were cut short;
             without an environment the bounds are [-1, 1]. The configuration also gives
             the reference returns.
+        reading: what to do with flaws of files and Minari datasets.
 
     Raises:
         DatasetError: there is no such dataset, or it is not sound or does not fit.
@@ -38,31 +50,54 @@ def load(
             f"dataset {source}: learning from a dataset needs continuous actions, the "
             f"environment has {spec.num_actions} discrete actions"
         )
-    dataset = _read(source, spec, environment)
+    dataset = _read(source, spec, environment, reading)
     if dataset.reference is None and environment is not None:
         return dataset._replace(reference=d4rl_scores.reference(environment))
     return dataset
 
 
-def _read(source: str, spec: Spec, environment: environments.Config | None) -> Dataset:
+def _read(
+    source: str,
+    spec: Spec,
+    environment: environments.Config | None,
+    reading: DatasetReading,
+) -> Dataset:
     path = Path(source)
-    if path.is_file() or path.suffix in hdf5.SUFFIXES:
-        if path.suffix not in hdf5.SUFFIXES:
-            raise DatasetError(f"a dataset file must end in .hdf5 or .h5, got {path}")
-        if not path.is_file():
-            raise DatasetError(f"{path}: no such file")
-        native = Native() if environment is None else describe(environment)
-        return hdf5.read(path, spec, native)
-    name = None if environment is None else family(environment)
+    if column_file.is_file(path):
+        return _read_file(path, spec, environment, reading)
     if minari_reading.is_dataset(path):
-        return minari_reading.read(path, spec, name)
-    if (path / run_directory.CONFIG).is_file():
-        return _read_run(path, spec, environment)
-    if path.is_dir() and not minari_reading.is_dataset(minari_reading.root() / source):
+        return minari_reading.read(path, spec, environment, reading)
+    if os.path.isfile(path / run_directory.CONFIG):
+        dataset = _read_run(path, spec, environment)
+        if reading == REFUSE_FLAWS:
+            return dataset
+        return dataset._replace(
+            notes=(
+                f"{path}: --dataset.clip_actions and --dataset.skip_bad_episodes "
+                "have no effect on a run's replay",
+            )
+        )
+    if os.path.isdir(path) and not minari_reading.is_dataset(
+        minari_reading.root() / source
+    ):
         raise DatasetError(
             f"{path} must be a run directory or a Minari dataset, but is neither"
         )
-    return minari_reading.read(minari_reading.locate(source), spec, name)
+    located = minari_reading.locate(source)
+    return minari_reading.read(located, spec, environment, reading)
+
+
+def _read_file(
+    path: Path,
+    spec: Spec,
+    environment: environments.Config | None,
+    reading: DatasetReading,
+) -> Dataset:
+    if environment is None:
+        return d4rl_layout.read(path, spec, Native(), reading)
+    dataset = d4rl_layout.read(path, spec, describe(environment), reading)
+    lines = environment_differences.check_file(path, environment)
+    return dataset._replace(notes=(*lines, *dataset.notes))
 
 
 def _read_run(
@@ -99,8 +134,11 @@ def load_prepared(
             run began with another dataset.
         ValueError: the dataset cannot be prepared as configured.
     """
-    dataset = load(experiment.dataset, spec, experiment.environment)
+    dataset = load(
+        experiment.dataset, spec, experiment.environment, experiment.dataset_reading
+    )
     prepared = prepare(dataset.transitions, experiment.preparation)
+    prepared = prepared._replace(notes=dataset.notes)
     if directory is not None:
         _check_same(experiment.dataset, prepared.fingerprint, directory)
     return prepared

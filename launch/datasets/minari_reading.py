@@ -1,29 +1,41 @@
 """Reads Minari datasets on this machine, by id or by path; nothing is downloaded.
 
-Actions are scaled from the bounds of the dataset's action space to [-1, 1].
+Layout: Minari 0.5, `minari/dataset/_storages/hdf5_storage.py`. Actions are scaled from
+the bounds of the dataset's action space to [-1, 1].
 """
 
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from agents.parts.contract import Spec, Transition
-from environments.action_scaling import Canonical
-from launch.datasets.dataset import Dataset, Steps, check, numbers
+import environments
+from agents.parts.contract import Spec
+from launch.datasets import column_file, environment_differences, minari_metadata
+from launch.datasets.column_file import AGAIN, array
+from launch.datasets.columns import SKIP, Actions, numbers
+from launch.datasets.dataset import Dataset, Steps, check, left_out, to_dataset
+from launch.datasets.minari_metadata import FILE, Metadata
 from launch.errors import DatasetError
-
-if TYPE_CHECKING:
-    import gymnasium
+from launch.experiment import REFUSE_FLAWS, DatasetReading
 
 ROOT = "MINARI_DATASETS_PATH"  # environment variable: where Minari keeps datasets
 # Minari admits no namespace of one letter.
 _ID = re.compile(r"(?![-_\w]/[^/]*$)(?:[-_\w]+/)*[-_\w]+-v\d+")
-_METADATA = "metadata.json"
+_MAIN = "main_data.hdf5"
+_EPISODE = re.compile(r"episode_\d+")
+# The file's name for each column of an episode.
+_KEYS = {
+    "observations": "observations",
+    "actions": "actions",
+    "rewards": "rewards",
+    "terminals": "terminations",
+    "timeouts": "truncations",
+    "next_observations": "observations",
+}
 
 
 def root() -> Path:
@@ -33,8 +45,16 @@ def root() -> Path:
 
 
 def is_dataset(path: Path) -> bool:
-    """Whether a directory holds a Minari dataset."""
-    return (path / "data" / _METADATA).is_file() or (path / _METADATA).is_file()
+    """Whether a directory holds a Minari dataset, whole or not."""
+    return _data(path) is not None
+
+
+def _data(path: Path) -> Path | None:
+    """The directory of a dataset's files: its `data` directory, or the path itself."""
+    for place in (path / "data", path):
+        if any(os.path.isfile(place / name) for name in (FILE, _MAIN)):
+            return place
+    return None
 
 
 def locate(dataset_id: str) -> Path:
@@ -58,168 +78,185 @@ def check_id(dataset_id: str) -> bool:
     return _ID.fullmatch(dataset_id) is not None
 
 
-def read(path: Path, spec: Spec, family: str | None = None) -> Dataset:
+def read(
+    path: Path,
+    spec: Spec,
+    environment: environments.Config | None = None,
+    reading: DatasetReading = REFUSE_FLAWS,
+) -> Dataset:
     """Reads the dataset in a directory.
 
     Args:
         path: of the dataset, or its `data` directory.
         spec: of the environment.
-        family: its gymnasium name without the version; None: not compared.
+        environment: its configuration; None: not compared with the dataset's.
+        reading: what to do with flaws.
 
     Raises:
         DatasetError: the dataset cannot be read, or its columns are not sound.
     """
-    storage = _storage(path)
-    metadata = storage.metadata
-    source = str(path)
-    _check_family(source, metadata.get("env_spec"), family)
-    _check_space(source, "observation_space", storage.observation_space)
-    bounds = _bounds(source, storage.action_space)
-    parts = [
-        _checked(source, number, episode, told, spec, bounds)
-        for number, (episode, told) in enumerate(_episodes(source, storage))
-    ]
-    if not parts:
-        raise DatasetError(f"{source} holds no episode")
-    steps = Steps(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    transitions = Transition(
-        steps.observations,
-        steps.actions,
-        steps.rewards,
-        1 - steps.terminals.astype(np.float32),
-        steps.next_observations,
+    source, data = str(path), _data(path)
+    if data is None:
+        raise DatasetError(f"{path} has no {FILE}: it is no Minari dataset")
+    for name in (_MAIN, FILE):
+        if not os.path.isfile(data / name):
+            raise DatasetError(_without(data, name))
+    told = minari_metadata.read(data, spec)
+    notes = environment_differences.check(
+        source, told.environment, told.settings, told.reference, environment
     )
-    low, high = metadata.get("ref_min_score"), metadata.get("ref_max_score")
-    reference = None if low is None or high is None else (float(low), float(high))
-    return Dataset(source, transitions, steps.terminals | steps.timeouts, reference)
+    actions = Actions(told.bounds, clip=reading.clip_actions)
+    parts, skipped = _read_episodes(
+        data / _MAIN, source, told, spec, actions, skip=reading.skip_bad_episodes
+    )
+    steps = Steps(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    everything = np.ones(len(steps.rewards), bool)
+    ends = steps.terminals | steps.timeouts
+    dataset = to_dataset(source, steps, everything, ends)
+    notes = [*notes, *skipped, *actions.notes(source)]
+    return dataset._replace(reference=told.reference, notes=tuple(notes))
 
 
-def _storage(path: Path) -> Any:
-    import minari
-    from minari.dataset.minari_storage import MinariStorage
-
-    del minari  # its package registers the storages
-    data = path / "data" if (path / "data" / _METADATA).is_file() else path
-    try:
-        return MinariStorage.read(data)
-    except (AssertionError, ImportError, KeyError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DatasetError(f"cannot read {data} as Minari: {reason}") from error
-
-
-def _check_family(source: str, env_spec: str | None, family: str | None) -> None:
-    """Checks the environment by name: Walker2d and HalfCheetah have equal shapes.
-
-    Raises:
-        DatasetError: the dataset is of another environment.
-    """
-    if env_spec is None or family is None:
-        return
-    name = json.loads(env_spec)["id"]
-    if name.rpartition("/")[2].rpartition("-v")[0] != family:
-        raise DatasetError(
-            f"{source}: env_spec is {name}, the environment is {family}: choose the "
-            "environment that the dataset is from"
-        )
+def _without(data: Path, name: str) -> str:
+    """The message about a dataset that lacks one of its two files."""
+    if name == FILE:
+        with column_file.open_hdf5(data / _MAIN) as file:
+            if column_file.attribute(file, "total_steps") is not None:
+                return (
+                    f"{data} has no {FILE}: it has the older layout of Minari 0.4; "
+                    "get the dataset again with `minari download`, or write "
+                    "total_episodes, total_steps, observation_space, action_space and "
+                    f"env_spec, which are attributes of {_MAIN}, into {FILE}, with "
+                    "data_format hdf5"
+                )
+    return f"{data} has no {name}; {AGAIN}"
 
 
-def _check_space(source: str, key: str, space: "gymnasium.Space") -> None:
-    import gymnasium
-
-    if not isinstance(space, gymnasium.spaces.Box):
-        raise DatasetError(
-            f"{source}: {key} is a {type(space).__name__}: only plain arrays (Box) can "
-            "be learnt from; flatten it, as gymnasium's FlattenObservation does"
-        )
-
-
-def _bounds(source: str, space: "gymnasium.Space") -> Canonical:
-    import gymnasium
-
-    _check_space(source, "action_space", space)
-    assert isinstance(space, gymnasium.spaces.Box)
-    try:
-        return Canonical(space.low, space.high)
-    except ValueError as error:
-        raise DatasetError(f"{source}: action_space: {error}") from error
-
-
-def _episodes(source: str, storage: Any) -> Iterator[tuple[Mapping, Mapping]]:
-    """Yields each stored episode with its metadata.
-
-    Raises:
-        DatasetError: an episode cannot be read.
-    """
-    count = storage.total_episodes
-    stored = iter(storage.get_episodes(range(count)))
-    told = iter(storage.get_episode_metadata(range(count)))
-    for number in range(count):
-        try:
-            yield next(stored), next(told)
-        except (AssertionError, KeyError, OSError, StopIteration) as error:
-            reason = " ".join(str(error).split())[:200] or "it is missing"
-            raise DatasetError(
-                f"{source}: episode_{number} cannot be read: {reason}; it must follow "
-                "Minari's layout"
-            ) from error
-
-
-def _checked(
+def _read_episodes(
+    file: Path,
     source: str,
-    number: int,
-    episode: Mapping[str, Any],
-    told: Mapping[str, Any],
+    told: Metadata,
     spec: Spec,
-    bounds: Canonical,
+    actions: Actions,
+    *,
+    skip: bool,
+) -> tuple[list[Steps], list[str]]:
+    """The checked steps of each episode, and a line about those that are left out.
+
+    Raises:
+        DatasetError: an episode is bad, if none may be left out, or all are bad; or
+            there are fewer or more episodes or steps than the metadata tell.
+    """
+    parts, bad, reason = list[Steps](), list[str](), ""
+    with column_file.open_hdf5(file) as opened:
+        for number, group in enumerate(_groups(opened, file, told.episodes)):
+            try:
+                parts.append(_episode(source, number, group, spec, actions))
+            except DatasetError as error:
+                if not skip and SKIP in str(error):
+                    raise
+                if not skip:
+                    raise DatasetError(f"{error}, {SKIP}") from error
+                flaw = str(error).removeprefix(f"{source}: ").partition("; ")[0]
+                reason = reason or flaw
+                bad.append(f"episode_{number}")
+    if bad:
+        return parts, [left_out(source, bad, told.episodes, reason)]
+    steps = sum(len(part.rewards) for part in parts)
+    if steps != told.steps:
+        raise DatasetError(
+            f"{file} holds {steps} steps, but total_steps of {FILE} is {told.steps}; "
+            f"{AGAIN}"
+        )
+    return parts, []
+
+
+def _groups(file: Any, path: Path, count: int) -> Iterator[Any]:
+    """Yields the group of each episode, or None if there is no group of that name.
+
+    Raises:
+        DatasetError: there are fewer or more than `count` episodes.
+    """
+    held = set(filter(_EPISODE.fullmatch, column_file.names(file, path)))
+    if len(held) != count:
+        raise DatasetError(
+            f"{path} holds {len(held)} episodes, but total_episodes of {FILE} is "
+            f"{count}; {AGAIN}"
+        )
+    for number in range(count):
+        name = f"episode_{number}"
+        yield column_file.group(file, name) if name in held else None
+
+
+def _episode(
+    source: str, number: int, group: Any, spec: Spec, actions: Actions
 ) -> Steps:
     """Checks one episode and returns its steps; only the last step may end it."""
-    group = f"episode_{number}"
-    rewards = np.asarray(episode["rewards"])
-    rows = len(rewards) if rewards.ndim else 0
-    observations = _observations(source, group, episode, rows, spec)
-    if told.get("id", number) != number or told.get("total_steps", rows) != rows:
+    name = f"episode_{number}"
+    where = f"{source}: {name}/"
+    if group is None:
         raise DatasetError(
-            f"{source}: {group} is episode {told.get('id')} of "
-            f"{told.get('total_steps')} steps by its attributes, but it has {rows} "
-            "rows: episodes overlap"
+            f"{source}: {name} is missing or is no group of arrays; {AGAIN}"
         )
-    keys = {
-        "observations": f"{group}/observations",
-        "actions": f"{group}/actions",
-        "rewards": f"{group}/rewards",
-        "terminals": f"{group}/terminations",
-        "timeouts": f"{group}/truncations",
-        "next_observations": f"{group}/observations",
-    }
-    columns = Steps(
-        observations[:-1],
-        episode["actions"],
-        rewards,
-        episode["terminations"],
-        episode["truncations"],
-        observations[1:],
+    columns = {key: array(group, key, where) for key in _KEYS.values()}
+    rewards = columns["rewards"]
+    rows = len(rewards) if rewards.ndim else 0
+    if not rows:
+        raise DatasetError(f"{where}rewards has no rows; {AGAIN}")
+    _check_attributes(source, name, group, number, rows)
+    observations = _observations(where, columns["observations"], rows, spec)
+    steps = check(
+        Steps(
+            observations[:-1],
+            columns["actions"],
+            rewards,
+            columns["terminations"],
+            columns["truncations"],
+            observations[1:],
+        ),
+        spec,
+        source=source,
+        keys={field: f"{name}/{key}" for field, key in _KEYS.items()},
+        actions=actions,
     )
-    steps = check(columns, spec, source=source, keys=keys, actions=bounds)
-    _check_end(f"{source}: {keys['timeouts']}", steps, rows)
+    _check_end(f"{where}truncations", steps, rows)
     return steps
 
 
-def _observations(
-    source: str, group: str, episode: Mapping[str, Any], rows: int, spec: Spec
-) -> np.ndarray:
+def _check_attributes(
+    source: str, name: str, group: Any, number: int, rows: int
+) -> None:
+    """Compares an episode with its attributes.
+
+    Raises:
+        DatasetError: an attribute is missing or wrong, or differs from the episode.
+    """
+    for key, found in (("id", number), ("total_steps", rows)):
+        told = column_file.attribute(group, key)
+        if told is None:
+            raise DatasetError(
+                f"{source}: {name} must have an integer as its attribute {key}; {AGAIN}"
+            )
+        if told != found:
+            raise DatasetError(
+                f"{source}: {name} must have {key} {found} for its {rows} rows, but "
+                f"the attribute is {told}: episodes overlap; {AGAIN}"
+            )
+
+
+def _observations(where: str, given: np.ndarray, rows: int, spec: Spec) -> np.ndarray:
     """An episode's observations, one more than its rows.
 
     All are checked together, so that messages name the last one like the others.
     """
-    name = f"{source}: {group}/observations"
-    observations = np.asarray(episode["observations"])
-    found = len(observations) if observations.ndim else 0
-    if observations.ndim == 0 or found != rows + 1:
+    found = len(given) if given.ndim else 0
+    if found != rows + 1:
         raise DatasetError(
-            f"{name} must have one row more than the {rows} of {group}/rewards, got "
-            f"{found}"
+            f"{where}observations must have one row more than the {rows} of rewards, "
+            f"got {found}; {AGAIN}"
         )
-    return numbers(name, observations, rows + 1, spec.observation.shape)
+    shape = spec.observation.shape
+    return numbers(f"{where}observations", given, rows + 1, shape)
 
 
 def _check_end(name: str, steps: Steps, rows: int) -> None:
@@ -227,11 +264,11 @@ def _check_end(name: str, steps: Steps, rows: int) -> None:
     ends = np.flatnonzero(steps.terminals | steps.timeouts)
     if not len(ends):
         raise DatasetError(
-            f"{name}, row {rows - 1}: the last row neither "
-            "terminates nor truncates the episode; set the missing flag"
+            f"{name}, row {rows - 1}: the last row neither terminates nor truncates "
+            f"the episode; set the missing flag"
         )
     if ends[0] != rows - 1:
         raise DatasetError(
-            f"{name}, row {ends[0]}: the episode ends there, but "
-            f"continues to row {rows - 1}: episodes overlap; write them separately"
+            f"{name}, row {ends[0]}: the episode ends there, but continues to row "
+            f"{rows - 1}: episodes overlap; write them separately"
         )

@@ -32,11 +32,13 @@ class Prepared(NamedTuple):
         transitions: leaves `[M, ...]`, numpy.
         networks: parameters, by name, of networks that never learn.
         fingerprint: of the dataset before it was prepared, see `fingerprint`.
+        notes: lines for the user about how the dataset was read.
     """
 
     transitions: Transition
     networks: Params
     fingerprint: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def fingerprint(transitions: Transition) -> dict[str, int]:

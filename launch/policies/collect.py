@@ -145,6 +145,9 @@ class _Run:
             f"{found.mean_return:.4g}; wanted {found.wanted:.4g}, a third of the way "
             f"from random {random_return:.4g} to expert {found.expert_return:.4g}"
         )
+        warning = found.warning()
+        if warning is not None:
+            self._note(warning)
         return checkpoint.at(directory, found.steps)
 
     def _note(self, line: str) -> None:

@@ -10,6 +10,11 @@ from launch.runs import checkpoint, logs
 _HOW = "train with --checkpoint.period 10_000 --checkpoint.keep 100"
 
 
+# Bounds of a medium return, as parts of the way from random to expert.
+_LOWEST, _HIGHEST = 1 / 6, 2 / 3
+_LEAST_GAP = 0.05  # between expert and random, as a part of the larger return
+
+
 class Medium(NamedTuple):
     """A checkpoint of medium quality.
 
@@ -18,12 +23,40 @@ class Medium(NamedTuple):
         mean_return: of the evaluation nearest to the checkpoint.
         wanted: the target return.
         expert_return: the return taken as an expert's.
+        random_return: the return of random actions.
     """
 
     steps: int
     mean_return: float
     wanted: float
     expert_return: float
+    random_return: float
+
+    def warning(self) -> str | None:
+        """A line if the policies hardly differ, so that the dataset is not medium.
+
+        With random at 0 and expert at 1, medium is wanted at 1/3. The line is given if
+
+        - the expert is at most 5 % of the larger absolute return above random; or
+        - the checkpoint is below 1/6, thus nearer to random than to 1/3; or
+        - the checkpoint is above 2/3, thus nearer to the expert than to 1/3.
+        """
+        gap = self.expert_return - self.random_return
+        if gap <= _LEAST_GAP * max(abs(self.expert_return), abs(self.random_return)):
+            return (
+                f"warning: the expert's return {self.expert_return:.4g} hardly exceeds "
+                f"that of random actions, {self.random_return:.4g}, so medium data "
+                "hardly differ from either: train for longer, or give an expert's "
+                "return with --expert_return"
+            )
+        reached = (self.mean_return - self.random_return) / gap
+        if _LOWEST <= reached <= _HIGHEST:
+            return None
+        near = "random actions'" if reached < _LOWEST else "the expert's"
+        return (
+            f"warning: the medium checkpoint has gone {100 * reached:.0f} % of the way "
+            f"from random to expert, so its data hardly differ from {near}: {_HOW}"
+        )
 
 
 def select(
@@ -67,7 +100,7 @@ def select(
             f"{_HOW}, and an --evaluation.period of at most 10_000"
         )
     best = min(candidates, key=lambda step: abs(returns[step] - wanted))
-    return Medium(best, returns[best], wanted, expert_return)
+    return Medium(best, returns[best], wanted, expert_return, random_return)
 
 
 def _evaluated(

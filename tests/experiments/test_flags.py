@@ -1,6 +1,6 @@
 """Overrides of dataclass fields, on dataclasses made for the purpose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
@@ -150,6 +150,22 @@ def test_replace_changes_the_named_fields_of_a_copy():
 def test_replace_refuses_in_one_line(changes, message):
     with pytest.raises(OverrideError, match=message):
         flags.replace(Outer(), changes, "--")
+
+
+@dataclass(frozen=True)
+class Shared:
+    inner: str = ""
+    more: Inner = field(default=Inner(), metadata={"flag": "inner"})
+
+
+def test_a_nested_class_may_share_the_flag_of_a_plain_field():
+    known = flags.fields(Shared())
+    assert list(known) == ["inner", "inner.width", "inner.kind"]
+    _, values = flags.read(["--inner", "a", "--inner.width=3"], known)
+    assert flags.replace(Shared(), values) == Shared("a", Inner(width=3.0))
+    assert flags.replace(Shared(), {"inner": "b"}) == Shared("b")
+    with pytest.raises(OverrideError, match=r"^--inner.width: width is -1.0: at least"):
+        flags.replace(Shared(), {"inner.width": -1.0}, "--")
 
 
 def test_read_separates_flags_from_arguments():

@@ -1,6 +1,6 @@
 """Labels of agents: the settings in which they differ."""
 
-from experiments.reporting import read_runs
+from experiments.reporting import read_runs, setting_differences
 from tests.experiments.run_directories import write
 
 POINTS = {50: [0.0, 2.0], 100: [10.0, 12.0]}
@@ -29,3 +29,16 @@ def test_labels_are_as_short_as_they_can_be(tmp_path):
     assert list(groups_of(tmp_path)) == ["dqn", "mdqn"]
     write(tmp_path, "mdqn/catch-fast", evaluations=POINTS)
     assert list(groups_of(tmp_path)) == ["dqn/catch", "mdqn/catch", "mdqn/catch-fast"]
+
+
+def test_flags_of_reading_a_dataset_count_only_if_they_are_set():
+    old = {"steps": 7, "dataset": "a-v0"}
+    new = old | {"dataset_reading": {"kind": "DatasetReading", "clip_actions": False}}
+    set_ = old | {"dataset_reading": {"kind": "DatasetReading", "clip_actions": True}}
+    assert setting_differences.flat(new) == setting_differences.flat(old)
+    assert setting_differences.flat(set_) == {
+        "steps": "7",
+        "dataset": "a-v0",
+        "dataset.clip_actions": "true",
+    }
+    assert setting_differences.flat(set_ | {"dataset": ""}) == {"steps": "7"}

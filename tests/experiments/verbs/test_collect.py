@@ -14,6 +14,7 @@ from experiments.catalogue.experiments import EXPERIMENTS
 from launch.build import make_spec
 from launch.datasets.load import load
 from launch.errors import DatasetError
+from launch.experiment import DatasetReading
 from launch.policies import saved_policy
 from launch.runs import checkpoint, run_directory
 from tests.launch.local_runs import run_local
@@ -124,6 +125,8 @@ def test_medium_expert_is_half_of_each(run, spec, capsys):
 def test_a_run_directory_loads_as_a_dataset(run, spec):
     dataset = load(str(run), spec, HOPPER)
     assert dataset.size == 90 and dataset.reference == (-20.272305, 3234.3)
+    [note] = load(str(run), spec, HOPPER, DatasetReading(clip_actions=True)).notes
+    assert note.endswith("have no effect on a run's replay")
     with pytest.raises(DatasetError, match=r"acted in .*Hopper-v5.*not in .*Walker2d"):
         load(str(run), spec, Locomotion("Walker2d-v5"))
 

@@ -1,8 +1,11 @@
 """Dataset files, and random transitions."""
 
+import shutil
+
 import h5py
 import pytest
 
+from tests.launch.datasets import hopper_minari as hopper
 from tests.launch.datasets import minari_datasets, random_data
 
 
@@ -36,3 +39,16 @@ def minari_root(tmp_path, monkeypatch):
 def written_minari(minari_root):
     """The directory of a dataset of three episodes."""
     return minari_datasets.write()
+
+
+@pytest.fixture(scope="session")
+def _hopper_minari(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(tmp_path_factory.mktemp("sound")))
+        return hopper.write()
+
+
+@pytest.fixture
+def hopper_minari(_hopper_minari, tmp_path):
+    """The directory of a copy of the dataset of `hopper_minari.write`."""
+    return shutil.copytree(_hopper_minari, tmp_path / "copy")

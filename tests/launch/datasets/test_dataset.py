@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from environments.action_scaling import Canonical
-from launch.datasets.dataset import Steps, canonical_actions, check, flags, to_dataset
+from launch.datasets.columns import Actions
+from launch.datasets.dataset import Steps, check, left_out, to_dataset
 from launch.errors import DatasetError
 from tests.launch.datasets.random_data import spec_of
 
@@ -25,8 +25,8 @@ def steps(**changes):
     return made._replace(**changes)
 
 
-def checked(made, **options):
-    return check(made, SPEC, source="file", keys=KEYS, **options)
+def checked(made):
+    return check(made, SPEC, source="file", keys=KEYS, actions=Actions())
 
 
 def test_sound_steps_have_the_types_of_a_dataset():
@@ -52,13 +52,10 @@ def test_a_dataset_without_kept_steps_is_refused():
     [
         ({"rewards": np.array(["a"] * 4)}, "file: REWARDS must hold numbers, got <U1"),
         ({"rewards": np.zeros(3)}, "file: REWARDS has 3 rows, the observations have 4"),
-        ({"actions": np.zeros((4, 2))}, r"ACTIONS has rows of shape \(2,\).*\(1,\)"),
+        ({"actions": np.zeros((4, 2))}, r"ACTIONS has shape \(4, 2\),.*\(4, 1\)"),
         ({"terminals": np.array([0, 2, 0, 0])}, "row 1: a flag must be 0 or 1, got 2"),
-        ({"observations": np.full((4, 1), 1e39)}, r"row 0: .*inf \(4 of 4 rows"),
-        (
-            {"next_observations": np.array([1, 7, 4, 8])[:, None]},
-            "NEXT_OBSERVATIONS, row 2: must be the observation of row 3",
-        ),
+        ({"observations": np.full((4, 1), 1e39)}, r"row 0: .*got 1e\+39 \(4 of 4 row"),
+        ({"actions": np.full((4, 1), -1.5)}, r"ACTIONS, row 0: \[-1.5\] is out of"),
     ],
 )
 def test_errors_name_column_and_row(changes, message):
@@ -66,17 +63,13 @@ def test_errors_name_column_and_row(changes, message):
         checked(steps(**changes))
 
 
-def test_flags_must_have_one_axis():
-    with pytest.raises(DatasetError, match=r"shape \(4,\), got \(4, 1\)"):
-        flags("here", np.zeros((4, 1)), 4)
-
-
-def test_actions_are_scaled_from_their_bounds_with_a_tolerance_for_rounding():
-    box = Canonical(np.array([-2.0, 0.0]), np.array([2.0, 10.0]))
-    actions = np.array([[-2, 0], [0, 10], [1, 2.5]], np.float32)
-    scaled = canonical_actions("here", actions, box)
-    assert scaled.tolist() == [[-1, -1], [0, 1], [0.5, -0.5]]
-    rounded = canonical_actions("here", np.array([[1 + 5e-7]]), None)
-    assert rounded.tolist() == [[1]]
-    with pytest.raises(DatasetError, match=r"row 1: \[1.1\] is out of \[-1, 1\] \(1"):
-        canonical_actions("here", np.array([[0], [1.1], [0]]), None)
+def test_a_line_names_bad_episodes_and_none_left_is_an_error():
+    names = [f"episode_{number}" for number in range(23)]
+    line = left_out("file", names, 99, "rewards, row 7")
+    assert line.startswith("file: left out 23 of 99 episodes: episode_0, episode_1,")
+    assert line.endswith("episode_19 and 3 more; the first: rewards, row 7")
+    assert left_out("f", ["a"], 3, "b") == (
+        "f: left out 1 of 3 episodes: a; the first: b"
+    )
+    with pytest.raises(DatasetError, match=r"f: all 1 episodes are bad, .*: b"):
+        left_out("f", ["a"], 1, "b")

@@ -68,7 +68,7 @@ def test_a_checkpoint_without_a_replay_is_refused(tmp_path):
 def test_a_replay_of_another_environment_and_nan_are_refused(saved, tmp_path):
     checkpoint = saved()
     other = spec_of(observation=2, action=3)
-    with pytest.raises(DatasetError, match=r"lane 0: action.npy has rows .*\(3,\)"):
+    with pytest.raises(DatasetError, match=r"lane 0: action.npy has shape .*\(5, 3\)"):
         from_run.read("run", checkpoint, other)
     path = tmp_path / "replay/reward.npy"
     rewards = np.load(path)

@@ -6,7 +6,7 @@ import pytest
 from environments import Adroit, Locomotion
 from launch.datasets.load import load
 from launch.errors import DatasetError
-from tests.launch.datasets.hdf5_files import SPEC, columns
+from tests.launch.datasets.d4rl_files import SPEC, columns
 from tests.launch.datasets.random_data import spec_of
 
 
@@ -43,3 +43,10 @@ def test_a_file_that_is_not_hdf5_is_refused(tmp_path, written_hdf5):
     minari = written_hdf5({"episode_0/rewards": np.zeros(3)})
     with pytest.raises(DatasetError, match="Minari dataset; name the directory"):
         load(str(minari), SPEC)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a/../" * 900])
+def test_names_that_no_file_can_have_are_refused(name):
+    for suffix in ("", ".hdf5"):
+        with pytest.raises(DatasetError, match=r"no dataset |no such file"):
+            load(name + suffix, SPEC)

@@ -80,7 +80,7 @@ def test_wrong_lengths_missing_keys_and_overlaps_are_refused(written_minari):
     with h5py.File(path, "a") as file:
         file["episode_1"].attrs["id"] = 0
     with pytest.raises(
-        DatasetError, match=r"episode_1 is episode 0 .* by its attributes.*overlap"
+        DatasetError, match=r"episode_1 must have id 1 .*attribute is 0: .* overlap"
     ):
         load(ID, SPEC)
     with h5py.File(path, "a") as file:
@@ -89,17 +89,17 @@ def test_wrong_lengths_missing_keys_and_overlaps_are_refused(written_minari):
         load(ID, SPEC)
     with h5py.File(path, "a") as file:
         del file["episode_0/rewards"]
-    with pytest.raises(DatasetError, match=r"episode_0 cannot be read: .*rewards"):
+    with pytest.raises(DatasetError, match=r"episode_0/rewards .* it is missing"):
         load(ID, SPEC)
     (written_minari / "data/metadata.json").write_text(
         json.dumps({"data_format": "hdf5"})
     )
-    with pytest.raises(DatasetError, match=r"cannot read .*data as Minari"):
+    with pytest.raises(DatasetError, match=r"metadata.json has no total_episodes; get"):
         load(ID, SPEC)
 
 
 def test_a_dataset_of_another_environment_is_refused(written_minari):
-    with pytest.raises(DatasetError, match=r"episode_0/actions .*\(2,\).*\(3,\)"):
+    with pytest.raises(DatasetError, match=r"json: action_space has .*\(2,\).*\(3,\)"):
         load(ID, spec_of(observation=5, action=3))
     discrete = SPEC._replace(num_actions=4)
     with pytest.raises(DatasetError, match="4 discrete actions"):
@@ -122,8 +122,8 @@ def test_a_dataset_of_another_environment_with_equal_shapes_is_refused(minari_ro
 @pytest.mark.parametrize(
     "observations, actions, message",
     [
-        ("Dict", "Box", "observation_space is a Dict: only plain arrays"),
-        ("Box", "Discrete", "action_space is a Discrete: only plain arrays"),
+        ("Dict", "Box", "observation_space must .* got a Dict: .*FlattenObservation"),
+        ("Box", "Discrete", "action_space must be a Box, got a Discrete: .*continuous"),
         ("Box", "unbounded", "action_space: actions must have finite bounds"),
     ],
 )
@@ -154,7 +154,7 @@ def test_unsupported_spaces_are_refused(observations, actions, message):
         observation_space=spaces[observations],
         action_space=spaces[actions],
     )
-    with pytest.raises(DatasetError, match=f"three-v0: {message}"):
+    with pytest.raises(DatasetError, match=f"three-v0/data/metadata.json: {message}"):
         load(ID, SPEC)
 
 

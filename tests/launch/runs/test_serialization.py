@@ -44,3 +44,11 @@ def test_the_kind_of_an_environment_names_its_class():
     plain["environment"]["kind"] = "Cach"
     with pytest.raises(ValueError, match="got 'Cach'; did you mean 'Catch'"):
         serialization.read_experiment(plain)
+
+
+def test_runs_of_versions_without_flags_for_datasets_are_read():
+    experiment = Experiment("dqn/a", "dqn", dqn.Config(), Catch(), 7, dataset="b-v0")
+    plain = serialization.to_plain(experiment)
+    assert plain["dataset_reading"]["clip_actions"] is False
+    del plain["dataset_reading"]
+    assert serialization.read_experiment(plain) == experiment

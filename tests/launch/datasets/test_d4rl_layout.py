@@ -3,32 +3,18 @@
 import numpy as np
 import pytest
 
-from launch.datasets import hdf5
+from launch.datasets import d4rl_layout
 from launch.datasets.source_environment import Native
 from launch.errors import DatasetError
-from tests.launch.datasets.hdf5_files import SPEC, columns
+from tests.launch.datasets.d4rl_files import SPEC, columns, seen
 
 LIMIT = Native(episode_steps=3, exact=True)
-
-
-def seen(dataset):
-    """Each transition as (row, row of next observation, discount, end of record)."""
-    step = dataset.transitions
-    return list(
-        zip(
-            step.observation[:, 0].astype(int).tolist(),
-            step.next_observation[:, 0].astype(int).tolist(),
-            step.discount.astype(int).tolist(),
-            dataset.ends.tolist(),
-            strict=True,
-        )
-    )
 
 
 def test_a_timeout_is_dropped_if_its_next_observation_is_unknown(written_hdf5):
     data = columns()
     data["terminals"][1] = data["timeouts"][4] = True
-    dataset = hdf5.read(written_hdf5(data), SPEC, Native())
+    dataset = d4rl_layout.read(written_hdf5(data), SPEC, Native())
     assert seen(dataset) == [
         (0, 1, 1, False),
         (1, 2, 0, True),  # terminated: kept, whatever the next observation
@@ -48,7 +34,7 @@ def test_a_timeout_is_kept_if_the_file_has_next_observations(written_hdf5):
     data["timeouts"][1] = data["timeouts"][3] = True
     data["next_observations"] = data["observations"] + 1
     data["next_observations"][1] = 77
-    assert seen(hdf5.read(written_hdf5(data), SPEC, Native())) == [
+    assert seen(d4rl_layout.read(written_hdf5(data), SPEC, Native())) == [
         (0, 1, 1, False),
         (1, 77, 1, True),
         (2, 3, 1, False),
@@ -59,7 +45,7 @@ def test_a_timeout_is_kept_if_the_file_has_next_observations(written_hdf5):
 def test_a_termination_at_the_last_row_is_kept(written_hdf5):
     data = columns(3)
     data["terminals"][2] = data["timeouts"][2] = True  # both: it counts as terminated
-    assert seen(hdf5.read(written_hdf5(data), SPEC, Native())) == [
+    assert seen(d4rl_layout.read(written_hdf5(data), SPEC, Native())) == [
         (0, 1, 1, False),
         (1, 2, 1, False),
         (2, 2, 0, True),
@@ -70,7 +56,7 @@ def test_without_timeouts_episodes_end_at_the_environments_limit(written_hdf5):
     data = columns(9)
     del data["timeouts"]
     data["terminals"][1] = True  # rows 2-4 and 5-7 last three steps, then 8
-    assert seen(hdf5.read(written_hdf5(data), SPEC, LIMIT)) == [
+    assert seen(d4rl_layout.read(written_hdf5(data), SPEC, LIMIT)) == [
         (0, 1, 1, False),
         (1, 2, 0, True),
         (2, 3, 1, False),
@@ -84,14 +70,14 @@ def test_a_termination_at_the_limit_does_not_count_as_a_timeout(written_hdf5):
     data = columns(4)
     del data["timeouts"]
     data["terminals"][2] = True
-    assert (2, 3, 0, True) in seen(hdf5.read(written_hdf5(data), SPEC, LIMIT))
+    assert (2, 3, 0, True) in seen(d4rl_layout.read(written_hdf5(data), SPEC, LIMIT))
 
 
 def test_demonstrations_may_be_longer_than_the_environments_limit(written_hdf5):
     data = columns()
     data["timeouts"][6] = True
     slow = Native(episode_steps=3)
-    assert len(seen(hdf5.read(written_hdf5(data), SPEC, slow))) == 6
+    assert len(seen(d4rl_layout.read(written_hdf5(data), SPEC, slow))) == 6
 
 
 def change(key, row, value):
@@ -113,9 +99,15 @@ def replaced(key, column):
     "broken, message",
     [
         (without("rewards"), "has no rewards, .*observations"),
-        (replaced("rewards", np.zeros((7, 1))), "rewards has rows of shape .1,."),
-        (replaced("actions", np.zeros((7, 3))), r"actions has rows .*\(3,\).*\(2,\)"),
-        (replaced("observations", np.zeros((7, 4))), r"observations .*\(4,\).*\(5,\)"),
+        (
+            replaced("rewards", np.zeros((7, 2))),
+            r"rewards has shape \(7, 2\), .*\(7,\)",
+        ),
+        (replaced("actions", np.zeros((7, 3))), r"actions .*\(7, 3\).*\(7, 2\)"),
+        (
+            replaced("observations", np.zeros((7, 4))),
+            r"observations .*\(7, 4\).*\(7, 5\)",
+        ),
         (replaced("terminals", np.zeros(6)), "terminals has 6 rows, .* have 7"),
         (replaced("rewards", np.zeros(8)), "rewards has 8 rows, .* have 7"),
         (replaced("rewards", np.float32(3)), "rewards has no rows, .* have 7"),
@@ -128,10 +120,6 @@ def replaced(key, column):
         (replaced("terminals", np.arange(7)), "terminals, row 2: a flag .* got 2"),
         (replaced("timeouts", np.full(7, 0.5)), "timeouts, row 0: a flag .* got 0.5"),
         (change("timeouts", 1, 0), "timeouts, row 6: no row is marked"),
-        (
-            lambda data: data.update(next_observations=data["observations"] + 1.5),
-            "next_observations, row 0: .*observation of row 1.*overlap",
-        ),
     ],
 )
 def test_errors_name_file_key_and_row(written_hdf5, broken, message):
@@ -139,22 +127,8 @@ def test_errors_name_file_key_and_row(written_hdf5, broken, message):
     data["timeouts"][1] = True
     broken(data)
     with pytest.raises(DatasetError, match=f"data.hdf5.*{message}") as error:
-        hdf5.read(written_hdf5(data), SPEC, Native())
+        d4rl_layout.read(written_hdf5(data), SPEC, Native())
     assert "\n" not in str(error.value)
-
-
-def test_a_missing_timeout_is_found_by_the_length_of_the_episode(written_hdf5):
-    data = columns()
-    data["timeouts"][1] = True  # rows 2 to 6 are five steps, of at most three
-    with pytest.raises(DatasetError, match="hdf5: timeouts, row 4: step 3 of an"):
-        hdf5.read(written_hdf5(data), SPEC, LIMIT)
-
-
-def test_missing_timeouts_are_refused_if_the_limit_is_unknown(written_hdf5):
-    data = columns()
-    del data["timeouts"]
-    with pytest.raises(DatasetError, match="timeouts are missing"):
-        hdf5.read(written_hdf5(data), SPEC, Native())
 
 
 def test_rounding_beyond_a_bound_is_clipped(written_hdf5):
@@ -162,8 +136,8 @@ def test_rounding_beyond_a_bound_is_clipped(written_hdf5):
     data["timeouts"][6] = True
     data["actions"] = data["actions"].astype(np.float64)
     data["actions"][0] = -1 - 9e-7
-    action = hdf5.read(written_hdf5(data), SPEC, Native()).transitions.action
+    action = d4rl_layout.read(written_hdf5(data), SPEC, Native()).transitions.action
     assert action.min() == -1 and action.dtype == np.float32
     data["actions"][0] = -1 - 2e-6
     with pytest.raises(DatasetError, match="actions, row 0"):
-        hdf5.read(written_hdf5(data), SPEC, Native())
+        d4rl_layout.read(written_hdf5(data), SPEC, Native())

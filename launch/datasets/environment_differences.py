@@ -1,0 +1,138 @@
+"""Compares the environment of a dataset with the one to learn for, by name.
+
+Sources: the version histories in gymnasium 1.x's `gymnasium/envs/mujoco/*_v5.py`, and
+`environments.adroit`.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import environments
+from launch.datasets import d4rl_scores
+from launch.datasets.source_environment import family
+from launch.errors import DatasetError
+
+_HEALTHY = "before version 5 the step that ends an episode is paid as healthy"
+_AFTER = "before version 5 the reward is of the state before the step"
+
+# How rewards differ from those of version 5, by gymnasium's names. HalfCheetah, Swimmer
+# and HumanoidStandup pay the same.
+_BEFORE_5 = {
+    "Ant": f"{_HEALTHY}, and version 4 has no contact cost",
+    "Hopper": _HEALTHY,
+    "Humanoid": f"{_HEALTHY}, and version 4 has no contact cost",
+    "InvertedDoublePendulum": _HEALTHY,
+    "InvertedPendulum": _HEALTHY,
+    "Pusher": _AFTER,
+    "Reacher": _AFTER,
+    "Walker2d": f"{_HEALTHY}, and its feet have unequal friction",
+}
+
+# How gymnasium-robotics differs from D4RL, whose rewards `environments.adroit` pays.
+_DISTANCE = "it pays 0.1 for each metre between palm and object, which ours subtracts"
+_ROBOTICS = {
+    "AdroitHandDoor": _DISTANCE,
+    "AdroitHandHammer": _DISTANCE,
+    "AdroitHandPen": "its episodes last 200 steps and go on after the pen is dropped",
+    "AdroitHandRelocate": _DISTANCE,
+}
+
+# Keyword arguments that only change pictures.
+_SHOWN = ("camera_id", "camera_name", "default_camera_config", "height", "width")
+
+# Files of D4RL, such as hopper_medium-v2.hdf5. Their environment is gym's version 2.
+_D4RL_FILE = re.compile(r"([a-z0-9]+)[-_](?:random|medium|expert|full|mixed).*-v[0-2]")
+
+
+def check(
+    source: str,
+    name: str | None,
+    settings: Mapping[str, Any],
+    own: tuple[float, float] | None,
+    environment: environments.Config | None,
+) -> list[str]:
+    """Lines about rewards and scores that differ.
+
+    Walker2d and HalfCheetah have equal shapes, so shapes do not tell them apart.
+
+    Args:
+        source: the dataset, for messages.
+        name: gymnasium's name of its environment; None: not recorded.
+        settings: keyword arguments with which that environment was made.
+        own: the returns that score 0 and 100 by the dataset.
+        environment: the environment to learn for; None: nothing is compared.
+
+    Raises:
+        DatasetError: the dataset is of another environment.
+    """
+    if environment is None:
+        return []
+    wanted = family(environment)
+    used = d4rl_scores.reference(environment)
+    if name is None:
+        if wanted is None:
+            return []
+        return [
+            f"{source}: env_spec is missing, so it is unknown whether the dataset is "
+            f"from {wanted} and which rewards it pays"
+        ]
+    if wanted is None:
+        return [
+            f"{source}: env_spec is {name}, which has no counterpart among our names: "
+            f"it is not compared with {environment}"
+        ]
+    kind, _, version = name.rpartition("/")[2].rpartition("-v")
+    if kind != wanted:
+        raise DatasetError(
+            f"{source}: env_spec is {name}, the environment is {wanted}: choose the "
+            "environment that the dataset is from"
+        )
+    why = _difference(kind, version, settings)
+    scores = _scores(used, own)
+    if why:
+        return [
+            f"{source}: {name} pays other rewards than our {environment}: {why}; "
+            f"{scores}"
+        ]
+    return [f"{source}: {scores}"] if used and own not in (None, used) else []
+
+
+def check_file(path: Path, environment: environments.Config) -> list[str]:
+    """A line about rewards that differ, if the name of a file is one of D4RL's."""
+    match = _D4RL_FILE.fullmatch(path.stem.lower())
+    wanted = family(environment)
+    # D4RL's own files of the hand tasks hold the rewards that ours pay.
+    if match is None or wanted is None or wanted in _ROBOTICS:
+        return []
+    if match[1] != wanted.lower():
+        return []
+    return check(str(path), f"{wanted}-v2", {}, None, environment)
+
+
+def _difference(kind: str, version: str, settings: Mapping[str, Any]) -> str:
+    """How a dataset's rewards differ from ours; empty: they do not."""
+    if kind in _ROBOTICS:
+        return _ROBOTICS[kind]
+    parts = []
+    if version.isdecimal() and int(version) < 5 and kind in _BEFORE_5:
+        parts.append(_BEFORE_5[kind])
+    changed = {
+        key: value
+        for key, value in settings.items()
+        if key not in _SHOWN and not key.startswith("render")
+    }
+    if changed:
+        parts.append(f"it was made with {changed}")
+    return ", and ".join(parts)
+
+
+def _scores(used: tuple[float, float] | None, own: tuple[float, float] | None) -> str:
+    """Which reference scores are used, in a few words."""
+    if used is None:
+        return "D4RL has no reference scores for it, so none are used"
+    shown = f"normalised scores use D4RL's, {used[0]:.6g} to {used[1]:.6g}"
+    if own in (None, used):
+        return shown
+    return f"{shown}, not the dataset's own, {own[0]:.6g} to {own[1]:.6g}"
