@@ -1,9 +1,9 @@
 """The door of this project: the command `munchausen`, and each process that it starts.
 
 Our packages have common names. A process that enters here imports them from the folder
-of this file, whatever else `sys.path` holds, and finds the user's modules in the working
-directory, which comes last. `python munchausen.py -m MODULE ...` runs a module in this
-way. Importing this file changes nothing: `load_policy` and `take_names` do.
+of this file, whatever else `sys.path` holds, and finds the user's modules in the
+working directory, which comes last. `python munchausen.py -m MODULE ...` runs a module
+in this way. Importing this file changes nothing: `load_policy` and `take_names` do.
 """
 
 import io
