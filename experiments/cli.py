@@ -17,7 +17,7 @@ from typing import Any
 
 from experiments import flags
 from experiments.flags import OverrideError
-from launch import errors
+from launch import errors, surroundings
 
 # The module in `experiments.verbs` of each verb.
 VERBS = {
@@ -30,6 +30,9 @@ VERBS = {
     "bench": "bench",
     "doctor": "doctor",
 }
+
+# Verbs that compute nothing, and so work on any machine.
+LIGHT = ("list", "doctor")
 
 USAGE = """\
 usage: munchausen <verb> ...
@@ -80,8 +83,11 @@ def _answer(arguments: Sequence[str]) -> int:
         if flags.asks_help(rest):
             print(verb.HELP if isinstance(verb.HELP, str) else verb.HELP(rest))
             return 0
+        surroundings.prepare()
+        if arguments[0] not in LIGHT:
+            surroundings.check_process()
         return verb.main(rest)
-    except (OverrideError, errors.RunDirectoryError) as error:
+    except (OverrideError, surroundings.Unfit, errors.RunDirectoryError) as error:
         return _fail(error, 2)
     except errors.RunFailed as error:
         return _fail(error, 1)

@@ -12,7 +12,7 @@ import psutil
 import environments
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
-from launch import devices
+from launch import devices, surroundings
 from launch.build import make_actor_environment, make_spec, make_stages
 from launch.experiment import Experiment, Mode
 from launch.runs import dashboards
@@ -219,8 +219,12 @@ def check_devices(stages: Sequence[Stage]) -> None:
 
     Raises:
         UnevenBatch: the devices cannot share them.
+        Unfit: JAX cannot start.
     """
-    local_devices = jax.local_devices()
+    try:
+        local_devices = jax.local_devices()
+    except (AssertionError, RuntimeError) as error:  # JAX gives no reason, or one
+        raise surroundings.no_backend(str(error)) from error
     for stage in stages:
         devices.check_batch(stage.agent.storage.batch_size, local_devices)
 

@@ -1,7 +1,7 @@
 """Runs one experiment in its directory: the entry point of all modes.
 
 `launch.engines.side_by_side` starts a local run in a separate process with
-`python -m launch.run RUN [--wandb=MODE]`.
+`munchausen.command("launch.run", RUN, "--wandb=MODE")`.
 """
 
 import os

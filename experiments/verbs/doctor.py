@@ -17,36 +17,24 @@ from typing import NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
+from experiments.verbs import doctor_surroundings
+from experiments.verbs.finding import Check
+from launch import surroundings
 
 HELP = """\
 usage: munchausen doctor
 
-Checks Python, package versions, libraries, devices, Atari games, disk and memory;
-prints a fix below each problem."""
+Checks Python, package versions, libraries, devices, Atari games, disk, memory, limits,
+network, home and variables; prints a fix below each problem."""
 
 GIGABYTE = 1e9
 MINIMUM_DISK = 2 * GIGABYTE
 MINIMUM_MEMORY = 4 * GIGABYTE
-PROBE_SECONDS = 120.0
 REINSTALL = "make clean install"
 REPLACE_PYTHON = (
     f"{REINSTALL} UV_PYTHON_PREFERENCE=only-managed, or build Python 3.10 with "
     "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.10"
 )
-
-
-class Check(NamedTuple):
-    """One finding about the machine.
-
-    Attributes:
-        name: of the checked part.
-        detail: the finding.
-        mend: how to fix the problem; empty if there is none.
-    """
-
-    name: str
-    detail: str
-    mend: str = ""
 
 
 class Probe(NamedTuple):
@@ -61,7 +49,7 @@ class Probe(NamedTuple):
     text: str
 
 
-def probe(code: str, seconds: float = PROBE_SECONDS) -> Probe:
+def probe(code: str, seconds: float = surroundings.PROBE_SECONDS) -> Probe:
     """Runs Python code in a separate process.
 
     Args:
@@ -69,13 +57,7 @@ def probe(code: str, seconds: float = PROBE_SECONDS) -> Probe:
         seconds: wall-clock time after which the process is killed and counts as failed.
     """
     try:
-        result = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
+        result = surroundings.run_code(code, seconds)
     except subprocess.TimeoutExpired:
         return Probe(False, f"no answer within {seconds:g} s")
     succeeded = result.returncode == 0
@@ -245,6 +227,7 @@ def examine() -> list[Check]:
         check_roms(roms),
         check_disk(shutil.disk_usage(Path.cwd()).free),
         check_memory(available_memory(Path("/proc/meminfo").read_text())),
+        *doctor_surroundings.examine(),
     ]
 
 

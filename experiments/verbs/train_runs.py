@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments.flags import OverrideError
 from experiments.verbs.train_arguments import Options, Plan
 from experiments.verbs.train_summary import summarise_all
-from launch import errors, preflight
+from launch import errors, preflight, surroundings
 from launch import run as launch_run
 from launch.experiment import Experiment, Mode
 from launch.preflight import Ready
@@ -105,9 +105,11 @@ def check(
 
     Raises:
         OverrideError: agent, environment and machine do not fit each other.
+        Unfit: no run can work on this machine.
     """
     if here and mode == "local":
         launch_run.settle()
+    surroundings.check_program(mode, experiment.actors, here=here)
     try:
         return preflight.check(
             experiment,

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import munchausen
 from launch import errors
 from launch.engines import process, signals
 from launch.errors import RunFailed
@@ -46,11 +47,11 @@ class Child:
         self.directory = directory
         self.log = directory / LOG
         settings = {} if alone else _ONE_THREAD | _SHARED
-        command = [sys.executable, "-m", "launch.run", str(directory)]
+        command = munchausen.command("launch.run", str(directory), f"--wandb={wandb}")
         with self.log.open("ab") as output:
             self._start = output.tell()
             self.process = subprocess.Popen(
-                [*command, f"--wandb={wandb}"],
+                command,
                 env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -18,6 +18,7 @@ from typing import Any
 import launchpad as lp
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
+import munchausen
 from launch import errors
 from launch.engines import process, signals
 from launch.engines.program import Node
@@ -27,6 +28,7 @@ from launch.engines.program import Node
 _FAILURE_GRACE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 12
+_ENTRY = "launchpad.nodes.python.process_entry"
 _LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
 
 
@@ -47,7 +49,9 @@ class Role:
         self.node = node
         self.name = command.title
         self.log = directory / f"{self.name.replace('/', '-')}.log"
-        self._command = [*command.command_as_list, *arguments]
+        # Launchpad would run its entry as a script, whose folder comes first.
+        _, _, *flags = command.command_as_list
+        self._command = munchausen.command(_ENTRY, *flags, *arguments)
         self._environment = {**os.environ, **command.env_overrides}
         self._restarts = node.restarts
         self.process = self._start()

@@ -1,0 +1,91 @@
+"""What `munchausen doctor` says of limits, network, home and variables of a process.
+
+Each check is one that refuses a run; see `launch.surroundings`.
+"""
+
+import fcntl
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from experiments.verbs.finding import Check
+from launch import surroundings
+from launch.surroundings import Unfit
+
+
+def examine() -> list[Check]:
+    """Checks what surrounds this process."""
+    return [
+        _check("files", "enough open files", _check_files),
+        _check("addresses", "address space", surroundings.check_addresses),
+        _check("network", "localhost answers", surroundings.check_network),
+        _check("variables", "XLA, JAX and Python accept them", _check_variables),
+        _check("temporary", "can be written", _check_temporary),
+        check_home(),
+        check_proxies(),
+        check_locks(Path.cwd()),
+        check_encoding(),
+    ]
+
+
+def _check(name: str, fine: str, refuse: Callable[[], object]) -> Check:
+    """The finding of a check that raises `Unfit` for a problem."""
+    try:
+        refuse()
+    except Unfit as error:
+        return Check(name, error.problem, error.remedy)
+    return Check(name, fine)
+
+
+def _check_files() -> None:
+    for mode in ("processes", "threads"):
+        surroundings.check_files(mode)
+
+
+def _check_variables() -> None:
+    surroundings.check_warnings()
+    surroundings.check_jax_variables()
+    surroundings.check_flags(os.environ.get("XLA_FLAGS", ""))
+
+
+def _check_temporary() -> None:
+    Path(surroundings.temporary_directory()).stat()
+
+
+def check_home() -> Check:
+    """Checks the home directory; a run needs none, but a cache there saves time."""
+    home = Path.home()
+    if os.access(home, os.W_OK):
+        return Check("home", str(home))
+    cache = os.environ.get("MPLCONFIGDIR", "none")
+    detail = f"{home} cannot be written; pictures keep their cache in {cache}"
+    return Check("home", detail)
+
+
+def check_proxies() -> Check:
+    """Names the proxies of gRPC, which calls between the parts of a program avoid."""
+    names = ("grpc_proxy", "https_proxy", "http_proxy")
+    found = [name for name in names if os.environ.get(name)]
+    if not found:
+        return Check("proxies", "none")
+    detail = f"{', '.join(found)}; calls on this machine avoid them"
+    return Check("proxies", detail)
+
+
+def check_locks(directory: Path) -> Check:
+    """Checks that the file system of a directory has locks; a run needs none."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        reason = str(error.strerror).lower()
+        detail = f"not in {directory} ({reason}): two processes could write one run"
+        return Check("locks", detail)
+    return Check("locks", "the working directory has them")
+
+
+def check_encoding() -> Check:
+    """Names the encoding of the output; a character that it lacks is escaped."""
+    return Check("encoding", f"{sys.stdout.encoding}, directories {os.fsencode('ü')!r}")
