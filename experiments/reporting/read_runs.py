@@ -1,16 +1,14 @@
 """Reads run directories, and groups the runs that differ only in their seed."""
 
-import csv
 import json
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from experiments.catalogue import computation
-from experiments.reporting import setting_differences
+from experiments.reporting import find_runs, plain_text, read_logs, setting_differences
 from launch.errors import RunDirectoryError
-from launch.runs import logs, run_directory
+from launch.runs import lock, run_directory
 from launch.runs.logs import EvaluationRow
 
 _NEEDED: dict[str, type] = {
@@ -21,8 +19,6 @@ _NEEDED: dict[str, type] = {
     "environment": dict,
 }
 _SHOWN = 4  # fields in a label
-WAITING = "waiting_share"  # suffix of metrics that measure how long a role waited
-_DEPTH = 3  # <root>/<agent>/<environment>/<run>, as `train` makes them
 
 
 class Run(NamedTuple):
@@ -33,7 +29,10 @@ class Run(NamedTuple):
         config: content of `config.yaml`.
         evaluations: evaluations in which an episode ended, oldest first.
         metrics: rows of `metrics.jsonl`, oldest first.
-        evaluated: last point of the evaluation grid, even if no episode ended there.
+        evaluated: last point of the evaluation grid that was reached.
+        end: last point of which the evaluation can be used, even if no episode ended
+            there.
+        running: whether a process writes to it now.
     """
 
     directory: Path
@@ -41,6 +40,8 @@ class Run(NamedTuple):
     evaluations: list[EvaluationRow]
     metrics: list[dict[str, Any]]
     evaluated: int
+    end: int
+    running: bool
 
     @property
     def experiment(self) -> dict[str, Any]:
@@ -109,89 +110,91 @@ class Reading(NamedTuple):
 
     Attributes:
         groups: groups with evaluations, by environment in the order of the paths.
-        notes: one sentence for each run that was left out.
+        left_out: one sentence for each run or folder that was left out.
+        incomplete: one sentence for each run that is shown but not complete.
+        points: one sentence for each run of which points were left out.
     """
 
     groups: dict[str, list[Group]]
-    notes: list[str]
+    left_out: list[str]
+    incomplete: list[str]
+    points: list[str]
 
 
 def read(paths: Sequence[str]) -> Reading:
-    """Reads the runs at some paths, or up to three folders below them.
+    """Reads the runs at some paths and at every depth below them.
 
     Raises:
-        RunDirectoryError: a path holds no run, a run is damaged, or no run has been
-            evaluated yet.
+        RunDirectoryError: a path does not exist, or no run can be shown.
     """
-    found = {path.resolve(): path for name in paths for path in _expand(Path(name))}
-    runs = [_read_run(path) for path in found.values()]
-    evaluated = [run for run in runs if run.evaluations]
-    if not evaluated:
-        raise RunDirectoryError(f"{paths[0]} has no evaluation yet: nothing to report")
-    notes = [
-        f"{run.directory} has no evaluation yet." for run in runs if not run.evaluations
-    ]
+    found = find_runs.find(paths)
+    left_out = list(found.left_out)
+    points: list[str] = []
+    readable = []
+    for directory in found.runs:
+        try:
+            readable.append(_read_run(directory, points))
+        except RunDirectoryError as error:
+            left_out.append(plain_text.one_line(error))
     environments: dict[str, list[list[Run]]] = {}
-    for runs in _by_identity(evaluated):
-        kept, repeated = _one_per_seed(runs)
-        notes += [f"{run.directory} repeats a seed of another run." for run in repeated]
-        title = setting_differences.title(kept[0].experiment)
+    for runs in _by_identity(readable):
+        kept, sentences = _one_per_seed(runs)
+        left_out += sentences
+        title = plain_text.one_line(setting_differences.title(kept[0].experiment))
         environments.setdefault(title, []).append(kept)
+    if not environments:
+        raise RunDirectoryError(_none(left_out))
     groups = {title: _label(members) for title, members in environments.items()}
-    return Reading(groups, notes)
+    shown = [
+        run for members in groups.values() for each in members for run in each.runs
+    ]
+    incomplete = [_progress(run) for run in shown if not run.complete]
+    return Reading(groups, left_out, incomplete, points)
 
 
-def _expand(path: Path) -> list[Path]:
-    try:
-        found = _runs_at(path)
-    except FileNotFoundError as error:
-        raise RunDirectoryError(f"{path} does not exist") from error
-    except OSError as error:
-        raise RunDirectoryError(f"cannot read {path}: {error.strerror}") from error
-    if not found:
+def _none(reasons: Sequence[str]) -> str:
+    if len(reasons) == 1:
+        return reasons[0]
+    more = f"; and {len(reasons) - _SHOWN:,} more" if len(reasons) > _SHOWN else ""
+    return f"no run can be shown: {'; '.join(reasons[:_SHOWN])}{more}"
+
+
+def _progress(run: Run) -> str:
+    state = "is still running" if run.running else "ended early"
+    place = f"evaluated to {run.evaluated:,} of {run.experiment['steps']:,} steps"
+    return f"{plain_text.one_line(run.directory)} {state}: {place}"
+
+
+def _read_run(directory: Path, points: list[str]) -> Run:
+    """Reads a run; adds a sentence about points that were left out.
+
+    Raises:
+        RunDirectoryError: the page could not show the run; the message says why.
+    """
+    if computation.is_computed(directory):
         raise RunDirectoryError(
-            f"{path} is not a run directory or a folder of run directories: no "
-            f"{run_directory.CONFIG} there"
+            f"{directory} is a computed figure, which a report cannot show; see "
+            f"{computation.PICTURE} and {computation.ROWS} there"
         )
-    trained = [run for run in found if not computation.is_computed(run)]
-    if not trained:
-        raise RunDirectoryError(
-            f"{path} is a computed figure, which a report cannot show; see "
-            f"{computation.PICTURE} and {computation.ROWS} in {found[-1]}"
-        )
-    return trained
-
-
-def _runs_at(path: Path) -> list[Path]:
-    path.stat()  # raises errors that `exists` would hide
-    if not path.is_dir():
-        raise RunDirectoryError(f"{path} is a file: name a run directory")
-    if (path / run_directory.CONFIG).exists():
-        return [path]
-    for depth in range(1, _DEPTH + 1):
-        found = sorted(path.glob("*/" * depth + run_directory.CONFIG))
-        runs = [config.parent for config in found]
-        if runs:
-            return runs
-    return []
-
-
-def _read_run(directory: Path) -> Run:
     config = run_directory.read_config(directory)
     _check_config(directory / run_directory.CONFIG, config)
-    try:
-        evaluations = logs.read_evaluations(directory)
-        rows = sorted(evaluations, key=lambda row: row.grid)
-        played = [row for row in rows if row.returns]
-        finite = all(math.isfinite(row.mean_return) for row in played)
-    except (ArithmeticError, KeyError, OSError, TypeError, ValueError, csv.Error) as e:
-        path = directory / logs.EVALUATIONS
-        raise RunDirectoryError(f"cannot read {path}: {_one_line(e)}") from e
-    if not finite:
-        path = directory / logs.EVALUATIONS
-        raise RunDirectoryError(f"cannot read {path}: a return is not finite")
-    evaluated = rows[-1].grid if rows else 0
-    return Run(directory, config, played, read_metrics(directory), evaluated)
+    evaluations, evaluated = read_logs.read_evaluations(directory)
+    metrics = read_logs.read_metrics(directory)
+    notes = [log.note for log in (evaluations, metrics) if log.note]
+    if not any(row.returns for row in evaluations.rows):
+        reason = f": {notes[0]}" if evaluations.lost else ""
+        raise RunDirectoryError(f"{directory} has no evaluation yet{reason}")
+    points += [f"{plain_text.one_line(directory)}: {note}" for note in notes]
+    complete = evaluated >= config["experiment"]["steps"]
+    return Run(
+        directory,
+        config,
+        [row for row in evaluations.rows if row.returns],
+        metrics.rows,
+        evaluated,
+        end=evaluations.rows[-1].grid,
+        running=not complete and lock.is_held(directory),
+    )
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:
@@ -206,50 +209,16 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
         raise RunDirectoryError(
             f"{path}: steps must be at least 1, got {experiment['steps']}"
         )
+    if not isinstance(experiment.get("dataset") or "", str):
+        raise RunDirectoryError(
+            f"{path}: `dataset` must be a text, got {experiment['dataset']!r}"
+        )
     resumed = config.get("resumed", [])
     if not isinstance(resumed, list) or not all(isinstance(r, dict) for r in resumed):
         raise RunDirectoryError(f"{path}: `resumed` must be a list of mappings")
     for start in (config, *resumed):
         if not isinstance(start.get("versions", {}), dict):
             raise RunDirectoryError(f"{path}: `versions` must be a mapping")
-
-
-def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Reads the rows of `metrics.jsonl`, except an incomplete last line.
-
-    Raises:
-        RunDirectoryError: the file is damaged.
-    """
-    path = directory / f"{logs.METRICS}.jsonl"
-    if not path.exists():
-        return []
-    rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        for line in lines:
-            if line.endswith("\n"):
-                rows.append(_metrics_row(json.loads(line)))
-    except (OSError, TypeError, ValueError) as error:
-        raise RunDirectoryError(f"cannot read {path}: {_one_line(error)}") from error
-    return rows
-
-
-def _metrics_row(row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict) or not isinstance(row.get("role"), str):
-        raise ValueError("a row names no role")
-    for name in (*logs.Counts._fields, "wall_time"):
-        if not isinstance(row.get(name), int | float):
-            raise ValueError(f"a row has no number for {name}")
-    for name, value in row.items():
-        if name == "episode_return" or name.endswith(WAITING):
-            if not isinstance(value, int | float | None):
-                raise ValueError(f"{name} must be a number, got {value!r}")
-    return row
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"no column {text}" if isinstance(error, KeyError) else text
 
 
 def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
@@ -261,21 +230,44 @@ def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
     return list(found.values())
 
 
-def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """The run of each seed with the most steps (the newest if equal), and the rest."""
-    ranked = sorted(
-        runs, key=lambda run: (run.clock, str(run.config.get("started", "")))
-    )
-    best = {run.experiment["seed"]: run for run in ranked}
-    kept = [best[seed] for seed in sorted(best)]
-    return kept, [run for run in ranked if run not in kept]
+def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """The run of each seed with the most steps (the newest if equal), by seed.
+
+    Also returns a sentence for each other run: a copy, or a repetition of the seed.
+    """
+    best: dict[int, Run] = {}
+    for run in runs:
+        other = best.setdefault(run.experiment["seed"], run)
+        if _order(run) > _order(other):
+            best[run.experiment["seed"]] = run
+    sentences = []
+    for run in runs:
+        kept = best[run.experiment["seed"]]
+        if run is not kept:
+            what = "repeats the seed" if _start(run) != _start(kept) else "is a copy"
+            paths = (
+                plain_text.one_line(run.directory),
+                plain_text.one_line(kept.directory),
+            )
+            sentences.append(f"{paths[0]} {what} of {paths[1]}")
+    return [best[seed] for seed in sorted(best)], sentences
+
+
+def _order(run: Run) -> tuple[int, str]:
+    return run.clock, str(run.config.get("started", ""))
+
+
+def _start(run: Run) -> tuple[Any, ...]:
+    """When and where a run was started; equal for a run directory and its copy."""
+    known = [run.config.get(name) for name in ("started", "machine", "command")]
+    return tuple(known) if known[0] else (id(run),)
 
 
 def _label(members: Sequence[list[Run]]) -> list[Group]:
     """Labels groups with the shortest names that distinguish them."""
     experiments = [runs[0].experiment for runs in members]
     for field in ("agent_name", "name"):
-        names = [experiment[field] for experiment in experiments]
+        names = [plain_text.one_line(each[field]) for each in experiments]
         if len(set(names)) == len(names):
             return [Group(*pair) for pair in zip(names, members, strict=True)]
     pairs = {(each["agent_name"], each["name"]) for each in experiments}
@@ -288,6 +280,6 @@ def _label(members: Sequence[list[Run]]) -> list[Group]:
             path for path in setting_differences.differences(rivals) if path in own
         ]
         shown = [f"{path.rpartition('.')[2]} {own[path]}" for path in changed[:_SHOWN]]
-        label = ", ".join([experiment[field], *shown])
+        label = plain_text.one_line(", ".join([experiment[field], *shown]))
         labels.append(f"{label} #{len(labels) + 1}" if label in labels else label)
     return [Group(*pair) for pair in zip(labels, members, strict=True)]

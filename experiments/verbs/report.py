@@ -1,6 +1,7 @@
 """`munchausen report`: shows the results of runs on one page or in one picture."""
 
 import os
+import sys
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ usage: munchausen report RUN... [--output FILE.html] [--picture FILE.png|svg]
 
 Writes one self-contained page: curves, final returns, throughput, settings. Runs that
 differ only in their seed are seeds of one agent; several agents are compared. RUN is a
-run directory, or a folder of run directories. A run may still be in progress.
+run directory, or a folder with run directories at any depth below it. A run may still
+be in progress. Runs that cannot be read or are not complete are named.
 
   --output   file of the page; default report.html in the run directory, or
              ./report.html for several runs
@@ -70,14 +72,31 @@ def main(arguments: Sequence[str]) -> int:
 
     content = {}
     if "page" in wanted:
-        content[wanted["page"]] = page.render(reading).encode()
+        content[wanted["page"]] = page.render(reading)
     if "picture" in wanted:
         path = wanted["picture"]
         content[path] = page.picture(reading, path.suffix[1:])
     _write(content)
+    _name_what_lacks(reading)
     for path in content:
-        print(path)
+        _print_path(path)
     return 0
+
+
+def _name_what_lacks(reading: "Reading") -> None:
+    """Prints a line for each run that the page lacks, in whole or in part."""
+    for sentence in reading.left_out:
+        print(f"munchausen: left out: {sentence}", file=sys.stderr)
+    for sentence in (*reading.incomplete, *reading.points):
+        print(f"munchausen: {sentence}", file=sys.stderr)
+
+
+def _print_path(path: Path) -> None:
+    """Prints a path as it is, also where the terminal's encoding cannot show it."""
+    try:
+        print(path)
+    except UnicodeEncodeError:
+        sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
 
 def _destinations(options: Options, reading: "Reading") -> dict[str, Path]:
