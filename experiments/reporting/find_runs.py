@@ -43,9 +43,10 @@ def find(paths: Sequence[str | Path]) -> Found:
         for key, run in below.items():
             runs.setdefault(key, run)
         if not below and not reasons:
+            shown = plain_text.one_line(path)
             reasons = [
-                f"{plain_text.one_line(path)} is not a run directory or a folder of run "
-                f"directories: no {run_directory.CONFIG} there"
+                f"{shown} is not a run directory or a folder of run directories: no "
+                f"{run_directory.CONFIG} there"
             ]
         left_out |= dict.fromkeys(reasons)
     return Found(list(runs.values()), list(left_out))

@@ -18,7 +18,8 @@ from experiments.reporting import (
     style,
 )
 from experiments.reporting.plots import Look
-from experiments.reporting.read_runs import Group, Reading, Run
+from experiments.reporting.read_run import Run
+from experiments.reporting.read_runs import Group, Reading
 
 _TEMPLATE = "report.html.j2"
 

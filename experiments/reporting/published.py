@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.reporting import formats, statistics
-from experiments.reporting.read_runs import Group, Run
+from experiments.reporting.read_run import Run
+from experiments.reporting.read_runs import Group
 from launch.datasets import d4rl_scores
 from launch.datasets.d4rl_scores import QUALITIES
 

@@ -147,8 +147,10 @@ def _cells(line: str) -> list[str]:
 def _is_metrics_row(row: Any) -> bool:
     if not isinstance(row, dict) or not isinstance(row.get("role"), str):
         return False
-    counters = [row.get(name) for name in (*logs.Counts._fields, "wall_time")]
-    return all(_finite(value) and value >= 0 for value in counters)
+    counters: list[Any] = [
+        row.get(name) for name in (*logs.Counts._fields, "wall_time")
+    ]
+    return _finite(*counters) and min(counters) >= 0
 
 
 def _is_measured(name: str) -> bool:

@@ -3,89 +3,13 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
-from experiments.catalogue import computation
-from experiments.reporting import find_runs, plain_text, read_logs, setting_differences
+from experiments.reporting import find_runs, plain_text, read_run, setting_differences
+from experiments.reporting.read_run import Run
 from launch.errors import RunDirectoryError
-from launch.runs import lock, run_directory
-from launch.runs.logs import EvaluationRow
 
-_NEEDED: dict[str, type] = {
-    "name": str,
-    "agent_name": str,
-    "seed": int,
-    "steps": int,
-    "environment": dict,
-}
 _SHOWN = 4  # fields in a label
-
-
-class Run(NamedTuple):
-    """A run directory, read once.
-
-    Attributes:
-        directory: path as given by the caller.
-        config: content of `config.yaml`.
-        evaluations: evaluations in which an episode ended, oldest first.
-        metrics: rows of `metrics.jsonl`, oldest first.
-        evaluated: last point of the evaluation grid that was reached.
-        end: last point of which the evaluation can be used, even if no episode ended
-            there.
-        running: whether a process writes to it now.
-    """
-
-    directory: Path
-    config: dict[str, Any]
-    evaluations: list[EvaluationRow]
-    metrics: list[dict[str, Any]]
-    evaluated: int
-    end: int
-    running: bool
-
-    @property
-    def experiment(self) -> dict[str, Any]:
-        """The experiment as plain data."""
-        return self.config["experiment"]
-
-    @property
-    def starts(self) -> list[dict[str, Any]]:
-        """Command, code and versions of its start, then of each resumption."""
-        return [self.config, *self.config.get("resumed", [])]
-
-    @property
-    def actor_steps(self) -> int:
-        """Actor steps so far: the largest count in the last rows."""
-        return int(self._last("actor_steps"))
-
-    @property
-    def clock(self) -> int:
-        """Progress so far: actor steps, or learner steps if it has no actor steps."""
-        return self.actor_steps or int(self._last("learner_steps"))
-
-    @property
-    def counted(self) -> Literal["actor", "learner"]:
-        """Which steps measure its progress: `learner` if it learns from a dataset."""
-        return "learner" if self.experiment.get("dataset") else "actor"
-
-    @property
-    def frames(self) -> int:
-        """Frames so far: the largest count in the last rows."""
-        return int(self._last("frames"))
-
-    @property
-    def wall_time(self) -> float:
-        """Seconds that the run has taken so far."""
-        return self._last("wall_time")
-
-    def _last(self, name: str) -> float:
-        rows = [row._asdict() | row.counts._asdict() for row in self.evaluations[-1:]]
-        return max(row[name] for row in [*rows, *self.metrics[-1:]])
-
-    @property
-    def complete(self) -> bool:
-        """Whether the evaluation at the last step has been logged."""
-        return self.evaluated >= self.experiment["steps"]
 
 
 class Group(NamedTuple):
@@ -103,6 +27,20 @@ class Group(NamedTuple):
     def settings(self) -> dict[str, str]:
         """The experiment's fields by dotted path, without seed and similar fields."""
         return setting_differences.flat(self.runs[0].experiment)
+
+
+class Readable(NamedTuple):
+    """The runs that can be read, each once.
+
+    Attributes:
+        runs: with evaluations; a run and its copies count once.
+        left_out: one sentence for each other run.
+        points: one sentence for each run of which points were left out.
+    """
+
+    runs: list[Run]
+    left_out: list[str]
+    points: list[str]
 
 
 class Reading(NamedTuple):
@@ -128,139 +66,98 @@ def read(paths: Sequence[str]) -> Reading:
         RunDirectoryError: a path does not exist, or no run can be shown.
     """
     found = find_runs.find(paths)
-    left_out = list(found.left_out)
-    points: list[str] = []
-    readable = []
-    for directory in found.runs:
-        try:
-            readable.append(_read_run(directory, points))
-        except RunDirectoryError as error:
-            left_out.append(plain_text.one_line(error))
+    each = read_each(found.runs)
+    left_out = [*found.left_out, *each.left_out]
     environments: dict[str, list[list[Run]]] = {}
-    for runs in _by_identity(readable):
+    shown = []
+    for runs in _by_identity(each.runs):
         kept, sentences = _one_per_seed(runs)
         left_out += sentences
+        shown += kept
         title = plain_text.one_line(setting_differences.title(kept[0].experiment))
         environments.setdefault(title, []).append(kept)
-    if not environments:
-        raise RunDirectoryError(_none(left_out))
+    if not shown:
+        raise RunDirectoryError(none_shown(left_out))
     groups = {title: _label(members) for title, members in environments.items()}
-    shown = [
-        run for members in groups.values() for each in members for run in each.runs
-    ]
-    incomplete = [_progress(run) for run in shown if not run.complete]
-    return Reading(groups, left_out, incomplete, points)
+    incomplete = [run.progress for run in shown if not run.complete]
+    return Reading(groups, left_out, incomplete, each.points)
 
 
-def _none(reasons: Sequence[str]) -> str:
+def read_each(directories: Sequence[Path]) -> Readable:
+    """Reads run directories; of a run and its copies, the one with the most steps."""
+    found = Readable([], [], [])
+    best: dict[tuple[str, ...], Run] = {}
+    runs: list[Run] = []
+    for directory in directories:
+        try:
+            runs.append(read_run.read(directory, found.points))
+        except RunDirectoryError as error:
+            found.left_out.append(plain_text.one_line(error))
+    for run in runs:
+        other = best.setdefault(_start(run), run)
+        if run.clock > other.clock:
+            best[_start(run)] = run
+    for run in runs:
+        kept = best[_start(run)]
+        if run is kept:
+            found.runs.append(run)
+        else:
+            found.left_out.append(_second(run, "is a copy of", kept))
+    return found
+
+
+def _start(run: Run) -> tuple[str, ...]:
+    """What a run is and when and where it began: equal for a run and its copy."""
+    known = [str(run.config.get(name)) for name in ("started", "machine", "command")]
+    alone = [] if "started" in run.config else [str(run.directory)]
+    return (_identity(run), str(run.experiment["seed"]), *known, *alone)
+
+
+def _second(run: Run, relation: str, kept: Run) -> str:
+    first, second = map(plain_text.one_line, (run.directory, kept.directory))
+    return f"{first} {relation} {second}"
+
+
+def none_shown(reasons: Sequence[str]) -> str:
+    """One line with the reasons why no run can be shown, or with the first of them."""
     if len(reasons) == 1:
         return reasons[0]
     more = f"; and {len(reasons) - _SHOWN:,} more" if len(reasons) > _SHOWN else ""
     return f"no run can be shown: {'; '.join(reasons[:_SHOWN])}{more}"
 
 
-def _progress(run: Run) -> str:
-    state = "is still running" if run.running else "ended early"
-    place = f"evaluated to {run.evaluated:,} of {run.experiment['steps']:,} steps"
-    return f"{plain_text.one_line(run.directory)} {state}: {place}"
-
-
-def _read_run(directory: Path, points: list[str]) -> Run:
-    """Reads a run; adds a sentence about points that were left out.
-
-    Raises:
-        RunDirectoryError: the page could not show the run; the message says why.
-    """
-    if computation.is_computed(directory):
-        raise RunDirectoryError(
-            f"{directory} is a computed figure, which a report cannot show; see "
-            f"{computation.PICTURE} and {computation.ROWS} there"
-        )
-    config = run_directory.read_config(directory)
-    _check_config(directory / run_directory.CONFIG, config)
-    evaluations, evaluated = read_logs.read_evaluations(directory)
-    metrics = read_logs.read_metrics(directory)
-    notes = [log.note for log in (evaluations, metrics) if log.note]
-    if not any(row.returns for row in evaluations.rows):
-        reason = f": {notes[0]}" if evaluations.lost else ""
-        raise RunDirectoryError(f"{directory} has no evaluation yet{reason}")
-    points += [f"{plain_text.one_line(directory)}: {note}" for note in notes]
-    complete = evaluated >= config["experiment"]["steps"]
-    return Run(
-        directory,
-        config,
-        [row for row in evaluations.rows if row.returns],
-        metrics.rows,
-        evaluated,
-        end=evaluations.rows[-1].grid,
-        running=not complete and lock.is_held(directory),
-    )
-
-
-def _check_config(path: Path, config: dict[str, Any]) -> None:
-    """Raises RunDirectoryError if the page could not show the run."""
-    experiment = config["experiment"]
-    if not isinstance(experiment, dict):
-        raise RunDirectoryError(f"{path} describes no experiment")
-    for name, kind in _NEEDED.items():
-        if not isinstance(experiment.get(name), kind):
-            raise RunDirectoryError(f"{path}: the experiment has no {name}")
-    if experiment["steps"] < 1:
-        raise RunDirectoryError(
-            f"{path}: steps must be at least 1, got {experiment['steps']}"
-        )
-    if not isinstance(experiment.get("dataset") or "", str):
-        raise RunDirectoryError(
-            f"{path}: `dataset` must be a text, got {experiment['dataset']!r}"
-        )
-    resumed = config.get("resumed", [])
-    if not isinstance(resumed, list) or not all(isinstance(r, dict) for r in resumed):
-        raise RunDirectoryError(f"{path}: `resumed` must be a list of mappings")
-    for start in (config, *resumed):
-        if not isinstance(start.get("versions", {}), dict):
-            raise RunDirectoryError(f"{path}: `versions` must be a mapping")
-
-
 def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
     """Groups the runs whose settings are equal, except for seed and similar fields."""
     found: dict[str, list[Run]] = {}
     for run in runs:
-        identity = json.dumps(setting_differences.flat(run.experiment), sort_keys=True)
-        found.setdefault(identity, []).append(run)
+        found.setdefault(_identity(run), []).append(run)
     return list(found.values())
+
+
+def _identity(run: Run) -> str:
+    return json.dumps(setting_differences.flat(run.experiment), sort_keys=True)
 
 
 def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     """The run of each seed with the most steps (the newest if equal), by seed.
 
-    Also returns a sentence for each other run: a copy, or a repetition of the seed.
+    Also returns a sentence for each other run.
     """
     best: dict[int, Run] = {}
     for run in runs:
         other = best.setdefault(run.experiment["seed"], run)
         if _order(run) > _order(other):
             best[run.experiment["seed"]] = run
-    sentences = []
-    for run in runs:
-        kept = best[run.experiment["seed"]]
-        if run is not kept:
-            what = "repeats the seed" if _start(run) != _start(kept) else "is a copy"
-            paths = (
-                plain_text.one_line(run.directory),
-                plain_text.one_line(kept.directory),
-            )
-            sentences.append(f"{paths[0]} {what} of {paths[1]}")
+    sentences = [
+        _second(run, f"repeats seed {run.experiment['seed']} of", kept)
+        for run in runs
+        if run is not (kept := best[run.experiment["seed"]])
+    ]
     return [best[seed] for seed in sorted(best)], sentences
 
 
 def _order(run: Run) -> tuple[int, str]:
     return run.clock, str(run.config.get("started", ""))
-
-
-def _start(run: Run) -> tuple[Any, ...]:
-    """When and where a run was started; equal for a run directory and its copy."""
-    known = [run.config.get(name) for name in ("started", "machine", "command")]
-    return tuple(known) if known[0] else (id(run),)
 
 
 def _label(members: Sequence[list[Run]]) -> list[Group]:

@@ -14,7 +14,8 @@ from experiments.reporting import (
     statistics,
 )
 from experiments.reporting.plots import Drawing, Look
-from experiments.reporting.read_runs import Group, Run
+from experiments.reporting.read_run import Run
+from experiments.reporting.read_runs import Group
 from experiments.reporting.statistics import Estimate
 
 
@@ -144,25 +145,25 @@ def _training(
 
 def _finals(groups: Sequence[Group]) -> list[Row]:
     """A row for each agent; another for its complete runs if only some are complete."""
-    labels, texts, estimates, cells = [], [], [], []
+    chosen = []
     for group in groups:
+        chosen.append((group, group.runs, ""))
         whole = [run for run in group.runs if run.complete]
-        for runs in (
-            [group.runs, whole] if 0 < len(whole) < len(group.runs) else [group.runs]
-        ):
-            labels.append(group.label)
-            texts.append(
-                "" if runs is group.runs else f"{group.label}, complete runs only"
+        if 0 < len(whole) < len(group.runs):
+            chosen.append((group, whole, f"{group.label}, complete runs only"))
+    return _rows(
+        [group.label for group, _, _ in chosen],
+        [statistics.final_estimate(runs) for _, runs, _ in chosen],
+        [
+            (
+                captions.part(len(statistics.finals(runs)), len(group.runs)),
+                formats.number(statistics.whole_run_return(runs)),
+                step(runs),
             )
-            estimates.append(statistics.final_estimate(runs))
-            cells.append(
-                (
-                    captions.part(len(statistics.finals(runs)), len(group.runs)),
-                    formats.number(statistics.whole_run_return(runs)),
-                    step(runs),
-                )
-            )
-    return _rows(labels, estimates, cells, texts)
+            for group, runs, _ in chosen
+        ],
+        [text for _, _, text in chosen],
+    )
 
 
 def _rows(

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.reporting.read_logs import WAITING
-from experiments.reporting.read_runs import Group, Run
+from experiments.reporting.read_run import Run
+from experiments.reporting.read_runs import Group
 from launch.runs.logs import Counts, EvaluationRow
 
 TRAINING_BINS = 100

@@ -40,7 +40,7 @@ def test_a_line_is_the_mean_over_seeds_and_its_label_has_changed_settings(tmp_pa
             ("bc/hopper-expert", 0, 5, 9.0, f"{TRAIN} bc/hopper-expert"),
         ],
     )
-    online, offline = redraw.panels([table]).items()
+    online, offline = redraw.read([table]).panels.items()
     assert online[0][1] == "actor steps" and "Hopper-v5" in online[0][0]
     assert offline[0][1] == "learner steps" and "expert" in offline[0][0]
     assert list(online[1]) == ["td3", "td3, discount 0.9", "sac"]
@@ -67,7 +67,7 @@ def test_todays_program_accepts_every_committed_command(path):
 def test_runs_with_the_same_command_and_seed_are_not_mixed(tmp_path):
     row = ("td3/hopper", 0, 5, 1.0, f"{TRAIN} td3/hopper")
     with pytest.raises(ValueError, match="5 steps twice"):
-        redraw.panels([_table(tmp_path / "table.csv", [row, row])])
+        redraw.read([_table(tmp_path / "table.csv", [row, row])])
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
