@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from experiments.reporting import formats, statistics
+from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group
 from experiments.reporting.statistics import Curve
 
@@ -13,6 +14,18 @@ def part(count: int, runs: int) -> str:
     """`3 seeds`, or `2 of 3 seeds`."""
     whole = formats.plural(runs, "seed")
     return whole if count == runs else f"{count:,} of {whole}"
+
+
+def selections(group: Group) -> list[tuple[list[Run], str]]:
+    """The runs of each row about an agent's final numbers, and the row's name.
+
+    First all runs; then the complete ones, if only some are complete.
+    """
+    whole = [run for run in group.runs if run.complete]
+    found = [(group.runs, group.label)]
+    if 0 < len(whole) < len(group.runs):
+        found.append((whole, f"{group.label}, complete runs only"))
+    return found
 
 
 def lines(groups: Sequence[Group], curves: Iterable[Curve]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.reporting import formats, statistics
+from experiments.reporting import captions, formats, statistics
 from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group
 from launch.datasets import d4rl_scores
@@ -88,11 +88,12 @@ def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]
         "columns": _columns(windows, unit),
         "ours": [
             (
-                f"{group.label}, at {_reached(group.runs)} {unit}",
+                f"{text}, at {_reached(runs)} {unit}",
                 group.label,
-                _ours(group.runs, rows[0].statistic, windows),
+                _ours(runs, rows[0].statistic, windows),
             )
             for group in groups
+            for runs, text in captions.selections(group)
         ],
         "theirs": [
             (agent, [values.get(window, formats.NONE) for window in windows])
@@ -124,7 +125,7 @@ def _quoted(row: Published) -> str:
 
 def _meaning(rows: Sequence[Published]) -> str:
     """Explains how our numbers in a table are computed."""
-    return f"{_measured(rows)} Our numbers are over all seeds, as far as all seeds go."
+    return f"{_measured(rows)} Our numbers are over all seeds of a row, as far as all of them go."
 
 
 def _measured(rows: Sequence[Published]) -> str:

@@ -112,8 +112,11 @@ def read(directory: Path, points: list[str]) -> Run:
     metrics = read_logs.read_metrics(directory)
     notes = [log.note for log in (evaluations, metrics) if log.note]
     if not any(row.returns for row in evaluations.rows):
-        reason = f": {notes[0]}" if evaluations.lost else ""
-        raise RunDirectoryError(f"{directory} has no evaluation yet{reason}")
+        if evaluations.lost:
+            raise RunDirectoryError(
+                f"{directory} has no evaluation that can be used: {evaluations.note}"
+            )
+        raise RunDirectoryError(f"{directory} has no evaluation yet")
     points += [f"{plain_text.one_line(directory)}: {note}" for note in notes]
     complete = evaluated >= config["experiment"]["steps"]
     return Run(

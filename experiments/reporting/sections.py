@@ -145,12 +145,11 @@ def _training(
 
 def _finals(groups: Sequence[Group]) -> list[Row]:
     """A row for each agent; another for its complete runs if only some are complete."""
-    chosen = []
-    for group in groups:
-        chosen.append((group, group.runs, ""))
-        whole = [run for run in group.runs if run.complete]
-        if 0 < len(whole) < len(group.runs):
-            chosen.append((group, whole, f"{group.label}, complete runs only"))
+    chosen = [
+        (group, *selection)
+        for group in groups
+        for selection in captions.selections(group)
+    ]
     return _rows(
         [group.label for group, _, _ in chosen],
         [statistics.final_estimate(runs) for _, runs, _ in chosen],

@@ -12,17 +12,25 @@ def groups_of(*paths):
     return {group.label: group.runs for group in groups}
 
 
+def restart(path, when):
+    """Records another time of start in a run."""
+    config = path / "config.yaml"
+    config.write_text(config.read_text().replace("2025-01-02T03:04:05+00:00", when))
+
+
 def test_a_repeated_seed_counts_once_and_left_out_runs_are_noted(tmp_path):
     first = write(tmp_path, evaluations={50: [1.0]}, directory="first")
     second = write(tmp_path, evaluations=POINTS, directory="second")
+    restart(first, "2025-01-01T00:00:00+00:00")
     empty = write(tmp_path, seed=1)
     reading = read_runs.read([str(tmp_path), str(first)])
     ((group,),) = reading.groups.values()
     assert [run.directory for run in group.runs] == [second]
-    assert reading.notes == [
-        f"{empty} has no evaluation yet.",
-        f"{first} repeats a seed of another run.",
+    assert reading.left_out == [
+        f"{empty} has no evaluation yet",
+        f"{first} repeats seed 0 of {second}",
     ]
+    assert reading.incomplete == []
 
 
 def test_a_row_that_is_still_being_written_is_left_out(tmp_path):

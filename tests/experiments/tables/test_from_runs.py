@@ -1,6 +1,7 @@
 """Tables of runs: provenance, also of resumed runs, and refused input."""
 
 import csv
+from pathlib import Path
 
 import pytest
 import yaml
@@ -86,12 +87,14 @@ def test_a_run_that_was_never_resumed_lists_no_resumption(run):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["run", "table.csv"], "run holds no run"),
-        (["runs", "run", "table.csv"], "run holds no run"),
+        (["run", "table.csv"], "run does not exist"),
+        (["runs", "run", "table.csv"], "run does not exist"),
+        (["empty", "table.csv"], "empty is not a run directory or a folder of run"),
         (["runs", "nowhere/table.csv"], "cannot write nowhere/table.csv"),
     ],
 )
 def test_a_mistake_is_one_line_and_keeps_the_table(run, arguments, message, capsys):
+    Path("empty").mkdir()
     from_runs.main(["runs", "table.csv"])
     before = table()
     capsys.readouterr()
