@@ -125,7 +125,8 @@ def _quoted(row: Published) -> str:
 
 def _meaning(rows: Sequence[Published]) -> str:
     """Explains how our numbers in a table are computed."""
-    return f"{_measured(rows)} Our numbers are over all seeds of a row, as far as all of them go."
+    ours = "Our numbers are over all seeds of a row, as far as all of them go."
+    return f"{_measured(rows)} {ours}"
 
 
 def _measured(rows: Sequence[Published]) -> str:

@@ -45,10 +45,12 @@ def test_a_line_is_the_mean_over_seeds_and_its_label_has_changed_settings(tmp_pa
     assert offline[0][1] == "learner steps" and "expert" in offline[0][0]
     assert list(online[1]) == ["td3", "td3, discount 0.9", "sac"]
     curve = online[1]["td3"]
-    np.testing.assert_array_equal(curve.x, [5, 10])
-    np.testing.assert_array_equal(curve.mean, [1, 4.5])
-    np.testing.assert_array_equal(curve.low, [1, 3])
-    np.testing.assert_array_equal(curve.high, [1, 6])
+    np.testing.assert_array_equal(curve.x, [10])  # seed 1 begins there
+    np.testing.assert_array_equal(curve.mean, [4.5])
+    np.testing.assert_array_equal(curve.low, [3])
+    np.testing.assert_array_equal(curve.high, [6])
+    [(x, y)] = curve.apart
+    assert x.tolist() == [5, 10] and y.tolist() == [1, 3]
     assert list(offline[1]["bc"].mean) == [9]
 
 
@@ -96,3 +98,31 @@ def test_the_picture_is_written(tmp_path, capsys):
     picture = tmp_path / "picture.svg"
     assert redraw.main([str(RESULTS / "asterix.csv"), str(picture)]) == 0
     assert b"<svg" in picture.read_bytes() and str(picture) in capsys.readouterr().out
+
+
+def test_seeds_of_unequal_length_and_lost_rows_are_named(tmp_path, capsys):
+    command = f"{TRAIN} td3/hopper"
+    table = _table(
+        tmp_path / "table.csv",
+        [
+            ("td3/hopper", 0, 5, 1.0, command),
+            ("td3/hopper", 0, 10, "nan", command),
+            ("td3/hopper", 1, 5, 3.0, command),
+            ("td3/hopper", 1, 10, 4.0, command),
+            ("td3/hopper", 1, 15, "", command),
+            ("td3/hopper",),
+        ],
+    )
+    assert redraw.main([str(table), str(tmp_path / "picture.svg")]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"redraw: {table}: left out 3 rows without a finite return",
+        "redraw: td3 on Locomotion Hopper-v5: seed 0 ends at 5 of 10 steps",
+    ]
+
+
+def test_a_table_without_a_finite_return_is_one_line(tmp_path, capsys):
+    row = ("td3/hopper", 0, 5, "inf", f"{TRAIN} td3/hopper")
+    table = _table(tmp_path / "table.csv", [row])
+    assert redraw.main([str(table), str(tmp_path / "picture.svg")]) == 2
+    error = capsys.readouterr().err
+    assert error == f"redraw: {table}: left out 1 row without a finite return\n"

@@ -112,12 +112,11 @@ def test_a_damaged_run_is_a_one_line_error(name, content, message, elsewhere, ca
 
 def test_returns_that_are_not_finite_are_a_one_line_error(elsewhere, capsys):
     path = write(elsewhere, evaluations={100: [float("nan")]})
-    _assert_refused(
-        [path],
-        "no evaluation that can be used: left out 1 point of evaluations.csv .not finite",
-        elsewhere,
-        capsys,
+    message = (
+        r"has no evaluation that can be used: left out 1 point of evaluations\.csv "
+        r"\(not finite in line 2\)"
     )
+    _assert_refused([path], message, elsewhere, capsys)
 
 
 @pytest.mark.parametrize(
