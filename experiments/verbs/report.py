@@ -23,10 +23,11 @@ run directory, or a folder with run directories at any depth below it. A run may
 be in progress. Runs that cannot be read or are not complete are named.
 
   --output   file of the page; default report.html in the run directory, or
-             ./report.html for several runs
+             ./report.html for several runs or if that directory is read-only
   --picture  file for the evaluation curves alone; then a page needs --output"""
 
 _PAGE = "report.html"
+_LINES = 20  # on the terminal, about runs that are shown in part
 
 
 @dataclass(frozen=True)
@@ -77,18 +78,29 @@ def main(arguments: Sequence[str]) -> int:
         path = wanted["picture"]
         content[path] = page.picture(reading, path.suffix[1:])
     _write(content)
-    _name_what_lacks(reading)
+    _name_what_lacks(reading, named_on_page="page" in wanted)
     for path in content:
         _print_path(path)
     return 0
 
 
-def _name_what_lacks(reading: "Reading") -> None:
-    """Prints a line for each run that the page lacks, in whole or in part."""
+def _name_what_lacks(reading: "Reading", *, named_on_page: bool) -> None:
+    """Prints a line for each run that the report lacks, in whole or in part.
+
+    Args:
+        reading: the runs.
+        named_on_page: whether a page names them, too, so that of hundreds the first
+            ones are enough here.
+    """
     for sentence in reading.left_out:
         print(f"munchausen: left out: {sentence}", file=sys.stderr)
-    for sentence in (*reading.incomplete, *reading.points):
-        print(f"munchausen: {sentence}", file=sys.stderr)
+    for sentences in (reading.incomplete, reading.points):
+        shown = sentences[:_LINES] if named_on_page else sentences
+        for sentence in shown:
+            print(f"munchausen: {sentence}", file=sys.stderr)
+        if len(shown) < len(sentences):
+            more = len(sentences) - len(shown)
+            print(f"munchausen: and {more:,} more; see the page", file=sys.stderr)
 
 
 def _print_path(path: Path) -> None:
@@ -106,7 +118,8 @@ def _destinations(options: Options, reading: "Reading") -> dict[str, Path]:
     if options.output is not None:
         found["page"] = Path(options.output)
     elif options.picture is None:
-        found["page"] = runs[0].directory / _PAGE if len(runs) == 1 else Path(_PAGE)
+        one = len(runs) == 1 and os.access(runs[0].directory, os.W_OK | os.X_OK)
+        found["page"] = runs[0].directory / _PAGE if one else Path(_PAGE)
     if options.picture is not None:
         found["picture"] = Path(options.picture)
     return found
