@@ -1,6 +1,7 @@
 """Formats numbers, steps and durations for readers of a report."""
 
 import math
+from collections.abc import Sequence
 
 from experiments.reporting.statistics import Estimate
 
@@ -55,3 +56,9 @@ def duration(seconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 seed`, `3 seeds`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def enumeration(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

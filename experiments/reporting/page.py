@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from experiments.reporting import (
     formats,
+    plain_text,
     plots,
     sections,
     setting_differences,
@@ -17,13 +18,18 @@ from experiments.reporting import (
     style,
 )
 from experiments.reporting.plots import Look
-from experiments.reporting.read_runs import Group, Reading, Run
+from experiments.reporting.read_run import Run
+from experiments.reporting.read_runs import Group, Reading
 
 _TEMPLATE = "report.html.j2"
 
 
-def render(reading: Reading) -> str:
-    """Returns the HTML page, which needs no other file, no server and no network."""
+def render(reading: Reading) -> bytes:
+    """Returns the HTML page, which needs no other file, no server and no network.
+
+    It is UTF-8 on every machine; what UTF-8 cannot hold, such as a command with a file
+    name that is not text, is shown as escapes.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -34,9 +40,11 @@ def render(reading: Reading) -> str:
     environment.filters |= {
         "number": formats.number,
         "interval": formats.interval,
+        "plural": formats.plural,
         "inline": Markup,  # for SVG made by plots.py
     }
-    return environment.get_template(_TEMPLATE).render(_context(reading))
+    text = environment.get_template(_TEMPLATE).render(_context(reading))
+    return text.encode("utf-8", errors="backslashreplace")
 
 
 def picture(reading: Reading, format_: str) -> bytes:
@@ -80,7 +88,11 @@ def _context(reading: Reading) -> dict[str, Any]:
             sections.section(index, title, members, looks)
             for index, (title, members) in enumerate(reading.groups.items())
         ],
-        "notes": reading.notes,
+        "notes": [
+            ("Left out", "run", reading.left_out),
+            ("Incomplete", "run", reading.incomplete),
+            ("Without some points", "run", reading.points),
+        ],
         "settings": _settings(reading),
         "versions": _versions(runs),
         "runs": [_run(group.label, run) for group in groups for run in group.runs],
@@ -100,22 +112,30 @@ def _title(runs: Sequence[Run]) -> str:
 
 def _tiles(group: Group) -> list[tuple[str, str, str]]:
     """The headline numbers of a report on one agent: value, name and footnote."""
-    final = statistics.final_estimate(group.runs)
-    reached = max(run.clock for run in group.runs)
-    complete = any(run.complete for run in group.runs)
-    when = "final return" if complete else "latest return"
-    wanted = group.runs[0].experiment["steps"]
-    share = "" if reached >= wanted else f"of {formats.steps(wanted)}"
-    counted = group.runs[0].counted
-    rates = [statistics.mean_rate(run, f"{counted}_steps") for run in group.runs]
+    runs = group.runs
+    final = statistics.final_estimate(runs)
+    complete = statistics.complete(runs)
+    wanted = runs[0].experiment["steps"]
+    counted = runs[0].counted
+    over = sections.finals_note(runs)
+    if not complete:
+        over += f", at step {sections.step(runs)}"
+    rates = [statistics.mean_rate(run, f"{counted}_steps") for run in runs]
     known = [rate for rate in rates if rate is not None]
     rate = formats.number(float(np.mean(known)) if known else None)
-    seconds = float(np.mean([run.wall_time for run in group.runs]))
+    seconds, of_which = sections.wall_time(runs)
+    ends = sorted({min(run.clock for run in runs), max(run.clock for run in runs)})
+    reached = " to ".join(dict.fromkeys(map(formats.steps, ends)))
+    share = "" if ends[0] >= wanted else f"of {formats.steps(wanted)}"
     return [
-        (formats.number(final.mean), when, sections.finals_note(group.runs)),
-        (formats.steps(reached), f"{counted} steps", share),
+        (
+            formats.number(final.mean),
+            "final return" if complete else "latest return",
+            over,
+        ),
+        (reached if share else formats.steps(ends[-1]), f"{counted} steps", share),
         (rate, f"{counted} steps per second", ""),
-        (formats.duration(seconds), "wall time", "per run"),
+        (formats.duration(seconds), "wall time", of_which),
     ]
 
 
@@ -147,7 +167,9 @@ def _versions(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 
 def _run(label: str, run: Run) -> tuple[str, ...]:
     steps, wanted = run.clock, run.experiment["steps"]
-    state = "complete" if run.complete else f"{steps / wanted:.0%}"
+    state = "complete"
+    if not run.complete:
+        state = f"{'running' if run.running else 'ended early'}, {steps / wanted:.0%}"
     return (
         label,
         str(run.experiment["seed"]),
@@ -156,5 +178,5 @@ def _run(label: str, run: Run) -> tuple[str, ...]:
         formats.number(run.evaluations[-1].mean_return),
         formats.duration(run.wall_time),
         str(run.config.get("started", ""))[:16].replace("T", " "),
-        str(run.directory),
+        plain_text.one_line(run.directory),
     )

@@ -22,6 +22,7 @@ from experiments.reporting.style import (
 
 WIDE, NARROW, HALF = (8.4, 3.3), (4.1, 3.0), (4.3, 2.8)  # inches
 _TICKS = (1, 2, 2.5, 5, 10)
+_APART = (3, 2)  # dashes of single runs
 _TITLE = {"fontsize": 8.0, "loc": "left"}
 _LETTERS = 11  # letters of a title that fit in an inch
 
@@ -231,6 +232,10 @@ def _draw_curves(
             axes.fill_between(
                 curve.x, curve.low, curve.high, color=colour, alpha=0.18, lw=0
             )
+        for x, y in curve.apart:
+            alone = "." if len(x) == 1 else ""
+            thin = axes.plot(x, y, color=colour, linewidth=0.8, marker=alone)
+            thin[0].set_dashes(_APART)
         alone = "o" if len(curve.x) == 1 else ""
         drawn = axes.plot(curve.x, curve.mean, color=colour, label=label, marker=alone)
         _dash(drawn[0], looks_[label])

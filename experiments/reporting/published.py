@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.reporting import formats, statistics
-from experiments.reporting.read_runs import Group, Run
+from experiments.reporting import captions, formats, statistics
+from experiments.reporting.read_run import Run
+from experiments.reporting.read_runs import Group
 from launch.datasets import d4rl_scores
 from launch.datasets.d4rl_scores import QUALITIES
 
@@ -87,11 +88,12 @@ def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]
         "columns": _columns(windows, unit),
         "ours": [
             (
-                f"{group.label}, at {_reached(group.runs)} {unit}",
+                f"{text}, at {_reached(runs)} {unit}",
                 group.label,
-                _ours(group.runs, rows[0].statistic, windows),
+                _ours(runs, rows[0].statistic, windows),
             )
             for group in groups
+            for runs, text in captions.selections(group)
         ],
         "theirs": [
             (agent, [values.get(window, formats.NONE) for window in windows])
@@ -123,6 +125,11 @@ def _quoted(row: Published) -> str:
 
 def _meaning(rows: Sequence[Published]) -> str:
     """Explains how our numbers in a table are computed."""
+    ours = "Our numbers are over all seeds of a row, as far as all of them go."
+    return f"{_measured(rows)} {ours}"
+
+
+def _measured(rows: Sequence[Published]) -> str:
     statistic = rows[0].statistic
     if statistic == _SCORE:
         return (
@@ -143,19 +150,23 @@ def _meaning(rows: Sequence[Published]) -> str:
 def _ours(
     runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
 ) -> list[float | None]:
-    """Our latest number, then our number for each window; None if not reached.
+    """Our latest number, then our number for each window.
 
-    The latest number uses the runs in `statistics.finals`, as all final numbers do.
+    None where a run has no number: a mean of the others would not be the agent's.
     """
-    ends = [(run, _place(run)) for run in statistics.finals(runs)]
+    ends = _places(runs)
     if statistic == _BEST:
-        latest = _best([run for run, _ in ends], min(end for _, end in ends))
-        return [latest] + [_best(runs, frames) for frames, _ in windows]
+        where = [min(ends), *(frames for frames, _ in windows)]
+        return [_best(runs, frames) for frames in where]
     measure = _OF_A_RUN[statistic]
     window = windows[-1][1]
-    last = [measure(run, end, min(window, max(end // 10, 1))) for run, end in ends]
+    last = [
+        measure(run, end, min(window, max(end // 10, 1)))
+        for run, end in zip(runs, ends, strict=True)
+    ]
+    reached = min(map(_place, runs))
     return [_mean(last)] + [
-        _mean([measure(run, *where) for run in runs if _place(run) >= where[0]])
+        _mean([measure(run, *where) for run in runs]) if where[0] <= reached else None
         for where in windows
     ]
 
@@ -169,9 +180,10 @@ def _whole_run(run: Run, frames: int, window: int) -> float | None:
 
 
 def _best(runs: Sequence[Run], frames: int) -> float | None:
-    """The highest mean up to `frames`, always over all runs that have reached it."""
-    reached = [run for run in runs if run.frames >= frames]
-    return statistics.best_evaluation(reached, frames) if reached else None
+    """The highest mean up to `frames`; None if a run has not reached that frame."""
+    if any(run.frames < frames for run in runs):
+        return None
+    return statistics.best_evaluation(runs, frames)
 
 
 def _score(run: Run, steps: int, window: int) -> float | None:
@@ -201,9 +213,15 @@ STATISTICS = (*_OF_A_RUN, _BEST)
 
 def _reached(runs: Sequence[Run]) -> str:
     """The position of our latest number, or a range over runs: `190k to 250k`."""
-    places = [_place(run) for run in statistics.finals(runs)]
+    places = _places(runs)
     ends = map(formats.steps, sorted({min(places), max(places)}))
     return " to ".join(dict.fromkeys(ends))
+
+
+def _places(runs: Sequence[Run]) -> list[int]:
+    """Where our latest number is: a run's end, or as far as all runs go."""
+    places = [_place(run) for run in runs]
+    return places if statistics.complete(runs) else [min(places)] * len(runs)
 
 
 def _place(run: Run) -> int:
@@ -212,8 +230,9 @@ def _place(run: Run) -> int:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean; None if a value is absent."""
     known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def read_published(

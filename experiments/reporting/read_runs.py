@@ -1,90 +1,15 @@
 """Reads run directories, and groups the runs that differ only in their seed."""
 
-import csv
 import json
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
-from experiments.catalogue import computation
-from experiments.reporting import setting_differences
+from experiments.reporting import find_runs, plain_text, read_run, setting_differences
+from experiments.reporting.read_run import Run
 from launch.errors import RunDirectoryError
-from launch.runs import logs, run_directory
-from launch.runs.logs import EvaluationRow
 
-_NEEDED: dict[str, type] = {
-    "name": str,
-    "agent_name": str,
-    "seed": int,
-    "steps": int,
-    "environment": dict,
-}
 _SHOWN = 4  # fields in a label
-WAITING = "waiting_share"  # suffix of metrics that measure how long a role waited
-_DEPTH = 3  # <root>/<agent>/<environment>/<run>, as `train` makes them
-
-
-class Run(NamedTuple):
-    """A run directory, read once.
-
-    Attributes:
-        directory: path as given by the caller.
-        config: content of `config.yaml`.
-        evaluations: evaluations in which an episode ended, oldest first.
-        metrics: rows of `metrics.jsonl`, oldest first.
-        evaluated: last point of the evaluation grid, even if no episode ended there.
-    """
-
-    directory: Path
-    config: dict[str, Any]
-    evaluations: list[EvaluationRow]
-    metrics: list[dict[str, Any]]
-    evaluated: int
-
-    @property
-    def experiment(self) -> dict[str, Any]:
-        """The experiment as plain data."""
-        return self.config["experiment"]
-
-    @property
-    def starts(self) -> list[dict[str, Any]]:
-        """Command, code and versions of its start, then of each resumption."""
-        return [self.config, *self.config.get("resumed", [])]
-
-    @property
-    def actor_steps(self) -> int:
-        """Actor steps so far: the largest count in the last rows."""
-        return int(self._last("actor_steps"))
-
-    @property
-    def clock(self) -> int:
-        """Progress so far: actor steps, or learner steps if it has no actor steps."""
-        return self.actor_steps or int(self._last("learner_steps"))
-
-    @property
-    def counted(self) -> Literal["actor", "learner"]:
-        """Which steps measure its progress: `learner` if it learns from a dataset."""
-        return "learner" if self.experiment.get("dataset") else "actor"
-
-    @property
-    def frames(self) -> int:
-        """Frames so far: the largest count in the last rows."""
-        return int(self._last("frames"))
-
-    @property
-    def wall_time(self) -> float:
-        """Seconds that the run has taken so far."""
-        return self._last("wall_time")
-
-    def _last(self, name: str) -> float:
-        rows = [row._asdict() | row.counts._asdict() for row in self.evaluations[-1:]]
-        return max(row[name] for row in [*rows, *self.metrics[-1:]])
-
-    @property
-    def complete(self) -> bool:
-        """Whether the evaluation at the last step has been logged."""
-        return self.evaluated >= self.experiment["steps"]
 
 
 class Group(NamedTuple):
@@ -104,178 +29,142 @@ class Group(NamedTuple):
         return setting_differences.flat(self.runs[0].experiment)
 
 
+class Readable(NamedTuple):
+    """The runs that can be read, each once.
+
+    Attributes:
+        runs: with evaluations; a run and its copies count once.
+        left_out: one sentence for each other run.
+        points: one sentence for each run of which points were left out.
+    """
+
+    runs: list[Run]
+    left_out: list[str]
+    points: list[str]
+
+
 class Reading(NamedTuple):
     """The runs found at some paths.
 
     Attributes:
         groups: groups with evaluations, by environment in the order of the paths.
-        notes: one sentence for each run that was left out.
+        left_out: one sentence for each run or folder that was left out.
+        incomplete: one sentence for each run that is shown but not complete.
+        points: one sentence for each run of which points were left out.
     """
 
     groups: dict[str, list[Group]]
-    notes: list[str]
+    left_out: list[str]
+    incomplete: list[str]
+    points: list[str]
 
 
 def read(paths: Sequence[str]) -> Reading:
-    """Reads the runs at some paths, or up to three folders below them.
+    """Reads the runs at some paths and at every depth below them.
 
     Raises:
-        RunDirectoryError: a path holds no run, a run is damaged, or no run has been
-            evaluated yet.
+        RunDirectoryError: a path does not exist, or no run can be shown.
     """
-    found = {path.resolve(): path for name in paths for path in _expand(Path(name))}
-    runs = [_read_run(path) for path in found.values()]
-    evaluated = [run for run in runs if run.evaluations]
-    if not evaluated:
-        raise RunDirectoryError(f"{paths[0]} has no evaluation yet: nothing to report")
-    notes = [
-        f"{run.directory} has no evaluation yet." for run in runs if not run.evaluations
-    ]
+    found = find_runs.find(paths)
+    each = read_each(found.runs)
+    left_out = [*found.left_out, *each.left_out]
     environments: dict[str, list[list[Run]]] = {}
-    for runs in _by_identity(evaluated):
-        kept, repeated = _one_per_seed(runs)
-        notes += [f"{run.directory} repeats a seed of another run." for run in repeated]
-        title = setting_differences.title(kept[0].experiment)
+    shown = []
+    for runs in _by_identity(each.runs):
+        kept, sentences = _one_per_seed(runs)
+        left_out += sentences
+        shown += kept
+        title = plain_text.one_line(setting_differences.title(kept[0].experiment))
         environments.setdefault(title, []).append(kept)
+    if not shown:
+        raise RunDirectoryError(none_shown(left_out))
     groups = {title: _label(members) for title, members in environments.items()}
-    return Reading(groups, notes)
+    incomplete = [run.progress for run in shown if not run.complete]
+    return Reading(groups, left_out, incomplete, each.points)
 
 
-def _expand(path: Path) -> list[Path]:
-    try:
-        found = _runs_at(path)
-    except FileNotFoundError as error:
-        raise RunDirectoryError(f"{path} does not exist") from error
-    except OSError as error:
-        raise RunDirectoryError(f"cannot read {path}: {error.strerror}") from error
-    if not found:
-        raise RunDirectoryError(
-            f"{path} is not a run directory or a folder of run directories: no "
-            f"{run_directory.CONFIG} there"
-        )
-    trained = [run for run in found if not computation.is_computed(run)]
-    if not trained:
-        raise RunDirectoryError(
-            f"{path} is a computed figure, which a report cannot show; see "
-            f"{computation.PICTURE} and {computation.ROWS} in {found[-1]}"
-        )
-    return trained
+def read_each(directories: Sequence[Path]) -> Readable:
+    """Reads run directories; of a run and its copies, the one with the most steps."""
+    found = Readable([], [], [])
+    best: dict[tuple[str, ...], Run] = {}
+    runs: list[Run] = []
+    for directory in directories:
+        try:
+            runs.append(read_run.read(directory, found.points))
+        except RunDirectoryError as error:
+            found.left_out.append(plain_text.one_line(error))
+    for run in runs:
+        other = best.setdefault(_start(run), run)
+        if run.clock > other.clock:
+            best[_start(run)] = run
+    for run in runs:
+        kept = best[_start(run)]
+        if run is kept:
+            found.runs.append(run)
+        else:
+            found.left_out.append(_second(run, "is a copy of", kept))
+    return found
 
 
-def _runs_at(path: Path) -> list[Path]:
-    path.stat()  # raises errors that `exists` would hide
-    if not path.is_dir():
-        raise RunDirectoryError(f"{path} is a file: name a run directory")
-    if (path / run_directory.CONFIG).exists():
-        return [path]
-    for depth in range(1, _DEPTH + 1):
-        found = sorted(path.glob("*/" * depth + run_directory.CONFIG))
-        runs = [config.parent for config in found]
-        if runs:
-            return runs
-    return []
+def _start(run: Run) -> tuple[str, ...]:
+    """What a run is and when and where it began: equal for a run and its copy."""
+    known = [str(run.config.get(name)) for name in ("started", "machine", "command")]
+    alone = [] if "started" in run.config else [str(run.directory)]
+    return (_identity(run), str(run.experiment["seed"]), *known, *alone)
 
 
-def _read_run(directory: Path) -> Run:
-    config = run_directory.read_config(directory)
-    _check_config(directory / run_directory.CONFIG, config)
-    try:
-        evaluations = logs.read_evaluations(directory)
-        rows = sorted(evaluations, key=lambda row: row.grid)
-        played = [row for row in rows if row.returns]
-        finite = all(math.isfinite(row.mean_return) for row in played)
-    except (ArithmeticError, KeyError, OSError, TypeError, ValueError, csv.Error) as e:
-        path = directory / logs.EVALUATIONS
-        raise RunDirectoryError(f"cannot read {path}: {_one_line(e)}") from e
-    if not finite:
-        path = directory / logs.EVALUATIONS
-        raise RunDirectoryError(f"cannot read {path}: a return is not finite")
-    evaluated = rows[-1].grid if rows else 0
-    return Run(directory, config, played, read_metrics(directory), evaluated)
+def _second(run: Run, relation: str, kept: Run) -> str:
+    first, second = map(plain_text.one_line, (run.directory, kept.directory))
+    return f"{first} {relation} {second}"
 
 
-def _check_config(path: Path, config: dict[str, Any]) -> None:
-    """Raises RunDirectoryError if the page could not show the run."""
-    experiment = config["experiment"]
-    if not isinstance(experiment, dict):
-        raise RunDirectoryError(f"{path} describes no experiment")
-    for name, kind in _NEEDED.items():
-        if not isinstance(experiment.get(name), kind):
-            raise RunDirectoryError(f"{path}: the experiment has no {name}")
-    if experiment["steps"] < 1:
-        raise RunDirectoryError(
-            f"{path}: steps must be at least 1, got {experiment['steps']}"
-        )
-    resumed = config.get("resumed", [])
-    if not isinstance(resumed, list) or not all(isinstance(r, dict) for r in resumed):
-        raise RunDirectoryError(f"{path}: `resumed` must be a list of mappings")
-    for start in (config, *resumed):
-        if not isinstance(start.get("versions", {}), dict):
-            raise RunDirectoryError(f"{path}: `versions` must be a mapping")
-
-
-def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Reads the rows of `metrics.jsonl`, except an incomplete last line.
-
-    Raises:
-        RunDirectoryError: the file is damaged.
-    """
-    path = directory / f"{logs.METRICS}.jsonl"
-    if not path.exists():
-        return []
-    rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        for line in lines:
-            if line.endswith("\n"):
-                rows.append(_metrics_row(json.loads(line)))
-    except (OSError, TypeError, ValueError) as error:
-        raise RunDirectoryError(f"cannot read {path}: {_one_line(error)}") from error
-    return rows
-
-
-def _metrics_row(row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict) or not isinstance(row.get("role"), str):
-        raise ValueError("a row names no role")
-    for name in (*logs.Counts._fields, "wall_time"):
-        if not isinstance(row.get(name), int | float):
-            raise ValueError(f"a row has no number for {name}")
-    for name, value in row.items():
-        if name == "episode_return" or name.endswith(WAITING):
-            if not isinstance(value, int | float | None):
-                raise ValueError(f"{name} must be a number, got {value!r}")
-    return row
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"no column {text}" if isinstance(error, KeyError) else text
+def none_shown(reasons: Sequence[str]) -> str:
+    """One line with the reasons why no run can be shown, or with the first of them."""
+    if len(reasons) == 1:
+        return reasons[0]
+    more = f"; and {len(reasons) - _SHOWN:,} more" if len(reasons) > _SHOWN else ""
+    return f"no run can be shown: {'; '.join(reasons[:_SHOWN])}{more}"
 
 
 def _by_identity(runs: Iterable[Run]) -> list[list[Run]]:
     """Groups the runs whose settings are equal, except for seed and similar fields."""
     found: dict[str, list[Run]] = {}
     for run in runs:
-        identity = json.dumps(setting_differences.flat(run.experiment), sort_keys=True)
-        found.setdefault(identity, []).append(run)
+        found.setdefault(_identity(run), []).append(run)
     return list(found.values())
 
 
-def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """The run of each seed with the most steps (the newest if equal), and the rest."""
-    ranked = sorted(
-        runs, key=lambda run: (run.clock, str(run.config.get("started", "")))
-    )
-    best = {run.experiment["seed"]: run for run in ranked}
-    kept = [best[seed] for seed in sorted(best)]
-    return kept, [run for run in ranked if run not in kept]
+def _identity(run: Run) -> str:
+    return json.dumps(setting_differences.flat(run.experiment), sort_keys=True)
+
+
+def _one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """The run of each seed with the most steps (the newest if equal), by seed.
+
+    Also returns a sentence for each other run.
+    """
+    best: dict[int, Run] = {}
+    for run in runs:
+        other = best.setdefault(run.experiment["seed"], run)
+        if _order(run) > _order(other):
+            best[run.experiment["seed"]] = run
+    sentences = [
+        _second(run, f"repeats seed {run.experiment['seed']} of", kept)
+        for run in runs
+        if run is not (kept := best[run.experiment["seed"]])
+    ]
+    return [best[seed] for seed in sorted(best)], sentences
+
+
+def _order(run: Run) -> tuple[int, str]:
+    return run.clock, str(run.config.get("started", ""))
 
 
 def _label(members: Sequence[list[Run]]) -> list[Group]:
     """Labels groups with the shortest names that distinguish them."""
     experiments = [runs[0].experiment for runs in members]
     for field in ("agent_name", "name"):
-        names = [experiment[field] for experiment in experiments]
+        names = [plain_text.one_line(each[field]) for each in experiments]
         if len(set(names)) == len(names):
             return [Group(*pair) for pair in zip(names, members, strict=True)]
     pairs = {(each["agent_name"], each["name"]) for each in experiments}
@@ -288,6 +177,6 @@ def _label(members: Sequence[list[Run]]) -> list[Group]:
             path for path in setting_differences.differences(rivals) if path in own
         ]
         shown = [f"{path.rpartition('.')[2]} {own[path]}" for path in changed[:_SHOWN]]
-        label = ", ".join([experiment[field], *shown])
+        label = plain_text.one_line(", ".join([experiment[field], *shown]))
         labels.append(f"{label} #{len(labels) + 1}" if label in labels else label)
     return [Group(*pair) for pair in zip(labels, members, strict=True)]

@@ -5,9 +5,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.reporting import comparison, formats, plots, published, statistics
+from experiments.reporting import (
+    captions,
+    comparison,
+    formats,
+    plots,
+    published,
+    statistics,
+)
 from experiments.reporting.plots import Drawing, Look
-from experiments.reporting.read_runs import Group, Run
+from experiments.reporting.read_run import Run
+from experiments.reporting.read_runs import Group
 from experiments.reporting.statistics import Estimate
 
 
@@ -19,12 +27,14 @@ class Row(NamedTuple):
         estimate: the mean and its interval.
         bar: positions of low, mean and high on the table's scale, in per cent.
         cells: the other columns.
+        text: the first column, if it is not the label.
     """
 
     label: str
     estimate: Estimate
     bar: tuple[float, float, float]
     cells: tuple[str, ...]
+    text: str = ""
 
 
 class Panel(NamedTuple):
@@ -74,11 +84,23 @@ def section(
 
 
 def finals_note(runs: Sequence[Run]) -> str:
-    """The runs in a final estimate: `3 seeds`, `2 complete of 3 seeds`, `1 seed`."""
-    chosen = statistics.finals(runs)
-    if len(chosen) < len(runs):
-        return f"{len(chosen)} complete of {formats.plural(len(runs), 'seed')}"
-    return formats.plural(len(chosen), "seed")
+    """The runs in a final estimate: `3 seeds`; `2 of 3 seeds` if one has no return."""
+    count = len(statistics.finals(runs))
+    return captions.part(count, len(runs))
+
+
+def step(runs: Sequence[Run]) -> str:
+    """The step at which an agent's final return was measured: `50k`."""
+    return formats.steps(max(row.grid for row in statistics.finals(runs)))
+
+
+def wall_time(runs: Sequence[Run]) -> tuple[float, str]:
+    """Mean seconds of the complete runs, or of all so far; and which of them it is."""
+    whole = [run for run in runs if run.complete]
+    seconds = float(np.mean([run.wall_time for run in whole or runs]))
+    if not whole:
+        return seconds, "per run, so far"
+    return seconds, "per run" if len(whole) == len(runs) else "per complete run"
 
 
 def _evaluation(name: str, groups: Sequence[Group], looks: Mapping[str, Look]) -> Panel:
@@ -90,7 +112,13 @@ def _evaluation(name: str, groups: Sequence[Group], looks: Mapping[str, Look]) -
         "evaluation return",
         statistics.axis(groups[0]),
     )
-    return Panel(drawing, "Evaluation return", f"Raw returns. {_band(groups)}")
+    caption = [
+        "Raw returns.",
+        captions.lines(groups, lines.values()),
+        *captions.ends(groups),
+        *captions.gaps(groups),
+    ]
+    return Panel(drawing, "Evaluation return", " ".join(caption))
 
 
 def _training(
@@ -106,41 +134,53 @@ def _training(
     drawing = plots.curves(
         f"{name}-training", lines, looks, "training return", statistics.axis(groups[0])
     )
-    caption = f"Raw returns of training episodes, with exploration. {_band(groups)}"
-    return Panel(drawing, "Training return", caption)
-
-
-def _band(groups: Sequence[Group]) -> str:
-    if all(len(group.runs) == 1 for group in groups):
-        return "One seed, so no band."
-    return "Line: mean over seeds; band: lowest to highest seed."
+    caption = [
+        "Raw returns of training episodes, with exploration.",
+        captions.lines(groups, lines.values()),
+        *captions.without_episodes(groups),
+        *captions.ends(groups),
+    ]
+    return Panel(drawing, "Training return", " ".join(caption))
 
 
 def _finals(groups: Sequence[Group]) -> list[Row]:
-    estimates = [statistics.final_estimate(group.runs) for group in groups]
-    cells = [
-        (
-            finals_note(group.runs),
-            formats.number(statistics.whole_run_return(group.runs)),
-            formats.steps(max(run.evaluations[-1].grid for run in group.runs)),
-        )
+    """A row for each agent; another for its complete runs if only some are complete."""
+    chosen = [
+        (group, *selection)
         for group in groups
+        for selection in captions.selections(group)
     ]
-    return _rows([group.label for group in groups], estimates, cells)
+    return _rows(
+        [group.label for group, _, _ in chosen],
+        [statistics.final_estimate(runs) for _, runs, _ in chosen],
+        [
+            (
+                captions.part(len(statistics.finals(runs)), len(group.runs)),
+                formats.number(statistics.whole_run_return(runs)),
+                step(runs),
+            )
+            for group, runs, _ in chosen
+        ],
+        [text for _, _, text in chosen],
+    )
 
 
 def _rows(
     labels: Sequence[str],
     estimates: Sequence[Estimate],
     cells: Sequence[tuple[str, ...]],
+    texts: Sequence[str] = (),
 ) -> list[Row]:
     least = min(_ends(estimate)[0] for estimate in estimates)
     span = max(_ends(estimate)[1] for estimate in estimates) - least or 1.0
     rows = []
-    for label, estimate, others in zip(labels, estimates, cells, strict=True):
+    shown = texts or [""] * len(labels)
+    for label, text, estimate, others in zip(
+        labels, shown, estimates, cells, strict=True
+    ):
         low, high = _ends(estimate)
         bar = [100 * (end - least) / span for end in (low, estimate.mean, high)]
-        rows.append(Row(label, estimate, (bar[0], bar[1], bar[2]), others))
+        rows.append(Row(label, estimate, (bar[0], bar[1], bar[2]), others, text))
     return rows
 
 
@@ -159,12 +199,15 @@ def _comparison(
     drawing = plots.profiles(
         f"{name}-profiles", found.thresholds, found.profiles, looks
     )
-    caption = "Share of seeds with a final return above each value; 95 % intervals."
+    caption = (
+        "Share of seeds with a return above each value, at the step in the table; "
+        "95 % intervals."
+    )
     return {
         "iqm": _rows(
             labels,
             [found.iqm[label] for label in labels],
-            [(finals_note(group.runs),) for group in groups],
+            [(finals_note(group.runs), step(group.runs)) for group in groups],
         ),
         "profiles": Panel(drawing, "Performance profile", caption),
         "repetitions": comparison.REPETITIONS,
@@ -175,17 +218,14 @@ def _whole_runs(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
     """Training returns of whole runs: mean and interval, by episode and by step."""
     rows = []
     for group in groups:
-        found = [
-            average
-            for run in statistics.finals(group.runs)
-            if (average := statistics.training_average(run.metrics)) is not None
-        ]
+        found = statistics.whole_run_averages(group.runs)
         if found:
             cells = []
             for values in zip(*found, strict=True):
                 estimate = statistics.estimate(values)
                 cells += [formats.number(estimate.mean), formats.interval(estimate)]
-            rows.append((group.label, [*cells, finals_note(group.runs)]))
+            over = captions.part(len(found), len(group.runs))
+            rows.append((group.label, [*cells, over]))
     return rows
 
 
@@ -218,5 +258,5 @@ def _throughput(group: Group) -> tuple[str, list[str]]:
     for counter in ("actor_steps", "frames", "learner_steps"):
         rate = _mean([statistics.mean_rate(run, counter) for run in group.runs])
         cells.append(formats.number(rate))
-    seconds = float(np.mean([run.wall_time for run in group.runs]))
-    return group.label, [*cells, formats.duration(seconds)]
+    seconds, of_which = wall_time(group.runs)
+    return group.label, [*cells, f"{formats.duration(seconds)} {of_which}"]

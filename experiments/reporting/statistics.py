@@ -1,16 +1,20 @@
 """Aggregates the runs of one agent over seeds: curves, final returns and rates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.reporting.read_runs import WAITING, Group, Run
-from launch.runs.logs import Counts
+from experiments.reporting.read_logs import WAITING
+from experiments.reporting.read_run import Run
+from experiments.reporting.read_runs import Group
+from launch.runs.logs import Counts, EvaluationRow
 
 TRAINING_BINS = 100
 RATE_BINS = 40
 CONFIDENCE = 0.95
+
+Series = tuple[np.ndarray, np.ndarray]  # x and y of one run, x increasing
 
 
 class Curve(NamedTuple):
@@ -18,15 +22,17 @@ class Curve(NamedTuple):
 
     Attributes:
         x: steps (or returns, in a performance profile).
-        mean: over the runs that reach x.
+        mean: over all runs.
         low: lower end of the band at x, such as the lowest run's value.
         high: upper end of the band at x, such as the highest run's value.
+        apart: parts of single runs where not every run has a value.
     """
 
     x: np.ndarray
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    apart: tuple[Series, ...] = ()
 
 
 class Average(NamedTuple):
@@ -60,22 +66,39 @@ class Estimate(NamedTuple):
     high: float | None
 
 
-def aggregate(series: Iterable[tuple[np.ndarray, np.ndarray]]) -> Curve:
-    """Mean, lowest and highest of series `(x, y)` at every x that any series has.
+def aggregate(series: Iterable[Series]) -> Curve:
+    """Mean, lowest and highest of series at every x, as far as all series go.
 
-    A series is interpolated between its own points and ignored outside their range.
-    So the mean is not distorted if evaluators skipped different points of the grid.
+    A series is interpolated between its own points. So the mean is not distorted if
+    evaluators skipped different points of the grid. Where a series has ended, or has
+    not begun, there is no mean: the others are `apart` there.
     """
     pairs = list(series)
-    x = np.unique(np.concatenate([own for own, _ in pairs]))
-    rows = [np.interp(x, *pair, left=np.nan, right=np.nan) for pair in pairs]
-    values = np.stack(rows)
+    first = max(x[0] for x, _ in pairs)
+    last = min(x[-1] for x, _ in pairs)
+    grid = np.unique(np.concatenate([x for x, _ in pairs]))
+    shared = grid[(first <= grid) & (grid <= last)]
+    values = np.stack([np.interp(shared, *pair) for pair in pairs])
+    apart = [part for pair in pairs for part in _apart(pair, first, last)]
     return Curve(
-        x,
-        np.nanmean(values, axis=0),
-        np.nanmin(values, axis=0),
-        np.nanmax(values, axis=0),
+        shared,
+        values.mean(axis=0),
+        values.min(axis=0),
+        values.max(axis=0),
+        tuple(apart),
     )
+
+
+def _apart(series: Series, first: float, last: float) -> Iterator[Series]:
+    """The parts of a series before `first` and after `last`, up to and with these."""
+    x, y = series
+    if first > last:  # there is no x that all series have
+        yield series
+        return
+    for outside, end in ((x < first, first), (x > last, last)):
+        if outside.any():
+            points = np.unique(np.append(x[outside], end))
+            yield points, np.interp(points, x, y)
 
 
 def axis(group: Group) -> str:
@@ -101,11 +124,12 @@ def training_curve(runs: Sequence[Run]) -> Curve | None:
     centres = (edges[1:] + edges[:-1]) / 2
     series = []
     for run in runs:
-        steps, returns, weights = _training(_training_rows(run.metrics))
-        if len(steps):
-            index = np.clip(np.searchsorted(edges, steps) - 1, 0, TRAINING_BINS - 1)
-            total = np.bincount(index, weights * returns, TRAINING_BINS)
-            weight = np.bincount(index, weights, TRAINING_BINS)
+        log = _training(run.metrics)
+        if len(log.steps):
+            index = np.searchsorted(edges, log.steps) - 1
+            index = np.clip(index, 0, TRAINING_BINS - 1)
+            total = np.bincount(index, log.episodes * log.returns, TRAINING_BINS)
+            weight = np.bincount(index, log.episodes, TRAINING_BINS)
             filled = weight > 0
             series.append((centres[filled], total[filled] / weight[filled]))
     return aggregate(series) if series else None
@@ -117,27 +141,25 @@ def training_return(run: Run, frames: int, window: int) -> float | None:
     None if the run has not reached frame F, or no episode ended in that window.
     """
     reached = max((row["frames"] for row in run.metrics), default=0)
-    rows = _training_rows(run.metrics)
-    inside = [frames - window < row["frames"] <= frames for row in rows]
-    _, returns, weights = _training(rows)
-    if reached < frames or not any(inside):
+    log = _training(run.metrics)
+    inside = (frames - window < log.frames) & (log.frames <= frames)
+    if reached < frames or not inside.any():
         return None
-    return float(np.average(returns[inside], weights=weights[inside]))
+    return float(np.average(log.returns[inside], weights=log.episodes[inside]))
 
 
 def training_average(
     metrics: Sequence[dict[str, Any]], actor_steps: float = np.inf
 ) -> Average | None:
     """Mean training return from the start to an actor step; None without episodes."""
-    rows = _training_rows(metrics)
-    steps, returns, weights = _training(rows)
-    inside = steps <= actor_steps
+    log = _training(metrics)
+    inside = log.steps <= actor_steps
     if not inside.any():
         return None
-    spans = np.diff(steps, prepend=0)[inside]
+    returns = log.returns[inside]
     return Average(
-        float(np.average(returns[inside], weights=weights[inside])),
-        float(np.average(returns[inside], weights=np.maximum(spans, 1))),
+        float(np.average(returns, weights=log.episodes[inside])),
+        float(np.average(returns, weights=log.spans[inside])),
     )
 
 
@@ -152,7 +174,7 @@ def evaluation_return(run: Run, frames: int, window: int) -> float | None:
 
 
 def best_evaluation(runs: Sequence[Run], frames: int) -> float | None:
-    """Highest mean over runs of any evaluation up to frame F; None if none."""
+    """Highest mean over all runs of any evaluation up to frame F; None if none."""
     curve = evaluation_curve(runs)
     inside = curve.x * _repeat(runs[0].evaluations[-1].counts) <= frames
     return float(curve.mean[inside].max()) if inside.any() else None
@@ -198,29 +220,47 @@ def waiting(runs: Sequence[Run]) -> dict[str, float]:
     return {label: float(np.mean(values)) for label, values in found.items()}
 
 
-def finals(runs: Sequence[Run]) -> list[Run]:
-    """The runs used for final numbers: the complete runs, or all if none is."""
-    return [run for run in runs if run.complete] or list(runs)
+def complete(runs: Sequence[Run]) -> bool:
+    """Whether all runs are complete."""
+    return all(run.complete for run in runs)
+
+
+def finals(runs: Sequence[Run]) -> list[EvaluationRow]:
+    """The last evaluations that can be compared: up to the step that all runs reach.
+
+    One for each run that has an evaluation up to there.
+    """
+    end = min(run.end for run in runs)
+    rows = [[row for row in run.evaluations if row.grid <= end] for run in runs]
+    return [own[-1] for own in rows if own]
 
 
 def final_returns(runs: Sequence[Run]) -> np.ndarray:
-    """`[R]` mean return of the last evaluation of each run in `finals`."""
-    return np.array([run.evaluations[-1].mean_return for run in finals(runs)])
+    """`[R]` mean return of each evaluation in `finals`."""
+    return np.array([row.mean_return for row in finals(runs)])
 
 
 def whole_run_return(runs: Sequence[Run]) -> float:
-    """Mean return of all evaluations, averaged over the runs in `finals`."""
-    means = [
-        np.mean([row.mean_return for row in run.evaluations]) for run in finals(runs)
+    """Mean return of all evaluations up to those in `finals`, averaged over runs."""
+    end = min(run.end for run in runs)
+    own = [
+        [row.mean_return for row in run.evaluations if row.grid <= end] for run in runs
     ]
-    return float(np.mean(means))
+    return float(np.mean([np.mean(returns) for returns in own if returns]))
+
+
+def whole_run_averages(runs: Sequence[Run]) -> list[Average]:
+    """Mean training return of each run with episodes, as far as all runs go."""
+    end = np.inf if complete(runs) else min(run.actor_steps for run in runs)
+    found = [training_average(run.metrics, end) for run in runs]
+    return [average for average in found if average is not None]
 
 
 def final_estimate(runs: Sequence[Run]) -> Estimate:
     """Final return with Student's t interval over seeds; over episodes for one seed."""
-    chosen = finals(runs)
-    if len(chosen) == 1:
-        return estimate(chosen[0].evaluations[-1].returns)
+    rows = finals(runs)
+    if len(rows) == 1:
+        return estimate(rows[0].returns)
     return estimate(final_returns(runs))
 
 
@@ -237,18 +277,35 @@ def estimate(values: Sequence[float] | np.ndarray) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
-def _training_rows(metrics: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for row in metrics if row.get("episode_return") is not None]
+class _Training(NamedTuple):
+    """The log rows with a training return; every array is `[K]`.
+
+    Attributes:
+        steps: actor steps at the row.
+        frames: frames at the row.
+        returns: mean return of the episodes that ended since the row before.
+        episodes: number of these episodes, at least 1.
+        spans: actor steps since the row before, at least 1.
+    """
+
+    steps: np.ndarray
+    frames: np.ndarray
+    returns: np.ndarray
+    episodes: np.ndarray
+    spans: np.ndarray
 
 
-def _training(
-    rows: Sequence[dict[str, Any]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, mean return and number of episodes of each row with training episodes."""
-    steps = np.array([row["actor_steps"] for row in rows], float)
-    returns = np.array([row["episode_return"] for row in rows], float)
-    episodes = np.diff([row["episodes"] for row in rows], prepend=0)
-    return steps, returns, np.maximum(episodes, 1).astype(float)
+def _training(metrics: Sequence[dict[str, Any]]) -> _Training:
+    """A return that is not finite is left out, and so is its row's weight."""
+    rows = [row for row in metrics if "episode_return" in row]
+    steps, frames, returns, episodes = (
+        np.array([row[name] for row in rows], float)
+        for name in ("actor_steps", "frames", "episode_return", "episodes")
+    )
+    weights = [np.maximum(np.diff(each, prepend=0), 1) for each in (episodes, steps)]
+    return _Training(
+        *(each[~np.isnan(returns)] for each in (steps, frames, returns, *weights))
+    )
 
 
 def _repeat(counts: Counts) -> int:

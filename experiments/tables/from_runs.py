@@ -9,13 +9,20 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments import output_files
 from experiments.catalogue import computation
-from experiments.reporting import formats, read_runs, statistics
+from experiments.reporting import (
+    find_runs,
+    formats,
+    plain_text,
+    read_runs,
+    statistics,
+)
+from experiments.reporting.read_run import Run
 from launch.errors import RunDirectoryError
-from launch.runs import logs, run_directory
+from launch.runs import run_directory
 
 _PROVENANCE = ("command", "code", "machine", "started")
 COLUMNS = (
@@ -35,23 +42,24 @@ COLUMNS = (
 )
 
 
-def rows(directory: Path) -> Iterator[dict[str, Any]]:
+def rows(run: Run) -> Iterator[dict[str, Any]]:
     """One row for each evaluation of a run, with the command and code to reproduce it.
 
     `whole_run_*` are mean training returns from the start of the run to the
     evaluation; see `statistics.Average`.
+
+    Raises:
+        RunDirectoryError: the run did not record where it comes from.
     """
-    config = run_directory.read_config(directory)
-    added = _provenance(directory, config)
-    metrics = read_runs.read_metrics(directory)
-    for evaluation in logs.read_evaluations(directory):
-        if not evaluation.returns:
-            continue  # in lock-step, possibly no episode has ended yet
-        average = statistics.training_average(metrics, evaluation.counts.actor_steps)
+    added = _provenance(run.directory, run.config)
+    for evaluation in run.evaluations:
+        average = statistics.training_average(
+            run.metrics, evaluation.counts.actor_steps
+        )
         by_episode, by_step = average or (math.nan, math.nan)
         yield {
-            "experiment": config["experiment"]["name"],
-            "seed": config["experiment"]["seed"],
+            "experiment": run.experiment["name"],
+            "seed": run.experiment["seed"],
             "grid": evaluation.grid,
             "actor_steps": evaluation.counts.actor_steps,
             "frames": evaluation.counts.frames,
@@ -92,39 +100,58 @@ def _provenance(directory: Path, config: Mapping[str, Any]) -> dict[str, str]:
     return first | {"resumed": "; ".join(starts)}
 
 
-def _find(roots: Sequence[Path]) -> list[Path]:
-    """Finds all run directories below some folders.
+class Table(NamedTuple):
+    """A table about to be written.
+
+    Attributes:
+        columns: names of the columns.
+        rows: cells by column.
+        notes: one sentence for each run that the table lacks, in whole or in part.
+    """
+
+    columns: Sequence[str]
+    rows: list[dict[str, Any]]
+    notes: list[str]
+
+
+def table(roots: Sequence[Path]) -> Table:
+    """The table of the trained runs below some folders; of computations if none is.
 
     Raises:
-        RunDirectoryError: a folder has none.
+        RunDirectoryError: a folder does not exist, no run can be read, or the
+            computed figures have different columns.
     """
-    found = set()
-    for root in roots:
-        below = {config.parent for config in root.rglob(run_directory.CONFIG)}
-        if not below:
-            raise RunDirectoryError(
-                f"{root} holds no run: no {run_directory.CONFIG} there"
-            )
-        found |= below
-    return sorted(found)
+    found = find_runs.find(roots)
+    computed = [path for path in found.runs if computation.is_computed(path)]
+    trained = [path for path in found.runs if path not in computed]
+    if not trained and computed:
+        return _computations(computed, found.left_out)
+    reading = read_runs.read_each(trained)
+    notes, written = [*found.left_out, *reading.left_out], []
+    for run in reading.runs:
+        try:
+            written += list(rows(run))
+        except RunDirectoryError as error:
+            notes.append(plain_text.one_line(error))
+    if not written:
+        raise RunDirectoryError(read_runs.none_shown(notes))
+    incomplete = [run.progress for run in reading.runs if not run.complete]
+    return Table(COLUMNS, written, [*notes, *incomplete, *reading.points])
 
 
-def _table(found: Sequence[Path]) -> tuple[Sequence[str], list[dict[str, Any]]]:
-    """Columns and rows of the trained runs; of the computed figures if there are none.
+def _computations(found: Sequence[Path], notes: list[str]) -> Table:
+    """The table of computed figures.
 
     Raises:
         RunDirectoryError: the computed figures have different columns.
     """
-    trained = [path for path in found if not computation.is_computed(path)]
-    if trained:
-        return COLUMNS, [row for path in trained for row in rows(path)]
-    table = [row for path in found for row in computed_rows(path)]
-    columns = list(dict.fromkeys(name for row in table for name in row))
-    if any(len(row) < len(columns) for row in table):
+    written = [row for path in found for row in computed_rows(path)]
+    columns = list(dict.fromkeys(name for row in written for name in row))
+    if any(len(row) < len(columns) for row in written):
         raise RunDirectoryError(
             "the computed figures have different columns; name only one of them"
         )
-    return columns, table
+    return Table(columns, written, notes)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -142,16 +169,18 @@ def main(arguments: Sequence[str]) -> int:
     *roots, output = map(Path, arguments)
     try:
         output_files.check_writable(output)
-        columns, table = _table(_find(roots))
+        found = table(roots)
         with output_files.draft(output) as draft:
             with draft.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, columns, lineterminator="\n")
+                writer = csv.DictWriter(file, found.columns, lineterminator="\n")
                 writer.writeheader()
-                writer.writerows(table)
+                writer.writerows(found.rows)
     except RunDirectoryError as error:
         print(f"results: {error}", file=sys.stderr)
         return 2
-    print(f"{formats.plural(len(table), 'row')}: {output}")
+    for note in found.notes:
+        print(f"results: {note}", file=sys.stderr)
+    print(f"{formats.plural(len(found.rows), 'row')}: {output}")
     return 0
 
 

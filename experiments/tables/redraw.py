@@ -5,6 +5,7 @@ python -m experiments.tables.redraw asterix.csv space_invaders.csv minatar.png
 
 import csv
 import functools
+import math
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,13 @@ import numpy as np
 from experiments import output_files
 from experiments.flags import OverrideError
 from experiments.names import EXPERIMENTS
-from experiments.reporting import plots, setting_differences, statistics
+from experiments.reporting import (
+    captions,
+    formats,
+    plots,
+    setting_differences,
+    statistics,
+)
 from experiments.reporting.statistics import Curve
 from experiments.verbs import train_arguments
 from launch.errors import RunDirectoryError
@@ -40,26 +47,71 @@ class Line(NamedTuple):
     label: str
 
 
-def panels(tables: Iterable[Path]) -> dict[tuple[str, str], dict[str, Curve]]:
-    """Reads the curves of some tables, in the form that `plots.picture` takes.
+# Mean return by step, by seed, by line.
+_Runs = dict[Line, dict[int, dict[int, float]]]
+
+
+class Picture(NamedTuple):
+    """What is drawn of some tables.
+
+    Attributes:
+        panels: curves by label, in the form that `plots.picture` takes.
+        notes: sentences about seeds of unequal length, and about rows left out.
+    """
+
+    panels: dict[tuple[str, str], dict[str, Curve]]
+    notes: list[str]
+
+
+def read(tables: Iterable[Path]) -> Picture:
+    """Reads the curves of some tables.
 
     Raises:
         ValueError: a file is not a table of evaluations, today's program does not
             accept a row's command, or two runs have the same label and seed.
     """
-    runs: dict[Line, dict[int, dict[int, float]]] = {}
+    runs: _Runs = {}
+    notes: list[str] = []
     for path in tables:
+        lost = 0
         for row in _rows(path):
+            found = _point(row)
+            if found is None:
+                lost += 1
+                continue
+            seed, grid, value = found
             own = line(row["experiment"], row["command"])
-            run = runs.setdefault(own, {}).setdefault(int(row["seed"]), {})
-            grid = int(row["grid"])
+            run = runs.setdefault(own, {}).setdefault(seed, {})
             if grid in run:
                 raise ValueError(f"{path}: {row['command']!r} is at {grid} steps twice")
-            run[grid] = float(row["mean_return"])
-    found: dict[tuple[str, str], dict[str, Curve]] = {}
+            run[grid] = value
+        if lost:
+            rows = formats.plural(lost, "row")
+            notes.append(f"{path}: left out {rows} without a finite return")
+    if not runs:
+        raise ValueError("; ".join(notes) or "no table was named")
+    return _picture(runs, notes)
+
+
+def _point(row: Mapping[str, str]) -> tuple[int, int, float] | None:
+    """Seed, step and mean return of a row; None if one is not a finite number."""
+    try:
+        seed, grid = int(row["seed"]), int(row["grid"])
+        value = float(row["mean_return"])
+    except (TypeError, ValueError):  # an empty cell, a word, or a row that is too short
+        return None
+    return (seed, grid, value) if math.isfinite(value) else None
+
+
+def _picture(runs: _Runs, notes: list[str]) -> Picture:
+    found = Picture({}, notes)
     for own, seeds in runs.items():
-        panel = found.setdefault((own.environment, own.axis), {})
+        panel = found.panels.setdefault((own.environment, own.axis), {})
         panel[own.label] = statistics.aggregate(map(_series, seeds.values()))
+        spans = {seed: (min(run), max(run)) for seed, run in seeds.items()}
+        last = max(end for _, end in spans.values())
+        if uneven := captions.uneven(spans, last):
+            notes.append(f"{own.label} on {own.environment}: {uneven}")
     return found
 
 
@@ -125,13 +177,16 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         output_files.check_writable(picture)
-        found = panels(tables)
-        looks = plots.looks([label for lines in found.values() for label in lines])
+        found = read(tables)
+        drawn = found.panels
+        looks = plots.looks([label for lines in drawn.values() for label in lines])
         with output_files.draft(picture) as draft:
-            draft.write_bytes(plots.picture(found, looks, picture.suffix[1:]))
-    except (OSError, RunDirectoryError, ValueError) as error:
+            draft.write_bytes(plots.picture(drawn, looks, picture.suffix[1:]))
+    except (OSError, RunDirectoryError, ValueError, csv.Error) as error:
         print(f"redraw: {error}", file=sys.stderr)
         return 2
+    for note in found.notes:
+        print(f"redraw: {note}", file=sys.stderr)
     print(picture)
     return 0
 

@@ -1,6 +1,7 @@
 """`munchausen report`: shows the results of runs on one page or in one picture."""
 
 import os
+import sys
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ usage: munchausen report RUN... [--output FILE.html] [--picture FILE.png|svg]
 
 Writes one self-contained page: curves, final returns, throughput, settings. Runs that
 differ only in their seed are seeds of one agent; several agents are compared. RUN is a
-run directory, or a folder of run directories. A run may still be in progress.
+run directory, or a folder with run directories at any depth below it. A run may still
+be in progress. Runs that cannot be read or are not complete are named.
 
   --output   file of the page; default report.html in the run directory, or
-             ./report.html for several runs
+             ./report.html for several runs or if that directory is read-only
   --picture  file for the evaluation curves alone; then a page needs --output"""
 
 _PAGE = "report.html"
+_LINES = 20  # on the terminal, about runs that are shown in part
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,42 @@ def main(arguments: Sequence[str]) -> int:
 
     content = {}
     if "page" in wanted:
-        content[wanted["page"]] = page.render(reading).encode()
+        content[wanted["page"]] = page.render(reading)
     if "picture" in wanted:
         path = wanted["picture"]
         content[path] = page.picture(reading, path.suffix[1:])
     _write(content)
+    _name_what_lacks(reading, named_on_page="page" in wanted)
     for path in content:
-        print(path)
+        _print_path(path)
     return 0
+
+
+def _name_what_lacks(reading: "Reading", *, named_on_page: bool) -> None:
+    """Prints a line for each run that the report lacks, in whole or in part.
+
+    Args:
+        reading: the runs.
+        named_on_page: whether a page names them, too, so that of hundreds the first
+            ones are enough here.
+    """
+    for sentence in reading.left_out:
+        print(f"munchausen: left out: {sentence}", file=sys.stderr)
+    for sentences in (reading.incomplete, reading.points):
+        shown = sentences[:_LINES] if named_on_page else sentences
+        for sentence in shown:
+            print(f"munchausen: {sentence}", file=sys.stderr)
+        if len(shown) < len(sentences):
+            more = len(sentences) - len(shown)
+            print(f"munchausen: and {more:,} more; see the page", file=sys.stderr)
+
+
+def _print_path(path: Path) -> None:
+    """Prints a path as it is, also where the terminal's encoding cannot show it."""
+    try:
+        print(path)
+    except UnicodeEncodeError:
+        sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
 
 def _destinations(options: Options, reading: "Reading") -> dict[str, Path]:
@@ -87,7 +118,8 @@ def _destinations(options: Options, reading: "Reading") -> dict[str, Path]:
     if options.output is not None:
         found["page"] = Path(options.output)
     elif options.picture is None:
-        found["page"] = runs[0].directory / _PAGE if len(runs) == 1 else Path(_PAGE)
+        one = len(runs) == 1 and os.access(runs[0].directory, os.W_OK | os.X_OK)
+        found["page"] = runs[0].directory / _PAGE if one else Path(_PAGE)
     if options.picture is not None:
         found["picture"] = Path(options.picture)
     return found

@@ -1,5 +1,6 @@
 """The summary that `train` prints after its runs."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ def _first(directory: Path) -> str:
 def summarise(runs: Sequence[tuple[int, Path | None]]) -> None:
     """Prints the last and the first evaluation of each seed, and the mean of the last.
 
+    If seeds ended at different steps, the mean is at the last step that all reached.
+
     Args:
         runs: seed and run directory, if there is one.
     """
@@ -52,10 +55,37 @@ def summarise(runs: Sequence[tuple[int, Path | None]]) -> None:
         if path is not None and value is not None:
             shown = f"{value:.4g}{_score(path, value)}{_first(path)}"
         print(f"seed {seed}  final evaluation return {shown}")
-    returns = [value for value in finals if value is not None]
-    if len(finals) > 1 and returns:
-        print(f"mean over {len(returns)} seeds  {_spread(returns)}")
+    if len(finals) > 1:
+        returns, end = _comparable([path for _, path in runs if path is not None])
+        if returns:
+            count = f"{len(returns)} of {len(finals)}"
+            over = str(len(finals)) if len(returns) == len(finals) else count
+            print(f"mean over {over} seeds{_at(end)}  {_spread(returns)}")
     sys.stdout.flush()
+
+
+def _comparable(directories: Sequence[Path]) -> tuple[list[float], int | None]:
+    """Returns of runs at the last step that all of them reached, and that step.
+
+    Args:
+        directories: of the runs; one without an evaluation has no return.
+
+    Returns:
+        A return for each run; the step, or None if all runs ended there.
+    """
+    each = [logs.read_evaluations(path) for path in directories]
+    runs = [rows for rows in each if any(row.returns for row in rows)]
+    ends = [rows[-1].grid for rows in runs]
+    kept = [
+        [row.mean_return for row in rows if row.returns and row.grid <= min(ends)]
+        for rows in runs
+    ]
+    end = min(ends) if len(set(ends)) > 1 else None
+    return [returns[-1] for returns in kept if returns], end
+
+
+def _at(step: int | None) -> str:
+    return "" if step is None else f" at step {step:,}"
 
 
 def summarise_all(
@@ -70,19 +100,20 @@ def summarise_all(
         [seeds] = runs.values()
         summarise(seeds)
         return
-    from experiments.reporting import read_runs, statistics  # one run needs neither
+    from experiments.reporting import read_logs, statistics  # one run needs neither
 
     rows = [("experiment", "seeds", "whole run", "final evaluation return")]
     for name, seeds in runs.items():
         begun = [path for _, path in seeds if path is not None]
-        finals = [value for path in begun if (value := final_return(path)) is not None]
+        finals, end = _comparable(begun)
         averages = [
             average.by_episode
             for path in begun
-            if (average := statistics.training_average(read_runs.read_metrics(path)))
+            for metrics in [read_logs.read_metrics(path).rows]
+            if (average := statistics.training_average(metrics, end or math.inf))
         ]
         whole = f"{sum(averages) / len(averages):.4g}" if averages else "none"
-        spread = _spread(finals) if finals else "none"
+        spread = f"{_spread(finals)}{_at(end)}" if finals else "none"
         rows.append((name, str(len(begun)), whole, spread))
     print("\n".join(flags.align(rows)))
     print("whole run: mean return of all training episodes", flush=True)

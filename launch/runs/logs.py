@@ -234,16 +234,26 @@ def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [
-            EvaluationRow(
-                int(row["grid"]),
-                Counts(*(int(row[name]) for name in Counts._fields)),
-                [float(value) for value in row["returns"].split()],
-                [int(value) for value in row["lengths"].split()],
-                float(row["wall_time"]),
-            )
+            evaluation_row(row)
             for row in csv.DictReader(file)
             if row["wall_time"]  # absent while the last row is being written
         ]
+
+
+def evaluation_row(row: Mapping[str, str]) -> EvaluationRow:
+    """Reads the cells of one row of `evaluations.csv`, by column.
+
+    Raises:
+        KeyError: a column is missing.
+        ValueError: a cell is not a number.
+    """
+    return EvaluationRow(
+        int(row["grid"]),
+        Counts(*(int(row[name]) for name in Counts._fields)),
+        [float(value) for value in row["returns"].split()],
+        [int(value) for value in row["lengths"].split()],
+        float(row["wall_time"]),
+    )
 
 
 def _scalar(name: str, value: Any) -> Scalar:

@@ -38,7 +38,7 @@ def test_a_row_without_episodes_is_read_and_reported(catch, tmp_path):
     [[group]] = read_runs.read([str(directory)]).groups.values()
     assert [row.grid for row in group.runs[0].evaluations] == [12, 20]
     assert final_return(directory) == rows[-1].mean_return
-    assert [row["grid"] for row in from_runs.rows(directory)] == [12, 20]
+    assert [row["grid"] for row in from_runs.rows(group.runs[0])] == [12, 20]
 
 
 def test_a_run_whose_last_row_is_empty_is_complete(catch, tmp_path):

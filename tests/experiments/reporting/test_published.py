@@ -122,17 +122,23 @@ def test_evaluations_and_training_returns_are_compared_separately(tmp_path):
     hopper(tmp_path, 2, {95_000: [0.0], 100_000: [3_000.0]})
     tables = {table["statistic"]: table for table in published.tables(groups(tmp_path))}
     ours = {name: table["ours"][0][2] for name, table in tables.items()}
-    # At 100k frames over all three runs, at 1M over the two that reached it.
+    # At 100k frames over all three runs; one of them has not reached 1M. The latest
+    # number comes first.
     evaluation = ours["evaluation return"]
-    assert evaluation[1] == pytest.approx((10 + 200 + 3_000) / 3)
-    assert evaluation[-1] == pytest.approx((30 + 40) / 2)
-    # The latest number comes first and is over the two complete runs, at 1M.
-    assert evaluation[0] == pytest.approx(35)
-    assert tables["evaluation return"]["ours"][0][0] == "td3, at 1M frames"
+    at_100k = pytest.approx((10 + 200 + 3_000) / 3)
+    assert evaluation[:2] == [at_100k, at_100k] and evaluation[-1] is None
+    [everyone, whole] = tables["evaluation return"]["ours"]
+    assert everyone[0] == "td3, at 100k frames"
+    # The next row is over the two complete runs.
+    assert whole[:2] == ("td3, complete runs only, at 1M frames", "td3")
+    assert whole[2][1:] == [pytest.approx((10 + 200) / 2), *whole[2][2:-1], 35.0]
+    assert whole[2][0] == pytest.approx(35)
     # The highest mean of (900 + 100) / 2, 105 and 35; not the mean of each run's best.
-    best = ours["best evaluation return"]
+    best = tables["best evaluation return"]["ours"][1][2]
     assert best == [pytest.approx(500), pytest.approx(500)]
-    assert ours["training return"] == [7.0, 7.0]
+    # Of all three runs, up to 100k: the mean of 10, 200 and 3,000.
+    assert ours["best evaluation return"] == [at_100k, None]
+    assert tables["training return"]["ours"][1][2] == [7.0, 7.0]
     assert dict(tables["best evaluation return"]["theirs"])["SAC (Tianshou)"] == [
         "3,542.2 ± 51.5"
     ]
@@ -140,13 +146,13 @@ def test_evaluations_and_training_returns_are_compared_separately(tmp_path):
     assert "5k frames before" in tables["evaluation return"]["meaning"]
 
 
-def test_unfinished_runs_show_the_range_of_their_steps(tmp_path):
+def test_unfinished_runs_are_compared_where_all_of_them_are(tmp_path):
     hopper(tmp_path, 0, {95_000: [900.0], 190_000: [10.0]})
-    hopper(tmp_path, 1, {95_000: [100.0], 250_000: [50.0]})
+    hopper(tmp_path, 1, {95_000: [100.0], 190_000: [20.0], 250_000: [50.0]})
     tables = {table["statistic"]: table for table in published.tables(groups(tmp_path))}
     [(text, _, ours)] = tables["evaluation return"]["ours"]
-    assert text == "td3, at 190k to 250k frames"
-    assert ours[0] == pytest.approx((10 + 50) / 2)
+    assert text == "td3, at 190k frames"
+    assert ours[0] == pytest.approx((10 + 20) / 2)
 
 
 @pytest.mark.parametrize(

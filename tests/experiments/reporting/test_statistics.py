@@ -26,13 +26,39 @@ def test_the_curve_is_the_mean_over_seeds_and_the_band_their_range(tmp_path):
     np.testing.assert_allclose(curve.high, [7.0, 20.0])
 
 
-def test_a_skipped_point_is_interpolated_and_a_missing_end_is_not():
+def test_a_skipped_point_is_interpolated_and_a_missing_end_is_drawn_apart():
     full = np.array([0.0, 10.0, 20.0, 30.0])
     curve = statistics.aggregate(
         [(full, np.array([0.0, 1.0, 2.0, 3.0])), (full[[0, 2]], np.array([4.0, 8.0]))]
     )
-    np.testing.assert_allclose(curve.mean, [2.0, 3.5, 5.0, 3.0])
-    np.testing.assert_allclose(curve.high, [4.0, 6.0, 8.0, 3.0])
+    np.testing.assert_allclose(curve.x, [0.0, 10.0, 20.0])
+    np.testing.assert_allclose(curve.mean, [2.0, 3.5, 5.0])
+    np.testing.assert_allclose(curve.high, [4.0, 6.0, 8.0])
+    [(x, y)] = curve.apart
+    assert x.tolist() == [20.0, 30.0] and y.tolist() == [2.0, 3.0]
+
+
+def test_before_a_late_start_and_after_an_early_end_the_others_are_apart():
+    long = (np.array([1.0, 2.0, 7.0]), np.array([10.0, 20.0, 70.0]))
+    short = (np.array([3.0, 5.0]), np.array([0.0, 8.0]))
+    curve = statistics.aggregate([long, short])
+    # `long` is 30 at 3 and 50 at 5.
+    np.testing.assert_allclose(curve.x, [3.0, 5.0])
+    np.testing.assert_allclose(curve.mean, [15.0, 29.0])
+    np.testing.assert_allclose(curve.low, [0.0, 8.0])
+    (x0, y0), (x1, y1) = curve.apart
+    assert x0.tolist() == [1.0, 2.0, 3.0] and y0.tolist() == [10.0, 20.0, 30.0]
+    assert x1.tolist() == [5.0, 7.0] and y1.tolist() == [50.0, 70.0]
+
+
+def test_runs_that_share_no_step_have_no_mean():
+    pairs = [
+        (np.array([1.0, 2.0]), np.array([5.0, 6.0])),
+        (np.array([3.0]), np.array([9.0])),
+    ]
+    curve = statistics.aggregate(pairs)
+    assert curve.x.size == curve.mean.size == curve.low.size == 0
+    assert [x.tolist() for x, _ in curve.apart] == [[1.0, 2.0], [3.0]]
 
 
 def test_training_returns_are_weighted_by_episodes(tmp_path):
@@ -94,13 +120,28 @@ def test_one_value_has_no_interval():
     assert formats.interval(statistics.estimate([3.0])) == formats.NONE
 
 
-def test_incomplete_runs_count_only_if_no_run_is_complete(tmp_path):
+def test_final_numbers_are_at_the_last_step_that_all_runs_reach(tmp_path):
     write(tmp_path, seed=0, evaluations=POINTS)
     write(tmp_path, seed=1, evaluations={50: [100.0]})
+    write(tmp_path, seed=2, evaluations={100: [7.0]})
     runs = groups_of(tmp_path)["mdqn"]
-    assert statistics.final_returns(runs).tolist() == [11.0]
-    assert statistics.whole_run_return(runs) == pytest.approx(6.0)
-    assert statistics.final_returns(runs[1:]).tolist() == [100.0]
+    assert statistics.final_returns(runs[:2]).tolist() == [1.0, 100.0]
+    assert statistics.whole_run_return(runs[:2]) == pytest.approx(50.5)
+    assert statistics.final_returns(runs[:1]).tolist() == [11.0]
+    assert statistics.whole_run_return(runs[:1]) == pytest.approx(6.0)
+    # Seed 2 has no evaluation up to step 50.
+    assert statistics.final_returns(runs).tolist() == [1.0, 100.0]
+
+
+def test_a_lost_return_costs_its_own_episodes_and_steps_only():
+    metrics = [
+        metrics_row(100, "actor", 1.0, 10, episode_return=1.0),
+        metrics_row(200, "actor", 2.0, 17, episode_return=None),
+        metrics_row(500, "actor", 3.0, 20, episode_return=30.0),
+    ]
+    average = statistics.training_average(metrics)
+    assert average.by_episode == pytest.approx((10 * 1 + 3 * 30) / 13)
+    assert average.by_step == pytest.approx((100 * 1 + 300 * 30) / 400)
 
 
 def test_the_return_of_a_whole_run_by_episode_and_by_step(tmp_path):

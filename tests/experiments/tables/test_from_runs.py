@@ -1,6 +1,8 @@
 """Tables of runs: provenance, also of resumed runs, and refused input."""
 
 import csv
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -86,12 +88,14 @@ def test_a_run_that_was_never_resumed_lists_no_resumption(run):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["run", "table.csv"], "run holds no run"),
-        (["runs", "run", "table.csv"], "run holds no run"),
+        (["run", "table.csv"], "run does not exist"),
+        (["runs", "run", "table.csv"], "run does not exist"),
+        (["empty", "table.csv"], "empty is not a run directory or a folder of run"),
         (["runs", "nowhere/table.csv"], "cannot write nowhere/table.csv"),
     ],
 )
 def test_a_mistake_is_one_line_and_keeps_the_table(run, arguments, message, capsys):
+    Path("empty").mkdir()
     from_runs.main(["runs", "table.csv"])
     before = table()
     capsys.readouterr()
@@ -99,6 +103,30 @@ def test_a_mistake_is_one_line_and_keeps_the_table(run, arguments, message, caps
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
     assert before and table() == before
+
+
+def test_copies_and_bad_rows_cost_only_themselves_and_are_named(run, capsys):
+    shutil.copytree(run, "runs/best")
+    other = run_directories.write(
+        Path("runs"), seed=1, evaluations={50: [7.0], 100: [float("nan")]}
+    )
+    broken = run_directories.write(Path("runs"), seed=2, evaluations={50: [1.0]})
+    (broken / "config.yaml").write_text("{")
+    bare = run_directories.write(Path("runs"), seed=3, evaluations={100: [1.0]})
+    change(bare, code=None)
+    run_directories.write(Path("runs/best"), "pretraining", evaluations={50: [9.0]})
+    assert from_runs.main(["runs", "table.csv"]) == 0
+    assert [(row["seed"], row["grid"]) for row in table()] == [("0", "50"), ("1", "50")]
+    out, err = capsys.readouterr()
+    assert out == "2 rows: table.csv\n"
+    lines = err.splitlines()
+    assert lines[0].startswith(f"results: cannot read {broken}/config.yaml")
+    assert lines[1:] == [
+        f"results: {run.relative_to(Path.cwd())} is a copy of runs/best",
+        f"results: {bare}/config.yaml has no code",
+        "results: runs/best ended early: evaluated to 50 of 100 steps",
+        f"results: {other}: left out 1 point of evaluations.csv (not finite in line 3)",
+    ]
 
 
 @pytest.mark.parametrize("name", ["code", "machine"])

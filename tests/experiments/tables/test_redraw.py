@@ -40,15 +40,17 @@ def test_a_line_is_the_mean_over_seeds_and_its_label_has_changed_settings(tmp_pa
             ("bc/hopper-expert", 0, 5, 9.0, f"{TRAIN} bc/hopper-expert"),
         ],
     )
-    online, offline = redraw.panels([table]).items()
+    online, offline = redraw.read([table]).panels.items()
     assert online[0][1] == "actor steps" and "Hopper-v5" in online[0][0]
     assert offline[0][1] == "learner steps" and "expert" in offline[0][0]
     assert list(online[1]) == ["td3", "td3, discount 0.9", "sac"]
     curve = online[1]["td3"]
-    np.testing.assert_array_equal(curve.x, [5, 10])
-    np.testing.assert_array_equal(curve.mean, [1, 4.5])
-    np.testing.assert_array_equal(curve.low, [1, 3])
-    np.testing.assert_array_equal(curve.high, [1, 6])
+    np.testing.assert_array_equal(curve.x, [10])  # seed 1 begins there
+    np.testing.assert_array_equal(curve.mean, [4.5])
+    np.testing.assert_array_equal(curve.low, [3])
+    np.testing.assert_array_equal(curve.high, [6])
+    [(x, y)] = curve.apart
+    assert x.tolist() == [5, 10] and y.tolist() == [1, 3]
     assert list(offline[1]["bc"].mean) == [9]
 
 
@@ -67,7 +69,7 @@ def test_todays_program_accepts_every_committed_command(path):
 def test_runs_with_the_same_command_and_seed_are_not_mixed(tmp_path):
     row = ("td3/hopper", 0, 5, 1.0, f"{TRAIN} td3/hopper")
     with pytest.raises(ValueError, match="5 steps twice"):
-        redraw.panels([_table(tmp_path / "table.csv", [row, row])])
+        redraw.read([_table(tmp_path / "table.csv", [row, row])])
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
@@ -96,3 +98,31 @@ def test_the_picture_is_written(tmp_path, capsys):
     picture = tmp_path / "picture.svg"
     assert redraw.main([str(RESULTS / "asterix.csv"), str(picture)]) == 0
     assert b"<svg" in picture.read_bytes() and str(picture) in capsys.readouterr().out
+
+
+def test_seeds_of_unequal_length_and_lost_rows_are_named(tmp_path, capsys):
+    command = f"{TRAIN} td3/hopper"
+    table = _table(
+        tmp_path / "table.csv",
+        [
+            ("td3/hopper", 0, 5, 1.0, command),
+            ("td3/hopper", 0, 10, "nan", command),
+            ("td3/hopper", 1, 5, 3.0, command),
+            ("td3/hopper", 1, 10, 4.0, command),
+            ("td3/hopper", 1, 15, "", command),
+            ("td3/hopper",),
+        ],
+    )
+    assert redraw.main([str(table), str(tmp_path / "picture.svg")]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"redraw: {table}: left out 3 rows without a finite return",
+        "redraw: td3 on Locomotion Hopper-v5: seed 0 ends at 5 of 10 steps",
+    ]
+
+
+def test_a_table_without_a_finite_return_is_one_line(tmp_path, capsys):
+    row = ("td3/hopper", 0, 5, "inf", f"{TRAIN} td3/hopper")
+    table = _table(tmp_path / "table.csv", [row])
+    assert redraw.main([str(table), str(tmp_path / "picture.svg")]) == 2
+    error = capsys.readouterr().err
+    assert error == f"redraw: {table}: left out 1 row without a finite return\n"

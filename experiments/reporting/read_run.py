@@ -1,0 +1,158 @@
+"""Reads one run directory."""
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from experiments.catalogue import computation
+from experiments.reporting import plain_text, read_logs
+from launch.errors import RunDirectoryError
+from launch.runs import lock, run_directory
+from launch.runs.logs import EvaluationRow
+
+_NEEDED: dict[str, type] = {
+    "name": str,
+    "agent_name": str,
+    "seed": int,
+    "steps": int,
+    "environment": dict,
+}
+
+
+class Run(NamedTuple):
+    """A run directory, read once.
+
+    Attributes:
+        directory: path as given by the caller.
+        config: content of `config.yaml`.
+        evaluations: evaluations in which an episode ended, oldest first.
+        metrics: rows of `metrics.jsonl`, oldest first.
+        evaluated: last point of the evaluation grid that was reached.
+        end: last point of which the evaluation can be used, even if no episode ended
+            there.
+        running: whether a process writes to it now.
+    """
+
+    directory: Path
+    config: dict[str, Any]
+    evaluations: list[EvaluationRow]
+    metrics: list[dict[str, Any]]
+    evaluated: int
+    end: int
+    running: bool
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """The experiment as plain data."""
+        return self.config["experiment"]
+
+    @property
+    def starts(self) -> list[dict[str, Any]]:
+        """Command, code and versions of its start, then of each resumption."""
+        return [self.config, *self.config.get("resumed", [])]
+
+    @property
+    def actor_steps(self) -> int:
+        """Actor steps so far: the largest count in the last rows."""
+        return int(self._last("actor_steps"))
+
+    @property
+    def clock(self) -> int:
+        """Progress so far: actor steps, or learner steps if it has no actor steps."""
+        return self.actor_steps or int(self._last("learner_steps"))
+
+    @property
+    def counted(self) -> Literal["actor", "learner"]:
+        """Which steps measure its progress: `learner` if it learns from a dataset."""
+        return "learner" if self.experiment.get("dataset") else "actor"
+
+    @property
+    def frames(self) -> int:
+        """Frames so far: the largest count in the last rows."""
+        return int(self._last("frames"))
+
+    @property
+    def wall_time(self) -> float:
+        """Seconds that the run has taken so far."""
+        return self._last("wall_time")
+
+    def _last(self, name: str) -> float:
+        rows = [row._asdict() | row.counts._asdict() for row in self.evaluations[-1:]]
+        return max(row[name] for row in [*rows, *self.metrics[-1:]])
+
+    @property
+    def complete(self) -> bool:
+        """Whether the evaluation at the last step has been logged."""
+        return self.evaluated >= self.experiment["steps"]
+
+    @property
+    def progress(self) -> str:
+        """A sentence about how far a run that is not complete has come."""
+        state = "is still running" if self.running else "ended early"
+        steps = self.experiment["steps"]
+        return (
+            f"{plain_text.one_line(self.directory)} {state}: evaluated to "
+            f"{self.evaluated:,} of {steps:,} steps"
+        )
+
+
+def read(directory: Path, points: list[str]) -> Run:
+    """Reads a run; adds a sentence about points that were left out.
+
+    Raises:
+        RunDirectoryError: the page could not show the run; the message says why.
+    """
+    if computation.is_computed(directory):
+        raise RunDirectoryError(
+            f"{directory} is a computed figure, which a report cannot show; see "
+            f"{computation.PICTURE} and {computation.ROWS} there"
+        )
+    config = run_directory.read_config(directory)
+    _check_config(directory / run_directory.CONFIG, config)
+    evaluations, evaluated = read_logs.read_evaluations(directory)
+    metrics = read_logs.read_metrics(directory)
+    notes = [log.note for log in (evaluations, metrics) if log.note]
+    if not any(row.returns for row in evaluations.rows):
+        if evaluations.lost:
+            raise RunDirectoryError(
+                f"{directory} has no evaluation that can be used: {evaluations.note}"
+            )
+        raise RunDirectoryError(f"{directory} has no evaluation yet")
+    points += [f"{plain_text.one_line(directory)}: {note}" for note in notes]
+    complete = evaluated >= config["experiment"]["steps"]
+    return Run(
+        directory,
+        config,
+        [row for row in evaluations.rows if row.returns],
+        metrics.rows,
+        evaluated,
+        end=evaluations.rows[-1].grid,
+        running=not complete and lock.is_held(directory),
+    )
+
+
+def _check_config(path: Path, config: dict[str, Any]) -> None:
+    """Raises RunDirectoryError if the page could not show the run."""
+    experiment = config["experiment"]
+    if not isinstance(experiment, dict):
+        raise RunDirectoryError(f"{path} describes no experiment")
+    for name, kind in _NEEDED.items():
+        if not isinstance(experiment.get(name), kind):
+            raise RunDirectoryError(f"{path}: the experiment has no {name}")
+    if experiment["steps"] < 1:
+        raise RunDirectoryError(
+            f"{path}: steps must be at least 1, got {experiment['steps']}"
+        )
+    if not isinstance(experiment.get("dataset") or "", str):
+        raise RunDirectoryError(
+            f"{path}: `dataset` must be a text, got {experiment['dataset']!r}"
+        )
+    _check_starts(path, config)
+
+
+def _check_starts(path: Path, config: dict[str, Any]) -> None:
+    resumed = config.get("resumed", [])
+    if not isinstance(resumed, list) or not all(isinstance(r, dict) for r in resumed):
+        raise RunDirectoryError(f"{path}: `resumed` must be a list of mappings")
+    for start in (config, *resumed):
+        if not isinstance(start.get("versions", {}), dict):
+            raise RunDirectoryError(f"{path}: `versions` must be a mapping")
