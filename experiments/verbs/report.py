@@ -41,7 +41,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for path, suffixes in ((self.output, _PAGES), (self.picture, _PICTURES)):
-            if path is not None and Path(path).suffix not in suffixes:
+            if path is not None and Path(path).suffix.lower() not in suffixes:
                 raise ValueError(f"must end in {' or '.join(suffixes)}, got {path}")
 
 
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         content[wanted["page"]] = page.render(reading).encode()
     if "picture" in wanted:
         path = wanted["picture"]
-        content[path] = page.picture(reading, path.suffix[1:])
+        content[path] = page.picture(reading, path.suffix[1:].lower())
     _write(content)
     for path in content:
         print(path)

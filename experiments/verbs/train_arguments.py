@@ -35,6 +35,7 @@ class Options:
         parallel: number of local runs at once, one thread each if several; none: one
             for each core, or a single one if they would share an accelerator.
         wandb: whether to log to Weights & Biases as well; offline: to be synced later.
+        plugin: modules of yours, each with a REGISTRY of agents.
     """
 
     launch: Mode = "local"
@@ -42,6 +43,7 @@ class Options:
     seeds: int | None = None
     parallel: int | None = None
     wandb: WandbMode = "off"
+    plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seeds is not None and self.seeds < 1:
@@ -72,6 +74,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     """
     from experiments.names import VARIANTS
 
+    choose_plugins(arguments)
     named = _find(arguments)
     bases = _bases(named)
     plain, values = flags.read(arguments, _fields(bases))
@@ -102,9 +105,27 @@ def plan(arguments: Sequence[str]) -> Plan:
     return Plan(every, options, bases[0].name in VARIANTS)
 
 
+def choose_plugins(arguments: Sequence[str]) -> None:
+    """Makes the agents known of the modules that `--plugin` names.
+
+    Raises:
+        OverrideError: a module has no usable agents, or --plugin no value.
+    """
+    from experiments.catalogue import user_agents
+
+    own = [
+        argument.partition("=")[2] if "=" in argument else following
+        for argument, following in zip(arguments, [*arguments[1:], ""], strict=True)
+        if argument.partition("=")[0] == "--plugin"
+    ]
+    names = [name.strip() for each in own for name in each.split(",") if name.strip()]
+    user_agents.choose(names)
+
+
 def help_lines(arguments: Sequence[str]) -> list[str]:
     """Every flag with type, value and meaning; common flags without an experiment."""
-    named = [argument for argument in arguments if not argument.startswith("-")]
+    choose_plugins(arguments)
+    named = _plain(arguments)
     lines = ["usage: munchausen train <experiment> [--<field> <value> ...]", ""]
     if named:
         found = _find(arguments)
@@ -143,13 +164,42 @@ def _find(arguments: Sequence[str]) -> "Experiment | Figure":
         for known in (EXPERIMENTS, FIGURES):
             if argument in known:
                 return known[argument]
-    for reason in filter(None, map(misfit, arguments)):
+    plain = _plain(arguments)
+    for reason in filter(None, map(misfit, plain)):
         raise OverrideError(reason)
-    if not arguments or arguments[0].startswith("-"):
+    if not plain:
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
-    name = arguments[0]
-    closest = flags.nearest(name, [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
-    raise OverrideError(f"unknown experiment {name!r}; did you mean {closest!r}?")
+    hint = _hint(plain[0], [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
+    raise OverrideError(f"unknown experiment {plain[0]!r}; {hint}")
+
+
+def _plain(arguments: Sequence[str]) -> list[str]:
+    """The arguments that are neither flags nor the values of flags."""
+    before = ["", *arguments]
+    return [
+        argument
+        for argument, previous in zip(arguments, before, strict=False)
+        if not argument.startswith("-")
+        and (not previous.startswith("--") or "=" in previous)
+    ]
+
+
+def _hint(name: str, names: Sequence[str]) -> str:
+    """The name that was meant, if both of its halves are near; else where to look."""
+    first, _, second = name.partition("/")
+    close = flags.nearest(first, dict.fromkeys(each.split("/")[0] for each in names))
+    if close is not None and second:
+        rest = [each.split("/")[1] for each in names if each.startswith(f"{close}/")]
+        found = flags.nearest(second, rest)
+        if found is not None:
+            return f"did you mean {f'{close}/{found}'!r}?"
+    for half in (second, first):
+        if half and any(half in each.split("/") for each in names):
+            return (
+                f"`munchausen list {half}` prints the names with {half}; an agent of "
+                "yours needs --plugin MODULE"
+            )
+    return "`munchausen list` prints what there is"
 
 
 def _bases(named: "Experiment | Figure") -> list[Experiment]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from launch.errors import RunDirectoryError
+from launch.errors import AgentMissing, RunDirectoryError
 from launch.runs import provenance, serialization
 
 CONFIG = "config.yaml"
@@ -103,6 +103,9 @@ def read_experiment(directory: str | os.PathLike[str]) -> Any:
         raise RunDirectoryError(f"{directory} is a computed figure: it has no agent")
     try:
         return serialization.read_experiment(plain)
+    except AgentMissing as error:
+        path = Path(directory) / CONFIG
+        raise RunDirectoryError(f"{path} names an agent: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"{Path(directory) / CONFIG} does not fit this version: {error}"
