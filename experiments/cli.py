@@ -47,8 +47,7 @@ usage: munchausen <verb> ...
                                  write a page of curves and tables, for one run or many
   bench [...]                    measure speed and memory, next to their limits
   doctor                         check this machine and suggest fixes
-  check-agent <agent>            check that an agent of yours, my_module:name, or of ours
-                                 can run
+  check-agent <agent>            check an agent, ours or yours, against its contract
 
   munchausen <verb> --help explains a verb; munchausen --version prints versions"""
 

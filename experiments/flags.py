@@ -136,7 +136,7 @@ def read(
     """Splits a command line into plain arguments and the values of flags.
 
     In a plain argument and in a value that is text, `~` at the beginning is the home
-    directory. All arguments after `--` are plain.
+    directory. A bool's flag without a value is true. All arguments after `--` are plain.
 
     Args:
         arguments: such as `["mdqn/pong", "--seed", "3", "--agent.discount=0.9"]`.
@@ -150,8 +150,9 @@ def read(
     """
     plain: list[str] = []
     values: dict[str, Any] = {}
-    rest = iter(arguments)
-    for argument in rest:
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
         if argument == "--":
             plain += map(expanded, rest)
             break
@@ -163,20 +164,21 @@ def read(
         path = flag.removeprefix("--")
         if path not in known or not flag.startswith("--"):
             raise OverrideError(_unknown(flag, path, known, "--"))
-        given = text if equals else next(rest, "--")
         if path in values:
             raise OverrideError(f"{flag} is given twice: give it once")
-        values[path] = _value(flag, known[path], given)
+        alone = not equals and (not rest or rest[0].startswith("--"))
+        if alone and known[path].annotation is bool:
+            values[path] = True
+            continue
+        given = text if equals or alone else rest.pop(0)
+        values[path] = _value(flag, known[path], given, missing=alone)
     return plain, values
 
 
-def _value(flag: str, field: Field, text: str) -> Any:
-    """The value of a flag; a field whose default is an empty text can be emptied."""
-    if text.startswith("--") or (text == "" and field.value != ""):
-        wanted = "true or false" if field.annotation is bool else ""
-        raise OverrideError(
-            f"{flag} needs a value: {wanted or type_name(field.annotation)}"
-        )
+def _value(flag: str, field: Field, text: str, *, missing: bool) -> Any:
+    """The value of a flag; only a field whose default is an empty text can be empty."""
+    if missing or (text == "" and field.value != ""):
+        raise OverrideError(f"{flag} needs a value: {type_name(field.annotation)}")
     try:
         return parse(field.annotation, text)
     except OverrideError as error:

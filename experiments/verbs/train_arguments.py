@@ -113,13 +113,13 @@ def choose_plugins(arguments: Sequence[str]) -> None:
     """
     from experiments.catalogue import user_agents
 
-    own = [
-        argument.partition("=")[2] if "=" in argument else following
-        for argument, following in zip(arguments, [*arguments[1:], ""], strict=True)
-        if argument.partition("=")[0] == "--plugin"
-    ]
-    names = [name.strip() for each in own for name in each.split(",") if name.strip()]
-    user_agents.choose(names)
+    modules: list[str] = []
+    for place, argument in enumerate(arguments):
+        flag, equals, text = argument.partition("=")
+        if flag == "--plugin":
+            given = [text] if equals else arguments[place + 1 : place + 2]
+            modules += [name for each in given for name in each.split(",") if name]
+    user_agents.choose(modules)
 
 
 def help_lines(arguments: Sequence[str]) -> list[str]:
