@@ -136,7 +136,8 @@ def read(
     """Splits a command line into plain arguments and the values of flags.
 
     In a plain argument and in a value that is text, `~` at the beginning is the home
-    directory. A bool's flag without a value is true. All arguments after `--` are plain.
+    directory. The flag of a bool is true without a value. All arguments after `--` are
+    plain.
 
     Args:
         arguments: such as `["mdqn/pong", "--seed", "3", "--agent.discount=0.9"]`.

@@ -17,7 +17,7 @@ _INDENT = 24
 
 _END = """\
 train <agent>/<environment> starts an experiment; its agent must take the environment's
-actions. `list <word> ...` prints a line for each name with these words, `list --all` all."""
+actions. `list <word> ...` prints a line for each name with these words; --all: each."""
 
 
 def overview() -> str:
@@ -86,7 +86,7 @@ def _environments(title: str, actions: str) -> str:
 def _datasets() -> str:
     """The tasks with datasets, one row for those that have the same qualities."""
     qualities: dict[str, list[str]] = {}
-    for name, task in TASKS.items():
+    for task in TASKS.values():
         if task.dataset:
             base, quality = task.dataset.rsplit("-v", 1)[0].split("/")[1:]
             qualities.setdefault(base, []).append(quality)
