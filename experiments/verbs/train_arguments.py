@@ -77,10 +77,10 @@ def plan(arguments: Sequence[str]) -> Plan:
     choose_plugins(arguments)
     named = _find(arguments)
     bases = _bases(named)
-    plain, values = flags.read(arguments, _fields(bases))
-    if len(plain) > 1:
+    names, values = flags.read(arguments, _fields(bases))
+    if len(names) > 1:
         raise OverrideError(
-            f"train takes one experiment at a time, got {plain[0]} and {plain[1]}"
+            f"train takes one experiment at a time, got {names[0]} and {names[1]}"
         )
     own = flags.fields(Options())
     options = flags.replace(
@@ -125,7 +125,7 @@ def choose_plugins(arguments: Sequence[str]) -> None:
 def help_lines(arguments: Sequence[str]) -> list[str]:
     """Every flag with type, value and meaning; common flags without an experiment."""
     choose_plugins(arguments)
-    named = _plain(arguments)
+    named = plain(arguments)
     lines = ["usage: munchausen train <experiment> [--<field> <value> ...]", ""]
     if named:
         found = _find(arguments)
@@ -164,16 +164,16 @@ def _find(arguments: Sequence[str]) -> "Experiment | Figure":
         for known in (EXPERIMENTS, FIGURES):
             if argument in known:
                 return known[argument]
-    plain = _plain(arguments)
-    for reason in filter(None, map(misfit, plain)):
+    given = plain(arguments)
+    for reason in filter(None, map(misfit, given)):
         raise OverrideError(reason)
-    if not plain:
+    if not given:
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
-    hint = _hint(plain[0], [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
-    raise OverrideError(f"unknown experiment {plain[0]!r}; {hint}")
+    hint = _hint(given[0], [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
+    raise OverrideError(f"unknown experiment {given[0]!r}; {hint}")
 
 
-def _plain(arguments: Sequence[str]) -> list[str]:
+def plain(arguments: Sequence[str]) -> list[str]:
     """The arguments that are neither flags nor the values of flags."""
     before = ["", *arguments]
     return [
@@ -251,13 +251,22 @@ def _check(
         )
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
-    if options.launch == "local" and experiment.actors > 1:
-        raise OverrideError(
-            f"a local run has one actor, got --actors {experiment.actors}; use "
-            f"--environments {experiment.actors}, or --launch processes"
-        )
+    check_actors(experiment, options.launch)
     if options.launch != "local" and options.parallel is not None:
         raise OverrideError(
             f"--parallel {options.parallel} is for local runs: --launch "
             f"{options.launch} does one run after the other; remove --parallel"
+        )
+
+
+def check_actors(experiment: Experiment, launch: Mode) -> None:
+    """Refuses a local run with several actors.
+
+    Raises:
+        OverrideError: it has several.
+    """
+    if launch == "local" and experiment.actors > 1:
+        raise OverrideError(
+            f"a local run has one actor, got --actors {experiment.actors}; use "
+            f"--environments {experiment.actors}, or --launch processes"
         )

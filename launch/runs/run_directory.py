@@ -1,8 +1,10 @@
 """Makes and names run directories, and reads their experiments back."""
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -42,14 +44,26 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
     return directory
 
 
-def record_resume(directory: str | os.PathLike[str], experiment: Any) -> None:
+def record_resume(
+    directory: str | os.PathLike[str],
+    experiment: Any,
+    details: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Records in `config.yaml` that the run resumes as this experiment with this code.
+
+    Args:
+        directory: the run directory.
+        experiment: the Experiment about to run.
+        details: what else to record of this start, such as the settings that changed.
 
     Raises:
         RunDirectoryError: the directory cannot be written to.
     """
     plain = read_config(directory) | {"experiment": serialization.to_plain(experiment)}
-    plain["resumed"] = [*plain.get("resumed", []), provenance.circumstances()]
+    plain["resumed"] = [
+        *plain.get("resumed", []),
+        {**provenance.circumstances(), **serialization.to_plain(details)},
+    ]
     path = Path(directory) / CONFIG
     draft = path.with_name(f".{CONFIG}.draft")
     try:
