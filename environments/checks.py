@@ -40,7 +40,8 @@ def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
         choices: the valid values, at least one.
 
     Raises:
-        InvalidSetting: the value is not a choice; suggests the nearest, or lists all if none is near.
+        InvalidSetting: the value is not a choice; suggests the nearest, or lists all
+            if none is near.
     """
     if value in choices:
         return
