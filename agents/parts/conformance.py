@@ -123,8 +123,8 @@ def check_metrics(metrics: Metrics) -> None:
 def _check_same_kind(before: TrainingState, after: TrainingState) -> None:
     """The state keeps its structure, shapes and dtypes; else it is compiled again."""
     rule = "update must keep structure, shapes and dtypes of the state"
-    structures = [jax.tree.structure(state) for state in (before, after)]
-    require(structures[0] == structures[1], rule, "the structure changed")
+    structures = {jax.tree.structure(state) for state in (before, after)}
+    require(len(structures) == 1, rule, "the structure changed")
     pairs = zip(
         jax.tree_util.tree_leaves_with_path(before), jax.tree.leaves(after), strict=True
     )

@@ -5,9 +5,10 @@ Sizes are odd and mutually different, so that swapped axes are noticed.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from agents.parts import networks
@@ -69,7 +70,7 @@ def small(config: Any, spec: Spec) -> Any:
         config: of any agent; fields that are `networks.Config` are replaced.
         spec: `IMAGES`, or a spec whose observations are vectors.
     """
-    torso = "dqn2013" if spec is IMAGES else "mlp"
+    torso: Literal["dqn2013", "mlp"] = "dqn2013" if spec is IMAGES else "mlp"
     found = {
         field.name: dataclasses.replace(value, torso=torso, hidden=(13,))
         for field in dataclasses.fields(config)
@@ -115,7 +116,7 @@ def batch_for(agent: Agent, spec: Spec, seed: int = 0) -> Transition:
         return batch
     params = agent.init(jax.random.key(seed)).params
     tables = agent.tables.build(params, batch, lambda: None)
-    return batch._replace(extras=agent.tables.read(tables, np.arange(BATCH)))
+    return batch._replace(extras=agent.tables.read(tables, jnp.arange(BATCH)))
 
 
 def leaves_equal(left: Any, right: Any) -> bool:
