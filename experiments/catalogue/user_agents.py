@@ -99,7 +99,7 @@ def _of_module(module: str) -> dict[str, UserAgent]:
 
 
 def _of_entry_point(point: metadata.EntryPoint) -> dict[str, UserAgent]:
-    if point.attr in ("", "REGISTRY"):
+    if not point.attr or point.attr == "REGISTRY":
         return _of_module(point.module)
     recipe = getattr(agents.import_module(point.module), point.attr, None)
     if not isinstance(recipe, Recipe):
