@@ -105,7 +105,16 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
 
 
 def _about(flag: str, message: str) -> str:
-    """The message about a flag, such as "--seeds must be at least 1, got 0"."""
+    """The message about a flag, such as "--seeds must be at least 1, got 0".
+
+    A class that checks itself may begin its message with the name of the field, which
+    the flag then replaces.
+    """
+    names = flag.lstrip("-").split(".")
+    for start in range(len(names)):
+        own = ".".join(names[start:])
+        if message.startswith((f"{own} ", f"{own}:")):
+            return flag + message.removeprefix(own)
     return f"{flag} {message}" if message.startswith("must ") else f"{flag}: {message}"
 
 

@@ -40,7 +40,7 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
         with (directory / CONFIG).open("w", encoding="utf-8") as file:
             yaml.safe_dump(plain, file, sort_keys=False)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write runs to {root}: {error}") from error
+        raise RunDirectoryError(f"cannot write runs to {root}: {_reason(error)}") from error
     return directory
 
 
@@ -70,7 +70,13 @@ def record_resume(
         draft.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write {path}: {error}") from error
+        raise RunDirectoryError(f"cannot write {path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line, without the path that the message has already."""
+    plain = error.strerror if isinstance(error, OSError) else None
+    return plain or " ".join(str(error).split())
 
 
 def _make_unique(parent: Path, name: str) -> Path:
@@ -98,8 +104,7 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
             f"{directory} is not a run directory: it has no {CONFIG}"
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise RunDirectoryError(f"cannot read {path}: {reason}") from error
+        raise RunDirectoryError(f"cannot read {path}: {_reason(error)}") from error
     if not isinstance(plain, dict) or "experiment" not in plain:
         raise RunDirectoryError(f"{path} describes no experiment")
     return plain

@@ -94,8 +94,8 @@ def test_replace_changes_the_named_fields_of_a_copy():
     [
         ({"cuont": 1}, r"^unknown field --cuont; did you mean --count\?$"),
         ({"inner.with": 1.0}, r"^unknown field --inner.with; .* --inner.width\?$"),
-        ({"inner.width": -1.0}, "^--inner.width: width is -1.0: at least 0$"),
-        ({"inner.kind": "green", "inner.width": -1.0}, "^--inner.width: width is -1.0"),
+        ({"inner.width": -1.0}, "^--inner.width is -1.0: at least 0$"),
+        ({"inner.kind": "green", "inner.width": -1.0}, "^--inner.width is -1.0: at"),
         ({"inner.kind": "green", "inner.width": 10.0}, "^--inner.kind, --inner.width:"),
         ({"count": -1, "loud": True}, "^--count must be at least 0, got -1$"),
         ({"room.height": -1.5}, "^--room.height must be at least 0, got -1.5$"),
