@@ -2,14 +2,23 @@
 
 A paper's module is imported when its recipe is used, so that a run imports only its
 paper.
+
+A user's package has its own `REGISTRY` in any module. Everywhere else its agents are
+called `<module>:<name>`, so that `find` needs no other list of them.
 """
 
+import dataclasses
 import importlib
+import traceback
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from agents.parts.contract import Agent, Preparation, Spec, Stage
+
+
+class UnusableAgent(ValueError):
+    """A user's agent that cannot be used; the message is one line: where and why."""
 
 
 class Recipe(NamedTuple):
@@ -68,6 +77,40 @@ class Recipe(NamedTuple):
             return module.stages(config, spec)
         return [Stage(module.agent(config, spec))]
 
+    def check(self, name: str) -> None:
+        """Refuses a recipe whose module does not have what it must.
+
+        Args:
+            name: of the agent, as the message calls it.
+
+        Raises:
+            UnusableAgent: the module cannot be imported, has no dataclass `Config` with
+                defaults or no function `agent`, or lacks the variant.
+        """
+        module = import_module(self.module)
+        parts = {"Config": "a frozen dataclass", "agent": "a function (config, spec)"}
+        for part, kind in parts.items():
+            if not callable(getattr(module, part, None)):
+                raise UnusableAgent(
+                    f"{self.module} must define {part}, {kind}, for the agent {name}"
+                )
+        if not dataclasses.is_dataclass(module.Config):
+            raise UnusableAgent(
+                f"{self.module}.Config must be a frozen dataclass, got {module.Config}"
+            )
+        if self.variant and not isinstance(getattr(module, self.variant, 0), Mapping):
+            raise UnusableAgent(
+                f"{self.module} must define {self.variant}, a dictionary of the fields "
+                f"in which the agent {name} differs from Config's defaults"
+            )
+        try:
+            self.default()
+        except Exception as error:
+            raise UnusableAgent(
+                f"{self.module}.Config must have valid defaults for all fields, but "
+                f"{_reason(error)}"
+            ) from error
+
     def _load(self) -> Any:
         return importlib.import_module(self.module)
 
@@ -104,3 +147,110 @@ REGISTRY: dict[str, Recipe] = {
     ),
     "ploff": _offline("agents.ploff.agent", scale_rewards=True),
 }
+
+
+def find(name: str) -> Recipe:
+    """The recipe of an agent, ready for use.
+
+    Args:
+        name: a key of `REGISTRY`, or `<module>:<name>` for an agent of that module.
+
+    Raises:
+        UnusableAgent: there is no such agent, or it cannot be used.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]
+    recipe = look_up(name)
+    recipe.check(name)
+    return recipe
+
+
+def look_up(name: str) -> Recipe:
+    """As `find`, but imports only the module that has the recipe, not the agent's.
+
+    Raises:
+        UnusableAgent: there is no such agent.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]
+    module, colon, own = name.partition(":")
+    if not colon:
+        raise UnusableAgent(
+            f"there is no agent {name!r}: name one of {', '.join(REGISTRY)}, or "
+            "my_module:name for an agent of yours"
+        )
+    recipe = getattr(import_module(module), own, None)
+    if isinstance(recipe, Recipe):
+        return recipe
+    found = registry_of(module)
+    if own not in found:
+        raise UnusableAgent(
+            f"{module}.REGISTRY has no agent {own!r}; it has {', '.join(found)}"
+        )
+    return found[own]
+
+
+def registry_of(module: str) -> Mapping[str, Recipe]:
+    """The agents of a user's module, by name.
+
+    Raises:
+        UnusableAgent: the module cannot be imported, or has no valid `REGISTRY`.
+    """
+    wanted = f"{module} must have REGISTRY, a dictionary from names to agents.Recipe"
+    found = getattr(import_module(module), "REGISTRY", None)
+    if found is None:
+        raise UnusableAgent(f"{wanted}: it has no REGISTRY")
+    if not isinstance(found, Mapping) or not found:
+        raise UnusableAgent(f"{wanted} with at least one agent, got {found!r:.80}")
+    for name, recipe in found.items():
+        _check_entry(wanted, name, recipe)
+    return found
+
+
+def _check_entry(wanted: str, name: Any, recipe: Any) -> None:
+    """Refuses an entry of a user's `REGISTRY` that is no name or no recipe."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise UnusableAgent(
+            f"{wanted}; a name must consist of letters, digits and _, got {name!r}"
+        )
+    if not isinstance(recipe, Recipe):
+        raise UnusableAgent(f"{wanted}, got {recipe!r:.80} for {name}")
+    if recipe.actions not in ("discrete", "continuous"):
+        raise UnusableAgent(
+            f"{wanted}; actions of {name} must be discrete or continuous, got "
+            f"{recipe.actions!r}"
+        )
+    if not isinstance(recipe.dataset, Preparation | None):
+        raise UnusableAgent(
+            f"{wanted}; dataset of {name} must be a Preparation or None, got "
+            f"{recipe.dataset!r:.80}"
+        )
+
+
+def import_module(name: str) -> Any:
+    """Imports a user's module.
+
+    Raises:
+        UnusableAgent: it does not exist, or fails; the message has file and line.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise UnusableAgent(
+                f"there is no module {name}: put the folder that holds it on "
+                "PYTHONPATH, or install its package with pip"
+            ) from error
+        raise UnusableAgent(f"{name} cannot be imported: {_reason(error)}") from error
+    except (Exception, SystemExit) as error:  # a user's code may raise anything
+        raise UnusableAgent(f"{name} cannot be imported: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """An error of a user's code as one line, with the place where it was raised."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if isinstance(error, SyntaxError):
+        return text  # which has the place
+    frames = traceback.extract_tb(error.__traceback__)
+    last = [each for each in frames if "importlib" not in each.filename][-1]
+    return f"{text} ({last.filename}, line {last.lineno})"

@@ -82,13 +82,14 @@ def config_class(kind: str) -> type:
 
     Raises:
         ValueError: no kind of environment has this name; the message suggests the
-            nearest.
+            nearest if one is near.
     """
     if kind not in KINDS:
-        close = get_close_matches(str(kind), KINDS, n=1, cutoff=0.0)
+        close = get_close_matches(str(kind), KINDS, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(
             f"the kind of an environment must be one of {', '.join(KINDS)}, got "
-            f"{kind!r}; did you mean {close[0]!r}?"
+            f"{kind!r}{hint}"
         )
     return getattr(importlib.import_module(KINDS[kind]), kind)
 

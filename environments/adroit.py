@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from environments import vector
+from environments import mujoco_library, vector
 from environments.checks import check_choice
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def make_one(config: Adroit, seed: int, *, rendered: bool = False) -> "Gym":
         seed: of all randomness.
         rendered: whether its `render` must work.
     """
+    mujoco_library.check()
     import gymnasium
 
     # Hides its warning about rewards, which are corrected here.

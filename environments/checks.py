@@ -1,7 +1,7 @@
 """Checks of settings; an error states what must hold and which value it got."""
 
 from collections.abc import Sequence
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -40,14 +40,16 @@ def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
         choices: the valid values, at least one.
 
     Raises:
-        InvalidSetting: the value is not a choice; suggests the nearest.
+        InvalidSetting: the value is not a choice; suggests the nearest, or lists all
+            if none is near.
     """
     if value in choices:
         return
-    nearest = max(choices, key=lambda choice: _likeness(str(value), choice))
-    known = ", ".join(choices) if len(choices) <= 10 else f"{len(choices)} names"
-    raise InvalidSetting(field, value, f"one of {known} (nearest: {nearest!r})")
-
-
-def _likeness(value: str, choice: str) -> float:
-    return SequenceMatcher(None, value.casefold(), choice.casefold()).ratio()
+    folded = {choice.casefold(): choice for choice in choices}
+    close = get_close_matches(str(value).casefold(), folded, n=1)
+    if close:
+        few = ", ".join(choices) if len(choices) <= 10 else f"{len(choices)} names"
+        wanted = f"one of {few} (nearest: {folded[close[0]]!r})"
+    else:
+        wanted = f"one of {', '.join(choices)}"
+    raise InvalidSetting(field, value, wanted)

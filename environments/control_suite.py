@@ -14,7 +14,7 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
-from environments import vector
+from environments import mujoco_library, vector
 from environments.action_scaling import Canonical
 from environments.checks import check_choice
 
@@ -133,6 +133,7 @@ def _suite() -> Any:
 
     Without EGL it would find a broken library and fail, so rendering is turned off.
     """
+    mujoco_library.check()
     blind = "MUJOCO_GL" not in os.environ and find_library("EGL") is None
     if blind:
         os.environ["MUJOCO_GL"] = "off"

@@ -8,7 +8,7 @@ gain little within an actor. Actors are processes already.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from environments import vector
+from environments import mujoco_library, vector
 from environments.checks import check_choice
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def make_one(config: Locomotion, seed: int, *, rendered: bool = False) -> "Gym":
         seed: of all randomness.
         rendered: whether its `render` must work.
     """
+    mujoco_library.check()
     import gymnasium
 
     from environments.gymnasium_adapter import Gym

@@ -1,8 +1,6 @@
 """Rendered environments: an environment to act in, and pictures of it for people."""
 
-import os
 from collections.abc import Callable
-from ctypes.util import find_library
 from typing import Any, NamedTuple
 
 import dm_env
@@ -17,6 +15,7 @@ from environments import (
     locomotion,
     maze,
     minatar,
+    mujoco_library,
     vector,
 )
 from environments.adroit import Adroit
@@ -30,12 +29,6 @@ from environments.minatar import MinAtar
 
 _FRAMES_PER_SECOND = 60.0  # of the console
 _CATCH_FRAMES_PER_SECOND = 5.0
-# Values of MUJOCO_GL: the library that draws, and the Debian package that has it.
-_MUJOCO_DRAWS_WITH = {
-    "egl": ("EGL", "libegl1"),
-    "osmesa": ("OSMesa", "libosmesa6"),
-    "glfw": ("GL", "libgl1"),  # on a screen
-}
 
 
 class Rendered(NamedTuple):
@@ -92,20 +85,7 @@ def make(config: Any, seed: int) -> Rendered:
 
 def _drawn_by_mujoco(config: Locomotion | ControlSuite | Adroit, seed: int) -> Any:
     """A MuJoCo environment that draws off screen, or as MUJOCO_GL sets."""
-    # MuJoCo reads it during its import, and fails with a traceback from PyOpenGL.
-    means = os.environ.get("MUJOCO_GL", "").strip().lower() or "egl"
-    if means not in _MUJOCO_DRAWS_WITH:
-        raise ValueError(
-            f"MUJOCO_GL must be one of {', '.join(_MUJOCO_DRAWS_WITH)} to draw MuJoCo, "
-            f"got {means!r}"
-        )
-    library, package = _MUJOCO_DRAWS_WITH[means]
-    if not find_library(library):
-        raise ValueError(
-            f"drawing MuJoCo with {means} needs the library {library}: install "
-            f"{package}, or set MUJOCO_GL to another of {', '.join(_MUJOCO_DRAWS_WITH)}"
-        )
-    os.environ["MUJOCO_GL"] = means
+    mujoco_library.prepare_drawing()
     match config:
         case Locomotion():
             return locomotion.make_one(config, seed, rendered=True)

@@ -29,6 +29,7 @@ VERBS = {
     "report": "report",
     "bench": "bench",
     "doctor": "doctor",
+    "check-agent": "check_agent",
 }
 
 # Verbs that compute nothing, and so work on any machine.
@@ -48,13 +49,23 @@ usage: munchausen <verb> ...
   report <run directory> ... [...]
                                  write a page of curves and tables, for one run or many
   bench [...]                    measure speed and memory, next to their limits
-  doctor                         check this machine and suggest fixes"""
+  doctor                         check this machine and suggest fixes
+  check-agent <agent>            check an agent, ours or yours, against its contract
+
+  munchausen <verb> --help explains a verb; munchausen --version prints versions"""
+
+_HELP = ("-h", "--help", "help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0] in ("-h", "--help", "help"):
+    if arguments[:1] and arguments[0] in _HELP:
+        arguments = [*arguments[1:], "--help"]
+    if arguments[:1] == ["--version"]:
+        print(_versions())
+        return 0
+    if arguments in (["--help"], ["-h"]):
         print(USAGE)
         return 0
     before = signal.getsignal(signal.SIGINT)
@@ -97,6 +108,17 @@ def _answer(arguments: Sequence[str]) -> int:
         return _fail("interrupted", 128 + signal.SIGINT)
 
 
+def _versions() -> str:
+    """Versions of this program, its Python and its JAX, and its commit if known."""
+    from launch.runs import provenance
+
+    found = provenance.versions()
+    code = provenance.code_version()
+    lines = [f"munchausen {found['munchausen'] or 'not installed'}"]
+    lines += [f"commit {code}"] if code else []
+    return "\n".join([*lines, f"python {found['python']}", f"jax {found['jax']}"])
+
+
 def _fail(message: Exception | str, code: int) -> int:
     print(f"munchausen: {message}", file=sys.stderr)
     return code
@@ -107,8 +129,8 @@ def _verb(arguments: Sequence[str]) -> Any:
     if not arguments:
         raise OverrideError(f"name a verb, one of {', '.join(VERBS)}")
     if arguments[0] not in VERBS:
-        closest = flags.nearest(arguments[0], VERBS)
-        raise OverrideError(f"unknown verb {arguments[0]!r}; did you mean {closest!r}?")
+        hint = flags.did_you_mean(arguments[0], VERBS, f"one of {', '.join(VERBS)}")
+        raise OverrideError(f"unknown verb {arguments[0]!r}{hint}")
     return importlib.import_module(f"experiments.verbs.{VERBS[arguments[0]]}")
 
 

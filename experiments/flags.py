@@ -1,19 +1,37 @@
 """Typed overrides of a dataclass's fields: `agent.optimizer.epsilon`, given as text."""
 
 import dataclasses
-import difflib
-import math
 import re
-import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from experiments.field_values import (
+    DASHES,
+    OverrideError,
+    did_you_mean,
+    expanded,
+    nearest,
+    parse,
+    show,
+    type_name,
+)
 from launch.errors import InvalidSetting
 
-
-class OverrideError(ValueError):
-    """An override that cannot be applied; the message is one line."""
+__all__ = [
+    "Field",
+    "OverrideError",
+    "align",
+    "asks_help",
+    "did_you_mean",
+    "fields",
+    "nearest",
+    "parse",
+    "read",
+    "replace",
+    "show",
+    "type_name",
+]
 
 
 class Field(NamedTuple):
@@ -30,14 +48,6 @@ class Field(NamedTuple):
     annotation: Any
     value: Any
     help: str
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """The choice most similar to `name`; at least one choice is needed."""
-    known = list(choices)
-    folded = {choice.lower(): choice for choice in reversed(known)}
-    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.0)
-    return folded[close[0]] if close else known[0]
 
 
 def fields(value: Any, prefix: str = "") -> dict[str, Field]:
@@ -77,10 +87,7 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
         name, _, rest = path.partition(".")
         known = [field.name for field in dataclasses.fields(value)]
         if name not in known:
-            raise OverrideError(
-                f"unknown field {prefix}{path}; "
-                f"did you mean {prefix}{nearest(name, known)}?"
-            )
+            raise OverrideError(_unknown(prefix + path, name, known, prefix))
         if rest:
             nested.setdefault(name, {})[rest] = new
         else:
@@ -106,7 +113,16 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
 
 
 def _about(flag: str, message: str) -> str:
-    """The message about a flag, such as "--seeds must be at least 1, got 0"."""
+    """The message about a flag, such as "--seeds must be at least 1, got 0".
+
+    A class that checks itself may begin its message with the name of the field, which
+    the flag then replaces.
+    """
+    names = flag.lstrip("-").split(".")
+    for start in range(len(names)):
+        own = ".".join(names[start:])
+        if message.startswith((f"{own} ", f"{own}:")):
+            return flag + message.removeprefix(own)
     return f"{flag} {message}" if message.startswith("must ") else f"{flag}: {message}"
 
 
@@ -136,6 +152,10 @@ def read(
 ) -> tuple[list[str], dict[str, Any]]:
     """Splits a command line into plain arguments and the values of flags.
 
+    In a plain argument and in a value that is text, `~` at the beginning is the home
+    directory. The flag of a bool is true without a value. All arguments after `--` are
+    plain.
+
     Args:
         arguments: such as `["mdqn/pong", "--seed", "3", "--agent.discount=0.9"]`.
         known: the fields that are flags, by path.
@@ -148,60 +168,62 @@ def read(
     """
     plain: list[str] = []
     values: dict[str, Any] = {}
-    rest = iter(arguments)
-    for argument in rest:
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--":
+            plain += map(expanded, rest)
+            break
         if not argument.startswith("-"):
-            plain.append(argument)
+            _refuse_dash(argument)
+            plain.append(expanded(argument))
             continue
         flag, equals, text = argument.partition("=")
         path = flag.removeprefix("--")
         if path not in known or not flag.startswith("--"):
-            hint = (
-                f"did you mean --{_nearest_path(path, known)}?"
-                if known
-                else "this command has no fields"
-            )
-            raise OverrideError(f"unknown field {flag}; {hint}")
-        given = text if equals else next(rest, "--")
-        wanted = type_name(known[path].annotation)
+            raise OverrideError(_unknown(flag, path, known, "--"))
         if path in values:
-            raise OverrideError(f"{flag} is given twice")
-        if given.startswith("--"):
-            raise OverrideError(f"{flag} needs a value: {wanted}")
-        try:
-            values[path] = parse(known[path].annotation, given)
-        except OverrideError as error:
-            raise OverrideError(_about(flag, str(error))) from error
+            raise OverrideError(f"{flag} is given twice: give it once")
+        alone = not equals and (not rest or rest[0].startswith("--"))
+        if alone and known[path].annotation is bool:
+            values[path] = True
+            continue
+        given = text if equals or alone else rest.pop(0)
+        values[path] = _value(flag, known[path], given, missing=alone)
     return plain, values
 
 
-def _nearest_path(path: str, known: Iterable[str]) -> str:
-    """The known path most similar to `path`; paths with the same last name win."""
+def _value(flag: str, field: Field, text: str, *, missing: bool) -> Any:
+    """The value of a flag; only a field whose default is an empty text can be empty."""
+    if missing or (text == "" and field.value != ""):
+        raise OverrideError(f"{flag} needs a value: {type_name(field.annotation)}")
+    try:
+        return parse(field.annotation, text)
+    except OverrideError as error:
+        raise OverrideError(_about(flag, str(error))) from error
+
+
+def _refuse_dash(argument: str) -> None:
+    """Refuses a flag whose hyphens were replaced by a word processor's dashes."""
+    name = argument.lstrip("".join(DASHES) + "-")
+    if argument[:1] in DASHES and name[:1].isalpha():
+        raise OverrideError(
+            f"{argument} begins with {DASHES[argument[0]]}: type two hyphens, --{name}"
+        )
+
+
+def _unknown(flag: str, path: str, known: Iterable[str], prefix: str) -> str:
+    """The message about an unknown field; the same last name in another place wins."""
     paths = list(known)
+    if not paths:
+        return f"unknown field {flag}; this command has no fields"
     name = path.rpartition(".")[2]
     same = [other for other in paths if other.rpartition(".")[2] == name]
-    return nearest(path, same or paths)
-
-
-def type_name(annotation: Any) -> str:
-    """A type as the command line's help shows it."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Literal:
-        return "|".join(map(str, arguments))
-    if origin is tuple:
-        return f"{type_name(arguments[0])},..."
-    if origin in (typing.Union, types.UnionType):
-        return "|".join(map(type_name, arguments))
-    return "none" if annotation is type(None) else annotation.__name__
-
-
-def show(value: Any) -> str:
-    """Formats a value so that `parse` reads it back."""
-    if isinstance(value, tuple):
-        return ",".join(map(show, value)) or "()"
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
+    longer = [other for other in paths if path and other.startswith(path)]
+    sure = same or (longer if len(longer) == 1 else [])
+    close = nearest(path, sure or paths) or next(iter(sure), None)
+    hint = f"did you mean {prefix}{close}?" if close else "--help lists the fields"
+    return f"unknown field {flag}; {hint}"
 
 
 def align(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -215,78 +237,6 @@ def align(rows: Sequence[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def parse(annotation: Any, text: str) -> Any:
-    """Parses `text` as a value of type `annotation`.
-
-    Raises:
-        OverrideError: `text` does not spell a value of the type; for a type with
-            choices, the message suggests the nearest.
-    """
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Literal:
-        return _choice(text, {str(argument): argument for argument in arguments})
-    if origin is tuple:
-        inner = text.strip().strip("()[]")
-        items = [item for item in inner.split(",") if item.strip()]
-        return tuple(parse(arguments[0], item.strip()) for item in items)
-    if origin in (typing.Union, types.UnionType):
-        return _parse_union(arguments, text)
-    if annotation is bool:
-        return _choice(text.lower(), {"true": True, "false": False})
-    if annotation in _PARSERS:
-        return _PARSERS[annotation](text)
-    raise OverrideError(
-        f"a {type_name(annotation)} cannot be set from the command line"
-    )
-
-
-def _parse_union(arguments: tuple[Any, ...], text: str) -> Any:
-    if type(None) in arguments and text.lower() == "none":
-        return None
-    rest = [argument for argument in arguments if argument is not type(None)]
-    for argument in rest[:-1]:
-        try:
-            return parse(argument, text)
-        except OverrideError:
-            continue  # the error of the last type is shown
-    return parse(rest[-1], text)
-
-
-def _choice(text: str, choices: Mapping[str, Any]) -> Any:
-    if text not in choices:
-        listed = ", ".join(choices)
-        raise OverrideError(
-            f"must be one of {listed}, got {text!r}; "
-            f"did you mean {nearest(text, choices)!r}?"
-        )
-    return choices[text]
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        number = _float(text, "an integer")  # 1e6 is an integer
-    if not number.is_integer():
-        raise OverrideError(
-            f"must be an integer, got {text!r}; did you mean {round(number)}?"
-        )
-    return int(number)
-
-
-def _float(text: str, wanted: str = "a number") -> float:
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise OverrideError(f"must be {wanted}, got {text!r}") from error
-    if not math.isfinite(number):
-        raise OverrideError(f"must be {wanted} and finite, got {text!r}")
-    return number
-
-
-_PARSERS: dict[type, Callable[[str], Any]] = {int: _integer, float: _float, str: str}
-
-
 def _attribute_lines(cls: type) -> dict[str, str]:
     """The entries of a docstring's `Attributes:` section, one line each."""
     _, _, section = (cls.__doc__ or "").partition("Attributes:\n")
@@ -295,5 +245,6 @@ def _attribute_lines(cls: type) -> dict[str, str]:
 
 
 def asks_help(arguments: Sequence[str]) -> bool:
-    """Whether a command line has --help or -h at any place."""
-    return "--help" in arguments or "-h" in arguments
+    """Whether a command line has --help or -h before `--`, if it has that."""
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--help" in before or "-h" in before

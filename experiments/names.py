@@ -80,14 +80,18 @@ class _OfFigures(Mapping[str, Value]):
 
 # Experiments as `list` shows them: not built yet.
 NAMED: Mapping[str, Named] = Joined(
-    experiments.NAMED, _OfFigures(lambda figure: figure.variants)
+    experiments.NAMED,
+    _OfFigures(lambda figure: figure.variants),
+    experiments.OF_USERS,
 )
 
 FIGURES: Mapping[str, "Figure"] = _OfFigures(lambda figure: {figure.name: figure})
 
 VARIANTS: Mapping[str, Experiment] = _OfFigures(lambda figure: figure.experiments)
 
-EXPERIMENTS: Mapping[str, Experiment] = Joined(experiments.EXPERIMENTS, VARIANTS)
+EXPERIMENTS: Mapping[str, Experiment] = Joined(
+    experiments.EXPERIMENTS, VARIANTS, experiments.EXPERIMENTS_OF_USERS
+)
 
 COMPUTATIONS: Mapping[str, "Computation"] = Lazy(
     {

@@ -126,7 +126,7 @@ def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
     Raises:
         ValueError: the agent does not fit the environment.
     """
-    recipe = agents.REGISTRY[experiment.agent_name]
+    recipe = agents.find(experiment.agent_name)
     *before, last = recipe.stages(experiment.agent, spec)
     if experiment.dataset or recipe.dataset is not None:
         last = last._replace(source="dataset")

@@ -54,6 +54,10 @@ class Stopped(Exception):
     """The program is being stopped, and a role does not answer a call."""
 
 
+class AgentMissing(ValueError):
+    """A run's agent is not installed, or cannot be used; the message is one line."""
+
+
 class DatasetError(RunDirectoryError, ValueError):
     """A dataset cannot be read, written or learnt from; the message says where and why.
 

@@ -4,16 +4,19 @@ An experiment is built when it is first used; only then are its agent and its
 environment imported.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import agents
 from agents import Recipe
 from agents.parts.contract import Preparation
 from experiments import flags
+from experiments.catalogue import user_agents
 from experiments.catalogue.lazy import Lazy
 from experiments.catalogue.tasks import TASKS, Task
+from experiments.flags import OverrideError
 from launch.experiment import Experiment
+from launch.runs import serialization
 
 # Agents that learn quantiles of the return, with the loss of their paper.
 QUANTILE_AGENTS = ("iqn", "miqn")
@@ -27,7 +30,7 @@ class Named(NamedTuple):
 
     Attributes:
         name: of the experiment.
-        agent_name: key of `agents.REGISTRY`.
+        agent_name: as `agents.find` takes it.
         task: environment, budget, and settings that replace the agent's defaults.
         settings: agent settings that replace the task's, by path.
     """
@@ -40,20 +43,28 @@ class Named(NamedTuple):
     @property
     def description(self) -> str:
         """One line for `munchausen list`."""
-        recipe = agents.REGISTRY[self.agent_name]
+        recipe = agents.look_up(self.agent_name)
         needed = recipe.dataset is not None and not self.task.dataset
         said = self.task.description
         return f"{said}, from the dataset of --dataset" if needed else said
 
     def experiment(self) -> Experiment:
-        """Builds the experiment; imports its agent and its environment."""
-        recipe, task = agents.REGISTRY[self.agent_name], self.task
+        """Builds the experiment; imports its agent and its environment.
+
+        Raises:
+            OverrideError: a user's agent cannot be used.
+        """
+        recipe, task = _recipe(self.agent_name), self.task
         shared = {**task.settings, **_of_some_agents(self.agent_name, task)}
-        wanted = {**shared, **self.settings}
+        default = recipe.default()
+        if self.agent_name not in agents.REGISTRY:
+            # A task's settings are for our agents; a user's agent has its own fields.
+            own = flags.fields(default)
+            shared = {path: value for path, value in shared.items() if path in own}
         return Experiment(
             name=self.name,
             agent_name=self.agent_name,
-            agent=flags.replace(recipe.default(), wanted, "agent."),
+            agent=flags.replace(default, {**shared, **self.settings}, "agent."),
             environment=task.environment.config(),
             steps=task.steps,
             evaluation=task.evaluation,
@@ -62,6 +73,22 @@ class Named(NamedTuple):
             preparation=recipe.dataset or Preparation(),
             description=self.description,
         )
+
+
+def _recipe(agent_name: str) -> Recipe:
+    """The recipe of an agent whose configuration `config.yaml` can hold."""
+    try:
+        recipe = agents.find(agent_name)
+    except agents.UnusableAgent as error:
+        raise OverrideError(str(error)) from error
+    if agent_name not in agents.REGISTRY:
+        reason = serialization.obstacle(recipe.default())
+        if reason:
+            raise OverrideError(
+                f"{recipe.module}.Config must consist of numbers, texts, tuples and "
+                f"dataclasses, so that config.yaml can hold it: {reason}"
+            )
+    return recipe
 
 
 def _of_some_agents(agent_name: str, task: Task) -> dict[str, Any]:
@@ -80,18 +107,23 @@ def misfit(name: str) -> str | None:
         name: `<agent>/<task>`, as on the command line.
     """
     agent_name, _, task_name = name.partition("/")
-    if agent_name not in agents.REGISTRY or task_name not in TASKS:
+    if task_name not in TASKS:
         return None
-    recipe, wanted = agents.REGISTRY[agent_name], TASKS[task_name].actions
-    fitting = [
-        other for other, each in agents.REGISTRY.items() if _fit(each, TASKS[task_name])
-    ]
+    recipes = {**agents.REGISTRY, **_recipes_of_users()}
+    if agent_name not in recipes:
+        return user_agents.installed().problems.get(agent_name)
+    recipe, wanted = recipes[agent_name], TASKS[task_name].actions
+    fitting = [other for other in recipes if _fit(recipes[other], TASKS[task_name])]
     tasks = [other for other in TASKS if _fit(recipe, TASKS[other])]
     return (
         f"{agent_name} takes {recipe.actions} actions, but {task_name} has {wanted} "
         f"ones; agents for {task_name}: {', '.join(fitting)}; tasks for {agent_name}: "
         f"{', '.join(tasks)}"
     )
+
+
+def _recipes_of_users() -> dict[str, Recipe]:
+    return {name: one.recipe for name, one in user_agents.known().items()}
 
 
 def _fit(recipe: Recipe, task: Task) -> bool:
@@ -103,6 +135,53 @@ def _fit(recipe: Recipe, task: Task) -> bool:
     return recipe.actions == task.actions
 
 
+class _OfUsers(Mapping[str, Named]):
+    """Every agent of a user on every fitting task; nothing is imported before."""
+
+    def __getitem__(self, name: str) -> Named:
+        if name not in self:
+            raise KeyError(name)
+        agent_name, _, task_name = name.partition("/")
+        full = user_agents.known()[agent_name].agent_name
+        return Named(name, full, TASKS[task_name])
+
+    def __contains__(self, name: object) -> bool:
+        agent_name, _, task_name = str(name).partition("/")
+        if agent_name in agents.REGISTRY or task_name not in TASKS:
+            return False
+        found = user_agents.known().get(agent_name)
+        return found is not None and _fit(found.recipe, TASKS[task_name])
+
+    def __iter__(self) -> Iterator[str]:
+        for agent_name, one in user_agents.known().items():
+            for task_name, task in TASKS.items():
+                if _fit(one.recipe, task):
+                    yield f"{agent_name}/{task_name}"
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class _Built(Mapping[str, Experiment]):
+    """The experiment of each name of a mapping, built at each access."""
+
+    def __init__(self, named: Mapping[str, Named]):
+        self._named = named
+
+    def __getitem__(self, name: str) -> Experiment:
+        return self._named[name].experiment()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._named
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+
+# Every agent of ours on every fitting task.
 NAMED: dict[str, Named] = {
     f"{agent_name}/{task_name}": Named(f"{agent_name}/{task_name}", agent_name, task)
     for agent_name, recipe in agents.REGISTRY.items()
@@ -110,6 +189,10 @@ NAMED: dict[str, Named] = {
     if _fit(recipe, task)
 }
 
+OF_USERS: Mapping[str, Named] = _OfUsers()
+
 EXPERIMENTS: Mapping[str, Experiment] = Lazy(
     {name: named.experiment for name, named in NAMED.items()}
 )
+
+EXPERIMENTS_OF_USERS: Mapping[str, Experiment] = _Built(OF_USERS)

@@ -169,7 +169,7 @@ def _planned(name: str, command: str) -> Experiment:
 def main(arguments: Sequence[str]) -> int:
     """Draws all tables named on the command line into one picture."""
     *tables, picture = map(Path, arguments or ["."])
-    if not tables or picture.suffix not in (".png", ".svg"):
+    if not tables or picture.suffix.lower() not in (".png", ".svg"):
         usage = (
             "usage: python -m experiments.tables.redraw TABLE.csv... PICTURE.png|svg"
         )
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str]) -> int:
         drawn = found.panels
         looks = plots.looks([label for lines in drawn.values() for label in lines])
         with output_files.draft(picture) as draft:
-            draft.write_bytes(plots.picture(drawn, looks, picture.suffix[1:]))
+            draft.write_bytes(plots.picture(drawn, looks, picture.suffix[1:].lower()))
     except (OSError, RunDirectoryError, ValueError, csv.Error) as error:
         print(f"redraw: {error}", file=sys.stderr)
         return 2

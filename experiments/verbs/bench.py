@@ -72,7 +72,7 @@ class Options:
             raise ValueError(f"must be more than 0, got {self.seconds:g}")
         if not self.only:
             raise ValueError(f"must have at least one of {', '.join(PARTS)}")
-        if self.output is not None and Path(self.output).suffix != ".json":
+        if self.output is not None and Path(self.output).suffix.lower() != ".json":
             raise ValueError(f"must end in .json, got {self.output}")
 
 

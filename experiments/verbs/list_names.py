@@ -1,6 +1,8 @@
 """`munchausen list`: lists the experiments, figures and computations."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from experiments import flags
@@ -11,25 +13,62 @@ if TYPE_CHECKING:  # otherwise late: mistakes are reported before numpy loads
     from experiments.catalogue.figure import Figure
 
 HELP = """\
-usage: munchausen list [<word> ...]
+usage: munchausen list [<word> ...] [--all] [--plugin MODULE,...]
 
-Lists the names that `train` takes: experiments, figures of papers (all of their
-variants and seeds), and computed figures. With words: only names with all words."""
+Prints an overview of what `train` takes: agents, environments, figures of papers (all
+of their variants and seeds), and computed figures. With words: a line for each name
+that has all of the words.
+
+  --all     a line for each name
+  --plugin  modules of yours, each with a REGISTRY of agents"""
 
 _Row = tuple[str, ...]
 Value = TypeVar("Value")
 
 
+@dataclass(frozen=True)
+class Options:
+    """Flags of `list`; its arguments are words.
+
+    Attributes:
+        all: whether to print a line for each name.
+        plugin: modules of a user, each with a `REGISTRY` of agents.
+    """
+
+    all: bool = False
+    plugin: tuple[str, ...] = ()
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Prints a table for each kind of name.
+    """Prints the overview, or a table for each kind of name.
 
     Raises:
-        OverrideError: no name contains all of the words.
+        OverrideError: no name contains all of the words, or a plugin is broken.
     """
-    words, _ = flags.read(arguments, {})
+    words, values = flags.read(arguments, flags.fields(Options()))
+    options = flags.replace(Options(), values, "--")
+    from experiments.catalogue import user_agents
+
+    user_agents.choose(options.plugin)
+    for problem in user_agents.installed().problems.values():
+        print(f"munchausen: {problem}", file=sys.stderr)
+    if words or options.all:
+        print(_lines(words))
+        return 0
+    from experiments.verbs import overview
+
+    print(overview.overview())
+    return 0
+
+
+def _lines(words: Sequence[str]) -> str:
+    """A table for each kind of name, of the names with all words.
+
+    Raises:
+        OverrideError: there is no such name.
+    """
     from experiments.names import COMPUTATIONS, FIGURES, NAMED
 
-    known = [*NAMED, *FIGURES, *COMPUTATIONS]
     tables: list[list[_Row]] = [
         [
             ("experiment", "agent", "environment", "steps", ""),
@@ -46,12 +85,20 @@ def main(arguments: Sequence[str]) -> int:
     ]
     shown = ["\n".join(flags.align(table)) for table in tables if len(table) > 1]
     if not shown:
-        closest = flags.nearest(words[-1], known)
         raise OverrideError(
-            f"no name contains {' and '.join(words)}; did you mean {closest!r}?"
+            f"no name contains {' and '.join(words)}"
+            + _hint(words, [*NAMED, *FIGURES, *COMPUTATIONS])
         )
-    print("\n\n".join(shown))
-    return 0
+    return "\n\n".join(shown)
+
+
+def _hint(words: Sequence[str], known: Sequence[str]) -> str:
+    """What to search instead: a name, or a half of one, that is near to a word."""
+    halves = dict.fromkeys(half for name in known for half in name.split("/"))
+    unknown = [word for word in words if not any(word in name for name in known)]
+    for word in unknown:
+        return flags.did_you_mean(word, [*halves, *known], "`list` prints an overview")
+    return ": remove a word"
 
 
 def _chosen(known: Mapping[str, Value], words: Iterable[str]) -> list[Value]:

@@ -44,7 +44,10 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.output is not None and Path(self.output).suffix not in _SUFFIXES:
+        if (
+            self.output is not None
+            and Path(self.output).suffix.lower() not in _SUFFIXES
+        ):
             raise ValueError(f"must end in {' or '.join(_SUFFIXES)}, got {self.output}")
         if self.episodes < 1:
             raise ValueError(f"must be at least 1, got {self.episodes}")

@@ -44,7 +44,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for path, suffixes in ((self.output, _PAGES), (self.picture, _PICTURES)):
-            if path is not None and Path(path).suffix not in suffixes:
+            if path is not None and Path(path).suffix.lower() not in suffixes:
                 raise ValueError(f"must end in {' or '.join(suffixes)}, got {path}")
 
 
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         content[wanted["page"]] = page.render(reading)
     if "picture" in wanted:
         path = wanted["picture"]
-        content[path] = page.picture(reading, path.suffix[1:])
+        content[path] = page.picture(reading, path.suffix[1:].lower())
     _write(content)
     _name_what_lacks(reading, named_on_page="page" in wanted)
     for path in content:

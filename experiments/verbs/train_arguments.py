@@ -35,6 +35,7 @@ class Options:
         parallel: number of local runs at once, one thread each if several; none: one
             for each core, or a single one if they would share an accelerator.
         wandb: whether to log to Weights & Biases as well; offline: to be synced later.
+        plugin: modules of yours, each with a REGISTRY of agents.
     """
 
     launch: Mode = "local"
@@ -42,6 +43,7 @@ class Options:
     seeds: int | None = None
     parallel: int | None = None
     wandb: WandbMode = "off"
+    plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seeds is not None and self.seeds < 1:
@@ -72,12 +74,13 @@ def plan(arguments: Sequence[str]) -> Plan:
     """
     from experiments.names import VARIANTS
 
+    choose_plugins(arguments)
     named = _find(arguments)
     bases = _bases(named)
-    plain, values = flags.read(arguments, _fields(bases))
-    if len(plain) > 1:
+    names, values = flags.read(arguments, _fields(bases))
+    if len(names) > 1:
         raise OverrideError(
-            f"train takes one experiment at a time, got {plain[0]} and {plain[1]}"
+            f"train takes one experiment at a time, got {names[0]} and {names[1]}"
         )
     own = flags.fields(Options())
     options = flags.replace(
@@ -102,9 +105,27 @@ def plan(arguments: Sequence[str]) -> Plan:
     return Plan(every, options, bases[0].name in VARIANTS)
 
 
+def choose_plugins(arguments: Sequence[str]) -> None:
+    """Makes the agents known of the modules that `--plugin` names.
+
+    Raises:
+        OverrideError: a module has no usable agents, or --plugin no value.
+    """
+    from experiments.catalogue import user_agents
+
+    modules: list[str] = []
+    for place, argument in enumerate(arguments):
+        flag, equals, text = argument.partition("=")
+        if flag == "--plugin":
+            given = [text] if equals else arguments[place + 1 : place + 2]
+            modules += [name for each in given for name in each.split(",") if name]
+    user_agents.choose(modules)
+
+
 def help_lines(arguments: Sequence[str]) -> list[str]:
     """Every flag with type, value and meaning; common flags without an experiment."""
-    named = [argument for argument in arguments if not argument.startswith("-")]
+    choose_plugins(arguments)
+    named = plain(arguments)
     lines = ["usage: munchausen train <experiment> [--<field> <value> ...]", ""]
     if named:
         found = _find(arguments)
@@ -143,13 +164,42 @@ def _find(arguments: Sequence[str]) -> "Experiment | Figure":
         for known in (EXPERIMENTS, FIGURES):
             if argument in known:
                 return known[argument]
-    for reason in filter(None, map(misfit, arguments)):
+    given = plain(arguments)
+    for reason in filter(None, map(misfit, given)):
         raise OverrideError(reason)
-    if not arguments or arguments[0].startswith("-"):
+    if not given:
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
-    name = arguments[0]
-    closest = flags.nearest(name, [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
-    raise OverrideError(f"unknown experiment {name!r}; did you mean {closest!r}?")
+    hint = _hint(given[0], [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
+    raise OverrideError(f"unknown experiment {given[0]!r}; {hint}")
+
+
+def plain(arguments: Sequence[str]) -> list[str]:
+    """The arguments that are neither flags nor the values of flags."""
+    before = ["", *arguments]
+    return [
+        argument
+        for argument, previous in zip(arguments, before, strict=False)
+        if not argument.startswith("-")
+        and (not previous.startswith("--") or "=" in previous)
+    ]
+
+
+def _hint(name: str, names: Sequence[str]) -> str:
+    """The name that was meant, if both of its halves are near; else where to look."""
+    first, _, second = name.partition("/")
+    close = flags.nearest(first, dict.fromkeys(each.split("/")[0] for each in names))
+    if close is not None and second:
+        rest = [each.split("/")[1] for each in names if each.startswith(f"{close}/")]
+        found = flags.nearest(second, rest)
+        if found is not None:
+            return f"did you mean {f'{close}/{found}'!r}?"
+    for half in (second, first):
+        if half and any(half in each.split("/") for each in names):
+            return (
+                f"`munchausen list {half}` prints the names with {half}; an agent of "
+                "yours needs --plugin MODULE"
+            )
+    return "`munchausen list` prints what there is"
 
 
 def _bases(named: "Experiment | Figure") -> list[Experiment]:
@@ -201,13 +251,22 @@ def _check(
         )
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
-    if options.launch == "local" and experiment.actors > 1:
-        raise OverrideError(
-            f"a local run has one actor, got --actors {experiment.actors}; use "
-            f"--environments {experiment.actors}, or --launch processes"
-        )
+    check_actors(experiment, options.launch)
     if options.launch != "local" and options.parallel is not None:
         raise OverrideError(
             f"--parallel {options.parallel} is for local runs: --launch "
             f"{options.launch} does one run after the other; remove --parallel"
+        )
+
+
+def check_actors(experiment: Experiment, launch: Mode) -> None:
+    """Refuses a local run with several actors.
+
+    Raises:
+        OverrideError: it has several.
+    """
+    if launch == "local" and experiment.actors > 1:
+        raise OverrideError(
+            f"a local run has one actor, got --actors {experiment.actors}; use "
+            f"--environments {experiment.actors}, or --launch processes"
         )

@@ -86,7 +86,9 @@ def main(arguments: Sequence[str]) -> int:
             writer.writerows(rows)
         computation.draw(rows, directory / PICTURE)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write to {directory}: {error}") from error
+        raise RunDirectoryError(
+            f"cannot write to {directory}: {error.strerror}"
+        ) from error
     print("\n".join(table(rows)))
     print(f"{len(rows)} rows in {seconds:.0f} s: {directory / ROWS}, {PICTURE}")
     return 0

@@ -3,10 +3,12 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
 from experiments.verbs.train_runs import check, print_notes
+from experiments.verbs import resumed_settings, train_arguments
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError
@@ -18,30 +20,49 @@ from launch.runs.lock import locked
 
 HELP = """\
 usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
-                        [--wandb offline|online]
+                        [--wandb offline|online] [--<field> <value> ...]
 
 Resumes a run from its newest checkpoint, with its own settings; --steps extends it. A
 local run resumes in local mode, a run of threads or processes in either of these modes.
 A run that learns from a dataset resumes in any mode, by default local. A run that has
-done all its steps, but not its last evaluation, only evaluates."""
+done all its steps, but not its last evaluation, only evaluates.
+
+Other fields that can change: --environments, --actors, --log_period, --stall_seconds,
+--evaluation.*, --checkpoint.*, and those of --agent.* that do not change the shape of
+networks or replay, such as --agent.optimizer.learning_rate. `train` prints what each
+change does to reproducibility, and config.yaml records it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Flags of `train --resume`.
+    """Flags of `train --resume` that are not fields of an experiment.
 
     Attributes:
         resume: run directory.
         launch: mode to resume in; none: processes for a distributed run, but local for
             a run that learns from a dataset.
-        steps: total steps of the run; none: as before.
         wandb: whether Weights & Biases continues its log of the run.
     """
 
     resume: str = ""
     launch: Mode | None = None
-    steps: int | None = None
     wandb: WandbMode = "off"
+
+
+class Request(NamedTuple):
+    """What a command line wants.
+
+    Attributes:
+        options: the flags that are not fields of an experiment.
+        directory: of the run.
+        configured: the experiment as `config.yaml` has it.
+        experiment: the same with the new settings.
+    """
+
+    options: Options
+    directory: Path
+    configured: Experiment
+    experiment: Experiment
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,25 +75,15 @@ def main(arguments: Sequence[str]) -> int:
         RunFailed: the run ended early.
         RunStopped: a signal ended the run, which saved a checkpoint.
     """
-    plain, values = flags.read(arguments, flags.fields(Options()))
-    if plain:
-        raise OverrideError(
-            "--resume takes only a run directory, which records its experiment; "
-            f"remove {plain[0]}"
-        )
-    options = flags.replace(Options(), values, "--")
-    directory = Path(options.resume)
-    if not directory.is_dir():
-        raise OverrideError(f"{directory} is not a directory")
-    experiment = configured = run_directory.read_experiment(directory)
-    if options.steps is not None:
-        experiment = flags.replace(experiment, {"steps": options.steps}, "--")
+    options, directory, configured, experiment = request = _read(arguments)
     with locked(directory):  # before its newest checkpoint is named
         saved = checkpoint.newest(directory)
         shortened = experiment.steps < configured.steps
         evaluated = shortened or existing_runs.is_complete(directory, experiment)
-        _refuse_done(experiment, saved, evaluated)
+        _check_entries(saved)
         mode = _mode(options, saved)
+        train_arguments.check_actors(experiment, mode)
+        _refuse_done(experiment, saved, evaluated)
         ready = check(
             experiment,
             mode,
@@ -82,13 +93,58 @@ def main(arguments: Sequence[str]) -> int:
             start=saved.counts.actor_steps,
         )
         print_notes([ready])
-        run_directory.record_resume(directory, experiment)
+        resumed_settings.check_networks(configured, experiment, ready.spec)
+        _record(request, saved, mode)
         print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
         launch_run.run_experiment(
             experiment, directory, mode, ready, saved, options.wandb
         )
     summarise([(experiment.seed, directory)])
     return 0
+
+
+def _read(arguments: Sequence[str]) -> Request:
+    """Reads the command line and the run's configuration."""
+    plain = train_arguments.plain(arguments)
+    if plain:
+        raise OverrideError(
+            "--resume takes only a run directory, which records its experiment; "
+            f"remove {plain[0]}"
+        )
+    own = flags.fields(Options())
+    first = {"resume": own["resume"]}
+    named = [
+        each
+        for place, argument in enumerate(arguments)
+        if argument.partition("=")[0] == "--resume"
+        for each in arguments[place : place + 1 + ("=" not in argument)]
+    ]
+    directory = Path(flags.read(named, first)[1]["resume"])
+    if not directory.is_dir():
+        raise OverrideError(f"{directory} is not a directory")
+    configured = run_directory.read_experiment(directory)
+    _, values = flags.read(arguments, own | resumed_settings.known(configured))
+    options = flags.replace(
+        Options(), {path: values.pop(path) for path in own if path in values}, "--"
+    )
+    experiment = resumed_settings.change(configured, values)
+    return Request(options, directory, configured, experiment)
+
+
+def _record(request: Request, saved: Checkpoint, mode: Mode) -> None:
+    """Prints what changes, and records it in `config.yaml`."""
+    changed = resumed_settings.changed(request.configured, request.experiment)
+    step = saved.counts.clock
+    for path, (old, new) in changed.items():
+        if path == "steps":
+            continue  # HELP explains it
+        local = mode == "local"
+        print(resumed_settings.explain(path, old, new, step=step, local=local))
+    run_directory.record_resume(
+        request.directory,
+        request.experiment,
+        {"step": step, **({"changed": changed} if changed else {})},
+    )
 
 
 def _mode(options: Options, saved: Checkpoint) -> Mode:
@@ -98,8 +154,20 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
     mode = options.launch or ("processes" if distributed else "local")
     if distributed == (mode == "local"):
         fitting = "threads or processes" if distributed else "local"
-        raise OverrideError(f"--launch must be {fitting} for this run, got {mode}")
+        raise OverrideError(
+            f"--launch must be {fitting} for this run, got {mode}: only that can read "
+            "the saved replay"
+        )
     return mode
+
+
+def _check_entries(saved: Checkpoint) -> None:
+    """Refuses a checkpoint that lacks what a resumed run needs."""
+    missing = sorted({"store", "seconds", "episodes"} - saved.extra.keys())
+    if missing:
+        raise RunDirectoryError(
+            f"{saved.path} has no {missing[0]}: it cannot be resumed"
+        )
 
 
 def _refuse_done(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> None:
@@ -107,12 +175,12 @@ def _refuse_done(experiment: Experiment, saved: Checkpoint, evaluated: bool) -> 
 
     A program may be killed after it saved its last step, and before that evaluation.
     """
-    missing = sorted({"store", "seconds", "episodes"} - saved.extra.keys())
-    if missing:
-        raise RunDirectoryError(
-            f"{saved.path} has no {missing[0]}: it cannot be resumed"
-        )
     done = saved.counts.clock
+    if done > experiment.steps:
+        raise OverrideError(
+            f"--steps must be at least {done}, the steps that the run has done, got "
+            f"{experiment.steps}"
+        )
     if done >= experiment.steps and evaluated:
         raise OverrideError(
             f"the run is complete: it has done {done:,} of {experiment.steps:,} steps; "

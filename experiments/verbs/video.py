@@ -59,7 +59,7 @@ def write(path: Path, frames: Iterable[Frame], frames_per_second: float) -> None
         OverrideError: no encoder for MP4 is installed.
     """
     images = map(captioned, frames)
-    if path.suffix == ".gif":
+    if path.suffix.lower() == ".gif":
         _write_gif(path, images, frames_per_second)
     else:
         _write_mp4(path, images, frames_per_second)

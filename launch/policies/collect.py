@@ -235,7 +235,7 @@ def _episodes(run: _Run, quality: Quality, steps: int) -> list[Episode]:
 
 
 def _check_agent(directory: Path, experiment: Experiment) -> None:
-    recipe = agents.REGISTRY[experiment.agent_name]
+    recipe = agents.find(experiment.agent_name)
     if recipe.actions != "continuous":
         raise DatasetError(
             f"{directory} is a run of {experiment.agent_name}, which takes discrete "

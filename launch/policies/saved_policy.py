@@ -32,7 +32,8 @@ def load(directory: Path) -> tuple[Experiment, Agent, Params]:
     """Loads a run's experiment, its agent, and the newest parameters it saved.
 
     Raises:
-        RunDirectoryError: not a run, or a run that has not saved anything learned.
+        RunDirectoryError: not a run, or a run that has not saved anything learned, or
+            whose environment cannot run on this machine.
     """
     experiment = run_directory.read_experiment(directory)
     saved = checkpoint.newest(directory)
@@ -41,5 +42,9 @@ def load(directory: Path) -> tuple[Experiment, Agent, Params]:
             f"{directory} has not learned a policy yet: continue it with `munchausen "
             f"train --resume {directory}`"
         )
-    agent = make_agent(experiment, spec_of(experiment))
+    try:
+        agent = make_agent(experiment, spec_of(experiment))
+    except ValueError as error:  # a library of the environment is missing
+        reason = " ".join(str(error).split())
+        raise RunDirectoryError(f"cannot play {directory}: {reason}") from error
     return experiment, agent, checkpoint.load_state(saved, agent).params

@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.parts.contract import Params, Spec, Storage, Transition
 from launch.errors import RunDirectoryError
+from launch.replay import relaid
 from launch.replay.rows import Row, Rows, decode
 
 
@@ -137,6 +138,9 @@ class InProcess:
     ) -> None:
         """Loads the rows that `save` wrote; episodes unfinished then are given up.
 
+        The number of lanes or the capacity may differ from the saved ones. Then each
+        lane loses the few transitions at the place where its rows were cut.
+
         Args:
             path: the directory that `save` wrote; None: the store stays empty.
             progress: the return value of `progress` at that time.
@@ -149,24 +153,24 @@ class InProcess:
             return
         progress = progress["store"]
         lanes, length = len(progress["written"]), progress["length"]
-        if (lanes, length) != (len(self._written), self._length):
-            raise RunDirectoryError(
-                f"{path} holds {lanes} x {length} rows, this run stores "
-                f"{len(self._written)} x {self._length}: resume with the "
-                "storage.capacity and the number of environments it was saved with"
-            )
+        same = (lanes, length) == (len(self._written), self._length)
+        chosen = [] if same else self._places(progress["written"], length)
         for name, column in self._columns().items():
-            file = path / f"{name}.npy"
-            if not file.exists():
-                raise RunDirectoryError(
-                    f"{path} holds no {name}: resume with the agent that saved it"
-                )
-            rows = np.load(file, mmap_mode="r")
-            column[:, : rows.shape[1]] = rows
+            rows = _saved(path / f"{name}.npy", column)
+            if same:
+                column[:, : rows.shape[1]] = rows
+            else:
+                relaid.copy(rows, chosen, column)
         self._written = list(progress["written"])
+        if not same:
+            self._written = [len(indices) for indices in chosen]
+            self._columns()["steps"][:, : self._window - 1] = 0
         self.inserted, self.sampled = progress["inserted"], progress["sampled"]
         self.size = int(np.count_nonzero(self._steps))
         self._random.bit_generator.state = progress["random"]
+
+    def _places(self, written: list[int], length: int) -> list[np.ndarray]:
+        return relaid.places(written, length, len(self._written), self._length)
 
     def _columns(self) -> dict[str, np.ndarray]:
         """The columns as `[lanes, rows, ...]`, views of this store."""
@@ -186,6 +190,8 @@ class InProcess:
 
     def owed(self) -> int:
         """Number of batches to sample now to keep the configured samples per insert."""
+        if not self.size:
+            return 0  # a resumed run may have lost its few transitions
         storage = self._storage
         due = storage.samples_per_insert * (self.inserted - storage.min_size)
         return max(0, int((due - self.sampled) // storage.batch_size))
@@ -256,3 +262,24 @@ class InProcess:
                     column[i] = leaf
             self.inserted += 1
             self.size += 1
+
+
+def _saved(file: Path, column: np.ndarray) -> np.ndarray:
+    """The saved rows of a column, `[lanes, rows, ...]`, mapped from the file.
+
+    Raises:
+        RunDirectoryError: there are none, or they are of another kind.
+    """
+    if not file.exists():
+        raise RunDirectoryError(
+            f"{file.parent} holds no {file.stem}: resume with the agent that saved it"
+        )
+    rows = np.load(file, mmap_mode="r")
+    kinds = [(each.shape[2:], each.dtype) for each in (rows, column)]
+    if kinds[0] != kinds[1]:
+        raise RunDirectoryError(
+            f"{file} holds rows of shape {list(rows.shape[2:])} {rows.dtype}, this run "
+            f"stores {list(column.shape[2:])} {column.dtype}: resume with the "
+            "environment that it was saved with"
+        )
+    return rows

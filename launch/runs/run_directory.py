@@ -1,13 +1,15 @@
 """Makes and names run directories, and reads their experiments back."""
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-from launch.errors import RunDirectoryError
+from launch.errors import AgentMissing, RunDirectoryError
 from launch.runs import provenance, serialization
 
 CONFIG = "config.yaml"
@@ -38,25 +40,43 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
         with (directory / CONFIG).open("w", encoding="utf-8") as file:
             yaml.safe_dump(plain, file, sort_keys=False)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write runs to {root}: {error}") from error
+        raise RunDirectoryError(f"cannot write runs to {root}: {_reason(error)}") from error
     return directory
 
 
-def record_resume(directory: str | os.PathLike[str], experiment: Any) -> None:
+def record_resume(
+    directory: str | os.PathLike[str],
+    experiment: Any,
+    details: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Records in `config.yaml` that the run resumes as this experiment with this code.
+
+    Args:
+        directory: the run directory.
+        experiment: the Experiment about to run.
+        details: what else to record of this start, such as the settings that changed.
 
     Raises:
         RunDirectoryError: the directory cannot be written to.
     """
     plain = read_config(directory) | {"experiment": serialization.to_plain(experiment)}
-    plain["resumed"] = [*plain.get("resumed", []), provenance.circumstances()]
+    plain["resumed"] = [
+        *plain.get("resumed", []),
+        {**provenance.circumstances(), **serialization.to_plain(details)},
+    ]
     path = Path(directory) / CONFIG
     draft = path.with_name(f".{CONFIG}.draft")
     try:
         draft.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write {path}: {error}") from error
+        raise RunDirectoryError(f"cannot write {path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line, without the path that the message has already."""
+    plain = error.strerror if isinstance(error, OSError) else None
+    return plain or " ".join(str(error).split())
 
 
 def _make_unique(parent: Path, name: str) -> Path:
@@ -84,8 +104,7 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
             f"{directory} is not a run directory: it has no {CONFIG}"
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise RunDirectoryError(f"cannot read {path}: {reason}") from error
+        raise RunDirectoryError(f"cannot read {path}: {_reason(error)}") from error
     if not isinstance(plain, dict) or "experiment" not in plain:
         raise RunDirectoryError(f"{path} describes no experiment")
     return plain
@@ -103,6 +122,9 @@ def read_experiment(directory: str | os.PathLike[str]) -> Any:
         raise RunDirectoryError(f"{directory} is a computed figure: it has no agent")
     try:
         return serialization.read_experiment(plain)
+    except AgentMissing as error:
+        path = Path(directory) / CONFIG
+        raise RunDirectoryError(f"{path} names an agent: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"{Path(directory) / CONFIG} does not fit this version: {error}"

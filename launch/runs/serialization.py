@@ -5,6 +5,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, cast
 
+from launch.errors import AgentMissing
+
 _KIND = "kind"  # names the class of a dataclass
 
 
@@ -49,12 +51,22 @@ def from_plain(annotation: Any, plain: Any) -> Any:
     return plain
 
 
+def obstacle(value: Any) -> str:
+    """Why `config.yaml` could not give a dataclass back; empty if it could."""
+    try:
+        again = from_plain(type(value), to_plain(value))
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return "" if again == value else f"it would become {again!r}, but it is {value!r}"
+
+
 def read_experiment(plain: Mapping[str, Any]) -> Any:
     """The Experiment whose `to_plain` is `plain`.
 
-    The registry knows the class of its agent, `kind` names that of its environment.
+    `agent_name` leads to the class of its agent, `kind` names that of its environment.
 
     Raises:
+        AgentMissing: the agent is not installed, or cannot be used.
         KeyError, TypeError, ValueError: it does not fit this version.
     """
     # Imported here: a report reads plain data without importing JAX.
@@ -62,10 +74,11 @@ def read_experiment(plain: Mapping[str, Any]) -> Any:
     import environments
     from launch.experiment import Experiment
 
-    agent_name = plain["agent_name"]
-    if agent_name not in agents.REGISTRY:
-        raise ValueError(f"unknown agent {agent_name}; known: {list(agents.REGISTRY)}")
-    agent = _from_mapping(agents.REGISTRY[agent_name].config, plain["agent"])
+    try:
+        recipe = agents.find(plain["agent_name"])
+    except agents.UnusableAgent as error:
+        raise AgentMissing(str(error)) from error
+    agent = _from_mapping(recipe.config, plain["agent"])
     place = plain["environment"]
     environment = _from_mapping(environments.config_class(place[_KIND]), place)
     return _from_mapping(Experiment, plain, agent=agent, environment=environment)

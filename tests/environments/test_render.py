@@ -5,11 +5,12 @@ import pytest
 from dm_env import specs
 
 import environments
-from environments import render
+from environments import mujoco_library, render
 
 # A library of the operating system, which the lock cannot bring.
 needs_egl = pytest.mark.skipif(
-    render.find_library("EGL") is None, reason="MuJoCo draws through EGL: libegl1"
+    mujoco_library.find_library("EGL") is None,
+    reason="MuJoCo draws through EGL: libegl1",
 )
 CONFIGS = [
     environments.Atari("pong"),
@@ -103,25 +104,6 @@ def test_a_name_instead_of_a_config_is_refused():
 
 
 @pytest.mark.parametrize(
-    "means, complaint",
-    [
-        (None, "with egl needs the library EGL: install libegl1, or set MUJOCO_GL to"),
-        ("", "with egl needs the library EGL: install libegl1"),
-        ("osmesa", "with osmesa needs the library OSMesa: install libosmesa6"),
-        ("off", "MUJOCO_GL must be one of egl, osmesa, glfw to draw MuJoCo, got 'off'"),
-    ],
-)
-def test_mujoco_without_a_renderer_suggests_a_fix(monkeypatch, means, complaint):
-    monkeypatch.setattr(render, "find_library", lambda name: None)
-    if means is None:
-        monkeypatch.delenv("MUJOCO_GL", raising=False)
-    else:
-        monkeypatch.setenv("MUJOCO_GL", means)
-    with pytest.raises(ValueError, match=complaint):
-        environments.make_rendered(environments.Locomotion(), 0)
-
-
-@pytest.mark.parametrize(
     "means, library, drawn_with",
     [("", "EGL", "egl"), (" OSMesa", "OSMesa", "osmesa"), ("glfw", "GL", "glfw")],
 )
@@ -133,9 +115,10 @@ def test_mujoco_draws_with_the_library_it_is_set_to(
 
     def make_one(config, seed, rendered):
         assert rendered
-        raise Told(render.os.environ["MUJOCO_GL"])
+        raise Told(mujoco_library.os.environ["MUJOCO_GL"])
 
-    monkeypatch.setattr(render, "find_library", lambda name: name == library)
+    monkeypatch.setattr(mujoco_library, "find_library", lambda name: name == library)
+    monkeypatch.setattr(mujoco_library, "_has_screen", lambda: True)
     monkeypatch.setattr(render.locomotion, "make_one", make_one)
     monkeypatch.setenv("MUJOCO_GL", means)
     with pytest.raises(Told, match=drawn_with):

@@ -106,7 +106,63 @@ def elsewhere(tmp_path, monkeypatch):
             "--agent.network.torso must be",
         ),
         ("list cartpoel", "no name contains cartpoel; did you mean "),
-        ("list --all", "unknown field --all; this command has no fields"),
+        ("list cartpoel --all", "no name contains cartpoel; did you mean 'cartpole'"),
+        ("list mdqn zzz", "no name contains mdqn and zzz; `list` prints an overview$"),
+        ("list mdqn/ hopper", "no name contains mdqn/ and hopper: remove a word$"),
+        ("list --al", "unknown field --al; did you mean --all"),
+        ("doctor --al", "unknown field --al; this command has no fields$"),
+        ("zzz", "unknown verb 'zzz'; one of list, train, .*check-agent$"),
+        (
+            "train zzz",
+            "unknown experiment 'zzz'; `munchausen list` prints what there is$",
+        ),
+        (
+            "train zzz/cartpole",
+            "'zzz/cartpole'; `munchausen list cartpole` prints the names with cartpole"
+            "; an agent of yours needs --plugin MODULE$",
+        ),
+        ("train mdqn/zzz", "`munchausen list mdqn` prints the names with mdqn; an ag"),
+        ("train --seed 3", "name an experiment first"),
+        (
+            "train --seed 3 mdqn/pnog",
+            "unknown experiment 'mdqn/pnog'; did you mean 'mdqn/",
+        ),
+        ("train mdqn/pong --zzz 3", "unknown field --zzz; --help lists the fields$"),
+        (
+            "train mdqn/pong --environment.game zzz",
+            "must be one of adventure, .*, got 'zzz'",
+        ),
+        (
+            "train mdqn/pong --agent.loss zzz",
+            "must be one of huber, squared, got 'zzz'$",
+        ),
+        ("train mdqn/pong --runs=", "--runs needs a value: str$"),
+        (
+            "train mdqn/pong --runs=~nobody7/x",
+            "--runs must be a path, .* no user 'nobody7'",
+        ),
+        (
+            "train mdqn/pong \u2013seed 3",
+            "\u2013seed begins with an en dash: .*, --seed$",
+        ),
+        (
+            "train mdqn/pong --seed \u22123",
+            "begins with a typographic minus sign, type -3$",
+        ),
+        (
+            "train mdqn/pong --agent.log_policy_floor 1000",
+            "must be at most 0, got 1000$",
+        ),
+        ("train mdqn/pong --steps 1,000", "'1,000'; write 1000 or 1_000$"),
+        (
+            "report x --output page.pdf",
+            "--output must end in .html or .htm, got page.pdf$",
+        ),
+        ("check-agent", "name one agent, such as mdqn or my_module:name$"),
+        (
+            "check-agent mdqnn",
+            "there is no agent 'mdqnn': name one of dqn, .* of yours$",
+        ),
         ("evaluate", "name one run directory"),
         ("evaluate nowhere", "nowhere is not a directory"),
         ("evaluate . ", "is not a run directory: it has no config.yaml"),
@@ -210,3 +266,44 @@ def test_ctrl_c_prints_no_traceback(monkeypatch, capsys):
     monkeypatch.setattr(run, "run_experiment", interrupted)
     assert cli.main(["train", "dqn/catch"]) == 130
     assert capsys.readouterr().err == "munchausen: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    "line, first",
+    [
+        ("--help record", "usage: munchausen record <run directory>"),
+        ("help train mdqn/catch", "usage: munchausen train <experiment>"),
+        ("record nowhere --help", "usage: munchausen record <run directory>"),
+        ("train --help mdqn/catch --seed 3", "usage: munchausen train <experiment>"),
+        ("-h", "usage: munchausen <verb> ..."),
+    ],
+)
+def test_help_is_printed_wherever_it_is_asked_for(line, first, capsys):
+    assert cli.main(line.split()) == 0
+    assert capsys.readouterr().out.startswith(first)
+
+
+def test_the_version_names_program_python_and_jax(capsys):
+    assert cli.main(["--version"]) == 0
+    found = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
+    assert found["python"].startswith("3.10.") and found["jax"].startswith("0.")
+    assert found.keys() - {"commit"} == {"munchausen", "python", "jax"}
+
+
+def test_paths_of_every_verb_expand_a_home_directory(monkeypatch, capsys, elsewhere):
+    monkeypatch.setenv("HOME", str(elsewhere))
+    for line in (
+        "evaluate ~/gone",
+        "record ~/gone",
+        "collect ~/gone",
+        "report ~/gone",
+        "train --resume ~/gone",
+        "train --resume=~/gone",
+    ):
+        assert cli.main(line.split()) == 2
+        assert f"{elsewhere}/gone" in capsys.readouterr().err
+    (elsewhere / "file").touch()
+    assert cli.main(["train", "mdqn/catch", "--runs=~/file"]) == 2
+    assert f"cannot write runs to {elsewhere}/file" in capsys.readouterr().err
+    assert cli.main(["bench", "--output=~/gone/b.JSON"]) == 2
+    assert f"there is no directory {elsewhere}/gone" in capsys.readouterr().err

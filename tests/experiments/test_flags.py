@@ -47,7 +47,7 @@ class Outer:
     sizes: tuple[int, ...] = (7, 5)
     limit: float | None = None
     loud: bool = False
-    title: str = "x"
+    title: str = ""
     room: Room = Room()
 
     def __post_init__(self):
@@ -82,51 +82,6 @@ def test_fields_are_flat_typed_and_described():
     ]
 
 
-@pytest.mark.parametrize(
-    "annotation, text, value",
-    [
-        (int, "-3", -3),
-        (int, "1_000", 1000),
-        (int, "2e6", 2_000_000),
-        (float, "3", 3.0),
-        (float, "-1e-3", -0.001),
-        (bool, "True", True),
-        (bool, "false", False),
-        (str, "none", "none"),
-        (float | None, "none", None),
-        (float | None, "0.5", 0.5),
-        (tuple[int, ...], "64,32", (64, 32)),
-        (tuple[int, ...], "(64, 32,)", (64, 32)),
-        (tuple[int, ...], "()", ()),
-        (tuple[float, ...], "1", (1.0,)),
-        (Literal["red", "green"], "green", "green"),
-        (Literal[1, 2], "2", 2),
-    ],
-)
-def test_text_becomes_a_value_of_the_type(annotation, text, value):
-    parsed = flags.parse(annotation, text)
-    assert parsed == value and type(parsed) is type(value)
-    assert flags.parse(annotation, flags.show(value)) == value
-
-
-@pytest.mark.parametrize(
-    "annotation, text, message",
-    [
-        (int, "1.5", "must be an integer, got '1.5'; did you mean 2"),
-        (int, "inf", "must be an integer and finite, got 'inf'"),
-        (int, "", "must be an integer, got ''"),
-        (float, "1,5", "must be a number, got '1,5'"),
-        (bool, "yes", "must be one of true, false, got 'yes'"),
-        (float | None, "non", "must be a number, got 'non'"),
-        (Literal["red", "green"], "gren", "did you mean 'green'"),
-        (bytes, "x", "a bytes cannot be set from the command line"),
-    ],
-)
-def test_text_of_another_type_is_refused(annotation, text, message):
-    with pytest.raises(OverrideError, match=message):
-        flags.parse(annotation, text)
-
-
 def test_replace_changes_the_named_fields_of_a_copy():
     base = Outer()
     changed = flags.replace(base, {"inner.width": 2.5, "count": 4})
@@ -139,8 +94,8 @@ def test_replace_changes_the_named_fields_of_a_copy():
     [
         ({"cuont": 1}, r"^unknown field --cuont; did you mean --count\?$"),
         ({"inner.with": 1.0}, r"^unknown field --inner.with; .* --inner.width\?$"),
-        ({"inner.width": -1.0}, "^--inner.width: width is -1.0: at least 0$"),
-        ({"inner.kind": "green", "inner.width": -1.0}, "^--inner.width: width is -1.0"),
+        ({"inner.width": -1.0}, "^--inner.width is -1.0: at least 0$"),
+        ({"inner.kind": "green", "inner.width": -1.0}, "^--inner.width is -1.0: at"),
         ({"inner.kind": "green", "inner.width": 10.0}, "^--inner.kind, --inner.width:"),
         ({"count": -1, "loud": True}, "^--count must be at least 0, got -1$"),
         ({"room.height": -1.5}, "^--room.height must be at least 0, got -1.5$"),
@@ -179,10 +134,80 @@ def test_read_separates_flags_from_arguments():
 @pytest.mark.parametrize("again", [["--count", "5"], ["--count=4"]])
 def test_a_repeated_flag_is_refused(again):
     known = flags.fields(Outer())
-    with pytest.raises(OverrideError, match=r"^--count is given twice$"):
+    with pytest.raises(OverrideError, match=r"^--count is given twice: give it once$"):
         flags.read(["--count", "4", "--loud", "true", *again], known)
 
 
 def test_a_right_name_in_the_wrong_place_suggests_its_path():
     with pytest.raises(OverrideError, match=r"did you mean --inner.width\?$"):
         flags.read(["--width", "1"], flags.fields(Outer()))
+
+
+@pytest.mark.parametrize("dash, name", [("\u2013", "an en dash"), ("\u2014", "an em")])
+def test_a_dash_pasted_from_a_document_is_named(dash, name):
+    with pytest.raises(OverrideError) as refused:
+        flags.read([f"{dash}count", "1"], flags.fields(Outer()))
+    assert str(refused.value).startswith(f"{dash}count begins with {name}")
+    assert str(refused.value).endswith(": type two hyphens, --count")
+    assert flags.read([f"{dash}5"], {}) == ([f"{dash}5"], {})
+
+
+def test_after_two_hyphens_all_arguments_are_plain():
+    line = ["--count", "4", "--", "--loud", "-h"]
+    assert flags.read(line, flags.fields(Outer())) == (["--loud", "-h"], {"count": 4})
+    assert flags.asks_help(["-h", "--"]) and not flags.asks_help(["--", "-h"])
+
+
+@pytest.mark.parametrize("line", [["--title=~/a b"], ["--title", "~/a b"]])
+def test_a_home_directory_is_expanded_in_texts_and_arguments(line, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ü")
+    plain, values = flags.read([*line, "~/run"], flags.fields(Outer()))
+    assert (plain, values) == (["/home/ü/run"], {"title": "/home/ü/a b"})
+    assert flags.read(["./~run"], {}) == (["./~run"], {})
+
+
+def test_a_home_directory_of_an_unknown_user_is_refused():
+    known = flags.fields(Outer())
+    message = "there is no user 'nobody7'; write ./~nobody7/x for a file of that name"
+    with pytest.raises(OverrideError, match=f"^--title must be a path, but {message}"):
+        flags.read(["--title=~nobody7/x"], known)
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        (["--title="], None),  # its default is empty as well
+        (["--count="], "--count needs a value: int"),
+        (["--sizes", ""], "--sizes needs a value: int,..."),
+        (["--loud="], "--loud needs a value: bool"),
+        (["--count", "--loud", "no"], "--count needs a value: int"),
+        (["--loud", "run"], "--loud must be true or false, got 'run'"),
+    ],
+)
+def test_an_empty_value_is_a_missing_value(line, message):
+    known = flags.fields(Outer())
+    if message is None:
+        assert flags.read(line, known) == ([], {"title": ""})
+        return
+    with pytest.raises(OverrideError) as refused:
+        flags.read(line, known)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    "flag, hint",
+    [
+        ("--xyzzy", "--help lists the fields"),
+        ("--inner.w", "did you mean --inner.width?"),
+        ("--cuont", "did you mean --count?"),
+    ],
+)
+def test_an_unknown_flag_suggests_only_a_near_name(flag, hint):
+    with pytest.raises(OverrideError) as refused:
+        flags.read([flag, "1"], flags.fields(Outer()))
+    assert str(refused.value) == f"unknown field {flag}; {hint}"
+
+
+@pytest.mark.parametrize("line", [["--loud"], ["--loud", "--count", "3"]])
+def test_the_flag_of_a_bool_is_true_without_a_value(line):
+    assert flags.read(line, flags.fields(Outer()))[1]["loud"] is True

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from environments import render
+from environments import mujoco_library
 from experiments import cli, flags
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch.policies import saved_policy
@@ -44,7 +44,7 @@ def test_a_run_learns_once_a_step_and_saves_a_policy(run):
 
 @pytest.mark.parametrize("run", ["iq"], indirect=True)
 def test_a_missing_renderer_is_reported_in_one_line(run, capsys, monkeypatch):
-    monkeypatch.setattr(render, "find_library", lambda name: None)
+    monkeypatch.setattr(mujoco_library, "find_library", lambda name: None)
     monkeypatch.delenv("MUJOCO_GL", raising=False)
     assert cli.main(["record", str(run)]) == 2
     error = capsys.readouterr().err

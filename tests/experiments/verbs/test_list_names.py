@@ -13,8 +13,15 @@ def elsewhere(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_list_shows_every_experiment(capsys):
+def test_list_shows_an_overview_that_fits_a_screen(capsys):
     assert cli.main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 60 and max(map(len, lines)) <= 100
+    assert "  Catch                 catch" in lines
+
+
+def test_list_all_shows_every_experiment(capsys):
+    assert cli.main(["list", "--all"]) == 0
     tables = capsys.readouterr().out.split("\n\n")
     rows = tables[0].splitlines()[1:]
     assert [row.split()[0] for row in rows] == list(EXPERIMENTS)

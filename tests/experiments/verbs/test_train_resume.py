@@ -56,4 +56,4 @@ def test_only_a_run_with_its_last_evaluation_is_refused_as_complete():
 def test_an_incomplete_checkpoint_names_its_missing_entry():
     checkpoint = saved()._replace(extra={"store": "dataset", "episodes": []})
     with pytest.raises(RunDirectoryError, match="has no seconds"):
-        train_resume._refuse_done(EXPERIMENTS["dqn/catch"], checkpoint, evaluated=True)
+        train_resume._check_entries(checkpoint)
