@@ -1,5 +1,6 @@
 """Typed overrides of a dataclass's fields: `agent.optimizer.epsilon`, given as text."""
 
+import ast
 import dataclasses
 import difflib
 import math
@@ -14,6 +15,13 @@ from launch.errors import InvalidSetting
 
 class OverrideError(ValueError):
     """An override that cannot be applied; the message is one line."""
+
+
+class Scalar:
+    """The type of a value that may be true, false, none, a number, a text or a tuple.
+
+    Without quotes, what can be read as another type is that type.
+    """
 
 
 class Field(NamedTuple):
@@ -81,7 +89,11 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
         else:
             direct[name] = new
     for name, inner in nested.items():
-        direct[name] = replace(getattr(value, name), inner, f"{prefix}{name}.")
+        current = getattr(value, name)
+        if isinstance(current, Mapping):  # keyword arguments, of any name
+            direct[name] = {**current, **inner}
+        else:
+            direct[name] = replace(current, inner, f"{prefix}{name}.")
     try:
         return dataclasses.replace(value, **direct)
     except ValueError as error:
@@ -147,7 +159,8 @@ def read(
             continue
         flag, equals, text = argument.partition("=")
         path = flag.removeprefix("--")
-        if path not in known or not flag.startswith("--"):
+        annotation = _annotation(path, known) if flag.startswith("--") else None
+        if annotation is None:
             hint = (
                 f"did you mean --{_nearest_path(path, known)}?"
                 if known
@@ -155,16 +168,33 @@ def read(
             )
             raise OverrideError(f"unknown field {flag}; {hint}")
         given = text if equals else next(rest, "--")
-        wanted = type_name(known[path].annotation)
+        wanted = type_name(annotation)
         if path in values:
             raise OverrideError(f"{flag} is given twice")
         if given.startswith("--"):
             raise OverrideError(f"{flag} needs a value: {wanted}")
         try:
-            values[path] = parse(known[path].annotation, given)
+            values[path] = parse(annotation, given)
         except OverrideError as error:
             raise OverrideError(_about(flag, str(error))) from error
     return plain, values
+
+
+def _annotation(path: str, known: Mapping[str, Field]) -> Any:
+    """The type of the field at a path; None if there is no such field.
+
+    A field that is a mapping has a flag for each of its keys, whatever their names.
+    """
+    if path in known:
+        return known[path].annotation
+    owner, _, key = path.rpartition(".")
+    keyed = owner in known and is_keyed(known[owner].annotation)
+    return Scalar if keyed and key.isidentifier() else None
+
+
+def is_keyed(annotation: Any) -> bool:
+    """Whether a field is a mapping, whose keys are the last part of its flags."""
+    return typing.get_origin(annotation) is Mapping
 
 
 def _nearest_path(path: str, known: Iterable[str]) -> str:
@@ -178,6 +208,8 @@ def _nearest_path(path: str, known: Iterable[str]) -> str:
 def type_name(annotation: Any) -> str:
     """A type as the command line's help shows it."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Scalar or is_keyed(annotation):
+        return "value"
     if origin is Literal:
         return "|".join(map(str, arguments))
     if origin is tuple:
@@ -189,6 +221,8 @@ def type_name(annotation: Any) -> str:
 
 def show(value: Any) -> str:
     """Formats a value so that `parse` reads it back."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {show(item)}" for key, item in value.items())
     if isinstance(value, tuple):
         return ",".join(map(show, value)) or "()"
     if value is None or isinstance(value, bool):
@@ -215,6 +249,10 @@ def parse(annotation: Any, text: str) -> Any:
             choices, the message suggests the nearest.
     """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Scalar:
+        return _scalar(text)
+    if is_keyed(annotation):
+        raise OverrideError("needs the name of a keyword at its end, after a dot")
     if origin is Literal:
         return _choice(text, {str(argument): argument for argument in arguments})
     if origin is tuple:
@@ -230,6 +268,17 @@ def parse(annotation: Any, text: str) -> Any:
     raise OverrideError(
         f"a {type_name(annotation)} cannot be set from the command line"
     )
+
+
+def _scalar(text: str) -> Any:
+    """A value whose type nothing declares, from its spelling."""
+    words = {"true": True, "false": False, "none": None, "null": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def _parse_union(arguments: tuple[Any, ...], text: str) -> Any:

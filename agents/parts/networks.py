@@ -28,12 +28,13 @@ class Config:
 
     Attributes:
         torso: convolutions of the Nature paper, the 2013 paper or MinAtar's paper; mlp:
-            none.
+            none; auto: none for vectors, those of MinAtar's paper for small images,
+            those of the Nature paper for images of at least 36 x 36 pixels.
         hidden: widths of the fully connected layers between torso and output.
         layer_norm: whether these layers have layer normalisation, before the ReLU.
     """
 
-    torso: Literal["nature", "dqn2013", "minatar", "mlp"] = "nature"
+    torso: Literal["nature", "dqn2013", "minatar", "mlp", "auto"] = "nature"
     hidden: tuple[int, ...] = (512,)
     layer_norm: bool = False
 
@@ -152,8 +153,7 @@ def make_torso(config: Config, spec: Spec, field: str = "network") -> Torso:
     Raises:
         InvalidSetting: the torso does not fit the observations.
     """
-    _check_torso(config, spec, field)
-    convolutions = CONVOLUTIONS[config.torso]
+    convolutions = convolutions_for(config, spec, field)
     return Torso(convolutions, config.hidden, layer_norm=config.layer_norm)
 
 
@@ -189,8 +189,7 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
     Source: IQN, Eq. (4) and Dopamine's `ImplicitQuantileNetwork`, with its initialiser.
     """
     _check_discrete(spec)
-    _check_torso(config, spec, "network")
-    convolutions = CONVOLUTIONS[config.torso]
+    convolutions = convolutions_for(config, spec, "network")
     before = 0 if convolutions else max(len(config.hidden) - 1, 0)
     initializer = nn.initializers.variance_scaling(3**-0.5, "fan_in", "uniform")
     torso = Torso(convolutions, config.hidden[:before], initializer, config.layer_norm)
@@ -221,8 +220,24 @@ def _observation(spec: Spec) -> np.ndarray:
     return np.zeros((1, *spec.observation.shape), spec.observation.dtype)
 
 
-def _check_torso(config: Config, spec: Spec, field: str) -> None:
+def convolutions_for(
+    config: Config, spec: Spec, field: str
+) -> tuple[tuple[int, int, int], ...]:
+    """The convolutions of a torso; none for vectors.
+
+    Args:
+        config: shape of the network.
+        spec: of the environment.
+        field: name of `config` in the agent's configuration, for errors.
+
+    Raises:
+        InvalidSetting: the torso does not fit the observations.
+    """
     shape = spec.observation.shape
+    if config.torso == "auto":
+        images = len(shape) == 3
+        fitting = (name for name in ("nature", "minatar") if _fits(name, shape))
+        return CONVOLUTIONS[next(fitting, "mlp") if images else "mlp"]
     if config.torso != "mlp" and len(shape) != 3:
         wanted = f"mlp, for observations of shape {list(shape)}"
         raise checks.InvalidSetting(f"{field}.torso", config.torso, wanted)
@@ -230,6 +245,7 @@ def _check_torso(config: Config, spec: Spec, field: str) -> None:
         fitting = " or ".join(name for name in CONVOLUTIONS if _fits(name, shape))
         wanted = f"{fitting}, for images of {' x '.join(map(str, shape[1:]))} pixels"
         raise checks.InvalidSetting(f"{field}.torso", config.torso, wanted)
+    return CONVOLUTIONS[config.torso]
 
 
 def _fits(torso: str, shape: Sequence[int]) -> bool:

@@ -49,6 +49,8 @@ class Named(NamedTuple):
         """Builds the experiment; imports its agent and its environment."""
         recipe, task = agents.REGISTRY[self.agent_name], self.task
         shared = {**task.settings, **_of_some_agents(self.agent_name, task)}
+        if recipe.dataset is None:
+            shared |= _by_actions(self.agent_name, task)
         wanted = {**shared, **self.settings}
         return Experiment(
             name=self.name,
@@ -71,6 +73,15 @@ def _of_some_agents(agent_name: str, task: Task) -> dict[str, Any]:
         return dict.fromkeys(names, task.fractions)
     chosen = task.loss and agent_name not in FIXED_LOSS_AGENTS
     return {"loss": task.loss} if chosen else {}
+
+
+def _by_actions(agent_name: str, task: Task) -> dict[str, Any]:
+    """A task's settings for agents with one kind of actions, by path."""
+    kind = agents.REGISTRY[agent_name].actions
+    settings = dict(task.settings_by_actions.get(kind, {}))
+    if agent_name == "iq" and "network.torso" in settings:
+        settings["value_network.torso"] = settings["network.torso"]
+    return settings
 
 
 def misfit(name: str) -> str | None:
@@ -100,7 +111,7 @@ def _fit(recipe: Recipe, task: Task) -> bool:
     An agent that learns from a dataset also fits tasks without one: `--dataset` then
     names it.
     """
-    return recipe.actions == task.actions
+    return task.actions in ("any", recipe.actions)
 
 
 NAMED: dict[str, Named] = {
