@@ -63,7 +63,7 @@ def construct(
 
 def _unknown(error: Exception, name: str) -> str:
     """Why gymnasium does not know an id, and what to do."""
-    reason = " ".join(str(error).split())
+    reason = " ".join(str(error).split()).rstrip(".")
     if ":" in name:
         module_name, _, attribute = name.partition(":")
         return (

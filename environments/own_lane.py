@@ -125,8 +125,10 @@ class Lane(dm_env.Environment):
         try:
             seen = self.observations.convert(observation)
         except Exception as error:
-            said = str(error) if isinstance(error, ValueError) else summary(error)
-            raise self._failed(f"the {' '.join(said.split())}") from error
+            said = str(error)
+            if not isinstance(error, ValueError):
+                said = f"observation cannot be read: {summary(error)}"
+            raise self._failed(f"the {said}") from None
         if seen.dtype.kind == "f" and not np.isfinite(seen).all():
             raise self._failed(f"the observation must be finite, got {observation}")
         return seen
