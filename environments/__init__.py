@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from environments.locomotion import Locomotion
     from environments.maze import Maze
     from environments.minatar import MinAtar
+    from environments.own import Gymnasium
     from environments.render import Rendered
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Classic",
     "Config",
     "ControlSuite",
+    "Gymnasium",
     "Locomotion",
     "Maze",
     "MinAtar",
@@ -47,6 +49,7 @@ __all__ = [
     "make",
     "make_rendered",
     "make_single",
+    "try_out",
 ]
 
 # The module of each config class. A class's name is the `kind` in `config.yaml`.
@@ -56,6 +59,7 @@ KINDS = {
     "Catch": "environments.catch",
     "Classic": "environments.classic",
     "ControlSuite": "environments.control_suite",
+    "Gymnasium": "environments.own",
     "Locomotion": "environments.locomotion",
     "Maze": "environments.maze",
     "MinAtar": "environments.minatar",
@@ -137,6 +141,20 @@ def make_single(
         A plain dm_env environment; the caller must `close` it.
     """
     return Single(make(config, 1, seed, evaluation))
+
+
+def try_out(config: Config, seed: int) -> None:
+    """Takes a few steps in an environment of a user, before a run begins.
+
+    Does nothing for all other kinds, whose environments are tested here.
+
+    Raises:
+        EnvironmentFailed: the environment breaks the rules of its interface.
+    """
+    if type(config).__name__ == "Gymnasium":
+        from environments import own
+
+        own.try_out(config, seed)  # type: ignore[arg-type]
 
 
 def make_rendered(config: Config, seed: int) -> "Rendered":

@@ -1,8 +1,13 @@
 """Checks of settings; an error states what must hold and which value it got."""
 
+import sys
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
+
+_HERE = str(Path(__file__).parent)
 
 
 class InvalidSetting(ValueError):
@@ -29,6 +34,25 @@ class InvalidSetting(ValueError):
         """The message with another name for the field, such as its flag."""
         shown = repr(self.value).removesuffix(".0")
         return f"{name} must be {self.wanted}, got {shown}"
+
+
+class EnvironmentFailed(ValueError):
+    """A user's environment cannot be made, or breaks the rules of its interface.
+
+    The message is one line that names the environment and, after it was made, the lane
+    and the step. The cause, if any, is the exception that the user's code raised.
+    """
+
+
+def summary(error: BaseException) -> str:
+    """An exception of a user's code as one line, with the file and line in that code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [each for each in frames if not each.filename.startswith((_HERE, sys.prefix))]
+    text = " ".join(str(error).split())
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if not own:
+        return said
+    return f"{said} ({own[-1].filename}, line {own[-1].lineno})"
 
 
 def check_choice(field: str, value: str, choices: Sequence[str]) -> None:

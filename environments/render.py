@@ -16,6 +16,7 @@ from environments import (
     maze,
     minatar,
     mujoco_library,
+    own,
     vector,
 )
 from environments.adroit import Adroit
@@ -26,6 +27,7 @@ from environments.control_suite import ControlSuite, Suite
 from environments.locomotion import Locomotion
 from environments.maze import Maze
 from environments.minatar import MinAtar
+from environments.own import Gymnasium
 
 _FRAMES_PER_SECOND = 60.0  # of the console
 _CATCH_FRAMES_PER_SECOND = 5.0
@@ -55,7 +57,8 @@ def make(config: Any, seed: int) -> Rendered:
 
     Raises:
         TypeError: if `config` is not an environment config.
-        ValueError: if MuJoCo must draw and cannot.
+        ValueError: if MuJoCo must draw and cannot, or a user's environment has no
+            pictures.
     """
     [lane_seed] = vector.lane_seeds(1, seed)
     match config:
@@ -78,6 +81,8 @@ def make(config: Any, seed: int) -> Rendered:
             )
         case Maze():
             return _rendered(maze.Game(config, lane_seed))
+        case Gymnasium():
+            return _rendered(own.make_one(config, lane_seed, rendered=True))
         case Locomotion() | ControlSuite() | Adroit():
             return _rendered(_drawn_by_mujoco(config, lane_seed))
     raise TypeError(f"config must be an environment's config, got {config!r}")

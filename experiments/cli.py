@@ -106,6 +106,12 @@ def _answer(arguments: Sequence[str]) -> int:
         return _fail(error, 128 + error.signal)
     except KeyboardInterrupt:
         return _fail("interrupted", 128 + signal.SIGINT)
+    except (errors.NotFinite, ValueError) as error:
+        from environments.checks import EnvironmentFailed  # late: imports dm_env
+
+        if not isinstance(error, errors.NotFinite | EnvironmentFailed):
+            raise
+        return _fail(error, 1)
 
 
 def _versions() -> str:

@@ -1,5 +1,6 @@
 """Values of fields as text: types as help shows them, and text as people type it."""
 
+import ast
 import difflib
 import math
 import os
@@ -31,6 +32,13 @@ _NONE = ("none", "null")
 
 class OverrideError(ValueError):
     """An override that cannot be applied; the message is one line."""
+
+
+class Scalar:
+    """The type of a value that may be true, false, none, a number, a text or a tuple.
+
+    Without quotes, what can be read as another type is that type.
+    """
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
@@ -78,9 +86,16 @@ def expanded(path: str) -> str:
     return found
 
 
+def is_keyed(annotation: Any) -> bool:
+    """Whether a field is a mapping, whose keys are the last part of its flags."""
+    return typing.get_origin(annotation) is Mapping
+
+
 def type_name(annotation: Any) -> str:
     """A type as the command line's help shows it."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Scalar or is_keyed(annotation):
+        return "value"
     if origin is Literal:
         return "|".join(map(str, arguments))
     if origin is tuple:
@@ -92,6 +107,8 @@ def type_name(annotation: Any) -> str:
 
 def show(value: Any) -> str:
     """Formats a value so that `parse` reads it back."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {show(item)}" for key, item in value.items())
     if isinstance(value, tuple):
         return ",".join(map(show, value)) or "()"
     if value is None or isinstance(value, bool):
@@ -107,6 +124,10 @@ def parse(annotation: Any, text: str) -> Any:
             choices, the message suggests the nearest if one is near.
     """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Scalar:
+        return _scalar(text)
+    if is_keyed(annotation):
+        raise OverrideError("needs the name of a keyword at its end, after a dot")
     if origin is Literal:
         return _choice(text, {str(argument): argument for argument in arguments})
     if origin is tuple:
@@ -122,6 +143,17 @@ def parse(annotation: Any, text: str) -> Any:
     raise OverrideError(
         f"a {type_name(annotation)} cannot be set from the command line"
     )
+
+
+def _scalar(text: str) -> Any:
+    """A value whose type nothing declares, from its spelling."""
+    words = {"true": True, "false": False, "none": None, "null": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def _parse_union(arguments: tuple[Any, ...], text: str) -> Any:

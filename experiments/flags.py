@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from experiments.field_values import (
     DASHES,
     OverrideError,
+    Scalar,
     did_you_mean,
     expanded,
+    is_keyed,
     nearest,
     parse,
     show,
@@ -96,7 +98,11 @@ def replace(value: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
     names = {_flag(field): field.name for field in dataclasses.fields(value)}
     for flag, inner in nested.items():
         name = names[flag]
-        direct[name] = replace(getattr(value, name), inner, f"{prefix}{flag}.")
+        current = getattr(value, name)
+        if isinstance(current, Mapping):  # keyword arguments, of any name
+            direct[name] = {**current, **inner}
+        else:
+            direct[name] = replace(current, inner, f"{prefix}{flag}.")
     try:
         return dataclasses.replace(value, **direct)
     except ValueError as error:
@@ -180,17 +186,32 @@ def read(
             continue
         flag, equals, text = argument.partition("=")
         path = flag.removeprefix("--")
-        if path not in known or not flag.startswith("--"):
+        field = _field(path, known) if flag.startswith("--") else None
+        if field is None:
             raise OverrideError(_unknown(flag, path, known, "--"))
         if path in values:
             raise OverrideError(f"{flag} is given twice: give it once")
         alone = not equals and (not rest or rest[0].startswith("--"))
-        if alone and known[path].annotation is bool:
+        if alone and field.annotation is bool:
             values[path] = True
             continue
         given = text if equals or alone else rest.pop(0)
-        values[path] = _value(flag, known[path], given, missing=alone)
+        values[path] = _value(flag, field, given, missing=alone)
     return plain, values
+
+
+def _field(path: str, known: Mapping[str, Field]) -> Field | None:
+    """The field at a path; None if there is none.
+
+    A field that is a mapping has a flag for each of its keys, whatever their names.
+    """
+    if path in known:
+        return known[path]
+    owner, _, key = path.rpartition(".")
+    keyed = owner in known and is_keyed(known[owner].annotation)
+    if not keyed or not key.isidentifier():
+        return None
+    return Field(path, Scalar, known[owner].value.get(key), known[owner].help)
 
 
 def _value(flag: str, field: Field, text: str, *, missing: bool) -> Any:

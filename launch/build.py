@@ -127,12 +127,29 @@ def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
         ValueError: the agent does not fit the environment.
     """
     recipe = agents.find(experiment.agent_name)
+    _check_actions(experiment, spec)
     *before, last = recipe.stages(experiment.agent, spec)
     if experiment.dataset or recipe.dataset is not None:
         last = last._replace(source="dataset")
     if experiment.dataset and experiment.preparation.normalize_observations:
         last = last._replace(agent=normalized(last.agent, spec))
     return [*before, last]
+
+
+def _check_actions(experiment: Experiment, spec: Spec) -> None:
+    kind = "discrete" if spec.num_actions else "continuous"
+    if agents.REGISTRY[experiment.agent_name].actions != kind:
+        fitting = [
+            name
+            for name, recipe in agents.REGISTRY.items()
+            if recipe.actions == kind and (recipe.dataset is None or experiment.dataset)
+        ]
+        name = getattr(experiment.environment, "id", "the environment")
+        raise ValueError(
+            f"{experiment.agent_name} must have an environment with "
+            f"{agents.REGISTRY[experiment.agent_name].actions} actions, but {name} has "
+            f"{kind} ones: choose one of {', '.join(fitting)}"
+        )
 
 
 def make_agent(experiment: Experiment, spec: Spec) -> Agent:

@@ -154,6 +154,7 @@ def check(
         ValueError: a setting does not fit; the message says which value would.
     """
     dashboards.check(wandb)
+    environments.try_out(experiment.environment, experiment.seed)
     acts = here and mode == "local" and not experiment.dataset
     if acts:
         environment = make_actor_environment(experiment, start)

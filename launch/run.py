@@ -6,6 +6,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -13,6 +14,7 @@ from typing import cast
 import jax
 import setproctitle
 
+from environments.checks import EnvironmentFailed
 from environments.vector import VectorEnvironment
 from launch import errors, preflight
 from launch.errors import (
@@ -29,6 +31,8 @@ from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
 from launch.runs.lock import locked
 from launch.runs.run_directory import PRETRAINING
+
+TRACEBACK = "environment_error.txt"
 
 
 def run_experiment(
@@ -67,7 +71,10 @@ def run_experiment(
         errors.EndedEarly,
         errors.NotFinite,
         SaveFailed,
+        EnvironmentFailed,
     ) as error:
+        if isinstance(error, EnvironmentFailed) and error.__cause__ is not None:
+            kept = f"{_write_traceback(error.__cause__, directory)}\n{kept}"
         raise RunFailed(f"{error}\n{kept}") from error
     except OSError as error:  # a disk that is full, or gone
         reason = str(error.strerror or error).lower()
@@ -88,6 +95,17 @@ def _start(run: Run, mode: Mode, environment: VectorEnvironment | None) -> None:
         from launch.engines import launchpad_engine
 
         launchpad_engine.run(run, mode)
+
+
+def _write_traceback(error: BaseException, directory: Path) -> str:
+    """Writes where a user's code raised an error; says where it was written."""
+    path = directory / TRACEBACK
+    lines = traceback.format_exception(error)
+    try:
+        path.write_text("".join(lines), encoding="utf-8")
+    except OSError as reason:
+        return f"cannot write the traceback to {path}: {reason}"
+    return f"the traceback is in {path}"
 
 
 def _left(experiment: Experiment, directory: Path) -> str:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import checks, networks
+from agents.parts import networks
 from agents.parts.contract import NetworkParams, Spec
 from agents.parts.distributions import (
     Autoregressive,
@@ -65,6 +65,21 @@ class _Outputs(nn.Module):
     def __call__(self, observation: jax.Array) -> jax.Array:
         head = nn.Dense(self.size, kernel_init=self.start)
         return head(self.torso(observation))
+
+
+class _OfImages(nn.Module):
+    """A critic of images: `[B, C, H, W], [B, D] -> [B, 1]`.
+
+    The action enters after the convolutions.
+    """
+
+    convolutions: Torso
+    layers: _Outputs
+
+    @nn.compact
+    def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
+        features = self.convolutions(observation)
+        return self.layers(jnp.concatenate([features, action], axis=-1))
 
 
 def tanh_gaussian(config: networks.Config, spec: Spec) -> Policy:
@@ -221,26 +236,35 @@ def policy_and_value(policy: Policy, value: networks.Network) -> Policy:
 def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
     """Critics of the same shape with independent parameters.
 
-    Their input is the flattened observation followed by the action.
+    Their input is the flattened observation, or the features of an image's
+    convolutions, followed by the action.
 
     Raises:
-        InvalidSetting: the torso is for images.
+        InvalidSetting: the torso does not fit the observations.
         ValueError: actions are discrete.
     """
     size = action_size(spec)
-    if config.torso != "mlp":
-        wanted = "mlp, since critics of continuous actions take vectors"
-        raise checks.InvalidSetting("network.torso", config.torso, wanted)
-    module = _Outputs(make_torso(config, spec), 1)
-    inputs = np.zeros((1, int(np.prod(spec.observation.shape)) + size), np.float32)
+    convolutions = networks.convolutions_for(config, spec, "network")
+    layers = _Outputs(Torso((), config.hidden, layer_norm=config.layer_norm), 1)
+    module = _OfImages(Torso(convolutions, ()), layers) if convolutions else layers
+
+    def inputs(observation: Any, action: Any) -> tuple[Any, ...]:
+        if convolutions:
+            return observation, action
+        flat = observation.reshape(len(action), -1).astype(jnp.float32)
+        if observation.dtype == jnp.uint8:
+            flat = flat / 255.0  # as a torso does
+        return (jnp.concatenate([flat, action], axis=-1),)
+
+    observation = np.zeros((1, *spec.observation.shape), spec.observation.dtype)
+    dummy = inputs(observation, np.zeros((1, size), np.float32))
 
     def init(key: jax.Array) -> NetworkParams:
-        return [module.init(own, inputs) for own in jax.random.split(key, number)]
+        return [module.init(own, *dummy) for own in jax.random.split(key, number)]
 
     def apply(params: NetworkParams, observation: Any, action: jax.Array) -> jax.Array:
-        flat = observation.reshape(len(action), -1).astype(jnp.float32)
-        joint = jnp.concatenate([flat, action], axis=-1)
-        values = [_apply(module, own, joint) for own in params]
+        given = inputs(observation, action)
+        values = [cast(jax.Array, module.apply(own, *given)) for own in params]
         return jnp.concatenate(values, axis=-1)
 
     return Critic(init, apply)

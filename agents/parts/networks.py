@@ -35,12 +35,16 @@ class Config:
     Attributes:
         torso: convolutions of the Nature paper, the 2013 paper or MinAtar's paper; mlp:
             none. nature_padded: those of the Nature paper with padding, as Dopamine
-            has them: 7,744 features of 84 x 84 pixels instead of 3,136.
+            has them: 7,744 features of 84 x 84 pixels instead of 3,136. auto: none for
+            vectors, those of MinAtar's paper for small images, those of the Nature
+            paper for images of at least 36 x 36 pixels.
         hidden: widths of the fully connected layers between torso and output.
         layer_norm: whether these layers have layer normalisation, before the ReLU.
     """
 
-    torso: Literal["nature", "nature_padded", "dqn2013", "minatar", "mlp"] = "nature"
+    torso: Literal["nature", "nature_padded", "dqn2013", "minatar", "mlp", "auto"] = (
+        "nature"
+    )
     hidden: tuple[int, ...] = (512,)
     layer_norm: bool = False
 
@@ -160,14 +164,18 @@ def make_torso(config: Config, spec: Spec, field: str = "network") -> Torso:
     Raises:
         InvalidSetting: the torso does not fit the observations.
     """
-    _check_torso(config, spec, field)
-    return _torso(config, config.hidden)
+    return _torso(config, convolutions_for(config, spec, field), config.hidden)
 
 
-def _torso(config: Config, hidden: tuple[int, ...], **options: Any) -> Torso:
-    """The torso of a configuration, with these fully connected layers."""
+def _torso(
+    config: Config,
+    convolutions: tuple[tuple[int, int, int], ...],
+    hidden: tuple[int, ...],
+    **options: Any,
+) -> Torso:
+    """The torso of a configuration, with these layers."""
     return Torso(
-        CONVOLUTIONS[config.torso],
+        convolutions,
         hidden,
         layer_norm=config.layer_norm,
         padding="SAME" if config.torso in PADDED else "VALID",
@@ -207,10 +215,11 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
     Source: IQN, Eq. (4) and Dopamine's `ImplicitQuantileNetwork`, with its initialiser.
     """
     _check_discrete(spec)
-    _check_torso(config, spec, "network")
-    before = 0 if CONVOLUTIONS[config.torso] else max(len(config.hidden) - 1, 0)
+    convolutions = convolutions_for(config, spec, "network")
+    before = 0 if convolutions else max(len(config.hidden) - 1, 0)
     initializer = nn.initializers.variance_scaling(3**-0.5, "fan_in", "uniform")
-    torso = _torso(config, config.hidden[:before], initializer=initializer)
+    hidden = config.hidden[:before]
+    torso = _torso(config, convolutions, hidden, initializer=initializer)
     module = QuantileValues(torso, config.hidden[before:], spec.num_actions, cosines)
     return _network(module, _observation(spec), np.full((1, 1), 0.5, np.float32))
 
@@ -238,8 +247,24 @@ def _observation(spec: Spec) -> np.ndarray:
     return np.zeros((1, *spec.observation.shape), spec.observation.dtype)
 
 
-def _check_torso(config: Config, spec: Spec, field: str) -> None:
+def convolutions_for(
+    config: Config, spec: Spec, field: str
+) -> tuple[tuple[int, int, int], ...]:
+    """The convolutions of a torso; none for vectors.
+
+    Args:
+        config: shape of the network.
+        spec: of the environment.
+        field: name of `config` in the agent's configuration, for errors.
+
+    Raises:
+        InvalidSetting: the torso does not fit the observations.
+    """
     shape = spec.observation.shape
+    if config.torso == "auto":
+        images = len(shape) == 3
+        fitting = (name for name in ("nature", "minatar") if _fits(name, shape))
+        return CONVOLUTIONS[next(fitting, "mlp") if images else "mlp"]
     if config.torso != "mlp" and len(shape) != 3:
         wanted = f"mlp, for observations of shape {list(shape)}"
         raise checks.InvalidSetting(f"{field}.torso", config.torso, wanted)
@@ -247,6 +272,7 @@ def _check_torso(config: Config, spec: Spec, field: str) -> None:
         fitting = " or ".join(name for name in CONVOLUTIONS if _fits(name, shape))
         wanted = f"{fitting}, for images of {' x '.join(map(str, shape[1:]))} pixels"
         raise checks.InvalidSetting(f"{field}.torso", config.torso, wanted)
+    return CONVOLUTIONS[config.torso]
 
 
 def _fits(torso: str, shape: Sequence[int]) -> bool:

@@ -57,6 +57,8 @@ class Named(NamedTuple):
         recipe, task = _recipe(self.agent_name), self.task
         shared = {**task.settings, **_of_some_agents(self.agent_name, task)}
         default = recipe.default()
+        if recipe.dataset is None:
+            shared |= _by_actions(self.agent_name, task)
         if self.agent_name not in agents.REGISTRY:
             # A task's settings are for our agents; a user's agent has its own fields.
             own = flags.fields(default)
@@ -100,6 +102,15 @@ def _of_some_agents(agent_name: str, task: Task) -> dict[str, Any]:
     return {"loss": task.loss} if chosen else {}
 
 
+def _by_actions(agent_name: str, task: Task) -> dict[str, Any]:
+    """A task's settings for agents with one kind of actions, by path."""
+    kind = agents.REGISTRY[agent_name].actions
+    settings = dict(task.settings_by_actions.get(kind, {}))
+    if agent_name == "iq" and "network.torso" in settings:
+        settings["value_network.torso"] = settings["network.torso"]
+    return settings
+
+
 def misfit(name: str) -> str | None:
     """Explains why an agent and a task do not fit; None if either does not exist.
 
@@ -132,7 +143,7 @@ def _fit(recipe: Recipe, task: Task) -> bool:
     An agent that learns from a dataset also fits tasks without one: `--dataset` then
     names it.
     """
-    return recipe.actions == task.actions
+    return task.actions in ("any", recipe.actions)
 
 
 class _OfUsers(Mapping[str, Named]):

@@ -11,7 +11,7 @@ import environments
 from launch.datasets.d4rl_scores import QUALITIES
 from launch.experiment import Evaluation
 
-Actions = Literal["discrete", "continuous"]
+Actions = Literal["discrete", "continuous", "any"]
 Loss = Literal["", "huber", "squared"]
 
 
@@ -43,7 +43,9 @@ class Task(NamedTuple):
         loss: loss of the agents whose paper leaves the choice; empty: their default.
         fractions: quantile fractions, online and target each, of agents that learn
             quantiles; 0: their default.
-        actions: which actions the environment takes.
+        actions: which actions the environment takes; any: only known once it is made.
+        settings_by_actions: values that replace the defaults of agents that act and
+            take such actions, by path.
         environments: environments that an actor steps together.
         dataset: id of the dataset to learn from instead of acting; then steps are the
             learner's.
@@ -57,6 +59,7 @@ class Task(NamedTuple):
     loss: Loss = ""
     fractions: int = 0
     actions: Actions = "discrete"
+    settings_by_actions: Mapping[str, Mapping[str, Any]] = {}
     environments: int = 1
     dataset: str = ""
 
@@ -288,5 +291,23 @@ TASKS |= {
     for quality in QUALITIES
 }
 
-# The task that needs --environment.game before it can run.
-ANY_GAME = "atari"
+# Environments of users. Agents with discrete actions have CartPole's settings, agents
+# with continuous actions their paper's; the observations choose the convolutions.
+TASKS["gymnasium"] = Task(
+    "any environment of Gymnasium or dm_env, named by --environment.id, also yours",
+    Environment("Gymnasium"),
+    100_000,
+    CONTROL_GRID,
+    fractions=FEW_FRACTIONS,
+    actions="any",
+    settings_by_actions={
+        "discrete": CONTROL | {"network.torso": "auto"},
+        "continuous": {"network.torso": "auto"},
+    },
+)
+
+# Tasks that need a flag before they can run, with an example of its value.
+NEEDS = {
+    "atari": ("environment.game", "a game", "seaquest"),
+    "gymnasium": ("environment.id", "an environment", "CartPole-v1"),
+}

@@ -37,7 +37,7 @@ def environment_title(environment: dict[str, Any]) -> str:
     """An environment's configuration in a few words, such as `Atari pong dopamine`."""
     words = [str(environment.get("kind", "environment"))]
     for name, value in environment.items():
-        if name != "kind":
+        if name != "kind" and value not in (None, {}):
             words.append(value if isinstance(value, str) else f"{name} {value}")
     return " ".join(words)
 

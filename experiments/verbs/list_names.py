@@ -111,7 +111,12 @@ def _experiment(named: "Named") -> _Row:
     return (
         named.name,
         named.agent_name,
-        " ".join([environment.kind, *(flags.show(field.value) for field in settings)]),
+        " ".join(
+            [
+                environment.kind,
+                *(flags.show(each.value) for each in settings if each.value),
+            ]
+        ),
         f"{named.task.steps:,}",
         named.description,
     )

@@ -1,6 +1,7 @@
 """Turns a command line of `train` into a plan; starts and writes nothing."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -229,12 +230,15 @@ def _seeds(
 
 def _rename(experiment: Experiment, base: Experiment) -> Experiment:
     """Renames the experiment, thus its run directory, after the game of a flag."""
-    for attribute in ("game", "name"):
+    for attribute in ("game", "name", "id"):
         old = getattr(base.environment, attribute, None)
         new = getattr(experiment.environment, attribute, None)
         if isinstance(old, str) and isinstance(new, str) and old != new:
             agent_name, task_name = base.name.split("/", 1)
-            task_name = task_name.replace(old, new) if old in task_name else new.lower()
+            if old and old in task_name:
+                task_name = task_name.replace(old, new)
+            else:  # safe as the name of a directory
+                task_name = re.sub(r"[^a-z0-9._]+", "-", new.lower()).strip("-.")
             return dataclasses.replace(experiment, name=f"{agent_name}/{task_name}")
     return experiment
 
@@ -243,12 +247,11 @@ def _check(
     experiment: Experiment, base: Experiment, options: Options, values: dict
 ) -> None:
     """Refuses flags that do not fit each other."""
-    from experiments.catalogue.tasks import ANY_GAME
+    from experiments.catalogue.tasks import NEEDS
 
-    if base.name.endswith(f"/{ANY_GAME}") and "environment.game" not in values:
-        raise OverrideError(
-            f"{base.name} needs a game, such as --environment.game seaquest"
-        )
+    path, what, example = NEEDS.get(base.name.rpartition("/")[2], ("", "", ""))
+    if path and path not in values:
+        raise OverrideError(f"{base.name} needs {what}, such as --{path} {example}")
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
     check_actors(experiment, options.launch)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs import resumed_settings, train_arguments
+from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError

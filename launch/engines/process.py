@@ -8,10 +8,12 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 
 import setproctitle
 
+from environments.checks import EnvironmentFailed
 from launch import errors
 
 _POLL_SECONDS = 1.0
@@ -27,6 +29,7 @@ _EXPECTED = (
     errors.NotFinite,
     errors.DiskFull,
     errors.UnevenBatch,
+    EnvironmentFailed,
 )
 
 
@@ -57,6 +60,8 @@ def exit_on_expected_errors(alone: bool) -> Iterator[None]:
     except _EXPECTED as error:
         if not alone and not isinstance(error, errors.Stalled):
             raise
+        if isinstance(error, EnvironmentFailed) and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__, file=sys.__stderr__)
         # Not sys.stderr, which a live line on the terminal may have replaced.
         print(error, file=sys.__stderr__, flush=True)
         os._exit(1)

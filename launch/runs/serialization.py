@@ -39,6 +39,8 @@ def from_plain(annotation: Any, plain: Any) -> Any:
             dictionary names a field that the dataclass lacks.
     """
     if isinstance(plain, Mapping):
+        if typing.get_origin(annotation) is Mapping:
+            return {key: from_plain(Any, item) for key, item in plain.items()}
         if not dataclasses.is_dataclass(annotation):
             raise ValueError(f"no class named {plain.get(_KIND)!r} in {annotation}")
         return _from_mapping(cast(type, annotation), plain)
