@@ -45,7 +45,7 @@ def run(
         progress: whether to show a live line.
 
     Raises:
-        Interrupted: SIGINT, SIGTERM or SIGHUP came; the run has saved itself.
+        Interrupted: a signal came; the run has saved itself.
         NotFinite: a loss or the environment gave NaN or infinity.
         SaveFailed: a checkpoint could not be written.
         UnevenBatch: the local devices cannot share the batch evenly.

@@ -1,7 +1,11 @@
 """Ends a run without progress, with a diagnosis of which role waits for which."""
 
+import contextlib
 import faulthandler
+import os
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from launch import errors
@@ -10,7 +14,27 @@ from launch.errors import Stalled
 FILE = "stalled.txt"
 ALIVE = ".alive"  # touched by the coordinator
 _DIAGNOSIS_SECONDS = 60.0  # for which a coordinator may be too busy to touch it
-_ARM_SECONDS = 1.0
+_LOOK_SECONDS = 1.0  # between two looks of a local run's watchdog
+_LONGEST_SECONDS = 5.0  # that count between two looks at the clock
+
+
+class RunningClock:
+    """Counts the seconds in which this process could run.
+
+    A process that is suspended for minutes, or a machine that sleeps, is no stall: the
+    time between two looks at the clock counts for `_LONGEST_SECONDS` at most.
+    """
+
+    def __init__(self) -> None:
+        self._read = time.monotonic()
+        self._seconds = 0.0
+
+    def now(self) -> float:
+        """Seconds so far, not negative; call it every second or more often."""
+        read = time.monotonic()
+        self._seconds += min(read - self._read, _LONGEST_SECONDS)
+        self._read = read
+        return self._seconds
 
 
 class Watchdog:
@@ -102,29 +126,47 @@ class Heartbeat:
 
 
 class LocalWatchdog:
-    """Ends a process whose only thread hangs, and dumps its stack.
-
-    The thread of `faulthandler` does the work; it does not need the interpreter.
-    """
+    """Ends a process whose main thread hangs, and dumps the stacks of all threads."""
 
     def __init__(self, seconds: float, directory: Path):
-        """Arms the watchdog; see `Watchdog` for the arguments."""
+        """Starts a thread that watches; see `Watchdog` for the arguments."""
         self._seconds = seconds
-        self._file = (directory / FILE).open("w", encoding="utf-8")
-        self._armed = 0.0
-        self.alive()
+        self._path = directory / FILE
+        self._clock = RunningClock()
+        self._last = 0.0
+        self._alive = True
+        self._saving = False
+        self._closed = threading.Event()
+        self._thread = threading.Thread(
+            target=self._watch, name="watchdog", daemon=True
+        )
+        self._thread.start()
 
     def alive(self) -> None:
-        """Postpones the end; costs almost nothing if called again within a second."""
-        now = time.monotonic()
-        if now - self._armed > _ARM_SECONDS:
-            self._armed = now
-            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._file)
+        """Postpones the end; costs almost nothing."""
+        self._alive = True
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """Context manager for a checkpoint, which may take as long as it takes."""
+        self._saving = True
+        try:
+            yield
+        finally:
+            self._alive, self._saving = True, False
+
+    def _watch(self) -> None:
+        period = min(_LOOK_SECONDS, self._seconds / 4)
+        while not self._closed.wait(period):
+            now = self._clock.now()
+            if self._alive or self._saving:
+                self._alive, self._last = False, now
+            elif now - self._last >= self._seconds:
+                with self._path.open("w", encoding="utf-8") as file:
+                    faulthandler.dump_traceback(file)
+                os._exit(1)
 
     def close(self) -> None:
-        """Disarms the watchdog."""
-        faulthandler.cancel_dump_traceback_later()
-        self._file.close()
-        path = Path(self._file.name)
-        if not path.stat().st_size:
-            path.unlink()
+        """Ends the watch."""
+        self._closed.set()
+        self._thread.join()
