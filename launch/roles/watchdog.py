@@ -38,7 +38,11 @@ class RunningClock:
 
 
 class Watchdog:
-    """Watches the reports of a program's roles."""
+    """Watches the reports of a program's roles.
+
+    Attributes:
+        saving: whether the learner writes a checkpoint, for which all may have to wait.
+    """
 
     def __init__(self, seconds: float, directory: Path, replay: str | None):
         """Starts to wait for the first report.
@@ -52,16 +56,21 @@ class Watchdog:
         self._seconds = seconds
         self._directory = directory
         self._replay = replay
-        self._began = time.monotonic()
+        self._clock = RunningClock()
+        self._now = 0.0  # as of the last check
         self._moved: dict[str, float] = {}
+        self.saving = False
 
     def moved(self, role: str) -> None:
         """Notes that a role has made progress."""
-        self._moved[role] = time.monotonic()
+        self._moved[role] = self._now
 
     def check(self) -> None:
         """Writes a diagnosis and raises Stalled if no role reports progress."""
         (self._directory / ALIVE).touch()
+        self._now = self._clock.now()
+        if self.saving:
+            self.moved("learner")
         if not self._silent():
             return
         diagnosis = "\n".join(self._diagnosis())
@@ -74,11 +83,11 @@ class Watchdog:
         raise Stalled(diagnosis)
 
     def _silent(self) -> bool:
-        last = max(self._moved.values(), default=self._began + self._seconds)
-        return time.monotonic() - last >= self._seconds
+        last = max(self._moved.values(), default=self._seconds)
+        return self._now - last >= self._seconds
 
     def _diagnosis(self) -> list[str]:
-        now = time.monotonic()
+        now = self._now
         lines = [f"no progress for {self._seconds:.0f} seconds"]
         moved_at = dict(self._moved)
         for role, moved in sorted(moved_at.items(), key=lambda item: item[1]):
@@ -110,13 +119,13 @@ class Heartbeat:
         self._file = directory / ALIVE
         self._file.unlink(missing_ok=True)
         self._last = 0.0
-        # On a clock that stands still while the machine sleeps.
-        self._since = time.monotonic() + seconds
+        self._clock = RunningClock()
+        self._since = seconds
 
     def check(self) -> None:
         """Raises RoleFailed if the coordinator has been silent for too long."""
         last = self._file.stat().st_mtime if self._file.exists() else 0.0
-        now = time.monotonic()
+        now = self._clock.now()
         if last != self._last:
             self._last, self._since = last, now
         if now - self._since > self._seconds:
