@@ -5,9 +5,13 @@ and `main(arguments)`, which returns the exit code. Only the named verb's module
 imported, and it imports libraries late, so help and error messages appear at once.
 
 Exit codes: 1 if a run fails, 2 for a user's mistake, 128 + n after signal n. Every
-error is one line on standard error.
+error is one line on standard error. If nothing accepts standard output any more, the
+command goes on without it and ends with its own code; commands that do nothing but
+print end with the code of SIGPIPE, or with 1 if the disk is full.
 """
 
+import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -17,7 +21,7 @@ from typing import Any
 
 from experiments import flags
 from experiments.flags import OverrideError
-from launch import errors, surroundings
+from launch import errors, output, surroundings
 
 # The module in `experiments.verbs` of each verb.
 VERBS = {
@@ -31,6 +35,8 @@ VERBS = {
     "doctor": "doctor",
     "check-agent": "check_agent",
 }
+# Verbs whose only result is what they print.
+PRINTING = ("list", "evaluate", "doctor")
 
 # Verbs that compute nothing, and so work on any machine.
 LIGHT = ("list", "doctor")
@@ -59,23 +65,43 @@ _HELP = ("-h", "--help", "help")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line; returns the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        output.guard()
+        return _printed(sys.argv[1:], _run(sys.argv[1:]))
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        return _run(argv)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run(arguments: Sequence[str]) -> int:
     if arguments[:1] and arguments[0] in _HELP:
         arguments = [*arguments[1:], "--help"]
     if arguments[:1] == ["--version"]:
         print(_versions())
         return 0
-    if arguments in (["--help"], ["-h"]):
+    if list(arguments) in (["--help"], ["-h"]):
         print(USAGE)
         return 0
-    before = signal.getsignal(signal.SIGINT)
     if arguments[:1] == ["train"]:
         signal.signal(signal.SIGINT, _end_at_once)
-    try:
-        return _answer(arguments)
-    finally:
-        if argv is not None:  # else the process is about to end
-            signal.signal(signal.SIGINT, before)
+    return _answer(arguments)
+
+
+def _printed(arguments: Sequence[str], code: int) -> int:
+    """The exit code of a command; it failed if it only prints, and could not print."""
+    with contextlib.suppress(ValueError):  # a library has closed the stream
+        sys.stdout.flush()
+    if code or sys.stdout.fileno() not in output.lost:
+        return code
+    if arguments[0] in VERBS and arguments[0] not in PRINTING:
+        if not flags.asks_help(arguments[1:]):
+            return code
+    error = output.lost[sys.stdout.fileno()]
+    if error.errno == errno.EPIPE:
+        return 128 + signal.SIGPIPE
+    return _fail(f"cannot write to standard output: {error.strerror.lower()}", 1)
 
 
 def _end_at_once(number: int, frame: Any) -> None:
@@ -84,7 +110,7 @@ def _end_at_once(number: int, frame: Any) -> None:
     An exception would get lost in the libraries that are being imported, and the run
     would start nevertheless. A run installs its own handlers when it starts.
     """
-    os.write(sys.stderr.fileno(), b"munchausen: interrupted\n")
+    output.write(2, b"munchausen: interrupted\n")
     os._exit(128 + number)
 
 

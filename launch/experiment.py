@@ -42,15 +42,18 @@ class Checkpointing:
     """When a run saves itself; it always does at its end.
 
     Attributes:
-        period: actor steps between checkpoints.
-        minutes: wall time between additional checkpoints; 0: none. Local runs restart
-            their environments at a checkpoint, so with this they are not reproducible.
-        keep: number of checkpoints to keep, the newest ones.
+        period: actor steps between checkpoints. A local run restarts its environments
+            at each of them, so that a run resumed there equals one that went on.
+        minutes: wall time after which a checkpoint is due in any case; 0: never. Such
+            checkpoints do not change a run. A local run resumed from one differs from
+            then on from one that went on: only its environments restart there.
+        keep: number of checkpoints to keep: the newest one and, of the others, the
+            newest on the grid of `period`; at least one of a local run is on the grid.
         replay: whether to save the content of the replay as well.
     """
 
     period: int = 250_000
-    minutes: float = 0.0
+    minutes: float = 10.0
     keep: int = 2
     replay: bool = True
 

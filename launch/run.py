@@ -64,6 +64,8 @@ def run_experiment(
     kept = f"everything saved so far is kept in {directory}"
     spec, frame_stack, environment, dataset = ready
     run = Run(experiment, directory, spec, frame_stack, resume, wandb, dataset)
+    if mode == "local" and resume is not None:
+        _tell_difference(directory, resume)
     try:
         _start(run, mode, environment)
     except (
@@ -83,6 +85,17 @@ def run_experiment(
     except errors.Interrupted as error:
         left = _left(experiment, directory)
         raise RunStopped(f"{error}; {left}", error.signal) from error
+
+
+def _tell_difference(directory: Path, resume: Checkpoint) -> None:
+    """Tells how a resumed local run differs from an uninterrupted one, if it does."""
+    if not resume.extra.get(checkpoint.EXACT, True):  # older checkpoints do not know
+        print(
+            f"{directory}: the environments restart at step {resume.counts.clock:,}, "
+            "which is not a multiple of checkpoint.period; from there on the run "
+            "differs from one that was not interrupted",
+            flush=True,
+        )
 
 
 def _start(run: Run, mode: Mode, environment: VectorEnvironment | None) -> None:

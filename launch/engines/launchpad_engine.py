@@ -20,7 +20,7 @@ from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from launch import errors
 from launch.build import make_stages
-from launch.engines import calls, process, program, supervisor
+from launch.engines import calls, process, program, signals, supervisor
 from launch.engines.calls import CourierPeer
 from launch.engines.program import Node
 from launch.roles import replay_role
@@ -45,7 +45,7 @@ def run(run: Run, mode: Mode, progress: bool = True) -> list[float]:
 
     Raises:
         RoleFailed: a role died.
-        Interrupted: SIGINT, SIGTERM or SIGHUP ended the run early.
+        Interrupted: a signal ended the run early.
         EndedEarly: the program ended in order before its last evaluation.
     """
     if not flags.FLAGS.is_parsed():
@@ -91,49 +91,42 @@ def run_threads(run: Run, nodes: Sequence[Node]) -> None:
 
     Raises:
         RoleFailed: a role raised an error.
-        Interrupted: SIGINT, SIGTERM or SIGHUP ended the program.
+        Interrupted: a signal ended the program.
     """
     calls.tolerate_late_answers()
     flags.FLAGS["lp_termination_notice_secs"].value = _NOTICE_SECONDS
-    numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
-    before = {each: signal.getsignal(each) for each in numbers}
-    caught: list[int] = []
+    caught = signals.Caught()
     stops = OrderedStop(nodes)
     made = make_program(run, nodes, stops)
-
-    def handle_signals(handler: Any) -> None:
-        for number in numbers:
-            if before[number] != signal.SIG_IGN:
-                signal.signal(number, handler)
-
     early: list[int] = []
-    try:
-        # During the launch a signal is noted only. Launchpad installs its own handlers
-        # in the first program of a process; ours take their place.
-        handle_signals(lambda number, frame: early.append(number))
-        manager = lp.launch(made, lp.LaunchType.LOCAL_MULTI_THREADING)
-        handle_signals(_stopping(stops, caught))
-        if early:
-            signal.raise_signal(early[0])
-        manager.wait()
-    except Exception as error:  # whatever a role raised; Launchpad printed its trace
-        raise errors.RoleFailed(f"a role died: {error!r}") from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with signals.handling() as install:
+        try:
+            # During the launch a signal is noted only. Launchpad installs its own
+            # handlers in the first program of a process; ours take their place.
+            install(lambda number, frame: early.append(number))
+            manager = lp.launch(made, lp.LaunchType.LOCAL_MULTI_THREADING)
+            install(_stopping(stops, caught))
+            if early:
+                signal.raise_signal(early[0])
+            manager.wait()
+        except Exception as error:  # a role raised it; Launchpad printed its trace
+            raise errors.RoleFailed(f"a role died: {error!r}") from error
     if caught:
         raise errors.Interrupted(caught[0])
 
 
-def _stopping(stops: "OrderedStop", caught: list[int]) -> Any:
-    """A signal handler that stops Launchpad; a second signal ends the process."""
+def _stopping(stops: "OrderedStop", caught: signals.Caught) -> Any:
+    """A signal handler that stops Launchpad; Ctrl+C after it ends the process."""
 
     def handle(number: int, frame: Any) -> None:
-        if caught:
+        if not caught:
+            if not stops.finished:  # otherwise Launchpad itself sent it at the end
+                caught.note(number)
+            worker_manager._signal_dispatcher(signal.SIGTERM, frame)
+            return
+        caught.note(number)
+        if len(caught) > 1:
             os._exit(128 + number)
-        if not stops.finished:  # otherwise Launchpad itself sent it at the end
-            caught.append(number)
-        worker_manager._signal_dispatcher(signal.SIGTERM, frame)
 
     return handle
 

@@ -1,9 +1,11 @@
 """Runs one experiment in one thread: reproducible, and easy to debug.
 
-Equal seeds give equal runs, bit for bit, whether or not they were resumed on the way:
-the environments restart at every checkpoint, even if the run is not interrupted. Only
-checkpoints made at an interruption, or by wall time, are not on that grid and break
-this. Nothing of Reverb, Launchpad or TensorFlow is imported.
+Equal seeds give equal runs, bit for bit, whatever the clock does. Environments cannot
+be saved: they restart at each checkpoint on the grid of steps, even if the run is not
+interrupted, so that a run resumed there equals one that was not. A checkpoint that was
+saved by wall time, at an interruption, or at the end of a run off the grid, changes
+nothing in a run that goes on; only a run that resumes there differs from then on, and
+its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,7 +47,7 @@ def run(
         progress: whether to show a live line.
 
     Raises:
-        Interrupted: SIGINT, SIGTERM or SIGHUP came; the run has saved itself.
+        Interrupted: a signal came; the run has saved itself.
         NotFinite: a loss or the environment gave NaN or infinity.
         SaveFailed: a checkpoint could not be written.
         UnevenBatch: the local devices cannot share the batch evenly.
@@ -186,6 +188,7 @@ class Local:
         )
         self._watchdog = LocalWatchdog(experiment.stall_seconds, run.directory)
         self.tick = self._watchdog.alive
+        self.saving = self._watchdog.saving
         self.pending = self._recorder.pending
 
     def run(self) -> None:
@@ -209,7 +212,7 @@ class Local:
                 run.directory,
                 self._stages,
                 dataset,
-                StageCallbacks(self.tick, self.stopped),
+                StageCallbacks(self.tick, self.stopped, self.saving),
                 progress=self._shows,
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
@@ -276,6 +279,13 @@ class Local:
                 return
         self.returns = self._recorder.evaluation(point, self.counts(), episodes)
         self._turns.begin()
+
+    def exact(self, on_grid: bool) -> bool:
+        """Whether the environments restart at the checkpoint also if the run goes on.
+
+        A run that learns from a dataset has none to restart.
+        """
+        return on_grid or self._acting is None
 
     def saved(self) -> None:
         """Restarts the environments, as a run resumed from this checkpoint does."""

@@ -21,6 +21,12 @@ _PRCTL = ctypes.CDLL(None).prctl
 _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 20.0  # to end in order after the parent has died
 
+# What only the launcher sends to a role: on the first, which Launchpad handles, the
+# role ends; on the second it writes the stacks of its threads to its log. No scheduler
+# and no terminal sends the second one by habit.
+END = signal.SIGINT
+STACKS = signal.SIGRTMIN + 1
+
 # Errors that a user can fix: the message is enough, without a traceback.
 _EXPECTED = (
     errors.SaveFailed,
@@ -36,11 +42,11 @@ _EXPECTED = (
 def begin_role(role: str, experiment_name: str) -> None:
     """Names this process `munchausen <role> <experiment>`, for `ps` and `top`.
 
-    On SIGUSR2 the process writes the stacks of all its threads to its log, and it does
-    not outlive the launcher.
+    On `STACKS` the process writes the stacks of all its threads to its log, and it does
+    not outlive the launcher. By hand: `kill -s RTMIN+1 PID`.
     """
     end_with_parent()
-    faulthandler.register(signal.SIGUSR2)
+    faulthandler.register(STACKS)
     setproctitle.setproctitle(f"munchausen {role} {experiment_name}")
 
 
@@ -78,8 +84,8 @@ def leave() -> None:
     os._exit(0)
 
 
-def dying_with(parent: int) -> Callable[[], None]:
-    """Makes Linux send SIGTERM to a process if its launcher `parent` is killed.
+def dying_with(parent: int, number: int = signal.SIGTERM) -> Callable[[], None]:
+    """Makes Linux send a signal to a process if its launcher `parent` is killed.
 
     Returns:
         The `preexec_fn` of `Popen`, called in the child between fork and exec; it
@@ -87,9 +93,31 @@ def dying_with(parent: int) -> Callable[[], None]:
     """
 
     def prepare() -> None:
-        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _PRCTL(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:  # killed since the fork
             os._exit(1)
+
+    return prepare
+
+
+def ended_by(parent: int) -> Callable[[], None]:
+    """Makes a role deaf to all signals that ask a run to end, except for `END`.
+
+    A scheduler signals all processes of a job. The launcher then ends the roles in
+    order; roles that ended at once could not save.
+
+    Returns:
+        The `preexec_fn` of `Popen`, see `dying_with`.
+    """
+    dying = dying_with(parent, END)
+
+    def prepare() -> None:
+        dying()
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        # Blocked, not ignored: Launchpad installs a handler.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        signal.signal(END, signal.SIG_DFL)  # a shell's background jobs ignore it
 
     return prepare
 

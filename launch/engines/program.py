@@ -36,6 +36,7 @@ _COORDINATOR = (
     "report_evaluated",
     "report_evaluation",
     "report_learner",
+    "saving",
 )
 
 

@@ -96,7 +96,7 @@ def run(
 
     Raises:
         RunFailed: some runs failed; the others were run to their end.
-        Interrupted: SIGINT, SIGTERM or SIGHUP came; all runs have saved themselves.
+        Interrupted: a signal came; all runs have saved themselves.
         RunDirectoryError: a run directory cannot be written.
     """
     waiting, running = deque(entries), list[Child]()

@@ -3,32 +3,72 @@
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
+
+# Schedulers send SIGUSR1 or SIGUSR2 some time before they end a job.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+# `timeout` sends a signal to the command and then to its process group.
+_SAME_SECONDS = 0.2
+
+
+class Caught(list[int]):
+    """The signals that count: the first one, and each later Ctrl+C.
+
+    A scheduler, a shell and a closing terminal repeat their signals: no reason not to
+    save. Only Ctrl+C pressed again, by a user who does not want to wait, is one.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def note(self, number: int) -> None:
+        """Adds the signal if it counts."""
+        now = time.monotonic()
+        again = number == signal.SIGINT and now - self._last > _SAME_SECONDS
+        if not self or again:
+            self._last = now
+            self.append(number)
 
 
 @contextlib.contextmanager
-def caught_signals(exit_at_second: bool = True) -> Iterator[list[int]]:
-    """Collects the numbers of SIGINT, SIGTERM and SIGHUP in a list.
-
-    SIGHUP, which a closing terminal sends to processes, stays ignored under `nohup`.
+def caught_signals(exit_at_second: bool = True) -> Iterator[Caught]:
+    """Collects the signals that ask this process to end: see `handling`.
 
     Args:
-        exit_at_second: whether a second signal ends this process at once.
+        exit_at_second: whether Ctrl+C after another signal ends this process at once.
     """
-    caught: list[int] = []
+    caught = Caught()
 
     def handle(number: int, frame: Any) -> None:
-        caught.append(number)
+        caught.note(number)
         if exit_at_second and len(caught) > 1:
             os._exit(128 + number)
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
+    with handling() as install:
+        install(handle)
+        yield caught
+
+
+@contextlib.contextmanager
+def handling() -> Iterator[Callable[[Callable[[int, Any], None]], None]]:
+    """Gives a function that installs a handler; restores the earlier ones in the end.
+
+    The handler is for SIGINT, SIGTERM, SIGUSR1, SIGUSR2 and SIGHUP. SIGHUP, which a
+    closing terminal sends to processes, stays ignored under `nohup`.
+    """
+    numbers = list(_ENDING)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
-    previous = {number: signal.signal(number, handle) for number in numbers}
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def install(handler: Callable[[int, Any], None]) -> None:
+        for number in numbers:
+            signal.signal(number, handler)
+
     try:
-        yield caught
+        yield install
     finally:
-        for number, handler in previous.items():
+        for number, handler in before.items():
             signal.signal(number, handler)

@@ -76,11 +76,11 @@ class Role:
                 close_fds=False,
                 # Ctrl+C reaches the launcher only, which then ends roles in order.
                 start_new_session=True,
-                preexec_fn=process.dying_with(os.getpid()),
+                preexec_fn=process.ended_by(os.getpid()),
             )
 
     def is_titled(self) -> bool:
-        """Whether it has called `process.begin_role`, and so answers SIGUSR2."""
+        """Whether it has called `process.begin_role`, and so writes its stacks."""
         try:
             command = Path(f"/proc/{self.process.pid}/cmdline").read_bytes()
         except OSError:
@@ -114,7 +114,7 @@ def launch(
 
     Raises:
         RoleFailed: a role died.
-        Interrupted: SIGINT, SIGTERM or SIGHUP ended the program early.
+        Interrupted: a signal ended the program early.
     """
     directory.mkdir(parents=True, exist_ok=True)
     known = {node.role: node for node in nodes}
@@ -192,7 +192,7 @@ def _dump_stacks(roles: Sequence[Role]) -> None:
     """Makes every living role write the stacks of its threads to its log."""
     for role in roles:
         if role.process.poll() is None and role.is_titled():
-            role.process.send_signal(signal.SIGUSR2)
+            role.process.send_signal(process.STACKS)
             role.process.send_signal(signal.SIGCONT)
 
 
@@ -208,7 +208,7 @@ def _stop(
         members = [role for role in roles if role.node.stops == place]
         for role in members:
             if role.process.poll() is None:
-                role.process.terminate()
+                role.process.send_signal(process.END)
         grace = min(at_most, max(role.node.patience for role in members))
         _await_end(members, caught, time.monotonic() + grace)
 

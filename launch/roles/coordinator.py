@@ -136,6 +136,12 @@ class Coordinator:
         with self._lock:
             self._watchdog.moved(role)
 
+    def saving(self, active: bool) -> None:
+        """Notes that the learner begins or ends to write a checkpoint."""
+        with self._lock:
+            self._watchdog.saving = active
+            self._watchdog.moved("learner")
+
     def actor_ended(self) -> None:
         """Notes that an actor has done its last step and stored its experience."""
         with self._lock:

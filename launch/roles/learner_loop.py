@@ -4,6 +4,7 @@ The loop is the same in every run, in one thread or as a program, from a replay 
 a dataset. The part of the run that differs is the host of the loop.
 """
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,8 +49,19 @@ class Host(Protocol):
     def pending(self) -> dict[str, Any]:
         """The state of the logs for a checkpoint, as plain data."""
 
+    def saving(self) -> AbstractContextManager[None]:
+        """Context manager around each save, which is no stall however long it takes."""
+
+    def exact(self, on_grid: bool) -> bool:
+        """Whether a run resumed from a checkpoint made now equals one that goes on.
+
+        Args:
+            on_grid: whether the checkpoint is on the grid of steps, and so `saved` is
+                called after it.
+        """
+
     def saved(self) -> None:
-        """Called after each checkpoint of the loop."""
+        """Called after each checkpoint on the grid of steps."""
 
 
 class LearnerLoop:
@@ -84,7 +96,7 @@ class LearnerLoop:
         self._batches = batches
         seed = experiment.seeds("learner", index)[1]
         self.learner = Learner(stage.agent, seed, batches, clock)
-        self._unsaved = False
+        self._unsaved = self._on_grid = False
 
     def begin(self, networks: Params, resume: Checkpoint | None) -> None:
         """Takes over networks of earlier stages, or continues from a checkpoint.
@@ -120,10 +132,11 @@ class LearnerLoop:
         self._evaluate(host, evaluations)
         if host.ended() or host.stopped():
             return  # before the source is prepared, which may take a minute
+        self._try_to_save(host)
         self._batches.prepare(self.learner.params, host.tick)
-        saves = checkpoint.Timer(experiment.checkpoint, experiment.steps, host.done())
+        saves = checkpoint.Timer(experiment.checkpoint, host.done())
         while not host.ended() and not host.stopped():
-            self._unsaved = True
+            self._unsaved, self._on_grid = True, False
             host.act()
             try:
                 for _ in range(self._batches.owed()):
@@ -132,15 +145,34 @@ class LearnerLoop:
                 break
             host.report(self.learner.metrics)
             self._evaluate(host, evaluations)
+            self._on_grid = saves.on_grid(host.done())
             # The host makes the last checkpoint: it may wait for the last evaluation.
-            if host.done() < experiment.steps and saves.due(host.done()):
+            if host.done() < experiment.steps and (self._on_grid or saves.late()):
                 self.save(host)
-                host.saved()
+                saves.saved()
+                if self._on_grid:
+                    host.saved()
 
     def _evaluate(self, host: Host, evaluations: Schedule) -> None:
         point = evaluations.due(host.done())
         if point is not None:
             host.evaluate(point)
+
+    def _try_to_save(self, host: Host) -> None:
+        """Finds out before any work whether a checkpoint can be written.
+
+        Raises:
+            SaveFailed: it cannot.
+        """
+        saves_replay = self._experiment.checkpoint.replay and not host.done()
+        with host.saving():
+            checkpoint.rehearse(
+                self._directory,
+                self.learner.save(),
+                extra={**self._batches.progress(), **host.pending()},
+                # Later it is not empty any more, and would take its time.
+                save_replay=self._batches.save if saves_replay else None,
+            )
 
     def save(self, host: Host) -> None:
         """Writes a checkpoint.
@@ -151,14 +183,16 @@ class LearnerLoop:
         """
         settings = self._experiment.checkpoint
         done = self.learner.learner_steps
-        checkpoint.save(
-            self._directory,
-            host.counts()._replace(learner_steps=done),
-            self.learner.save(),
-            extra={**self._batches.progress(), **host.pending()},
-            save_replay=self._batches.save if settings.replay else None,
-            keep=settings.keep,
-        )
+        exact = {checkpoint.EXACT: host.exact(self._on_grid)}
+        with host.saving():
+            checkpoint.save(
+                self._directory,
+                host.counts()._replace(learner_steps=done),
+                self.learner.save(),
+                extra={**self._batches.progress(), **host.pending(), **exact},
+                save_replay=self._batches.save if settings.replay else None,
+                keep=settings.keep,
+            )
         self._unsaved = False
 
     def save_rest(self, host: Host) -> None:

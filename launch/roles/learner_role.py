@@ -1,7 +1,8 @@
 """The learner of a program: learns stage after stage, and serves its parameters."""
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from agents.parts.contract import Agent, Metrics, NetworkParams, Storage
@@ -161,7 +162,7 @@ class LearnerRole:
         if dataset is not None and run.resume is None:
             self._loop.save(self)  # from here on there is a run to resume
         if dataset is not None and not run.start.clock:
-            callbacks = StageCallbacks(self.tick, self.stopped)
+            callbacks = StageCallbacks(self.tick, self.stopped, self.saving)
             networks = learn_earlier(
                 run.experiment, run.directory, self._stages, dataset, callbacks
             )
@@ -221,6 +222,20 @@ class LearnerRole:
     def pending(self) -> dict[str, Any]:
         """The state of the coordinator's logs, for a checkpoint."""
         return self._coordinator.pending()
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """Context manager that tells the coordinator of the time that a save takes."""
+        self._coordinator.saving(True)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(Stopped):
+                self._coordinator.saving(False)
+
+    def exact(self, on_grid: bool) -> bool:
+        """Only a run that learns from a dataset; Reverb samples without a seed."""
+        return self._dataset is not None
 
     def saved(self) -> None:
         """Does nothing."""

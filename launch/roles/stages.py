@@ -1,7 +1,9 @@
 """Learns the stages of a run that come before the agent that acts."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,10 +25,12 @@ class StageCallbacks(NamedTuple):
     Attributes:
         tick: the stage calls it at every step, as a sign of life.
         stopped: whether the stage should save a checkpoint and return.
+        saving: context manager around each save, which is no stall however long.
     """
 
     tick: Callable[[], None]
     stopped: Callable[[], bool]
+    saving: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
 
 class _EarlierStage:
@@ -42,7 +46,7 @@ class _EarlierStage:
         self._learner = loop.learner
         self._steps = steps
         self._recorder = recorder
-        self.tick, self.stopped = callbacks
+        self.tick, self.stopped, self.saving = callbacks
         self.pending = recorder.pending
 
     def act(self) -> None:
@@ -62,6 +66,9 @@ class _EarlierStage:
 
     def evaluate(self, point: int) -> None:
         pass  # it has no policy
+
+    def exact(self, on_grid: bool) -> bool:
+        return True
 
     def saved(self) -> None:
         pass

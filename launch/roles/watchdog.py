@@ -1,7 +1,11 @@
 """Ends a run without progress, with a diagnosis of which role waits for which."""
 
+import contextlib
 import faulthandler
+import os
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from launch import errors
@@ -10,11 +14,35 @@ from launch.errors import Stalled
 FILE = "stalled.txt"
 ALIVE = ".alive"  # touched by the coordinator
 _DIAGNOSIS_SECONDS = 60.0  # for which a coordinator may be too busy to touch it
-_ARM_SECONDS = 1.0
+_LOOK_SECONDS = 1.0  # between two looks of a local run's watchdog
+_LONGEST_SECONDS = 5.0  # that count between two looks at the clock
+
+
+class RunningClock:
+    """Counts the seconds in which this process could run.
+
+    A process that is suspended for minutes, or a machine that sleeps, is no stall: the
+    time between two looks at the clock counts for `_LONGEST_SECONDS` at most.
+    """
+
+    def __init__(self) -> None:
+        self._read = time.monotonic()
+        self._seconds = 0.0
+
+    def now(self) -> float:
+        """Seconds so far, not negative; call it every second or more often."""
+        read = time.monotonic()
+        self._seconds += min(read - self._read, _LONGEST_SECONDS)
+        self._read = read
+        return self._seconds
 
 
 class Watchdog:
-    """Watches the reports of a program's roles."""
+    """Watches the reports of a program's roles.
+
+    Attributes:
+        saving: whether the learner writes a checkpoint, for which all may have to wait.
+    """
 
     def __init__(self, seconds: float, directory: Path, replay: str | None):
         """Starts to wait for the first report.
@@ -28,16 +56,21 @@ class Watchdog:
         self._seconds = seconds
         self._directory = directory
         self._replay = replay
-        self._began = time.monotonic()
+        self._clock = RunningClock()
+        self._now = 0.0  # as of the last check
         self._moved: dict[str, float] = {}
+        self.saving = False
 
     def moved(self, role: str) -> None:
         """Notes that a role has made progress."""
-        self._moved[role] = time.monotonic()
+        self._moved[role] = self._now
 
     def check(self) -> None:
         """Writes a diagnosis and raises Stalled if no role reports progress."""
         (self._directory / ALIVE).touch()
+        self._now = self._clock.now()
+        if self.saving:
+            self.moved("learner")
         if not self._silent():
             return
         diagnosis = "\n".join(self._diagnosis())
@@ -50,11 +83,11 @@ class Watchdog:
         raise Stalled(diagnosis)
 
     def _silent(self) -> bool:
-        last = max(self._moved.values(), default=self._began + self._seconds)
-        return time.monotonic() - last >= self._seconds
+        last = max(self._moved.values(), default=self._seconds)
+        return self._now - last >= self._seconds
 
     def _diagnosis(self) -> list[str]:
-        now = time.monotonic()
+        now = self._now
         lines = [f"no progress for {self._seconds:.0f} seconds"]
         moved_at = dict(self._moved)
         for role, moved in sorted(moved_at.items(), key=lambda item: item[1]):
@@ -86,13 +119,13 @@ class Heartbeat:
         self._file = directory / ALIVE
         self._file.unlink(missing_ok=True)
         self._last = 0.0
-        # On a clock that stands still while the machine sleeps.
-        self._since = time.monotonic() + seconds
+        self._clock = RunningClock()
+        self._since = seconds
 
     def check(self) -> None:
         """Raises RoleFailed if the coordinator has been silent for too long."""
         last = self._file.stat().st_mtime if self._file.exists() else 0.0
-        now = time.monotonic()
+        now = self._clock.now()
         if last != self._last:
             self._last, self._since = last, now
         if now - self._since > self._seconds:
@@ -102,29 +135,47 @@ class Heartbeat:
 
 
 class LocalWatchdog:
-    """Ends a process whose only thread hangs, and dumps its stack.
-
-    The thread of `faulthandler` does the work; it does not need the interpreter.
-    """
+    """Ends a process whose main thread hangs, and dumps the stacks of all threads."""
 
     def __init__(self, seconds: float, directory: Path):
-        """Arms the watchdog; see `Watchdog` for the arguments."""
+        """Starts a thread that watches; see `Watchdog` for the arguments."""
         self._seconds = seconds
-        self._file = (directory / FILE).open("w", encoding="utf-8")
-        self._armed = 0.0
-        self.alive()
+        self._path = directory / FILE
+        self._clock = RunningClock()
+        self._last = 0.0
+        self._alive = True
+        self._saving = False
+        self._closed = threading.Event()
+        self._thread = threading.Thread(
+            target=self._watch, name="watchdog", daemon=True
+        )
+        self._thread.start()
 
     def alive(self) -> None:
-        """Postpones the end; costs almost nothing if called again within a second."""
-        now = time.monotonic()
-        if now - self._armed > _ARM_SECONDS:
-            self._armed = now
-            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._file)
+        """Postpones the end; costs almost nothing."""
+        self._alive = True
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """Context manager for a checkpoint, which may take as long as it takes."""
+        self._saving = True
+        try:
+            yield
+        finally:
+            self._alive, self._saving = True, False
+
+    def _watch(self) -> None:
+        period = min(_LOOK_SECONDS, self._seconds / 4)
+        while not self._closed.wait(period):
+            now = self._clock.now()
+            if self._alive or self._saving:
+                self._alive, self._last = False, now
+            elif now - self._last >= self._seconds:
+                with self._path.open("w", encoding="utf-8") as file:
+                    faulthandler.dump_traceback(file)
+                os._exit(1)
 
     def close(self) -> None:
-        """Disarms the watchdog."""
-        faulthandler.cancel_dump_traceback_later()
-        self._file.close()
-        path = Path(self._file.name)
-        if not path.stat().st_size:
-            path.unlink()
+        """Ends the watch."""
+        self._closed.set()
+        self._thread.join()

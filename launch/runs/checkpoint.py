@@ -32,6 +32,9 @@ DIRECTORY = "checkpoints"
 STATE = "state"
 REPLAY = "replay"
 MANIFEST = "manifest.json"
+# The entry of `extra` that notes whether a run resumed from the checkpoint equals one
+# that was not interrupted.
+EXACT = "exact"
 _CHUNK = 1 << 24
 # How the operating system and numpy report a full disk.
 _FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")
@@ -60,19 +63,25 @@ class Checkpoint(NamedTuple):
 class Timer:
     """Decides when a checkpoint is due: on a grid of steps, and by wall time."""
 
-    def __init__(self, settings: Checkpointing, steps: int, done: int):
-        """Starts `done` steps into a run of `steps`."""
-        self._grid = Schedule(settings.period, steps, done)
+    def __init__(self, settings: Checkpointing, done: int):
+        """Starts `done` steps into a run."""
+        # The grid of a run does not depend on its length: the run may be extended.
+        self._grid = Schedule(settings.period, done=done)
         self._seconds = settings.minutes * 60 or math.inf
-        self._last = time.monotonic()
+        self.saved()
 
-    def due(self, steps: int) -> bool:
-        """Whether to save now; True once for each point of the grid."""
-        late = time.monotonic() - self._last > self._seconds
-        if self._grid.due(steps) is None and not late:
-            return False
+    def on_grid(self, steps: int) -> bool:
+        """Whether a point of the grid has passed; True once for each of them."""
+        return self._grid.due(steps) is not None
+
+    def late(self) -> bool:
+        """Whether the last checkpoint is too old."""
+        # Not the time of day: it may be set meanwhile.
+        return time.monotonic() - self._last > self._seconds
+
+    def saved(self) -> None:
+        """Notes that a checkpoint was written."""
         self._last = time.monotonic()
-        return True
 
 
 def save(
@@ -84,7 +93,11 @@ def save(
     save_replay: Callable[[Path], None] | None,
     keep: int,
 ) -> Path:
-    """Writes a checkpoint, and then removes all but the newest `keep`.
+    """Writes a checkpoint, and then removes those that are not worth keeping.
+
+    Of `keep` checkpoints one is the newest and the others are the newest that are exact
+    (see `EXACT`), else others. At least one is exact, even if `keep` is 1: those saved
+    by wall time do not displace all at which a run can be resumed reproducibly.
 
     Args:
         directory: the run directory.
@@ -92,7 +105,7 @@ def save(
         state: everything the learner owns.
         extra: other plain data that a resumed run needs.
         save_replay: writes the store's snapshot to a path; None: there is no snapshot.
-        keep: how many checkpoints to keep, at least 1.
+        keep: how many checkpoints to keep, at least 1; see above.
 
     Raises:
         SaveFailed: the checkpoint could not be written; earlier ones are kept.
@@ -100,30 +113,108 @@ def save(
     root = directory / DIRECTORY
     final = root / str(counts.clock)
     draft = root / f".{counts.clock}.partial"
-    try:
-        for abandoned in root.glob(".*.partial"):  # left by runs that were killed
-            _discard(abandoned)
-        draft.mkdir(parents=True)
-        _save_state(draft / STATE, state)
-        if save_replay is not None:
-            save_replay(draft / REPLAY)
-        manifest = {"counts": counts._asdict(), "extra": extra, "files": _files(draft)}
-        (draft / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with _failing(final, draft):
+        _write(draft, counts, state, extra, save_replay)
         _replace(final, draft)
-    except (OSError, ValueError) as error:
-        # Orbax reports a full disk as ValueError.
-        with contextlib.suppress(OSError):
-            _discard(draft)
-        text = " ".join(str(error).split())
-        full = _FULL.search(text)
-        reason = "no space left on the device" if full else text[:300]
-        raise SaveFailed(f"cannot write checkpoint {final}: {reason}") from error
     steps = _steps(root)
     done = steps.index(counts.clock) + 1
     # Later checkpoints belong to an abandoned branch: this run was resumed before them.
-    for step in [*steps[: max(done - keep, 0)], *steps[done:]]:
-        _discard(root / str(step))
+    kept = _worth_keeping(root, steps[:done], keep)
+    for step in steps:
+        if step not in kept:
+            _discard(root / str(step))
     return final
+
+
+def rehearse(
+    directory: Path,
+    state: TrainingState,
+    *,
+    extra: dict[str, Any],
+    save_replay: Callable[[Path], None] | None,
+) -> None:
+    """Writes a checkpoint of tiny arrays, reads it back, and removes it.
+
+    Args:
+        directory: the run directory.
+        state: gives structure and types of what will be saved.
+        extra: as for `save`.
+        save_replay: as for `save`.
+
+    Raises:
+        SaveFailed: a checkpoint could not be written or read back.
+    """
+    root = directory / DIRECTORY
+    draft, final = root / ".try.partial", root / ".tried.partial"
+    tiny = jax.tree.map(_tiny, state._replace(key=()))._replace(key=state.key)
+    with _failing(root, draft, final):
+        _write(draft, Counts(), tiny, extra, save_replay)
+        draft.rename(final)
+        _restore(_read(final), tiny)
+        _discard(final)
+
+
+def _tiny(leaf: Any) -> np.ndarray:
+    return np.zeros([min(size, 1) for size in leaf.shape], leaf.dtype)
+
+
+@contextlib.contextmanager
+def _failing(path: Path, *drafts: Path) -> Iterator[None]:
+    """Context manager: discards the drafts and raises SaveFailed on an error.
+
+    Args:
+        path: where the checkpoint should be, for the message.
+        drafts: what was written so far.
+    """
+    try:
+        yield
+    except (OSError, ValueError, TypeError, Damaged) as error:
+        # Orbax reports a full disk as ValueError, JSON what it cannot write as either.
+        for draft in drafts:
+            with contextlib.suppress(OSError):
+                _discard(draft)
+        text = " ".join(str(error).split())
+        full = _FULL.search(text)
+        reason = "no space left on the device" if full else text[:300]
+        raise SaveFailed(f"cannot write checkpoint {path}: {reason}") from error
+
+
+def _write(
+    draft: Path,
+    counts: Counts,
+    state: TrainingState,
+    extra: dict[str, Any],
+    save_replay: Callable[[Path], None] | None,
+) -> None:
+    """Writes all files of a checkpoint to a new directory."""
+    for abandoned in draft.parent.glob(".*.partial"):  # left by runs that were killed
+        _discard(abandoned)
+    draft.mkdir(parents=True)
+    _save_state(draft / STATE, state)
+    if save_replay is not None:
+        save_replay(draft / REPLAY)
+    manifest = {"counts": counts._asdict(), "extra": extra, "files": _files(draft)}
+    (draft / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def _worth_keeping(root: Path, steps: list[int], keep: int) -> set[int]:
+    """Of these checkpoints, in order, those that `save` does not remove."""
+    *earlier, newest = steps
+    if len(steps) <= keep:
+        return set(steps)
+    exact = [step for step in earlier if _is_exact(root / str(step))]
+    others = [step for step in earlier if step not in exact]
+    room = keep - 1
+    if room == 0 and exact and not _is_exact(root / str(newest)):
+        room = 1
+    return {newest, *[*others, *exact][len(earlier) - room :]}
+
+
+def _is_exact(path: Path) -> bool:
+    try:
+        return bool(_read_manifest(path)["extra"].get(EXACT, True))  # older: no entry
+    except Damaged:
+        return False
 
 
 def _replace(final: Path, draft: Path) -> None:
@@ -192,16 +283,19 @@ def load_state(checkpoint: Checkpoint, agent: Agent) -> TrainingState:
     Raises:
         RunDirectoryError: the state does not fit the agent.
     """
-    expected = jax.eval_shape(agent.init, jax.random.key(0))
+    try:
+        return _restore(checkpoint, jax.eval_shape(agent.init, jax.random.key(0)))
+    except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+        path, reason = checkpoint.path / STATE, " ".join(str(error).split())[:300]
+        raise RunDirectoryError(f"{path} does not fit the agent: {reason}") from error
+
+
+def _restore(checkpoint: Checkpoint, expected: TrainingState) -> TrainingState:
+    """Loads a state of the shapes and types of another, which may be abstract."""
     key = jax.eval_shape(jax.random.key_data, expected.key)
     like = expected._replace(key=key)._asdict()
     path = checkpoint.path / STATE
-    try:
-        plain = _checkpointer().restore(path.absolute(), like)
-    except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise RunDirectoryError(f"{path} does not fit the agent: {reason}") from error
-    state = TrainingState(**plain)
+    state = TrainingState(**_checkpointer().restore(path.absolute(), like))
     return state._replace(key=jax.random.wrap_key_data(state.key))
 
 

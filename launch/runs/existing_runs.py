@@ -128,7 +128,13 @@ def _candidates(root: Path, experiment: Experiment) -> Iterator[Entry]:
 
 def _same(configured: Experiment, experiment: Experiment) -> bool:
     alike = dataclasses.replace(
-        configured, steps=experiment.steps, description=experiment.description
+        configured,
+        steps=experiment.steps,
+        description=experiment.description,
+        # When a run is saved by wall time makes no difference to it.
+        checkpoint=dataclasses.replace(
+            configured.checkpoint, minutes=experiment.checkpoint.minutes
+        ),
     )
     return alike == experiment and configured.steps <= experiment.steps
 

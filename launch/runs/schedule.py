@@ -4,9 +4,9 @@ _NEVER = 1 << 62
 
 
 class Schedule:
-    """Points `period, 2 period, ..., end`; each is passed once."""
+    """Points `period, 2 period, ..., end`, or without end; each is passed once."""
 
-    def __init__(self, period: int, end: int, done: int = 0):
+    def __init__(self, period: int, end: int = _NEVER, done: int = 0):
         """Starts after the points that `done` steps have reached."""
         self._period = period
         self._end = end

@@ -1,35 +1,61 @@
-"""Signals that ask a run to end: the first is collected, the second ends it."""
+"""Signals that ask a run to end: the first is collected, a later Ctrl+C ends it."""
 
 import os
 import signal
 import subprocess
 import sys
 
+import pytest
+
 from launch.engines import signals
 
 
-def test_signals_are_collected_and_handlers_restored():
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2]
+)
+def test_signals_are_collected_and_handlers_restored(number):
+    before = signal.getsignal(number)
     with signals.caught_signals() as caught:
         assert not caught
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert caught == [signal.SIGTERM]
-    assert signal.getsignal(signal.SIGTERM) is before
+        os.kill(os.getpid(), number)
+        assert caught == [number]
+    assert signal.getsignal(number) is before
 
 
-def test_second_signal_ends_the_process_at_once():
+def ends_after(signals_sent):
+    """Exit code and output of a process that gets these signals, 0.3 s apart."""
     script = (
-        "import os, signal; from launch.engines import signals\n"
-        "with signals.caught_signals():\n"
-        "    os.kill(os.getpid(), signal.SIGINT)\n"
-        "    print('alive', flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGINT)\n"
-        "    print('survived', flush=True)\n"
+        "import os, signal, sys, time; from launch.engines import signals\n"
+        "with signals.caught_signals() as caught:\n"
+        "    for number in map(int, sys.argv[1:]):\n"
+        "        os.kill(os.getpid(), number)\n"
+        "        print(len(caught), flush=True)\n"
+        "        time.sleep(0.3)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True
+        [sys.executable, "-c", script, *(str(int(each)) for each in signals_sent)],
+        capture_output=True,
+        text=True,
     )
-    assert (done.returncode, done.stdout) == (128 + signal.SIGINT, "alive\n")
+    return done.returncode, done.stdout.split()
+
+
+def test_ctrl_c_after_a_signal_ends_the_process_at_once():
+    code, counts = ends_after([signal.SIGUSR1, signal.SIGINT, signal.SIGINT])
+    assert (code, counts) == (128 + signal.SIGINT, ["1"])
+
+
+def test_schedulers_repeat_signals_and_the_process_goes_on_to_save():
+    """Preemption: SIGUSR1, SIGTERM; a closing terminal: SIGHUP, perhaps twice."""
+    sent = [signal.SIGUSR1, signal.SIGTERM, signal.SIGHUP, signal.SIGHUP]
+    assert ends_after(sent) == (0, ["1", "1", "1", "1"])
+
+
+def test_timeout_sends_its_signal_twice_which_counts_once():
+    with signals.caught_signals() as caught:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert caught == [signal.SIGINT]
 
 
 def test_sighup_of_a_closing_terminal_is_collected_unless_nohup_ignores_it():

@@ -6,6 +6,7 @@ import jax
 import pytest
 
 from launch.errors import SaveFailed
+from launch.experiment import Checkpointing
 from launch.runs import checkpoint
 from launch.runs.logs import Counts
 from tests.agents.cases import make
@@ -52,6 +53,103 @@ def test_a_step_that_is_saved_again_is_replaced(save):
     manifest = json.loads((final / checkpoint.MANIFEST).read_text())
     assert manifest["extra"] == {"which": "second"}
     assert [path.name for path in final.parent.iterdir()] == ["10"]
+
+
+@pytest.mark.parametrize(
+    "keep, expected",
+    [
+        (1, [[7], [8], [10], [10, 13], [10, 14], [20], [30], [30, 31]]),
+        (2, [[7], [7, 8], [8, 10], [10, 13], [10, 14], [10, 20], [20, 30], [30, 31]]),
+        (
+            3,
+            [
+                [7],
+                [7, 8],
+                [7, 8, 10],
+                [8, 10, 13],
+                [10, 13, 14],
+                [10, 14, 20],
+                [10, 20, 30],
+                [20, 30, 31],
+            ],
+        ),
+    ],
+)
+def test_saves_by_wall_time_do_not_displace_those_on_the_grid(
+    keep, expected, save, tmp_path
+):
+    kept = []
+    for steps in (7, 8, 10, 13, 14, 20, 30, 31):
+        save(steps, keep=keep, exact=steps % 10 == 0)
+        kept.append(checkpoint.kept(tmp_path))
+    assert kept == expected
+
+
+def test_a_rehearsal_leaves_nothing(state, tmp_path):
+    saved = []
+
+    def save_replay(path):
+        path.mkdir()
+        saved.append(path)
+
+    checkpoint.rehearse(tmp_path, state, extra={}, save_replay=save_replay)
+    assert len(saved) == 1
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize(
+    "broken, reason",
+    [
+        ("extra", "Object of type object is not JSON serializable"),
+        ("replay", "Disk quota exceeded"),
+        ("rename", "Operation not permitted"),
+        ("read", "was altered"),
+    ],
+)
+def test_a_rehearsal_finds_what_would_fail_at_the_end(
+    broken, reason, state, tmp_path, monkeypatch
+):
+    def no_quota(path):
+        raise OSError(122, "Disk quota exceeded")
+
+    def not_permitted(self, target):
+        raise OSError(1, "Operation not permitted")
+
+    checksum = iter(range(10_000))
+    if broken == "rename":
+        monkeypatch.setattr(checkpoint.Path, "rename", not_permitted)
+    if broken == "read":
+        monkeypatch.setattr(checkpoint, "_checksum", lambda file: next(checksum))
+    with pytest.raises(SaveFailed, match=reason) as failed:
+        checkpoint.rehearse(
+            tmp_path,
+            state,
+            extra={"x": object()} if broken == "extra" else {},
+            save_replay=no_quota if broken == "replay" else None,
+        )
+    assert str(failed.value).startswith(
+        f"cannot write checkpoint {tmp_path / 'checkpoints'}: "
+    )
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_checkpoint_is_due_on_the_grid_and_by_wall_time(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
+    timer = checkpoint.Timer(Checkpointing(period=30), done=47)
+    assert [timer.on_grid(steps) for steps in (59, 61, 62, 89, 120)] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+    clock[0] += 600
+    assert not timer.late()
+    clock[0] += 1
+    assert timer.late()
+    timer.saved()
+    assert not timer.late()
 
 
 def test_a_failed_save_keeps_the_old_checkpoint_of_the_same_step(
