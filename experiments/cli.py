@@ -23,6 +23,7 @@ from launch import errors
 VERBS = {
     "list": "list_names",
     "train": "train",
+    "sweep": "sweep",
     "evaluate": "evaluate",
     "record": "record",
     "collect": "collect",
@@ -39,6 +40,7 @@ usage: munchausen <verb> ...
   train <paper>/<figure> [...]   train or resume all variants and seeds of a figure;
                                  a computed figure: compute its rows and picture
   train --resume <run directory> resume a run from its newest checkpoint
+  sweep <experiment> [...]       train each combination of several values of some fields
   evaluate <run directory> [...] play a run's saved policy and print its mean return
   record <run directory> [...]   record a video of the saved policy, with score and step
   collect <run directory> [...]  write a dataset that a run's policies collect
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0
     before = signal.getsignal(signal.SIGINT)
-    if arguments[:1] == ["train"]:
+    if arguments[:1] in (["train"], ["sweep"]):
         signal.signal(signal.SIGINT, _end_at_once)
     try:
         return _answer(arguments)

@@ -46,7 +46,7 @@ def run(plan: Plan) -> int:
     else:
         for entry in left:
             fit = ready[entry.experiment.name]
-            directories[entry] = _run_here(entry, options, fit)
+            directories[entry] = run_here(entry, options, fit)
     summarise_all(entries, directories)
     return 0
 
@@ -73,7 +73,7 @@ def _run_side_by_side(
     return {**directories}
 
 
-def _run_here(entry: Entry, options: Options, ready: Ready) -> Path:
+def run_here(entry: Entry, options: Options, ready: Ready) -> Path:
     """Runs one experiment in this process, or as a program that it launches."""
     local = options.launch == "local"
     with existing_runs.held(options.runs, entry, local=local) as (directory, resume):

@@ -34,7 +34,7 @@ def child(catch, tmp_path, monkeypatch):
 def test_the_newest_progress_line_of_a_run_is_shown(child):
     script = "print('mdqn/catch seed 0  1/9'); print('mdqn/catch seed 0  2/9'); print()"
     made = child(script)
-    assert made.title == "mdqn/catch seed 0"
+    assert made.entry.title == "mdqn/catch seed 0"
     assert made.process.wait(20) == 0
     assert made.progress() == "mdqn/catch seed 0  2/9"
     silent = child("pass", seed=3)
