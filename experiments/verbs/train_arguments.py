@@ -102,6 +102,15 @@ def plan(arguments: Sequence[str]) -> Plan:
     return Plan(every, options, bases[0].name in VARIANTS)
 
 
+def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
+    """The experiment or figure that a command line names.
+
+    Raises:
+        OverrideError: it names none.
+    """
+    return _find(arguments)
+
+
 def help_lines(arguments: Sequence[str]) -> list[str]:
     """Every flag with type, value and meaning; common flags without an experiment."""
     named = [argument for argument in arguments if not argument.startswith("-")]
