@@ -3,16 +3,19 @@
 This module imports matplotlib, so import it inside functions only.
 """
 
+import itertools
 import math
 import textwrap
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from experiments.reporting import formats, plots
 from experiments.reporting.style import INK, LINE, PALETTE
@@ -62,7 +65,9 @@ def grid(names: Sequence[str], points: Sequence[Point], title: str) -> bytes:
     """
     if len(names) == 1:
         return _picture(
-            (6.4, 3.6), f"{title}; band: lowest to highest seed", _curve(names[0], points)
+            (6.4, 3.6),
+            f"{title}; band: lowest to highest seed",
+            _curve(names[0], points),
         )
     # Values of the first field run upwards, of the second to the right.
     rows, columns = _axis(points, 0), _axis(points, 1)
@@ -126,7 +131,7 @@ def _picture(
         return plots.save(figure, "png", dpi=160)
 
 
-def _axis(points: Sequence[Point], place: int) -> dict[Hashable, str]:
+def _axis(points: Sequence[Point], place: int) -> dict[Any, str]:
     """The values of a field, each with its text: numbers sorted, others as given."""
     found = {point.values[place]: point.shown[place] for point in points}
     if all(map(_is_number, found)):
@@ -138,9 +143,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _over_others(points: Sequence[Point]) -> dict[Hashable, Point]:
+def _over_others(points: Sequence[Point]) -> dict[Any, Point]:
     """The point with the highest mean for each pair of the first two values."""
-    found: dict[Hashable, list[Point]] = {}
+    found: dict[Any, list[Point]] = {}
     for point in points:
         found.setdefault(point.values[:2], []).append(point)
     shown = {}
@@ -159,46 +164,46 @@ def _rank(point: Point) -> tuple[bool, float]:
 
 def _heat_map(
     axes: Axes,
-    rows: dict[Hashable, str],
-    columns: dict[Hashable, str],
-    shown: dict[Hashable, Point],
+    rows: dict[Any, str],
+    columns: dict[Any, str],
+    shown: dict[Any, Point],
 ) -> None:
-    means = np.full((len(rows), len(columns)), np.nan)
-    for row, first in enumerate(rows):
-        for column, second in enumerate(columns):
-            mean = shown[first, second].mean
-            means[row, column] = np.nan if mean is None else mean
-    axes.grid(visible=False)
-    axes.set_facecolor(LINE)  # cells without a return
-    image = axes.imshow(
-        np.ma.masked_invalid(means), cmap=_COLOURS, origin="lower", aspect="auto"
+    """Draws the mean of each pair of values, the best one framed."""
+    means = np.array(
+        [
+            [shown[pair].mean for pair in itertools.product([row], columns)]
+            for row in rows
+        ],
+        float,
     )
-    bar = axes.figure.colorbar(image, ax=axes, label="return")
-    bar.outline.set_visible(False)
+    axes.grid(visible=False)
+    axes.set_frame_on(False)
+    image = axes.imshow(means, cmap=_colours(), origin="lower", aspect="auto")
+    bar = axes.figure.colorbar(image, ax=axes, label="return", pad=0.02)
+    bar.outline.set_visible(False)  # type: ignore[operator]  # matplotlib's own stub
     _label(axes.set_xticks, columns.values())
     _label(axes.set_yticks, rows.values())
-    for row, first in enumerate(rows):
-        for column, second in enumerate(columns):
-            point = shown[first, second]
-            if point.best:
-                frame = Rectangle(
-                    (column - 0.5, row - 0.5), 1, 1, fill=False, ec=_BEST, lw=2.5
-                )
-                frame.set_clip_on(False)
-                axes.add_patch(frame)
-            if max(len(rows), len(columns)) <= _MOST_WRITTEN:
-                colour = INK
-                if not np.ma.is_masked(image.get_array()[row, column]):
-                    colour = _readable(image.to_rgba(means[row, column]))
-                _write(axes, row, column, point, colour)
+    written = max(len(rows), len(columns)) <= _MOST_WRITTEN
+    for (y, row), (x, column) in itertools.product(enumerate(rows), enumerate(columns)):
+        point = shown[row, column]
+        if point.best:
+            axes.add_patch(_frame(x, y))
+        if written:
+            colour = _readable(image.cmap(image.norm(means[y, x])))
+            text = "none" if point.mean is None else formats.number(point.mean)
+            lines = f"{text}\n{point.note}".rstrip()
+            axes.text(x, y, lines, ha="center", va="center", size=7.5, color=colour)
 
 
-def _write(axes: Axes, row: int, column: int, point: Point, colour: str) -> None:
-    text = "none" if point.mean is None else formats.number(point.mean)
-    if point.note:
-        text += f"\n{point.note}"
-    axes.text(
-        column, row, text, ha="center", va="center", fontsize=7.5, color=colour
+def _colours() -> Colormap:
+    """A colour map in which cells without a return are grey."""
+    return matplotlib.colormaps[_COLOURS].with_extremes(bad=LINE)
+
+
+def _frame(x: float, y: float) -> Rectangle:
+    corner = (x - 0.5, y - 0.5)
+    return Rectangle(
+        corner, 1, 1, fill=False, ec=_BEST, lw=2.5, zorder=3, clip_on=False
     )
 
 
@@ -230,10 +235,12 @@ def _curve(name: str, points: Sequence[Point]) -> Callable[[Axes], None]:
         axes.plot(x, mean, color=PALETTE[0], marker="o", markersize=4)
         for place, point in enumerate(ordered):
             if point.best:
-                axes.plot(place, point.mean, "o", color=_BEST, markersize=7)
+                axes.plot(place, mean[place], "o", color=_BEST, markersize=7)
             if point.note:
                 middle = (place, 0.02)
-                axes.annotate(point.note, middle, None, ("data", "axes fraction"))
+                axes.annotate(
+                    point.note, middle, None, ("data", "axes fraction"), ha="center"
+                )
         _label(axes.set_xticks, values.values())
         axes.set_xlabel(name)
         axes.set_ylabel("return")
@@ -248,6 +255,8 @@ def _scatter(axes: Axes, points: Sequence[Point], place: int) -> None:
         _label(axes.set_xticks, values.values())
     elif min(values) > 0 and max(values) > _LOGARITHMIC * min(values):
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     order = list(values)
     for point in points:
         if point.mean is not None:

@@ -24,9 +24,9 @@ add values or seeds. A failed run does not end the others; the exit code is then
 
 At its end the command prints a table of the cells. It writes the return of each run to
 a CSV file, and next to it a PNG: a curve of one field, a heat map of two, or for more
-fields a heat map of the first two with the highest mean over the others. A return is the
-mean of a run's last evaluation, and the best cell is the one with the highest mean over
-its seeds, of those in which every seed is complete.
+fields a heat map of the first two with the highest mean over the others. The return of
+a run is the mean of its last evaluation. The best cell has the highest mean over its
+seeds, of the cells in which every seed is complete.
 
   --optuna N  Optuna's TPE sampler chooses N cells, with --seed as its seed, to find the
               highest mean over the seeds. It chooses from the values of each field, or

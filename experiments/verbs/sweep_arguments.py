@@ -201,7 +201,7 @@ def _check(swept: Mapping[str, tuple[Any, ...] | Range]) -> None:
     count = math.prod(map(len, listed))
     if len(listed) == len(swept) and count > MOST:
         raise OverrideError(
-            f"a sweep must have at most {MOST:,} cells, got {count:,}: give fewer values"
+            f"a sweep must have at most {MOST:,} cells, got {count:,}: list fewer"
         )
 
 

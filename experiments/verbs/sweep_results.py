@@ -130,7 +130,9 @@ def _without(cell: Cell, entry: Entry) -> str:
     """The line of a run that has no return."""
     state = "no evaluated episode" if entry.state == "complete" else entry.state
     where = f", {entry.directory}" if entry.directory else ""
-    return f"without a return: {cell.label}, seed {entry.experiment.seed}: {state}{where}"
+    return (
+        f"without a return: {cell.label}, seed {entry.experiment.seed}: {state}{where}"
+    )
 
 
 def write_csv(path: Path, results: Sequence[Result]) -> None:

@@ -12,8 +12,8 @@ MOST = 1_000  # values of a field, and cells of a sweep
 
 SYNTAX = """\
   0.01,0.03,0.1  these values
-  64,64;128,128  these values, for texts and for fields that are lists themselves
-  0:1:0.1        0, 0.1, 0.2, ..., 1: from the first to the second number in such steps"""
+  64,64;128,128  these values of a field that is a list itself, or of a text
+  0:1:0.1        0, 0.1, ..., 1: from the first number to the second in such steps"""
 
 RANGE_SYNTAX = """\
   0:1            any number between the two, or any integer if the field is one
