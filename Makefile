@@ -15,7 +15,7 @@ LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file 
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install libpython cuda12 wandb demo bench test test-slow test-all format lint type check \
+.PHONY: help install libpython cuda12 wandb optuna demo bench test test-slow test-all format lint type check \
 	structure lock clean
 
 help:
@@ -23,7 +23,7 @@ help:
 	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
 	@echo 'make bench    measure speed and memory next to their limits, into bench.json'
 	@echo 'make structure  count import circles, long functions and the files that a run opens'
-	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb: Weights & Biases'
+	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb: Weights & Biases; make optuna'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
 install: .venv/.installed
@@ -44,8 +44,8 @@ libpython:
 	for folder in courier/python reverb; do \
 		ln -sfv "$$library" .venv/lib/python3.10/site-packages/$$folder; done
 
-# What only some need: JAX for NVIDIA GPUs, and Weights & Biases.
-cuda12 wandb: install
+# What only some need: JAX for NVIDIA GPUs, Weights & Biases, and Optuna for sweeps.
+cuda12 wandb optuna: install
 	$(UV) pip install --quiet --python $(PYTHON) --constraint requirements.lock \
 		--no-build-isolation --editable '.[$@]'
 

@@ -27,6 +27,7 @@ from launch import errors, output, surroundings
 VERBS = {
     "list": "list_names",
     "train": "train",
+    "sweep": "sweep",
     "evaluate": "evaluate",
     "record": "record",
     "collect": "collect",
@@ -49,6 +50,7 @@ usage: munchausen <verb> ...
   train <paper>/<figure> [...]   train or resume all variants and seeds of a figure;
                                  a computed figure: compute its rows and picture
   train --resume <run directory> resume a run from its newest checkpoint
+  sweep <experiment> [...]       train each combination of several values of some fields
   evaluate <run directory> [...] play a run's saved policy and print its mean return
   record <run directory> [...]   record a video of the saved policy, with score and step
   collect <run directory> [...]  write a dataset that a run's policies collect
@@ -84,7 +86,7 @@ def _run(arguments: Sequence[str]) -> int:
     if list(arguments) in (["--help"], ["-h"]):
         print(USAGE)
         return 0
-    if arguments[:1] == ["train"]:
+    if list(arguments[:1]) in (["train"], ["sweep"]):
         signal.signal(signal.SIGINT, _end_at_once)
     return _answer(arguments)
 

@@ -24,9 +24,9 @@ WIDE, NARROW, HALF = (8.4, 3.3), (4.1, 3.0), (4.3, 2.8)  # inches
 _TICKS = (1, 2, 2.5, 5, 10)
 _APART = (3, 2)  # dashes of single runs
 _TITLE = {"fontsize": 8.0, "loc": "left"}
-_LETTERS = 11  # letters of a title that fit in an inch
+LETTERS = 11  # letters of a title that fit in an inch
 
-_STYLE = {
+STYLE = {
     "svg.hashsalt": "munchausen",
     "svg.fonttype": "none",
     "font.size": 9.0,
@@ -207,7 +207,7 @@ def picture(
     columns = -(-len(panels) // rows)
     size = (WIDE[0] if columns == 1 else NARROW[0] * columns, 3.4 * rows)
     # Letters as outlines: the file must look the same where fonts are missing.
-    with matplotlib.rc_context({**_STYLE, "svg.fonttype": "path"}):
+    with matplotlib.rc_context({**STYLE, "svg.fonttype": "path"}):
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat[len(panels) :]:
@@ -215,12 +215,12 @@ def picture(
         for axes, (panel, lines) in zip(grid.flat, panels.items(), strict=False):
             title, x_label = panel
             _draw_curves(axes, lines, looks_)
-            letters = int(size[0] / columns * _LETTERS)
+            letters = int(size[0] / columns * LETTERS)
             axes.set_title(textwrap.fill(title, letters), **_TITLE)
             axes.set_xlabel(x_label)
             axes.set_ylabel("evaluation return")
             axes.legend(frameon=False, loc="best")
-        return _save(figure, format_, dpi=160)
+        return save(figure, format_, dpi=160)
 
 
 def _draw_curves(
@@ -255,16 +255,17 @@ def _both(name: str, draw: Callable[[Axes], None]) -> Drawing:
 
 
 def _svg(name: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         figure.patch.set_visible(False)
         axes = figure.subplots()
         axes.patch.set_visible(False)
         draw(axes)
-        return _inline(name, _save(figure, "svg").decode())
+        return _inline(name, save(figure, "svg").decode())
 
 
-def _save(figure: Figure, format_: str, dpi: float = 100) -> bytes:
+def save(figure: Figure, format_: str, dpi: float = 100) -> bytes:
+    """Returns the bytes of a PNG or SVG file, without date and version."""
     # Without date and version, two reports of the same runs are identical.
     absent = {"svg": ("Date", "Creator"), "png": ("Software",)}[format_]
     buffer = io.BytesIO()

@@ -123,6 +123,15 @@ def choose_plugins(arguments: Sequence[str]) -> None:
     user_agents.choose(modules)
 
 
+def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
+    """The experiment or figure that a command line names.
+
+    Raises:
+        OverrideError: it names none.
+    """
+    return _find(arguments)
+
+
 def help_lines(arguments: Sequence[str]) -> list[str]:
     """Every flag with type, value and meaning; common flags without an experiment."""
     choose_plugins(arguments)

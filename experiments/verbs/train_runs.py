@@ -40,7 +40,7 @@ def run(plan: Plan) -> int:
     entries = [Entry(experiment) for experiment in plan.experiments]
     if plan.continued:
         entries = existing_runs.find(options.runs, plan.experiments)
-        print(_overview(entries), flush=True)
+        print(overview(entries), flush=True)
     left = [entry for entry in entries if entry.state in ("missing", "cut short")]
     directories = {entry: entry.directory for entry in entries if entry not in left}
     if several:
@@ -48,7 +48,7 @@ def run(plan: Plan) -> int:
     else:
         for entry in left:
             fit = ready[entry.experiment.name]
-            directories[entry] = _run_here(entry, options, fit)
+            directories[entry] = run_here(entry, options, fit)
     summarise_all(entries, directories)
     return 0
 
@@ -75,11 +75,17 @@ def _run_side_by_side(
     return {**directories}
 
 
-def _run_here(entry: Entry, options: Options, ready: Ready) -> Path:
-    """Runs one experiment in this process, or as a program that it launches."""
+def run_here(entry: Entry, options: Options, ready: Ready) -> Path:
+    """Runs one experiment in this process, or as a program that it launches.
+
+    Raises:
+        RunFailed: the run ended early.
+        RunStopped: a signal ended the run; it has saved a checkpoint.
+        RunDirectoryError: its directory cannot be written or read.
+    """
     local = options.launch == "local"
     with existing_runs.held(options.runs, entry, local=local) as (directory, resume):
-        print(directory, flush=True)
+        print(f"{directory}  {entry.label}".rstrip(), flush=True)
         launch_run.run_experiment(
             entry.experiment,
             directory,
@@ -131,7 +137,8 @@ def print_notes(ready: Iterable[Ready]) -> None:
         print(f"munchausen: {note}", file=sys.stderr, flush=True)
 
 
-def _overview(entries: Sequence[Entry]) -> str:
+def overview(entries: Sequence[Entry]) -> str:
+    """How many runs a plan has, and in which state they are."""
     states = [entry.state for entry in entries]
     parts = [f"{states.count('missing')} to start"]
     for state, meaning in (

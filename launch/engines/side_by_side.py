@@ -11,8 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import munchausen
@@ -36,6 +35,9 @@ _ONE_THREAD = {
 }
 # Otherwise the first of several processes takes most of an accelerator's memory.
 _SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+# Called with entry, directory and success of a run that has ended.
+Ended = Callable[[Entry, Path, bool], object]
 
 
 class Child:
@@ -61,11 +63,6 @@ class Child:
                 preexec_fn=process.dying_with(os.getpid()),
             )
 
-    @property
-    def title(self) -> str:
-        """Experiment and seed, as in the progress lines of the run."""
-        return f"{self.entry.experiment.name} seed {self.entry.experiment.seed}"
-
     def lines(self) -> list[str]:
         """The last lines that the process has written to the log."""
         with self.log.open("rb") as file:
@@ -76,20 +73,30 @@ class Child:
 
     def progress(self) -> str:
         """Its newest line of progress."""
-        own = [line for line in self.lines() if line.startswith(self.title + "  ")]
-        return own[-1] if own else f"{self.title}  starting"
+        title = self.entry._replace(label="").title  # the run does not know the label
+        own = [line for line in self.lines() if line.startswith(title + "  ")]
+        shown = own[-1].removeprefix(title) if own else "  starting"
+        return self.entry.title + shown
 
 
 def run(
-    entries: Sequence[Entry], root: str, limit: int, wandb: WandbMode = "off"
+    entries: Iterable[Entry],
+    root: str,
+    limit: int,
+    wandb: WandbMode = "off",
+    *,
+    total: int | None = None,
+    ended: Ended = lambda *_: None,
 ) -> dict[Entry, Path | None]:
     """Runs all entries in order, several at once; prints the directory of each.
 
     Args:
-        entries: the runs.
+        entries: the runs; the next one is taken when there is room for it.
         root: of the run directories.
         limit: number of runs at once, see `at_once`.
         wandb: whether Weights & Biases shows them.
+        total: number of entries; None: their length.
+        ended: called with entry, directory and success when a run has ended by itself.
 
     Returns:
         The directory of each.
@@ -99,37 +106,47 @@ def run(
         Interrupted: a signal came; all runs have saved themselves.
         RunDirectoryError: a run directory cannot be written.
     """
-    waiting, running = deque(entries), list[Child]()
+    if total is None:
+        entries = list(entries)
+        total = len(entries)
+    source, running = iter(entries), list[Child]()
     directories: dict[Entry, Path | None] = {}
     failed: list[str] = []
-    overview = Overview(len(entries))
+    overview = Overview(total)
     with signals.caught_signals(exit_at_second=False) as caught:
         try:
-            while (waiting or running) and not caught:
-                while waiting and len(running) < limit:
-                    entry = waiting.popleft()
+            while not caught:
+                while len(running) < limit and (entry := next(source, None)):
                     begun = _begin(entry, root, wandb, alone=limit == 1)
                     directories[entry], started = begun
                     running += started
+                if not running:
+                    break
                 time.sleep(_POLL_SECONDS)
-                for child in [
-                    each for each in running if each.process.poll() is not None
-                ]:
-                    running.remove(child)
-                    if child.process.returncode != 0:
-                        failed.append(child.title)
-                        print(_epitaph(child), file=sys.stderr, flush=True)
-                overview.update([each.progress for each in running], len(waiting))
+                failed += _take_out_ended(running, ended)
+                waiting = max(total - len(directories), 0)
+                overview.update([each.progress for each in running], waiting)
         finally:
             _end(running, caught)
             overview.close()
     if caught:
         raise errors.Interrupted(caught[0])
     if failed:
-        raise RunFailed(
-            f"{len(failed)} of {len(entries)} runs failed: {', '.join(failed)}"
-        )
+        raise RunFailed(f"{len(failed)} of {total} runs failed: {', '.join(failed)}")
     return directories
+
+
+def _take_out_ended(running: list[Child], ended: Ended) -> list[str]:
+    """Removes the runs that have ended from the list; titles of those that failed."""
+    failed = []
+    for child in [each for each in running if each.process.poll() is not None]:
+        running.remove(child)
+        succeeded = child.process.returncode == 0
+        if not succeeded:
+            failed.append(child.entry.title)
+            print(_epitaph(child), file=sys.stderr, flush=True)
+        ended(child.entry, child.directory, succeeded)
+    return failed
 
 
 def _begin(
@@ -139,7 +156,7 @@ def _begin(
     if entry.directory and lock.is_held(entry.directory):
         return entry.directory, []
     directory = existing_runs.begin(root, entry)
-    print(directory, flush=True)
+    print(f"{directory}  {entry.label}".rstrip(), flush=True)
     return directory, [Child(entry, directory, wandb, alone)]
 
 
@@ -172,7 +189,8 @@ def _epitaph(child: Child) -> str:
     code = child.process.returncode
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     lines = "\n".join(f"  {line}" for line in child.lines())
-    return f"{child.title} failed ({how}); its last lines, from {child.log}:\n{lines}"
+    title = child.entry.title
+    return f"{title} failed ({how}); its last lines, from {child.log}:\n{lines}"
 
 
 def _end(running: Sequence[Child], caught: Sequence[int]) -> None:

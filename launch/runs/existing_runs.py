@@ -1,4 +1,4 @@
-"""Finds which runs of a figure exist already, and where each resumes."""
+"""Finds which runs of a figure or sweep exist already, and where each resumes."""
 
 import contextlib
 import dataclasses
@@ -21,25 +21,70 @@ class Entry(NamedTuple):
         experiment: the run's experiment.
         directory: the run directory, if the run was begun.
         state: `held` if a process runs it now.
+        label: what tells the run from others of its experiment and seed, such as
+            `temperature 0.03`; empty if nothing has to.
     """
 
     experiment: Experiment
     directory: Path | None = None
     state: State = "missing"
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Experiment, seed and label, as messages name the run."""
+        title = f"{self.experiment.name} seed {self.experiment.seed}"
+        return f"{title} ({self.label})" if self.label else title
+
+
+class Finder:
+    """Finds existing runs; reads the configuration of each only once."""
+
+    def __init__(self, root: str):
+        """Reads nothing yet.
+
+        Args:
+            root: the directory of all runs.
+        """
+        self._root = Path(root)
+        self._known: dict[tuple[str, int], dict[Experiment, list[_Begun]]] = {}
+
+    def find(self, experiment: Experiment) -> Entry:
+        """Finds the existing run of an experiment, if there is one.
+
+        A run matches an experiment if both have the same configuration; a run with
+        fewer steps matches, too, and is extended. Of several matches the complete one
+        is taken, else the held one, else the one that got furthest. Runs that began
+        after the first search for their name and seed are not found.
+
+        Raises:
+            RunDirectoryError: a matching run's evaluations cannot be read.
+        """
+        place = (experiment.name, experiment.seed)
+        if place not in self._known:
+            self._known[place] = _begun(self._root, experiment)
+        matching = self._known[place].get(_identity(experiment), [])
+        found = [
+            Entry(experiment, path, _state(path, experiment))
+            for path, steps in matching
+            if steps <= experiment.steps
+        ]
+        for state in ("complete", "held"):
+            for entry in found:
+                if entry.state == state:
+                    return entry
+        return max(found, key=_reached, default=Entry(experiment))
 
 
 def find(root: str, experiments: Sequence[Experiment]) -> list[Entry]:
-    """Finds the existing run of each experiment, if there is one.
-
-    A run matches an experiment if both have the same configuration; a run with fewer
-    steps matches, too, and is extended. Of several matches the complete one is taken,
-    else the held one, else the one that got furthest.
+    """Finds the existing run of each experiment, if there is one; see `Finder.find`.
 
     Args:
         root: the directory of all runs.
         experiments: each with its seed.
     """
-    return [_find(Path(root), experiment) for experiment in experiments]
+    finder = Finder(root)
+    return [finder.find(experiment) for experiment in experiments]
 
 
 def begin(root: str, entry: Entry) -> Path:
@@ -106,37 +151,35 @@ def is_complete(directory: Path, experiment: Experiment) -> bool:
     return bool(rows) and rows[-1].grid >= experiment.steps
 
 
-def _find(root: Path, experiment: Experiment) -> Entry:
-    found = list(_candidates(root, experiment))
-    for state in ("complete", "held"):
-        for entry in found:
-            if entry.state == state:
-                return entry
-    return max(found, key=_reached, default=Entry(experiment))
+class _Begun(NamedTuple):
+    """A run directory, and the steps that its configuration asks for."""
+
+    path: Path
+    steps: int
 
 
-def _candidates(root: Path, experiment: Experiment) -> Iterator[Entry]:
-    """Every run directory of this experiment and seed, oldest first."""
+def _begun(root: Path, experiment: Experiment) -> dict[Experiment, list[_Begun]]:
+    """The runs of this name and seed by their identity, oldest first."""
+    found: dict[Experiment, list[_Begun]] = {}
     for path in sorted((root / experiment.name).glob(f"seed{experiment.seed}-*")):
         try:
             configured = run_directory.read_experiment(path)
         except RunDirectoryError:
             continue  # not a run, or a run of another version
-        if _same(configured, experiment):
-            yield Entry(experiment, path, _state(path, experiment))
+        begun = _Begun(path, configured.steps)
+        found.setdefault(_identity(configured), []).append(begun)
+    return found
 
 
-def _same(configured: Experiment, experiment: Experiment) -> bool:
-    alike = dataclasses.replace(
-        configured,
-        steps=experiment.steps,
-        description=experiment.description,
+def _identity(experiment: Experiment) -> Experiment:
+    """What matching runs have in common: their settings, but not their length."""
+    return dataclasses.replace(
+        experiment,
+        steps=1,
+        description="",
         # When a run is saved by wall time makes no difference to it.
-        checkpoint=dataclasses.replace(
-            configured.checkpoint, minutes=experiment.checkpoint.minutes
-        ),
+        checkpoint=dataclasses.replace(experiment.checkpoint, minutes=0.0),
     )
-    return alike == experiment and configured.steps <= experiment.steps
 
 
 def _state(directory: Path, experiment: Experiment) -> State:

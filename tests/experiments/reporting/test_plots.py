@@ -8,7 +8,7 @@ from experiments.reporting.statistics import Curve
 
 def test_long_titles_stay_above_their_own_panels(monkeypatch):
     drawn = []
-    monkeypatch.setattr(plots, "_save", lambda figure, *_, **__: drawn.append(figure))
+    monkeypatch.setattr(plots, "save", lambda figure, *_, **__: drawn.append(figure))
     curve = Curve(*(np.arange(3.0) for _ in range(4)))
     titles = [f"MinAtar {game} sticky_actions 0.1 " + 9 * "word " for game in "ab"]
     panels = {(title, "steps"): {"dqn": curve} for title in titles}

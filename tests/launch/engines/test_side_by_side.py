@@ -34,12 +34,48 @@ def child(catch, tmp_path, monkeypatch):
 def test_the_newest_progress_line_of_a_run_is_shown(child):
     script = "print('mdqn/catch seed 0  1/9'); print('mdqn/catch seed 0  2/9'); print()"
     made = child(script)
-    assert made.title == "mdqn/catch seed 0"
+    assert made.entry.title == "mdqn/catch seed 0"
     assert made.process.wait(20) == 0
     assert made.progress() == "mdqn/catch seed 0  2/9"
     silent = child("pass", seed=3)
     silent.process.wait(20)
     assert silent.progress() == "mdqn/catch seed 3  starting"
+
+
+def test_a_label_tells_runs_of_the_same_seed_apart(child):
+    made = child("print('mdqn/catch seed 0  1/9'); exit(3)")
+    made.process.wait(20)
+    made.entry = made.entry._replace(label="temperature 0.5")
+    assert made.progress() == "mdqn/catch seed 0 (temperature 0.5)  1/9"
+    said = "mdqn/catch seed 0 (temperature 0.5) failed (exit code 3); its last lines"
+    assert side_by_side._epitaph(made).startswith(said)
+
+
+def test_the_next_run_is_taken_when_one_has_ended(catch, tmp_path, monkeypatch, capsys):
+    popen = side_by_side.subprocess.Popen
+
+    def instead(command, **options):
+        code = 0 if "seed0" in command[3] else 3
+        return popen([sys.executable, "-c", f"exit({code})"], **options)
+
+    monkeypatch.setattr(side_by_side.subprocess, "Popen", instead)
+    events = []
+
+    def entries():
+        for seed in (0, 1):
+            events.append(f"seed {seed} taken")
+            yield Entry(catch({"seed": seed}), label=f"cell {seed}")
+
+    def ended(entry, directory, succeeded):
+        assert directory.name.startswith(f"seed{entry.experiment.seed}-")
+        events.append((entry.label, succeeded))
+
+    failed = r"1 of 2 runs failed: mdqn/catch seed 1 \(cell 1\)$"
+    with pytest.raises(RunFailed, match=failed):
+        side_by_side.run(entries(), str(tmp_path), 1, total=2, ended=ended)
+    order = ["seed 0 taken", ("cell 0", True), "seed 1 taken", ("cell 1", False)]
+    assert events == order
+    assert capsys.readouterr().out.splitlines()[0].endswith("  cell 0")
 
 
 def test_a_run_side_by_side_with_others_has_one_thread(child):

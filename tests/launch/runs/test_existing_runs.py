@@ -35,6 +35,29 @@ def test_a_run_is_missing_then_cut_short_then_complete(catch, tmp_path):
     assert find(tmp_path, catch({"agent.discount": 0.5})).state == "missing"
 
 
+def test_each_configuration_is_read_once_however_many_experiments_are_sought(
+    catch, tmp_path, monkeypatch
+):
+    discounts = (0.5, 0.6, 0.7, 0.8, 0.9)
+    wanted = [catch({"agent.discount": discount}) for discount in discounts]
+    made = [run_directory.create(tmp_path, experiment) for experiment in wanted]
+    read, counted = run_directory.read_experiment, []
+
+    def count(path):
+        counted.append(path)
+        return read(path)
+
+    monkeypatch.setattr(run_directory, "read_experiment", count)
+    found = existing_runs.find(str(tmp_path), [*wanted, catch()])
+    assert [entry.directory for entry in found] == [*made, None]
+    assert sorted(counted) == sorted(made)
+
+
+def test_a_label_is_part_of_the_title(catch):
+    assert Entry(catch()).title == "mdqn/catch seed 0"
+    assert Entry(catch(), label="a 1").title == "mdqn/catch seed 0 (a 1)"
+
+
 def test_a_run_begins_in_a_new_directory_and_resumes_in_the_same_one(catch, tmp_path):
     directory = existing_runs.begin(str(tmp_path), Entry(catch()))
     assert run_directory.read_experiment(directory) == catch()

@@ -1,0 +1,114 @@
+"""`munchausen sweep`: trains every combination of some fields' values."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from experiments import output_files
+from experiments.verbs import sweep_arguments, sweep_values, train_arguments
+from experiments.verbs.sweep_arguments import Sweep
+from launch.errors import RunFailed
+
+_USAGE = f"""\
+usage: munchausen sweep <experiment> --<field> <values> [--<field> <values> ...]
+                        [--seeds N] [--optuna N] [--output FILE.csv] [--dry_run true]
+
+Trains each combination of values, a cell, like `munchausen train` with these values.
+Any field of `train` can have several values:
+
+{sweep_values.SYNTAX}
+
+Seed 0 of each cell comes first. Repeat the command to continue it: complete runs below
+--runs are kept, interrupted and failed runs resume, missing runs start, also after you
+add values or seeds. A failed run does not end the others; the exit code is then 1.
+
+At its end the command prints a table of the cells. It writes the return of each run to
+a CSV file, and next to it a PNG: a curve of one field, a heat map of two, or for more
+fields a heat map of the first two with the highest mean over the others. The return of
+a run is the mean of its last evaluation. The best cell has the highest mean over its
+seeds, of the cells in which every seed is complete.
+
+  --optuna N  Optuna's TPE sampler chooses N cells, with --seed as its seed, to find the
+              highest mean over the seeds. It chooses from the values of each field, or
+              from a range without a step. The same command continues the search; a
+              larger N extends it. `make optuna` installs Optuna.
+  --output    CSV file; default sweep-<time>.csv in the folder of the experiment's runs
+  --dry_run   true: only lists the cells
+
+Ranges for --optuna:
+
+{sweep_values.RANGE_SYNTAX}
+"""
+
+
+def help_text(arguments: Sequence[str]) -> str:
+    """Help, with the fields of the experiment that a command line names.
+
+    Raises:
+        OverrideError: the command line names something that does not exist.
+    """
+    _, *lines = train_arguments.help_lines(arguments)  # without the usage of `train`
+    return "\n".join([_USAGE.rstrip(), *lines])
+
+
+HELP = help_text
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the cells of a command line; prints and writes their results.
+
+    Raises:
+        OverrideError: a mistake on the command line, or a cell that cannot run.
+        RunDirectoryError: a run directory or an output cannot be written or read.
+        RunFailed: some runs failed; the results of the others are written.
+        RunStopped: a signal ended the runs, which saved themselves.
+    """
+    sweep = sweep_arguments.read(arguments)
+    output = _output(sweep)
+    if sweep.options.optuna is not None:
+        from experiments.verbs import sweep_optuna
+
+        return sweep_optuna.run(sweep, output)
+    cells = sweep.cells()
+    count = sum(len(cell.experiments) for cell in cells)
+    print(f"{len(cells):,} cells, {count:,} runs", flush=True)
+    if sweep.options.dry_run:
+        print("\n".join(cell.label for cell in cells))
+        return 0
+    from experiments.verbs import sweep_results, sweep_runs, train_runs
+    from launch.runs import existing_runs
+
+    limit = sweep_runs.at_once(sweep.train, count)
+    for cell in cells:
+        sweep_runs.check(cell, sweep.train, limit)
+    finder = existing_runs.Finder(sweep.train.runs)
+    entries = [
+        finder.find(cell.experiments[rank])._replace(label=cell.label)
+        for cell, rank in sweep_runs.seeds_in_turn(cells)
+    ]
+    print(train_runs.overview(entries), flush=True)
+    left = [entry for entry in entries if entry.state in ("missing", "cut short")]
+    failure = None
+    try:
+        sweep_runs.run(left, sweep.train, limit, len(left))
+    except RunFailed as error:
+        failure = error
+    sweep_results.show(sweep_results.collect(cells, sweep.train.runs), sweep, output)
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def _output(sweep: Sweep) -> Path:
+    """The CSV file to write; checks a file that the user chose.
+
+    Raises:
+        RunDirectoryError: it or the picture next to it cannot be written.
+    """
+    if sweep.options.output is None:
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        return Path(sweep.train.runs) / sweep.name / f"sweep-{stamp}.csv"
+    path = Path(sweep.options.output)
+    for each in (path, path.with_suffix(".png")):
+        output_files.check_writable(each)
+    return path
