@@ -11,6 +11,7 @@ from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError
 from launch.experiment import Experiment, Mode
+from launch.policies import zoo
 from launch.runs import checkpoint, existing_runs, run_directory
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str]) -> int:
             f"remove {plain[0]}"
         )
     options = flags.replace(Options(), values, "--")
+    zoo.refuse(options.resume, "resume")
     directory = Path(options.resume)
     if not directory.is_dir():
         raise OverrideError(f"{directory} is not a directory")
