@@ -24,12 +24,12 @@ from experiments.catalogue.experiments import NAMED
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "experiments/results/README.md"
 NOTEBOOK = ROOT / "docs/catch.ipynb"
-_LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
+_LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Puts a page for each agent into the navigation."""
-    pages: list[Any] = ["agents/index.md"]
+    pages: list[Any] = [{"Overview": "agents/index.md"}]
     pages += [{_page_title(module): _agent_page(module)} for module in _modules()]
     for entry in config.nav or []:
         if "Agents" in entry:
@@ -105,7 +105,12 @@ def _agent(module: str) -> str:
 
 def _fields_table(config: Any) -> str:
     rows = [
-        (f"`{path}`", flags.type_name(each.annotation), flags.show(each.value), each.help)
+        (
+            f"`{path}`",
+            flags.type_name(each.annotation).replace("|", " | "),  # lines may break here
+            flags.show(each.value),
+            each.help.replace("<", "&lt;"),
+        )
         for path, each in flags.fields(config).items()
     ]
     return _table(("field", "type", "default", "meaning"), rows)
@@ -162,18 +167,18 @@ def _results() -> tuple[str, dict[str, Path]]:
     copied: dict[str, Path] = {}
 
     def target(match: re.Match[str]) -> str:
-        link, anchor = match[1], match[2] or ""
+        text, link, anchor = match[1], match[2], match[3] or ""
         path = (RESULTS.parent / link).resolve()
         name = str(path.relative_to(ROOT))
+        module = name.removesuffix(".py").replace("/", ".")
         if path.suffix in (".csv", ".png"):
             copied[f"files/{path.parent.name}/{path.name}"] = path
-            return f"](files/{path.parent.name}/{path.name})"
-        module = name.removesuffix(".py").replace("/", ".")
+            return f"[{text}](files/{path.parent.name}/{path.name})"
         if module in _modules():
-            return f"]({_agent_page(module)}{anchor})"
+            return f"[{text}]({_agent_page(module)}{anchor})"
         if name == "README.md":
-            return f"](index.md{anchor})"
-        return f"](# \"{name} in the repository\")"
+            return f"[{text}](index.md{anchor})"
+        return text  # a file of the repository that has no page
 
     text = _LINK.sub(target, RESULTS.read_text(encoding="utf-8"))
     return text, copied
@@ -182,7 +187,7 @@ def _results() -> tuple[str, dict[str, Path]]:
 def _notebook() -> tuple[str, dict[str, bytes]]:
     """The notebook's page with the outputs that it was saved with, and its pictures."""
     body, resources = nbconvert.MarkdownExporter().from_filename(str(NOTEBOOK))
-    return body, resources["outputs"]
+    return re.sub(r"\n(?: *\n){2,}", "\n\n", body), resources["outputs"]
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
