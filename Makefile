@@ -6,7 +6,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 WORKERS = $(shell cores=$$(nproc); echo $$(( cores < 4 ? cores + 1 : 4 )))
-SOURCES := agents environments launch experiments tests
+SOURCES := agents environments launch experiments tests docs
 LIBPYTHON := libpython3.10.so.1.0
 DEMO := train mdqn/boxing-cpu --launch processes --steps 24000 --runs runs/demo
 LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file requirements.lock \
@@ -16,13 +16,15 @@ export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
 .PHONY: help install libpython cuda12 wandb optuna demo bench test test-slow test-all format lint type check \
-	structure lock clean
+	structure docs notebook wheel lock clean
 
 help:
 	@echo 'make demo     install, then train M-DQN on ALE Boxing as a distributed program'
 	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
 	@echo 'make bench    measure speed and memory next to their limits, into bench.json'
 	@echo 'make structure  count import circles, long functions and the files that a run opens'
+	@echo 'make docs     build the documentation into site/; notebook: execute it again first'
+	@echo 'make wheel    build a wheel and a source distribution into dist/'
 	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb: Weights & Biases; make optuna'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
@@ -92,8 +94,20 @@ check: lint type test
 structure: install
 	$(PYTHON) -m tests.structure
 
+# Any warning fails. The variable silences an announcement of MkDocs 2, which we do not use.
+docs: install
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+	@echo 'the documentation: file://$(CURDIR)/site/index.html'
+
+# Replaces the outputs in docs/catch.ipynb; commit them.
+notebook: install
+	.venv/bin/jupyter nbconvert --to notebook --execute --inplace docs/catch.ipynb
+
+wheel: | $(UV)
+	$(UV) build --quiet --out-dir dist
+
 lock: | $(UV)
 	$(LOCK)
 
 clean:
-	rm -rf .venv .uv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .uv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -9,6 +9,7 @@ from typing import Literal
 from experiments import flags
 from experiments.flags import OverrideError
 from launch import errors
+from launch.policies import zoo
 
 HELP = """\
 usage: munchausen collect <run directory> [--steps N] [--quality Q] [--dataset ID]
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     options = flags.replace(Options(), values, "--")
     if len(plain) != 1:
         raise OverrideError("name one run directory, as `train` printed it")
+    zoo.refuse(plain[0], "collect from")
     directory = Path(plain[0])
     if not directory.is_dir():
         raise OverrideError(f"{directory} is not a directory")

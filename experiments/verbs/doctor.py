@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata, util
@@ -30,11 +31,19 @@ network, home and variables; prints a fix below each problem."""
 GIGABYTE = 1e9
 MINIMUM_DISK = 2 * GIGABYTE
 MINIMUM_MEMORY = 4 * GIGABYTE
-REINSTALL = "make clean install"
+# A wheel's user has no Makefile.
+IN_REPOSITORY = Path(__file__).resolve().parents[2].joinpath("Makefile").is_file()
+REINSTALL = "pip install --force-reinstall munchausen, with its extras"
+BRING_PYTHON = "make a virtual environment of another Python 3.10"
+if IN_REPOSITORY:
+    REINSTALL = "make clean install"
+    BRING_PYTHON = f"{REINSTALL} UV_PYTHON_PREFERENCE=only-managed"
 REPLACE_PYTHON = (
-    f"{REINSTALL} UV_PYTHON_PREFERENCE=only-managed, or build Python 3.10 with "
+    f"{BRING_PYTHON}, or build Python 3.10 with "
     "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.10"
 )
+# Folders in which the packages look for libpython first.
+NATIVE_FOLDERS = {"courier": "courier/python", "reverb": "reverb"}
 
 
 class Probe(NamedTuple):
@@ -117,20 +126,25 @@ def check_installation() -> Check:
         return Check("versions", f"{error.name} is not installed", REINSTALL)
 
 
-def check_native(name: str, result: Probe, libpython: Path) -> Check:
+def check_native(
+    name: str, result: Probe, libpython: Path, in_repository: bool = IN_REPOSITORY
+) -> Check:
     """Explains why a package that is linked to libpython does not load.
 
     Args:
         name: of the package: Courier carries every remote call, Reverb is the replay.
         result: of importing it.
         libpython: where this Python's shared library would be.
+        in_repository: whether there is a Makefile with the verb that links the library.
     """
     if result.succeeded:
         return Check(name, result.text)
     if "libpython" not in result.text:
         return Check(name, result.text, REINSTALL)
     if libpython.exists():
-        return Check(name, result.text, "make libpython")
+        folder = Path(sysconfig.get_path("purelib"), NATIVE_FOLDERS[name])
+        link = "make libpython" if in_repository else f"ln -s {libpython} {folder}"
+        return Check(name, result.text, link)
     return Check(name, f"{libpython} is missing", REPLACE_PYTHON)
 
 

@@ -4,15 +4,17 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from experiments import flags
 from experiments.flags import OverrideError
+from launch.policies import zoo
 
-HELP = """\
+HELP = f"""\
 usage: munchausen evaluate <run directory> [--episodes N] [--seed K]
 
 Plays the policy of the newest checkpoint; prints mean return and standard error.
+Instead of a run, it can play a trained policy of the zoo:
+{', '.join(zoo.names())}.
 
   --episodes  episodes to play; default 10
   --seed      of the environments and of the policy; default 0"""
@@ -20,7 +22,7 @@ Plays the policy of the newest checkpoint; prints mean return and standard error
 
 @dataclass(frozen=True)
 class Options:
-    """Flags of `evaluate`; its argument is a run directory.
+    """Flags of `evaluate`; its argument is a run directory or a policy of the zoo.
 
     Attributes:
         episodes: episodes to play.
@@ -48,9 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(plain) != 1:
         raise OverrideError("name one run directory, as `train` printed it")
     options = flags.replace(Options(), values, "--")
-    directory = Path(plain[0])
-    if not directory.is_dir():
-        raise OverrideError(f"{directory} is not a directory")
+    directory = zoo.find(plain[0])
     from launch.policies.evaluate import evaluate_run
 
     returns = evaluate_run(directory, options.episodes, options.seed)

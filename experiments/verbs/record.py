@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 
 from experiments import flags, output_files
 from experiments.flags import OverrideError
+from launch.policies import zoo
 
 if TYPE_CHECKING:  # otherwise late: mistakes are reported before jax loads
     from launch.policies.render_episodes import Frame
 
-HELP = """\
+HELP = f"""\
 usage: munchausen record <run directory> [--output FILE.mp4|gif] [--episodes N]
                          [--steps N] [--seed K]
 
 The policy of the newest checkpoint plays as in evaluation. The video shows the game's
 own picture in real time, with the score and the step of the episode below it.
+Instead of a run, it can play a trained policy of the zoo:
+{', '.join(zoo.names())}.
 
-  --output    file of the video; default policy.mp4 in the run directory
+  --output    file of the video; default policy.mp4 in the run directory, for a policy
+              of the zoo <name>.mp4 in the working directory
   --episodes  whole episodes to record; default 1
   --steps     maximum number of steps, over all episodes; default none
   --seed      of environment and policy; default 0"""
@@ -29,10 +33,11 @@ _SUFFIXES = (".mp4", ".gif")
 
 @dataclass(frozen=True)
 class Options:
-    """Flags of `record`; its argument is a run directory.
+    """Flags of `record`; its argument is a run directory or a policy of the zoo.
 
     Attributes:
-        output: file of the video; none: `policy.mp4` in the run directory.
+        output: file of the video; none: `policy.mp4` in the run directory, or
+            `<name>.mp4` in the working directory for a policy of the zoo.
         episodes: whole episodes to record.
         steps: maximum over all episodes; none: no limit.
         seed: of environment and policy.
@@ -68,10 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     options = flags.replace(Options(), values, "--")
     if len(plain) != 1:
         raise OverrideError("name one run directory, as `train` printed it")
-    directory = Path(plain[0])
-    if not directory.is_dir():
-        raise OverrideError(f"{directory} is not a directory")
-    path = directory / _OUTPUT if options.output is None else Path(options.output)
+    directory = zoo.find(plain[0])
+    path = Path(options.output or _default_output(plain[0]))
     output_files.check_writable(path)
     from experiments.verbs import video
     from launch.policies import render_episodes
@@ -88,6 +91,13 @@ def main(arguments: Sequence[str]) -> int:
     returns = ", ".join(map(video.number, noted.returns)) or "no episode ended"
     print(f"{path}\nsteps {noted.steps:,}  returns {returns}")
     return 0
+
+
+def _default_output(directory: str) -> Path:
+    """In the run directory; not within this package for a policy of the zoo."""
+    if zoo.is_in_zoo(directory):
+        return Path(f"{Path(directory).name}.mp4")
+    return Path(directory) / _OUTPUT
 
 
 class _Noted:

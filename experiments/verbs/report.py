@@ -10,6 +10,7 @@ from pathlib import Path
 from experiments import flags, output_files
 from experiments.flags import OverrideError
 from launch.errors import RunDirectoryError
+from launch.policies import zoo
 
 if typing.TYPE_CHECKING:  # otherwise late: mistakes are reported before numpy loads
     from experiments.reporting.read_runs import Reading
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     options = flags.replace(Options(), values, "--")
     if not plain:
         raise OverrideError("name a run directory, as `train` printed it")
+    for path in plain:
+        zoo.refuse(path, "report")
     from experiments.reporting import read_runs
 
     reading = read_runs.read(plain)

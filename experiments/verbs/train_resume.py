@@ -13,6 +13,7 @@ from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError
 from launch.experiment import Experiment, Mode
+from launch.policies import zoo
 from launch.runs import checkpoint, existing_runs, run_directory
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
@@ -119,7 +120,9 @@ def _read(arguments: Sequence[str]) -> Request:
         if argument.partition("=")[0] == "--resume"
         for each in arguments[place : place + 1 + ("=" not in argument)]
     ]
-    directory = Path(flags.read(named, first)[1]["resume"])
+    given = flags.read(named, first)[1]["resume"]
+    zoo.refuse(given, "resume")
+    directory = Path(given)
     if not directory.is_dir():
         raise OverrideError(f"{directory} is not a directory")
     configured = run_directory.read_experiment(directory)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from agents.parts.contract import Agent, Params
 from launch.build import make_agent, spec_of
 from launch.errors import RunDirectoryError
 from launch.experiment import Experiment
+from launch.policies import policy_file, zoo
 from launch.roles.actor import Actor
 from launch.runs import checkpoint, run_directory
 
@@ -18,25 +20,37 @@ def load_policy(directory: str | Path, seed: int = 0) -> Callable[[Any], np.ndar
     """Loads a run's policy: `observation [N, ...] -> action [N]`, as in evaluation.
 
     Args:
-        directory: a run directory.
+        directory: a run directory, or a policy of the zoo such as `zoo/mdqn-catch`.
         seed: of the policy's randomness in evaluation, if it has any.
 
     Raises:
         RunDirectoryError: not a run, or a run without a checkpoint.
     """
-    _, agent, params = load(Path(directory))
+    _, agent, params = load(zoo.find(directory))
     return Actor(agent.act, lambda: params, seed, evaluation=True).select_action
 
 
-def load(directory: Path) -> tuple[Experiment, Agent, Params]:
-    """Loads a run's experiment, its agent, and the newest parameters it saved.
+def load(directory: Path, steps: int | None = None) -> tuple[Experiment, Agent, Params]:
+    """Loads a run's experiment, its agent, and parameters that it saved.
+
+    Args:
+        directory: a run directory, or a policy of the zoo.
+        steps: which kept checkpoint to load; None: the newest.
 
     Raises:
         RunDirectoryError: not a run, or a run that has not saved anything learned, or
             whose environment cannot run on this machine.
     """
     experiment = run_directory.read_experiment(directory)
-    saved = checkpoint.newest(directory)
+    policy = directory / zoo.POLICY
+    if policy.is_file():
+        agent = make_agent(experiment, spec_of(experiment))
+        expected = jax.eval_shape(agent.init, jax.random.key(0)).params
+        return experiment, agent, policy_file.load(policy, expected)
+    if steps is None:
+        saved = checkpoint.newest(directory)
+    else:
+        saved = checkpoint.at(directory, steps)
     if not saved.counts.clock:  # offline, at the start and while a first stage learns
         raise RunDirectoryError(
             f"{directory} has not learned a policy yet: continue it with `munchausen "

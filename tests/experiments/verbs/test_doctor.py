@@ -74,6 +74,20 @@ def test_a_libpython_in_another_folder_is_linked(tmp_path):
     assert check.mend == "make libpython"
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"), [("courier", "courier/python"), ("reverb", "reverb")]
+)
+def test_without_a_makefile_the_command_that_links_libpython_is_printed(
+    name, folder, tmp_path
+):
+    library = tmp_path / "libpython3.10.so.1.0"
+    library.touch()
+    check = doctor.check_native(name, MISSING_LIBPYTHON, library, in_repository=False)
+    [command, option, linked, where] = check.mend.split()
+    assert (command, option, linked) == ("ln", "-s", str(library))
+    assert Path(where) == Path(pytest.__file__).parents[1] / folder
+
+
 def test_a_static_python_is_replaced(tmp_path):
     library = tmp_path / "libpython3.10.so.1.0"
     check = doctor.check_native("reverb", MISSING_LIBPYTHON, library)
