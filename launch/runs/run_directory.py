@@ -40,7 +40,9 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
         with (directory / CONFIG).open("w", encoding="utf-8") as file:
             yaml.safe_dump(plain, file, sort_keys=False)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write runs to {root}: {_reason(error)}") from error
+        raise RunDirectoryError(
+            f"cannot write runs to {root}: {_reason(error)}"
+        ) from error
     return directory
 
 

@@ -1,5 +1,7 @@
 """An experiment as plain data, and back."""
 
+from dataclasses import dataclass
+
 import pytest
 import yaml
 
@@ -44,3 +46,16 @@ def test_the_kind_of_an_environment_names_its_class():
     plain["environment"]["kind"] = "Cach"
     with pytest.raises(ValueError, match="got 'Cach'; did you mean 'Catch'"):
         serialization.read_experiment(plain)
+
+
+def test_an_obstacle_names_what_config_yaml_cannot_hold():
+    @dataclass(frozen=True)
+    class Odd:
+        pair: object = (1, 2)
+
+    assert serialization.obstacle(Fake()) == ""
+    assert serialization.obstacle(Odd()) == ""
+    frozen = serialization.obstacle(Odd(frozenset({3})))
+    assert frozen == "frozenset({3}) of type frozenset has no plain form"
+    table = serialization.obstacle(Odd({"a": 1}))
+    assert table.startswith("no class named None in ")
