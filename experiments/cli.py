@@ -39,7 +39,7 @@ usage: munchausen <verb> ...
   train <experiment> [...]       train an agent; --help after the experiment: all fields
   train <paper>/<figure> [...]   train or resume all variants and seeds of a figure;
                                  a computed figure: compute its rows and picture
-  train --resume <run directory> resume a run from its newest checkpoint [...]
+  train --resume <run directory> resume a run from its newest checkpoint
   evaluate <run directory> [...] play a run's saved policy and print its mean return
   record <run directory> [...]   record a video of the saved policy, with score and step
   collect <run directory> [...]  write a dataset that a run's policies collect
