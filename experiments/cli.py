@@ -45,7 +45,7 @@ LIGHT = ("list", "doctor")
 USAGE = """\
 usage: munchausen <verb> ...
 
-  list [<word> ...]              list experiments and figures whose names have the words
+  list [<word> ...]              print an overview; with words: all names that have them
   train <experiment> [...]       train an agent; --help after the experiment: all fields
   train <paper>/<figure> [...]   train or resume all variants and seeds of a figure;
                                  a computed figure: compute its rows and picture

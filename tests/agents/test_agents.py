@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from agents import REGISTRY
+import agents
+from agents import REGISTRY, Recipe, UnusableAgent
 from agents.parts.contract import Preparation
 from tests.agents.cases import BOX
 
@@ -13,7 +14,8 @@ from tests.agents.cases import BOX
 def test_the_registry_imports_only_the_paper_that_is_used():
     code = """
 import sys
-from agents import REGISTRY
+import agents
+from agents import REGISTRY, Recipe, UnusableAgent
 papers = {recipe.module for recipe in REGISTRY.values()}
 print(sorted(papers & sys.modules.keys()))
 REGISTRY["soft_dqn"].default()
@@ -53,3 +55,36 @@ def test_agents_without_pretraining_have_one_stage(name):
     [stage] = recipe.stages(recipe.default(), BOX)
     assert (stage.name, stage.steps) == ("", None)
     assert stage.agent.storage == recipe.agent(recipe.default(), BOX).storage
+
+
+def test_an_agent_of_any_module_is_found_by_module_and_name(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "my_zoo.py").write_text(
+        "from agents import Recipe\n"
+        "REGISTRY = {'fast': Recipe('agents.mdqn', 'SOFT_DQN')}\n"
+        "ALONE = Recipe('agents.sac', actions='continuous')\n"
+    )
+    assert agents.find("mdqn") is REGISTRY["mdqn"]
+    assert agents.find("my_zoo:fast") == Recipe("agents.mdqn", "SOFT_DQN")
+    assert agents.find("my_zoo:ALONE").actions == "continuous"
+    assert agents.find("my_zoo:fast").default().munchausen == 0.0
+    with pytest.raises(UnusableAgent, match=r"REGISTRY has no agent 'x'; it has fast"):
+        agents.find("my_zoo:x")
+    with pytest.raises(UnusableAgent, match="there is no agent 'x': name one of dqn"):
+        agents.find("x")
+
+
+def test_every_agent_of_ours_passes_the_check_of_users_recipes():
+    for name, recipe in REGISTRY.items():
+        recipe.check(name)
+
+
+def test_the_error_of_a_user_s_module_has_its_place(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "my_typo.py").write_text("x = 1\n\ny = x.z\n")
+    with pytest.raises(UnusableAgent) as refused:
+        agents.registry_of("my_typo")
+    assert str(refused.value) == (
+        "my_typo cannot be imported: AttributeError: 'int' object has no attribute 'z' "
+        f"({tmp_path}/my_typo.py, line 3)"
+    )

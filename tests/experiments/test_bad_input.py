@@ -24,6 +24,8 @@ DAMAGE = {
     "binary": r"cannot read {}/config.yaml",
     "a folder for config": r"cannot read {}/config.yaml",
     "an unknown agent": r"{}/config.yaml",
+    "an agent that is not installed": r"{}/config.yaml names an agent: there is no mod",
+    "an agent that is gone": r"{}/config.yaml names an agent: agents.REGISTRY has ",
     "an unknown field": r"{}/config.yaml",
     "a wrong type": r"{}/config.yaml",
     "no checkpoint": r"{} holds no usable checkpoint",
@@ -87,6 +89,8 @@ DAMAGERS = {
     "binary": lambda path: (path / "config.yaml").write_bytes(b"\xff\xfe\x00\x80"),
     "a folder for config": folder_for_config,
     "an unknown agent": edit(lambda e: e.update(agent_name="nobody")),
+    "an agent that is not installed": edit(lambda e: e.update(agent_name="gone_pkg:x")),
+    "an agent that is gone": edit(lambda e: e.update(agent_name="agents:gone")),
     "an unknown field": edit(lambda e: e.update(colour="red")),
     "a wrong type": edit(lambda e: e.update(steps="many", environment=[1])),
     "no checkpoint": lambda path: None,
@@ -97,6 +101,8 @@ DAMAGERS = {
 # Faults that a report does not notice.
 UNNEEDED = (
     "an unknown agent",
+    "an agent that is not installed",
+    "an agent that is gone",
     "an unknown field",
     *(kind for kind in DAMAGE if "checkpoint" in kind),
 )

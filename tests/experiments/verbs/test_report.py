@@ -59,7 +59,8 @@ def test_a_run_in_progress_is_reported(elsewhere):
 
 
 @pytest.mark.parametrize(
-    "name, start", [("p.png", b"\x89PNG\r\n"), ("p.svg", b"<?xml")]
+    "name, start",
+    [("p.png", b"\x89PNG\r\n"), ("p.svg", b"<?xml"), ("P.PNG", b"\x89PNG")],
 )
 def test_a_picture_without_a_page(elsewhere, name, start, capsys):
     write(elsewhere / "runs", "mdqn/catch", 0, POINTS, ROWS)
@@ -75,8 +76,8 @@ def test_a_picture_without_a_page(elsewhere, name, start, capsys):
 
 def test_page_and_picture_together(elsewhere):
     path = write(elsewhere / "runs", evaluations=POINTS)
-    assert report(path, "--output", "a.html", "--picture", "a.svg") == 0
-    assert (elsewhere / "a.html").exists() and (elsewhere / "a.svg").exists()
+    assert report(path, "--output", "a.HTML", "--picture", "a.SVG") == 0
+    assert (elsewhere / "a.HTML").exists() and (elsewhere / "a.SVG").exists()
     assert not (path / "report.html").exists()
 
 

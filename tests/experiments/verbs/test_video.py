@@ -56,3 +56,9 @@ def test_without_an_encoder_gif_is_suggested(runs, monkeypatch, capsys, elsewher
     assert record(runs("mdqn/catch"), "--output", "a.mp4") == 2
     assert "MP4 needs ffmpeg, which is missing; use --output" in capsys.readouterr().err
     assert not os.listdir(elsewhere)
+
+
+@pytest.mark.parametrize("name, start", [("A.GIF", b"GIF89a"), ("A.Mp4", b"\0\0\0")])
+def test_a_suffix_may_have_any_case(name, start, runs, elsewhere):
+    assert record(runs("mdqn/catch"), "--output", name, "--steps", "3") == 0
+    assert (elsewhere / name).read_bytes().startswith(start)

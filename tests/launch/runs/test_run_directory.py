@@ -67,3 +67,15 @@ def test_a_foreign_directory_is_refused(tmp_path, content):
     with pytest.raises(errors.RunDirectoryError) as caught:
         run_directory.read_config(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_resumed_run_records_what_changed(tmp_path):
+    directory = run_directory.create(tmp_path, Fake())
+    changed = {"network.hidden": [(7, 5), (3,)]}
+    details = {"step": 70, "changed": changed}
+    run_directory.record_resume(directory, Fake(), details)
+    run_directory.record_resume(directory, Fake())
+    first, second = run_directory.read_config(directory)["resumed"]
+    assert first["step"] == 70
+    assert first["changed"] == {"network.hidden": [[7, 5], [3]]}
+    assert "changed" not in second and second.keys() < first.keys()

@@ -1,5 +1,7 @@
 """An experiment as plain data, and back."""
 
+from dataclasses import dataclass
+
 import pytest
 import yaml
 
@@ -52,3 +54,16 @@ def test_runs_of_versions_without_flags_for_datasets_are_read():
     assert plain["dataset_reading"]["clip_actions"] is False
     del plain["dataset_reading"]
     assert serialization.read_experiment(plain) == experiment
+
+
+def test_an_obstacle_names_what_config_yaml_cannot_hold():
+    @dataclass(frozen=True)
+    class Odd:
+        pair: object = (1, 2)
+
+    assert serialization.obstacle(Fake()) == ""
+    assert serialization.obstacle(Odd()) == ""
+    frozen = serialization.obstacle(Odd(frozenset({3})))
+    assert frozen == "frozenset({3}) of type frozenset has no plain form"
+    table = serialization.obstacle(Odd({"a": 1}))
+    assert table.startswith("no class named None in ")
