@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ _BROKEN = (
     TypeError,
     ValueError,
     zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -74,7 +76,8 @@ def open_hdf5(path: Path) -> Any:
     import h5py
 
     try:
-        return h5py.File(path, "r")
+        # Some file systems have no locks; a file being written is still refused.
+        return h5py.File(path, "r", locking="best-effort")
     except _BROKEN as error:
         raise DatasetError(
             f"cannot read {path} as HDF5: {_reason(error)}; {AGAIN}"
