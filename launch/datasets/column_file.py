@@ -1,8 +1,10 @@
 """Reads arrays from HDF5 and npz files; whatever is wrong with a file is one line."""
 
+import contextlib
 import os
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ _BROKEN = (
     TypeError,
     ValueError,
     zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -47,16 +50,14 @@ def columns(
     Raises:
         DatasetError: the file cannot be read, or lacks a required array.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise DatasetError(
             f"a dataset file must end in .hdf5, .h5 or .npz, got {path}: rename it if "
             "it is one of these, or write its columns with numpy.savez"
         )
     if not os.path.isfile(path):
         raise DatasetError(f"{path}: no such file")
-    file = _open_npz(path) if suffix == NPZ else open_hdf5(path)
-    with file:
+    with _opened(path) as file:
         held = names(file, path)
         for name in required:
             if name not in held:
@@ -74,7 +75,8 @@ def open_hdf5(path: Path) -> Any:
     import h5py
 
     try:
-        return h5py.File(path, "r")
+        # Some file systems have no locks; a file being written is still refused.
+        return h5py.File(path, "r", locking="best-effort")
     except _BROKEN as error:
         raise DatasetError(
             f"cannot read {path} as HDF5: {_reason(error)}; {AGAIN}"
@@ -136,7 +138,7 @@ def array(group: Any, name: str, where: str) -> np.ndarray:
             f"{where}{name} cannot be read: {reason}; {AGAIN}"
         ) from error
     if value is None:
-        held = ", ".join(parts[:8]) if parts else "nothing"
+        held = _listed(parts or [])
         raise DatasetError(
             f"{where}{name} must be one array, but is a group that holds {held}: "
             "write its parts as one array of vectors"
@@ -144,16 +146,25 @@ def array(group: Any, name: str, where: str) -> np.ndarray:
     return value
 
 
-def _open_npz(path: Path) -> Any:
-    try:
-        with path.open("rb") as raw:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Context manager: the open HDF5 or npz file."""
+    if path.suffix.lower() != NPZ:
+        with open_hdf5(path) as file:
+            yield file
+        return
+    # Given a path, numpy leaves a damaged file open.
+    with contextlib.ExitStack() as stack:
+        try:
+            raw = stack.enter_context(path.open("rb"))
             if not zipfile.is_zipfile(raw):
                 raise zipfile.BadZipFile("it is not what numpy.savez writes")
-        return np.load(path, allow_pickle=False)
-    except _BROKEN as error:
-        raise DatasetError(
-            f"cannot read {path} as npz: {_reason(error)}; {AGAIN}"
-        ) from error
+            file = stack.enter_context(np.load(raw, allow_pickle=False))
+        except _BROKEN as error:
+            raise DatasetError(
+                f"cannot read {path} as npz: {_reason(error)}; {AGAIN}"
+            ) from error
+        yield file
 
 
 def _lacking(path: Path, name: str, held: list[str]) -> str:
@@ -167,8 +178,13 @@ def _lacking(path: Path, name: str, held: list[str]) -> str:
             f"{path} has no terminals: name dones terminals if it is 1 only where an "
             "episode terminated, not where it was cut short"
         )
-    shown = ", ".join(held[:8]) or "nothing"
-    return f"{path} has no {name}, which D4RL's layout requires; found {shown}"
+    found = _listed(held)
+    return f"{path} has no {name}, which D4RL's layout requires; found {found}"
+
+
+def _listed(names: list[str]) -> str:
+    """The first names, in one line."""
+    return " ".join(", ".join(names[:8]).split()) or "nothing"
 
 
 def _reason(error: Exception) -> str:

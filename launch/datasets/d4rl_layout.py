@@ -112,10 +112,11 @@ def _skip(
         taken = np.nan_to_num(steps.actions.astype(np.float32))
     flaws["actions"] |= actions.refused(taken)
     bad = np.logical_or.reduce([*flaws.values()])
-    if not bad.any():
-        return steps, ends, []
     followed = steps.next_observations.copy()
     followed[unused] = steps.observations[unused]
+    steps = steps._replace(next_observations=followed)
+    if not bad.any():
+        return steps, ends, []
     numbers = np.unique(ends.episode[bad])
     first = ends.episode == numbers[0]
     key = next(name for name, rows in flaws.items() if (rows & first).any())
@@ -123,9 +124,7 @@ def _skip(
     reason = f"{key}, row {np.argmax(flaws[key] & first)}"
     line = left_out(source, named, int(ends.episode[-1]) + 1, reason)
     good = ~np.isin(ends.episode, numbers)
-    steps = Steps(
-        *(column[good] for column in steps._replace(next_observations=followed))
-    )
+    steps = Steps(*(column[good] for column in steps))
     left = Ends(ends.kept[good], ends.ends[good], ends.episode[good], ends.notes)
     return steps, left, [line]
 

@@ -190,8 +190,8 @@ def _environment(file: Path, plain: dict[str, Any]) -> tuple[str | None, dict]:
     if "id" not in spec:
         raise DatasetError(f"{where} has no id; {AGAIN}")
     name, settings = spec["id"], spec.get("kwargs") or {}
-    if not isinstance(name, str):
-        raise DatasetError(f"{where}: id must be a string, got {name!r}; {AGAIN}")
+    if not isinstance(name, str) or not name.isprintable():
+        raise DatasetError(f"{where}: id must be plain text, got {name!r}; {AGAIN}")
     if not isinstance(settings, dict):
         raise DatasetError(
             f"{where}: kwargs must be a JSON object, got {settings!r}; {AGAIN}"

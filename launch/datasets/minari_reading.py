@@ -198,7 +198,7 @@ def _episode(
         raise DatasetError(
             f"{source}: {name} is missing or is no group of arrays; {AGAIN}"
         )
-    columns = {key: array(group, key, where) for key in _KEYS.values()}
+    columns = {key: array(group, key, where) for key in dict.fromkeys(_KEYS.values())}
     rewards = columns["rewards"]
     rows = len(rewards) if rewards.ndim else 0
     if not rows:

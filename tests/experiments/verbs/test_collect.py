@@ -122,6 +122,15 @@ def test_medium_expert_is_half_of_each(run, spec, capsys):
     )
 
 
+def test_a_medium_set_from_policies_that_hardly_differ_gives_a_warning(run, capsys):
+    line = "--quality medium --steps 20 --expert_return -20 --dataset our/flat-v0"
+    out = collected(capsys, run, line)
+    warning = "warning: the expert's return -20 hardly exceeds that of random actions"
+    assert out.count(warning) == 1
+    told = minari.load_dataset("our/flat-v0").storage.metadata["description"]
+    assert warning in told
+
+
 def test_a_run_directory_loads_as_a_dataset(run, spec):
     dataset = load(str(run), spec, HOPPER)
     assert dataset.size == 90 and dataset.reference == (-20.272305, 3234.3)

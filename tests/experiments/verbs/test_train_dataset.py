@@ -34,7 +34,7 @@ def write(path, rows=9):
         file["timeouts"] = end[:, None]
 
 
-def test_flags_beside_the_dataset_say_how_it_is_read(launched, capsys, tmp_path):
+def test_flags_set_how_the_dataset_is_read(launched, capsys, tmp_path):
     write("my data ü.H5")
     line = [*LINE.split(), "my data ü.H5"]
     assert cli.main(line) == 2

@@ -48,6 +48,21 @@ def test_broken_npz_files_are_refused(tmp_path, content, message):
     assert "\n" not in str(error.value)
 
 
+def test_damaged_npz_files_never_end_in_a_traceback(tmp_path):
+    path, draw = tmp_path / "data.npz", np.random.default_rng(3)
+    np.savez_compressed(path, **three_episodes())
+    content, refused = path.read_bytes(), 0
+    for _ in range(60):
+        start = int(draw.integers(len(content) - 16))
+        path.write_bytes(content[:start] + draw.bytes(16) + content[start + 16 :])
+        try:
+            load(str(path), SPEC)
+        except DatasetError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 30
+
+
 def test_npz_files_of_objects_are_refused(tmp_path):
     path = tmp_path / "data.npz"
     np.savez(path, **(three_episodes() | {"rewards": np.array([None] * 9)}))

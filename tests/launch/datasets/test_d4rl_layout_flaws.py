@@ -85,6 +85,19 @@ def test_bad_episodes_are_left_out(written_hdf5, known, key, row, value, left, n
     assert f"data.hdf5: left out 1 of 3 episodes: {named}" in note
 
 
+def test_next_observations_that_nothing_needs_make_no_episode_bad(written_hdf5):
+    data = three_episodes()
+    data["next_observations"] = data["observations"] + 1
+    data["next_observations"][4] = np.nan  # the episode terminated there
+    path = written_hdf5(data)
+    with pytest.raises(DatasetError, match=r"next_observations, row 4: must be finite"):
+        d4rl_layout.read(path, SPEC, Native())
+    dataset = d4rl_layout.read(path, SPEC, Native(), SKIP)
+    step = dataset.transitions
+    assert step.observation[:, 0].tolist() == [0, 1, 3, 4, 5, 6, 7, 8]
+    assert step.next_observation[:, 0].tolist() == [1, 2, 4, 4, 6, 7, 8, 9]
+
+
 def test_if_all_episodes_are_bad_the_file_is_refused(written_hdf5):
     data = three_episodes()
     data["rewards"][[0, 4, 6]] = np.nan
