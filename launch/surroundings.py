@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOCAL = ("localhost", "127.0.0.1", "::1")  # where the parts of a program listen
 # Measured on mdqn/catch, with a reserve: fewer make a role fail, or gRPC spin for ever.
-_FILES: Mapping["Mode", int] = {"local": 24, "processes": 64, "threads": 256}
+_FILES: Mapping["Mode", int] = {"local": 24, "processes": 64, "threads": 112}
 _FILES_OF_AN_ACTOR = 16  # as a thread, among the files of all other roles
 _ADDRESSES = 2.0e9  # bytes: the libraries of a run map 1.5 GB before it stores anything
 _CONNECT_SECONDS = 5.0
@@ -307,5 +307,5 @@ def run_code(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
         encoding="utf-8",
         errors="replace",
         timeout=seconds,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
     )

@@ -67,3 +67,20 @@ def test_a_foreign_directory_is_refused(tmp_path, content):
     with pytest.raises(errors.RunDirectoryError) as caught:
         run_directory.read_config(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_is_not_text_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch
+):
+    root = os.fsdecode(os.fsencode(tmp_path) + b"/r\xff")
+    for use in (
+        lambda: run_directory.create(root, None),
+        lambda: run_directory.read_config(root),
+    ):
+        with pytest.raises(errors.RunDirectoryError) as caught:
+            use()
+        assert str(caught.value) == (
+            f"the path of a run must be UTF-8 text, got {os.fsencode(root)!r}; rename "
+            "the directory that is not, or write runs elsewhere with --runs"
+        )
+    assert not list(tmp_path.iterdir())
