@@ -71,17 +71,6 @@ def test_packages_on_pythonpath_hide_nothing_from_the_command(project):
     assert "did you mean 'mdqn/pong'?" in done.stderr
 
 
-def test_a_package_in_place_of_ours_is_named_in_the_users_process(project):
-    (project / "launch" / "__init__.py").unlink()
-    (project / "launch").rmdir()
-    done = python(project, "-c", "import launch")
-    assert done.stderr.splitlines()[-1] == (
-        "ImportError: munchausen needs its own package 'agents', but Python imports "
-        f"the one in {project / 'agents'}: rename that one, remove its folder from "
-        "PYTHONPATH, or call munchausen.take_names() before anything imports it"
-    )
-
-
 def test_a_policy_can_be_loaded_from_a_folder_of_such_packages(project):
     (project / "yaml.py").unlink()
     code = "from munchausen import load_policy; load_policy('runs/x')"
