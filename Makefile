@@ -6,7 +6,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 WORKERS = $(shell cores=$$(nproc); echo $$(( cores < 4 ? cores + 1 : 4 )))
-SOURCES := agents environments launch experiments tests docs
+SOURCES := munchausen.py agents environments launch experiments tests docs
 LIBPYTHON := libpython3.10.so.1.0
 DEMO := train mdqn/boxing-cpu --launch processes --steps 24000 --runs runs/demo
 LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file requirements.lock \

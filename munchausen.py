@@ -40,7 +40,7 @@ def take_names() -> None:
         ImportError: the process has already imported another package of such a name.
     """
     if _OurNames not in sys.meta_path:
-        sys.meta_path.insert(0, _OurNames)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _OurNames)
     refuse_others()
 
 

@@ -14,14 +14,10 @@ import sys
 import tempfile
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from launch.experiment import Mode
 
 LOCAL = ("localhost", "127.0.0.1", "::1")  # where the parts of a program listen
 # Measured on mdqn/catch, with a reserve: fewer make a role fail, or gRPC spin for ever.
-_FILES: Mapping["Mode", int] = {"local": 24, "processes": 64, "threads": 256}
+_FILES: Mapping[str, int] = {"local": 24, "processes": 64, "threads": 112}
 _FILES_OF_AN_ACTOR = 16  # as a thread, among the files of all other roles
 _ADDRESSES = 2.0e9  # bytes: the libraries of a run map 1.5 GB before it stores anything
 _CONNECT_SECONDS = 5.0
@@ -103,11 +99,11 @@ def check_process() -> None:
     check_flags(os.environ.get("XLA_FLAGS", ""))
 
 
-def check_program(mode: "Mode", actors: int, *, here: bool) -> None:
+def check_program(mode: str, actors: int, *, here: bool) -> None:
     """Refuses a machine on which a run cannot work in this way.
 
     Args:
-        mode: how the run runs.
+        mode: how the run runs: `local`, `threads` or `processes`.
         actors: number of actors.
         here: whether this process itself runs it, and will find out whether JAX starts.
 
@@ -121,7 +117,7 @@ def check_program(mode: "Mode", actors: int, *, here: bool) -> None:
         check_platforms(os.environ.get("JAX_PLATFORMS", ""))
 
 
-def check_files(mode: "Mode", actors: int = 1) -> None:
+def check_files(mode: str, actors: int = 1) -> None:
     """Refuses too small a number of open files.
 
     Raises:
@@ -307,5 +303,5 @@ def run_code(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
         encoding="utf-8",
         errors="replace",
         timeout=seconds,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
     )

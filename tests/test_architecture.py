@@ -15,9 +15,10 @@ from tests import import_graph, structure
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "environments", "launch", "experiments")
-MODULES = sorted(
-    path for package in PACKAGES for path in (ROOT / package).rglob("*.py")
-)
+MODULES = [
+    ROOT / "munchausen.py",
+    *sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")),
+]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PAPERS = sorted(
     {*(ROOT / "agents").glob("*.py"), *(ROOT / "agents").glob("*/agent.py")}

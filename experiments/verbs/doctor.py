@@ -19,7 +19,7 @@ from typing import NamedTuple
 from experiments import flags
 from experiments.flags import OverrideError
 from experiments.verbs import doctor_surroundings
-from experiments.verbs.finding import Check
+from experiments.verbs.doctor_surroundings import Check
 from launch import surroundings
 
 HELP = """\

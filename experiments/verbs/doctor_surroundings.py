@@ -9,10 +9,24 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from experiments.verbs.finding import Check
 from launch import surroundings
 from launch.surroundings import Unfit
+
+
+class Check(NamedTuple):
+    """One finding about the machine.
+
+    Attributes:
+        name: of the checked part.
+        detail: the finding.
+        mend: how to fix the problem; empty if there is none.
+    """
+
+    name: str
+    detail: str
+    mend: str = ""
 
 
 def examine() -> list[Check]:

@@ -94,8 +94,9 @@ class TensorBoard:
         # Imported here: the import takes 80 ms, which most processes do not need.
         from tensorboardX import SummaryWriter
 
+        # It takes a relative path such as `gs:runs` for a place in a cloud.
         self._writer = SummaryWriter(
-            str(directory), flush_secs=10, purge_step=purge_step + 1
+            os.path.abspath(directory), flush_secs=10, purge_step=purge_step + 1
         )
         records = self._writer.file_writer.event_writer._ev_writer._py_recordio_writer
         self._file = records._writer = _Guarded(records._writer)

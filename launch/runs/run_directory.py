@@ -26,8 +26,9 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
         experiment: the Experiment about to run.
 
     Raises:
-        RunDirectoryError: the root cannot be written to.
+        RunDirectoryError: the root cannot be written to, or its path is not text.
     """
+    _check_path(root)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     parent = Path(root) / experiment.name
     plain = {
@@ -81,6 +82,18 @@ def _reason(error: Exception) -> str:
     return plain or " ".join(str(error).split())
 
 
+def _check_path(directory: str | os.PathLike[str]) -> None:
+    """Refuses a path that checkpoints cannot have: their library knows only text."""
+    path = Path(directory).absolute()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise RunDirectoryError(
+            f"the path of a run must be UTF-8 text, got {os.fsencode(path)!r}; rename "
+            "the directory that is not, or write runs elsewhere with --runs"
+        ) from error
+
+
 def _make_unique(parent: Path, name: str) -> Path:
     for suffix in range(10_000):
         directory = parent / (f"{name}-{suffix}" if suffix else name)
@@ -98,6 +111,7 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         RunDirectoryError: the directory is missing or is not a run directory.
     """
+    _check_path(directory)
     path = Path(directory) / CONFIG
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))

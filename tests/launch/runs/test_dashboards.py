@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -124,3 +125,11 @@ print(sorted({"tensorflow", "jax", "torch"} & sys.modules.keys()))
     assert done.stdout.strip() == "[]"
     events = next(tmp_path.glob("events.out.tfevents.*")).read_bytes()
     assert b"learner/loss" in events
+
+
+def test_tensorboard_takes_no_relative_path_for_a_cloud(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    directory = Path("gs:runs")
+    directory.mkdir()
+    dashboards.TensorBoard(directory).close()
+    assert list(directory.glob("events*"))

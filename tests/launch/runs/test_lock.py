@@ -1,5 +1,7 @@
 """One writer for each run directory, for as long as any of its processes lives."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -8,7 +10,7 @@ import sys
 import pytest
 
 from launch.errors import RunDirectoryError
-from launch.runs.lock import locked
+from launch.runs.lock import is_held, locked
 
 LAUNCHER = """
 import os, subprocess, sys
@@ -43,3 +45,38 @@ def test_a_role_that_outlives_its_launcher_keeps_others_out(tmp_path):
                 pass
     finally:
         os.kill(int(done.stdout), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL]
+)
+def test_a_file_system_without_locks_is_named_and_used(
+    tmp_path, monkeypatch, capsys, number
+):
+    def unsupported(file, how):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with locked(tmp_path):
+        assert not is_held(tmp_path)
+    assert capsys.readouterr().err == (
+        f"munchausen: the file system of {tmp_path} has no locks "
+        f"({os.strerror(number)}): start no second process that writes this run\n"
+    )
+
+
+def test_a_lock_that_fails_otherwise_is_an_error(tmp_path, monkeypatch):
+    def broken(file, how):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", broken)
+    with pytest.raises(RunDirectoryError, match=r"cannot lock .*Input/output error"):
+        with locked(tmp_path):
+            pass
+
+
+def test_a_lock_is_seen_by_others(tmp_path):
+    assert not is_held(tmp_path)
+    with locked(tmp_path):
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)

@@ -79,3 +79,20 @@ def test_a_resumed_run_records_what_changed(tmp_path):
     assert first["step"] == 70
     assert first["changed"] == {"network.hidden": [[7, 5], [3]]}
     assert "changed" not in second and second.keys() < first.keys()
+
+
+def test_a_path_that_is_not_text_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch
+):
+    root = os.fsdecode(os.fsencode(tmp_path) + b"/r\xff")
+    for use in (
+        lambda: run_directory.create(root, None),
+        lambda: run_directory.read_config(root),
+    ):
+        with pytest.raises(errors.RunDirectoryError) as caught:
+            use()
+        assert str(caught.value) == (
+            f"the path of a run must be UTF-8 text, got {os.fsencode(root)!r}; rename "
+            "the directory that is not, or write runs elsewhere with --runs"
+        )
+    assert not list(tmp_path.iterdir())
