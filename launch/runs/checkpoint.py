@@ -146,7 +146,8 @@ def rehearse(
     """
     root = directory / DIRECTORY
     draft, final = root / ".try.partial", root / ".tried.partial"
-    tiny = jax.tree.map(_tiny, state._replace(key=()))._replace(key=state.key)
+    plain = state._replace(key=jax.random.key_data(state.key))
+    tiny = jax.tree.map(_tiny, plain)._replace(key=state.key)
     with _failing(root, draft, final):
         _write(draft, Counts(), tiny, extra, save_replay)
         draft.rename(final)

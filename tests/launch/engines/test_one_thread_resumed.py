@@ -52,9 +52,7 @@ def check_equal(directory, other):
 def late_every(calls, monkeypatch):
     """Makes a checkpoint due by wall time at every so many turns."""
     turns = iter(range(1, 10_000))
-    monkeypatch.setattr(
-        checkpoint.Timer, "late", lambda self: next(turns) % calls == 0
-    )
+    monkeypatch.setattr(checkpoint.Timer, "late", lambda self: next(turns) % calls == 0)
 
 
 @pytest.mark.parametrize("lockstep", [False, True])
