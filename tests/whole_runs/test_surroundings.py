@@ -93,8 +93,7 @@ def test_a_scheduler_that_signals_every_process_of_a_job_loses_nothing(
     )
     for pid in [*command.alive(), command.process.pid]:
         os.kill(pid, number)
-    time.sleep(0.1)
-    command.process.send_signal(signal.SIGTERM)  # it insists
+    command.process.send_signal(signal.SIGTERM)  # it insists, while the run saves
     code, _, err = command.wait(60)
     assert code == 128 + number, err
     check_saved(command, directory, number, err)

@@ -10,7 +10,7 @@ from launch import build
 from launch.errors import SaveFailed
 from launch.roles.batches import Given
 from launch.roles.learner_loop import LearnerLoop
-from launch.runs import checkpoint
+from launch.runs import checkpoint, schedule
 from launch.runs.logs import Counts
 
 
@@ -118,7 +118,7 @@ def test_evaluations_come_before_checkpoints_and_the_last_save_is_the_hosts(
 
 
 def test_a_save_by_wall_time_goes_unnoticed_by_the_host(make, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint.Timer, "late", lambda self: True)
+    monkeypatch.setattr(schedule.SaveTimer, "late", lambda self: True)
     loop, host = make(), Host(7)
     loop.run(host, evaluated=4)
     assert host.tape == [("saved", 3), ("saved", 6)]
