@@ -97,13 +97,13 @@ def _printed(arguments: Sequence[str], code: int) -> int:
         sys.stdout.flush()
     if code or sys.stdout.fileno() not in output.lost:
         return code
-    if arguments[0] in VERBS and arguments[0] not in PRINTING:
-        if not flags.asks_help(arguments[1:]):
-            return code
+    works = arguments[0] in VERBS and arguments[0] not in PRINTING
+    if works and not flags.asks_help(arguments[1:]):
+        return code
     error = output.lost[sys.stdout.fileno()]
     if error.errno == errno.EPIPE:
         return 128 + signal.SIGPIPE
-    return _fail(f"cannot write to standard output: {error.strerror.lower()}", 1)
+    return _fail(f"cannot write to standard output: {str(error.strerror).lower()}", 1)
 
 
 def _end_at_once(number: int, frame: Any) -> None:

@@ -29,8 +29,8 @@ def guard() -> None:
             os.open(os.devnull, os.O_RDWR)
     if sys.stdin is None:
         sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _guarded(1, sys.stdout)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _guarded(2, sys.stderr)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _guarded(1, sys.stdout)  # type: ignore
+    sys.stderr = sys.__stderr__ = _guarded(2, sys.stderr)  # type: ignore
 
 
 def write(descriptor: int, text: bytes) -> None:

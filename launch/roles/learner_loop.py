@@ -16,7 +16,7 @@ from launch.roles.learner import Learner
 from launch.runs import checkpoint
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.logs import Counts
-from launch.runs.schedule import Schedule
+from launch.runs.schedule import SaveTimer, Schedule
 
 
 class Host(Protocol):
@@ -134,7 +134,7 @@ class LearnerLoop:
             return  # before the source is prepared, which may take a minute
         self._try_to_save(host)
         self._batches.prepare(self.learner.params, host.tick)
-        saves = checkpoint.Timer(experiment.checkpoint, host.done())
+        saves = SaveTimer(experiment.checkpoint, host.done())
         while not host.ended() and not host.stopped():
             self._unsaved, self._on_grid = True, False
             host.act()

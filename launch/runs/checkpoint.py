@@ -8,11 +8,9 @@ resumed run needs, and size and checksum of every file.
 import contextlib
 import functools
 import json
-import math
 import re
 import shutil
 import sys
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,9 +22,7 @@ from absl import logging
 
 from agents.parts.contract import Agent, TrainingState
 from launch.errors import Damaged, RunDirectoryError, SaveFailed
-from launch.experiment import Checkpointing
 from launch.runs.logs import Counts
-from launch.runs.schedule import Schedule
 
 DIRECTORY = "checkpoints"
 STATE = "state"
@@ -58,30 +54,6 @@ class Checkpoint(NamedTuple):
         """The store's snapshot, if the run saved one."""
         path = self.path / REPLAY
         return path if path.is_dir() else None
-
-
-class Timer:
-    """Decides when a checkpoint is due: on a grid of steps, and by wall time."""
-
-    def __init__(self, settings: Checkpointing, done: int):
-        """Starts `done` steps into a run."""
-        # The grid of a run does not depend on its length: the run may be extended.
-        self._grid = Schedule(settings.period, done=done)
-        self._seconds = settings.minutes * 60 or math.inf
-        self.saved()
-
-    def on_grid(self, steps: int) -> bool:
-        """Whether a point of the grid has passed; True once for each of them."""
-        return self._grid.due(steps) is not None
-
-    def late(self) -> bool:
-        """Whether the last checkpoint is too old."""
-        # Not the time of day: it may be set meanwhile.
-        return time.monotonic() - self._last > self._seconds
-
-    def saved(self) -> None:
-        """Notes that a checkpoint was written."""
-        self._last = time.monotonic()
 
 
 def save(
@@ -146,7 +118,8 @@ def rehearse(
     """
     root = directory / DIRECTORY
     draft, final = root / ".try.partial", root / ".tried.partial"
-    tiny = jax.tree.map(_tiny, state._replace(key=()))._replace(key=state.key)
+    plain = state._replace(key=jax.random.key_data(state.key))
+    tiny = jax.tree.map(_tiny, plain)._replace(key=state.key)
     with _failing(root, draft, final):
         _write(draft, Counts(), tiny, extra, save_replay)
         draft.rename(final)

@@ -130,10 +130,10 @@ class MetricsLog:
 
         Args:
             directory: a run directory.
-            start: `time.time()` when the run began; None: now.
+            start: `time.monotonic()` when the run began; None: now.
         """
         path = Path(directory)
-        self._start = time.time() if start is None else start
+        self._start = time.monotonic() if start is None else start
         self._json = (path / f"{METRICS}.jsonl").open("a", encoding="utf-8")
         self._csv = GrowingCsv(path / f"{METRICS}.csv")
 
@@ -144,7 +144,7 @@ class MetricsLog:
             ValueError: a value has the name of a counter, or is not a scalar.
         """
         row: dict[str, Scalar] = dict(counts._asdict())
-        row |= {"wall_time": round(time.time() - self._start, 3), "role": role}
+        row |= {"wall_time": round(time.monotonic() - self._start, 3), "role": role}
         clash = sorted(row.keys() & values.keys())
         if clash:
             raise ValueError(f"metric {clash[0]!r} has the name of a row's own column")
@@ -170,9 +170,9 @@ class EvaluationLog:
 
         Args:
             directory: a run directory.
-            start: `time.time()` when the run began; None: now.
+            start: `time.monotonic()` when the run began; None: now.
         """
-        self._start = time.time() if start is None else start
+        self._start = time.monotonic() if start is None else start
         self._csv = GrowingCsv(Path(directory) / EVALUATIONS, EVALUATION_COLUMNS)
 
     def write(
@@ -195,7 +195,7 @@ class EvaluationLog:
         row["mean_return"] = sum(values) / len(values) if values else None
         row["returns"] = " ".join(map(repr, values))
         row["lengths"] = " ".join(str(int(length)) for length in lengths)
-        row["wall_time"] = round(time.time() - self._start, 3)
+        row["wall_time"] = round(time.monotonic() - self._start, 3)
         self._csv.write(row)
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ class Recorder:
         Raises:
             RunDirectoryError: Weights & Biases did not start.
         """
-        done, start = 0, time.time()
+        done, start = 0, time.monotonic()
         self._episodes: list[Episode] = []
         self._evaluated: list[Episode] = []
         if resume is not None:
@@ -137,7 +137,7 @@ class Recorder:
 
     def pending(self) -> dict[str, Any]:
         """State of the logs that a checkpoint must hold, as plain data."""
-        seconds = time.time() - self._start
+        seconds = time.monotonic() - self._start
         return {
             "seconds": seconds,
             "episodes": [list(row) for row in self._episodes],

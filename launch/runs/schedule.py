@@ -1,4 +1,9 @@
-"""Points of a run, in steps on its clock, at which something is due."""
+"""When something is due: at points of a run, in steps on its clock, or by wall time."""
+
+import math
+import time
+
+from launch.experiment import Checkpointing
 
 _NEVER = 1 << 62
 
@@ -21,3 +26,27 @@ class Schedule:
         following = point - point % self._period + self._period
         self._next = min(following, self._end) if point < self._end else _NEVER
         return point
+
+
+class SaveTimer:
+    """Decides when a checkpoint is due: on a grid of steps, and by wall time."""
+
+    def __init__(self, settings: Checkpointing, done: int):
+        """Starts `done` steps into a run."""
+        # The grid of a run does not depend on its length: the run may be extended.
+        self._grid = Schedule(settings.period, done=done)
+        self._seconds = settings.minutes * 60 or math.inf
+        self.saved()
+
+    def on_grid(self, steps: int) -> bool:
+        """Whether a point of the grid has passed; True once for each of them."""
+        return self._grid.due(steps) is not None
+
+    def late(self) -> bool:
+        """Whether the last checkpoint is too old."""
+        # Not the time of day: it may be set meanwhile.
+        return time.monotonic() - self._last > self._seconds
+
+    def saved(self) -> None:
+        """Notes that a checkpoint was written."""
+        self._last = time.monotonic()

@@ -65,6 +65,24 @@ def test_a_stopped_run_says_how_to_resume_it(begun, monkeypatch):
     assert stopped(begun) == f"stopped by SIGTERM; {begun} was complete"
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_run_resumed_off_the_grid_says_what_differs(
+    begun, monkeypatch, capsys, exact
+):
+    """Its environments restart, as those of an uninterrupted run do not."""
+    monkeypatch.setattr(one_thread, "run", lambda made, environment: None)
+    extra = {"store": {}, checkpoint.EXACT: exact}
+    resume = checkpoint.Checkpoint(begun, logs.Counts(1_234), extra)
+    experiment = run_directory.read_experiment(begun)
+    run.run_experiment(experiment, begun, "local", preflight.check(experiment), resume)
+    difference = (
+        f"{begun}: the environments restart at step 1,234, which is not a multiple of "
+        "checkpoint.period; from there on the run differs from one that was not "
+        "interrupted\n"
+    )
+    assert capsys.readouterr().out == ("" if exact else difference)
+
+
 def test_a_signal_gives_the_exit_code_of_a_shell(begun, monkeypatch, capsys):
     end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
     assert run.main([str(begun)]) == 128 + 15

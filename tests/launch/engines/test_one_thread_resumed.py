@@ -9,7 +9,7 @@ import pytest
 from launch.errors import RunDirectoryError
 from launch.experiment import Evaluation
 from launch.policies import saved_policy
-from launch.runs import checkpoint, run_directory
+from launch.runs import checkpoint, run_directory, schedule
 from tests.launch.interrupted_runs import catch, metrics, rows, run_until
 from tests.launch.local_runs import run_local, run_new
 
@@ -52,7 +52,9 @@ def check_equal(directory, other):
 def late_every(calls, monkeypatch):
     """Makes a checkpoint due by wall time at every so many turns."""
     turns = iter(range(1, 10_000))
-    monkeypatch.setattr(checkpoint.Timer, "late", lambda self: next(turns) % calls == 0)
+    monkeypatch.setattr(
+        schedule.SaveTimer, "late", lambda self: next(turns) % calls == 0
+    )
 
 
 @pytest.mark.parametrize("lockstep", [False, True])

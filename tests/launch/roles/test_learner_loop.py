@@ -1,13 +1,16 @@
 """The learner loop with a made-up host: the order of calls, and the checkpoints."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from agents.parts.contract import Stage, Transition
 from launch import build
+from launch.errors import SaveFailed
 from launch.roles.batches import Given
 from launch.roles.learner_loop import LearnerLoop
-from launch.runs import checkpoint
+from launch.runs import checkpoint, schedule
 from launch.runs.logs import Counts
 
 
@@ -16,7 +19,7 @@ class Host:
 
     def __init__(self, steps, stops=10**9):
         self._steps, self._stops = steps, stops
-        self.steps, self.tape = 0, []
+        self.steps, self.saves, self.tape = 0, 0, []
 
     def act(self):
         self.steps += 1
@@ -44,6 +47,14 @@ class Host:
 
     def pending(self):
         return {"kept": self.steps}
+
+    @contextlib.contextmanager
+    def saving(self):
+        self.saves += 1
+        yield
+
+    def exact(self, on_grid):
+        return on_grid
 
     def saved(self):
         self.tape.append(("saved", self.steps))
@@ -102,7 +113,30 @@ def test_evaluations_come_before_checkpoints_and_the_last_save_is_the_hosts(
     assert checkpoint.kept(tmp_path) == [3, 6, 9, 10]
     saved = checkpoint.newest(tmp_path)
     assert saved.counts == Counts(10, 10, 10), "learner steps are the learner's"
-    assert saved.extra == {"kept": 10}
+    assert saved.extra == {"kept": 10, "exact": False}
+    assert host.saves == 5, "four, and the one that was only tried"
+
+
+def test_a_save_by_wall_time_goes_unnoticed_by_the_host(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(schedule.SaveTimer, "late", lambda self: True)
+    loop, host = make(), Host(7)
+    loop.run(host, evaluated=4)
+    assert host.tape == [("saved", 3), ("saved", 6)]
+    found = {
+        steps: checkpoint.at(tmp_path, steps).extra["exact"]
+        for steps in checkpoint.kept(tmp_path)
+    }
+    assert found == {step: step in (3, 6) for step in range(1, 8)}
+
+
+def test_a_run_that_cannot_be_saved_ends_before_it_does_anything(make, tmp_path):
+    (tmp_path / "checkpoints").write_text("in the way")
+    loop, host = make(), Host(10)
+    with pytest.raises(SaveFailed) as failed:
+        loop.run(host, evaluated=0)
+    where = tmp_path / "checkpoints"
+    assert str(failed.value).startswith(f"cannot write checkpoint {where}: ")
+    assert host.steps == loop.learner.learner_steps == 0
 
 
 def test_a_finished_run_that_lacks_its_last_evaluation_only_evaluates(make):

@@ -16,6 +16,7 @@ class Program:
         self._counts = Counts(actor_steps, actor_steps)
         self.evaluations = evaluations
         self.metrics, self.finished, self.learned = [], 0, 0
+        self.saving_now = []
 
     def acting(self):
         return False
@@ -37,6 +38,9 @@ class Program:
 
     def pending(self):
         return {"seconds": 1.0, "episodes": [], "evaluated": []}
+
+    def saving(self, active):
+        self.saving_now.append(active)
 
     def finish(self):
         self.finished += 1
@@ -61,7 +65,9 @@ def test_a_learner_does_the_updates_of_samples_per_insert_and_saves(run, monkeyp
     )
     assert {"q_loss", "q_mean"} <= coordinator.metrics[-1].keys()
     assert coordinator.finished == 1 and coordinator.evaluations == -1
+    assert coordinator.saving_now == [True, False] * 2  # the first is only tried
     saved = checkpoint.newest(run.directory)
+    assert saved.extra["exact"] is False, "Reverb samples without a seed"
     assert saved.counts == Counts(90, 90, owed) and saved.replay is not None
 
 

@@ -6,7 +6,6 @@ import jax
 import pytest
 
 from launch.errors import SaveFailed
-from launch.experiment import Checkpointing
 from launch.runs import checkpoint
 from launch.runs.logs import Counts
 from tests.agents.cases import make
@@ -131,25 +130,6 @@ def test_a_rehearsal_finds_what_would_fail_at_the_end(
         f"cannot write checkpoint {tmp_path / 'checkpoints'}: "
     )
     assert not list((tmp_path / "checkpoints").iterdir())
-
-
-def test_a_checkpoint_is_due_on_the_grid_and_by_wall_time(monkeypatch):
-    clock = [100.0]
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
-    timer = checkpoint.Timer(Checkpointing(period=30), done=47)
-    assert [timer.on_grid(steps) for steps in (59, 61, 62, 89, 120)] == [
-        False,
-        True,
-        False,
-        False,
-        True,
-    ]
-    clock[0] += 600
-    assert not timer.late()
-    clock[0] += 1
-    assert timer.late()
-    timer.saved()
-    assert not timer.late()
 
 
 def test_a_failed_save_keeps_the_old_checkpoint_of_the_same_step(

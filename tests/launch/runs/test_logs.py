@@ -16,7 +16,7 @@ from launch.runs import logs
 def seconds(monkeypatch):
     """Makes time.time() count seconds from 100."""
     ticks = iter(range(100, 200))
-    monkeypatch.setattr(logs.time, "time", lambda: next(ticks))
+    monkeypatch.setattr(logs.time, "monotonic", lambda: next(ticks))
 
 
 def read_csv(path):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from launch.experiment import Checkpointing
+from launch.runs import schedule
 from launch.runs.schedule import Schedule
 
 
@@ -32,3 +34,22 @@ def test_a_grid_may_start_after_some_steps(done, points):
     grid = Schedule(10, 25, done)
     passed = [grid.due(steps) for steps in range(done, 30)]
     assert [point for point in passed if point is not None] == points
+
+
+def test_a_checkpoint_is_due_on_the_grid_and_by_wall_time(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: clock[0])
+    timer = schedule.SaveTimer(Checkpointing(period=30), done=47)
+    assert [timer.on_grid(steps) for steps in (59, 61, 62, 89, 120)] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+    clock[0] += 600
+    assert not timer.late()
+    clock[0] += 1
+    assert timer.late()
+    timer.saved()
+    assert not timer.late()
