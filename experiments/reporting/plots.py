@@ -3,6 +3,7 @@
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -184,7 +185,7 @@ def profiles(
             line = axes.plot(thresholds, curve.mean, color=colour)
             _dash(line[0], looks_[label])
         axes.set_ylim(-0.02, 1.04)
-        axes.set_xlabel("final evaluation return")
+        axes.set_xlabel("evaluation return")
         axes.set_ylabel("share of seeds above")
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
 
@@ -269,7 +270,10 @@ def _save(figure: Figure, format_: str, dpi: float = 100) -> bytes:
     absent = {"svg": ("Date", "Creator"), "png": ("Software",)}[format_]
     buffer = io.BytesIO()
     metadata = dict.fromkeys(absent)
-    figure.savefig(buffer, format=format_, dpi=dpi, metadata=metadata)
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(buffer, format=format_, dpi=dpi, metadata=metadata)
     return buffer.getvalue()
 
 
