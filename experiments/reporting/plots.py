@@ -220,7 +220,10 @@ def picture(
             axes.set_title(textwrap.fill(title, letters), **_TITLE)
             axes.set_xlabel(x_label)
             axes.set_ylabel("evaluation return")
-            axes.legend(frameon=False, loc="best")
+            legend = axes.legend(frameon=False, loc="best")
+            legend.set_in_layout(False)  # dozens of labels would squeeze the axes
+            for text in legend.get_texts():
+                text.set_text(textwrap.fill(text.get_text(), letters))
         return _save(figure, format_, dpi=160)
 
 

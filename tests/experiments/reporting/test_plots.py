@@ -40,3 +40,15 @@ def test_parts_of_single_seeds_are_thin_and_dashed(monkeypatch):
     assert thin.get_color() == line.get_color() and not line.is_dashed()
     assert point.get_marker() == "."  # a line of one point cannot be seen
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["dqn"]
+
+
+def test_dozens_of_long_labels_leave_room_for_the_axes(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "_save", lambda figure, *_, **__: drawn.append(figure))
+    curve = Curve(*(np.arange(3.0) for _ in range(4)))
+    labels = [f"dqn, dataset {'a' * 200}{index}" for index in range(30)]
+    lines = dict.fromkeys(labels, curve)
+    plots.picture({("title", "steps"): lines}, plots.looks(labels), "png")
+    drawn[0].draw_without_rendering()  # a warning would be an error here
+    [axes] = drawn[0].axes
+    assert axes.get_window_extent().width > 0.8 * drawn[0].bbox.width

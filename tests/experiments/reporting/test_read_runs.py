@@ -106,18 +106,6 @@ def test_a_run_that_ended_early_is_told_from_one_that_is_running(tmp_path):
     assert [run.running for run in group.runs] == [False, True, False]
 
 
-def test_a_lost_last_return_leaves_a_run_complete(tmp_path):
-    path = write(tmp_path, evaluations={50: [1.0], 100: [float("nan")]})
-    reading = read_runs.read([str(tmp_path)])
-    ((group,),) = reading.groups.values()
-    [run] = group.runs
-    assert run.complete and run.end == 50
-    assert reading.incomplete == []
-    assert reading.points == [
-        f"{path}: left out 1 point of evaluations.csv (not finite in line 3)"
-    ]
-
-
 def test_a_run_that_disappears_while_it_is_read_is_named(tmp_path, monkeypatch):
     write(tmp_path, seed=0, evaluations=POINTS)
     gone = write(tmp_path, seed=1, evaluations=POINTS)

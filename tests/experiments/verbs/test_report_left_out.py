@@ -189,7 +189,6 @@ def test_no_home_no_utf_8_and_a_name_that_is_not_text(elsewhere):
             "HOME": f"{elsewhere}/file/home",
             "LC_ALL": "C",
             "PYTHONIOENCODING": "latin-1",
-            "PYTHONPATH": os.pathsep.join(sys.path[1:]),
         },
         capture_output=True,
     )
