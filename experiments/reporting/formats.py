@@ -7,13 +7,16 @@ from experiments.reporting.statistics import Estimate
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
+_LONG = 1e9  # from here on, numbers have an exponent
 
 
 def number(value: float | None) -> str:
-    """About four digits: 20.31, 488.7, 10,118; a dash for None, NaN or infinity."""
+    """About four digits: 20.31, 488.7, 10,118, 4e+39; a dash if it is not finite."""
     if value is None or not math.isfinite(value):
         return NONE
     size = abs(value)
+    if size >= _LONG:
+        return f"{value:.4g}".replace("-", MINUS, value < 0)
     decimals = next(
         (digits for bound, digits in ((1000, 0), (100, 1), (1, 2)) if size >= bound), 3
     )

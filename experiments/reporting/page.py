@@ -89,7 +89,7 @@ def _context(reading: Reading) -> dict[str, Any]:
             for index, (title, members) in enumerate(reading.groups.items())
         ],
         "notes": [
-            ("Left out", "run", reading.left_out),
+            ("Left out", "path", reading.left_out),
             ("Incomplete", "run", reading.incomplete),
             ("Without some points", "run", reading.points),
         ],

@@ -3,6 +3,7 @@
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -184,7 +185,7 @@ def profiles(
             line = axes.plot(thresholds, curve.mean, color=colour)
             _dash(line[0], looks_[label])
         axes.set_ylim(-0.02, 1.04)
-        axes.set_xlabel("final evaluation return")
+        axes.set_xlabel("evaluation return")
         axes.set_ylabel("share of seeds above")
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
 
@@ -219,7 +220,10 @@ def picture(
             axes.set_title(textwrap.fill(title, letters), **_TITLE)
             axes.set_xlabel(x_label)
             axes.set_ylabel("evaluation return")
-            axes.legend(frameon=False, loc="best")
+            legend = axes.legend(frameon=False, loc="best")
+            legend.set_in_layout(False)  # dozens of labels would squeeze the axes
+            for text in legend.get_texts():
+                text.set_text(textwrap.fill(text.get_text(), letters))
         return save(figure, format_, dpi=160)
 
 
@@ -270,7 +274,10 @@ def save(figure: Figure, format_: str, dpi: float = 100) -> bytes:
     absent = {"svg": ("Date", "Creator"), "png": ("Software",)}[format_]
     buffer = io.BytesIO()
     metadata = dict.fromkeys(absent)
-    figure.savefig(buffer, format=format_, dpi=dpi, metadata=metadata)
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(buffer, format=format_, dpi=dpi, metadata=metadata)
     return buffer.getvalue()
 
 

@@ -102,7 +102,9 @@ def read_each(directories: Sequence[Path]) -> Readable:
         if run is kept:
             found.runs.append(run)
         else:
-            found.left_out.append(_second(run, "is a copy of", kept))
+            found.left_out.append(
+                _second(run, "has the same experiment, seed and start as", kept)
+            )
     return found
 
 

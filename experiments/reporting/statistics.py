@@ -273,7 +273,9 @@ def estimate(values: Sequence[float] | np.ndarray) -> Estimate:
     if len(sample) < 2:
         return Estimate(mean, None, None)
     quantile = special.stdtrit(len(sample) - 1, (1 + CONFIDENCE) / 2)
-    half = float(quantile * sample.std(ddof=1) / np.sqrt(len(sample)))
+    scale = float(np.abs(sample).max()) or 1.0  # squares of 1e300 are not finite
+    deviation = scale * (sample / scale).std(ddof=1)
+    half = float(quantile * deviation / np.sqrt(len(sample)))
     return Estimate(mean, mean - half, mean + half)
 
 

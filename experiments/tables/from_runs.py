@@ -74,12 +74,21 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
 
 
 def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a computation, each with its seed and provenance."""
+    """The rows of a computation, each with its seed and provenance.
+
+    Raises:
+        RunDirectoryError: a file cannot be read.
+    """
     config = run_directory.read_config(directory)
     added = _provenance(directory, config)
-    with (directory / computation.ROWS).open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            yield {**row, "seed": config["experiment"]["seed"], **added}
+    path = directory / computation.ROWS
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                yield {**row, "seed": config["experiment"]["seed"], **added}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunDirectoryError(f"cannot read {path}: {reason}") from error
 
 
 def _provenance(directory: Path, config: Mapping[str, Any]) -> dict[str, str]:
@@ -122,12 +131,15 @@ def table(roots: Sequence[Path]) -> Table:
             computed figures have different columns.
     """
     found = find_runs.find(roots)
-    computed = [path for path in found.runs if computation.is_computed(path)]
-    trained = [path for path in found.runs if path not in computed]
+    trained, computed = list[Path](), list[Path]()
+    for path in found.runs:
+        (computed if computation.is_computed(path) else trained).append(path)
     if not trained and computed:
         return _computations(computed, found.left_out)
     reading = read_runs.read_each(trained)
     notes, written = [*found.left_out, *reading.left_out], []
+    if computed:
+        notes.append(f"left out {formats.plural(len(computed), 'computed figure')}")
     for run in reading.runs:
         try:
             written += list(rows(run))
@@ -143,9 +155,17 @@ def _computations(found: Sequence[Path], notes: list[str]) -> Table:
     """The table of computed figures.
 
     Raises:
-        RunDirectoryError: the computed figures have different columns.
+        RunDirectoryError: the computed figures have different columns, or none can be
+            read.
     """
-    written = [row for path in found for row in computed_rows(path)]
+    written = []
+    for path in found:
+        try:
+            written += list(computed_rows(path))
+        except RunDirectoryError as error:
+            notes.append(plain_text.one_line(error))
+    if not written:
+        raise RunDirectoryError(read_runs.none_shown(notes))
     columns = list(dict.fromkeys(name for row in written for name in row))
     if any(len(row) < len(columns) for row in written):
         raise RunDirectoryError(

@@ -111,6 +111,7 @@ def _print_path(path: Path) -> None:
     try:
         print(path)
     except UnicodeEncodeError:
+        sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
 

@@ -66,7 +66,9 @@ def test_a_copy_counts_once_and_is_named(tmp_path):
     ((group,),) = reading.groups.values()
     assert [run.experiment["seed"] for run in group.runs] == [3, 4]
     assert group.runs[0].directory == copy
-    assert reading.left_out == [f"{original} is a copy of {copy}"]
+    assert reading.left_out == [
+        f"{original} has the same experiment, seed and start as {copy}"
+    ]
 
 
 def test_of_a_run_and_its_older_copy_the_run_counts(tmp_path):
@@ -78,7 +80,9 @@ def test_of_a_run_and_its_older_copy_the_run_counts(tmp_path):
     reading = read_runs.read([str(tmp_path)])
     ((group,),) = reading.groups.values()
     assert [run.directory for run in group.runs] == [original]
-    assert reading.left_out == [f"{copy} is a copy of {original}"]
+    assert reading.left_out == [
+        f"{copy} has the same experiment, seed and start as {original}"
+    ]
     assert reading.incomplete == []
 
 
@@ -104,18 +108,6 @@ def test_a_run_that_ended_early_is_told_from_one_that_is_running(tmp_path):
     ]
     ((group,),) = reading.groups.values()
     assert [run.running for run in group.runs] == [False, True, False]
-
-
-def test_a_lost_last_return_leaves_a_run_complete(tmp_path):
-    path = write(tmp_path, evaluations={50: [1.0], 100: [float("nan")]})
-    reading = read_runs.read([str(tmp_path)])
-    ((group,),) = reading.groups.values()
-    [run] = group.runs
-    assert run.complete and run.end == 50
-    assert reading.incomplete == []
-    assert reading.points == [
-        f"{path}: left out 1 point of evaluations.csv (not finite in line 3)"
-    ]
 
 
 def test_a_run_that_disappears_while_it_is_read_is_named(tmp_path, monkeypatch):

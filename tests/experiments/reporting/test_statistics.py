@@ -115,6 +115,13 @@ def test_the_interval_of_one_seed_is_over_its_episodes(tmp_path):
     assert final.high - final.low == pytest.approx(2 * 4.302652729911275 / 3**0.5)
 
 
+def test_huge_and_zero_returns_have_an_interval():
+    half = 4.302652729911275 / 3**0.5
+    huge = statistics.estimate([1e300, 2e300, 3e300])
+    assert huge == pytest.approx((2e300, (2 - half) * 1e300, (2 + half) * 1e300))
+    assert statistics.estimate([0.0, -0.0, 0.0]) == (0.0, 0.0, 0.0)
+
+
 def test_one_value_has_no_interval():
     assert statistics.estimate([3.0]) == (3.0, None, None)
     assert formats.interval(statistics.estimate([3.0])) == formats.NONE

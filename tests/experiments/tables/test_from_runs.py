@@ -122,7 +122,8 @@ def test_copies_and_bad_rows_cost_only_themselves_and_are_named(run, capsys):
     lines = err.splitlines()
     assert lines[0].startswith(f"results: cannot read {broken}/config.yaml")
     assert lines[1:] == [
-        f"results: {run.relative_to(Path.cwd())} is a copy of runs/best",
+        f"results: {run.relative_to(Path.cwd())} has the same experiment, seed and "
+        "start as runs/best",
         f"results: {bare}/config.yaml has no code",
         "results: runs/best ended early: evaluated to 50 of 100 steps",
         f"results: {other}: left out 1 point of evaluations.csv (not finite in line 3)",
@@ -148,3 +149,22 @@ def test_computations_of_different_columns_are_not_mixed(elsewhere, capsys):
     assert "different columns" in capsys.readouterr().err
     assert from_runs.main(["computed/first", "table.csv"]) == 0
     assert [row["error"] for row in table()] == ["1"]
+
+
+def test_a_computation_that_cannot_be_read_is_named(elsewhere, run, capsys):
+    paths = [run_directories.write(elsewhere / "computed", name) for name in "ab"]
+    for path in paths:
+        text = "experiment:\n  kind: Computed\n  name: toy\n  seed: 0\n"
+        text += "command: c\ncode: d\nmachine: e\nstarted: f\n"
+        (path / "config.yaml").write_text(text)
+    (paths[1] / "rows.csv").write_text("scheme,error\nVI,1\n")
+    assert from_runs.main(["computed", "table.csv"]) == 0
+    assert [row["error"] for row in table()] == ["1"]
+    missing = f"computed/a/{paths[0].name}/rows.csv"
+    error = f"results: cannot read {missing}: No such file or directory\n"
+    assert capsys.readouterr().err == error
+    assert from_runs.main(["computed", "runs", "table.csv"]) == 0
+    assert "left out 2 computed figures\n" in capsys.readouterr().err
+    (paths[1] / "rows.csv").unlink()
+    assert from_runs.main(["computed", "table.csv"]) == 2
+    assert "no run can be shown" in capsys.readouterr().err

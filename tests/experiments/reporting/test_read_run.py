@@ -1,0 +1,61 @@
+"""Reading one run directory."""
+
+import pytest
+
+from experiments.reporting import read_run
+from launch.errors import RunDirectoryError
+from launch.runs import lock
+from tests.experiments.run_directories import metrics_row, write
+
+NAN = float("nan")
+
+
+def test_progress_is_the_furthest_of_the_last_rows(tmp_path):
+    rows = [metrics_row(30, "actor", 1.5), metrics_row(70, "learner", 8.0)]
+    run = read_run.read(write(tmp_path, evaluations={50: [1.0]}, metrics=rows), [])
+    assert (run.actor_steps, run.clock, run.frames) == (70, 70, 280)
+    assert run.wall_time == 8.0 and run.counted == "actor"
+    assert (run.evaluated, run.end, run.complete) == (50, 50, False)
+
+
+def test_a_lost_last_return_leaves_a_run_complete(tmp_path):
+    path = write(tmp_path, evaluations={50: [1.0], 100: [NAN]})
+    points = []
+    run = read_run.read(path, points)
+    assert run.complete and run.end == 50 and run.evaluated == 100
+    assert [row.grid for row in run.evaluations] == [50]
+    assert points == [
+        f"{path}: left out 1 point of evaluations.csv (not finite in line 3)"
+    ]
+
+
+def test_a_run_tells_how_far_it_is_and_whether_it_is_running(tmp_path):
+    path = write(tmp_path, evaluations={50: [1.0]}, steps=4_000)
+    place = "evaluated to 50 of 4,000 steps"
+    assert read_run.read(path, []).progress == f"{path} ended early: {place}"
+    with lock.locked(path):
+        run = read_run.read(path, [])
+    assert run.running and run.progress == f"{path} is still running: {place}"
+
+
+@pytest.mark.parametrize(
+    "evaluations, reason",
+    [
+        (None, "has no evaluation yet"),
+        ({50: [NAN], 100: [NAN]}, "has no evaluation that can be used: left out 2"),
+    ],
+)
+def test_a_run_without_an_evaluation_is_refused(evaluations, reason, tmp_path):
+    path = write(tmp_path, evaluations=evaluations)
+    with pytest.raises(RunDirectoryError, match=reason):
+        read_run.read(path, [])
+
+
+def test_a_dataset_that_is_no_text_is_refused(tmp_path):
+    path = write(tmp_path, evaluations={50: [1.0]})
+    config = path / "config.yaml"
+    config.write_text(
+        config.read_text().replace("  seed: 0", "  seed: 0\n  dataset: 7")
+    )
+    with pytest.raises(RunDirectoryError, match="`dataset` must be a text, got 7"):
+        read_run.read(path, [])
