@@ -23,7 +23,7 @@ help:
 	@echo 'make test     install, then the quick tests; test-slow: the others; test-all: both'
 	@echo 'make bench    measure speed and memory next to their limits, into bench.json'
 	@echo 'make structure  count import circles, long functions and the files that a run opens'
-	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb: Weights & Biases; make optuna'
+	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb; make optuna: for sweeps'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
 install: .venv/.installed

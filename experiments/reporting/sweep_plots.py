@@ -72,6 +72,7 @@ def grid(names: Sequence[str], points: Sequence[Point], title: str) -> bytes:
     # Values of the first field run upwards, of the second to the right.
     rows, columns = _axis(points, 0), _axis(points, 1)
     shown = _over_others(points)
+    title += "; the best is framed"
     if len(names) > 2:
         title += f"; each cell: the highest mean over {', '.join(names[2:])}"
     size = tuple(

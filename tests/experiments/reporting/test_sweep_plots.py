@@ -66,7 +66,7 @@ def test_more_than_two_fields_show_the_highest_mean_over_the_others(drawn):
         (1, 1): "none\n0 of 1",
     }
     said = " ".join(drawn[0].get_suptitle().split())
-    assert said == "title; each cell: the highest mean over z"
+    assert said == "title; the best is framed; each cell: the highest mean over z"
 
 
 def test_a_curve_has_its_numbers_in_order_a_band_and_a_gap(drawn):
