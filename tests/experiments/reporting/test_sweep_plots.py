@@ -97,7 +97,7 @@ def test_cells_that_optuna_chose_have_a_panel_for_each_field(drawn):
         point((0.5, 3), 2.0, best=True),
         point((0.02, None), None),
     ]
-    sweep_plots.slices(["temperature", "size"], points, "title")
+    sweep_plots.slices(["temperature", "size"], points, "title", [True, False])
     rate, size = drawn[0].axes
     assert rate.get_xscale() == "log" and size.get_xscale() == "linear"
     assert [line.get_xydata().tolist() for line in rate.lines] == [

@@ -5,9 +5,11 @@ import math
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from experiments.verbs import sweep_arguments, sweep_results
 from experiments.verbs.sweep_results import Result
+from experiments.verbs.sweep_values import Range
 from launch.runs import logs, run_directory
 from launch.runs.existing_runs import Entry
 
@@ -59,6 +61,39 @@ def test_the_table_has_means_over_complete_seeds_and_names_the_others():
         "without a return: temperature 0.125, seed 0: missing",
         "without a return: temperature 0.125, seed 1: missing",
     ]
+
+
+@pytest.mark.parametrize(
+    "found, logarithmic",
+    [
+        (Range(0.001, 1.0, log=True), True),
+        (Range(0.001, 1.0, log=False), False),
+        ((0.001, 0.01, 0.1), True),
+        ((1, 7), False),
+        ((0.0, 1.0, 100.0), False),
+        ((None, 100.0), False),
+        (("huber", "squared"), False),
+    ],
+)
+def test_values_of_different_magnitude_have_a_logarithmic_axis(found, logarithmic):
+    assert sweep_results._is_logarithmic(found) is logarithmic
+
+
+def test_a_search_is_drawn_with_a_panel_for_each_field(tmp_path):
+    line = f"{LINE} --agent.munchausen 0:1 --optuna 2"
+    sweep = sweep_arguments.read(line.split())
+    found = [
+        Result(
+            sweep.cell({"agent.temperature": value, "agent.munchausen": value}),
+            [],
+            (value,),
+        )
+        for value in (0.5, 0.25)
+    ]
+    path = tmp_path / "a.png"
+    sweep_results.write_picture(path, sweep, found)
+    with Image.open(path) as image:
+        assert image.format == "PNG" and image.width > 2 * image.height
 
 
 def test_only_complete_runs_count_and_their_last_evaluation(tmp_path):
