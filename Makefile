@@ -25,7 +25,7 @@ help:
 	@echo 'make structure  count import circles, long functions and the files that a run opens'
 	@echo 'make docs     build the documentation into site/; notebook: execute it again first'
 	@echo 'make wheel    build a wheel and a source distribution into dist/'
-	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb: Weights & Biases; make optuna'
+	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb; make optuna: for sweeps'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
 install: .venv/.installed

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from experiments.reporting import formats, plots
 from experiments.reporting.style import INK, LINE, PALETTE
@@ -26,7 +26,6 @@ _SMALLEST = (2.4, 1.4)
 _MOST_WRITTEN = 30  # cells in a row or column, up to which values are written in
 _MOST_LABELS = 30  # of an axis
 _COLOURS = "viridis"
-_LOGARITHMIC = 20  # ratio of the ends of an axis from which on it is logarithmic
 _BEST = PALETTE[1]
 
 
@@ -72,6 +71,7 @@ def grid(names: Sequence[str], points: Sequence[Point], title: str) -> bytes:
     # Values of the first field run upwards, of the second to the right.
     rows, columns = _axis(points, 0), _axis(points, 1)
     shown = _over_others(points)
+    title += "; the best is framed"
     if len(names) > 2:
         title += f"; each cell: the highest mean over {', '.join(names[2:])}"
     size = tuple(
@@ -89,20 +89,26 @@ def grid(names: Sequence[str], points: Sequence[Point], title: str) -> bytes:
     return _picture((size[0] + 1.8, size[1] + 1.3), title, draw)
 
 
-def slices(names: Sequence[str], points: Sequence[Point], title: str) -> bytes:
+def slices(
+    names: Sequence[str],
+    points: Sequence[Point],
+    title: str,
+    logarithmic: Sequence[bool],
+) -> bytes:
     """Returns a PNG with a panel for each field: the mean of each cell by its value.
 
     Args:
         names: of the fields.
         points: the cells.
         title: what the numbers are.
+        logarithmic: whether the axis of each field is.
     """
     columns = min(len(names), 3)
     rows = math.ceil(len(names) / columns)
 
     def panel(place: int) -> Callable[[Axes], None]:
         def draw(axes: Axes) -> None:
-            _scatter(axes, points, place)
+            _scatter(axes, points, place, logarithmic=logarithmic[place])
             axes.set_xlabel(names[place])
             axes.set_ylabel("return")
 
@@ -248,13 +254,16 @@ def _curve(name: str, points: Sequence[Point]) -> Callable[[Axes], None]:
     return draw
 
 
-def _scatter(axes: Axes, points: Sequence[Point], place: int) -> None:
+def _scatter(
+    axes: Axes, points: Sequence[Point], place: int, *, logarithmic: bool
+) -> None:
     values = _axis(points, place)
     numbers = all(map(_is_number, values))
     if not numbers:
         _label(axes.set_xticks, values.values())
-    elif min(values) > 0 and max(values) > _LOGARITHMIC * min(values):
+    elif logarithmic:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     order = list(values)

@@ -5,11 +5,12 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from experiments import flags, output_files
 from experiments.reporting import formats
 from experiments.verbs.sweep_arguments import Cell, Sweep, brief, short_names
+from experiments.verbs.sweep_values import Range
 from experiments.verbs.train_summary import final_return
 from launch.runs.existing_runs import Entry, Finder
 
@@ -184,7 +185,19 @@ def write_picture(path: Path, sweep: Sweep, results: Sequence[Result]) -> None:
     ]
     seeds = formats.plural(len(results[0].returns), "seed")
     names = short_names(results[0].cell.values)
-    chosen = sweep.options.optuna is not None
-    draw = sweep_plots.slices if chosen else sweep_plots.grid
+    title = f"{sweep.name}, {MEASURE}, {seeds}"
+    if sweep.options.optuna is None:
+        content = sweep_plots.grid(names, points, title)
+    else:
+        logarithmic = [_is_logarithmic(each) for each in sweep.swept.values()]
+        content = sweep_plots.slices(names, points, title, logarithmic)
     with output_files.draft(path) as draft:
-        draft.write_bytes(draw(names, points, f"{sweep.name}, {MEASURE}, {seeds}"))
+        draft.write_bytes(content)
+
+
+def _is_logarithmic(found: tuple[Any, ...] | Range) -> bool:
+    """Whether a field's values are better shown on a logarithmic axis."""
+    if isinstance(found, Range):
+        return found.log
+    numbers = all(isinstance(value, int | float) for value in found)
+    return numbers and min(found) > 0 and max(found) >= 20 * min(found)

@@ -11,13 +11,14 @@ from experiments.flags import OverrideError
 MOST = 1_000  # values of a field, and cells of a sweep
 
 SYNTAX = """\
-  0.01,0.03,0.1  these values
-  64,64;128,128  these values of a field that is a list itself, or of a text
-  0:1:0.1        0, 0.1, ..., 1: from the first number to the second in such steps"""
+  0.01,0.03,0.1     these values
+  '64,64;128,128'   these values of a field that is a list itself, or of a text; quoted,
+                    since a shell reads the semicolon otherwise
+  0:1:0.1           0, 0.1, ..., 1: from the first number to the second in such steps"""
 
 RANGE_SYNTAX = """\
-  0:1            any number between the two, or any integer if the field is one
-  1e-5:1e-2:log  such a number, each order of magnitude equally likely"""
+  0:1               any number between the two, or any integer if the field is one
+  1e-5:1e-2:log     such a number, each order of magnitude equally likely"""
 
 
 class Range(NamedTuple):

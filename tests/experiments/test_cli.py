@@ -23,7 +23,7 @@ def elsewhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("", "name a verb, one of list, train, evaluate, .*doctor"),
+        ("", "name a verb, one of list, train, sweep, evaluate, .*doctor"),
         ("trian mdqn/pong", "unknown verb 'trian'; did you mean 'train'"),
         ("--halp", "unknown verb '--halp'"),
         ("train", "name an experiment first"),

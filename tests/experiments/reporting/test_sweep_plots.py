@@ -66,7 +66,7 @@ def test_more_than_two_fields_show_the_highest_mean_over_the_others(drawn):
         (1, 1): "none\n0 of 1",
     }
     said = " ".join(drawn[0].get_suptitle().split())
-    assert said == "title; each cell: the highest mean over z"
+    assert said == "title; the best is framed; each cell: the highest mean over z"
 
 
 def test_a_curve_has_its_numbers_in_order_a_band_and_a_gap(drawn):
@@ -97,7 +97,7 @@ def test_cells_that_optuna_chose_have_a_panel_for_each_field(drawn):
         point((0.5, 3), 2.0, best=True),
         point((0.02, None), None),
     ]
-    sweep_plots.slices(["temperature", "size"], points, "title")
+    sweep_plots.slices(["temperature", "size"], points, "title", [True, False])
     rate, size = drawn[0].axes
     assert rate.get_xscale() == "log" and size.get_xscale() == "linear"
     assert [line.get_xydata().tolist() for line in rate.lines] == [

@@ -1,4 +1,4 @@
-"""Sweeps whose runs are replaced by lines of evaluations: what runs, what is written."""
+"""Sweeps with runs replaced by lines of evaluations: what runs, what is written."""
 
 import csv
 
@@ -8,11 +8,14 @@ from PIL import Image
 from experiments import cli
 from experiments.verbs import sweep_results
 from launch import run
-from launch.errors import RunFailed
-from launch.runs import logs
+from tests.experiments.verbs.replaced_training import ReplacedTraining
 
 NAME = "mdqn/catch"
 LINE = f"sweep {NAME} --launch threads --agent.temperature 0.5,0.25 --steps 100"
+
+
+def cell(experiment):
+    return experiment.agent.temperature, experiment.agent.munchausen, experiment.seed
 
 
 def worth(experiment):
@@ -23,24 +26,11 @@ def worth(experiment):
 
 @pytest.fixture
 def launched(tmp_path, monkeypatch):
-    """Replaces training; lists the runs it replaced, and fails those in `broken`."""
-    ran, broken = [], []
-
-    def launch(experiment, directory, *_, **__):
-        cell = (experiment.agent.temperature, experiment.agent.munchausen)
-        ran.append((*cell, experiment.seed))
-        if ran[-1] in broken:
-            raise RunFailed("the disk burns")
-        log = logs.EvaluationLog(directory)
-        for grid in (50, 100):
-            value = worth(experiment) * grid / 100
-            log.write(grid, logs.Counts(grid), [value - 1, value + 1], [7, 5])
-        log.close()
-
-    launch.ran, launch.broken = ran, broken
+    """Replaces training, in an empty directory."""
+    training = ReplacedTraining(cell, worth)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "run_experiment", launch)
-    return launch
+    monkeypatch.setattr(run, "run_experiment", training)
+    return training
 
 
 @pytest.fixture
@@ -114,53 +104,6 @@ def test_the_same_command_keeps_what_is_complete_and_larger_grids_reuse_it(
     ]
 
 
-def test_a_failed_run_ends_no_other_and_is_named_not_filled_in(
-    launched, undrawn, tmp_path, capsys
-):
-    launched.broken.append((0.25, 0.9, 0))
-    output = tmp_path / "table.csv"
-    assert sweep("--seeds", "2", "--output", str(output)) == 1
-    assert len(launched.ran) == 4
-    captured = capsys.readouterr()
-    assert captured.err.splitlines() == [
-        "mdqn/catch seed 0 (temperature 0.25) failed: the disk burns",
-        "munchausen: 1 of 4 runs failed: mdqn/catch seed 0 (temperature 0.25)",
-    ]
-    [failed] = [
-        row["directory"] for row in rows(tmp_path, "table.csv") if not row["return"]
-    ]
-    out = captured.out.splitlines()[6:]
-    assert out[1:3] == [
-        "0.5          -0.3    -0.8    0.2      2 of 2  best",
-        "0.25         4.2     4.2     4.2      1 of 2",
-    ]
-    assert out[4:] == [
-        f"without a return: temperature 0.25, seed 0: cut short, {failed}",
-        str(output),
-        str(tmp_path / "table.png"),
-    ]
-    launched.broken.clear()
-    assert sweep("--seeds", "2") == 0 and len(launched.ran) == 5
-    assert (
-        "0.25         3.7     3.2     4.2      2 of 2  best" in capsys.readouterr().out
-    )
-
-
-def test_without_any_return_there_is_a_table_and_no_picture(launched, tmp_path, capsys):
-    launched.broken += [(0.5, 0.9, 0), (0.25, 0.9, 0)]
-    assert sweep("--output", "table.csv") == 1
-    out = capsys.readouterr().out
-    assert "0.5          none    none    none     0 of 1" in out and "best" not in out
-    assert not (tmp_path / "table.png").exists()
-    assert [row["return"] for row in rows(tmp_path, "table.csv")] == ["", ""]
-
-
-def test_cells_with_the_same_mean_are_all_marked(launched, undrawn, capsys):
-    assert sweep("--agent.munchausen", "0,0.5", "--agent.discount", "0.9,0.8") == 0
-    out = capsys.readouterr().out
-    assert out.count("best") == 2
-
-
 def test_a_dry_run_lists_the_cells_and_starts_nothing(launched, tmp_path, capsys):
     assert sweep("--dry_run", "true", "--seeds", "3") == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -168,16 +111,6 @@ def test_a_dry_run_lists_the_cells_and_starts_nothing(launched, tmp_path, capsys
         "temperature 0.5",
         "temperature 0.25",
     ]
-    assert launched.ran == [] and list(tmp_path.iterdir()) == []
-
-
-def test_a_cell_that_does_not_fit_the_machine_is_named_first(
-    launched, tmp_path, capsys
-):
-    assert sweep("--agent.storage.capacity", "200,1e14") == 2
-    error = capsys.readouterr().err
-    assert error.startswith("munchausen: cell temperature 0.5, capacity 1000")
-    assert "must fit into memory" in error
     assert launched.ran == [] and list(tmp_path.iterdir()) == []
 
 

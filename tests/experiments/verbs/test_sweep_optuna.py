@@ -1,109 +1,35 @@
-"""Cells that Optuna chooses, for runs that are replaced by a line of evaluations."""
-
-import csv
+"""The study of a search: what is checked before it, and which commands share it."""
 
 import pytest
 
 from experiments import cli
 from experiments.verbs import sweep_arguments, sweep_results
-from launch import errors, run
-from launch.errors import RunFailed
-from launch.runs import logs
+from launch import run
+from launch.runs import lock
+from tests.experiments.verbs.replaced_training import ReplacedTraining
 
 pytest.importorskip("optuna")
 
 NAME = "mdqn/catch"
 SPACE = "--agent.temperature 0.01:1:log --agent.loss huber,squared"
-LINE = f"sweep {NAME} --launch threads --steps 100 --seeds 2 {SPACE}"
+LINE = f"sweep {NAME} --launch threads --steps 100 {SPACE}"
 
 
 @pytest.fixture
 def launched(tmp_path, monkeypatch):
-    """Replaces training; lists the runs, and raises what `launch.ends` has for them."""
-    ran, ends = [], {}
-
-    def launch(experiment, directory, *_, **__):
-        ran.append((experiment.agent.temperature, experiment.agent.loss))
-        if len(ran) in ends:
-            raise ends.pop(len(ran))
-        worth = -((experiment.agent.temperature - 0.1) ** 2)
-        log = logs.EvaluationLog(directory)
-        log.write(100, logs.Counts(100), [worth + experiment.seed], [7])
-        log.close()
-
-    launch.ran, launch.ends = ran, ends
+    """Replaces training and drawing, in an empty directory."""
+    training = ReplacedTraining(
+        lambda experiment: (experiment.agent.temperature, experiment.agent.loss),
+        lambda experiment: experiment.seed - (experiment.agent.temperature - 0.1) ** 2,
+    )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "run_experiment", launch)
+    monkeypatch.setattr(run, "run_experiment", training)
     monkeypatch.setattr(sweep_results, "write_picture", lambda path, *_: path.touch())
-    return launch
+    return training
 
 
 def search(count, *more):
     return cli.main([*LINE.split(), "--optuna", str(count), *more])
-
-
-def rows(tmp_path):
-    with (tmp_path / "table.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_each_trial_runs_all_seeds_with_values_from_its_ranges(
-    launched, tmp_path, capsys
-):
-    assert search(5, "--output", "table.csv") == 0
-    assert len(launched.ran) == 10 and launched.ran[::2] == launched.ran[1::2]
-    assert len(set(launched.ran)) == 5
-    assert all(0.01 <= temperature <= 1 for temperature, _ in launched.ran)
-    assert {loss for _, loss in launched.ran} == {"huber", "squared"}
-    out = capsys.readouterr().out.splitlines()
-    assert out[0] == "5 trials, 10 runs"
-    assert "  trial 0: temperature " in out[1]
-    found = [(row["agent.temperature"], row["agent.loss"]) for row in rows(tmp_path)]
-    assert found == [(str(temperature), loss) for temperature, loss in launched.ran]
-    nearest = min(launched.ran, key=lambda each: abs(each[0] - 0.1))
-    [best] = [line for line in out if line.endswith("best")]
-    assert best.split()[:2] == [f"{nearest[0]:.4g}", nearest[1]]
-
-
-def test_a_search_continues_and_chooses_what_one_long_search_chooses(launched):
-    assert search(12, "--runs", "whole") == 0
-    whole = launched.ran[:]
-    del launched.ran[:]
-    launched.ends[4] = errors.RunStopped("stopped", 15)
-    assert search(3) == 128 + 15
-    assert search(3) == 0  # the second run of the second trial is resumed
-    assert search(12) == 0
-    assert launched.ran == [*whole[:4], *whole[3:]]
-    assert search(12) == 0 and len(launched.ran) == 25
-
-
-def test_other_seeds_of_the_sampler_choose_other_cells(launched):
-    line = f"sweep {NAME} --launch threads --steps 100 --optuna 2 {SPACE}".split()
-    assert cli.main([*line, "--seed", "3"]) == cli.main([*line, "--seed", "4"]) == 0
-    assert len(set(launched.ran)) == 4
-
-
-def test_a_failed_trial_is_named_and_tried_again_next_time(launched, capsys):
-    launched.ends[3] = RunFailed("the disk burns")
-    assert search(3) == 1
-    error = capsys.readouterr().err.splitlines()
-    temperature, loss = launched.ran[2]
-    cell = f"temperature {temperature:.4g}, loss {loss}"
-    assert error == [
-        f"mdqn/catch seed 0 (trial 1: {cell}) failed: the disk burns",
-        f"trial 1 failed: a run of cell {cell} has no return",
-        "munchausen: 1 of 3 trials failed: 1",
-    ]
-    assert len(launched.ran) == 6
-    assert search(3) == 0
-    assert launched.ran[6:] == [(temperature, loss)]
-    assert search(3) == 0 and len(launched.ran) == 7
-
-
-def test_trials_of_the_same_cell_share_their_runs(launched):
-    line = f"sweep {NAME} --launch threads --steps 100 --agent.loss huber,squared"
-    assert cli.main([*line.split(), "--optuna", "9"]) == 0
-    assert len(launched.ran) == len(set(launched.ran)) == 2
 
 
 def test_both_ends_of_a_range_are_checked_before_anything_starts(
@@ -139,3 +65,28 @@ def test_the_line_is_understood_without_optuna(tmp_path, monkeypatch, capsys):
         "huber",
         "squared",
     )
+
+
+def test_a_search_with_other_seeds_or_ranges_is_another_study(launched, tmp_path):
+    def studies():
+        return len(list(tmp_path.glob("runs/mdqn/catch/optuna-*")))
+
+    assert search(1) == search(2) == 0 and studies() == 1
+    assert search(1, "--seeds", "2") == 0 and studies() == 2
+    assert search(1, "--agent.munchausen", "0:1") == 0 and studies() == 3
+    assert search(1, "--agent.munchausen", "0:0.5") == 0 and studies() == 4
+
+
+def test_a_study_has_one_command_at_a_time(launched, tmp_path, capsys):
+    assert search(1) == 0
+    [folder] = tmp_path.glob("runs/mdqn/catch/optuna-*")
+    with lock.locked(folder):
+        assert search(2) == 2
+    assert "is being written by another process" in capsys.readouterr().err
+    assert len(launched.ran) == 1
+
+
+def test_a_dry_run_of_a_search_starts_nothing(launched, tmp_path, capsys):
+    assert search(7, "--seeds", "3", "--dry_run", "true") == 0
+    assert capsys.readouterr().out == "7 trials, 21 runs\n"
+    assert list(tmp_path.iterdir()) == []

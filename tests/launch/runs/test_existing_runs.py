@@ -53,6 +53,15 @@ def test_each_configuration_is_read_once_however_many_experiments_are_sought(
     assert sorted(counted) == sorted(made)
 
 
+def test_a_configuration_that_was_edited_by_hand_is_passed_over(catch, tmp_path):
+    edited = run_directory.create(tmp_path, catch())
+    path = edited / run_directory.CONFIG
+    text = path.read_text()
+    assert "discount: 0.99\n" in text
+    path.write_text(text.replace("discount: 0.99\n", "discount: {a: 1}\n"))
+    assert find(tmp_path, catch()) == Entry(catch())
+
+
 def test_a_label_is_part_of_the_title(catch):
     assert Entry(catch()).title == "mdqn/catch seed 0"
     assert Entry(catch(), label="a 1").title == "mdqn/catch seed 0 (a 1)"
