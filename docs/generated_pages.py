@@ -94,7 +94,9 @@ def _agent(module: str) -> str:
         "[Results](../results.md#by-paper).",
         as_markdown(rest).strip(),
         "## Hyper-parameters",
-        as_markdown(inspect.getdoc(agents.REGISTRY[names[0]].config) or "").split("\n")[0],
+        as_markdown(inspect.getdoc(agents.REGISTRY[names[0]].config) or "").split("\n")[
+            0
+        ],
         _fields_table(agents.REGISTRY[names[0]].config()),
         *_variants(names),
         "## Experiments",
@@ -107,7 +109,9 @@ def _fields_table(config: Any) -> str:
     rows = [
         (
             f"`{path}`",
-            flags.type_name(each.annotation).replace("|", " | "),  # lines may break here
+            flags.type_name(each.annotation).replace(
+                "|", " | "
+            ),  # lines may break here
             flags.show(each.value),
             each.help.replace("<", "&lt;"),
         )
@@ -140,7 +144,9 @@ def _overview() -> str:
         )
         for module in _modules()
     ]
-    head = "# Agents\n\nEach page is made from the docstring and the fields of its module."
+    head = (
+        "# Agents\n\nEach page is made from the docstring and the fields of its module."
+    )
     return f"{head}\n\n{_table(('agent', 'names', 'actions', 'learns from'), rows)}\n"
 
 

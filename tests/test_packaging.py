@@ -42,7 +42,9 @@ def tracked():
     """Files of git's index that exist; names relative to the repository."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return [path for path in done.stdout.split("\0") if path and (ROOT / path).is_file()]
+    return [
+        path for path in done.stdout.split("\0") if path and (ROOT / path).is_file()
+    ]
 
 
 def wheel(built):
@@ -68,7 +70,9 @@ def test_the_wheel_has_every_module_and_every_file_that_the_code_reads(built):
 
 def test_the_wheel_says_what_it_needs_and_which_command_it_has(built):
     with wheel(built) as file:
-        [info] = {name.split("/")[0] for name in file.namelist() if ".dist-info" in name}
+        [info] = {
+            name.split("/")[0] for name in file.namelist() if ".dist-info" in name
+        }
         text = file.read(f"{info}/METADATA").decode()
         commands = file.read(f"{info}/entry_points.txt").decode()
         assert f"{info}/licenses/LICENSE" in file.namelist()

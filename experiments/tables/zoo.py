@@ -103,7 +103,9 @@ def _write_table(rows: Sequence[dict[str, Any]]) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Adds one policy and prints its row."""
     if len(arguments) not in (2, 3):
-        print("usage: python -m experiments.tables.zoo RUN NAME [STEPS]", file=sys.stderr)
+        print(
+            "usage: python -m experiments.tables.zoo RUN NAME [STEPS]", file=sys.stderr
+        )
         return 2
     run, name, *steps = arguments
     try:

@@ -14,7 +14,7 @@ usage: munchausen evaluate <run directory> [--episodes N] [--seed K]
 
 Plays the policy of the newest checkpoint; prints mean return and standard error.
 Instead of a run, it can play a trained policy of the zoo:
-{', '.join(zoo.names())}.
+{", ".join(zoo.names())}.
 
   --episodes  episodes to play; default 10
   --seed      of the environments and of the policy; default 0"""

@@ -19,7 +19,7 @@ usage: munchausen record <run directory> [--output FILE.mp4|gif] [--episodes N]
 The policy of the newest checkpoint plays as in evaluation. The video shows the game's
 own picture in real time, with the score and the step of the episode below it.
 Instead of a run, it can play a trained policy of the zoo:
-{', '.join(zoo.names())}.
+{", ".join(zoo.names())}.
 
   --output    file of the video; default policy.mp4 in the run directory, for a policy
               of the zoo <name>.mp4 in the working directory

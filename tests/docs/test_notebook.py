@@ -32,7 +32,9 @@ def test_the_notebook_is_small_and_was_run_from_top_to_bottom():
     assert [c["execution_count"] for c in cells] == list(range(1, len(cells) + 1))
     kinds = [output["output_type"] for output in outputs(cells)]
     assert "error" not in kinds
-    pictures = [output for output in outputs(cells) if "image/png" in output.get("data", {})]
+    pictures = [
+        output for output in outputs(cells) if "image/png" in output.get("data", {})
+    ]
     assert len(pictures) == 2
     assert "'1.00 in 100 new games'" in shown(cells)
 
@@ -46,7 +48,9 @@ def test_the_notebook_runs_and_its_agent_learns(tmp_path):
         capture_output=True,
         cwd=tmp_path,
     )
-    [result] = [x for x in shown(code_cells(tmp_path / "again.ipynb")) if "new games" in x]
+    [result] = [
+        x for x in shown(code_cells(tmp_path / "again.ipynb")) if "new games" in x
+    ]
     assert float(result.strip("'").split()[0]) > 0.9
 
 

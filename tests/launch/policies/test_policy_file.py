@@ -27,7 +27,9 @@ def test_parameters_of_another_agent_are_refused(tmp_path):
     path = tmp_path / "policy.npz"
     policy_file.save(path, PARAMS)
     wider = {**PARAMS, "normalizer": {"mean": np.zeros(9)}}
-    with pytest.raises(RunDirectoryError, match=r"mean must have shape \[9\], got \[7\]"):
+    with pytest.raises(
+        RunDirectoryError, match=r"mean must have shape \[9\], got \[7\]"
+    ):
         policy_file.load(path, wider)
     more = {**PARAMS, "policy": {"bias": np.zeros(2)}}
     with pytest.raises(RunDirectoryError, match=r"policy/bias .* \[2\], got no array"):
@@ -38,6 +40,8 @@ def test_parameters_of_another_agent_are_refused(tmp_path):
 def test_a_broken_file_is_refused_in_one_line(content, tmp_path):
     path = tmp_path / "policy.npz"
     path.write_bytes(content)
-    with pytest.raises(RunDirectoryError, match=r"^cannot read .*policy\.npz: ") as error:
+    with pytest.raises(
+        RunDirectoryError, match=r"^cannot read .*policy\.npz: "
+    ) as error:
         policy_file.load(path, SHAPES)
     assert "\n" not in str(error.value)
