@@ -6,15 +6,20 @@ import pytest
 from experiments.tables import zoo as table
 from launch.policies import saved_policy, zoo
 from launch.policies.evaluate import evaluate_run
-from launch.runs import checkpoint
-from tests.launch.local_runs import run_new
-from tests.launch.small_experiments import small_catch
+from launch.runs import checkpoint, logs
+from tests.experiments.verbs.saved_runs import make_run
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    experiment = small_catch({"checkpoint.period": 100, "checkpoint.keep": 5})
-    return run_new(tmp_path_factory.mktemp("runs"), experiment)
+@pytest.fixture
+def run(tmp_path):
+    """A run with two checkpoints, at steps 7 and 9; nothing has been learned."""
+    directory = make_run(tmp_path / "runs", "mdqn/catch")
+    saved = checkpoint.newest(directory)
+    agent = saved_policy.load(directory)[1]
+    state = checkpoint.load_state(saved, agent)
+    more = {"extra": {}, "save_replay": None, "keep": 2}
+    checkpoint.save(directory, logs.Counts(9), state, **more)
+    return directory
 
 
 @pytest.fixture
@@ -30,12 +35,12 @@ def test_a_policy_of_the_zoo_plays_like_its_run(run, folder, capsys):
     assert table.main([str(run), "small-catch"]) == 0
     assert zoo.names() == ["zoo/small-catch"]
     [row] = table.table()
-    assert row["policy"] == "zoo/small-catch" and row["actor_steps"] == "300"
+    assert row["policy"] == "zoo/small-catch" and row["actor_steps"] == "9"
     returns = evaluate_run(run, table.EPISODES, table.SEED)
     assert float(row["mean_return"]) == pytest.approx(np.mean(returns))
     assert float(row["lowest_return"]) == min(returns)
     assert float(row["highest_return"]) == max(returns)
-    assert "actor_steps    300" in capsys.readouterr().out
+    assert "actor_steps    9" in capsys.readouterr().out
     found = saved_policy.load(zoo.find("zoo/small-catch"))[2]
     wanted = saved_policy.load(run)[2]
     assert found["q"]["params"].keys() == wanted["q"]["params"].keys()
@@ -44,16 +49,15 @@ def test_a_policy_of_the_zoo_plays_like_its_run(run, folder, capsys):
 def test_an_earlier_checkpoint_can_be_chosen_and_replaces_the_row(run, folder):
     table.add(run, "small-catch")
     table.add(run, "other")
-    table.add(run, "small-catch", steps=200)
+    table.add(run, "small-catch", steps=7)
     rows = [(row["policy"], row["actor_steps"]) for row in table.table()]
-    assert rows == [("zoo/other", "300"), ("zoo/small-catch", "200")]
+    assert rows == [("zoo/other", "9"), ("zoo/small-catch", "7")]
 
 
 def test_mistakes_end_in_one_line_and_change_nothing(run, folder, tmp_path, capsys):
-    assert table.main([str(run), "small-catch", "7"]) == 2
-    kept = checkpoint.kept(run)
+    assert table.main([str(run), "small-catch", "8"]) == 2
     assert capsys.readouterr().err == (
-        f"zoo: {run} has no checkpoint at step 7; it has {kept}\n"
+        f"zoo: {run} has no checkpoint at step 8; it has [7, 9]\n"
     )
     assert table.main([str(tmp_path / "nowhere"), "small-catch"]) == 2
     assert table.main([str(run)]) == 2
