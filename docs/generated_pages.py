@@ -1,7 +1,7 @@
 """Pages that are made from the code: agents, commands, results and the notebook.
 
-mkdocs calls the functions `on_*`. Nothing here is copied by hand: an agent's page is its
-module's docstring and the fields of its `Config`, a command's page is its `--help`.
+mkdocs calls the functions `on_*`. Nothing here is copied by hand: an agent's page is
+its module's docstring and the fields of its `Config`, a command's page is its `--help`.
 """
 
 import contextlib
@@ -86,6 +86,7 @@ def as_markdown(docstring: str) -> str:
 def _agent(module: str) -> str:
     first, _, rest = _docstring(module).partition("\n")
     names = _names(module)
+    config = agents.REGISTRY[names[0]].config
     path = module.replace(".", "/") + ".py"
     parts = [
         f"# {_page_title(module)}",
@@ -94,10 +95,8 @@ def _agent(module: str) -> str:
         "[Results](../results.md#by-paper).",
         as_markdown(rest).strip(),
         "## Hyper-parameters",
-        as_markdown(inspect.getdoc(agents.REGISTRY[names[0]].config) or "").split("\n")[
-            0
-        ],
-        _fields_table(agents.REGISTRY[names[0]].config()),
+        as_markdown(inspect.getdoc(config) or "").split("\n")[0],
+        _fields_table(config()),
         *_variants(names),
         "## Experiments",
         *(_experiments(name) for name in names),

@@ -64,8 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     options = flags.replace(Options(), values, "--")
     if not plain:
         raise OverrideError("name a run directory, as `train` printed it")
-    for path in plain:
-        zoo.refuse(path, "report")
+    for name in plain:
+        zoo.refuse(name, "report")
     from experiments.reporting import read_runs
 
     reading = read_runs.read(plain)

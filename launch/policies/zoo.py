@@ -43,7 +43,8 @@ def find(directory: str | Path) -> Path:
         return FOLDER / path.name
     if not path.exists() and path.parts[:1] == (PREFIX,):
         raise RunDirectoryError(
-            f"{path} is neither a directory nor a policy of the zoo: {', '.join(names())}"
+            f"{path} is neither a directory nor a policy of the zoo: "
+            f"{', '.join(names())}"
         )
     if not path.is_dir():
         raise RunDirectoryError(f"{path} is not a directory")
