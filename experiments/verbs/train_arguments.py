@@ -87,7 +87,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     changes = {path: values[path] for path in values if path not in own}
     experiments = []
     for base in bases:
-        experiment = flags.replace(base, changes, "--")
+        experiment = _changed(base, changes)
         if base.name not in VARIANTS:
             experiment = _rename(experiment, base)
         _check(experiment, base, options, values)
@@ -124,7 +124,7 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
         ]
     rows = [
         (
-            f"--{path}",
+            f"--{path}.<name>" if flags.is_keyed(field.annotation) else f"--{path}",
             flags.type_name(field.annotation),
             flags.show(field.value),
             field.help,
@@ -149,8 +149,32 @@ def _find(arguments: Sequence[str]) -> "Experiment | Figure":
     if not arguments or arguments[0].startswith("-"):
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
     name = arguments[0]
+    agent_name, _, task_name = name.partition("/")
+    if re.search(r"-v\d+$|:", task_name) and f"{agent_name}/gymnasium" in EXPERIMENTS:
+        how = _any_environment(agent_name, task_name)
+        raise OverrideError(f"unknown experiment {name!r}; {how}")
     closest = flags.nearest(name, [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
     raise OverrideError(f"unknown experiment {name!r}; did you mean {closest!r}?")
+
+
+def _any_environment(agent_name: str, environment_id: str) -> str:
+    return (
+        "for any environment of Gymnasium or of yours use "
+        f"{agent_name}/gymnasium --environment.id {environment_id}"
+    )
+
+
+def _changed(base: Experiment, changes: Mapping[str, Any]) -> Experiment:
+    """The experiment with some fields changed."""
+    try:
+        return flags.replace(base, changes, "--")
+    except OverrideError as error:
+        name = changes.get("environment.name")
+        registers = type(base.environment).__name__ in ("Classic", "Locomotion")
+        if not registers or not str(error).startswith("--environment.name "):
+            raise
+        how = _any_environment(base.agent_name, name)
+        raise OverrideError(f"{error}; {how}") from error
 
 
 def _bases(named: "Experiment | Figure") -> list[Experiment]:
