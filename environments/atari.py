@@ -1,10 +1,11 @@
-"""Atari 2600 games under the two evaluation protocols of the literature.
+"""Atari 2600 games, under the two evaluation protocols of the literature or others.
 
-Both show the newest four frames in grey, 84 x 84, oldest first; a frame is the maximum
-over the last two of the four emulated frames that an action lasts.
+All show the newest four frames in grey, 84 x 84, oldest first; a frame is the maximum
+over the last two of the emulated frames that an action lasts.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -16,16 +17,16 @@ import numpy as np
 from dm_env import StepType, specs
 
 from environments import vector
-from environments.checks import check_choice
+from environments.checks import InvalidSetting, check_choice
 
-ProtocolName = Literal["dopamine", "nature"]
+ProtocolName = Literal["dopamine", "nature", "custom"]
 
 # Cartridges that need a second player.
 _TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
 
 
 class Settings(NamedTuple):
-    """Settings that a protocol fixes.
+    """Settings of a protocol.
 
     Attributes:
         repeat_action_probability: probability that the emulator repeats the last action
@@ -37,6 +38,10 @@ class Settings(NamedTuple):
         action_repeat: emulated frames per agent step.
         frame_stack: frames in an observation.
         reward_clip: bound on the learner's rewards.
+        full_action_space: whether all 18 actions are offered, also those without an
+            effect.
+        mode: number of the game's mode; None: the cartridge's default.
+        difficulty: number of the game's difficulty; None: the cartridge's default.
     """
 
     repeat_action_probability: float
@@ -46,6 +51,9 @@ class Settings(NamedTuple):
     action_repeat: int = 4
     frame_stack: int = 4
     reward_clip: float | None = 1.0
+    full_action_space: bool = False
+    mode: int | None = None
+    difficulty: int | None = None
 
 
 # dopamine: Machado et al. 2018, as run by Dopamine and by the M-DQN paper.
@@ -54,6 +62,18 @@ SETTINGS: dict[str, Settings] = {
     "dopamine": Settings(0.25, noop_max=0, life_loss_discount=1.0),
     "nature": Settings(0.0, noop_max=30, life_loss_discount=0.0),
 }
+
+# Fields that protocol `custom` leaves open.
+_OPEN = (
+    "mode",
+    "difficulty",
+    "full_action_space",
+    "repeat_action_probability",
+    "frame_skip",
+    "life_loss",
+    "noop_max",
+    "frames_per_episode",
+)
 
 
 class Picture(NamedTuple):
@@ -86,15 +106,101 @@ class Atari:
             end of the game only; `nature` has no sticky actions, up to 30 no-ops at
             the start, and discount 0 at each lost life in training. Both end an episode
             after 108,000 frames (27,000 agent steps, 30 minutes), use the game's
-            minimal action set and clip the learner's rewards to [-1, 1].
+            minimal action set and clip the learner's rewards to [-1, 1]. `custom` is
+            `dopamine` with the fields below, which are for it only.
+        mode: number of the game's mode; none: the cartridge's default. With a mode or a
+            difficulty the emulators run one after the other, which is slower.
+        difficulty: number of the game's difficulty; none: the cartridge's default.
+        full_action_space: whether all 18 actions are offered instead of those that have
+            an effect in the game; none: false.
+        repeat_action_probability: probability that a frame repeats the last action
+            ("sticky actions"); none: 0.25.
+        frame_skip: emulated frames per agent step; none: 4.
+        life_loss: whether discounts are 0 at each lost life in training; none: false.
+        noop_max: an episode starts with 1 to so many frames of no-op; none: 0, no such
+            frames.
+        frames_per_episode: emulated frames before truncation; none: 108,000.
     """
 
     game: str = "pong"
     protocol: ProtocolName = "dopamine"
+    mode: int | None = None
+    difficulty: int | None = None
+    full_action_space: bool | None = None
+    repeat_action_probability: float | None = None
+    frame_skip: int | None = None
+    life_loss: bool | None = None
+    noop_max: int | None = None
+    frames_per_episode: int | None = None
 
     def __post_init__(self) -> None:
         check_choice("environment.protocol", self.protocol, get_args(ProtocolName))
-        check_choice("environment.game", self.game, games())
+        _check_game(self.game)
+        for name in _OPEN:
+            value = getattr(self, name)
+            if value is not None and self.protocol != "custom":
+                raise InvalidSetting(
+                    f"environment.{name}",
+                    value,
+                    f"left out, because protocol {self.protocol} fixes it (choose "
+                    "--environment.protocol custom)",
+                )
+        probability = self.repeat_action_probability
+        if probability is not None and not 0 <= probability <= 1:
+            field = "environment.repeat_action_probability"
+            raise InvalidSetting(field, probability, "between 0 and 1")
+        for name, least in (
+            ("frame_skip", 1),
+            ("noop_max", 0),
+            ("frames_per_episode", 1),
+        ):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InvalidSetting(f"environment.{name}", value, f"at least {least}")
+        self._check_offered()
+
+    def _check_offered(self) -> None:
+        """Checks mode and difficulty against those that the game offers."""
+        if self.mode is None and self.difficulty is None:
+            return
+        from environments.atari_modes import offered  # late: imports the emulator
+
+        for name, known in zip(("mode", "difficulty"), offered(self.game), strict=True):
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                listed = ", ".join(map(str, known))
+                wanted = f"one of {listed}, which {self.game} offers"
+                raise InvalidSetting(f"environment.{name}", value, wanted)
+
+    def settings(self) -> Settings:
+        """The settings of the protocol, with the fields of `custom`."""
+        if self.protocol != "custom":
+            return SETTINGS[self.protocol]
+        given = {name: getattr(self, name) for name in _OPEN}
+        given["action_repeat"] = given.pop("frame_skip")
+        life_loss = given.pop("life_loss")
+        given["life_loss_discount"] = (
+            None if life_loss is None else float(not life_loss)
+        )
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return SETTINGS["dopamine"]._replace(**chosen)
+
+
+def _check_game(game: str) -> None:
+    """Refuses names of no game, and games that one player cannot play."""
+    # ALE/Pong-v5 and PongNoFrameskip-v4 are names of gymnasium's.
+    bare = re.sub(r"(NoFrameskip|Deterministic|-ram)*(-v\d+)?$", "", game)
+    letters = re.sub(r"[^a-z0-9]", "", bare.removeprefix("ALE/").casefold())
+    if letters in {name.replace("_", "") for name in _TWO_PLAYERS}:
+        raise InvalidSetting(
+            "environment.game",
+            game,
+            "a game for one player, but this cartridge is only for two or more",
+        )
+    for name in games():
+        if name.replace("_", "") == letters and name != game:
+            raise InvalidSetting("environment.game", game, f"spelt {name!r}")
+    check_choice("environment.game", game, games())
 
 
 @cache
@@ -134,7 +240,7 @@ class Vector:
         *,
         picture: Picture = AGENT,
     ):
-        settings = SETTINGS[config.protocol]
+        settings = config.settings()
         self.num_environments = num_environments
         self.action_repeat = settings.action_repeat
         self.frame_stack = picture.frame_stack or settings.frame_stack
@@ -212,7 +318,7 @@ class Vector:
         return specs.BoundedArray(shape, np.uint8, 0, 255, "frames")
 
     def action_spec(self) -> specs.DiscreteArray:
-        """The game's minimal action set."""
+        """The game's minimal action set, or all 18 actions."""
         return specs.DiscreteArray(self._num_actions, np.int32, "action")
 
     def reward_spec(self) -> specs.Array:
@@ -238,6 +344,9 @@ def make(
 def _make_emulators(
     game: str, settings: Settings, num_environments: int, picture: Picture
 ) -> Any:
+    stack = picture.frame_stack or settings.frame_stack
+    if settings.mode is not None or settings.difficulty is not None:
+        return _make_moded(game, settings, num_environments, picture, stack)
     from ale_py.vector_env import AtariVectorEnv
 
     # Every argument is given, so that no default of another version changes a protocol.
@@ -249,14 +358,14 @@ def _make_emulators(
         thread_affinity_offset=-1,
         max_num_frames_per_episode=settings.frames_per_episode,
         repeat_action_probability=settings.repeat_action_probability,
-        full_action_space=False,
+        full_action_space=settings.full_action_space,
         continuous=False,
         continuous_action_threshold=0.5,
         autoreset_mode="NextStep",
         img_height=picture.height,
         img_width=picture.width,
         grayscale=picture.grayscale,
-        stack_num=picture.frame_stack or settings.frame_stack,
+        stack_num=stack,
         frameskip=settings.action_repeat,
         maxpool=True,
         noop_max=settings.noop_max,
@@ -264,4 +373,26 @@ def _make_emulators(
         life_loss_info=False,
         reward_clipping=False,
         use_fire_reset=False,
+    )
+
+
+def _make_moded(
+    game: str, settings: Settings, num_environments: int, picture: Picture, stack: int
+) -> Any:
+    """Emulators in a mode and a difficulty, without ale-py's vector."""
+    from environments.atari_modes import make_emulators
+
+    return make_emulators(
+        num_environments,
+        size=(picture.height, picture.width),
+        grayscale=picture.grayscale,
+        frame_stack=stack,
+        action_repeat=settings.action_repeat,
+        noop_max=settings.noop_max,
+        game=game,
+        mode=settings.mode,
+        difficulty=settings.difficulty,
+        repeat_action_probability=settings.repeat_action_probability,
+        full_action_space=settings.full_action_space,
+        max_num_frames_per_episode=settings.frames_per_episode,
     )

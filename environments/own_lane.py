@@ -82,6 +82,12 @@ class Lane(dm_env.Environment):
         if rendered and not self._source.renders():
             raise EnvironmentFailed(f"{name} cannot be recorded: {kind.TO_RENDER}")
 
+    @property
+    def episode_steps(self) -> int | None:
+        """Steps after which an episode is truncated; None: not known."""
+        spec = getattr(self._environment, "spec", None)  # of a registered one
+        return self._limit or getattr(spec, "max_episode_steps", None)
+
     def reset(self) -> dm_env.TimeStep:
         """Starts a new episode."""
         self._reset_next = False

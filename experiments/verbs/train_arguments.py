@@ -90,7 +90,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     changes = {path: values[path] for path in values if path not in own}
     experiments = []
     for base in bases:
-        experiment = flags.replace(base, changes, "--")
+        experiment = _changed(base, changes)
         if base.name not in VARIANTS:
             experiment = _rename(experiment, base)
         _check(experiment, base, options, values)
@@ -154,7 +154,7 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
         ]
     rows = [
         (
-            f"--{path}",
+            f"--{path}.<name>" if flags.is_keyed(field.annotation) else f"--{path}",
             flags.type_name(field.annotation),
             flags.show(field.value),
             field.help,
@@ -179,6 +179,10 @@ def _find(arguments: Sequence[str]) -> "Experiment | Figure":
         raise OverrideError(reason)
     if not given:
         raise OverrideError("name an experiment first, such as mdqn/cartpole")
+    agent_name, _, task_name = given[0].partition("/")
+    if re.search(r"-v\d+$|:", task_name) and f"{agent_name}/gymnasium" in EXPERIMENTS:
+        how = _any_environment(agent_name, task_name)
+        raise OverrideError(f"unknown experiment {given[0]!r}; {how}")
     hint = _hint(given[0], [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
     raise OverrideError(f"unknown experiment {given[0]!r}; {hint}")
 
@@ -210,6 +214,26 @@ def _hint(name: str, names: Sequence[str]) -> str:
                 "yours needs --plugin MODULE"
             )
     return "`munchausen list` prints what there is"
+
+
+def _any_environment(agent_name: str, environment_id: str) -> str:
+    return (
+        "for any environment of Gymnasium or of yours use "
+        f"{agent_name}/gymnasium --environment.id {environment_id}"
+    )
+
+
+def _changed(base: Experiment, changes: Mapping[str, Any]) -> Experiment:
+    """The experiment with some fields changed."""
+    try:
+        return flags.replace(base, changes, "--")
+    except OverrideError as error:
+        name = changes.get("environment.name")
+        registers = type(base.environment).__name__ in ("Classic", "Locomotion")
+        if not registers or not str(error).startswith("--environment.name "):
+            raise
+        how = _any_environment(base.agent_name, name)
+        raise OverrideError(f"{error}; {how}") from error
 
 
 def _bases(named: "Experiment | Figure") -> list[Experiment]:

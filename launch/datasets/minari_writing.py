@@ -108,7 +108,8 @@ def _create(
     low = np.full(size, -1.0) if native.low is None else native.low
     high = np.full(size, 1.0) if native.high is None else native.high
     bounds = Canonical(low, high)
-    shape = episodes[0].observations.shape[1:]
+    seen = episodes[0].observations
+    limits = (0, 255) if seen.dtype == np.uint8 else (-np.inf, np.inf)
     buffers = [_buffer(EpisodeBuffer, *pair, bounds) for pair in enumerate(episodes)]
     with warnings.catch_warnings():
         # Minari warns of every missing field, such as an author's address.
@@ -118,7 +119,7 @@ def _create(
             buffers,
             env=native.name,
             eval_env=native.name,
-            observation_space=gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32),
+            observation_space=gymnasium.spaces.Box(*limits, seen.shape[1:], seen.dtype),
             action_space=gymnasium.spaces.Box(
                 np.asarray(low, np.float32), np.asarray(high, np.float32)
             ),

@@ -1,11 +1,14 @@
 """Facts about environments that dataset files lack or record differently."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from environments import Config
 from environments.action_scaling import Canonical
+
+if TYPE_CHECKING:
+    from environments.own import Gymnasium
 
 
 class Native(NamedTuple):
@@ -51,11 +54,13 @@ def describe(environment: Config) -> Native:
     The hand tasks have no gymnasium name: their rewards and ends of episodes are
     D4RL's, not those of gymnasium-robotics.
     """
-    from environments import Locomotion
+    from environments import Gymnasium, Locomotion
     from environments.adroit import EPISODE_STEPS, Adroit
 
     if isinstance(environment, Adroit):
         return Native(episode_steps=EPISODE_STEPS[environment.name])
+    if isinstance(environment, Gymnasium):
+        return _describe_own(environment)
     if not isinstance(environment, Locomotion):
         return Native()
     import gymnasium
@@ -66,5 +71,21 @@ def describe(environment: Config) -> Native:
         assert isinstance(space, gymnasium.spaces.Box)
         limit = made.spec.max_episode_steps if made.spec is not None else None
         return Native(environment.name, space.low, space.high, limit, exact=True)
+    finally:
+        made.close()
+
+
+def _describe_own(config: "Gymnasium") -> Native:
+    """Facts about a user's environment.
+
+    It has a name if gymnasium alone makes an environment with the same observations.
+    """
+    from environments import own
+
+    made = own.make_one(config, seed=0)
+    try:
+        low, high = made.actions.bounds or (None, None)
+        plain = ":" not in config.id and not config.kwargs and made.observations.same
+        return Native(config.id if plain else None, low, high, made.episode_steps)
     finally:
         made.close()
