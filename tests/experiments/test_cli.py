@@ -210,3 +210,16 @@ def test_ctrl_c_prints_no_traceback(monkeypatch, capsys):
     monkeypatch.setattr(run, "run_experiment", interrupted)
     assert cli.main(["train", "dqn/catch"]) == 130
     assert capsys.readouterr().err == "munchausen: interrupted\n"
+
+
+def test_a_machine_without_the_named_device_is_refused_in_one_line(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("JAX_PLATFORMS", "abacus")
+    monkeypatch.chdir(tmp_path)
+    for line in ("train mdqn/catch --seeds 2", "evaluate runs", "record runs"):
+        assert cli.main(line.split()) == 2
+        out, error = capsys.readouterr()
+        assert out == "" and error.count("\n") == 1
+        assert error.startswith("munchausen: JAX must start on JAX_PLATFORMS='abacus'")
+    assert not list(tmp_path.iterdir())
