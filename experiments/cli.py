@@ -39,8 +39,8 @@ VERBS = {
 # Verbs whose only result is what they print.
 PRINTING = ("list", "evaluate", "doctor")
 
-# Verbs that compute nothing, and so work on any machine.
-LIGHT = ("list", "doctor")
+# Verbs without JAX, which work on any machine.
+LIGHT = {"list", "report", "doctor"}
 
 USAGE = """\
 usage: munchausen <verb> ...
@@ -118,13 +118,15 @@ def _end_at_once(number: int, frame: Any) -> None:
 
 def _answer(arguments: Sequence[str]) -> int:
     try:
-        verb, rest = _verb(arguments), arguments[1:]
-        if flags.asks_help(rest):
+        surroundings.prepare()
+        rest, asks_help = arguments[1:], flags.asks_help(arguments[1:])
+        if not asks_help and not {*arguments[:1]} <= LIGHT:
+            # Before the verb imports libraries. `train` asks for its devices itself.
+            surroundings.check_process(devices=arguments[:1] != ["train"])
+        verb = _verb(arguments)
+        if asks_help:
             print(verb.HELP if isinstance(verb.HELP, str) else verb.HELP(rest))
             return 0
-        surroundings.prepare()
-        if arguments[0] not in LIGHT:
-            surroundings.check_process()
         return verb.main(rest)
     except (OverrideError, surroundings.Unfit, errors.RunDirectoryError) as error:
         return _fail(error, 2)

@@ -86,8 +86,11 @@ def temporary_directory() -> str:
         ) from error
 
 
-def check_process() -> None:
+def check_process(devices: bool = False) -> None:
     """Refuses a process in which no run can work, before libraries are imported.
+
+    Args:
+        devices: whether to ask JAX for the devices of JAX_PLATFORMS as well.
 
     Raises:
         Unfit: the message names the limit or the variable.
@@ -97,6 +100,8 @@ def check_process() -> None:
     check_warnings()
     check_jax_variables()
     check_flags(os.environ.get("XLA_FLAGS", ""))
+    if devices:
+        check_platforms(os.environ.get("JAX_PLATFORMS", ""))
 
 
 def check_program(mode: str, actors: int, *, here: bool) -> None:

@@ -307,3 +307,16 @@ def test_paths_of_every_verb_expand_a_home_directory(monkeypatch, capsys, elsewh
     assert f"cannot write runs to {elsewhere}/file" in capsys.readouterr().err
     assert cli.main(["bench", "--output=~/gone/b.JSON"]) == 2
     assert f"there is no directory {elsewhere}/gone" in capsys.readouterr().err
+
+
+def test_a_machine_without_the_named_device_is_refused_in_one_line(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("JAX_PLATFORMS", "abacus")
+    monkeypatch.chdir(tmp_path)
+    for line in ("train mdqn/catch --seeds 2", "evaluate runs", "record runs"):
+        assert cli.main(line.split()) == 2
+        out, error = capsys.readouterr()
+        assert out == "" and error.count("\n") == 1
+        assert error.startswith("munchausen: JAX must start on JAX_PLATFORMS='abacus'")
+    assert not list(tmp_path.iterdir())

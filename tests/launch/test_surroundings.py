@@ -3,7 +3,6 @@
 import os
 import resource
 import socket
-import sys
 import tempfile
 from pathlib import Path
 
@@ -127,6 +126,10 @@ def test_a_machine_that_does_not_is_refused(monkeypatch, error, message):
 
 def test_a_platform_that_this_machine_lacks_is_refused(monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "abacus")
+    surroundings.check_process()
+    with pytest.raises(Unfit):
+        surroundings.check_process(devices=True)
+    surroundings.check_program("local", 1, here=True)
     with pytest.raises(Unfit) as caught:
         surroundings.check_program("local", 1, here=False)
     message = str(caught.value)
@@ -202,4 +205,3 @@ def test_a_process_that_runs_code_ignores_the_working_directory(tmp_path, monkey
     done = surroundings.run_code("import json; print(json.dumps({}))", 20.0)
     assert (done.stdout, done.returncode) == ("{}\n", 0)
     assert surroundings.failure("import os; os._exit(7)") == "it ended with code 7"
-    assert sys.executable
