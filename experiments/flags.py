@@ -25,6 +25,7 @@ __all__ = [
     "OverrideError",
     "align",
     "asks_help",
+    "field_at",
     "did_you_mean",
     "fields",
     "nearest",
@@ -186,7 +187,7 @@ def read(
             continue
         flag, equals, text = argument.partition("=")
         path = flag.removeprefix("--")
-        field = _field(path, known) if flag.startswith("--") else None
+        field = field_at(path, known) if flag.startswith("--") else None
         if field is None:
             raise OverrideError(_unknown(flag, path, known, "--"))
         if path in values:
@@ -200,7 +201,7 @@ def read(
     return plain, values
 
 
-def _field(path: str, known: Mapping[str, Field]) -> Field | None:
+def field_at(path: str, known: Mapping[str, Field]) -> Field | None:
     """The field at a path; None if there is none.
 
     A field that is a mapping has a flag for each of its keys, whatever their names.

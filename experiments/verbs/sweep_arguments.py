@@ -177,10 +177,11 @@ def _values(
     path: str, text: str | None, fields: Mapping[str, flags.Field], *, ranges: bool
 ) -> tuple[Any, ...] | Range:
     """The values of a flag; a single one if `train` is to read the flag."""
-    if text is None or path not in fields:
+    field = flags.field_at(path, fields)
+    if text is None or field is None:
         return (text,)
     try:
-        found = sweep_values.read(fields[path].annotation, text, ranges=ranges)
+        found = sweep_values.read(field.annotation, text, ranges=ranges)
     except OverrideError as error:
         message = str(error)
         colon = "" if message.startswith("must ") else ":"

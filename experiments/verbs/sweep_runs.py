@@ -28,9 +28,12 @@ def check(cell: Cell, options: Options, at_once: int = 1) -> None:
     """
     first = cell.experiments[0]
     try:
-        train_runs.check(first, options.launch, options.wandb, at_once, here=False)
+        ready = train_runs.check(
+            first, options.launch, options.wandb, at_once, here=False
+        )
     except (OverrideError, RunDirectoryError) as error:
         raise OverrideError(f"cell {cell.label}: {error}") from error
+    train_runs.print_notes([ready])
 
 
 def at_once(options: Options, runs: int) -> int:

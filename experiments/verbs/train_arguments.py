@@ -129,6 +129,7 @@ def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
     Raises:
         OverrideError: it names none.
     """
+    choose_plugins(arguments)
     return _find(arguments)
 
 
