@@ -90,7 +90,7 @@ def names(group: Any, where: Any) -> list[str]:
         DatasetError: they cannot be read.
     """
     try:
-        return list(group)
+        return [str(name) for name in group]  # h5py gives bytes if they are no text
     except _BROKEN as error:
         raise DatasetError(
             f"cannot read the names in {where}: {_reason(error)}; {AGAIN}"
@@ -128,7 +128,7 @@ def array(group: Any, name: str, where: str) -> np.ndarray:
     """
     try:
         found = group[name]
-        parts = list(found) if hasattr(found, "keys") else None
+        parts = list(map(str, found)) if hasattr(found, "keys") else None
         value = None if parts is not None else np.asarray(found[()])
     except _BROKEN as error:
         reason = _reason(error)
