@@ -162,7 +162,7 @@ def test_the_first_save_is_by_wall_time_if_the_grid_is_far(mode, command):
 
     directory = catch_commands.await_run(command, is_saved_twice, "two checkpoints")
     command.process.kill()
-    command.process.wait()
+    command.wait(60)
     command.await_all_gone(40)
     steps = checkpoint.newest(directory).counts.actor_steps
     name = directory.relative_to(command.directory)
