@@ -1,6 +1,7 @@
 """Makes and names run directories, and reads their experiments back."""
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,11 @@ def _check_path(directory: str | os.PathLike[str]) -> None:
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
+        remedy = "rename the directory that is not, or write runs elsewhere with --runs"
+        if sys.getfilesystemencoding() != "utf-8":
+            remedy = "set PYTHONUTF8=1, so that Python reads it so"
         raise RunDirectoryError(
-            f"the path of a run must be UTF-8 text, got {os.fsencode(path)!r}; rename "
-            "the directory that is not, or write runs elsewhere with --runs"
+            f"the path of a run must be UTF-8 text, got {os.fsencode(path)!r}; {remedy}"
         ) from error
 
 
