@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
+import munchausen
 from experiments.benchmarks.measure import BenchFailed
 
 _NO_REST = (
@@ -148,7 +148,7 @@ def _running(line: Sequence[str], mode: str) -> Iterator[tuple[subprocess.Popen,
 def _started(line: Sequence[str]) -> Iterator[subprocess.Popen]:
     with tempfile.TemporaryFile() as output:
         run = subprocess.Popen(
-            [sys.executable, "-m", "experiments.cli", "train", *line],
+            munchausen.command("experiments.cli", "train", *line),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -77,7 +77,8 @@ def imports() -> list[Measurement]:
 
 def _imported(command: Sequence[str]) -> tuple[int, tuple[str, ...]]:
     code = (
-        "import sys; from experiments import cli; code = cli.main(sys.argv[1:]);"
+        "import sys, munchausen; munchausen.take_names();"
+        "from experiments import cli; code = cli.main(sys.argv[1:]);"
         f"print(code, len(sys.modules), *[m for m in {tuple(LIBRARIES)!r}"
         " if m in sys.modules])"
     )

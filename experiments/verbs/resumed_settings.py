@@ -28,7 +28,13 @@ _FIXED = {
     "plugin": "config.yaml names the module of the agent: remove --plugin",
 }
 # Fields that do not change what is learned.
-_HARMLESS = ("evaluation", "log_period", "stall_seconds", "checkpoint.keep")
+_HARMLESS = (
+    "evaluation",
+    "log_period",
+    "stall_seconds",
+    "checkpoint.keep",
+    "checkpoint.minutes",
+)
 
 
 def known(configured: Experiment) -> dict[str, flags.Field]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+import sys
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -88,9 +89,11 @@ def _check_path(directory: str | os.PathLike[str]) -> None:
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
+        remedy = "rename the directory that is not, or write runs elsewhere with --runs"
+        if sys.getfilesystemencoding() != "utf-8":
+            remedy = "set PYTHONUTF8=1, so that Python reads it so"
         raise RunDirectoryError(
-            f"the path of a run must be UTF-8 text, got {os.fsencode(path)!r}; rename "
-            "the directory that is not, or write runs elsewhere with --runs"
+            f"the path of a run must be UTF-8 text, got {os.fsencode(path)!r}; {remedy}"
         ) from error
 
 

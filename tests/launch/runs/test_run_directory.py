@@ -96,3 +96,9 @@ def test_a_path_that_is_not_text_is_refused_before_anything_is_written(
             "the directory that is not, or write runs elsewhere with --runs"
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_python_does_not_read_as_utf_8_has_another_remedy(monkeypatch):
+    monkeypatch.setattr(run_directory.sys, "getfilesystemencoding", lambda: "ascii")
+    with pytest.raises(errors.RunDirectoryError, match="; set PYTHONUTF8=1, so that"):
+        run_directory.create("\udcc3\udcbc", Fake())
