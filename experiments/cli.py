@@ -118,30 +118,42 @@ def _end_at_once(number: int, frame: Any) -> None:
 
 def _answer(arguments: Sequence[str]) -> int:
     try:
-        surroundings.prepare()
-        rest, asks_help = arguments[1:], flags.asks_help(arguments[1:])
-        if not asks_help and not {*arguments[:1]} <= LIGHT:
-            # Before the verb imports libraries. `train` asks for its devices itself.
-            surroundings.check_process(devices=arguments[:1] != ["train"])
-        verb = _verb(arguments)
-        if asks_help:
-            print(verb.HELP if isinstance(verb.HELP, str) else verb.HELP(rest))
-            return 0
-        return verb.main(rest)
-    except (OverrideError, surroundings.Unfit, errors.RunDirectoryError) as error:
-        return _fail(error, 2)
-    except errors.RunFailed as error:
-        return _fail(error, 1)
-    except errors.RunStopped as error:
-        return _fail(error, 128 + error.signal)
+        return _perform(arguments)
     except KeyboardInterrupt:
         return _fail("interrupted", 128 + signal.SIGINT)
-    except (errors.NotFinite, ValueError) as error:
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        return _fail(error, code)
+
+
+def _perform(arguments: Sequence[str]) -> int:
+    surroundings.prepare()
+    rest, asks_help = arguments[1:], flags.asks_help(arguments[1:])
+    if not asks_help and not {*arguments[:1]} <= LIGHT:
+        # Before the verb imports libraries. `train` asks for its devices itself.
+        surroundings.check_process(devices=arguments[:1] != ["train"])
+    verb = _verb(arguments)
+    if asks_help:
+        print(verb.HELP if isinstance(verb.HELP, str) else verb.HELP(rest))
+        return 0
+    return verb.main(rest)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """The exit code of an error that one line explains; None: it is a fault of ours."""
+    if isinstance(error, OverrideError | surroundings.Unfit | errors.RunDirectoryError):
+        return 2
+    if isinstance(error, errors.RunStopped):
+        return 128 + error.signal
+    if isinstance(error, errors.RunFailed | errors.NotFinite):
+        return 1
+    if isinstance(error, ValueError):
         from environments.checks import EnvironmentFailed  # late: imports dm_env
 
-        if not isinstance(error, errors.NotFinite | EnvironmentFailed):
-            raise
-        return _fail(error, 1)
+        return 1 if isinstance(error, EnvironmentFailed) else None
+    return None
 
 
 def _versions() -> str:

@@ -1,8 +1,8 @@
 """Makes and names run directories, and reads their experiments back."""
 
 import os
-from collections.abc import Mapping
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
