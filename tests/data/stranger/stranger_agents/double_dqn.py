@@ -34,7 +34,7 @@ class Config:
     discount: float = 0.99
     target_update_period: int = 100
     network: networks.Config = networks.Config("mlp", (32,))
-    optimizer: sgd.Adam = sgd.Adam(learning_rate=1e-3)
+    optimizer: sgd.Optimizer = sgd.Optimizer(learning_rate=1e-3)
     exploration: EpsilonGreedy = EpsilonGreedy()
     storage: Storage = Storage(capacity=10_000, min_size=100)
 
