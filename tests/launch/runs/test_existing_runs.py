@@ -33,6 +33,9 @@ def test_a_run_is_missing_then_cut_short_then_complete(catch, tmp_path):
     assert find(tmp_path, catch({"steps": 301})).state == "cut short"
     assert find(tmp_path, catch({"steps": 299})).state == "missing"
     assert find(tmp_path, catch({"agent.discount": 0.5})).state == "missing"
+    # Runs of earlier versions were not saved by wall time, which changes no run.
+    assert find(tmp_path, catch({"checkpoint.minutes": 0})).state == "complete"
+    assert find(tmp_path, catch({"checkpoint.period": 7})).state == "missing"
 
 
 def test_each_configuration_is_read_once_however_many_experiments_are_sought(
