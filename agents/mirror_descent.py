@@ -96,6 +96,13 @@ class Config:
         """Beta, the weight of the past average."""
         return self.kl_weight / (self.kl_weight + self.temperature)
 
+    @property
+    def critic_weights(self) -> tuple[float, float]:
+        """Weights of KL divergence and entropy in the critic's target."""
+        if self.regularized_evaluation:
+            return self.kl_weight, self.temperature
+        return 0.0, 0.0
+
 
 def policy_error(
     outputs: jax.Array, target_outputs: jax.Array, target_q: jax.Array, config: Config
@@ -126,9 +133,6 @@ def agent(config: Config, spec: Spec) -> Agent:
     """Builds the agent for an environment with discrete actions."""
     network = networks.action_values(config.network, spec)
     scale = config.temperature if config.actor == "averaging" else 1.0
-    weights = (0.0, 0.0)
-    if config.regularized_evaluation:
-        weights = (config.kl_weight, config.temperature)
 
     def log_probs(params: Params, observation: Any) -> jax.Array:
         return jax.nn.log_softmax(network.apply(params["policy"], observation) / scale)
@@ -150,7 +154,7 @@ def agent(config: Config, spec: Spec) -> Agent:
             network.apply(target_params["q"], batch.next_observation),
             log_probs(params, batch.next_observation),
             log_probs(target_params, batch.next_observation),
-            *weights,
+            *config.critic_weights,
         )
         target = batch.reward + config.discount * batch.discount * v_t
         q_tm1 = network.apply(params["q"], batch.observation)

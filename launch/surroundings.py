@@ -60,15 +60,9 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
     # Datasets are read whole, and a file system may have no locks.
     environment.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     try:
-        home = Path.home()
+        Path.home()
     except RuntimeError:  # a user without HOME, whom the system does not know
-        home = Path("/")
-        environment["HOME"] = str(home)
-    if not os.access(home, os.W_OK) and "MPLCONFIGDIR" not in environment:
-        # Matplotlib makes this directory; without one it warns, and forgets its fonts.
-        place = Path(temporary_directory(), f"munchausen-{os.getuid()}")
-        if not place.exists() or place.stat().st_uid == os.getuid():
-            environment["MPLCONFIGDIR"] = str(place)
+        environment["HOME"] = "/"
 
 
 def temporary_directory() -> str:

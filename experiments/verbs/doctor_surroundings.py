@@ -73,9 +73,7 @@ def check_home() -> Check:
     home = Path.home()
     if os.access(home, os.W_OK):
         return Check("home", str(home))
-    cache = os.environ.get("MPLCONFIGDIR", "none")
-    detail = f"{home} cannot be written; pictures keep their cache in {cache}"
-    return Check("home", detail)
+    return Check("home", f"{home} cannot be written; pictures take a temporary folder")
 
 
 def check_proxies() -> Check:

@@ -36,11 +36,9 @@ def test_variables_are_checked(monkeypatch):
 def test_a_home_that_cannot_be_written_is_no_problem(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert doctor_surroundings.check_home() == Check("home", str(tmp_path))
-    monkeypatch.setenv("MPLCONFIGDIR", "/tmp/cache")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert doctor_surroundings.check_home() == Check(
-        "home",
-        f"{tmp_path} cannot be written; pictures keep their cache in /tmp/cache",
+        "home", f"{tmp_path} cannot be written; pictures take a temporary folder"
     )
 
 
