@@ -26,7 +26,6 @@ Deviations:
 
 import functools
 from dataclasses import dataclass
-from typing import Literal
 
 import chex
 import jax
@@ -37,8 +36,6 @@ from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
-
-POLICIES = {"factored": heads.histogram, "autoregressive": heads.autoregressive}
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,6 @@ class Config:
     optimizer: sgd.Optimizer = sgd.Optimizer(3e-4, 1e-8, square_decay=0.99)
     exploration: RandomStart = RandomStart()
     storage: Storage = UPDATE_EACH_STEP
-    policy: Literal["factored", "autoregressive"] = "factored"
 
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
@@ -127,7 +123,7 @@ def td_error(
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
     network = heads.policy_and_value(
-        POLICIES[config.policy](config.network, spec, config.temperature),
+        heads.histogram(config.network, spec, config.temperature),
         heads.state_value(config.value_network, spec, field="value_network"),
     )
     error = functools.partial(

@@ -9,6 +9,7 @@ import numpy as np
 
 import agents
 import environments
+from agents import Recipe
 from agents.parts.contract import (
     Agent,
     NetworkParams,
@@ -127,7 +128,7 @@ def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
         ValueError: the agent does not fit the environment.
     """
     recipe = agents.find(experiment.agent_name)
-    _check_actions(experiment, spec)
+    _check_actions(experiment, recipe, spec)
     *before, last = recipe.stages(experiment.agent, spec)
     if experiment.dataset or recipe.dataset is not None:
         last = last._replace(source="dataset")
@@ -136,19 +137,19 @@ def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
     return [*before, last]
 
 
-def _check_actions(experiment: Experiment, spec: Spec) -> None:
+def _check_actions(experiment: Experiment, recipe: Recipe, spec: Spec) -> None:
+    """Refuses an agent that takes the other kind of actions; names agents that fit."""
     kind = "discrete" if spec.num_actions else "continuous"
-    if agents.REGISTRY[experiment.agent_name].actions != kind:
+    if recipe.actions != kind:
         fitting = [
             name
-            for name, recipe in agents.REGISTRY.items()
-            if recipe.actions == kind and (recipe.dataset is None or experiment.dataset)
+            for name, each in agents.REGISTRY.items()
+            if each.actions == kind and (each.dataset is None or experiment.dataset)
         ]
         name = getattr(experiment.environment, "id", "the environment")
         raise ValueError(
             f"{experiment.agent_name} must have an environment with "
-            f"{agents.REGISTRY[experiment.agent_name].actions} actions, but {name} has "
-            f"{kind} ones: choose one of {', '.join(fitting)}"
+            f"{recipe.actions} actions, but {name} has {kind} ones: choose one of {', '.join(fitting)}"
         )
 
 

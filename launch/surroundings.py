@@ -23,6 +23,8 @@ _ADDRESSES = 2.0e9  # bytes: the libraries of a run map 1.5 GB before it stores 
 _CONNECT_SECONDS = 5.0
 PROBE_SECONDS = 120.0
 _WARNINGS_AS_ERRORS = ("error", "error::Warning", "error::DeprecationWarning")
+# Variables of which JAX accepts any value; `check_platforms` checks the first.
+_ANY_VALUE = ("JAX_PLATFORMS", "JAX_COMPILATION_CACHE_DIR")
 # Variables of JAX, and the beginnings of values, with which every run fails.
 _UNBEARABLE = (
     ("JAX_NUMPY_DTYPE_PROMOTION", "strict"),
@@ -205,7 +207,11 @@ def check_jax_variables(environment: Mapping[str, str] = os.environ) -> None:
     for name, value in _UNBEARABLE:
         if environment.get(name, "").startswith(value):
             raise Unfit(f"{name} must not be {environment[name]!r}", "unset it")
-    names = [name for name in environment if name.startswith("JAX_")]
+    names = [
+        name
+        for name in environment
+        if name.startswith("JAX_") and name not in _ANY_VALUE
+    ]
     if not names:
         return
     try:

@@ -11,21 +11,13 @@ import numpy as np
 
 from agents.parts import networks
 from agents.parts.contract import NetworkParams, Spec
-from agents.parts.distributions import (
-    Autoregressive,
-    Gaussian,
-    Histogram,
-    TanhGaussian,
-    squash,
-)
+from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
 from agents.parts.networks import Torso, make_torso
 
 # Bounds of the logarithm of a standard deviation; SAC's authors use -20 and 2.
 LOG_STD = (-5.0, 2.0)
 # Bins of a dimension of the action, and the degree of the preferences over them.
 BINS, DEGREE = 31, 2
-# Units of the hidden layer of each dimension, in `autoregressive`.
-CONDITIONAL = 64
 
 
 class Policy(NamedTuple):
@@ -127,57 +119,6 @@ def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy
     return Policy(functools.partial(_init, module, spec), apply)
 
 
-def autoregressive(config: networks.Config, spec: Spec, temperature: float) -> Policy:
-    """A policy over bins of each dimension of the action, given those before it.
-
-    As `histogram`, with preferences whose coefficients depend on the dimensions before,
-    through a hidden layer for each dimension.
-
-    Raises:
-        InvalidSetting: the torso does not fit the observations.
-        ValueError: actions are discrete.
-    """
-    size = action_size(spec)
-    module = _Conditional(make_torso(config, spec), size)
-    basis = _polynomials() / temperature
-
-    def apply(params: NetworkParams, observation: Any) -> Autoregressive:
-        features, couplings, outputs = module.apply(params, observation)
-        return Autoregressive(features, couplings, outputs, jnp.asarray(basis))
-
-    return Policy(functools.partial(_init, module, spec), apply)
-
-
-class _Conditional(nn.Module):
-    """Parameters of `Autoregressive`: features `[B, D, H]`, couplings, outputs."""
-
-    torso: Torso
-    size: int
-
-    @nn.compact
-    def __call__(self, observation: jax.Array) -> tuple[jax.Array, ...]:
-        size, xavier = self.size, nn.initializers.xavier_uniform()
-        features = nn.Dense(size * CONDITIONAL, kernel_init=xavier)(
-            self.torso(observation)
-        )
-        couplings = self.param(
-            "couplings", nn.initializers.normal(size**-0.5), (size, size, CONDITIONAL)
-        )
-        zeros = nn.initializers.zeros_init()
-        outputs = self.param("outputs", zeros, (size, CONDITIONAL, DEGREE))
-        return features.reshape(-1, size, CONDITIONAL), couplings, outputs
-
-
-def _polynomials() -> np.ndarray:
-    """Legendre polynomials of degree 1 to `DEGREE` at the bins' centres, `[2, K]`.
-
-    They are orthogonal, so that coefficients do not interfere.
-    """
-    centres = (2 * np.arange(BINS) + 1) / BINS - 1
-    basis = np.polynomial.legendre.legvander(centres, DEGREE)[:, 1:].T
-    return basis.astype(np.float32)
-
-
 def deterministic(config: networks.Config, spec: Spec) -> Policy:
     """A policy with one action for each observation, the tanh of its outputs.
 
@@ -256,10 +197,9 @@ def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
             flat = flat / 255.0  # as a torso does
         return (jnp.concatenate([flat, action], axis=-1),)
 
-    observation = np.zeros((1, *spec.observation.shape), spec.observation.dtype)
-    dummy = inputs(observation, np.zeros((1, size), np.float32))
-
     def init(key: jax.Array) -> NetworkParams:
+        observation = np.zeros((1, *spec.observation.shape), spec.observation.dtype)
+        dummy = inputs(observation, np.zeros((1, size), np.float32))
         return [module.init(own, *dummy) for own in jax.random.split(key, number)]
 
     def apply(params: NetworkParams, observation: Any, action: jax.Array) -> jax.Array:

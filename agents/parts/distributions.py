@@ -122,58 +122,6 @@ class Histogram(NamedTuple):
         return jnp.sum(log_probability + np.log(bins), axis=-1)
 
 
-class Autoregressive(NamedTuple):
-    """Histograms of one dimension of the action after the other.
-
-    The coefficients of dimension d come from a hidden layer of its own, which takes the
-    dimensions before it as inputs: any dependence between dimensions is possible.
-
-    Attributes:
-        features: `[..., D, H]` inputs of the hidden layers from the observation.
-        couplings: `[D, D, H]`; entry (j, d) weighs a_j in the layer of dimension d if
-            j < d, and has no effect otherwise.
-        outputs: `[D, H, C]` from the hidden layer to the coefficients.
-        basis: `[C, K]` functions of the action, at the centres of the K bins.
-    """
-
-    features: jax.Array
-    couplings: jax.Array
-    outputs: jax.Array
-    basis: jax.Array
-
-    def sample(self, key: jax.Array) -> jax.Array:
-        """Actions `[..., D]`; `key` is consumed."""
-        return self._quantile(jax.random.uniform(key, self.features.shape[:-1]))
-
-    def median(self) -> jax.Array:
-        """Each dimension's median given the medians of those before it, `[..., D]`."""
-        return self._quantile(jnp.full(self.features.shape[:-1], 0.5))
-
-    def _quantile(self, share: jax.Array) -> jax.Array:
-        """Quantiles `[..., D]`, each given the dimensions before it."""
-        action = jnp.zeros_like(share)
-        for dimension in range(share.shape[-1]):
-            quantile = self._given(action)._quantile(share)
-            action = action.at[..., dimension].set(quantile[..., dimension])
-        return action
-
-    def log_ratio(self, action: jax.Array) -> jax.Array:
-        """Log-density `[...]` of actions `[..., D]`, relative to uniform actions."""
-        return self._given(action).log_ratio(action)
-
-    def _given(self, action: jax.Array) -> Histogram:
-        """The histogram of each dimension, given the actions before it."""
-        chex.assert_equal_shape([action, self.features[..., 0]])
-        size = action.shape[-1]
-        before = np.triu(np.ones((size, size), np.float32), k=1)
-        couplings = self.couplings * before[:, :, None]
-        seen = jnp.einsum("...j,jdh->...dh", action, couplings)
-        hidden = jax.nn.relu(self.features + seen)
-        coefficients = jnp.einsum("...dh,dhc->...dc", hidden, self.outputs)
-        # GPUs must not round these action values over tau to TF32.
-        return Histogram(jnp.matmul(coefficients, self.basis, precision="highest"))
-
-
 def _at(values: jax.Array, index: jax.Array) -> jax.Array:
     """Entries `[..., D]` of values `[..., D, K]` at indices `[..., D]`."""
     return jnp.take_along_axis(values, index[..., None], axis=-1)[..., 0]

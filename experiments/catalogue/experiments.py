@@ -58,7 +58,7 @@ class Named(NamedTuple):
         shared = {**task.settings, **_of_some_agents(self.agent_name, task)}
         default = recipe.default()
         if recipe.dataset is None:
-            shared |= _by_actions(self.agent_name, task)
+            shared |= _by_actions(self.agent_name, recipe, task)
         if self.agent_name not in agents.REGISTRY:
             # A task's settings are for our agents; a user's agent has its own fields.
             own = flags.fields(default)
@@ -102,10 +102,9 @@ def _of_some_agents(agent_name: str, task: Task) -> dict[str, Any]:
     return {"loss": task.loss} if chosen else {}
 
 
-def _by_actions(agent_name: str, task: Task) -> dict[str, Any]:
+def _by_actions(agent_name: str, recipe: Recipe, task: Task) -> dict[str, Any]:
     """A task's settings for agents with one kind of actions, by path."""
-    kind = agents.REGISTRY[agent_name].actions
-    settings = dict(task.settings_by_actions.get(kind, {}))
+    settings = dict(task.settings_by_actions.get(recipe.actions, {}))
     if agent_name == "iq" and "network.torso" in settings:
         settings["value_network.torso"] = settings["network.torso"]
     return settings

@@ -119,7 +119,7 @@ def test_a_nested_class_may_share_the_flag_of_a_plain_field():
     _, values = flags.read(["--inner", "a", "--inner.width=3"], known)
     assert flags.replace(Shared(), values) == Shared("a", Inner(width=3.0))
     assert flags.replace(Shared(), {"inner": "b"}) == Shared("b")
-    with pytest.raises(OverrideError, match=r"^--inner.width: width is -1.0: at least"):
+    with pytest.raises(OverrideError, match=r"^--inner.width is -1.0: at least"):
         flags.replace(Shared(), {"inner.width": -1.0}, "--")
 
 

@@ -9,7 +9,6 @@ import scipy.stats
 from agents.parts import distributions
 from agents.parts.distributions import (
     LARGEST,
-    Chain,
     Gaussian,
     Histogram,
     TanhGaussian,
@@ -175,59 +174,3 @@ def test_bins_without_probability_are_never_drawn():
 def test_the_median_is_the_tanh_of_the_mean():
     distribution = TanhGaussian(Gaussian(MEAN, LOG_STD))
     np.testing.assert_allclose(distribution.median(), np.tanh(MEAN), rtol=1e-6)
-
-
-def make_chain():
-    rng = np.random.default_rng(3)
-    return Chain(
-        jnp.asarray(rng.normal(size=(3, 2)), jnp.float32),
-        jnp.asarray(2 * rng.normal(size=(3, 3)), jnp.float32),
-        jnp.asarray(rng.normal(size=(2, 7)), jnp.float32),
-    )
-
-
-def test_the_density_of_a_chain_integrates_to_one():
-    """On a grid with five points in each bin: given the earlier ones, the mean is 1."""
-    chain = make_chain()
-    points = (np.arange(35) + 0.5) * 2 / 35 - 1
-    grid = np.stack(np.meshgrid(points, points, points), axis=-1).reshape(-1, 3)
-    ratios = jax.vmap(chain.log_ratio)(jnp.asarray(grid, jnp.float32))
-    assert np.exp(np.asarray(ratios, float)).mean() == pytest.approx(1.0, abs=1e-5)
-
-
-def test_samples_of_a_chain_have_its_moments(key):
-    chain = make_chain()
-    grid = np.random.default_rng(0).uniform(-1, 1, (100_000, 3)).astype(np.float32)
-    weight = np.exp(np.asarray(jax.vmap(chain.log_ratio)(jnp.asarray(grid)), float))
-    samples = np.asarray(jax.vmap(chain.sample)(jax.random.split(key, 100_000)))
-    seen = np.einsum("ni,nj->ij", samples, samples) / 100_000
-    expected = np.einsum("n,ni,nj->ij", weight, grid, grid) / weight.sum()
-    np.testing.assert_allclose(seen, expected, atol=0.01)
-    # The dimensions depend on each other, also where the couplings alone make it so.
-    means = samples.mean(0)
-    assert np.abs(seen - np.outer(means, means))[np.tril_indices(3, -1)].min() > 0.02
-
-
-def test_a_chain_without_couplings_is_a_histogram(key):
-    chain = make_chain()
-    free = chain._replace(couplings=jnp.triu(chain.couplings))  # has no effect
-    logits = jnp.einsum("dc,ck->dk", chain.coefficients, chain.basis)
-    histogram = Histogram(logits)
-    action = jnp.array([0.3, -0.8, 1.0])
-    np.testing.assert_allclose(
-        free.log_ratio(action), histogram.log_ratio(action), rtol=1e-5
-    )
-    np.testing.assert_allclose(free.sample(key), histogram.sample(key), atol=1e-5)
-    np.testing.assert_allclose(free.median(), histogram.median(), atol=1e-5)
-
-
-def test_a_chains_couplings_by_hand():
-    """With bins at -1/2 and 1/2 the second dimension's logits are -1 and 1."""
-    basis = jnp.array([[-0.5, 0.5], [0.0, 0.0]])
-    couplings = jnp.array([[9.0, 9.0], [2.0, 9.0]])  # only the 2 counts
-    chain = Chain(jnp.zeros((2, 2)), couplings, basis)
-    # Logits are the coupling 2 times the first action 1 times the bins' centres.
-    for second, difference in ((0.7, 2.0), (-0.7, -2.0)):
-        expected = np.log(2 / (1 + np.exp(-difference)))
-        result = chain.log_ratio(jnp.array([1.0, second]))
-        np.testing.assert_allclose(result, expected, rtol=1e-5)
