@@ -1,5 +1,6 @@
 """Networks of agents with continuous actions: policies, critics, state values."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
@@ -185,12 +186,12 @@ def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
         ValueError: actions are discrete.
     """
     size = action_size(spec)
-    convolutions = networks.convolutions_for(config, spec, "network")
+    images = make_torso(dataclasses.replace(config, hidden=()), spec)
     layers = _Outputs(Torso((), config.hidden, layer_norm=config.layer_norm), 1)
-    module = _OfImages(Torso(convolutions, ()), layers) if convolutions else layers
+    module = _OfImages(images, layers) if images.convolutions else layers
 
     def inputs(observation: Any, action: Any) -> tuple[Any, ...]:
-        if convolutions:
+        if images.convolutions:
             return observation, action
         flat = observation.reshape(len(action), -1).astype(jnp.float32)
         if observation.dtype == jnp.uint8:

@@ -164,7 +164,7 @@ def make_torso(config: Config, spec: Spec, field: str = "network") -> Torso:
     Raises:
         InvalidSetting: the torso does not fit the observations.
     """
-    return _torso(config, convolutions_for(config, spec, field), config.hidden)
+    return _torso(config, _convolutions(config, spec, field), config.hidden)
 
 
 def _torso(
@@ -215,7 +215,7 @@ def quantile_values(config: Config, spec: Spec, cosines: int) -> Network:
     Source: IQN, Eq. (4) and Dopamine's `ImplicitQuantileNetwork`, with its initialiser.
     """
     _check_discrete(spec)
-    convolutions = convolutions_for(config, spec, "network")
+    convolutions = _convolutions(config, spec, "network")
     before = 0 if convolutions else max(len(config.hidden) - 1, 0)
     initializer = nn.initializers.variance_scaling(3**-0.5, "fan_in", "uniform")
     hidden = config.hidden[:before]
@@ -247,7 +247,7 @@ def _observation(spec: Spec) -> np.ndarray:
     return np.zeros((1, *spec.observation.shape), spec.observation.dtype)
 
 
-def convolutions_for(
+def _convolutions(
     config: Config, spec: Spec, field: str
 ) -> tuple[tuple[int, int, int], ...]:
     """The convolutions of a torso; none for vectors.
@@ -262,9 +262,8 @@ def convolutions_for(
     """
     shape = spec.observation.shape
     if config.torso == "auto":
-        images = len(shape) == 3
-        fitting = (name for name in ("nature", "minatar") if _fits(name, shape))
-        return CONVOLUTIONS[next(fitting, "mlp") if images else "mlp"]
+        known = ("nature", "minatar") if len(shape) == 3 else ()
+        return CONVOLUTIONS[next((each for each in known if _fits(each, shape)), "mlp")]
     if config.torso != "mlp" and len(shape) != 3:
         wanted = f"mlp, for observations of shape {list(shape)}"
         raise checks.InvalidSetting(f"{field}.torso", config.torso, wanted)
