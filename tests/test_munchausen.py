@@ -76,8 +76,7 @@ def test_a_policy_can_be_loaded_from_a_folder_of_such_packages(project):
     code = "from munchausen import load_policy; load_policy('runs/x')"
     done = python(project, "-c", code)
     assert done.stderr.splitlines()[-1] == (
-        "launch.errors.RunDirectoryError: runs/x is not a run directory: it has no "
-        "config.yaml"
+        "launch.errors.RunDirectoryError: runs/x is not a directory"
     )
 
 

@@ -114,7 +114,6 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         RunDirectoryError: the directory is missing or is not a run directory.
     """
-    _check_path(directory)
     path = Path(directory) / CONFIG
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -136,6 +135,7 @@ def read_experiment(directory: str | os.PathLike[str]) -> Any:
         RunDirectoryError: not a run directory, or a run of an incompatible version, or
             a computed figure, in which no agent learned.
     """
+    _check_path(directory)
     plain = read_config(directory)["experiment"]
     if isinstance(plain, dict) and plain.get("kind") == "Computed":
         raise RunDirectoryError(f"{directory} is a computed figure: it has no agent")

@@ -30,7 +30,10 @@ def elsewhere(tmp_path, monkeypatch):
         ("train mdqn/pnog", "unknown experiment 'mdqn/pnog'; .* mean 'mdqn/pong'"),
         ("train mdqnn/catch", "unknown experiment 'mdqnn/catch'; .* mean 'mdqn/catch'"),
         ("train mdqn/hopper", "mdqn takes discrete actions, but hopper has continuo"),
-        ("train --seed 1 sac/pong", "sac takes continuous .* for pong: dqn, mdqn, .*"),
+        (
+            "train --seed 1 sac/pong",
+            "sac takes continuous .* for pong: dqn, dqn_rmsprop, .*",
+        ),
         ("train mdqn/pong dqn/pong", "one experiment at a time"),
         (
             "train mdqn/pong --agent.temprature 0.1",

@@ -70,9 +70,12 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_its_checkpoints(
     ("arguments", "said"),
     [
         ([], "complete: it has done 500 of 500 steps"),
-        (["--steps", "400"], "complete: it has done 500 of 400 steps"),
+        (
+            ["--steps", "400"],
+            "--steps must be at least 500, the steps that the run has ",
+        ),
         (["--steps", "900", "--launch", "threads"], "--launch must be local"),
-        (["--agent.temperature", "1"], "--agent.temperature"),
+        (["--steps", "900", "--seed", "7"], "--seed cannot change when a run resumes"),
         (["mdqn/catch"], "remove mdqn/catch"),
     ],
 )

@@ -180,7 +180,7 @@ def test_a_run_that_fails_is_named_and_the_others_end(tmp_path, monkeypatch, cap
     assert cli.main(line) == 1
     err = capfd.readouterr().err
     assert "dqn/catch seed 0 failed (exit code 2); its last lines, from " in err
-    assert "unknown agent spoilt" in err
+    assert "there is no agent 'spoilt'" in err
     assert err.splitlines()[-1] == ("munchausen: 1 of 2 runs failed: dqn/catch seed 0")
     [finished] = tmp_path.glob("dqn/catch/seed1-*")
     assert len(rows(finished / "evaluations.csv")) == 2

@@ -28,7 +28,7 @@ def test_a_name_that_the_font_cannot_show_does_not_warn():
 
 def test_parts_of_single_seeds_are_thin_and_dashed(monkeypatch):
     drawn = []
-    monkeypatch.setattr(plots, "_save", lambda figure, *_, **__: drawn.append(figure))
+    monkeypatch.setattr(plots, "save", lambda figure, *_, **__: drawn.append(figure))
     mean, part = np.array([1.0, 2.0]), (np.array([2.0, 5.0]), np.array([7.0, 3.0]))
     alone = (np.array([9.0]), np.array([4.0]))
     curve = Curve(mean, mean, mean, mean, (part, alone))
@@ -44,7 +44,7 @@ def test_parts_of_single_seeds_are_thin_and_dashed(monkeypatch):
 
 def test_dozens_of_long_labels_leave_room_for_the_axes(monkeypatch):
     drawn = []
-    monkeypatch.setattr(plots, "_save", lambda figure, *_, **__: drawn.append(figure))
+    monkeypatch.setattr(plots, "save", lambda figure, *_, **__: drawn.append(figure))
     curve = Curve(*(np.arange(3.0) for _ in range(4)))
     labels = [f"dqn, dataset {'a' * 200}{index}" for index in range(30)]
     lines = dict.fromkeys(labels, curve)

@@ -114,12 +114,3 @@ def test_a_run_that_is_extended_equals_a_long_one(lockstep, tmp_path):
     assert saved.extra[checkpoint.EXACT] is True
     run_local(long, extended, resume=saved)
     check_equal(extended, whole)
-
-
-def test_other_capacity_is_refused_by_the_store(tmp_path):
-    whole = run_new(tmp_path, catch(500))
-    saved = checkpoint.newest(whole)
-    smaller = dataclasses.replace(catch(500).agent.storage, capacity=777)
-    agent = dataclasses.replace(catch(500).agent, storage=smaller)
-    with pytest.raises(RunDirectoryError, match="1 x 777"):
-        run_local(catch(600, agent=agent), whole, resume=saved)

@@ -87,7 +87,7 @@ def test_a_path_that_is_not_text_is_refused_before_anything_is_written(
     root = os.fsdecode(os.fsencode(tmp_path) + b"/r\xff")
     for use in (
         lambda: run_directory.create(root, None),
-        lambda: run_directory.read_config(root),
+        lambda: run_directory.read_experiment(root),
     ):
         with pytest.raises(errors.RunDirectoryError) as caught:
             use()
