@@ -2,14 +2,15 @@
 
 All show the newest four frames in grey, 84 x 84, oldest first; a frame is the maximum
 over the last two of the emulated frames that an action lasts.
+
+The limit of 27,000 steps truncates an episode, so that agents bootstrap from its last
+state; TensorFlow's Dopamine stores it as the end of the game, as
+`--agent.storage.terminal_at_time_limit true` does. Joystick positions, ALE's continuous
+actions, are not offered: no published result of these agents has them.
 """
 
 import os
-import re
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import dm_env
@@ -17,12 +18,10 @@ import numpy as np
 from dm_env import StepType, specs
 
 from environments import vector
+from environments.atari_games import check_game, offered
 from environments.checks import InvalidSetting, check_choice
 
 ProtocolName = Literal["dopamine", "nature", "custom"]
-
-# Cartridges that need a second player.
-_TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
 
 
 class Settings(NamedTuple):
@@ -135,7 +134,7 @@ class Atari:
 
     def __post_init__(self) -> None:
         check_choice("environment.protocol", self.protocol, get_args(ProtocolName))
-        _check_game(self.game)
+        check_game(self.game)
         for name in _OPEN:
             value = getattr(self, name)
             if value is not None and self.protocol != "custom":
@@ -163,8 +162,6 @@ class Atari:
         """Checks mode and difficulty against those that the game offers."""
         if self.mode is None and self.difficulty is None:
             return
-        from environments.atari_modes import offered  # late: imports the emulator
-
         for name, known in zip(("mode", "difficulty"), offered(self.game), strict=True):
             value = getattr(self, name)
             if value is not None and value not in known:
@@ -184,40 +181,6 @@ class Atari:
         )
         chosen = {name: value for name, value in given.items() if value is not None}
         return SETTINGS["dopamine"]._replace(**chosen)
-
-
-def _check_game(game: str) -> None:
-    """Refuses names of no game, and games that one player cannot play."""
-    # ALE/Pong-v5 and PongNoFrameskip-v4 are names of gymnasium's.
-    bare = re.sub(r"(NoFrameskip|Deterministic|-ram)*(-v\d+)?$", "", game)
-    letters = re.sub(r"[^a-z0-9]", "", bare.removeprefix("ALE/").casefold())
-    if letters in {name.replace("_", "") for name in _TWO_PLAYERS}:
-        raise InvalidSetting(
-            "environment.game",
-            game,
-            "a game for one player, but this cartridge is only for two or more",
-        )
-    for name in games():
-        if name.replace("_", "") == letters and name != game:
-            raise InvalidSetting("environment.game", game, f"spelt {name!r}")
-    check_choice("environment.game", game, games())
-
-
-@cache
-def games() -> tuple[str, ...]:
-    """Names of the single-player cartridges that are installed, sorted.
-
-    Raises:
-        ModuleNotFoundError: if the emulator is not installed.
-    """
-    # Found without importing the emulator, which would take too long for a check.
-    found = find_spec("ale_py")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError(
-            "Atari games need the package ale-py: run `make install`"
-        )
-    names = {path.stem for path in (Path(found.origin).parent / "roms").glob("*.bin")}
-    return tuple(sorted(names - _TWO_PLAYERS))
 
 
 class Vector:

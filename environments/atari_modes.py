@@ -6,22 +6,11 @@ observations up to the rounding of a pixel.
 
 from collections import deque
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
-from ale_py import ALEInterface, LoggerMode, roms
 from ale_py.env import AtariEnv
-
-
-@cache
-def offered(game: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The modes and the difficulties of a game, from the emulator."""
-    ALEInterface.setLoggerMode(LoggerMode.Error)
-    emulator = ALEInterface()
-    emulator.loadROM(roms.get_rom_path(game))
-    modes, difficulties = emulator.getAvailableModes, emulator.getAvailableDifficulties
-    return tuple(sorted(modes())), tuple(sorted(difficulties()))
 
 
 def make_emulators(
@@ -47,7 +36,7 @@ def make_emulators(
     """
 
     def make_one() -> gymnasium.Env:
-        kind = "grayscale" if grayscale else "rgb"
+        kind: Literal["grayscale", "rgb"] = "grayscale" if grayscale else "rgb"
         emulator = AtariEnv(obs_type=kind, frameskip=1, **options)
         return _Game(emulator, size, frame_stack, action_repeat, noop_max)
 
@@ -71,7 +60,9 @@ class _Game(gymnasium.Wrapper):
         super().__init__(emulator)
         self._size, self._action_repeat = size, action_repeat
         self._noop_max = noop_max
-        colours = emulator.observation_space.shape[2:]
+        screen = emulator.observation_space.shape
+        assert screen is not None
+        colours = screen[2:]
         shape = (frame_stack, *size, *colours)
         self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
         self._blank = np.zeros(shape[1:], np.uint8)

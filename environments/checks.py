@@ -45,7 +45,7 @@ class EnvironmentFailed(ValueError):
 
 
 def summary(error: BaseException) -> str:
-    """An exception of a user's code as one line, with the file and line in that code."""
+    """An exception of a user's code as one line, with its place in that code."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [each for each in frames if not each.filename.startswith((_HERE, sys.prefix))]
     text = " ".join(str(error).split())

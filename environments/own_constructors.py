@@ -116,9 +116,9 @@ def _call(
 ) -> Any:
     given = dict(kwargs)
     try:
-        known = inspect.signature(function).parameters
+        known = set(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # of a builtin
-        known = {}
+        known = set()
     if "seed" in known:
         given.setdefault("seed", seed)
     if rendered and "render_mode" in known:

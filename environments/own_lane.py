@@ -160,9 +160,9 @@ class Lane(dm_env.Environment):
     def _warn_of_a_long_episode(self) -> None:
         if self._step == _LONG_EPISODE:
             print(
-                f"munchausen: {self._name} in lane {self._lane} has played {self._step:,} "
-                "steps of one episode: an evaluation waits for the end; set "
-                "--environment.episode_steps if the environment has no time limit",
+                f"munchausen: {self._name} in lane {self._lane} has played "
+                f"{self._step:,} steps of one episode: an evaluation waits for the end; "
+                "set --environment.episode_steps if the environment has no time limit",
                 file=sys.stderr,
                 flush=True,
             )
@@ -207,7 +207,7 @@ class _Gymnasium:
         "take render_mode, and render must return a picture"
     )
 
-    def __init__(self, environment: gymnasium.Env, seed: int):
+    def __init__(self, environment: Any, seed: int):
         self._environment = environment
         self._seed: int | None = seed
 

@@ -74,20 +74,24 @@ def observations_of_space(space: Any) -> Observations:
 def _check_member(space: Any, value: Any, name: str) -> None:
     """Checks a value, without the bounds of a Box, which environments exceed."""
     if isinstance(space, spaces.Dict):
-        if not isinstance(value, Mapping) or set(value) != set(space):
-            got = list(value) if isinstance(value, Mapping) else type(value).__name__
-            raise ValueError(f"{name} must have the keys {list(space)}, got {got}")
-        for key, part in space.items():
-            _check_member(part, value[key], f"{name}[{key!r}]")
+        _check_parts(space.spaces, value, name)
     elif isinstance(space, spaces.Tuple):
         if not isinstance(value, tuple | list) or len(value) != len(space):
             raise ValueError(f"{name} must have {len(space)} parts, got {value!r}")
-        for index, part in enumerate(space):
-            _check_member(part, value[index], f"{name}[{index}]")
+        _check_parts(dict(enumerate(space)), dict(enumerate(value)), name)
     elif isinstance(space, spaces.Box):
         _checked(value, space.shape, np.dtype(space.dtype), name)
     elif not space.contains(value):
         raise ValueError(f"{name} must be in {space}, got {value!r}")
+
+
+def _check_parts(parts: Mapping[Any, Any], value: Any, name: str) -> None:
+    """Checks a dictionary of values against a dictionary of spaces."""
+    if not isinstance(value, Mapping) or set(value) != set(parts):
+        got = list(value) if isinstance(value, Mapping) else type(value).__name__
+        raise ValueError(f"{name} must have the keys {list(parts)}, got {got}")
+    for key, part in parts.items():
+        _check_member(part, value[key], f"{name}[{key!r}]")
 
 
 def observations_of_spec(spec: Any) -> Observations:
@@ -204,8 +208,8 @@ def actions_of_spec(spec: Any) -> Actions:
         return _discrete(int(spec.num_values), 0)
     if isinstance(spec, specs.BoundedArray):
         if not spec.shape and np.issubdtype(spec.dtype, np.integer):
-            low, high = int(spec.minimum), int(spec.maximum)
-            return _discrete(high - low + 1, low)
+            first, last = int(spec.minimum), int(spec.maximum)
+            return _discrete(last - first + 1, first)
         low, high = (
             np.broadcast_to(bound, spec.shape) for bound in (spec.minimum, spec.maximum)
         )
@@ -226,7 +230,7 @@ def _continuous(low: Any, high: Any, shape: Any, dtype: Any, shown: str) -> Acti
             f"actions in a Box must be floating-point numbers, got {shown}: convert "
             "them with gymnasium.wrappers.TransformAction"
         )
-    low, high = np.ravel(low).astype(np.float64), np.ravel(high).astype(np.float64)
+    low, high = (np.ravel(bound).astype(np.float64) for bound in (low, high))
     if max(np.abs(low).max(), np.abs(high).max()) >= _UNBOUNDED:
         raise ValueError(
             f"actions must have finite bounds, got {shown}: give them bounds with "

@@ -149,7 +149,8 @@ def _check_actions(experiment: Experiment, recipe: Recipe, spec: Spec) -> None:
         name = getattr(experiment.environment, "id", "the environment")
         raise ValueError(
             f"{experiment.agent_name} must have an environment with "
-            f"{recipe.actions} actions, but {name} has {kind} ones: choose one of {', '.join(fitting)}"
+            f"{recipe.actions} actions, but {name} has {kind} ones: choose one of "
+            f"{', '.join(fitting)}"
         )
 
 

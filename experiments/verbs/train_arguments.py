@@ -233,7 +233,7 @@ def _changed(base: Experiment, changes: Mapping[str, Any]) -> Experiment:
         registers = type(base.environment).__name__ in ("Classic", "Locomotion")
         if not registers or not str(error).startswith("--environment.name "):
             raise
-        how = _any_environment(base.agent_name, name)
+        how = _any_environment(base.agent_name, str(name))
         raise OverrideError(f"{error}; {how}") from error
 
 

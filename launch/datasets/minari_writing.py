@@ -109,7 +109,8 @@ def _create(
     high = np.full(size, 1.0) if native.high is None else native.high
     bounds = Canonical(low, high)
     seen = episodes[0].observations
-    limits = (0, 255) if seen.dtype == np.uint8 else (-np.inf, np.inf)
+    least, most = (0, 255) if seen.dtype == np.uint8 else (-np.inf, np.inf)
+    space = gymnasium.spaces.Box(least, most, seen.shape[1:], seen.dtype.type)
     buffers = [_buffer(EpisodeBuffer, *pair, bounds) for pair in enumerate(episodes)]
     with warnings.catch_warnings():
         # Minari warns of every missing field, such as an author's address.
@@ -119,7 +120,7 @@ def _create(
             buffers,
             env=native.name,
             eval_env=native.name,
-            observation_space=gymnasium.spaces.Box(*limits, seen.shape[1:], seen.dtype),
+            observation_space=space,
             action_space=gymnasium.spaces.Box(
                 np.asarray(low, np.float32), np.asarray(high, np.float32)
             ),

@@ -86,7 +86,7 @@ def make_tank(steps=20, level=0.5, seed=None):
 
 
 class Lights(gymnasium.Env):
-    """Choose the quarter of the picture that shines; pictures `[44, 40, 3]` of bytes."""
+    """Choose the quarter of a picture `[44, 40, 3]` of bytes that shines."""
 
     metadata = {"render_modes": ["human", "rgb_array"]}
     observation_space = spaces.Box(0, 255, (44, 40, 3), np.uint8)
@@ -117,7 +117,7 @@ class Lights(gymnasium.Env):
 
 
 class Swing(dm_env.Environment):
-    """A dm_env environment: nested observations, moves from 2 to 4, discounts of 0.5."""
+    """A dm_env environment: nested observations, moves 2 to 4, discounts of 0.5."""
 
     def __init__(self, steps=3):
         self.steps = steps

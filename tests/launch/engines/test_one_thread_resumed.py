@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-from launch.errors import RunDirectoryError
 from launch.experiment import Evaluation
 from launch.policies import saved_policy
 from launch.runs import checkpoint, run_directory, schedule
