@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 # Before JAX is imported, and inherited by the processes that tests start.
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -54,3 +55,12 @@ def forget_compiled():
 def key() -> jax.Array:
     """A fresh random key; equal in every test."""
     return jax.random.key(0)
+
+
+@pytest.fixture
+def strangers(monkeypatch):
+    """Makes the strangers' environments importable, also in processes of a test."""
+    folder = Path(__file__).parent / "data" / "strangers"
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder

@@ -5,7 +5,7 @@ import pytest
 from dm_env import StepType
 
 import environments
-from environments import atari
+from environments import atari, atari_games
 
 FIRE = 1  # in Breakout's minimal action set; the ball is then lost after 25 steps
 
@@ -120,14 +120,80 @@ def test_actions_are_checked():
 
 
 def test_names_are_checked():
-    with pytest.raises(
-        ValueError, match=r"nearest: 'space_invaders'.*, got 'SpaceInvaders'"
-    ):
-        environments.Atari("SpaceInvaders")
-    with pytest.raises(ValueError, match=r"protocol must be .*'nature'.*'natur'"):
-        environments.Atari(protocol="natur")
-    with pytest.raises(ValueError, match="'warlords'"):
-        environments.Atari("warlords")
+    with pytest.raises(ValueError, match="'dopamin'"):
+        environments.Atari("pong", "dopamin")
+
+
+def custom(**settings):
+    return environments.Atari("breakout", "custom", **settings)
+
+
+def test_without_settings_custom_is_dopamine():
+    played = []
+    for protocol in ("dopamine", "custom"):
+        environment = environments.make(environments.Atari("pong", protocol), 2, 5)
+        rng = np.random.default_rng(0)
+        steps = [environment.reset()]
+        steps += [environment.step(rng.integers(6, size=2)) for _ in range(150)]
+        played.append(steps)
+        environment.close()
+    for ours, theirs in zip(*played, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({}, atari.SETTINGS["dopamine"]),
+        (
+            {"repeat_action_probability": 0.0, "noop_max": 30, "life_loss": True},
+            atari.SETTINGS["nature"],
+        ),
+        ({"life_loss": False}, atari.SETTINGS["dopamine"]),
+    ],
+)
+def test_settings_of_custom_replace_those_of_dopamine(settings, expected):
+    assert custom(**settings).settings() == expected
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"repeat_action_probability": 1.5}, "between 0 and 1, got 1.5"),
+        ({"frame_skip": 0}, "environment.frame_skip must be at least 1, got 0"),
+        ({"noop_max": -1}, "environment.noop_max must be at least 0, got -1"),
+        ({"mode": 1}, "one of 0, 4, 8, .*44, which breakout offers, got 1"),
+        ({"difficulty": 7}, "one of 0, 1, which breakout offers, got 7"),
+    ],
+)
+def test_settings_that_a_game_does_not_have_are_refused(settings, said):
+    with pytest.raises(ValueError, match=said):
+        custom(**settings)
+
+
+@pytest.mark.parametrize("protocol", ["dopamine", "nature"])
+def test_a_protocol_fixes_its_settings(protocol):
+    said = f"protocol {protocol} fixes it .choose --environment.protocol custom"
+    with pytest.raises(ValueError, match=said):
+        environments.Atari("pong", protocol, frame_skip=2)
+
+
+def test_all_actions_may_be_offered():
+    for full, number in ((None, 4), (False, 4), (True, 18)):
+        environment = environments.make(custom(full_action_space=full), 1, 0)
+        assert environment.action_spec().num_values == number
+        environment.close()
+
+
+def test_frames_are_skipped_and_counted():
+    config = custom(frame_skip=3, frames_per_episode=12)
+    environment = environments.make(config, 1, 0)
+    assert environment.action_repeat == 3
+    environment.reset()
+    last = [int(environment.step([0]).step_type[0]) for _ in range(4)]
+    assert last == [1, 1, 1, 2]  # 12 frames of 3
+    environment.close()
 
 
 def test_games_are_those_that_gymnasium_registers():
@@ -139,4 +205,4 @@ def test_games_are_those_that_gymnasium_registers():
         for name, spec in gymnasium.registry.items()
         if name.startswith("ALE/")
     }
-    assert set(atari.games()) == registered
+    assert set(atari_games.games()) == registered

@@ -80,3 +80,22 @@ def test_without_a_home_directory_a_tilde_is_refused(monkeypatch):
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     with pytest.raises(OverrideError, match="there is no home directory: set HOME"):
         field_values.expanded("~/x")
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("true", True),
+        ("False", False),
+        ("none", None),
+        ("7", 7),
+        ("-1e-3", -1e-3),
+        ("a b", "a b"),
+        ("'7'", "7"),
+        ("(1, 2)", (1, 2)),
+        ("[3, 'x']", [3, "x"]),
+    ],
+)
+def test_a_value_of_undeclared_type_is_what_its_spelling_shows(text, value):
+    parsed = field_values.parse(field_values.Scalar, text)
+    assert parsed == value and type(parsed) is type(value)

@@ -1,7 +1,8 @@
 """Overrides of dataclass fields, on dataclasses made for the purpose."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -211,3 +212,37 @@ def test_an_unknown_flag_suggests_only_a_near_name(flag, hint):
 @pytest.mark.parametrize("line", [["--loud"], ["--loud", "--count", "3"]])
 def test_the_flag_of_a_bool_is_true_without_a_value(line):
     assert flags.read(line, flags.fields(Outer()))[1]["loud"] is True
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """Something with keyword arguments.
+
+    Attributes:
+        kwargs: of a constructor.
+    """
+
+    kwargs: Mapping[str, Any] = field(default_factory=lambda: {"size": 3})
+
+
+def test_a_mapping_has_a_flag_for_each_key():
+    known = flags.fields(Keyed())
+    line = ["--kwargs.size=5", "--kwargs.name", "a b", "--kwargs.deep", "(1,2.5)"]
+    _, values = flags.read(line, known)
+    assert values == {"kwargs.size": 5, "kwargs.name": "a b", "kwargs.deep": (1, 2.5)}
+    changed = flags.replace(Keyed(), values)
+    assert changed.kwargs == {"size": 5, "name": "a b", "deep": (1, 2.5)}
+    assert Keyed().kwargs == {"size": 3}
+
+
+@pytest.mark.parametrize(
+    "flag, message",
+    [
+        ("--kwargs=5", "--kwargs: needs the name of a keyword at its end, after a dot"),
+        ("--kwargs.a-b=5", "unknown field --kwargs.a-b"),
+        ("--other.size=5", "unknown field --other.size"),
+    ],
+)
+def test_a_flag_of_a_mapping_needs_a_key(flag, message):
+    with pytest.raises(OverrideError, match=f"^{message}"):
+        flags.read([flag], flags.fields(Keyed()))

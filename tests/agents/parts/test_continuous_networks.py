@@ -55,9 +55,27 @@ def test_deviations_stay_within_their_bounds(key):
     assert log_std.shape == (11, 3)
 
 
-def test_images_are_refused_by_critics():
+def test_convolutions_of_a_vector_are_refused_by_critics():
     with pytest.raises(ValueError, match=r"network\.torso must be mlp, .*'nature'"):
         heads.critics(networks.Config("nature"), BOX)
+
+
+@pytest.mark.parametrize("torso", ["auto", "nature_padded"])
+def test_critics_of_images_see_the_action_after_the_convolutions(torso, key):
+    image = jax.ShapeDtypeStruct((3, 36, 44), np.dtype(np.uint8))
+    critic = heads.critics(
+        networks.Config(torso, (13,)), BOX._replace(observation=image)
+    )
+    params = critic.init(key)
+    # 36 x 44: 8 x 10, 3 x 4, 1 x 2 without padding; 9 x 11, 5 x 6, 5 x 6 with it.
+    features = 64 * (1 * 2 if torso == "auto" else 5 * 6)
+    convolutions = (3 * 64 * 32 + 32) + (32 * 16 * 64 + 64) + (64 * 9 * 64 + 64)
+    layers = ((features + 3) * 13 + 13) + (13 + 1)
+    assert count(params) == 2 * (convolutions + layers)
+    observation = np.full((5, 3, 36, 44), 7, np.uint8)
+    actions = np.random.default_rng(0).uniform(-1, 1, (5, 3)).astype(np.float32)
+    values = critic.apply(params, observation, actions)
+    assert values.shape == (5, 2) and len(set(np.asarray(values[:, 0]))) == 5
 
 
 @pytest.mark.parametrize("build", [heads.tanh_gaussian, heads.deterministic])

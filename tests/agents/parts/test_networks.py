@@ -54,6 +54,27 @@ def test_stack_is_the_channel_axis(key):
     assert kernel.shape == (8, 8, 4, 32)
 
 
+@pytest.mark.parametrize(
+    "shape, dtype, torso",
+    [
+        ((7,), np.float32, "mlp"),
+        ((3, 5), np.float32, "mlp"),
+        ((4, 10, 10), np.float32, "minatar"),
+        ((3, 35, 44), np.uint8, "minatar"),
+        ((3, 36, 44), np.uint8, "nature"),
+        ((3, 2, 2), np.uint8, "mlp"),
+    ],
+)
+def test_the_automatic_torso_fits_the_observation(shape, dtype, torso, key):
+    spec = discrete_spec(shape, dtype, 3)
+    automatic, named = (
+        networks.action_values(networks.Config(name, (7,)), spec).init(key)
+        for name in ("auto", torso)
+    )
+    assert jax.tree.structure(automatic) == jax.tree.structure(named)
+    assert count(automatic) == count(named)
+
+
 def test_mlp_flattens_any_observation(key):
     spec = discrete_spec((3, 5), np.float32, 2)
     network = networks.action_values(networks.Config("mlp", (7, 11)), spec)
