@@ -73,11 +73,25 @@ def plan(arguments: Sequence[str]) -> Plan:
     Raises:
         OverrideError: anything unknown, ill-typed or out of range.
     """
-    from experiments.names import VARIANTS
-
     choose_plugins(arguments)
     named = _find(arguments)
     bases = _bases(named)
+    try:
+        return _plan(arguments, named, bases)
+    except OverrideError as error:
+        registers = type(bases[0].environment).__name__ in ("Classic", "Locomotion")
+        found = re.match("--environment.name must .*, got '([^']+)'", str(error))
+        if not registers or found is None:
+            raise
+        how = _any_environment(bases[0].agent_name, found[1])
+        raise OverrideError(f"{error}; {how}") from error
+
+
+def _plan(
+    arguments: Sequence[str], named: "Experiment | Figure", bases: Sequence[Experiment]
+) -> Plan:
+    from experiments.names import VARIANTS
+
     names, values = flags.read(arguments, _fields(bases))
     if len(names) > 1:
         raise OverrideError(
@@ -90,7 +104,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     changes = {path: values[path] for path in values if path not in own}
     experiments = []
     for base in bases:
-        experiment = _changed(base, changes)
+        experiment = flags.replace(base, changes, "--")
         if base.name not in VARIANTS:
             experiment = _rename(experiment, base)
         _check(experiment, base, options, values)
@@ -222,19 +236,6 @@ def _any_environment(agent_name: str, environment_id: str) -> str:
         "for any environment of Gymnasium or of yours use "
         f"{agent_name}/gymnasium --environment.id {environment_id}"
     )
-
-
-def _changed(base: Experiment, changes: Mapping[str, Any]) -> Experiment:
-    """The experiment with some fields changed."""
-    try:
-        return flags.replace(base, changes, "--")
-    except OverrideError as error:
-        name = changes.get("environment.name")
-        registers = type(base.environment).__name__ in ("Classic", "Locomotion")
-        if not registers or not str(error).startswith("--environment.name "):
-            raise
-        how = _any_environment(base.agent_name, str(name))
-        raise OverrideError(f"{error}; {how}") from error
 
 
 def _bases(named: "Experiment | Figure") -> list[Experiment]:
