@@ -20,7 +20,7 @@ from agents.anti_exploration import agent as anti_exploration
 from agents.parts.contract import Params, Spec, Transition
 from agents.ploff import metric, neighbours
 from experiments import output_files
-from launch import errors
+from launch import errors, output
 from launch.build import make_agent, spec_of
 from launch.datasets import load
 from launch.experiment import Experiment
@@ -169,4 +169,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    output.guard()
     sys.exit(main(sys.argv[1:]))

@@ -21,6 +21,7 @@ from experiments.reporting import (
     statistics,
 )
 from experiments.reporting.read_run import Run
+from launch import output
 from launch.errors import RunDirectoryError
 from launch.runs import run_directory
 
@@ -205,4 +206,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    output.guard()
     sys.exit(main(sys.argv[1:]))

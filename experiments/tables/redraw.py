@@ -26,6 +26,7 @@ from experiments.reporting import (
 )
 from experiments.reporting.statistics import Curve
 from experiments.verbs import train_arguments
+from launch import output
 from launch.errors import RunDirectoryError
 from launch.experiment import Experiment
 from launch.runs import serialization
@@ -192,4 +193,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    output.guard()
     sys.exit(main(sys.argv[1:]))

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from experiments import output_files
+from launch import output
 from launch.errors import RunDirectoryError
 from launch.policies import policy_file, saved_policy, zoo
 from launch.policies.evaluate import evaluate_run
@@ -119,4 +120,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    output.guard()
     sys.exit(main(sys.argv[1:]))
