@@ -161,7 +161,7 @@ class Lane(dm_env.Environment):
         if self._step == _LONG_EPISODE:
             print(
                 f"munchausen: {self._name} in lane {self._lane} has played "
-                f"{self._step:,} steps of one episode: an evaluation waits for the end; "
+                f"{self._step:,} steps of one episode: evaluations wait for the end; "
                 "set --environment.episode_steps if the environment has no time limit",
                 file=sys.stderr,
                 flush=True,
