@@ -6,18 +6,14 @@ import pytest
 import environments
 from environments import Gymnasium, own
 from environments.checks import EnvironmentFailed, InvalidSetting
-from launch.runs import serialization
 
 
-def test_a_config_with_keyword_arguments_is_hashable_and_plain():
+def test_a_config_with_keyword_arguments_is_hashable():
     config = Gymnasium("my_module:make", {"size": 3, "names": ["a", "b"], "x": None})
     assert config.kwargs["names"] == ("a", "b")
     same = Gymnasium("my_module:make", {"x": None, "names": ("a", "b"), "size": 3})
     assert config == same and hash(config) == hash(same)
     assert config != Gymnasium("my_module:make", {"size": 4})
-    plain = serialization.to_plain(config)
-    assert plain["kwargs"] == {"size": 3, "names": ["a", "b"], "x": None}
-    assert serialization.from_plain(Gymnasium, plain) == config
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from agents import dqn
-from environments import Catch
+from environments import Catch, Gymnasium
 from launch.experiment import Experiment
 from launch.runs import serialization
 from tests.launch.runs.stand_in_experiment import Fake, Network, Sea
@@ -67,3 +67,11 @@ def test_an_obstacle_names_what_config_yaml_cannot_hold():
     assert frozen == "frozenset({3}) of type frozenset has no plain form"
     table = serialization.obstacle(Odd({"a": 1}))
     assert table.startswith("no class named None in ")
+
+
+def test_keyword_arguments_of_an_environment_come_back():
+    kwargs = {"size": 3, "names": ("a", "b"), "x": None}
+    config = Gymnasium("my_module:make", kwargs)
+    plain = serialization.to_plain(config)
+    assert plain["kwargs"] == {"size": 3, "names": ["a", "b"], "x": None}
+    assert serialization.from_plain(Gymnasium, plain) == config
