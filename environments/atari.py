@@ -5,8 +5,9 @@ over the last two of the emulated frames that an action lasts.
 
 The limit of 27,000 steps truncates an episode, so that agents bootstrap from its last
 state; TensorFlow's Dopamine stores it as the end of the game, as
-`--agent.storage.terminal_at_time_limit true` does. Joystick positions, ALE's continuous
-actions, are not offered: no published result of these agents has them.
+`--agent.storage.terminal_at_time_limit true` does. ALE's continuous actions are not
+offered here, but by `sac/gymnasium --environment.id ale_py:ALE/Pong-v5
+--environment.kwargs.continuous true --environment.kwargs.obs_type ram`.
 """
 
 import os
