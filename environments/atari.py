@@ -20,6 +20,7 @@ from dm_env import StepType, specs
 
 from environments import vector
 from environments.atari_games import check_game, offered
+from environments.atari_games import games as games
 from environments.checks import InvalidSetting, check_choice
 
 ProtocolName = Literal["dopamine", "nature", "custom"]

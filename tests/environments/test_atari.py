@@ -5,7 +5,7 @@ import pytest
 from dm_env import StepType
 
 import environments
-from environments import atari, atari_games
+from environments import atari
 
 FIRE = 1  # in Breakout's minimal action set; the ball is then lost after 25 steps
 
@@ -205,4 +205,4 @@ def test_games_are_those_that_gymnasium_registers():
         for name, spec in gymnasium.registry.items()
         if name.startswith("ALE/")
     }
-    assert set(atari_games.games()) == registered
+    assert set(atari.games()) == registered
