@@ -5,6 +5,13 @@ import pytest
 
 from experiments.reporting import suite_scores
 
+
+@pytest.fixture(autouse=True)
+def few_repetitions(monkeypatch):
+    """Intervals need no precision here; their cost grows with the repetitions."""
+    monkeypatch.setattr(suite_scores, "REPETITIONS", 150)
+
+
 # [seeds, tasks]: 4 seeds of 3 tasks
 SCORES = np.array([[0.0, 1.0, 2.5], [0.2, 1.2, 0.5], [0.4, 1.4, 0.3], [0.6, 0.8, 0.7]])
 
