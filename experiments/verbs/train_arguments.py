@@ -273,7 +273,8 @@ def _rename(experiment: Experiment, base: Experiment) -> Experiment:
             if old and old in task_name:
                 task_name = task_name.replace(old, new)
             else:  # safe as the name of a directory
-                task_name = re.sub(r"[^a-z0-9._]+", "-", new.lower()).strip("-.")
+                plain = re.sub(r"[^a-z0-9._]+", "-", new.lower()).strip("-.")
+                task_name = plain or task_name  # nothing is left of other scripts
             return dataclasses.replace(experiment, name=f"{agent_name}/{task_name}")
     return experiment
 
