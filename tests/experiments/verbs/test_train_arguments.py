@@ -52,11 +52,6 @@ def test_keyword_arguments_of_an_environment_are_read():
     "line, said",
     [
         (
-            "sac/Pendulum-v1",
-            "unknown experiment 'sac/Pendulum-v1'; for any environment of Gymnasium or "
-            "of yours use sac/gymnasium --environment.id Pendulum-v1",
-        ),
-        (
             "mdqn/cartpole --environment.name FrozenLake-v1",
             "got 'FrozenLake-v1'; for any environment of Gymnasium or of yours use "
             "mdqn/gymnasium --environment.id FrozenLake-v1",
