@@ -9,6 +9,9 @@ from typing import Any
 
 _HERE = str(Path(__file__).parent)
 
+# What a user's code may raise. Without SystemExit it could end a run without a reason.
+USER_ERRORS = (Exception, SystemExit)
+
 
 class InvalidSetting(ValueError):
     """A field of an environment's config has an invalid value.

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from environments import own_constructors, vector
+from environments import own_constructors, own_lane, vector
 from environments.checks import InvalidSetting
-from environments.own_lane import Lane
 
 _TRIED_STEPS = 3
 
@@ -90,7 +89,7 @@ def make(
 
 def make_one(
     config: Gymnasium, seed: int, *, lane: int = 0, rendered: bool = False
-) -> Lane:
+) -> own_lane.Lane:
     """One environment.
 
     Args:
@@ -106,7 +105,7 @@ def make_one(
         config.id, config.kwargs, seed, config.episode_steps, rendered=rendered
     )
     try:
-        return Lane(
+        return own_lane.Lane(
             constructed,
             config.id,
             seed,
@@ -115,7 +114,7 @@ def make_one(
             rendered=rendered,
         )
     except BaseException:
-        constructed.close()
+        own_lane.close(constructed, config.id, lane)
         raise
 
 

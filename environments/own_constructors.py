@@ -11,7 +11,7 @@ from typing import Any
 import dm_env
 import gymnasium
 
-from environments.checks import EnvironmentFailed, summary
+from environments.checks import USER_ERRORS, EnvironmentFailed, summary
 
 
 def construct(
@@ -56,7 +56,7 @@ def construct(
         )
     except gymnasium.error.UnregisteredEnv as error:
         raise EnvironmentFailed(f"{name}: {_unknown(error, name)}") from error
-    except Exception as error:
+    except USER_ERRORS as error:
         raise _failed(name, kwargs, error) from error
     return _checked(name, made)
 
@@ -93,7 +93,7 @@ def _import(name: str, module_name: str) -> Any:
             f"the working directory, {Path.cwd()}, or in a directory of PYTHONPATH, "
             f"which is {path}{hint}"
         ) from error
-    except Exception as error:
+    except USER_ERRORS as error:
         raise EnvironmentFailed(
             f"{name}: importing {module_name} failed: {summary(error)}"
         ) from error
@@ -125,11 +125,11 @@ def _call(
         given["render_mode"] = "rgb_array"
     try:
         return function(**given)
-    except Exception as error:
+    except USER_ERRORS as error:
         raise _failed(name, kwargs, error) from error
 
 
-def _failed(name: str, kwargs: Mapping[str, Any], error: Exception) -> Exception:
+def _failed(name: str, kwargs: Mapping[str, Any], error: BaseException) -> Exception:
     given = f" with {', '.join(kwargs)}" if kwargs else ""
     return EnvironmentFailed(f"{name} cannot be made{given}: {summary(error)}")
 

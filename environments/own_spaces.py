@@ -55,7 +55,7 @@ def observations_of_space(space: Any) -> Observations:
     """
     if isinstance(space, spaces.Box):
         low, high = np.min(space.low, initial=0), np.max(space.high, initial=0)
-        return _array(space.shape, space.dtype, low >= 0 and high == 255)
+        return _sized(_array(space.shape, space.dtype, low >= 0 and high == 255))
     if not isinstance(space, spaces.Space) or not space.is_np_flattenable:
         raise ValueError(
             f"observations must be Box, Discrete, MultiDiscrete, MultiBinary, or Dict "
@@ -68,7 +68,23 @@ def observations_of_space(space: Any) -> Observations:
         _check_member(space, observation, "observation")
         return np.asarray(spaces.utils.flatten(space, observation), np.float32)
 
-    return Observations(specs.Array((size,), np.float32, "observation"), convert, False)
+    return _vector(size, convert)
+
+
+def _vector(size: int, convert: Callable[[Any], np.ndarray]) -> Observations:
+    spec = specs.Array((size,), np.float32, "observation")
+    return _sized(Observations(spec, convert, same=False))
+
+
+def _sized(observations: Observations) -> Observations:
+    """Refuses observations that have no number."""
+    shape = observations.spec.shape
+    if 0 in shape:
+        raise ValueError(
+            f"observations must have at least one number, got the shape {list(shape)}: "
+            "an environment whose state never changes observes a constant"
+        )
+    return observations
 
 
 def _check_member(space: Any, value: Any, name: str) -> None:
@@ -99,7 +115,7 @@ def observations_of_spec(spec: Any) -> Observations:
     if isinstance(spec, specs.Array):
         one = _part(spec)
         if spec.shape or isinstance(spec, specs.DiscreteArray):
-            return one
+            return _sized(one)
         parts = [one]  # a number becomes a vector
     else:
         parts = [_part(each) for each in tree.flatten(spec)]
@@ -117,7 +133,7 @@ def observations_of_spec(spec: Any) -> Observations:
             [np.ravel(part.convert(value)) for part, value in pairs], dtype=np.float32
         )
 
-    return Observations(specs.Array((size,), np.float32, "observation"), convert, False)
+    return _vector(size, convert)
 
 
 def _part(spec: specs.Array) -> Observations:
@@ -231,11 +247,21 @@ def _continuous(low: Any, high: Any, shape: Any, dtype: Any, shown: str) -> Acti
             "them with gymnasium.wrappers.TransformAction"
         )
     low, high = (np.ravel(bound).astype(np.float64) for bound in (low, high))
+    if not low.size:
+        raise ValueError(
+            f"actions must have at least one number, got {shown}: offer "
+            "Discrete(1) with gymnasium.wrappers.TransformAction"
+        )
     if max(np.abs(low).max(), np.abs(high).max()) >= _UNBOUNDED:
         raise ValueError(
             f"actions must have finite bounds, got {shown}: give them bounds with "
             "gymnasium.wrappers.TransformAction(env, lambda action: action, "
             f"gymnasium.spaces.Box(-1, 1, {tuple(shape)}))"
+        )
+    if (low >= high).any():
+        raise ValueError(
+            f"lower bounds of actions must be below upper ones, got {shown}: leave out "
+            "dimensions without a width with gymnasium.wrappers.TransformAction"
         )
     canonical = Canonical(low, high)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import sweep_values, train_arguments
+from experiments.verbs import sweep_values, train_arguments, train_names
 from experiments.verbs.sweep_values import MOST, Range
 from launch.experiment import Experiment
 
@@ -144,7 +144,7 @@ def _experiment(arguments: Sequence[str]) -> Experiment:
                 f"sweep takes an experiment, and {argument} is a computed figure; name "
                 "one such as mdqn/cartpole"
             )
-    named = train_arguments.find_named(arguments)
+    named = train_names.find_named(arguments)
     if not isinstance(named, Experiment):
         first = next(iter(named.variants))
         raise OverrideError(

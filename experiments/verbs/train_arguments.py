@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
+from experiments.verbs.train_names import (
+    any_environment,
+    choose_plugins,
+    find_named,
+    plain,
+)
 from launch.experiment import Experiment, Mode
 from launch.runs.dashboards import WandbMode
 
@@ -73,8 +79,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     Raises:
         OverrideError: anything unknown, ill-typed or out of range.
     """
-    choose_plugins(arguments)
-    named = _find(arguments)
+    named = find_named(arguments)
     bases = _bases(named)
     try:
         return _plan(arguments, named, bases)
@@ -83,7 +88,7 @@ def plan(arguments: Sequence[str]) -> Plan:
         found = re.match("--environment.name must .*, got '([^']+)'", str(error))
         if not registers or found is None:
             raise
-        how = _any_environment(bases[0].agent_name, found[1])
+        how = any_environment(bases[0].agent_name, found[1])
         raise OverrideError(f"{error}; {how}") from error
 
 
@@ -120,40 +125,13 @@ def _plan(
     return Plan(every, options, bases[0].name in VARIANTS)
 
 
-def choose_plugins(arguments: Sequence[str]) -> None:
-    """Makes the agents known of the modules that `--plugin` names.
-
-    Raises:
-        OverrideError: a module has no usable agents, or --plugin no value.
-    """
-    from experiments.catalogue import user_agents
-
-    modules: list[str] = []
-    for place, argument in enumerate(arguments):
-        flag, equals, text = argument.partition("=")
-        if flag == "--plugin":
-            given = [text] if equals else arguments[place + 1 : place + 2]
-            modules += [name for each in given for name in each.split(",") if name]
-    user_agents.choose(modules)
-
-
-def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
-    """The experiment or figure that a command line names.
-
-    Raises:
-        OverrideError: it names none.
-    """
-    choose_plugins(arguments)
-    return _find(arguments)
-
-
 def help_lines(arguments: Sequence[str]) -> list[str]:
     """Every flag with type, value and meaning; common flags without an experiment."""
     choose_plugins(arguments)
     named = plain(arguments)
     lines = ["usage: munchausen train <experiment> [--<field> <value> ...]", ""]
     if named:
-        found = _find(arguments)
+        found = find_named(arguments)
         lines += [f"{found.name}: {found.description}", ""]
         if not isinstance(found, Experiment):
             lines += [f"variants, {found.seeds} seeds each:"]
@@ -177,65 +155,6 @@ def help_lines(arguments: Sequence[str]) -> list[str]:
         for path, field in fields.items()
     ]
     return lines + flags.align([("field", "type", "value", ""), *rows])
-
-
-def _find(arguments: Sequence[str]) -> "Experiment | Figure":
-    """The experiment or figure that a command line names, before or after flags."""
-    from experiments.catalogue.experiments import misfit
-    from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
-
-    known: Mapping[str, Experiment | Figure]
-    for argument in arguments:
-        for known in (EXPERIMENTS, FIGURES):
-            if argument in known:
-                return known[argument]
-    given = plain(arguments)
-    for reason in filter(None, map(misfit, given)):
-        raise OverrideError(reason)
-    if not given:
-        raise OverrideError("name an experiment first, such as mdqn/cartpole")
-    agent_name, _, task_name = given[0].partition("/")
-    if re.search(r"-v\d+$|:", task_name) and f"{agent_name}/gymnasium" in EXPERIMENTS:
-        how = _any_environment(agent_name, task_name)
-        raise OverrideError(f"unknown experiment {given[0]!r}; {how}")
-    hint = _hint(given[0], [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
-    raise OverrideError(f"unknown experiment {given[0]!r}; {hint}")
-
-
-def plain(arguments: Sequence[str]) -> list[str]:
-    """The arguments that are neither flags nor the values of flags."""
-    before = ["", *arguments]
-    return [
-        argument
-        for argument, previous in zip(arguments, before, strict=False)
-        if not argument.startswith("-")
-        and (not previous.startswith("--") or "=" in previous)
-    ]
-
-
-def _hint(name: str, names: Sequence[str]) -> str:
-    """The name that was meant, if both of its halves are near; else where to look."""
-    first, _, second = name.partition("/")
-    close = flags.nearest(first, dict.fromkeys(each.split("/")[0] for each in names))
-    if close is not None and second:
-        rest = [each.split("/")[1] for each in names if each.startswith(f"{close}/")]
-        found = flags.nearest(second, rest)
-        if found is not None:
-            return f"did you mean {f'{close}/{found}'!r}?"
-    for half in (second, first):
-        if half and any(half in each.split("/") for each in names):
-            return (
-                f"`munchausen list {half}` prints the names with {half}; an agent of "
-                "yours needs --plugin MODULE"
-            )
-    return "`munchausen list` prints what there is"
-
-
-def _any_environment(agent_name: str, environment_id: str) -> str:
-    return (
-        "for any environment of Gymnasium or of yours use "
-        f"{agent_name}/gymnasium --environment.id {environment_id}"
-    )
 
 
 def _bases(named: "Experiment | Figure") -> list[Experiment]:
@@ -273,7 +192,8 @@ def _rename(experiment: Experiment, base: Experiment) -> Experiment:
             if old and old in task_name:
                 task_name = task_name.replace(old, new)
             else:  # safe as the name of a directory
-                task_name = re.sub(r"[^a-z0-9._]+", "-", new.lower()).strip("-.")
+                plain = re.sub(r"[^a-z0-9._]+", "-", new.lower()).strip("-.")
+                task_name = plain or task_name  # nothing is left of other scripts
             return dataclasses.replace(experiment, name=f"{agent_name}/{task_name}")
     return experiment
 

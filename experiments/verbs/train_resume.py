@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import resumed_settings, train_arguments
+from experiments.verbs import resumed_settings, train_arguments, train_names
 from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _read(arguments: Sequence[str]) -> Request:
     """Reads the command line and the run's configuration."""
-    plain = train_arguments.plain(arguments)
+    plain = train_names.plain(arguments)
     if plain:
         raise OverrideError(
             "--resume takes only a run directory, which records its experiment; "

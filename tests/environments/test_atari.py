@@ -15,9 +15,9 @@ def shorten(monkeypatch, protocol, **changes):
     monkeypatch.setitem(atari.SETTINGS, protocol, settings)
 
 
-def lose_every_life(protocol, *, evaluation):
+def lose_every_life(protocol, *, evaluation, **settings):
     """The first episode of Breakout in which nothing but FIRE is pressed."""
-    config = environments.Atari("breakout", protocol)
+    config = environments.Atari("breakout", protocol, **settings)
     environment = environments.make_single(config, seed=3, evaluation=evaluation)
     timesteps = [environment.reset()]
     while not timesteps[-1].last():
@@ -134,7 +134,7 @@ def test_without_settings_custom_is_dopamine():
         environment = environments.make(environments.Atari("pong", protocol), 2, 5)
         rng = np.random.default_rng(0)
         steps = [environment.reset()]
-        steps += [environment.step(rng.integers(6, size=2)) for _ in range(150)]
+        steps += [environment.step(rng.integers(6, size=2)) for _ in range(300)]
         played.append(steps)
         environment.close()
     for ours, theirs in zip(*played, strict=True):
@@ -194,6 +194,40 @@ def test_frames_are_skipped_and_counted():
     last = [int(environment.step([0]).step_type[0]) for _ in range(4)]
     assert last == [1, 1, 1, 2]  # 12 frames of 3
     environment.close()
+
+
+@pytest.mark.parametrize("probability, sticky", [(0.0, False), (1.0, True)])
+def test_actions_are_repeated_with_the_given_probability(probability, sticky):
+    """Always repeated, actions change nothing; never repeated, they alone do."""
+    config = custom(repeat_action_probability=probability)
+    environment = environments.make(config, 3, seed=5)
+    environment.reset()
+    for action in np.random.default_rng(1).integers(4, size=40):
+        # All lanes do the same, except for lane 1, which does nothing.
+        timestep = environment.step(np.array([action, 0, action], np.int32))
+    environment.close()
+    first, idle, other = timestep.observation
+    np.testing.assert_array_equal(first, other)
+    assert np.array_equal(first, idle) == sticky
+
+
+@pytest.mark.parametrize("noop_max, several", [(30, True), (0, False)])
+def test_no_ops_precede_an_episode_if_wanted(noop_max, several):
+    config = environments.Atari("freeway", "custom", noop_max=noop_max)
+    environment = environments.make(config, 5, seed=0)
+    frames = environment.reset().observation
+    environment.close()
+    assert (frames != frames[0]).any() == several
+
+
+@pytest.mark.parametrize(
+    "life_loss, evaluation, zeros",
+    [(True, False, 5), (True, True, 1), (None, False, 1)],
+)
+def test_lost_lives_end_the_discount_if_wanted(life_loss, evaluation, zeros):
+    timesteps = lose_every_life("custom", evaluation=evaluation, life_loss=life_loss)
+    assert [step.discount for step in timesteps].count(0.0) == zeros
+    assert [step.last() for step in timesteps].count(True) == 1
 
 
 def test_games_are_those_that_gymnasium_registers():

@@ -1,5 +1,7 @@
 """Constructors of users' environments: found and called, or refused in one line."""
 
+import sys
+
 import dm_env
 import gymnasium
 import pytest
@@ -85,6 +87,26 @@ def test_a_module_that_fails_names_its_file_and_line(tmp_path, monkeypatch):
         "faulty_module:make: importing faulty_module failed: ZeroDivisionError: "
         f"division by zero ({place}, line 2)"
     )
+
+
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        ("raise SystemExit(3)", "importing leaver failed: SystemExit: 3"),
+        ("def make(): raise SystemExit", "leaver:make cannot be made: SystemExit"),
+        (
+            "import gymnasium\ndef make(): raise SystemExit('bye')\n"
+            "gymnasium.register('make', make)\ndel make",
+            "leaver:make cannot be made: SystemExit: bye",
+        ),
+    ],
+)
+def test_code_that_leaves_the_program_is_named(code, said, tmp_path, monkeypatch):
+    (tmp_path / "leaver.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "leaver", raising=False)
+    with pytest.raises(EnvironmentFailed, match=said):
+        own_constructors.construct("leaver:make", {}, seed=0)
 
 
 def test_an_environment_of_the_retired_gym_is_named(tmp_path, monkeypatch):

@@ -1,8 +1,12 @@
 """One environment of a user: its steps, and the rules that it may break."""
 
+import sys
+
 import dm_env
+import gymnasium
 import numpy as np
 import pytest
+from dm_env import specs
 
 from environments import own, own_lane
 from environments.checks import EnvironmentFailed
@@ -76,6 +80,7 @@ def test_dm_env_keeps_its_discounts(strangers):
         ("flag", "terminated must be true or false, got None"),
         ("values", "the retired gym returned 4 values: the package shimmy converts"),
         ("bug", "step raised KeyError: 'a bug' ("),
+        ("exit", "step raised SystemExit: a wish to leave ("),
     ],
 )
 def test_a_broken_rule_names_environment_lane_and_step(how, said, strangers):
@@ -92,6 +97,84 @@ def test_a_broken_rule_names_environment_lane_and_step(how, said, strangers):
 def test_a_reset_without_info_is_named(strangers):
     with pytest.raises(EnvironmentFailed, match=r"at step 0 .* got ndarray; reset"):
         make("Broken", how="reset").reset()
+
+
+def test_a_reset_without_a_seed_is_named(strangers):
+    class Old(gymnasium.Env):
+        observation_space = action_space = gymnasium.spaces.Discrete(3)
+
+        def reset(self):
+            return 0
+
+    with pytest.raises(EnvironmentFailed) as caught:
+        own_lane.Lane(Old(), "mine:Old", 0, lane=2).reset()
+    message = str(caught.value)
+    where = "mine:Old in lane 2 at step 0 of its episode 1: reset must be defined as "
+    assert message.startswith(f"{where}reset(self, *, seed=None, options=None): ")
+
+
+class Steps(dm_env.Environment):
+    """Returns the given timesteps."""
+
+    def __init__(self, *timesteps):
+        self.timesteps = [*timesteps]
+
+    def reset(self):
+        return self.timesteps.pop(0)
+
+    def step(self, action):
+        return self.timesteps.pop(0)
+
+    def observation_spec(self):
+        return specs.Array((2,), np.float32)
+
+    def action_spec(self):
+        return specs.DiscreteArray(3)
+
+
+@pytest.mark.parametrize(
+    "step, said",
+    [
+        (dm_env.transition(None, np.ones(2)), "the reward must be a number, got None"),
+        (dm_env.transition(np.nan, np.ones(2)), "the reward must be finite, got nan"),
+        (dm_env.transition(1.0, np.ones(2), 1.5), "discount must be from 0 to 1, got "),
+        (dm_env.transition(1.0, np.ones(2), None), "the discount must be a number, "),
+        (dm_env.transition(1.0, np.ones(3)), "must have shape [2], got [3]"),
+        (dm_env.transition(1.0, [np.inf, 1]), "observation must be finite, got [inf"),
+        (dm_env.restart(np.ones(2)), "step must not return a FIRST before a LAST"),
+        ((np.ones(2), 1.0, False, {}), "step must return a dm_env.TimeStep, got ("),
+    ],
+)
+def test_dm_env_is_checked_as_gymnasium_is(step, said):
+    steps = Steps(dm_env.restart(np.ones(2)), step)
+    environment = own_lane.Lane(steps, "mine:Steps", 0, lane=3)
+    environment.reset()
+    with pytest.raises(EnvironmentFailed) as caught:
+        environment.step(1)
+    message = str(caught.value)
+    assert message.startswith("mine:Steps in lane 3 at step 1 of its episode 1: ")
+    assert said in message and "\n" not in message
+
+
+def test_a_reset_of_dm_env_must_be_a_first():
+    steps = Steps(dm_env.transition(1.0, np.ones(2)))
+    with pytest.raises(EnvironmentFailed, match="reset must return a FIRST, got "):
+        own_lane.Lane(steps, "mine:Steps", 0).reset()
+
+
+def test_an_environment_without_spaces_is_named():
+    with pytest.raises(EnvironmentFailed, match=r"^mine:Bare: .* no attribute 'obs"):
+        own_lane.Lane(gymnasium.Env(), "mine:Bare", 0)
+
+
+@pytest.mark.parametrize("leave", [lambda: 1 / 0, sys.exit])
+def test_an_environment_that_cannot_be_closed_ends_no_run(leave, capsys):
+    steps = Steps()
+    steps.close = leave
+    own_lane.Lane(steps, "mine:Steps", 0, lane=3).close()
+    err = capsys.readouterr().err
+    assert err.startswith("munchausen: mine:Steps in lane 3 was not closed: close ")
+    assert err.count("\n") == 1
 
 
 def test_a_very_long_episode_is_told_once(strangers, monkeypatch, capsys):

@@ -46,6 +46,8 @@ def test_actions_of_any_shape_are_one_vector():
         (spaces.Box(-np.inf, np.inf, (2,)), "finite bounds"),
         (spaces.Box(0, np.array([1, np.inf]), (2,), np.float64), "finite bounds"),
         (spaces.Box(0, 7, (2,), np.int32), "floating-point numbers"),
+        (spaces.Box(0, np.array([1.0, 0.0]), (2,), np.float64), "without a width"),
+        (spaces.Box(-1, 1, (0,), np.float32), "at least one number"),
     ],
 )
 def test_actions_that_no_agent_takes_are_refused_with_the_wrapper(space, remedy):
@@ -103,6 +105,16 @@ def test_a_wrong_part_is_named(value, said):
         own_spaces.observations_of_space(NESTED).convert(value)
 
 
+def test_observations_of_no_number_are_refused():
+    said = "observations must have at least one number, got "
+    with pytest.raises(ValueError, match=said):
+        own_spaces.observations_of_space(spaces.Box(0, 1, (3, 0), np.float32))
+    with pytest.raises(ValueError, match=said):
+        own_spaces.observations_of_space(spaces.Dict(a=spaces.Box(0, 1, (0,))))
+    with pytest.raises(ValueError, match=said):
+        own_spaces.observations_of_spec({"a": specs.Array((0,), np.float32)})
+
+
 def test_sequences_are_refused():
     with pytest.raises(ValueError, match="FilterObservation"):
         own_spaces.observations_of_space(
@@ -114,6 +126,7 @@ def test_sequences_are_refused():
     "shape, seen",
     [
         ((44, 40, 3), (3, 44, 40)),
+        ((7, 5, 4), (4, 7, 5)),
         ((3, 44, 40), (3, 44, 40)),
         ((44, 40), (1, 44, 40)),
         ((2, 44, 40, 3), (6, 44, 40)),

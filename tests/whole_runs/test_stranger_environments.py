@@ -55,7 +55,8 @@ CASES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_from_train_to_report(case, command):
+def test_from_train_to_report(case, command, monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)  # slow code would take minutes
     agent, which, settings = CASES[case]
     run(command, f"train {agent}/gymnasium {which} {settings} {SHORT} --steps 1500")
     made = directory(command)

@@ -178,6 +178,8 @@ class Broken(gymnasium.Env):
             return *good[:index], value, *good[index + 1 :]
         if self.how == "values":
             return good[:2] + good[3:]
+        if self.how == "exit":
+            raise SystemExit("a wish to leave")
         raise KeyError("a bug")
 
 

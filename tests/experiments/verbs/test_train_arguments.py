@@ -1,5 +1,8 @@
 """Plans that command lines of `train` describe."""
 
+import pytest
+
+from experiments.flags import OverrideError
 from experiments.names import FIGURES
 from experiments.verbs import train_arguments
 
@@ -20,3 +23,46 @@ def test_a_figure_has_the_papers_number_of_seeds():
     assert {each.seed for each in plan.experiments} == set(range(10))
     one = train_arguments.plan([NAME, "--seed", "3"])
     assert {each.seed for each in one.experiments} == {3} and one.continued
+
+
+@pytest.mark.parametrize(
+    "environment_id, name",
+    [
+        ("Pendulum-v1", "mdqn/pendulum-v1"),
+        ("my_package:My/Env-v0", "mdqn/my_package-my-env-v0"),
+        ("a.b:Inner.make", "mdqn/a.b-inner.make"),
+        ("../..", "mdqn/gymnasium"),
+        ("\u74b0\u5883:\u4e16\u754c", "mdqn/gymnasium"),
+    ],
+)
+def test_a_run_is_named_after_the_environment(environment_id, name):
+    flag = f"--environment.id={environment_id}"
+    [experiment] = train_arguments.plan(["mdqn/gymnasium", flag]).experiments
+    assert experiment.name == name and experiment.environment.id == environment_id
+
+
+def test_keyword_arguments_of_an_environment_are_read():
+    line = "mdqn/gymnasium --environment.id=a:b --environment.kwargs.size=7"
+    line += " --environment.kwargs.deep=(1,'x') --environment.kwargs.on true"
+    [experiment] = train_arguments.plan(line.split()).experiments
+    assert experiment.environment.kwargs == {"size": 7, "deep": (1, "x"), "on": True}
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        (
+            "mdqn/cartpole --environment.name FrozenLake-v1",
+            "got 'FrozenLake-v1'; for any environment of Gymnasium or of yours use "
+            "mdqn/gymnasium --environment.id FrozenLake-v1",
+        ),
+        (
+            "mdqn/gymnasium",
+            "mdqn/gymnasium needs an environment, such as --environment.id ",
+        ),
+    ],
+)
+def test_a_users_environment_has_one_place(line, said):
+    with pytest.raises(OverrideError) as caught:
+        train_arguments.plan(line.split())
+    assert said in str(caught.value) and "\n" not in str(caught.value)
