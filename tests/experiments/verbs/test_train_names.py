@@ -41,8 +41,8 @@ def test_values_of_flags_are_no_names():
         ("mdqn/cach", "unknown experiment 'mdqn/cach'; did you mean 'mdqn/catch'?"),
         (
             "of_my_own/catch",
-            "unknown experiment 'of_my_own/catch'; `munchausen list catch` prints the names "
-            "with catch; an agent of yours needs --plugin MODULE",
+            "unknown experiment 'of_my_own/catch'; `munchausen list catch` prints the "
+            "names with catch; an agent of yours needs --plugin MODULE",
         ),
         ("xx", "unknown experiment 'xx'; `munchausen list` prints what there is"),
     ],
