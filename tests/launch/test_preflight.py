@@ -1,7 +1,6 @@
 """Experiments that are refused before a run starts; the memory estimate, by hand."""
 
 import dataclasses
-import re
 import subprocess
 import sys
 
