@@ -82,7 +82,7 @@ def _sized(observations: Observations) -> Observations:
     if 0 in shape:
         raise ValueError(
             f"observations must have at least one number, got the shape {list(shape)}: "
-            "an environment whose state never changes observes a constant"
+            "return a constant number if there is nothing to observe"
         )
     return observations
 

@@ -8,8 +8,10 @@ import jax
 import numpy as np
 import pytest
 
+from agents import dqn, sac
 from agents.parts.contract import Spec, Storage, discrete_spec
-from environments import Catch, Classic
+from environments import Catch, Classic, Gymnasium
+from environments.checks import EnvironmentFailed
 from launch import preflight
 
 ATARI = discrete_spec((4, 84, 84), np.uint8, 6)
@@ -97,6 +99,39 @@ def test_any_environment_config_fits(catch):
         wanted = dataclasses.replace(catch(), environment=config)
         spec = preflight.check(wanted, here=False).spec
         assert spec.num_actions == 3
+
+
+def test_a_users_environment_is_tried_before_a_run(catch, strangers):
+    broken = Gymnasium("stranger_envs:Broken", {"how": "none"})
+    with pytest.raises(EnvironmentFailed) as caught:
+        preflight.check(dataclasses.replace(catch(), environment=broken))
+    assert str(caught.value) == (
+        "stranger_envs:Broken in lane 0 at step 2 of its episode 1: the reward must be "
+        "a number, got None"
+    )
+
+
+@pytest.mark.parametrize(
+    "name, config, environment, wanted, found",
+    [
+        ("sac", sac.Config(), "Swing", "continuous", "discrete"),
+        ("dqn", dqn.Config(), "make_tank", "discrete", "continuous"),
+    ],
+)
+def test_actions_of_another_kind_name_fitting_agents(
+    name, config, environment, wanted, found, catch, strangers
+):
+    own = Gymnasium(f"stranger_envs:{environment}")
+    changed = dataclasses.replace(
+        catch(), agent_name=name, agent=config, environment=own
+    )
+    with pytest.raises(ValueError, match="choose one of ") as caught:
+        preflight.check(changed, here=False)
+    assert str(caught.value).startswith(
+        f"{name} must have an environment with {wanted} actions, but {own.id} has "
+        f"{found} ones: choose one of "
+    )
+    assert "\n" not in str(caught.value)
 
 
 def test_checking_starts_no_jax_backend():
