@@ -160,7 +160,9 @@ def test_killed_actors_and_evaluators_are_started_again(command):
     assert evaluated[-1] == steps
     final = checkpoint.newest(directory).counts
     assert steps <= final.actor_steps < steps + 300
-    owed = 32 * (final.actor_steps - 1000) / 32  # samples per insert / batch size
+    storage = run_directory.read_experiment(directory).agent.storage
+    inserts = final.actor_steps - storage.min_size
+    owed = storage.samples_per_insert * inserts / storage.batch_size
     assert abs(final.learner_steps - owed) < 320 / 32 + 300, final
 
 
