@@ -214,7 +214,7 @@ def _check_fit(
 
 
 def check_devices(stages: Sequence[Stage]) -> None:
-    """Refuses a stage whose batches the devices of this process cannot share evenly.
+    """Refuses a stage whose batches the devices of all learners cannot share evenly.
 
     Starts a JAX backend: not for a process that launches the learner.
 
@@ -223,11 +223,11 @@ def check_devices(stages: Sequence[Stage]) -> None:
         Unfit: JAX cannot start.
     """
     try:
-        local_devices = jax.local_devices()
+        sharing = jax.devices()
     except (AssertionError, RuntimeError) as error:  # JAX gives no reason, or one
         raise surroundings.no_backend(str(error)) from error
     for stage in stages:
-        devices.check_batch(stage.agent.storage.batch_size, local_devices)
+        devices.check_batch(stage.agent.storage.batch_size, sharing)
 
 
 def _check_offline(experiment: Experiment, agent: Agent) -> None:

@@ -17,7 +17,7 @@ from launch.roles.batches import Batches
 from launch.roles.context import Context, Run
 from launch.roles.coordinator import Coordinator
 from launch.roles.evaluator_role import EvaluatorRole
-from launch.roles.learner_role import LearnerRole
+from launch.roles.learner_role import make_learner
 from launch.roles.replay_role import ReplayRole
 
 GRACE_SECONDS = 20.0  # for a role to end after it was asked to, by default
@@ -52,10 +52,10 @@ class Node(NamedTuple):
         role: its name.
         make: builds the role from `(run, context)`; picklable.
         stops: place in the order of stopping, the lowest first.
-        calls: roles whose methods it calls.
+        calls: roles whose methods it calls; of several replicas, those of the first.
         addresses: roles whose server it talks to.
         serves: its methods that other roles may call.
-        listens: whether it has a server that other roles talk to.
+        listens: whether each replica has a server that other roles talk to.
         replicas: number of replicas; None: one, whose name has no number.
         accelerators: whether it may use accelerators; all other roles run on the CPU.
         patience: seconds that it has to end after it was asked to.
@@ -93,6 +93,7 @@ def make(run: Run) -> list[Node]:
     A run that learns from a dataset has neither replay nor actors.
     """
     acts = not run.experiment.dataset
+    learners, replays = run.experiment.learners, run.experiment.replays
     replay = ("replay",) if acts else ()
     coordinator = Node(
         "coordinator",
@@ -105,11 +106,14 @@ def make(run: Run) -> list[Node]:
     )
     learner = Node(
         "learner",
-        functools.partial(LearnerRole, make_replay=_reverb_batches),
+        functools.partial(make_learner, make_replay=_reverb_batches),
         stops=3,
         calls=("coordinator",),
         addresses=replay,
         serves=("get_variables",),
+        # The first of several learners tells the others how JAX connects them.
+        listens=learners > 1,
+        replicas=learners if learners > 1 else None,
         accelerators=True,
         # It saves once more, and a replay of millions takes a while. A user who cannot
         # wait presses Ctrl+C again.
@@ -134,7 +138,13 @@ def make(run: Run) -> list[Node]:
         replicas=run.experiment.actors,
         restarts=Budget(),
     )
-    server = Node("replay", ReplayRole, stops=5, listens=True)
+    server = Node(
+        "replay",
+        ReplayRole,
+        stops=5,
+        listens=True,
+        replicas=replays if replays > 1 else None,
+    )
     return [server, coordinator, learner, actors, evaluator]
 
 
