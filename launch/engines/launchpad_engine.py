@@ -166,7 +166,7 @@ def make_program(
     """
     made = lp.Program("munchausen")
     addresses = {
-        node.role: [lp_address.Address(name) for name in node.names()]
+        node.role: [lp_address.Address(name.replace("/", "")) for name in node.names()]
         for node in nodes
         if node.listens
     }

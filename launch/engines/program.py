@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from agents.parts.contract import Agent
 from launch.build import make_extras_spec
 from launch.engines.restarts import Budget
+from launch.replay import shards
 from launch.replay.reverb_batches import ReverbBatches
 from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
@@ -149,16 +150,18 @@ def make(run: Run) -> list[Node]:
 
 
 def _reverb_batches(
-    run: Run, agent: Agent, context: Context, acting: Callable[[], bool]
+    run: Run, agent: Agent, context: Context, acting: Callable[[int], bool]
 ) -> Batches:
+    experiment = run.experiment
     return ReverbBatches(
-        context.address("replay"),
+        [context.address("replay", index) for index in range(experiment.replays)],
         agent.storage,
         run.spec,
         frame_stack=run.frame_stack,
         stop=context.stop.is_set,
         acting=acting,
         extras=make_extras_spec(agent, run.spec),
+        learners=experiment.learners,
     )
 
 
@@ -168,8 +171,9 @@ def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
 
     from launch.replay import reverb_store
 
+    shard = shards.shard_of(context.index, run.experiment.replays)
     return reverb_store.ReverbAdder(
-        reverb.Client(context.address("replay")),
+        reverb.Client(context.address("replay", shard)),
         agent.storage,
         run.spec,
         discount=agent.discount,
