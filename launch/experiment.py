@@ -16,7 +16,6 @@ ROLES = ("learner", "replay", "actor", "evaluator")
 Mode = Literal["local", "threads", "processes"]
 
 
-
 @dataclass(frozen=True)
 class Supervision:
     """How the launcher of a program watches its roles; no part of the experiment.
@@ -30,6 +29,9 @@ class Supervision:
 
     def __post_init__(self) -> None:
         checks.at_least("actors_at_least", self.actors_at_least, 1)
+
+
+SUPERVISION = Supervision()
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,13 @@ class Options:
     wandb: WandbMode = "off"
     actors_at_least: int = 1
 
+    def __post_init__(self) -> None:
+        self.supervision()
+
+    def supervision(self) -> Supervision:
+        """How the launcher of a program watches its roles."""
+        return Supervision(self.actors_at_least)
+
 
 class Request(NamedTuple):
     """What a command line wants.
@@ -85,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
         evaluated = shortened or existing_runs.is_complete(directory, experiment)
         _check_entries(saved)
         mode = _mode(options, saved)
-        train_arguments.check_actors(experiment, mode)
+        train_arguments.check_actors(experiment, mode, options.actors_at_least)
         _refuse_done(experiment, saved, evaluated)
         ready = check(
             experiment,
@@ -106,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
             ready,
             saved,
             options.wandb,
-            Supervision(options.actors_at_least),
+            options.supervision(),
         )
     summarise([(experiment.seed, directory)])
     return 0

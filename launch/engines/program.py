@@ -88,13 +88,23 @@ class Node(NamedTuple):
         return [f"{self.role}/{index}" for index in range(self.replicas)]
 
 
+_EVALUATOR = Node(
+    "evaluator",
+    EvaluatorRole,
+    stops=2,
+    calls=("learner", "coordinator"),
+    # Its first report is its first evaluation, which may be long after its start.
+    restarts=Budget(silent_lives=4),
+)
+
+
 def make(run: Run) -> list[Node]:
     """The roles of a run, in the order of starting.
 
     A run that learns from a dataset has neither replay nor actors.
     """
     acts = not run.experiment.dataset
-    learners, replays = run.experiment.learners, run.experiment.replays
+    learners = run.experiment.learners
     replay = ("replay",) if acts else ()
     coordinator = Node(
         "coordinator",
@@ -114,22 +124,14 @@ def make(run: Run) -> list[Node]:
         serves=("get_variables",),
         # The first of several learners tells the others how JAX connects them.
         listens=learners > 1,
-        replicas=learners if learners > 1 else None,
+        replicas=_replicas(learners),
         accelerators=True,
         # It saves once more, and a replay of millions takes a while. A user who cannot
         # wait presses Ctrl+C again.
         patience=300.0,
     )
-    evaluator = Node(
-        "evaluator",
-        EvaluatorRole,
-        stops=2,
-        calls=("learner", "coordinator"),
-        # Its first report is its first evaluation, which may be long after its start.
-        restarts=Budget(silent_lives=4),
-    )
     if not acts:
-        return [coordinator, learner, evaluator]
+        return [coordinator, learner, _EVALUATOR]
     actors = Node(
         "actor",
         functools.partial(ActorRole, make_adder=_reverb_adder),
@@ -144,9 +146,14 @@ def make(run: Run) -> list[Node]:
         ReplayRole,
         stops=5,
         listens=True,
-        replicas=replays if replays > 1 else None,
+        replicas=_replicas(run.experiment.replays),
     )
-    return [server, coordinator, learner, actors, evaluator]
+    return [server, coordinator, learner, actors, _EVALUATOR]
+
+
+def _replicas(number: int) -> int | None:
+    """Replicas of a node whose name has a number only if there are several."""
+    return number if number > 1 else None
 
 
 def _reverb_batches(

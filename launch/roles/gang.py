@@ -116,7 +116,9 @@ class Decisions:
         """
         now = time.monotonic()
         if self._began is not None:
-            fitting = int(_DECISION_SECONDS / max(now - self._began, 1e-6) * self._steps)
+            fitting = int(
+                _DECISION_SECONDS / max(now - self._began, 1e-6) * self._steps
+            )
             self._steps = max(1, min(fitting, 2 * self._steps))
         self._began = now
         self._steps = min(self._steps, left)
