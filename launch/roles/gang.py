@@ -39,22 +39,29 @@ def join(context: Context, ranks: int) -> None:
 
     Raises:
         Stopped: the program ended before all ranks had started.
+        RankLost: another rank did not start in time, or cannot be reached.
     """
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
 
+    address = context.address("learner")
+    failures: list[RuntimeError] = []
+
     def connect() -> None:
-        # `jax.distributed.initialize` of this version does not take heartbeats.
-        distributed.global_state.initialize(
-            context.address("learner"),
-            ranks,
-            context.index,
-            cluster_detection_method="deactivate",
-            initialization_timeout=_START_SECONDS,
-            service_heartbeat_interval_seconds=_HEARTBEAT_SECONDS,
-            service_max_missing_heartbeats=_MISSING_HEARTBEATS,
-            client_heartbeat_interval_seconds=_HEARTBEAT_SECONDS,
-            client_max_missing_heartbeats=_MISSING_HEARTBEATS,
-        )
+        try:
+            # `jax.distributed.initialize` of this version does not take heartbeats.
+            distributed.global_state.initialize(
+                address,
+                ranks,
+                context.index,
+                cluster_detection_method="deactivate",
+                initialization_timeout=_START_SECONDS,
+                service_heartbeat_interval_seconds=_HEARTBEAT_SECONDS,
+                service_max_missing_heartbeats=_MISSING_HEARTBEATS,
+                client_heartbeat_interval_seconds=_HEARTBEAT_SECONDS,
+                client_max_missing_heartbeats=_MISSING_HEARTBEATS,
+            )
+        except RuntimeError as error:
+            failures.append(error)
 
     # Connecting is deaf to a stop.
     thread = threading.Thread(target=connect, name="gang", daemon=True)
@@ -63,6 +70,12 @@ def join(context: Context, ranks: int) -> None:
         if context.stop.is_set():
             raise Stopped
         thread.join(0.1)
+    if failures:
+        reason = " ".join(str(failures[0]).split())[:300]
+        raise RankLost(
+            f"learner {context.index} of {ranks} must reach the others through "
+            f"{address}: {reason}"
+        ) from failures[0]
 
 
 def agree(steps: int) -> int:

@@ -1,14 +1,13 @@
-"""A learner of several as a process: `python -m ... RANK RANKS PORT RESULT MODE`.
+"""A learner of several as a process: `... RANK RANKS PORT RESULT MODE [AGENT]`.
 
-Trains DQN and SAC on batches that do not depend on the number of learners, and rank 0
-writes their states to RESULT.
+In mode `equal`, it trains AGENT on batches that do not depend on the number of
+learners, and rank 0 writes the state to RESULT.
 """
 
 import os
 import signal
 import sys
 import threading
-import time
 
 import jax
 import numpy as np
@@ -90,29 +89,24 @@ def plain(learner):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
-def train(name, rank, ranks, ends=10**9, updates=UPDATES):
-    learner = Learner(make_agent(name), 5, Part(name, rank, ranks, ends))
-    learner.run(updates)
+def train(name, rank, ranks):
+    learner = Learner(make_agent(name), 5, Part(name, rank, ranks))
+    learner.run(UPDATES)
     return learner
 
 
-def main(rank, ranks, port, result, mode):
+def main(rank, ranks, port, result, mode, name="dqn"):
     gang.join(Context(rank, port), ranks)
     assert jax.process_count() == ranks
     assert len(jax.devices()) == ranks * jax.local_device_count()
     if mode == "equal":
-        learned = {}
-        for name in ("dqn", "sac"):
-            leaves = plain(train(name, rank, ranks))
-            learned |= {f"{name}{place}": leaf for place, leaf in enumerate(leaves)}
+        leaves = plain(train(name, rank, ranks))
         if rank == 0:
-            np.savez(result, **learned)
+            np.savez(result, *leaves)
         gang.leave()
     elif mode == "ends":
-        # The second rank has 13 batches, the first one 20.
-        learner = Learner(
-            make_agent("dqn"), 5, Part("dqn", rank, ranks, 20 if rank == 0 else 13)
-        )
+        source = Part("dqn", rank, ranks, 20 if rank == 0 else 13)
+        learner = Learner(make_agent("dqn"), 5, source)
         try:
             learner.run(UPDATES)
         except StopIteration:
@@ -126,18 +120,18 @@ def die(rank, mode):
     """All learn for ever; rank 1 dies, or hangs, in the middle of it."""
     learner = Learner(make_agent("dqn"), 5, Part("dqn", rank, 2))
     learner.run(3)
+    print("begins", flush=True)
     if rank == 1:
         os.kill(os.getpid(), signal.SIGSTOP if mode == "hang" else signal.SIGKILL)
-    began = time.monotonic()
     try:
         with gang.whole():
             while gang.agree(5):
                 learner.run(5)
     except errors.RankLost as error:
-        print(f"{time.monotonic() - began:.1f} {error}", flush=True)
+        print(error, flush=True)
         os._exit(1)
 
 
 if __name__ == "__main__":
-    rank, ranks, port, result, mode = sys.argv[1:]
-    main(int(rank), int(ranks), int(port), result, mode)
+    rank, ranks, port, *rest = sys.argv[1:]
+    main(int(rank), int(ranks), int(port), *rest)
