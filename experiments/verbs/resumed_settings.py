@@ -31,6 +31,7 @@ _FIXED = {
 # Fields that do not change what is learned.
 _HARMLESS = (
     "evaluation",
+    "learners",
     "log_period",
     "stall_seconds",
     "checkpoint.keep",

@@ -123,7 +123,9 @@ def test_an_error_at_the_start_is_raised_where_it_is_noticed(monkeypatch):
         index=0, address=lambda role: "localhost:1", stop=threading.Event()
     )
     monkeypatch.setattr(gang.distributed.global_state, "initialize", refuse)
-    with pytest.raises(errors.RankLost, match=r"^learner 0 of 2 must reach .* no port$"):
+    with pytest.raises(
+        errors.RankLost, match=r"^learner 0 of 2 must reach .* no port$"
+    ):
         gang.join(context, 2)
 
 
