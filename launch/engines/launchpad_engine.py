@@ -87,7 +87,7 @@ def _run_processes(run: Run, supervision: Supervision) -> None:
     processes.launch(
         make_program(run, nodes),
         nodes,
-        {node.role: _resources(node) for node in nodes},
+        {node.role: PythonProcess(env=_environment(node)) for node in nodes},
         run.directory / "logs",
         Rules(run.directory, supervision.actors_at_least, heartbeat.check),
         arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
@@ -143,13 +143,14 @@ def _stopping(stops: "OrderedStop", caught: signals.Caught) -> Any:
     return handle
 
 
-def _resources(node: Node) -> PythonProcess:
+def _environment(node: Node) -> dict[str, str]:
+    """Environment variables of the processes of a node."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2"}
     # Each of several learners would take all accelerators of this machine, which one
     # learner uses all alone: several are for several machines.
     if not node.accelerators or node.replicas is not None:
         environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    return PythonProcess(env=environment)
+    return environment
 
 
 def make_program(
