@@ -42,6 +42,10 @@ class SaveFailed(Exception):
     """A checkpoint could not be written; earlier checkpoints are still there."""
 
 
+class RankLost(Exception):
+    """A learner of several processes lost another one; the message has the reason."""
+
+
 class Damaged(Exception):
     """A checkpoint is incomplete or was altered; the message says where."""
 

@@ -117,6 +117,11 @@ class Experiment:
         seed: seed of all random numbers.
         actors: number of actors; one if local.
         environments: environments that each actor steps together.
+        learners: number of learner processes, which share each batch; one if local.
+            Each needs a machine to itself for its GPUs: on one machine several learners
+            compute on the CPU, whereas one learner uses all of its GPUs.
+        replays: number of replay servers, which share the transitions: actor i stores
+            into server i modulo this number; one if local.
         dataset: what to learn from instead of acting: an HDF5 or npz file, a Minari
             dataset's directory or id, a run directory; empty: actors act.
         dataset_reading: what to do with the dataset's flaws; its flags begin with
@@ -137,6 +142,8 @@ class Experiment:
     seed: int = 0
     actors: int = 1
     environments: int = 1
+    learners: int = 1
+    replays: int = 1
     dataset: str = ""
     dataset_reading: DatasetReading = field(
         default=REFUSE_FLAWS, metadata={"flag": "dataset"}
@@ -145,7 +152,14 @@ class Experiment:
     description: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "log_period", "actors", "environments"):
+        for name in (
+            "steps",
+            "log_period",
+            "actors",
+            "environments",
+            "learners",
+            "replays",
+        ):
             checks.at_least(name, getattr(self, name), 1)
         checks.at_least("seed", self.seed, 0)
         checks.above("stall_seconds", self.stall_seconds, 0)

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 
 import environments
+from agents.parts.checks import InvalidSetting
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
 from launch import devices, surroundings
@@ -40,14 +41,22 @@ def replay_bytes(storage: Storage, spec: Spec, frame_stack: int, *, local: bool)
 
 
 def estimate(
-    storage: Storage, spec: Spec, frame_stack: int, *, actors: int, local: bool
+    storage: Storage,
+    spec: Spec,
+    frame_stack: int,
+    *,
+    actors: int,
+    local: bool,
+    learners: int = 1,
+    replays: int = 1,
 ) -> dict[str, float]:
-    """Estimated bytes of each role of a run; all actors together are one role."""
+    """Estimated bytes of each role of a run; all its replicas together are one role."""
     replay = replay_bytes(storage, spec, frame_stack, local=local)
     if local:
         return {"local": _LOCAL_BYTES + replay}
     roles = dict(_ROLE_BYTES)
-    roles["replay"] += replay
+    roles["learner"] *= learners
+    roles["replay"] = roles["replay"] * replays + replay
     roles["actor"] *= actors
     return roles
 
@@ -61,6 +70,8 @@ def check_memory(
     local: bool,
     at_once: int = 1,
     available: int | None = None,
+    learners: int = 1,
+    replays: int = 1,
 ) -> None:
     """Refuses a run that does not fit into memory.
 
@@ -72,13 +83,23 @@ def check_memory(
         local: whether the run is one process.
         at_once: number of such runs that share the machine.
         available: bytes; None asks the machine.
+        learners: number of learners.
+        replays: number of replay servers.
 
     Raises:
         ValueError: with the estimate, and the capacity that would fit.
     """
     available = psutil.virtual_memory().available if available is None else available
     available //= at_once
-    roles = estimate(storage, spec, frame_stack, actors=actors, local=local)
+    roles = estimate(
+        storage,
+        spec,
+        frame_stack,
+        actors=actors,
+        local=local,
+        learners=learners,
+        replays=replays,
+    )
     needed = sum(roles.values())
     if needed <= available:
         return
@@ -191,6 +212,7 @@ def _check_fit(
 ) -> "Prepared | None":
     """Checks agent, devices and data; returns the dataset of a run that has one."""
     stages = make_stages(experiment, spec)
+    check_shares(experiment, mode, stages)
     if here and mode != "processes":
         check_devices(stages)
     last = stages[-1]
@@ -209,12 +231,64 @@ def _check_fit(
         actors=experiment.actors,
         local=mode == "local",
         at_once=at_once,
+        learners=experiment.learners,
+        replays=experiment.replays,
     )
     return None
 
 
+def check_shares(experiment: Experiment, mode: Mode, stages: Sequence[Stage]) -> None:
+    """Refuses learners or replay servers that cannot share the work of a run.
+
+    Args:
+        experiment: the experiment to run.
+        mode: how to run it.
+        stages: its learning stages.
+
+    Raises:
+        ValueError: a number does not fit; the message says which would.
+    """
+    learners, replays = experiment.learners, experiment.replays
+    if learners > 1 and mode in ("local", "threads"):
+        raise ValueError(
+            f"--learners must be 1 with --launch {mode}, got {learners}: each learner "
+            "is a process; choose --launch processes"
+        )
+    if learners > 1 and len(stages) > 1:
+        raise ValueError(
+            f"--learners must be 1 for {experiment.agent_name}, which learns in "
+            f"{len(stages)} stages, got {learners}"
+        )
+    if replays > 1 and mode == "local":
+        raise ValueError(
+            f"--replays must be 1 with --launch local, got {replays}: a local run has "
+            "no replay server; choose --launch processes"
+        )
+    if replays > 1 and stages[-1].source == "dataset":
+        raise ValueError(
+            "--replays must be 1 for a run that learns from a dataset, which has no "
+            f"replay, got {replays}"
+        )
+    if replays > experiment.actors:
+        raise ValueError(
+            f"--replays must be at most --actors {experiment.actors}, got {replays}: "
+            "each actor stores into one of the replay servers"
+        )
+    storage = stages[-1].agent.storage
+    if storage.batch_size % (learners * replays):
+        wanted = f"a multiple of {learners * replays}"
+        why = f"{learners} learners and {replays} replay servers share each batch"
+        raise InvalidSetting(
+            "storage.batch_size", storage.batch_size, f"{wanted}, as {why}"
+        )
+    if storage.min_size < replays:
+        raise InvalidSetting(
+            "storage.min_size", storage.min_size, f"at least --replays {replays}"
+        )
+
+
 def check_devices(stages: Sequence[Stage]) -> None:
-    """Refuses a stage whose batches the devices of this process cannot share evenly.
+    """Refuses a stage whose batches the devices of all learners cannot share evenly.
 
     Starts a JAX backend: not for a process that launches the learner.
 
@@ -223,11 +297,11 @@ def check_devices(stages: Sequence[Stage]) -> None:
         Unfit: JAX cannot start.
     """
     try:
-        local_devices = jax.local_devices()
+        sharing = jax.devices()
     except (AssertionError, RuntimeError) as error:  # JAX gives no reason, or one
         raise surroundings.no_backend(str(error)) from error
     for stage in stages:
-        devices.check_batch(stage.agent.storage.batch_size, local_devices)
+        devices.check_batch(stage.agent.storage.batch_size, sharing)
 
 
 def _check_offline(experiment: Experiment, agent: Agent) -> None:

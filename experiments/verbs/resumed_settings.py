@@ -21,6 +21,7 @@ _FIXED = {
     "environment": f"replay and networks are of this environment: {_OTHER_RUN}",
     "dataset": f"the saved networks learned from this dataset: {_OTHER_RUN}",
     "preparation": f"the saved networks learned from data of this kind: {_OTHER_RUN}",
+    "replays": f"each replay server saved its own transitions: {_OTHER_RUN}",
     "agent.storage": f"the saved replay was filled with these settings: {_OTHER_RUN}",
     "runs": "the run stays in its directory: move that directory instead",
     "seeds": "one run resumes: repeat the command that started all seeds instead",
@@ -30,6 +31,7 @@ _FIXED = {
 # Fields that do not change what is learned.
 _HARMLESS = (
     "evaluation",
+    "learners",
     "log_period",
     "stall_seconds",
     "checkpoint.keep",

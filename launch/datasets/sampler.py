@@ -56,6 +56,7 @@ class DatasetBatches:
         agent: gives the batch size and the lookup tables.
         seed: of the sampling.
         on_device: whether the rows lie on the accelerator; None: if they fit.
+        part: (k, K): of each batch, this source gives the k-th of K equal parts.
 
     Attributes:
         shared: data that every update reads; empty before `prepare`.
@@ -68,11 +69,15 @@ class DatasetBatches:
         agent: Agent,
         seed: int,
         on_device: bool | None = None,
+        part: tuple[int, int] = (0, 1),
     ):
         self._transitions = dataset.transitions
         self._fingerprint = dataset.fingerprint
         self._size = len(self._transitions.reward)
         self._batch_size = agent.storage.batch_size
+        place, parts = part
+        share = self._batch_size // parts
+        self._part = slice(place * share, (place + 1) * share)
         self._tables = agent.tables
         self._step = 0
         bits = np.random.Philox(key=seed)
@@ -100,8 +105,8 @@ class DatasetBatches:
         return 1
 
     def next(self) -> Drawn:
-        """Draws the batch of the next learner step."""
-        rows = self.rows(self._step)
+        """Draws the batch of the next learner step, or this source's part of it."""
+        rows = self.rows(self._step)[self._part]
         self._step += 1
         return Drawn(rows, None if self.on_device else _take(self._transitions, rows))
 

@@ -87,7 +87,7 @@ def _run_processes(run: Run, supervision: Supervision) -> None:
     processes.launch(
         make_program(run, nodes),
         nodes,
-        {node.role: _resources(node) for node in nodes},
+        {node.role: PythonProcess(env=_environment(node)) for node in nodes},
         run.directory / "logs",
         Rules(run.directory, supervision.actors_at_least, heartbeat.check),
         arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
@@ -143,11 +143,14 @@ def _stopping(stops: "OrderedStop", caught: signals.Caught) -> Any:
     return handle
 
 
-def _resources(node: Node) -> PythonProcess:
+def _environment(node: Node) -> dict[str, str]:
+    """Environment variables of the processes of a node."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2"}
-    if not node.accelerators:
+    # Each of several learners would take all accelerators of this machine, which one
+    # learner uses all alone: several are for several machines.
+    if not node.accelerators or node.replicas is not None:
         environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    return PythonProcess(env=environment)
+    return environment
 
 
 def make_program(
@@ -164,7 +167,9 @@ def make_program(
     """
     made = lp.Program("munchausen")
     addresses = {
-        node.role: lp_address.Address(node.role) for node in nodes if node.listens
+        node.role: [lp_address.Address(name.replace("/", "")) for name in node.names()]
+        for node in nodes
+        if node.listens
     }
     handles: dict[str, Any] = {}
     for node in nodes:
@@ -182,8 +187,9 @@ def make_program(
                     clients={role: handles[role] for role in node.calls},
                 )
                 if node.listens:
-                    own.allocate_address(addresses[node.role])
-                handles[node.role] = made.add_node(own)
+                    own.allocate_address(addresses[node.role][index])
+                handle = made.add_node(own)
+                handles.setdefault(node.role, handle)  # others call the first replica
     return made
 
 
@@ -196,7 +202,7 @@ class HostedRole:
         index: int,
         run: Run,
         stops: "OrderedStop | None",
-        addresses: Mapping[str, lp_address.Address],
+        addresses: Mapping[str, Sequence[lp_address.Address]],
         clients: Mapping[str, Any],
     ):
         """Builds the role; the methods that it serves become methods of this object.
@@ -206,7 +212,8 @@ class HostedRole:
             index: index of its replica.
             run: the run.
             stops: see `make_program`.
-            addresses: addresses of servers, including the role's own.
+            addresses: of the servers of each role, one of each replica, including
+                the role's own.
             clients: Courier clients of the roles that it calls.
         """
         self._node = node
@@ -219,7 +226,12 @@ class HostedRole:
         else:
             stop = stops.join(self._name, lp.stop_event())
         life = int(os.environ.get(process.LIFE, 0)) if stops is None else 0
-        context = LaunchpadContext(self._name, index, life, stop, addresses, clients)
+        context = LaunchpadContext(
+            self._name, index, life, stop, addresses=addresses, clients=clients
+        )
+        if node.listens:
+            own = addresses[node.role][index].resolve()
+            context.port = int(lp_address.get_port_from_address(own))
         with process.exit_on_expected_errors(alone=stops is None):
             self._role = node.make(run, context)
         for method in node.serves:
@@ -249,7 +261,8 @@ class LaunchpadContext:
         index: int,
         life: int,
         stop: Stop,
-        addresses: Mapping[str, lp_address.Address],
+        *,
+        addresses: Mapping[str, Sequence[lp_address.Address]],
         clients: Mapping[str, Any],
     ):
         """Makes no connection yet; see `HostedRole`."""
@@ -260,17 +273,14 @@ class LaunchpadContext:
         self._addresses = addresses
         self._clients = clients
         self.port = 0
-        own = addresses.get(name)
-        if own is not None:
-            self.port = int(lp_address.get_port_from_address(own.resolve()))
 
     def peer(self, role: str, patience: float = 5.0) -> CourierPeer:
         """Connects to another role, to call its methods."""
         return CourierPeer(self._clients[role], self.stop, patience)
 
-    def address(self, role: str) -> str:
-        """Where the server of another role listens, `host:port`."""
-        return self._addresses[role].resolve()
+    def address(self, role: str, index: int = 0) -> str:
+        """Where the server of a replica of a role listens, `host:port`."""
+        return self._addresses[role][index].resolve()
 
 
 class OrderedStop:

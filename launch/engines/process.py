@@ -38,6 +38,7 @@ _EXPECTED = (
     errors.NotFinite,
     errors.DiskFull,
     errors.UnevenBatch,
+    errors.RankLost,
     EnvironmentFailed,
 )
 

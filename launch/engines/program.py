@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from agents.parts.contract import Agent
 from launch.build import make_extras_spec
 from launch.engines.restarts import Budget
+from launch.replay import shards
 from launch.replay.reverb_batches import ReverbBatches
 from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
 from launch.roles.context import Context, Run
 from launch.roles.coordinator import Coordinator
 from launch.roles.evaluator_role import EvaluatorRole
-from launch.roles.learner_role import LearnerRole
+from launch.roles.learner_role import make_learner
 from launch.roles.replay_role import ReplayRole
 
 GRACE_SECONDS = 20.0  # for a role to end after it was asked to, by default
@@ -52,10 +53,10 @@ class Node(NamedTuple):
         role: its name.
         make: builds the role from `(run, context)`; picklable.
         stops: place in the order of stopping, the lowest first.
-        calls: roles whose methods it calls.
+        calls: roles whose methods it calls; of several replicas, those of the first.
         addresses: roles whose server it talks to.
         serves: its methods that other roles may call.
-        listens: whether it has a server that other roles talk to.
+        listens: whether each replica has a server that other roles talk to.
         replicas: number of replicas; None: one, whose name has no number.
         accelerators: whether it may use accelerators; all other roles run on the CPU.
         patience: seconds that it has to end after it was asked to.
@@ -103,6 +104,7 @@ def make(run: Run) -> list[Node]:
     A run that learns from a dataset has neither replay nor actors.
     """
     acts = not run.experiment.dataset
+    learners = run.experiment.learners
     replay = ("replay",) if acts else ()
     coordinator = Node(
         "coordinator",
@@ -115,11 +117,14 @@ def make(run: Run) -> list[Node]:
     )
     learner = Node(
         "learner",
-        functools.partial(LearnerRole, make_replay=_reverb_batches),
+        functools.partial(make_learner, make_replay=_reverb_batches),
         stops=3,
         calls=("coordinator",),
         addresses=replay,
         serves=("get_variables",),
+        # The first of several learners tells the others how JAX connects them.
+        listens=learners > 1,
+        replicas=_replicas(learners),
         accelerators=True,
         # It saves once more, and a replay of millions takes a while. A user who cannot
         # wait presses Ctrl+C again.
@@ -136,21 +141,34 @@ def make(run: Run) -> list[Node]:
         replicas=run.experiment.actors,
         restarts=Budget(),
     )
-    server = Node("replay", ReplayRole, stops=5, listens=True)
+    server = Node(
+        "replay",
+        ReplayRole,
+        stops=5,
+        listens=True,
+        replicas=_replicas(run.experiment.replays),
+    )
     return [server, coordinator, learner, actors, _EVALUATOR]
 
 
+def _replicas(number: int) -> int | None:
+    """Replicas of a node whose name has a number only if there are several."""
+    return number if number > 1 else None
+
+
 def _reverb_batches(
-    run: Run, agent: Agent, context: Context, acting: Callable[[], bool]
+    run: Run, agent: Agent, context: Context, acting: Callable[[int], bool]
 ) -> Batches:
+    experiment = run.experiment
     return ReverbBatches(
-        context.address("replay"),
+        [context.address("replay", index) for index in range(experiment.replays)],
         agent.storage,
         run.spec,
         frame_stack=run.frame_stack,
         stop=context.stop.is_set,
         acting=acting,
         extras=make_extras_spec(agent, run.spec),
+        learners=experiment.learners,
     )
 
 
@@ -160,8 +178,9 @@ def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
 
     from launch.replay import reverb_store
 
+    shard = shards.shard_of(context.index, run.experiment.replays)
     return reverb_store.ReverbAdder(
-        reverb.Client(context.address("replay")),
+        reverb.Client(context.address("replay", shard)),
         agent.storage,
         run.spec,
         discount=agent.discount,

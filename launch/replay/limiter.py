@@ -44,7 +44,7 @@ def error_buffer(storage: Storage) -> float:
     return max(0.1 * storage.min_size * spi, 2 * max(1.0, spi, storage.batch_size))
 
 
-def describe(state: LimiterState) -> str:
+def describe(state: LimiterState, name: str = "replay") -> str:
     """One readable line: the counters, which side waits, and for how many items."""
     if state.missing_inserts:
         waits = f"the learner waits for {state.missing_inserts} inserts"
@@ -53,7 +53,7 @@ def describe(state: LimiterState) -> str:
     else:
         waits = "no role waits for the rate limiter"
     return (
-        f"replay: {state.size} transitions, {state.inserted} inserted, "
+        f"{name}: {state.size} transitions, {state.inserted} inserted, "
         f"{state.sampled} sampled; {waits}"
     )
 

@@ -1,30 +1,44 @@
-"""Batches from a Reverb table, for the learner of a run in several processes.
+"""Batches from Reverb servers, for the learner of a run in several processes.
 
 Importing this module imports neither Reverb nor TensorFlow: a learner serves its first
 parameters while these are imported.
 """
 
+import dataclasses
+import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from agents.parts.contract import Params, Spec, Storage, Transition
+from launch.errors import RunDirectoryError
+from launch.replay import shards
 
 _STARVED_SECONDS = 2.0  # a batch on its way takes less
+# The entry of `progress` with the number of servers; absent in old checkpoints of one.
+_REPLAYS = "replays"
 
 
 class ReverbBatches:
     """Yields batches until the run stops, or the actors have ended and none comes.
 
+    Each batch has equal parts of all servers. If all actors of a server have ended and
+    it has no more to give, the other servers give its part.
+
     Args:
-        address: of the server that holds the table, `host:port`.
-        storage: as the table was made with.
+        addresses: of the servers that hold the table, `host:port`.
+        storage: of all servers together.
         spec: of one environment; frames are stacked along the first axis.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
         stop: returns whether the run stops; called at least once a second.
-        acting: returns whether any actor still acts; called when no batch comes.
+        acting: `(index) -> bool`, whether any actor that stores into this server still
+            acts; called when no batch comes.
         extras: as the table was made with.
+        learners: K, the number of learners that share each batch; B/K of it is read.
 
     Attributes:
         shared: None, as an update reads nothing but its batch.
@@ -34,40 +48,49 @@ class ReverbBatches:
 
     def __init__(
         self,
-        address: str,
+        addresses: Sequence[str],
         storage: Storage,
         spec: Spec,
         *,
         frame_stack: int,
         stop: Callable[[], bool],
-        acting: Callable[[], bool],
+        acting: Callable[[int], bool],
         extras: Any = (),
+        learners: int = 1,
     ):
-        self._address = address
+        self._addresses = addresses
         self._storage = storage
         self._spec = spec
         self._frame_stack = frame_stack
         self._stop = stop
         self._acting = acting
         self._extras = extras
+        self._learners = learners
         self._asked = 0.0
-        self._reader: Any = None
+        self._readers: list[Any] = []
+        # When to look again at servers that had no more to give, by index.
+        self._look: dict[int, float] = {}
 
     def prepare(self, params: Params, tick: Callable[[], None]) -> None:
-        """Connects to the server."""
+        """Connects to the servers."""
         from launch.replay import reverb_store
 
-        self._reader = reverb_store.ReverbReader(
-            self._address,
-            self._storage,
-            self._spec,
-            frame_stack=self._frame_stack,
-            stop=lambda: self._stop() or self._starved(),
-            extras=self._extras,
-        )
+        replays = len(self._addresses)
+        share = self._storage.batch_size // (replays * self._learners)
+        for index, address in enumerate(self._addresses):
+            storage = shards.storage_of(self._storage, index, replays)
+            reader = reverb_store.ReverbReader(
+                address,
+                dataclasses.replace(storage, batch_size=share),
+                self._spec,
+                frame_stack=self._frame_stack,
+                stop=functools.partial(self._ended, index),
+                extras=self._extras,
+            )
+            self._readers.append(reader)
 
     def owed(self) -> int:
-        """Always one: the server's rate limiter makes `next` wait."""
+        """Always one: the rate limiters of the servers make `next` wait."""
         return 1
 
     def next(self) -> Transition:
@@ -76,8 +99,11 @@ class ReverbBatches:
         Raises:
             StopIteration: the run stops, or the actors have ended and no batch comes.
         """
-        self._asked = time.monotonic()
-        return next(self._reader)
+        return _join([self._part(index) for index in range(len(self._readers))])
+
+    def empty(self) -> Transition:
+        """A made-up batch of zeros."""
+        return _join([reader.empty() for reader in self._readers])
 
     def read(self, batch: Transition, shared: None) -> Transition:
         """The batch itself."""
@@ -85,31 +111,70 @@ class ReverbBatches:
         return batch
 
     def progress(self) -> dict[str, Any]:
-        """The kind of store only: the rows are in the server's snapshot."""
-        return {"store": "reverb"}
+        """Kind and number of stores: the rows are in the snapshots of the servers."""
+        return {"store": "reverb", _REPLAYS: len(self._addresses)}
 
     def save(self, path: Path) -> None:
-        """Has the server write its tables to a new directory.
+        """Has the servers write their tables to a new directory.
 
         Raises:
-            OSError: the server does not answer, or cannot write.
+            OSError: a server does not answer, or cannot write.
         """
         import reverb
 
         from launch.replay import snapshot
 
-        snapshot.save(reverb.Client(self._address), path)
+        if len(self._addresses) > 1:
+            path.mkdir()
+        for address, name in zip(
+            self._addresses, shards.names(len(self._addresses)), strict=True
+        ):
+            snapshot.save(reverb.Client(address), shards.snapshot_of(path, name))
 
     def restore(
         self, path: Path | None, progress: Mapping[str, Any], learner_steps: int
     ) -> None:
-        """Does nothing: the server itself starts with the saved tables."""
+        """Checks the number of servers; each starts with its saved tables by itself.
+
+        Raises:
+            RunDirectoryError: another number of servers saved them.
+        """
+        saved, replays = progress.get(_REPLAYS, 1), len(self._addresses)
+        if path is not None and saved != replays:
+            raise RunDirectoryError(
+                f"--replays must be {saved}, the number of servers that saved {path}, "
+                f"got {replays}"
+            )
 
     def close(self) -> None:
         """Stops requesting samples."""
-        self._reader = None
+        self._readers = []
 
-    def _starved(self) -> bool:
+    def _part(self, first: int) -> Transition:
+        """The part of a server; of a later one if it has no more to give."""
+        replays = len(self._readers)
+        for index in [(first + ahead) % replays for ahead in range(replays)]:
+            self._asked = time.monotonic()
+            if self._asked < self._look.get(index, 0.0):
+                continue
+            try:
+                return next(self._readers[index])
+            except StopIteration:
+                if self._stop():
+                    raise
+                self._look[index] = self._asked + 2 * _STARVED_SECONDS
+        raise StopIteration
+
+    def _ended(self, index: int) -> bool:
+        return self._stop() or self._starved(index)
+
+    def _starved(self, index: int) -> bool:
         """Whether no batch has come for a while and, without actors, none will."""
         waited = time.monotonic() - self._asked
-        return waited > _STARVED_SECONDS and not self._acting()
+        return waited > _STARVED_SECONDS and not self._acting(index)
+
+
+def _join(parts: Sequence[Transition]) -> Transition:
+    if len(parts) == 1:
+        return parts[0]
+    return jax.tree.map(lambda *columns: np.concatenate(columns), *parts)

@@ -209,8 +209,10 @@ class ReverbReader:
         self._stop = stop
         self._client = reverb.Client(server_address)
         self._extras_structure = jax.tree.structure(extras)
-        signature = _signature(storage, spec, frame_stack, extras)
-        self._dataset = _dataset(server_address, signature, self._batch_size, workers)
+        self._signature = _signature(storage, spec, frame_stack, extras)
+        self._dataset = _dataset(
+            server_address, self._signature, self._batch_size, workers
+        )
         self._samples: Iterator | None = None
         self._leftover: Row | None = None
 
@@ -238,6 +240,17 @@ class ReverbReader:
                 return decode(*rows[:-1], extras, frame_stack=self._frame_stack)
         self._samples = None
         raise StopIteration
+
+    def empty(self) -> Transition:
+        """A made-up batch of zeros."""
+        rows: Row = tf.nest.map_structure(
+            lambda leaf: np.zeros(
+                (self._batch_size, *leaf.shape), leaf.dtype.as_numpy_dtype
+            ),
+            self._signature,
+        )
+        extras = jax.tree.unflatten(self._extras_structure, rows.extras)
+        return decode(*rows[:-1], extras, frame_stack=self._frame_stack)
 
     def _answers(self) -> bool:
         """Whether the server answers; waiting for a dead one would miss a stop."""

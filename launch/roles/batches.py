@@ -66,6 +66,13 @@ class Batches(Protocol):
         """Releases the resources that `prepare` took."""
 
 
+class EndingBatches(Batches, Protocol):
+    """A source that may end for one of several learners before it ends for others."""
+
+    def empty(self) -> Any:
+        """A made-up batch of the shapes and types of those of `next`."""
+
+
 class Given:
     """An endless source of batches from a function: for measurements, and for Acme."""
 

@@ -117,5 +117,11 @@ class Context(Protocol):
             patience: seconds that a call waits for an answer after a stop.
         """
 
-    def address(self, role: str) -> str:
-        """Where the server of another role listens, `host:port`."""
+    def address(self, role: str, index: int = 0) -> str:
+        """Where the server of a replica of a role listens, `host:port`.
+
+        Args:
+            role: its name; the node of this role lists it among its `addresses`, or
+                has a server itself.
+            index: of the replica.
+        """

@@ -9,6 +9,7 @@ from typing import Any
 from acme.utils import counting
 
 from launch import errors
+from launch.replay import shards
 from launch.roles.context import Context, Run
 from launch.roles.roster import Member, Roster
 from launch.roles.watchdog import Watchdog
@@ -44,8 +45,9 @@ class Coordinator:
         self._recorder = Recorder(
             run.experiment, run.directory, resume=run.resume, wandb=run.wandb
         )
-        replay = None if self._offline else context.address("replay")
-        self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, replay)
+        self._replays = run.experiment.replays
+        servers = {} if self._offline else _servers(context, self._replays)
+        self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, servers)
         self._directory = run.directory
         self._open = True
         self._failure: errors.DiskFull | None = None
@@ -189,9 +191,17 @@ class Coordinator:
         """Notes that the last evaluation is logged."""
         self._evaluating = False
 
-    def acting(self) -> bool:
-        """Whether an actor still acts."""
-        return bool(self._actors)
+    def acting(self, replay: int | None = None) -> bool:
+        """Whether an actor still acts.
+
+        Args:
+            replay: index of a replay server: only actors that store there count.
+        """
+        with self._lock:
+            indices = [int(name.rpartition("/")[2]) for name in self._actors]
+        return any(
+            replay in (None, shards.shard_of(index, self._replays)) for index in indices
+        )
 
     def learning(self) -> bool:
         """Whether the learner still learns."""
@@ -247,3 +257,11 @@ class Coordinator:
         if self._failure is not None:
             raise self._failure
         time.sleep(_LAST_ANSWER_SECONDS)
+
+
+def _servers(context: Context, replays: int) -> dict[str, str]:
+    """Address of each replay server, by its name."""
+    return {
+        name: context.address("replay", index)
+        for index, name in enumerate(shards.names(replays))
+    }

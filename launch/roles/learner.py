@@ -1,10 +1,17 @@
-"""The learner: runs compiled updates, and hands out its parameters."""
+"""The learner: runs compiled updates, and hands out its parameters.
+
+It may be one of several processes that share each batch, see `launch.roles.gang`. If
+one of them gets no further batch, the others may be in the middle of an update that
+needs it. It therefore takes the remaining steps of a turn with an empty batch, which
+makes such an update leave the state of all unchanged.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from agents.parts.contract import (
@@ -15,12 +22,12 @@ from agents.parts.contract import (
     TrainingState,
 )
 from launch import devices, finite
-from launch.roles.batches import Batches
+from launch.roles.batches import Batches, EndingBatches
 from launch.roles.idle_time import UpdateClock
 
 
 class Learner:
-    """Takes one gradient step after another, on all local devices.
+    """Takes one gradient step after another, on all devices.
 
     It has the methods of `acme.core.Learner` (see `launch/roles/acme_interfaces.py`).
 
@@ -45,7 +52,7 @@ class Learner:
             clock: measures how long updates and batches wait for each other.
 
         Raises:
-            UnevenBatch: the local devices cannot share the batch evenly.
+            UnevenBatch: the devices cannot share the batch evenly.
         """
 
         # Reading and learning are one computation: each alone would wait for the other.
@@ -54,9 +61,15 @@ class Learner:
         ) -> tuple[TrainingState, Metrics]:
             return agent.update(state, batches.read(batch, shared))
 
-        self._update = devices.compile_update(update, agent.storage.batch_size)
-        self._state = jax.jit(agent.init)(jax.random.key(seed))
+        self._several = jax.process_count() > 1
+        self._update = devices.compile_update(
+            _with_idle_ranks(update) if self._several else update,
+            agent.storage.batch_size,
+        )
+        first = jax.jit(agent.init)(jax.random.key(seed))
+        self._state: TrainingState = devices.replicate(first)
         self._batches = batches
+        self._idle = False
         self._clock = clock
         self.learner_steps = 0
         self.metrics: Metrics = {}
@@ -64,12 +77,12 @@ class Learner:
     @property
     def params(self) -> Params:
         """The newest online parameters, by network name."""
-        return self._state.params
+        return devices.local(self._state.params)
 
     def step(self) -> None:
         """Starts one learner step; returns as soon as it is under way on the device."""
         asked = time.monotonic()
-        batch = self._batches.next()
+        batch = self._next_share() if self._several else self._batches.next()
         if self._clock is not None:
             self._clock.fetched(asked, self._state.steps)
         self._state, self.metrics = self._update(
@@ -79,12 +92,34 @@ class Learner:
         if self._clock is not None:
             self._clock.dispatched(self._state.steps)
 
+    def _next_share(self) -> Any:
+        """This process's part of the next batch, and whether it is not empty."""
+        batch = None
+        if not self._idle:
+            try:
+                batch = self._batches.next()
+            except StopIteration:
+                self._idle = True
+        if self._idle:
+            batch = cast(EndingBatches, self._batches).empty()
+        ready = np.full(jax.local_device_count(), not self._idle)
+        return devices.share((batch, ready))
+
     def run(self, num_steps: int | None = None) -> None:
-        """Steps `num_steps` times, or for ever."""
-        done = 0
-        while num_steps is None or done < num_steps:
+        """Steps `num_steps` times, or for ever.
+
+        Raises:
+            StopIteration: there will be no further batch.
+        """
+        before, metrics = self.learner_steps, self.metrics
+        while num_steps is None or self.learner_steps < before + num_steps:
             self.step()
-            done += 1
+        if not self._several:
+            return
+        taken = int(self._state.steps)
+        if taken < self.learner_steps:  # by the same number in all processes
+            self.learner_steps, self.metrics = taken, metrics
+            raise StopIteration
 
     def get_variables(self, names: Sequence[str]) -> list[NetworkParams]:
         """Online parameters of the named networks, as numpy arrays."""
@@ -96,7 +131,8 @@ class Learner:
         Any thread may call it.
         """
         state = self._state  # consistent, also while another thread learns
-        networks = [jax.tree.map(np.asarray, state.params[name]) for name in names]
+        params = devices.local(state.params)
+        networks = [jax.tree.map(np.asarray, params[name]) for name in names]
         return int(state.steps), networks
 
     def save(self) -> TrainingState:
@@ -107,11 +143,11 @@ class Learner:
         """
         metrics = {name: float(value) for name, value in self.metrics.items()}
         finite.check_metrics(metrics, self.learner_steps)
-        return self._state
+        return devices.local(self._state)
 
     def restore(self, state: TrainingState) -> None:
         """Continues from a saved state."""
-        self._state = jax.device_put(state)
+        self._state = devices.replicate(state)
         self.learner_steps = int(state.steps)
 
     def take_over(self, networks: Mapping[str, NetworkParams]) -> None:
@@ -119,3 +155,18 @@ class Learner:
         params = self._state.params
         given = {name: networks[name] for name in networks if name in params}
         self.restore(self._state._replace(params={**params, **given}))
+
+
+def _with_idle_ranks(update: devices.SharedUpdate) -> devices.SharedUpdate:
+    """The update of several processes, which changes nothing if one has no batch."""
+
+    def guarded(
+        state: TrainingState, given: tuple[Any, jax.Array], shared: Any
+    ) -> tuple[TrainingState, Metrics]:
+        batch, ready = given
+        updated, metrics = update(state, batch, shared)
+        whole = jnp.all(ready)
+        kept = jax.tree.map(lambda a, b: jnp.where(whole, a, b), updated, state)
+        return kept, metrics
+
+    return guarded

@@ -4,6 +4,8 @@ The loop is the same in every run, in one thread or as a program, from a replay 
 a dataset. The part of the run that differs is the host of the loop.
 """
 
+import contextlib
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -117,13 +119,30 @@ class LearnerLoop:
         else:
             self.learner.take_over(networks)
 
-    def run(self, host: Host, evaluated: int) -> None:
+    def follow(self, owed: Callable[[], int]) -> None:
+        """Learns as another process decides, which runs the loop; saves nothing.
+
+        Args:
+            owed: learner steps to do before it is called again; 0: all have ended.
+        """
+        self._batches.prepare(self.learner.params, lambda: None)
+        while steps := owed():
+            # No batch comes any more: the other process knows it as well.
+            with contextlib.suppress(StopIteration):
+                self.learner.run(steps)
+
+    def run(
+        self, host: Host, evaluated: int, owed: Callable[[], int] | None = None
+    ) -> None:
         """Learns until the stage or the run ends; saves on the way.
 
         Args:
             host: the run around the loop.
             evaluated: the last point of the evaluation grid that is done.
+            owed: learner steps to do before it is called again; None: the source of
+                batches decides.
         """
+        owed = self._batches.owed if owed is None else owed
         experiment = self._experiment
         evaluations = Schedule(
             experiment.evaluation.period, experiment.steps, evaluated
@@ -139,8 +158,7 @@ class LearnerLoop:
             self._unsaved, self._on_grid = True, False
             host.act()
             try:
-                for _ in range(self._batches.owed()):
-                    self.learner.step()
+                self.learner.run(owed())
             except StopIteration:
                 break
             host.report(self.learner.metrics)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+import jax
+
 from agents.parts.contract import Agent, Metrics, NetworkParams, Storage
 from launch import finite
 from launch.build import make_stages
@@ -13,6 +15,7 @@ from launch.datasets.normalization import Prepared
 from launch.datasets.sampler import DatasetBatches
 from launch.errors import Stopped
 from launch.preflight import check_devices
+from launch.roles import gang
 from launch.roles.batches import Batches
 from launch.roles.context import REPORT_SECONDS, Context, Peer, Run
 from launch.roles.idle_time import IdleClock
@@ -21,9 +24,11 @@ from launch.roles.stages import StageCallbacks, learn_earlier
 from launch.runs.logs import Counts
 
 _TICK_SECONDS = 2.0  # between two signs of life of an earlier stage
+_MANY = 1 << 30  # steps: no limit
 
-# (run, agent, context, whether actors still act) -> batches of their experience
-MakeReplay = Callable[[Run, Agent, Context, Callable[[], bool]], Batches]
+# (run, agent, context, whether actors of a replay still act, by its index)
+# -> batches of their experience
+MakeReplay = Callable[[Run, Agent, Context, Callable[[int], bool]], Batches]
 
 
 class _Pace(Protocol):
@@ -37,6 +42,9 @@ class _Pace(Protocol):
 
     def ended(self, learner_steps: int) -> bool:
         """Whether the learner has nothing more to do."""
+
+    def left(self, learner_steps: int) -> int:
+        """Learner steps, at least 1, that can be taken before the next `look`."""
 
 
 class _PaceOfActors:
@@ -63,12 +71,16 @@ class _PaceOfActors:
     def ended(self, learner_steps: int) -> bool:
         return self._end is not None and learner_steps >= self._end
 
+    def left(self, learner_steps: int) -> int:
+        return _MANY if self._end is None else self._end - learner_steps
+
 
 class _OwnPace:
     """Run steps are learner steps: the run learns from a dataset."""
 
-    def __init__(self, steps: int):
+    def __init__(self, steps: int, period: int):
         self._steps = steps
+        self._period = period
 
     def look(self) -> None:
         pass
@@ -78,6 +90,12 @@ class _OwnPace:
 
     def ended(self, learner_steps: int) -> bool:
         return learner_steps >= self._steps
+
+    def left(self, learner_steps: int) -> int:
+        # Checkpoints are at the same steps, however many learners there are.
+        return min(
+            self._steps - learner_steps, self._period - learner_steps % self._period
+        )
 
 
 class LearnerRole:
@@ -92,11 +110,16 @@ class LearnerRole:
             make_replay: builds the source of batches of a run that acts.
 
         Raises:
-            UnevenBatch: the local devices cannot share a stage's batches evenly.
+            UnevenBatch: the devices cannot share a stage's batches evenly.
+            Stopped: the program ended before all learners had started.
         """
         experiment = run.experiment
         self._run = run
         self._stop = context.stop
+        self._decisions = None
+        if experiment.learners > 1:
+            gang.join(context, experiment.learners)
+            self._decisions = gang.Decisions()
         self._coordinator = context.peer("coordinator", patience=10)
         self._stages = make_stages(experiment, run.spec)
         check_devices(self._stages)  # of all stages, before the first one learns
@@ -105,10 +128,9 @@ class LearnerRole:
         self._pace: _Pace
         last = self._stages[-1]
         if last.source == "dataset":
-            self._dataset = self._load()
-            seed = experiment.seeds("replay")[1]
-            batches: Batches = DatasetBatches(self._dataset, last.agent, seed)
-            self._pace = _OwnPace(experiment.steps)
+            self._dataset = _load(run)
+            batches: Batches = _sampler(run, last.agent, self._dataset)
+            self._pace = _OwnPace(experiment.steps, experiment.checkpoint.period)
         else:
             acting = self._coordinator.acting
             batches = make_replay(run, last.agent, context, acting)
@@ -124,10 +146,6 @@ class LearnerRole:
         self._reported = self._learner.learner_steps
         self._began = self._told = time.monotonic()
 
-    def _load(self) -> Prepared:
-        run = self._run
-        return run.dataset or load_prepared(run.experiment, run.spec)
-
     def get_variables(self, names: Sequence[str]) -> tuple[int, list[NetworkParams]]:
         """Remote call: the learner step of the newest parameters, and the parameters.
 
@@ -142,7 +160,10 @@ class LearnerRole:
     def run(self) -> None:
         """Learns, serves parameters until the last evaluation, and saves."""
         try:
-            self._learn()
+            with gang.whole():
+                self._learn()
+                if self._decisions is not None:
+                    self._decisions.end()
             self._send(self._learner.metrics)
             if not self.stopped():
                 self._coordinator.learner_ended()
@@ -168,10 +189,16 @@ class LearnerRole:
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
         self._began = time.monotonic()
-        self._loop.run(self, evaluated=self.done())
+        owed = None if self._decisions is None else self._owed
+        self._loop.run(self, evaluated=self.done(), owed=owed)
         if dataset is not None:
             # There is no replay to save, so the run need not wait for its evaluation.
             self._loop.save_rest(self)
+
+    def _owed(self) -> int:
+        """Learner steps until the next decision of several learners."""
+        assert self._decisions is not None
+        return self._decisions.next(self._pace.left(self._learner.learner_steps))
 
     def act(self) -> None:
         """Does nothing: other roles act."""
@@ -239,3 +266,58 @@ class LearnerRole:
 
     def saved(self) -> None:
         """Does nothing."""
+
+
+class LearnerRank:
+    """A learner of several that follows the first one, see `launch.roles.gang`."""
+
+    def __init__(self, run: Run, context: Context, make_replay: MakeReplay):
+        """Builds the learner, or restores it; see `LearnerRole`."""
+        experiment = run.experiment
+        gang.join(context, experiment.learners)
+        self._coordinator = context.peer("coordinator", patience=10)
+        stages = make_stages(experiment, run.spec)
+        check_devices(stages)
+        last, networks = stages[-1], {}
+        if last.source == "dataset":
+            dataset = _load(run)
+            self._batches: Batches = _sampler(run, last.agent, dataset)
+            networks = dataset.networks
+        else:
+            acting = self._coordinator.acting
+            self._batches = make_replay(run, last.agent, context, acting)
+        self._loop = LearnerLoop(experiment, run.directory, last, self._batches)
+        self._loop.begin(networks, run.resume)
+
+    def get_variables(self, names: Sequence[str]) -> tuple[int, list[NetworkParams]]:
+        """Remote call: the same as the first learner's."""
+        return self._loop.learner.versioned(names)
+
+    def run(self) -> None:
+        """Learns as the first learner decides, until it ends."""
+        try:
+            with gang.whole():
+                self._loop.follow(lambda: gang.agree(0))
+                gang.leave()
+        finally:
+            self._batches.close()
+            self._coordinator.close()
+
+
+def make_learner(
+    run: Run, context: Context, make_replay: MakeReplay
+) -> LearnerRole | LearnerRank:
+    """The learner, or one of several; see `LearnerRole` and `LearnerRank`."""
+    kind = LearnerRank if context.index else LearnerRole
+    return kind(run, context, make_replay)
+
+
+def _load(run: Run) -> Prepared:
+    return run.dataset or load_prepared(run.experiment, run.spec)
+
+
+def _sampler(run: Run, agent: Agent, dataset: Prepared) -> DatasetBatches:
+    seed = run.experiment.seeds("replay")[1]
+    return DatasetBatches(
+        dataset, agent, seed, part=(jax.process_index(), jax.process_count())
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from launch.build import make_agent, make_extras_spec
+from launch.replay import shards
 from launch.roles.context import Context, Run
 from launch.runs import checkpoint
 
@@ -22,7 +23,7 @@ def scratch_removed(directory: Path) -> Iterator[None]:
 
 
 class ReplayRole:
-    """A Reverb server with the table that the agent needs."""
+    """A Reverb server with the table that the agent needs, or with a part of it."""
 
     def __init__(self, run: Run, context: Context):
         """Starts the server, with the tables of the checkpoint if the run resumes.
@@ -39,16 +40,19 @@ class ReplayRole:
         self._stop = context.stop
         agent = make_agent(run.experiment, run.spec)
         tables = reverb_store.make_tables(
-            agent.storage,
+            shards.storage_of(agent.storage, context.index, run.experiment.replays),
             run.spec,
             frame_stack=run.frame_stack,
             extras=make_extras_spec(agent, run.spec),
         )
         saved = None if run.resume is None else run.resume.replay
+        if saved is not None:
+            saved = shards.snapshot_of(saved, context.name)
+        scratch = shards.snapshot_of(run.directory / _SCRATCH, context.name)
         self._server = reverb.Server(
             tables,
             port=context.port,
-            checkpointer=snapshot.make_checkpointer(run.directory / _SCRATCH, saved),
+            checkpointer=snapshot.make_checkpointer(scratch, saved),
         )
 
     def run(self) -> None:

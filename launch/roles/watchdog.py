@@ -5,7 +5,7 @@ import faulthandler
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from launch import errors
@@ -44,18 +44,18 @@ class Watchdog:
         saving: whether the learner writes a checkpoint, for which all may have to wait.
     """
 
-    def __init__(self, seconds: float, directory: Path, replay: str | None):
+    def __init__(self, seconds: float, directory: Path, servers: Mapping[str, str]):
         """Starts to wait for the first report.
 
         Args:
             seconds: time without any report after which the run counts as stalled;
                 twice as long at start-up.
             directory: run directory, to which the diagnosis is written.
-            replay: address of the Reverb server, `host:port`; None if there is none.
+            servers: address of each Reverb server, `host:port`, by its name.
         """
         self._seconds = seconds
         self._directory = directory
-        self._replay = replay
+        self._servers = servers
         self._clock = RunningClock()
         self._now = 0.0  # as of the last check
         self._moved: dict[str, float] = {}
@@ -94,19 +94,19 @@ class Watchdog:
             lines.append(f"{role}: last progress {now - moved:.0f} seconds ago")
         if not moved_at:
             lines.append("no role has reported any progress since the start")
-        return lines if self._replay is None else [*lines, self._limiter()]
+        return lines + [self._limiter(name) for name in self._servers]
 
-    def _limiter(self) -> str:
+    def _limiter(self, name: str) -> str:
         # Imported late: Reverb imports TensorFlow, which is not needed otherwise.
         import reverb
 
         from launch.replay import limiter
 
         try:
-            state = limiter.limiter_state(reverb.Client(self._replay))
+            state = limiter.limiter_state(reverb.Client(self._servers[name]))
         except (RuntimeError, reverb.errors.ReverbError) as error:
-            return f"the replay does not answer: {' '.join(str(error).split())}"
-        return limiter.describe(state)
+            return f"the {name} does not answer: {' '.join(str(error).split())}"
+        return limiter.describe(state, name)
 
 
 class Heartbeat:

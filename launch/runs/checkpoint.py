@@ -288,7 +288,14 @@ def _checkpointer() -> Any:
     # Imported here: importing orbax takes a second, which would delay every start.
     import orbax.checkpoint as ocp
 
-    return ocp.Checkpointer(ocp.StandardCheckpointHandler())
+    # Of several learners only the first one saves: it must not wait for the others.
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=jax.process_index(), active_processes={jax.process_index()}
+    )
+    return ocp.Checkpointer(
+        ocp.StandardCheckpointHandler(multiprocessing_options=alone),
+        multiprocessing_options=alone,
+    )
 
 
 def _read(path: Path) -> Checkpoint:

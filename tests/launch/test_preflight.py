@@ -12,7 +12,8 @@ from agents import dqn, sac
 from agents.parts.contract import Spec, Storage, discrete_spec
 from environments import Catch, Classic, Gymnasium
 from environments.checks import EnvironmentFailed
-from launch import preflight
+from launch import build, errors, preflight
+from tests.launch.small_experiments import changed, pendulum, small_catch
 
 ATARI = discrete_spec((4, 84, 84), np.uint8, 6)
 STORAGE = Storage(capacity=1_000_000, min_size=20_000)
@@ -147,3 +148,84 @@ print("backends:", list(xla_bridge._backends))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "backends: []", done.stderr
+
+
+def refusal(mode, **changes):
+    """Why learners and replay servers cannot share a run of Catch, in flags."""
+    settings = {"agent.storage.batch_size": 12, "actors": 3}
+    experiment = small_catch(settings | changes)
+    stages = build.make_stages(experiment, build.spec_of(experiment))
+    with pytest.raises(ValueError) as caught:
+        preflight.check_shares(experiment, mode, stages)
+    return errors.in_flags(caught.value, experiment)
+
+
+@pytest.mark.parametrize(
+    "mode, changes, said",
+    [
+        (
+            "threads",
+            {"learners": 2},
+            "--learners must be 1 with --launch threads, got 2: each learner is a "
+            "process; choose --launch processes",
+        ),
+        (
+            "local",
+            {"replays": 3},
+            "--replays must be 1 with --launch local, got 3: a local run has no replay "
+            "server; choose --launch processes",
+        ),
+        (
+            "processes",
+            {"replays": 4},
+            "--replays must be at most --actors 3, got 4: each actor stores into one "
+            "of the replay servers",
+        ),
+        (
+            "processes",
+            {"learners": 4, "replays": 2},
+            "--agent.storage.batch_size must be a multiple of 8, as 4 learners and 2 "
+            "replay servers share each batch, got 12",
+        ),
+        (
+            "processes",
+            {"replays": 3, "agent.storage.min_size": 2},
+            "--agent.storage.min_size must be at least --replays 3, got 2",
+        ),
+    ],
+)
+def test_learners_and_replays_that_cannot_share_a_run_are_refused(mode, changes, said):
+    assert refusal(mode, **changes) == said
+
+
+def test_several_learners_of_a_run_in_stages_or_several_replays_of_none(tmp_path):
+    def refused(agent_name, **changes):
+        experiment = changed(pendulum(agent_name, "x.hdf5"), changes)
+        stages = build.make_stages(experiment, build.spec_of(experiment))
+        with pytest.raises(ValueError) as caught:
+            preflight.check_shares(experiment, "processes", stages)
+        return str(caught.value)
+
+    assert refused("ploff", learners=2) == (
+        "--learners must be 1 for ploff, which learns in 2 stages, got 2"
+    )
+    assert refused("bc", replays=2) == (
+        "--replays must be 1 for a run that learns from a dataset, which has no "
+        "replay, got 2"
+    )
+
+
+def test_learners_and_replays_that_divide_the_batch_may_share_it():
+    experiment = small_catch(
+        {"agent.storage.batch_size": 12, "actors": 3, "learners": 2, "replays": 3}
+    )
+    stages = build.make_stages(experiment, build.spec_of(experiment))
+    preflight.check_shares(experiment, "processes", stages)
+
+
+def test_the_memory_of_every_learner_and_replay_server_counts():
+    roles = preflight.estimate(
+        STORAGE, ATARI, 4, actors=1, local=False, learners=3, replays=2
+    )
+    assert roles["learner"] == 3 * 1.0e9
+    assert roles["replay"] == 2 * 0.3e9 + 7.076e9

@@ -20,6 +20,7 @@ CATCH = EXPERIMENTS["mdqn/catch"]
     [
         ("environments", 4),
         ("actors", 3),
+        ("learners", 3),
         ("steps", 70_000),
         ("stall_seconds", 9.0),
         ("log_period", 7),
@@ -56,6 +57,7 @@ def test_settings_that_can_change_do(path, value):
             7,
             "the saved replay was filled with these settings",
         ),
+        ("replays", 3, "each replay server saved its own transitions: train another"),
         ("name", "x/y", "the name is that of the run directory: train another run"),
         ("runs", "x", "the run stays in its directory: move that directory instead"),
         ("seeds", 3, "one run resumes: repeat the command that started all seeds inst"),

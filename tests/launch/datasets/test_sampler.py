@@ -126,3 +126,20 @@ def test_building_lookup_tables_calls_tick(dataset, monkeypatch, tmp_path):
     DatasetBatches(prepared, agent, 0).prepare(params, lambda: ticks.append(1))
     # Of 150 rows: 3 blocks of states, of pairs, 3 or 4 of queries, 1 of last states.
     assert len(ticks) >= 10
+
+
+def test_parts_of_a_batch_make_up_the_batch_of_one_learner(transitions):
+    storage = Storage(batch_size=12)
+    agent = Agent(None, None, never_acts, storage, 0.99)
+    dataset = Prepared(transitions, {}, {})
+    whole, *parts = [
+        DatasetBatches(dataset, agent, seed=3, on_device=False, part=part)
+        for part in ((0, 1), (0, 3), (1, 3), (2, 3))
+    ]
+    for _ in range(2):
+        drawn, pieces = whole.next(), [part.next() for part in parts]
+        assert [len(piece.rows) for piece in pieces] == [4, 4, 4]
+        rows = np.concatenate([piece.rows for piece in pieces])
+        np.testing.assert_array_equal(rows, drawn.rows)
+        rewards = np.concatenate([piece.transitions.reward for piece in pieces])
+        np.testing.assert_array_equal(rewards, drawn.transitions.reward)

@@ -1,5 +1,6 @@
 """A program for Launchpad: a group for each node, threads that stop in order."""
 
+import dataclasses
 import signal
 import threading
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from launch.engines import program
-from launch.engines.launchpad_engine import OrderedStop, make_program
+from launch.engines.launchpad_engine import OrderedStop, _environment, make_program
 from launch.engines.program import Node
 
 pytestmark = pytest.mark.launchpad
@@ -63,3 +64,33 @@ def test_a_signal_stops_the_second_program_of_a_process_in_order(command, number
     assert (code, "Traceback" in err) == (128 + number, False), err
     ended = [line for line in out.splitlines() if line.startswith("ended")]
     assert ended == ["ended actor", "ended coordinator"]
+
+
+def test_others_call_the_first_of_several_learners(run):
+    experiment = dataclasses.replace(run.experiment, learners=3, replays=2)
+    run = run._replace(experiment=experiment)
+    made = make_program(run, program.make(run))
+    first, *others = made.groups["learner"]
+    assert len(others) == 2 and len(made.groups["replay"]) == 2
+    [evaluator] = made.groups["evaluator"]
+    called = [handle._address for handle in evaluator.input_handles]
+    assert first.courier_address in called
+    assert not any(other.courier_address in called for other in others)
+
+
+def test_each_of_several_replicas_listens_on_its_own_address(run):
+    experiment = dataclasses.replace(run.experiment, replays=2)
+    run = run._replace(experiment=experiment)
+    made = make_program(run, program.make(run))
+    addresses = [node.addresses for node in made.groups["replay"]]
+    assert [[address.name for address in each] for each in addresses] == [
+        ["replay0"],
+        ["replay1"],
+    ]
+
+
+def test_several_learners_of_one_machine_compute_on_its_cpu():
+    one = Node("learner", make=None, stops=1, accelerators=True)
+    assert "JAX_PLATFORMS" not in _environment(one)
+    assert _environment(one._replace(replicas=2))["JAX_PLATFORMS"] == "cpu"
+    assert _environment(one._replace(accelerators=False))["CUDA_VISIBLE_DEVICES"] == ""

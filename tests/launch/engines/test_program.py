@@ -1,7 +1,13 @@
 """The description of a program: its roles, their order and their calls."""
 
+import dataclasses
+
+import pytest
+
 from launch.engines import program
 from launch.roles.coordinator import Coordinator
+from tests.launch.roles.fake_context import FakeContext
+from tests.launch.roles.made_up_program import agent_of
 
 
 def by_role(run):
@@ -43,3 +49,33 @@ def test_the_coordinator_serves_public_methods_and_the_learner_its_parameters(ru
     assert set(nodes["coordinator"].serves) == public - {"run"}
     assert nodes["learner"].serves == ("get_variables",)
     assert not nodes["actor"].serves and not nodes["evaluator"].serves
+
+
+def test_several_learners_and_replays_are_replicas_with_servers(run):
+    experiment = dataclasses.replace(run.experiment, learners=2, replays=3)
+    nodes = by_role(run._replace(experiment=experiment))
+    assert nodes["learner"].names() == ["learner/0", "learner/1"]
+    assert nodes["replay"].names() == ["replay/0", "replay/1", "replay/2"]
+    assert nodes["learner"].listens, "the first one tells the others how to connect"
+    assert not by_role(run)["learner"].listens
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_the_first_learner_leads_and_the_others_follow(run, monkeypatch, index):
+    made = []
+    for kind in ("LearnerRole", "LearnerRank"):
+        monkeypatch.setattr(
+            f"launch.roles.learner_role.{kind}",
+            lambda run, context, make_replay, kind=kind: made.append(kind),
+        )
+    context = FakeContext(f"learner/{index}")
+    by_role(run)["learner"].make(run, context)
+    assert made == [["LearnerRole"], ["LearnerRank"]][index]
+
+
+def test_a_learner_reads_all_servers_and_an_actor_writes_to_its_own(run, monkeypatch):
+    experiment = dataclasses.replace(run.experiment, learners=2, replays=3)
+    run = run._replace(experiment=experiment)
+    batches = program._reverb_batches(run, agent_of(run), FakeContext("learner"), None)
+    assert batches._addresses == ["replay:1", "replay:2", "replay:3"]
+    assert batches._learners == 2

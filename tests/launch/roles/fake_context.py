@@ -45,5 +45,5 @@ class FakeContext:
         del patience
         return self.peers[role]
 
-    def address(self, role):
-        return f"{role}:1"
+    def address(self, role, index=0):
+        return f"{role}:{index + 1}"

@@ -108,3 +108,39 @@ def test_the_coordinator_knows_which_points_are_evaluated(coordinator):
     assert coordinator.evaluated() == 0
     coordinator.report_evaluation(200, (230, 230, 5, 1), [(0.5, 9)])
     assert coordinator.evaluated() == 200
+
+
+@pytest.fixture
+def with_replays(run, monkeypatch):
+    """Makes the coordinator of a run with four actors and several replay servers."""
+    monkeypatch.setattr("launch.roles.coordinator._LAST_ANSWER_SECONDS", 0.0)
+    made = []
+
+    def make(replays):
+        experiment = dataclasses.replace(run.experiment, actors=4, replays=replays)
+        context = FakeContext("coordinator")
+        made.append(Coordinator(run._replace(experiment=experiment), context))
+        return made[-1]
+
+    yield make
+    for coordinator in made:
+        coordinator.finish()
+        coordinator.run()
+
+
+def test_actors_of_one_replay_server_are_told_from_the_others(with_replays):
+    made = with_replays(3)
+    for name in ("actor/1", "actor/0", "actor/2"):
+        made.actor_ended(name)
+    # Actors 0 and 3 store into the first one.
+    assert [made.acting(replay) for replay in range(3)] == [True, False, False]
+    assert made.acting()
+    made.lost("actor/3")
+    assert not made.acting(0) and not made.acting()
+    made.join("actor/4", 1)
+    assert [made.acting(replay) for replay in range(3)] == [False, True, False]
+
+
+def test_the_watchdog_knows_every_replay_server(with_replays):
+    servers = with_replays(2)._watchdog._servers
+    assert servers == {"replay/0": "replay:1", "replay/1": "replay:2"}

@@ -1,5 +1,6 @@
 """The replay of a program: it has the agent's table, and leaves no files behind."""
 
+import dataclasses
 import threading
 
 import pytest
@@ -40,3 +41,19 @@ def test_scratch_files_of_a_server_are_removed_however_the_run_ends(tmp_path):
         (scratch / "tables").touch()
         raise KeyError
     assert not scratch.exists() and kept.is_dir()
+
+
+@pytest.mark.reverb
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
+def test_one_of_several_servers_has_its_part_of_the_table(run):
+    import reverb
+
+    experiment = dataclasses.replace(run.experiment, replays=3)
+    context = FakeContext("replay/1")
+    context.port = None  # any
+    role = ReplayRole(run._replace(experiment=experiment), context)
+    info = reverb.Client(f"localhost:{role._server.port}").server_info()[limiter.TABLE]
+    # 10,000 and 40 transitions in three parts.
+    assert (info.max_size, info.rate_limiter_info.min_size_to_sample) == (3_333, 13)
+    assert (run.directory / "checkpoints" / ".server" / "1").is_dir()
+    role._server.stop()

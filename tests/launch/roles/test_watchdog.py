@@ -32,9 +32,11 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def watched(clock, tmp_path, monkeypatch):
-    dog = watchdog.Watchdog(30.0, tmp_path, replay="patched below")
+    dog = watchdog.Watchdog(
+        30.0, tmp_path, servers={"replay": "patched", "replay/1": "below"}
+    )
     state = limiter.LimiterState(7, 7, 0, 13, 0)
-    monkeypatch.setattr(dog, "_limiter", lambda: limiter.describe(state))
+    monkeypatch.setattr(dog, "_limiter", lambda name: limiter.describe(state, name))
     return dog
 
 
@@ -62,8 +64,11 @@ def test_diagnosis_names_roles_and_the_limiter(watched, clock, tmp_path):
         "no progress for 30 seconds",
         "learner: last progress 41 seconds ago",
         "actor/0: last progress 30 seconds ago",
-        "replay: 7 transitions, 7 inserted, 0 sampled; "
-        "the learner waits for 13 inserts",
+        *(
+            f"{name}: 7 transitions, 7 inserted, 0 sampled; "
+            "the learner waits for 13 inserts"
+            for name in ("replay", "replay/1")
+        ),
     ]
     said, stacks = (tmp_path / watchdog.FILE).read_text().split("\nCurrent thread ")
     assert said.startswith(str(stalled.value))
@@ -71,7 +76,7 @@ def test_diagnosis_names_roles_and_the_limiter(watched, clock, tmp_path):
 
 
 def test_a_report_during_the_diagnosis_keeps_the_run_alive(watched, clock, monkeypatch):
-    def limiter_takes_its_time():
+    def limiter_takes_its_time(name):
         watched.moved("learner")
         return "the replay took its time"
 
@@ -105,12 +110,14 @@ def test_a_save_is_no_stall_however_long_it_takes(watched, clock):
 @pytest.mark.reverb
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
 def test_a_replay_that_does_not_answer_is_part_of_the_diagnosis(tmp_path):
-    said = watchdog.Watchdog(30.0, tmp_path, "localhost:1")._limiter()
+    said = watchdog.Watchdog(30.0, tmp_path, {"replay": "localhost:1"})._limiter(
+        "replay"
+    )
     assert said.startswith("the replay does not answer: ")
 
 
 def test_a_run_without_replay_has_a_diagnosis_too(clock, tmp_path):
-    dog = watchdog.Watchdog(30.0, tmp_path, replay=None)
+    dog = watchdog.Watchdog(30.0, tmp_path, servers={})
     dog.moved("learner")
     with pytest.raises(errors.Stalled) as caught:
         clock.run(31, dog.check)
@@ -118,7 +125,7 @@ def test_a_run_without_replay_has_a_diagnosis_too(clock, tmp_path):
 
 
 def test_a_coordinator_that_is_silent_is_noticed(clock, tmp_path):
-    dog = watchdog.Watchdog(30.0, tmp_path, replay=None)
+    dog = watchdog.Watchdog(30.0, tmp_path, servers={})
     beat = watchdog.Heartbeat(30.0, tmp_path)
     clock.run(119, beat.check)  # 30 for the start, 30, and 60 for a diagnosis
     dog.moved("learner")
