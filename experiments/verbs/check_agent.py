@@ -197,7 +197,9 @@ def check_checkpoint(one: "Compiled", spec: "Spec") -> None:
     state, _ = one.update(one.state, batch)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
-        checkpoint.save(run, Counts(7), state, extra={}, save_replay=None, keep=1)
+        checkpoint_saving.save(
+            run, Counts(7), state, extra={}, replay=None, keep=1
+        )
         loaded = checkpoint.load_state(checkpoint.newest(run), one.agent)
     after = [one.update(each, batch)[0].params for each in (state, loaded)]
     rule = "a loaded checkpoint must continue as the run that saved it"

@@ -88,6 +88,18 @@ class ReverbBatches:
         """The kind of store only: the rows are in the server's snapshot."""
         return {"store": "reverb"}
 
+    def stored(self) -> int:
+        """Transitions in the table.
+
+        Raises:
+            OSError: the server does not answer.
+        """
+        import reverb
+
+        from launch.replay import snapshot
+
+        return snapshot.stored(reverb.Client(self._address))
+
     def save(self, path: Path) -> None:
         """Has the server write its tables to a new directory.
 

@@ -97,6 +97,7 @@ class LearnerRole:
         experiment = run.experiment
         self._run = run
         self._stop = context.stop
+        self.deadline = context.deadline
         self._coordinator = context.peer("coordinator", patience=10)
         self._stages = make_stages(experiment, run.spec)
         check_devices(self._stages)  # of all stages, before the first one learns
@@ -116,7 +117,12 @@ class LearnerRole:
             self._pace = _PaceOfActors(self._coordinator, last.agent.storage, start)
         self._batches = batches
         self._loop = LearnerLoop(
-            experiment, run.directory, last, batches, clock=self._clock
+            experiment,
+            run.directory,
+            last,
+            batches,
+            clock=self._clock,
+            lease=run.lease,
         )
         self._learner = self._loop.learner
         if run.start.clock:

@@ -6,7 +6,7 @@ import pytest
 
 from launch import errors, preflight, run
 from launch.engines import one_thread
-from launch.runs import checkpoint, logs, run_directory
+from launch.runs import checkpoint, checkpoint_files, logs, run_directory
 from launch.runs.lock import locked
 
 
@@ -56,7 +56,7 @@ def test_a_stopped_run_says_how_to_resume_it(begun, monkeypatch):
     end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
     assert stopped(begun) == "stopped by SIGTERM; nothing was saved yet"
     (begun / checkpoint.DIRECTORY / "20").mkdir(parents=True)
-    (begun / checkpoint.DIRECTORY / "20" / checkpoint.MANIFEST).touch()
+    (begun / checkpoint.DIRECTORY / "20" / checkpoint_files.MANIFEST).touch()
     said = f"stopped by SIGTERM; continue with --resume {begun}"
     assert stopped(begun) == said
     log = logs.EvaluationLog(begun)

@@ -17,8 +17,8 @@ def run(tmp_path):
     saved = checkpoint.newest(directory)
     agent = saved_policy.load(directory)[1]
     state = checkpoint.load_state(saved, agent)
-    more = {"extra": {}, "save_replay": None, "keep": 2}
-    checkpoint.save(directory, logs.Counts(9), state, **more)
+    more = {"extra": {}, "replay": None, "keep": 2}
+    checkpoint_saving.save(directory, logs.Counts(9), state, **more)
     return directory
 
 

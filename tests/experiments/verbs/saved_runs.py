@@ -23,8 +23,8 @@ def make_run(root, name):
     environment.close()
     directory = run_directory.create(root, experiment)
     state = agent.init(jax.random.key(0))
-    checkpoint.save(
-        directory, logs.Counts(7), state, extra={}, save_replay=None, keep=1
+    checkpoint_saving.save(
+        directory, logs.Counts(7), state, extra={}, replay=None, keep=1
     )
     return directory
 
