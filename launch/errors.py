@@ -5,7 +5,6 @@ import signal
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
-
 # Signals with which schedulers announce that they will soon kill a process.
 NOTICES = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 # The exit code of a command that should be started again (EX_TEMPFAIL of sysexits.h).
@@ -126,6 +125,11 @@ class RunStopped(Exception):
     def __init__(self, message: str, number: int):
         super().__init__(message)
         self.signal = number
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        return exit_code(self.signal)
 
 
 def in_flags(error: Exception, experiment: Any) -> str:

@@ -16,7 +16,6 @@ ROLES = ("learner", "replay", "actor", "evaluator")
 Mode = Literal["local", "threads", "processes"]
 
 
-
 @dataclass(frozen=True)
 class Supervision:
     """How the launcher of a program watches its roles; no part of the experiment.

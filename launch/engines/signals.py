@@ -23,8 +23,8 @@ class Caught(list[int]):
     save. Only Ctrl+C pressed again, by a user who does not want to wait, is one.
 
     Attributes:
-        noticed: the time of `time.monotonic` when a scheduler announced that it will kill this
-            process; None: it did not.
+        noticed: the time of `time.monotonic` when a scheduler announced that it will
+            kill this process; None: it did not.
     """
 
     def __init__(self) -> None:

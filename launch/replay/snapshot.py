@@ -10,7 +10,6 @@ import reverb
 
 from launch.replay.limiter import TABLE
 
-
 _ANSWER_SECONDS = 5  # for the server's answer to a small question
 
 
@@ -33,7 +32,8 @@ def save(client: reverb.Client, path: Path) -> None:
         OSError: the server does not answer, or cannot write.
     """
     try:
-        client.server_info(timeout=_ANSWER_SECONDS)  # no answer: checkpoint() would wait for ever
+        # Without an answer, checkpoint() would wait for ever.
+        client.server_info(timeout=_ANSWER_SECONDS)
         written = client.checkpoint()
     except (IndexError, RuntimeError, reverb.errors.ReverbError) as error:
         # Reverb raises IndexError if resources are exhausted, such as a full disk.

@@ -21,7 +21,6 @@ from launch.runs.logs import Counts
 from launch.runs.replay_saving import ReplaySaver
 from launch.runs.schedule import SaveTimer, Schedule
 
-
 _RATE = "replay_rate"  # the entry of `extra` with the measured speed of saving
 
 
@@ -107,7 +106,7 @@ class LearnerLoop:
         self._batches = batches
         seed = experiment.seeds("learner", index)[1]
         self.learner = Learner(stage.agent, seed, batches, clock)
-        self._saver = ReplaySaver(batches)
+        self._saver = None if stage.source == "dataset" else ReplaySaver(batches)
         self._may_write = (lambda: None) if lease is None else lease.check
         self._unsaved = self._on_grid = False
         self._saved_at_notice = False
@@ -128,7 +127,8 @@ class LearnerLoop:
             self._batches.restore(
                 resume.replay, resume.extra, resume.counts.learner_steps
             )
-            self._saver.rate = resume.extra.get(_RATE, 0.0)
+            if self._saver is not None:
+                self._saver.rate = resume.extra.get(_RATE, 0.0)
         else:
             self.learner.take_over(networks)
 
@@ -204,8 +204,9 @@ class LearnerLoop:
             **self._batches.progress(),
             **host.pending(),
             checkpoint.EXACT: host.exact(self._on_grid),
-            **({_RATE: self._saver.rate} if self._saver.rate else {}),
         }
+        if self._saver is not None and self._saver.rate:
+            extra[_RATE] = self._saver.rate
         with host.saving():
             checkpoint_saving.save(
                 self._directory,
