@@ -4,11 +4,12 @@ A verb's module has `HELP`, a text or a function that makes a text from the argu
 and `main(arguments)`, which returns the exit code. Only the named verb's module is
 imported, and it imports libraries late, so help and error messages appear at once.
 
-Exit codes: 1 if a run fails, 2 for a user's mistake, 75 if a scheduler's notice (SIGTERM,
-SIGUSR1, SIGUSR2) ended `train` or `sweep`, which can be continued, 128 + n after another
-signal n. Every error is one line on standard error. If nothing accepts standard output any more, the
-command goes on without it and ends with its own code; commands that do nothing but
-print end with the code of SIGPIPE, or with 1 if the disk is full.
+Exit codes: 1 if a run fails, 2 for a user's mistake, 128 + n after signal n. If it is
+a scheduler's notice (SIGTERM, SIGUSR1, SIGUSR2), `train` and `sweep` end with 75, which
+means "start me again". Every error is one line on standard error. If nothing accepts
+standard output any more, the command goes on without it and ends with its own code;
+commands that do nothing but print end with the code of SIGPIPE, or with 1 if the disk
+is full.
 """
 
 import contextlib

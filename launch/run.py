@@ -110,11 +110,12 @@ def _tell_difference(directory: Path, resume: Checkpoint, mode: Mode) -> None:
     step = resume.counts.clock
     if resume.replay_of is not None:
         print(
-            f"{directory}: the replay is that of step {resume.replay_of:,}, since there "
-            f"was no time to save it at step {step:,}",
+            f"{directory}: the replay is that of step {resume.replay_of:,}; there was "
+            f"no time to save it at step {step:,}",
             flush=True,
         )
-    if mode == "local" and not resume.extra.get(checkpoint.EXACT, True):  # older checkpoints do not know
+    exact = resume.extra.get(checkpoint.EXACT, True)  # older checkpoints do not know
+    if mode == "local" and not exact:
         print(
             f"{directory}: the environments restart at step {step:,}, "
             "which is not a multiple of checkpoint.period; from there on the run "
@@ -135,9 +136,13 @@ def _start(
 
         one_thread.run(run, environment)
     else:
-        from launch.engines import launchpad_engine
+        from launch.engines import generations, launchpad_engine
 
-        launchpad_engine.run(run, mode, supervision=supervision)
+        generations.run(
+            run,
+            lambda run: launchpad_engine.run(run, mode, supervision=supervision),
+            supervision.restarts,
+        )
 
 
 def _write_traceback(error: BaseException, directory: Path) -> str:
@@ -209,9 +214,7 @@ def main(arguments: Sequence[str]) -> int:
             start = 0 if resume is None else resume.counts.actor_steps
             ready = preflight.check(experiment, directory=path, start=start)
             wandb = cast(WandbMode, flags.get("wandb", "off"))
-            run_experiment(
-                experiment, path, "local", ready, resume, wandb, supervision
-            )
+            run_experiment(experiment, path, "local", ready, resume, wandb, supervision)
     except RunStopped as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return error.exit_code

@@ -327,7 +327,7 @@ class OrderedStop:
         program_stop.wait()
         order = self._order
         if self.at is not None:
-            last = max((node.stops for node in order if node.saves), default=0)
+            last = max((node.stops for node in order if node.saves), default=-1)
             for node in order:
                 if node.stops <= last:
                     self._tell(node)

@@ -204,17 +204,22 @@ def _epitaph(child: Child) -> str:
     return f"{title} failed ({how}); its last lines, from {child.log}:\n{lines}"
 
 
-def _end(running: Sequence[Child], caught: Sequence[int]) -> None:
-    """Asks every run once to save itself and end; a second signal kills them all.
-
-    Only after a scheduler's notice they have to hurry.
-    """
-    noticed = any(number in errors.NOTICES for number in caught)
-    for child in running:
-        child.process.send_signal(signal.SIGTERM if noticed else signal.SIGINT)
+def _end(running: Sequence[Child], caught: signals.Caught) -> None:
+    """Asks every run to save itself and end; a second Ctrl+C kills them all."""
+    if caught.noticed is None:
+        _tell(running, signal.SIGINT)
+    told = False
     while any(child.process.poll() is None for child in running):
+        if caught.noticed is not None and not told:
+            told = True
+            _tell(running, signal.SIGTERM)
         if len(caught) > 1:
             for child in running:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.process.pid, signal.SIGKILL)
         time.sleep(_POLL_SECONDS)
+
+
+def _tell(running: Sequence[Child], number: int) -> None:
+    for child in running:
+        child.process.send_signal(number)

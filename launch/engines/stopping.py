@@ -71,15 +71,21 @@ def at_once(roles: Sequence[Running], caught: Caught, end: float) -> None:
     """
     _ask(roles, signal.SIGCONT)
     savers = [role for role in roles if role.node.saves]
-    others = [role for role in roles if not role.node.saves]
     place = max((role.node.stops for role in savers), default=-math.inf)
+    first = [
+        role for role in roles if role.node.stops <= place and not role.node.saves
+    ]
     _ask(savers, process.NOTICE)
-    _ask([role for role in others if role.node.stops <= place], process.END)
+    _ask(first, process.END)
     _await_end(savers, caught, end)
     _kill(savers)
-    _ask([role for role in others if role.node.stops > place], process.END)
-    _await_end(others, caught, max(end, time.monotonic() + _LAST_SECONDS))
-    _kill(others)
+    for later in sorted({role.node.stops for role in roles if role.node.stops > place}):
+        members = [role for role in roles if role.node.stops == later]
+        _ask(members, process.END)
+        _await_end(members, caught, max(end, time.monotonic() + _LAST_SECONDS))
+        _kill(members)
+    _await_end(first, caught, end)
+    _kill(first)
 
 
 def _ask(roles: Sequence[Running], number: int) -> None:

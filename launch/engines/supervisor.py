@@ -189,7 +189,7 @@ class Supervisor:
                 stopping.at_once(self.roles, caught, now + _FAILURE_GRACE_SECONDS)
                 raise
             finally:
-                stopping.in_order(self.roles, caught, self._rules.grace)
+                self.stop(caught)
         if caught:
             raise errors.Interrupted(caught[0])
 
@@ -273,3 +273,11 @@ class Supervisor:
         for role in self.roles:
             if role.runs():
                 role.handle.dump_stacks()
+
+    def stop(self, caught: Caught) -> None:
+        """Ends all roles in order; see `launch.engines.stopping`.
+
+        Args:
+            caught: signals that came.
+        """
+        stopping.in_order(self.roles, caught, self._rules.grace)

@@ -15,7 +15,7 @@ import numpy as np
 from agents.parts.contract import TrainingState
 from launch.errors import Damaged, SaveFailed
 from launch.runs import checkpoint, checkpoint_files
-from launch.runs.checkpoint_files import REPLAY, STATE, Manifest
+from launch.runs.checkpoint_files import REPLAY, Manifest
 from launch.runs.logs import Counts
 from launch.runs.replay_saving import ReplaySaver, Saving
 
@@ -136,7 +136,7 @@ class _Draft:
         self.ending.check()
         checkpoint_files.discard_drafts(self._root)
         self.path.mkdir(parents=True)
-        checkpoint_files.save_state(self.path / STATE, state)
+        checkpoint_files.save_state(self.path, state)
         files = checkpoint_files.measure(self.path)
         self._manifest = self._manifest._replace(files=files)
 
@@ -256,7 +256,7 @@ def rehearse(
     with _failing(root, draft, final):
         checkpoint_files.discard_drafts(root)
         draft.mkdir(parents=True)
-        checkpoint_files.save_state(draft / STATE, tiny)
+        checkpoint_files.save_state(draft, tiny)
         if save_replay is not None:
             save_replay(draft / REPLAY)
         files = checkpoint_files.measure(draft)

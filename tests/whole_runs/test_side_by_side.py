@@ -13,6 +13,7 @@ import pytest
 
 from experiments import cli
 from experiments.catalogue.experiments import EXPERIMENTS
+from launch import errors
 from launch.engines import side_by_side
 from launch.runs import run_directory
 from launch.runs.existing_runs import Entry

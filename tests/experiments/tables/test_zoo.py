@@ -6,7 +6,7 @@ import pytest
 from experiments.tables import zoo as table
 from launch.policies import saved_policy, zoo
 from launch.policies.evaluate import evaluate_run
-from launch.runs import checkpoint, logs
+from launch.runs import checkpoint, checkpoint_saving, logs
 from tests.experiments.verbs.saved_runs import make_run
 
 

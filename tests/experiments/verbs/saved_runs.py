@@ -6,7 +6,7 @@ import environments
 from experiments import cli, flags
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch.build import make_agent, make_spec
-from launch.runs import checkpoint, logs, run_directory
+from launch.runs import checkpoint_saving, logs, run_directory
 
 SMALL = {
     "mdqn/catch": {"agent.network.hidden": (16,), "environment.rows": 6},

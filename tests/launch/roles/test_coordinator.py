@@ -52,9 +52,7 @@ def coordinator(run, monkeypatch):
     """The coordinator of a run with three actors."""
     monkeypatch.setattr("launch.roles.coordinator._LAST_ANSWER_SECONDS", 0.0)
     experiment = dataclasses.replace(run.experiment, actors=3)
-    made = Coordinator(
-        run._replace(experiment=experiment), FakeContext("coordinator")
-    )
+    made = Coordinator(run._replace(experiment=experiment), FakeContext("coordinator"))
     yield made
     made.finish()
     made.run()
