@@ -9,6 +9,7 @@ in this way. Importing this file changes nothing: `load_policy` and `take_names`
 import io
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import util
@@ -103,6 +104,9 @@ def _run_command() -> int:
 
 def _run_module() -> int:
     """Runs the module that `-m` names, which takes the arguments after it."""
+    # Until the module has a handler, Ctrl+C ends the process: an exception would get
+    # lost in the libraries that are being imported.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _, _, module, *arguments = sys.argv
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)

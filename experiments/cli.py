@@ -4,10 +4,12 @@ A verb's module has `HELP`, a text or a function that makes a text from the argu
 and `main(arguments)`, which returns the exit code. Only the named verb's module is
 imported, and it imports libraries late, so help and error messages appear at once.
 
-Exit codes: 1 if a run fails, 2 for a user's mistake, 128 + n after signal n. Every
-error is one line on standard error. If nothing accepts standard output any more, the
-command goes on without it and ends with its own code; commands that do nothing but
-print end with the code of SIGPIPE, or with 1 if the disk is full.
+Exit codes: 1 if a run fails, 2 for a user's mistake, 128 + n after signal n. If it is
+a scheduler's notice (SIGTERM, SIGUSR1, SIGUSR2), `train` and `sweep` end with 75, which
+means "start me again". Every error is one line on standard error. If nothing accepts
+standard output any more, the command goes on without it and ends with its own code;
+commands that do nothing but print end with the code of SIGPIPE, or with 1 if the disk
+is full.
 """
 
 import contextlib
@@ -63,6 +65,7 @@ usage: munchausen <verb> ...
   munchausen <verb> --help explains a verb; munchausen --version prints versions"""
 
 _HELP = ("-h", "--help", "help")
+_ENDING = (signal.SIGINT, *errors.NOTICES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,11 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         output.guard()
         return _printed(sys.argv[1:], _run(sys.argv[1:]))
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in _ENDING}
     try:
         return _run(argv)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -87,7 +91,8 @@ def _run(arguments: Sequence[str]) -> int:
         print(USAGE)
         return 0
     if list(arguments[:1]) in (["train"], ["sweep"]):
-        signal.signal(signal.SIGINT, _end_at_once)
+        for number in _ENDING:
+            signal.signal(number, _end_at_once)
     return _answer(arguments)
 
 
@@ -112,8 +117,10 @@ def _end_at_once(number: int, frame: Any) -> None:
     An exception would get lost in the libraries that are being imported, and the run
     would start nevertheless. A run installs its own handlers when it starts.
     """
-    output.write(2, b"munchausen: interrupted\n")
-    os._exit(128 + number)
+    name = signal.Signals(number).name.encode()
+    said = b"interrupted" if number == signal.SIGINT else b"stopped by " + name
+    output.write(2, b"munchausen: " + said + b"\n")
+    os._exit(errors.exit_code(number))
 
 
 def _answer(arguments: Sequence[str]) -> int:
@@ -146,7 +153,7 @@ def _exit_code(error: Exception) -> int | None:
     if isinstance(error, OverrideError | surroundings.Unfit | errors.RunDirectoryError):
         return 2
     if isinstance(error, errors.RunStopped):
-        return 128 + error.signal
+        return error.exit_code
     if isinstance(error, errors.RunFailed | errors.NotFinite):
         return 1
     if isinstance(error, ValueError):

@@ -160,7 +160,8 @@ def read(
     """Splits a command line into plain arguments and the values of flags.
 
     In a plain argument and in a value that is text, `~` at the beginning is the home
-    directory. The flag of a bool is true without a value. All arguments after `--` are
+    directory. Hyphens in the name of a flag are underscores. The flag of a bool is true
+    without a value. All arguments after `--` are
     plain.
 
     Args:
@@ -186,7 +187,7 @@ def read(
             plain.append(expanded(argument))
             continue
         flag, equals, text = argument.partition("=")
-        path = flag.removeprefix("--")
+        path = flag.removeprefix("--").replace("-", "_")
         field = field_at(path, known) if flag.startswith("--") else None
         if field is None:
             raise OverrideError(_unknown(flag, path, known, "--"))

@@ -5,6 +5,16 @@ import signal
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
+# Signals with which schedulers announce that they will soon kill a process.
+NOTICES = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+# The exit code of a command that should be started again (EX_TEMPFAIL of sysexits.h).
+START_AGAIN = 75
+
+
+def exit_code(number: int) -> int:
+    """The exit code of a command that a signal has ended in order."""
+    return START_AGAIN if number in NOTICES else 128 + number
+
 
 class Interrupted(Exception):
     """A signal ended the run early, in order.
@@ -119,6 +129,11 @@ class RunStopped(Exception):
     def __init__(self, message: str, number: int):
         super().__init__(message)
         self.signal = number
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        return exit_code(self.signal)
 
 
 def in_flags(error: Exception, experiment: Any) -> str:

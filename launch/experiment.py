@@ -23,12 +23,20 @@ class Supervision:
     Attributes:
         actors_at_least: number of actors without which the run ends, after the others
             have died too often.
+        grace: seconds that a run has to save itself after SIGTERM, SIGUSR1 or SIGUSR2,
+            with which a scheduler announces that it will kill it.
+        restarts: how often the program is started again from its newest checkpoint,
+            after its learner, replay or coordinator has died, or a stall.
     """
 
     actors_at_least: int = 1
+    grace: float = 25.0
+    restarts: int = 0
 
     def __post_init__(self) -> None:
         checks.at_least("actors_at_least", self.actors_at_least, 1)
+        checks.at_least("grace", self.grace, 0)
+        checks.at_least("restarts", self.restarts, 0)
 
 
 SUPERVISION = Supervision()

@@ -26,7 +26,13 @@ from launch.errors import (
 from launch.experiment import SUPERVISION, Experiment, Mode, Supervision
 from launch.preflight import Ready
 from launch.roles.context import Run
-from launch.runs import checkpoint, existing_runs, run_directory
+from launch.runs import (
+    checkpoint,
+    checkpoint_files,
+    existing_runs,
+    generation,
+    run_directory,
+)
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
 from launch.runs.lock import locked
@@ -65,9 +71,19 @@ def run_experiment(
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
     kept = f"everything saved so far is kept in {directory}"
     spec, frame_stack, environment, dataset = ready
-    run = Run(experiment, directory, spec, frame_stack, resume, wandb, dataset)
-    if mode == "local" and resume is not None:
-        _tell_difference(directory, resume)
+    run = Run(
+        experiment,
+        directory,
+        spec,
+        frame_stack,
+        resume,
+        wandb,
+        dataset,
+        supervision.grace,
+        generation.take(directory),
+    )
+    if resume is not None:
+        _tell_difference(directory, resume, mode)
     try:
         _start(run, mode, environment, supervision)
     except (
@@ -85,15 +101,23 @@ def run_experiment(
         said = f"cannot write to {directory}: {reason}\n{kept}"
         raise RunFailed(said) from error
     except errors.Interrupted as error:
-        left = _left(experiment, directory)
+        left = _left(experiment, directory, error.signal)
         raise RunStopped(f"{error}; {left}", error.signal) from error
 
 
-def _tell_difference(directory: Path, resume: Checkpoint) -> None:
-    """Tells how a resumed local run differs from an uninterrupted one, if it does."""
-    if not resume.extra.get(checkpoint.EXACT, True):  # older checkpoints do not know
+def _tell_difference(directory: Path, resume: Checkpoint, mode: Mode) -> None:
+    """Tells how a resumed run differs from an uninterrupted one, if it does."""
+    step = resume.counts.clock
+    if resume.replay_of is not None:
         print(
-            f"{directory}: the environments restart at step {resume.counts.clock:,}, "
+            f"{directory}: the replay is that of step {resume.replay_of:,}; there was "
+            f"no time to save it at step {step:,}",
+            flush=True,
+        )
+    exact = resume.extra.get(checkpoint.EXACT, True)  # older checkpoints do not know
+    if mode == "local" and not exact:
+        print(
+            f"{directory}: the environments restart at step {step:,}, "
             "which is not a multiple of checkpoint.period; from there on the run "
             "differs from one that was not interrupted",
             flush=True,
@@ -112,9 +136,13 @@ def _start(
 
         one_thread.run(run, environment)
     else:
-        from launch.engines import launchpad_engine
+        from launch.engines import generations, launchpad_engine
 
-        launchpad_engine.run(run, mode, supervision=supervision)
+        generations.run(
+            run,
+            lambda run: launchpad_engine.run(run, mode, supervision=supervision),
+            supervision.restarts,
+        )
 
 
 def _write_traceback(error: BaseException, directory: Path) -> str:
@@ -128,13 +156,30 @@ def _write_traceback(error: BaseException, directory: Path) -> str:
     return f"the traceback is in {path}"
 
 
-def _left(experiment: Experiment, directory: Path) -> str:
-    """How to resume a run that was stopped, or why not."""
+def _left(experiment: Experiment, directory: Path, number: int) -> str:
+    """How to resume a run that a signal stopped, or why not."""
     if existing_runs.is_complete(directory, experiment):
         return f"{directory} was complete"
     if checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING):
-        return f"continue with --resume {directory}"
+        saved = f"{_saved(directory)}; " if number in errors.NOTICES else ""
+        return f"{saved}continue with --resume {directory}"
     return "nothing was saved yet"
+
+
+def _saved(directory: Path) -> str:
+    """What the newest checkpoint of a run holds; there may have been little time."""
+    steps = checkpoint.reached(directory)
+    path = directory / checkpoint.DIRECTORY / str(steps)
+    try:
+        manifest = checkpoint_files.read_manifest(path)
+    except errors.Damaged as error:
+        return str(error)
+    replay = ", with its replay" if manifest.own_replay() else ", without a replay"
+    if manifest.extra.get("store") == "dataset":
+        replay = ""
+    if manifest.replay_of is not None:
+        replay = f", with the replay of step {manifest.replay_of:,}"
+    return f"saved: the state of step {steps:,}{replay}"
 
 
 def settle() -> None:
@@ -151,14 +196,16 @@ def main(arguments: Sequence[str]) -> int:
     """Starts a local run, or resumes it from its newest checkpoint.
 
     Args:
-        arguments: run directory and optionally `--wandb=MODE`, as the launching process
-            writes them.
+        arguments: run directory, `--wandb=MODE` and `--grace=SECONDS`, as the launching
+            process writes them; the last two may be missing.
 
     Returns:
         The exit code.
     """
     directory, *rest = arguments
-    path, wandb = Path(directory), rest[0].removeprefix("--wandb=") if rest else "off"
+    path = Path(directory)
+    flags = dict(each.removeprefix("--").split("=") for each in rest)
+    supervision = Supervision(grace=float(flags.get("grace", Supervision.grace)))
     try:
         experiment = run_directory.read_experiment(path)
         settle()
@@ -166,11 +213,11 @@ def main(arguments: Sequence[str]) -> int:
             resume = existing_runs.checkpoint_to_resume(path, local=True)
             start = 0 if resume is None else resume.counts.actor_steps
             ready = preflight.check(experiment, directory=path, start=start)
-            shown = cast(WandbMode, wandb)
-            run_experiment(experiment, path, "local", ready, resume, shown)
+            wandb = cast(WandbMode, flags.get("wandb", "off"))
+            run_experiment(experiment, path, "local", ready, resume, wandb, supervision)
     except RunStopped as error:
         print(f"munchausen: {error}", file=sys.stderr)
-        return 128 + error.signal
+        return error.exit_code
     except RunFailed as error:
         print(f"munchausen: {error}", file=sys.stderr)
         return 1

@@ -26,8 +26,11 @@ _FIXED = {
     "runs": "the run stays in its directory: move that directory instead",
     "seeds": "one run resumes: repeat the command that started all seeds instead",
     "parallel": "one run resumes: repeat the command that started several instead",
+    "run_directory": "the run stays in its directory: remove --run_directory",
     "plugin": "config.yaml names the module of the agent: remove --plugin",
 }
+# Flags of `train` that `train --resume` has as well.
+_OF_A_START = ("launch", "wandb", "actors_at_least", "grace", "restarts", "resume")
 # Fields that do not change what is learned.
 _HARMLESS = (
     "evaluation",
@@ -42,7 +45,8 @@ _HARMLESS = (
 def known(configured: Experiment) -> dict[str, flags.Field]:
     """All fields of a run and all flags of `train`, also those that cannot change."""
     options = flags.fields(train_arguments.Options())
-    del options["launch"], options["wandb"]
+    for path in _OF_A_START:
+        del options[path]
     return options | flags.fields(configured)
 
 

@@ -130,6 +130,7 @@ def read(arguments: Sequence[str]) -> Sweep:
             continue
         swept[path] = found
     plan = _first_plan(swept, fixed)
+    train_arguments.check_directory(plan.options, one=False)
     _check(swept)
     return Sweep(named.name, swept, fixed, plan.options, options)
 

@@ -75,7 +75,13 @@ def run(
         return
     try:
         side_by_side.run(
-            entries, options.runs, limit, options.wandb, total=total, ended=ended
+            entries,
+            options.runs,
+            limit,
+            options.wandb,
+            grace=options.grace,
+            total=total,
+            ended=ended,
         )
     except errors.Interrupted as error:
         said = f"{error}; continue with the same command"

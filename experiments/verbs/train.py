@@ -2,8 +2,8 @@
 
 `train_resume` resumes a run by its directory and `train_computed` computes a figure
 without training; both are shaped like verbs. `train_runs` runs the plan that
-`train_arguments` reads. All are imported late: mistakes are reported before the
-libraries of a run are imported.
+`train_arguments` reads, and `train_directory` one run in the directory that it names.
+All are imported late: mistakes are reported before the libraries of a run are imported.
 """
 
 from collections.abc import Sequence
@@ -50,13 +50,24 @@ def main(arguments: Sequence[str]) -> int:
 
         return train_computed.main(arguments)
     plan = train_arguments.plan(arguments)
+    if plan.options.run_directory is not None:
+        from experiments.verbs import train_directory
+
+        return train_directory.run(plan)
     from experiments.verbs import train_runs
 
     return train_runs.run(plan)
 
 
 def _resumes(arguments: Sequence[str]) -> bool:
-    return any(argument.split("=")[0] == "--resume" for argument in arguments)
+    """Whether a command line names a run to resume, other than by --resume auto."""
+    after = [*arguments[1:], ""]
+    values = [
+        following if flag == "--resume" else flag.removeprefix("--resume=")
+        for flag, following in zip(arguments, after, strict=True)
+        if flag == "--resume" or flag.startswith("--resume=")
+    ]
+    return any(value != "auto" for value in values)
 
 
 def _computes(arguments: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
@@ -44,6 +44,12 @@ class Options:
         wandb: whether to log to Weights & Biases as well; offline: to be synced later.
         actors_at_least: number of actors without which the run ends, after the others
             have died too often; dead actors and evaluators are started again.
+        grace: seconds that a run has to save itself after SIGTERM, SIGUSR1 or SIGUSR2;
+            it saves its state at once, then the replay if there is time.
+        restarts: how often a program is started again from its newest checkpoint after
+            its learner, replay or coordinator has died, or a stall.
+        run_directory: the directory of the run; none: a new one below --runs.
+        resume: auto: continue the run in --run_directory if it has begun.
         plugin: modules of yours, each with a REGISTRY of agents.
     """
 
@@ -53,6 +59,10 @@ class Options:
     parallel: int | None = None
     wandb: WandbMode = "off"
     actors_at_least: int = 1
+    grace: float = Supervision.grace
+    restarts: int = Supervision.restarts
+    run_directory: str | None = None
+    resume: Literal["auto"] | None = None
     plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,7 +74,7 @@ class Options:
 
     def supervision(self) -> Supervision:
         """How the launcher of a program watches its roles."""
-        return Supervision(self.actors_at_least)
+        return Supervision(self.actors_at_least, self.grace, self.restarts)
 
 
 class Plan(NamedTuple):
@@ -123,6 +133,7 @@ def _plan(
         _check(experiment, base, options, values)
         experiments.append(experiment)
     seeds = _seeds(named, options, values)
+    check_directory(options, one=isinstance(named, Experiment) and seeds is None)
     if seeds is None:
         return Plan(experiments, options, not isinstance(named, Experiment))
     every = [
@@ -218,10 +229,29 @@ def _check(
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
     check_actors(experiment, options.launch, options.actors_at_least)
+    check_restarts(options.restarts, options.launch)
     if options.launch != "local" and options.parallel is not None:
         raise OverrideError(
             f"--parallel {options.parallel} is for local runs: --launch "
             f"{options.launch} does one run after the other; remove --parallel"
+        )
+
+
+def check_directory(options: Options, *, one: bool) -> None:
+    """Refuses a directory for several runs, and a run to continue without one.
+
+    Raises:
+        OverrideError: these flags do not fit the command.
+    """
+    if options.run_directory is not None and not one:
+        raise OverrideError(
+            "--run_directory is for one run: several runs, such as those of a figure, "
+            "of --seeds or of a sweep, are found below --runs by their settings, and "
+            "the same command continues them; remove --run_directory"
+        )
+    if options.resume is not None and options.run_directory is None:
+        raise OverrideError(
+            "--resume auto needs the directory of the run: add --run_directory DIR"
         )
 
 
@@ -245,4 +275,17 @@ def check_actors(experiment: Experiment, launch: Mode, at_least: int) -> None:
         raise OverrideError(
             f"a local run has one actor, got --actors {experiment.actors}; use "
             f"--environments {experiment.actors}, or --launch processes"
+        )
+
+
+def check_restarts(restarts: int, launch: Mode) -> None:
+    """Refuses restarts of a local run.
+
+    Raises:
+        OverrideError: there are to be some.
+    """
+    if launch == "local" and restarts:
+        raise OverrideError(
+            f"--restarts {restarts} is for programs, whose launcher outlives their "
+            "roles: add --launch processes, or remove --restarts"
         )

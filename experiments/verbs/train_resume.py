@@ -21,7 +21,8 @@ from launch.runs.lock import locked
 
 HELP = """\
 usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
-                        [--wandb offline|online] [--<field> <value> ...]
+                        [--grace SECONDS] [--restarts N] [--wandb offline|online]
+                        [--<field> <value> ...]
 
 Resumes a run from its newest checkpoint, with its own settings; --steps extends it. A
 local run resumes in local mode, a run of threads or processes in either of these modes.
@@ -44,19 +45,23 @@ class Options:
             a run that learns from a dataset.
         wandb: whether Weights & Biases continues its log of the run.
         actors_at_least: as for `train`.
+        grace: as for `train`.
+        restarts: as for `train`.
     """
 
     resume: str = ""
     launch: Mode | None = None
     wandb: WandbMode = "off"
     actors_at_least: int = 1
+    grace: float = Supervision.grace
+    restarts: int = Supervision.restarts
 
     def __post_init__(self) -> None:
         self.supervision()
 
     def supervision(self) -> Supervision:
         """How the launcher of a program watches its roles."""
-        return Supervision(self.actors_at_least)
+        return Supervision(self.actors_at_least, self.grace, self.restarts)
 
 
 class Request(NamedTuple):
@@ -85,38 +90,48 @@ def main(arguments: Sequence[str]) -> int:
         RunFailed: the run ended early.
         RunStopped: a signal ended the run, which saved a checkpoint.
     """
-    options, directory, configured, experiment = request = _read(arguments)
-    with locked(directory):  # before its newest checkpoint is named
-        saved = checkpoint.newest(directory)
-        shortened = experiment.steps < configured.steps
-        evaluated = shortened or existing_runs.is_complete(directory, experiment)
-        _check_entries(saved)
-        mode = _mode(options, saved)
-        train_arguments.check_actors(experiment, mode, options.actors_at_least)
-        _refuse_done(experiment, saved, evaluated)
-        ready = check(
-            experiment,
-            mode,
-            options.wandb,
-            here=mode != "processes",
-            directory=directory,
-            start=saved.counts.actor_steps,
-        )
-        print_notes([ready])
-        resumed_settings.check_networks(configured, experiment, ready.spec)
-        _record(request, saved, mode)
-        print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
-        launch_run.run_experiment(
-            experiment,
-            directory,
-            mode,
-            ready,
-            saved,
-            options.wandb,
-            options.supervision(),
-        )
-    summarise([(experiment.seed, directory)])
+    request = _read(arguments)
+    with locked(request.directory):  # before its newest checkpoint is named
+        resume(request)
+    summarise([(request.experiment.seed, request.directory)])
     return 0
+
+
+def resume(request: Request) -> None:
+    """Checks a run and resumes it; the caller has locked its directory.
+
+    Raises: see `main`.
+    """
+    options, directory, configured, experiment = request
+    saved = checkpoint.newest(directory)
+    shortened = experiment.steps < configured.steps
+    evaluated = shortened or existing_runs.is_complete(directory, experiment)
+    _check_entries(saved)
+    mode = _mode(options, saved)
+    train_arguments.check_actors(experiment, mode, options.actors_at_least)
+    train_arguments.check_restarts(options.restarts, mode)
+    _refuse_done(experiment, saved, evaluated)
+    ready = check(
+        experiment,
+        mode,
+        options.wandb,
+        here=mode != "processes",
+        directory=directory,
+        start=saved.counts.actor_steps,
+    )
+    print_notes([ready])
+    resumed_settings.check_networks(configured, experiment, ready.spec)
+    _record(request, saved, mode)
+    print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
+    launch_run.run_experiment(
+        experiment,
+        directory,
+        mode,
+        ready,
+        saved,
+        options.wandb,
+        options.supervision(),
+    )
 
 
 def _read(arguments: Sequence[str]) -> Request:

@@ -67,7 +67,9 @@ def _run_side_by_side(
 
     options = plan.options
     try:
-        directories = side_by_side.run(entries, options.runs, at_once, options.wandb)
+        directories = side_by_side.run(
+            entries, options.runs, at_once, options.wandb, grace=options.grace
+        )
     except errors.Interrupted as error:
         how = "the same command" if plan.continued else "--resume"
         said = f"{error}; continue with {how}"

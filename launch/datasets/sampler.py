@@ -136,6 +136,10 @@ class DatasetBatches:
         """Identifies the dataset: a resumed run must learn from the same one."""
         return {"store": "dataset", FINGERPRINT: self._fingerprint}
 
+    def stored(self) -> int:
+        """Nothing: see `save`."""
+        return 0
+
     def save(self, path: Path) -> None:
         """Writes nothing: a resumed run reads the dataset again."""
 

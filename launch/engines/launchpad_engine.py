@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import launchpad as lp
@@ -89,7 +89,7 @@ def _run_processes(run: Run, supervision: Supervision) -> None:
         nodes,
         {node.role: PythonProcess(env=_environment(node)) for node in nodes},
         run.directory / "logs",
-        Rules(run.directory, supervision.actors_at_least, heartbeat.check),
+        Rules(run.directory, supervision.actors_at_least, heartbeat.check, run.grace),
         arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
     )
 
@@ -134,6 +134,7 @@ def _stopping(stops: "OrderedStop", caught: signals.Caught) -> Any:
         if not caught:
             if not stops.finished:  # otherwise Launchpad itself sent it at the end
                 caught.note(number)
+                stops.at = caught.noticed
             worker_manager._signal_dispatcher(signal.SIGTERM, frame)
             return
         caught.note(number)
@@ -223,8 +224,10 @@ class HostedRole:
             process.begin_role(self._name, run.experiment.name)
             calls.tolerate_late_answers()
             stop: Stop = lp.stop_event()
+            notice: process.Notice | OrderedStop = process.Notice(stop.is_set)
         else:
             stop = stops.join(self._name, lp.stop_event())
+            notice = stops
         life = int(os.environ.get(process.LIFE, 0)) if stops is None else 0
         context = LaunchpadContext(
             self._name, index, life, stop, addresses=addresses, clients=clients
@@ -232,6 +235,7 @@ class HostedRole:
         if node.listens:
             own = addresses[node.role][index].resolve()
             context.port = int(lp_address.get_port_from_address(own))
+        context.deadline = lambda: signals.deadline(notice.at, run.grace)
         with process.exit_on_expected_errors(alone=stops is None):
             self._role = node.make(run, context)
         for method in node.serves:
@@ -273,6 +277,7 @@ class LaunchpadContext:
         self._addresses = addresses
         self._clients = clients
         self.port = 0
+        self.deadline: Callable[[], float | None] = lambda: None
 
     def peer(self, role: str, patience: float = 5.0) -> CourierPeer:
         """Connects to another role, to call its methods."""
@@ -289,8 +294,12 @@ class OrderedStop:
     Launchpad stops all of them at once, but the learner needs answers of other roles
     for its last checkpoint.
 
+    After a scheduler's notice, all that need not outlive the learner are stopped with
+    it, so that it saves at once.
+
     Attributes:
         finished: whether the program has ended in order.
+        at: when a scheduler announced the end; None: it did not.
     """
 
     def __init__(self, nodes: Sequence[Node]):
@@ -300,6 +309,7 @@ class OrderedStop:
             name: threading.Event() for node in nodes for name in node.names()
         }
         self.finished = False
+        self.at: float | None = None
         self._ended: set[str] = set()
         self._watch: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -325,11 +335,21 @@ class OrderedStop:
 
     def _stop_in_order(self, program_stop: Any) -> None:
         program_stop.wait()
-        for node in self._order:
-            for name in node.names():
-                self._stops[name].set()
+        order = self._order
+        if self.at is not None:
+            last = max((node.stops for node in order if node.saves), default=-1)
+            for node in order:
+                if node.stops <= last:
+                    self._tell(node)
+            order = [node for node in order if node.saves or node.stops > last]
+        for node in order:
+            self._tell(node)
             deadline = time.monotonic() + node.patience
             while not self._ended.issuperset(node.names()):
                 if time.monotonic() > deadline:
                     break
                 time.sleep(_POLL_SECONDS)
+
+    def _tell(self, node: Node) -> None:
+        for name in node.names():
+            self._stops[name].set()

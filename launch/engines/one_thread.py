@@ -16,7 +16,8 @@ from agents.parts.contract import Agent, Metrics, Params
 from environments.vector import VectorEnvironment
 from launch import errors
 from launch.build import make_actor_environment, make_extras_spec, make_stages
-from launch.engines.signals import caught_signals
+from launch.engines import signals
+from launch.engines.signals import Caught
 from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
 from launch.roles.actor import Actor, Loop
@@ -53,7 +54,7 @@ def run(
         UnevenBatch: the local devices cannot share the batch evenly.
         RunDirectoryError: the checkpoint does not fit the experiment.
     """
-    with caught_signals() as caught:
+    with signals.caught_signals() as caught:
         local = Local(run, environment, caught, progress)
         with closing(local):
             local.run()
@@ -137,7 +138,7 @@ class Local:
         self,
         run: Run,
         environment: VectorEnvironment | None,
-        caught: Sequence[int],
+        caught: Caught,
         progress: bool,
     ):
         """Builds all parts of the run, and truncates its logs to the checkpoint.
@@ -145,7 +146,7 @@ class Local:
         Args:
             run: see `run`.
             environment: see `run`.
-            caught: list to which received signals are added.
+            caught: the signals received so far.
             progress: see `run`.
         """
         experiment, directory = run.experiment, run.directory
@@ -158,7 +159,12 @@ class Local:
         self._batches = store or _make_sampler(run, last.agent)
         self._turns = Turns()
         self._loop = LearnerLoop(
-            experiment, directory, last, self._batches, clock=self._turns
+            experiment,
+            directory,
+            last,
+            self._batches,
+            clock=self._turns,
+            lease=run.lease,
         )
         self._learner: Learner = self._loop.learner
         if run.start.clock:
@@ -245,6 +251,10 @@ class Local:
     def stopped(self) -> bool:
         """Whether a signal came."""
         return bool(self._caught)
+
+    def deadline(self) -> float | None:
+        """When all must be saved, if a scheduler has announced the end."""
+        return signals.deadline(self._caught.noticed, self._run.grace)
 
     def counts(self) -> Counts:
         """The counters of the run."""

@@ -22,10 +22,12 @@ _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 20.0  # to end in order after the parent has died
 
 # What only the launcher sends to a role: on the first, which Launchpad handles, the
-# role ends; on the second it writes the stacks of its threads to its log. No scheduler
-# and no terminal sends the second one by habit.
+# role ends; on the second it writes the stacks of its threads to its log; on the third
+# it ends, too, and knows that it will be killed soon (see `Notice`). No scheduler and
+# no terminal sends the last two by habit.
 END = signal.SIGINT
 STACKS = signal.SIGRTMIN + 1
+NOTICE = signal.SIGRTMIN + 2
 
 # The environment variable with the number of a role's life, from 0.
 LIFE = "MUNCHAUSEN_LIFE"
@@ -119,11 +121,36 @@ def ended_by(parent: int) -> Callable[[], None]:
         dying()
         for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        # Blocked, not ignored: Launchpad installs a handler.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        # Blocked, not ignored: Launchpad installs a handler, and `Notice` waits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, NOTICE])
         signal.signal(END, signal.SIG_DFL)  # a shell's background jobs ignore it
 
     return prepare
+
+
+class Notice:
+    """Waits for `NOTICE` in a thread; a role of `ended_by` has blocked it elsewhere.
+
+    Attributes:
+        at: the time of `time.monotonic` when it came; None: it has not come.
+    """
+
+    def __init__(self, stopped: Callable[[], bool]):
+        """Starts to wait.
+
+        Args:
+            stopped: whether the process was asked to end already. A second `END` would
+                kill it.
+        """
+        self.at: float | None = None
+
+        def wait() -> None:
+            signal.sigwait([NOTICE])
+            self.at = time.monotonic()
+            if not stopped():
+                os.kill(os.getpid(), END)
+
+        threading.Thread(target=wait, name="notice", daemon=True).start()
 
 
 def end_with_parent() -> None:

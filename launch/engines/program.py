@@ -60,6 +60,7 @@ class Node(NamedTuple):
         replicas: number of replicas; None: one, whose name has no number.
         accelerators: whether it may use accelerators; all other roles run on the CPU.
         patience: seconds that it has to end after it was asked to.
+        saves: whether it saves the run when it ends.
         restarts: how often a supervisor starts it again after it died; None: its death
             ends the program. Threads have no supervisor.
         finishes: whether its orderly end also ends the program.
@@ -77,6 +78,7 @@ class Node(NamedTuple):
     replicas: int | None = None
     accelerators: bool = False
     patience: float = GRACE_SECONDS
+    saves: bool = False
     restarts: Budget | None = None
     finishes: bool = False
     deadline: float | None = None
@@ -129,6 +131,7 @@ def make(run: Run) -> list[Node]:
         # It saves once more, and a replay of millions takes a while. A user who cannot
         # wait presses Ctrl+C again.
         patience=300.0,
+        saves=True,
     )
     if not acts:
         return [coordinator, learner, _EVALUATOR]

@@ -43,13 +43,22 @@ Ended = Callable[[Entry, Path, bool], object]
 class Child:
     """A run and its process."""
 
-    def __init__(self, entry: Entry, directory: Path, wandb: WandbMode, alone: bool):
+    def __init__(
+        self,
+        entry: Entry,
+        directory: Path,
+        wandb: WandbMode,
+        alone: bool,
+        grace: float = 25.0,
+    ):
         """Starts the process; its output goes to a log in the run directory."""
         self.entry = entry
         self.directory = directory
         self.log = directory / LOG
         settings = {} if alone else _ONE_THREAD | _SHARED
-        command = munchausen.command("launch.run", str(directory), f"--wandb={wandb}")
+        command = munchausen.command(
+            "launch.run", str(directory), f"--wandb={wandb}", f"--grace={grace}"
+        )
         with self.log.open("ab") as output:
             self._start = output.tell()
             self.process = subprocess.Popen(
@@ -85,6 +94,7 @@ def run(
     limit: int,
     wandb: WandbMode = "off",
     *,
+    grace: float = 25.0,
     total: int | None = None,
     ended: Ended = lambda *_: None,
 ) -> dict[Entry, Path | None]:
@@ -95,6 +105,7 @@ def run(
         root: of the run directories.
         limit: number of runs at once, see `at_once`.
         wandb: whether Weights & Biases shows them.
+        grace: seconds that each has to save itself after a scheduler's notice.
         total: number of entries; None: their length.
         ended: called with entry, directory and success when a run has ended by itself.
 
@@ -117,7 +128,7 @@ def run(
         try:
             while not caught:
                 while len(running) < limit and (entry := next(source, None)):
-                    begun = _begin(entry, root, wandb, alone=limit == 1)
+                    begun = _begin(entry, root, wandb, grace, alone=limit == 1)
                     directories[entry], started = begun
                     running += started
                 if not running:
@@ -150,14 +161,14 @@ def _take_out_ended(running: list[Child], ended: Ended) -> list[str]:
 
 
 def _begin(
-    entry: Entry, root: str, wandb: WandbMode, *, alone: bool
+    entry: Entry, root: str, wandb: WandbMode, grace: float, *, alone: bool
 ) -> tuple[Path, list[Child]]:
     """Starts a run, unless another process holds it; its directory and process."""
     if entry.directory and lock.is_held(entry.directory):
         return entry.directory, []
     directory = existing_runs.begin(root, entry)
     print(f"{directory}  {entry.label}".rstrip(), flush=True)
-    return directory, [Child(entry, directory, wandb, alone)]
+    return directory, [Child(entry, directory, wandb, alone, grace)]
 
 
 def at_once(parallel: int | None, runs: int) -> int:
@@ -193,13 +204,22 @@ def _epitaph(child: Child) -> str:
     return f"{title} failed ({how}); its last lines, from {child.log}:\n{lines}"
 
 
-def _end(running: Sequence[Child], caught: Sequence[int]) -> None:
-    """Asks every run once to save itself and end; a second signal kills them all."""
-    for child in running:
-        child.process.terminate()
+def _end(running: Sequence[Child], caught: signals.Caught) -> None:
+    """Asks every run to save itself and end; a second Ctrl+C kills them all."""
+    if caught.noticed is None:
+        _tell(running, signal.SIGINT)
+    told = False
     while any(child.process.poll() is None for child in running):
+        if caught.noticed is not None and not told:
+            told = True
+            _tell(running, signal.SIGTERM)
         if len(caught) > 1:
             for child in running:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.process.pid, signal.SIGKILL)
         time.sleep(_POLL_SECONDS)
+
+
+def _tell(running: Sequence[Child], number: int) -> None:
+    for child in running:
+        child.process.send_signal(number)

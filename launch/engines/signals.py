@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# Schedulers send SIGUSR1 or SIGUSR2 some time before they end a job.
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+from launch import errors
+
+_ENDING = (signal.SIGINT, *errors.NOTICES)
 # `timeout` sends a signal to the command and then to its process group.
 _SAME_SECONDS = 0.2
+# For the end of a run that has saved everything, such as that of its other roles.
+_ENDING_SECONDS = 2.0
 
 
 class Caught(list[int]):
@@ -18,18 +21,38 @@ class Caught(list[int]):
 
     A scheduler, a shell and a closing terminal repeat their signals: no reason not to
     save. Only Ctrl+C pressed again, by a user who does not want to wait, is one.
+
+    Attributes:
+        noticed: the time of `time.monotonic` when a scheduler announced that it will
+            kill this process; None: it did not.
     """
 
     def __init__(self) -> None:
         self._last = 0.0
+        self.noticed: float | None = None
 
     def note(self, number: int) -> None:
         """Adds the signal if it counts."""
         now = time.monotonic()
+        if number in errors.NOTICES and self.noticed is None:
+            self.noticed = now
         again = number == signal.SIGINT and now - self._last > _SAME_SECONDS
         if not self or again:
             self._last = now
             self.append(number)
+
+
+def deadline(noticed: float | None, grace: float) -> float | None:
+    """When a process must have saved everything; None: it may take any time.
+
+    Args:
+        noticed: see `Caught.noticed`.
+        grace: seconds between the notice and the end. Some of them are kept for the
+            end itself.
+    """
+    if noticed is None:
+        return None
+    return noticed + grace - min(_ENDING_SECONDS, grace / 5)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,6 @@
 The supervisor knows no engine: an engine gives it a function that starts a role.
 """
 
-import math
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from launch import errors
-from launch.engines import process, signals
+from launch.engines import signals, stopping
 from launch.engines.program import Node
 from launch.engines.restarts import MOST_IN_A_RUN, NoRestart, Restarts
+from launch.engines.signals import Caught
 from launch.roles.roster import Roster
 from launch.runs import events
 
@@ -91,11 +90,13 @@ class Rules(NamedTuple):
         directory: the run directory, for its events.
         at_least: number of actors that the program needs.
         check: called again and again; raises RoleFailed to end the program.
+        grace: seconds between a scheduler's notice and the end of all processes.
     """
 
     directory: Path
     at_least: int = 1
     check: Callable[[], None] = lambda: None
+    grace: float = 25.0
 
 
 class Role:
@@ -184,7 +185,8 @@ class Supervisor:
                         self.add(node, index)
                 self._watch(caught)
             except errors.RoleFailed:
-                self.stop(caught, at_most=_FAILURE_GRACE_SECONDS)
+                now = time.monotonic()
+                stopping.at_once(self.roles, caught, now + _FAILURE_GRACE_SECONDS)
                 raise
             finally:
                 self.stop(caught)
@@ -195,7 +197,7 @@ class Supervisor:
         """Starts a replica of a node."""
         self.roles.append(Role(node, index, self._start))
 
-    def _watch(self, caught: Sequence[int]) -> None:
+    def _watch(self, caught: Caught) -> None:
         """Waits until the program has ended or a signal came; raises RoleFailed."""
         while not caught:
             try:
@@ -272,33 +274,10 @@ class Supervisor:
             if role.runs():
                 role.handle.dump_stacks()
 
-    def stop(self, caught: Sequence[int], at_most: float = math.inf) -> None:
-        """Asks node after node to end; kills roles that do not within their patience.
+    def stop(self, caught: Caught) -> None:
+        """Ends all roles in order; see `launch.engines.stopping`.
 
         Args:
-            caught: signals that came; a second one kills all roles.
-            at_most: seconds for each node.
+            caught: signals that came.
         """
-        for role in self.roles:
-            if role.runs():
-                # A suspended process can neither end nor answer roles that call it.
-                role.handle.signal(signal.SIGCONT)
-        for place in sorted({role.node.stops for role in self.roles}):
-            members = [role for role in self.roles if role.node.stops == place]
-            for role in members:
-                if role.runs():
-                    role.handle.signal(process.END)
-            grace = min(at_most, max(role.node.patience for role in members))
-            _await_end(members, caught, time.monotonic() + grace)
-
-
-def _await_end(roles: Sequence[Role], caught: Sequence[int], deadline: float) -> None:
-    """Waits for roles that were asked to end; kills the roles that do not."""
-    while any(role.runs() for role in roles):
-        if time.monotonic() > deadline or len(caught) > 1:
-            break
-        time.sleep(_POLL_SECONDS)
-    for role in roles:
-        if role.runs():
-            print(f"{role.title} did not end: killed", file=sys.stderr)
-            role.handle.kill()
+        stopping.in_order(self.roles, caught, self._rules.grace)

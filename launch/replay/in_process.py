@@ -126,6 +126,10 @@ class InProcess:
             }
         }
 
+    def stored(self) -> int:
+        """Transitions that can be sampled now."""
+        return self.size
+
     def save(self, path: Path) -> None:
         """Writes the rows that are filled to a new directory."""
         path.mkdir()

@@ -114,6 +114,19 @@ class ReverbBatches:
         """Kind and number of stores: the rows are in the snapshots of the servers."""
         return {"store": "reverb", _REPLAYS: len(self._addresses)}
 
+    def stored(self) -> int:
+        """Transitions in the tables of all servers.
+
+        Raises:
+            OSError: a server does not answer.
+        """
+        import reverb
+
+        from launch.replay import snapshot
+
+        clients = [reverb.Client(address) for address in self._addresses]
+        return sum(snapshot.stored(client) for client in clients)
+
     def save(self, path: Path) -> None:
         """Has the servers write their tables to a new directory.
 

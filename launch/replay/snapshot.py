@@ -8,6 +8,22 @@ from pathlib import Path
 
 import reverb
 
+from launch.replay.limiter import TABLE
+
+_ANSWER_SECONDS = 5  # for the server's answer to a small question
+
+
+def stored(client: reverb.Client) -> int:
+    """Transitions in the server's table.
+
+    Raises:
+        OSError: the server does not answer.
+    """
+    try:
+        return client.server_info(timeout=_ANSWER_SECONDS)[TABLE].current_size
+    except (RuntimeError, reverb.errors.ReverbError) as error:
+        raise OSError(str(error)) from error
+
 
 def save(client: reverb.Client, path: Path) -> None:
     """Has the server write its tables to a new directory; it must run on this host.
@@ -16,7 +32,8 @@ def save(client: reverb.Client, path: Path) -> None:
         OSError: the server does not answer, or cannot write.
     """
     try:
-        client.server_info(timeout=5)  # no answer: checkpoint() would wait for ever
+        # Without an answer, checkpoint() would wait for ever.
+        client.server_info(timeout=_ANSWER_SECONDS)
         written = client.checkpoint()
     except (IndexError, RuntimeError, reverb.errors.ReverbError) as error:
         # Reverb raises IndexError if resources are exhausted, such as a full disk.

@@ -42,6 +42,13 @@ class Batches(Protocol):
     def progress(self) -> dict[str, Any]:
         """The state of the source, as plain data for the manifest of a checkpoint."""
 
+    def stored(self) -> int:
+        """Transitions that `save` would write.
+
+        Raises:
+            OSError: the source does not answer.
+        """
+
     def save(self, path: Path) -> None:
         """Writes the content of the source to a new directory.
 
@@ -101,6 +108,10 @@ class Given:
     def progress(self) -> dict[str, Any]:
         """No state."""
         return {}
+
+    def stored(self) -> int:
+        """Nothing."""
+        return 0
 
     def save(self, path: Path) -> None:
         """Writes nothing."""

@@ -13,6 +13,7 @@ from agents.parts.contract import Spec
 from launch.experiment import Experiment
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
+from launch.runs.generation import Lease
 from launch.runs.logs import Counts
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Run(NamedTuple):
         resume: the checkpoint at which the run resumes; None at the beginning.
         wandb: whether to log to Weights & Biases as well.
         dataset: the dataset of the run, if this process has loaded it already.
+        grace: seconds that the run has to save itself after a scheduler's notice.
+        lease: the right to write to the directory; None: no other process can.
     """
 
     experiment: Experiment
@@ -42,6 +45,8 @@ class Run(NamedTuple):
     resume: Checkpoint | None = None
     wandb: WandbMode = "off"
     dataset: "Prepared | None" = None
+    grace: float = 25.0
+    lease: Lease | None = None
 
     @property
     def start(self) -> Counts:
@@ -115,6 +120,12 @@ class Context(Protocol):
         Args:
             role: its name; the node of this role lists it among its `calls`.
             patience: seconds that a call waits for an answer after a stop.
+        """
+
+    def deadline(self) -> float | None:
+        """The time of `time.monotonic` by which the role must have saved everything.
+
+        None, unless a scheduler has announced the end of the run.
         """
 
     def address(self, role: str, index: int = 0) -> str:

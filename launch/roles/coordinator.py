@@ -40,8 +40,8 @@ class Coordinator:
         """
         self._stop = context.stop
         self._offline = bool(run.experiment.dataset)
-        if run.resume is not None:
-            truncate_logs.truncate_to(run.directory, run.resume)
+        # Also if the run begins: it may have begun before, and saved nothing.
+        truncate_logs.truncate_to(run.directory, run.resume)
         self._recorder = Recorder(
             run.experiment, run.directory, resume=run.resume, wandb=run.wandb
         )

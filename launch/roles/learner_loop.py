@@ -15,10 +15,15 @@ from launch.experiment import Experiment
 from launch.roles.batches import Batches
 from launch.roles.idle_time import UpdateClock
 from launch.roles.learner import Learner
-from launch.runs import checkpoint
+from launch.runs import checkpoint, checkpoint_saving
 from launch.runs.checkpoint import Checkpoint
+from launch.runs.checkpoint_saving import Ending
+from launch.runs.generation import Lease
 from launch.runs.logs import Counts
+from launch.runs.replay_saving import ReplaySaver
 from launch.runs.schedule import SaveTimer, Schedule
+
+_RATE = "replay_rate"  # the entry of `extra` with the measured speed of saving
 
 
 class Host(Protocol):
@@ -35,6 +40,9 @@ class Host(Protocol):
 
     def stopped(self) -> bool:
         """Whether the run should end early."""
+
+    def deadline(self) -> float | None:
+        """The time of `time.monotonic` by which all must be saved; None: any time."""
 
     def tick(self) -> None:
         """Gives a sign of life."""
@@ -78,6 +86,7 @@ class LearnerLoop:
         *,
         index: int = 0,
         clock: UpdateClock | None = None,
+        lease: Lease | None = None,
     ):
         """Builds the learner.
 
@@ -88,6 +97,7 @@ class LearnerLoop:
             batches: the source of its batches.
             index: of the stage's seeds; 0 for the agent that acts.
             clock: measures how long updates and batches wait for each other.
+            lease: the right to write to the run directory; None: no other process can.
 
         Raises:
             UnevenBatch: the local devices cannot share the batch evenly.
@@ -98,7 +108,10 @@ class LearnerLoop:
         self._batches = batches
         seed = experiment.seeds("learner", index)[1]
         self.learner = Learner(stage.agent, seed, batches, clock)
+        self._saver = None if stage.source == "dataset" else ReplaySaver(batches)
+        self._may_write = (lambda: None) if lease is None else lease.check
         self._unsaved = self._on_grid = False
+        self._saved_at_notice = False
 
     def begin(self, networks: Params, resume: Checkpoint | None) -> None:
         """Takes over networks of earlier stages, or continues from a checkpoint.
@@ -116,6 +129,8 @@ class LearnerLoop:
             self._batches.restore(
                 resume.replay, resume.extra, resume.counts.learner_steps
             )
+            if self._saver is not None:
+                self._saver.rate = resume.extra.get(_RATE, 0.0)
         else:
             self.learner.take_over(networks)
 
@@ -184,7 +199,7 @@ class LearnerLoop:
         """
         saves_replay = self._experiment.checkpoint.replay and not host.done()
         with host.saving():
-            checkpoint.rehearse(
+            checkpoint_saving.rehearse(
                 self._directory,
                 self.learner.save(),
                 extra={**self._batches.progress(), **host.pending()},
@@ -193,25 +208,35 @@ class LearnerLoop:
             )
 
     def save(self, host: Host) -> None:
-        """Writes a checkpoint.
+        """Writes a checkpoint; once a deadline is known, only one more.
 
         Raises:
             NotFinite: the newest metrics are not finite.
             SaveFailed: it could not be written.
         """
+        if self._saved_at_notice:
+            return
         settings = self._experiment.checkpoint
         done = self.learner.learner_steps
-        exact = {checkpoint.EXACT: host.exact(self._on_grid)}
+        extra = {
+            **self._batches.progress(),
+            **host.pending(),
+            checkpoint.EXACT: host.exact(self._on_grid),
+        }
+        if self._saver is not None and self._saver.rate:
+            extra[_RATE] = self._saver.rate
         with host.saving():
-            checkpoint.save(
+            checkpoint_saving.save(
                 self._directory,
                 host.counts()._replace(learner_steps=done),
                 self.learner.save(),
-                extra={**self._batches.progress(), **host.pending(), **exact},
-                save_replay=self._batches.save if settings.replay else None,
+                extra=extra,
+                replay=self._saver if settings.replay else None,
                 keep=settings.keep,
+                ending=Ending(host.deadline, self._may_write),
             )
         self._unsaved = False
+        self._saved_at_notice = host.deadline() is not None
 
     def save_rest(self, host: Host) -> None:
         """Writes a checkpoint if the run has advanced since the last one.

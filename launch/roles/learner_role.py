@@ -116,6 +116,7 @@ class LearnerRole:
         experiment = run.experiment
         self._run = run
         self._stop = context.stop
+        self.deadline = context.deadline
         self._decisions = None
         if experiment.learners > 1:
             gang.join(context, experiment.learners)
@@ -138,7 +139,12 @@ class LearnerRole:
             self._pace = _PaceOfActors(self._coordinator, last.agent.storage, start)
         self._batches = batches
         self._loop = LearnerLoop(
-            experiment, run.directory, last, batches, clock=self._clock
+            experiment,
+            run.directory,
+            last,
+            batches,
+            clock=self._clock,
+            lease=run.lease,
         )
         self._learner = self._loop.learner
         if run.start.clock:

@@ -32,20 +32,66 @@ def create(root: str | os.PathLike[str], experiment: Any) -> Path:
     _check_path(root)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     parent = Path(root) / experiment.name
-    plain = {
-        "experiment": serialization.to_plain(experiment),
-        **provenance.circumstances(),
-    }
     try:
         parent.mkdir(parents=True, exist_ok=True)
         directory = _make_unique(parent, f"seed{experiment.seed}-{stamp}")
-        with (directory / CONFIG).open("w", encoding="utf-8") as file:
-            yaml.safe_dump(plain, file, sort_keys=False)
     except OSError as error:
         raise RunDirectoryError(
             f"cannot write runs to {root}: {_reason(error)}"
         ) from error
+    begin(directory, experiment)
     return directory
+
+
+def refuse_other(directory: Path) -> None:
+    """Refuses a directory for a new run that holds something else.
+
+    Raises:
+        RunDirectoryError: it does, or cannot be read.
+    """
+    _check_path(directory)
+    try:
+        there = list(directory.iterdir()) if directory.exists() else []
+        # A start that was killed early may have left hidden files.
+        found = [each.name for each in there if each.name[0] != "."]
+    except OSError as error:
+        raise RunDirectoryError(f"cannot use {directory}: {_reason(error)}") from error
+    if found and not is_run(directory):
+        raise RunDirectoryError(
+            f"the directory of a run must be empty or hold that run, and {directory} "
+            f"holds {min(found)}: choose another --run_directory"
+        )
+
+
+def make(directory: Path) -> None:
+    """Makes the directory of a run that the user has chosen, if it does not exist.
+
+    Raises:
+        RunDirectoryError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot make {directory}: {_reason(error)}") from error
+
+
+def is_run(directory: Path) -> bool:
+    """Whether a directory holds a run that has begun."""
+    return (directory / CONFIG).exists()
+
+
+def begin(directory: Path, experiment: Any) -> None:
+    """Writes `config.yaml` of a new run.
+
+    Args:
+        directory: of the run; it exists.
+        experiment: the Experiment about to run.
+
+    Raises:
+        RunDirectoryError: the directory cannot be written to.
+    """
+    plain = serialization.to_plain(experiment)
+    _write(directory, {"experiment": plain, **provenance.circumstances()})
 
 
 def record_resume(
@@ -68,6 +114,10 @@ def record_resume(
         *plain.get("resumed", []),
         {**provenance.circumstances(), **serialization.to_plain(details)},
     ]
+    _write(directory, plain)
+
+
+def _write(directory: str | os.PathLike[str], plain: dict[str, Any]) -> None:
     path = Path(directory) / CONFIG
     draft = path.with_name(f".{CONFIG}.draft")
     try:

@@ -6,7 +6,8 @@ import pytest
 
 from launch import errors, preflight, run
 from launch.engines import one_thread
-from launch.runs import checkpoint, logs, run_directory
+from launch.runs import checkpoint, checkpoint_files, logs, run_directory
+from launch.runs.checkpoint_files import Manifest
 from launch.runs.lock import locked
 
 
@@ -42,23 +43,37 @@ def test_a_failed_run_says_why_and_where_it_is(begun, monkeypatch, capsys, error
     assert capsys.readouterr().err == expected
 
 
-def stopped(directory):
+def stopped(directory, number=signal.SIGTERM):
     """The message of a run that a signal ended."""
     experiment = run_directory.read_experiment(directory)
     ready = preflight.check(experiment)
     with pytest.raises(errors.RunStopped) as caught:
         run.run_experiment(experiment, directory, "local", ready)
-    assert caught.value.signal == signal.SIGTERM
+    assert caught.value.signal == number
     return str(caught.value)
 
 
 def test_a_stopped_run_says_how_to_resume_it(begun, monkeypatch):
     end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
     assert stopped(begun) == "stopped by SIGTERM; nothing was saved yet"
-    (begun / checkpoint.DIRECTORY / "20").mkdir(parents=True)
-    (begun / checkpoint.DIRECTORY / "20" / checkpoint.MANIFEST).touch()
-    said = f"stopped by SIGTERM; continue with --resume {begun}"
-    assert stopped(begun) == said
+    path = begun / checkpoint.DIRECTORY / "1200"
+    path.mkdir(parents=True)
+    counts = logs.Counts(1_200)
+    for manifest, said in (
+        (Manifest(counts, {}, {"replay/x": [1, 2]}), ", with its replay"),
+        (Manifest(counts, {}, {"state/x": [1, 2]}), ", without a replay"),
+        (Manifest(counts, {}, {}, 1_000), ", with the replay of step 1,000"),
+        (Manifest(counts, {"store": "dataset"}, {}), ""),
+    ):
+        checkpoint_files.write_manifest(path, manifest)
+        assert stopped(begun) == (
+            f"stopped by SIGTERM; saved: the state of step 1,200{said}; continue with "
+            f"--resume {begun}"
+        )
+    end_with(monkeypatch, errors.Interrupted(signal.SIGINT))
+    said = f"stopped by SIGINT; continue with --resume {begun}"
+    assert stopped(begun, signal.SIGINT) == said
+    end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
     log = logs.EvaluationLog(begun)
     log.write(30, logs.Counts(30), [1.0], [9])
     log.close()
@@ -83,10 +98,16 @@ def test_a_run_resumed_off_the_grid_says_what_differs(
     assert capsys.readouterr().out == ("" if exact else difference)
 
 
-def test_a_signal_gives_the_exit_code_of_a_shell(begun, monkeypatch, capsys):
-    end_with(monkeypatch, errors.Interrupted(signal.SIGTERM))
-    assert run.main([str(begun)]) == 128 + 15
-    assert capsys.readouterr().err.startswith("munchausen: stopped by SIGTERM; ")
+@pytest.mark.parametrize(
+    "name, code",
+    [("SIGINT", 130), ("SIGHUP", 129), ("SIGTERM", 75), ("SIGUSR1", 75)],
+)
+def test_a_schedulers_notice_asks_to_be_started_again(
+    begun, monkeypatch, capsys, name, code
+):
+    end_with(monkeypatch, errors.Interrupted(signal.Signals[name]))
+    assert run.main([str(begun)]) == code
+    assert capsys.readouterr().err.startswith(f"munchausen: stopped by {name}; ")
 
 
 def test_a_refused_run_gives_exit_code_two_and_one_line(begun, tmp_path, capsys):

@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from launch.runs import checkpoint
+from launch.runs import checkpoint, checkpoint_files
 from launch.runs.logs import read_evaluations
 
 ROLES = ("replay", "coordinator", "learner", "actor/0", "actor/1", "evaluator")
@@ -43,7 +43,7 @@ def is_evaluated(directory):
 def saved_steps(directory):
     """Actor steps of the checkpoints that a run keeps, in order."""
     root = directory / checkpoint.DIRECTORY
-    names = [path.parent.name for path in root.glob(f"*/{checkpoint.MANIFEST}")]
+    names = [path.parent.name for path in root.glob(f"*/{checkpoint_files.MANIFEST}")]
     return sorted(int(name) for name in names if name.isdigit())
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from experiments import cli
 from experiments.catalogue.experiments import EXPERIMENTS
+from launch import errors
 from launch.engines import side_by_side
 from launch.runs import run_directory
 from launch.runs.existing_runs import Entry
@@ -141,7 +142,7 @@ def test_a_signal_has_every_run_save_itself_once(number, tmp_path):
     wait_for(lambda: len(list(tmp_path.glob("dqn/catch/*/metrics.jsonl"))) == 2)
     launcher.send_signal(number)
     out, err = launcher.communicate(timeout=60)
-    assert launcher.returncode == 128 + number
+    assert launcher.returncode == errors.exit_code(number)
     assert err.splitlines()[-1].endswith("; continue with --resume")
     directories = [Path(line) for line in out.splitlines()]
     assert len(directories) == 2  # the third never started
@@ -149,7 +150,7 @@ def test_a_signal_has_every_run_save_itself_once(number, tmp_path):
         [checkpoint] = (directory / "checkpoints").iterdir()
         assert int(checkpoint.name) > 0
         log = (directory / side_by_side.LOG).read_text()
-        assert log.count("stopped by SIGTERM") == 1
+        assert log.count(f"stopped by {number.name}") == 1
 
 
 @pytest.mark.slow
@@ -170,10 +171,10 @@ def test_a_killed_launcher_leaves_no_orphan(tmp_path):
 def test_a_run_that_fails_is_named_and_the_others_end(tmp_path, monkeypatch, capfd):
     command = side_by_side.Child.__init__
 
-    def spoilt(self, entry, directory, wandb, alone):
+    def spoilt(self, entry, directory, *rest):
         if entry.experiment.seed == 0:
             (directory / "config.yaml").write_text("experiment: {agent_name: spoilt}")
-        command(self, entry, directory, wandb, alone)
+        command(self, entry, directory, *rest)
 
     monkeypatch.setattr(side_by_side.Child, "__init__", spoilt)
     line = ["train", "dqn/catch", *QUICK, "--runs", str(tmp_path), "--seeds", "2"]

@@ -6,7 +6,7 @@ import pytest
 from experiments.tables import zoo as table
 from launch.policies import saved_policy, zoo
 from launch.policies.evaluate import evaluate_run
-from launch.runs import checkpoint, logs
+from launch.runs import checkpoint, checkpoint_saving, logs
 from tests.experiments.verbs.saved_runs import make_run
 
 
@@ -17,8 +17,8 @@ def run(tmp_path):
     saved = checkpoint.newest(directory)
     agent = saved_policy.load(directory)[1]
     state = checkpoint.load_state(saved, agent)
-    more = {"extra": {}, "save_replay": None, "keep": 2}
-    checkpoint.save(directory, logs.Counts(9), state, **more)
+    more = {"extra": {}, "replay": None, "keep": 2}
+    checkpoint_saving.save(directory, logs.Counts(9), state, **more)
     return directory
 
 

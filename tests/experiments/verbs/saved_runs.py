@@ -6,7 +6,7 @@ import environments
 from experiments import cli, flags
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch.build import make_agent, make_spec
-from launch.runs import checkpoint, logs, run_directory
+from launch.runs import checkpoint_saving, logs, run_directory
 
 SMALL = {
     "mdqn/catch": {"agent.network.hidden": (16,), "environment.rows": 6},
@@ -23,8 +23,8 @@ def make_run(root, name):
     environment.close()
     directory = run_directory.create(root, experiment)
     state = agent.init(jax.random.key(0))
-    checkpoint.save(
-        directory, logs.Counts(7), state, extra={}, save_replay=None, keep=1
+    checkpoint_saving.save(
+        directory, logs.Counts(7), state, extra={}, replay=None, keep=1
     )
     return directory
 

@@ -8,7 +8,7 @@ import pytest
 
 from launch.experiment import Evaluation
 from launch.policies import saved_policy
-from launch.runs import checkpoint, run_directory, schedule
+from launch.runs import checkpoint, checkpoint_saving, run_directory, schedule
 from tests.launch.interrupted_runs import catch, metrics, rows, run_until
 from tests.launch.local_runs import run_local, run_new
 
@@ -62,13 +62,13 @@ def test_saves_by_wall_time_do_not_change_a_run(lockstep, tmp_path, monkeypatch)
     experiment = catch(500, environments=3, evaluation=evaluation)
     whole = run_new(tmp_path / "whole", experiment)
     saves = []
-    save = checkpoint.save
+    save = checkpoint_saving.save
 
     def noted(directory, counts, state, *, extra, **others):
         saves.append((counts.actor_steps, extra[checkpoint.EXACT]))
         return save(directory, counts, state, extra=extra, **others)
 
-    monkeypatch.setattr(checkpoint, "save", noted)
+    monkeypatch.setattr(checkpoint_saving, "save", noted)
     late_every(40, monkeypatch)
     often = run_new(tmp_path / "often", experiment)
     # 3 steps a turn, none in each tenth turn after a start, in which episodes begin.

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from launch.engines import side_by_side
+from launch.engines.signals import Caught
 from launch.errors import RunFailed
 from launch.runs import existing_runs, logs, run_directory
 from launch.runs.existing_runs import Entry
@@ -103,8 +104,9 @@ def test_a_run_that_failed_is_named_with_its_last_lines(child, script, how):
 SAVING = """
 import signal, time
 def end(number, frame):
-    print("saved", flush=True)
+    print(number.real, flush=True)
     raise SystemExit
+signal.signal(signal.SIGINT, end)
 signal.signal(signal.SIGTERM, end)
 print("ready", flush=True)
 time.sleep(60)
@@ -116,14 +118,28 @@ def ready(made):
         assert made.process.poll() is None
 
 
-def test_runs_are_asked_once_to_save_themselves_and_then_killed(child):
+def caught(*numbers):
+    signals = Caught()
+    for number in numbers:
+        signals._last -= 1  # they come slowly
+        signals.note(number)
+    return signals
+
+
+@pytest.mark.parametrize("number, heard", [(2, 2), (1, 2), (15, 15), (10, 15)])
+def test_runs_are_asked_once_to_save_themselves_and_hurry_after_a_notice(
+    child, number, heard
+):
     made = child(SAVING)
     ready(made)
-    side_by_side._end([made], caught=[signal.SIGINT])
-    assert made.process.returncode == 0 and made.lines() == ["ready", "saved"]
+    side_by_side._end([made], caught(number))
+    assert made.process.returncode == 0 and made.lines() == ["ready", str(heard)]
+
+
+def test_runs_that_do_not_end_are_killed_by_a_second_signal(child):
     stubborn = child(SAVING.replace("raise SystemExit", "time.sleep(60)"))
     ready(stubborn)
-    side_by_side._end([stubborn], caught=[signal.SIGINT, signal.SIGINT])
+    side_by_side._end([stubborn], caught(signal.SIGINT, signal.SIGINT))
     assert stubborn.process.returncode == -signal.SIGKILL
 
 

@@ -8,6 +8,7 @@ from launch import errors
 from launch.engines import process
 from launch.engines.program import Node
 from launch.engines.restarts import Budget
+from launch.engines.signals import Caught
 from launch.engines.supervisor import NoLink, Rules, Supervisor
 from launch.roles.roster import Roster
 from launch.runs import events
@@ -195,5 +196,5 @@ def test_a_role_is_killed_only_after_the_patience_of_its_node(tmp_path, patience
     )
     supervisor = Supervisor(lambda *_: slow, NoLink(), Rules(tmp_path))
     supervisor.add(learner, 0)
-    supervisor.stop(caught=[])
+    supervisor.stop(Caught())
     assert tape == ["SIGCONT", *([] if kept else ["learner/0 killed"])]

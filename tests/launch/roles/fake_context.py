@@ -39,11 +39,15 @@ class FakeContext:
         self.life = life
         self.port = 0
         self.stop = threading.Event()
+        self.must_end = None
         self.peers = {role: FakePeer(made) for role, made in roles.items()}
 
     def peer(self, role, patience=5.0):
         del patience
         return self.peers[role]
+
+    def deadline(self):
+        return self.must_end
 
     def address(self, role, index=0):
         return f"{role}:{index + 1}"

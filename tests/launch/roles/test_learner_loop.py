@@ -20,6 +20,7 @@ class Host:
     def __init__(self, steps, stops=10**9):
         self._steps, self._stops = steps, stops
         self.steps, self.saves, self.tape = 0, 0, []
+        self.must_end = None
 
     def act(self):
         self.steps += 1
@@ -32,6 +33,9 @@ class Host:
 
     def stopped(self):
         return self.steps >= self._stops
+
+    def deadline(self):
+        return self.must_end
 
     def tick(self):
         pass

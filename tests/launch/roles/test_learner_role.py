@@ -89,6 +89,9 @@ class Exhausted:
     def progress(self):
         return {"store": "reverb"}
 
+    def stored(self):
+        return 5
+
     def save(self, path):
         path.mkdir()
 

@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from launch.errors import SaveFailed
-from launch.runs import checkpoint
+from launch.runs import checkpoint, checkpoint_files, checkpoint_saving
 from launch.runs.logs import Counts
 from tests.agents.cases import make
 
@@ -22,8 +22,8 @@ def save(state, tmp_path):
 
     def save(steps, *, keep, **extra):
         counts = Counts(steps)
-        return checkpoint.save(
-            tmp_path, counts, state, extra=extra, save_replay=None, keep=keep
+        return checkpoint_saving.save(
+            tmp_path, counts, state, extra=extra, replay=None, keep=keep
         )
 
     return save
@@ -49,7 +49,7 @@ def test_saving_removes_checkpoints_of_later_steps(save, tmp_path, keep):
 def test_a_step_that_is_saved_again_is_replaced(save):
     save(10, keep=1, which="first")
     final = save(10, keep=1, which="second")
-    manifest = json.loads((final / checkpoint.MANIFEST).read_text())
+    manifest = json.loads((final / checkpoint_files.MANIFEST).read_text())
     assert manifest["extra"] == {"which": "second"}
     assert [path.name for path in final.parent.iterdir()] == ["10"]
 
@@ -91,7 +91,7 @@ def test_a_rehearsal_leaves_nothing(state, tmp_path):
         path.mkdir()
         saved.append(path)
 
-    checkpoint.rehearse(tmp_path, state, extra={}, save_replay=save_replay)
+    checkpoint_saving.rehearse(tmp_path, state, extra={}, save_replay=save_replay)
     assert len(saved) == 1
     assert not list((tmp_path / "checkpoints").iterdir())
 
@@ -116,11 +116,11 @@ def test_a_rehearsal_finds_what_would_fail_at_the_end(
 
     checksum = iter(range(10_000))
     if broken == "rename":
-        monkeypatch.setattr(checkpoint.Path, "rename", not_permitted)
+        monkeypatch.setattr(checkpoint_saving.Path, "rename", not_permitted)
     if broken == "read":
-        monkeypatch.setattr(checkpoint, "_checksum", lambda file: next(checksum))
+        monkeypatch.setattr(checkpoint_files, "_checksum", lambda _: next(checksum))
     with pytest.raises(SaveFailed, match=reason) as failed:
-        checkpoint.rehearse(
+        checkpoint_saving.rehearse(
             tmp_path,
             state,
             extra={"x": object()} if broken == "extra" else {},
@@ -141,6 +141,6 @@ def test_a_failed_save_keeps_the_old_checkpoint_of_the_same_step(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched, pytest.raises(SaveFailed, match="10"):
-        patched.setattr(checkpoint, "_files", full)
+        patched.setattr(checkpoint_files, "measure", full)
         save(10, keep=1, which="second")
     assert checkpoint.newest(tmp_path).extra == {"which": "first"}

@@ -9,8 +9,9 @@ from agents import REGISTRY
 from agents.parts.contract import discrete_spec
 from launch import errors
 from launch.errors import RunDirectoryError
-from launch.runs import checkpoint
+from launch.runs import checkpoint, checkpoint_saving
 from launch.runs.logs import Counts
+from launch.runs.replay_saving import ReplaySaver
 from tests.launch.interrupted_runs import catch
 from tests.launch.local_runs import run_new
 
@@ -53,12 +54,19 @@ def test_failed_write_keeps_the_previous_checkpoint(whole, tmp_path):
     agent = REGISTRY["mdqn"].agent(catch(500).agent, discrete_spec((10, 5), "f4", 3))
     state = agent.init(jax.random.key(0))
 
-    def full(path):
-        path.mkdir()
-        (path / "frame.npy").write_bytes(b"some")
-        raise OSError(28, "No space left on device")
+    class Full:
+        def stored(self):
+            return 7
 
+        def save(self, path):
+            path.mkdir()
+            (path / "frame.npy").write_bytes(b"some")
+            raise OSError(28, "No space left on device")
+
+    replay = ReplaySaver(Full())
     with pytest.raises(errors.SaveFailed, match="no space left on the device"):
-        checkpoint.save(copied, Counts(600), state, extra={}, save_replay=full, keep=2)
+        checkpoint_saving.save(
+            copied, Counts(600), state, extra={}, replay=replay, keep=2
+        )
     assert checkpoint.newest(copied).counts.actor_steps == 500
-    assert not (copied / "checkpoints" / ".600.partial").exists()
+    assert not list((copied / "checkpoints").glob(".*"))
