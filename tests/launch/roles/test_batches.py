@@ -9,9 +9,7 @@ from launch.replay.in_process import InProcess
 from launch.replay.reverb_batches import ReverbBatches
 from launch.roles.batches import Batches, Given
 
-METHODS = (
-    "prepare owed next read progress stored save restore close".split()
-)
+METHODS = "prepare owed next read progress stored save restore close".split()
 
 
 @pytest.mark.parametrize("source", [InProcess, ReverbBatches, DatasetBatches, Given])
