@@ -169,6 +169,8 @@ def _left(experiment: Experiment, directory: Path, number: int) -> str:
 def _saved(directory: Path) -> str:
     """What the newest checkpoint of a run holds; there may have been little time."""
     steps = checkpoint.reached(directory)
+    if not steps:
+        return "saved: its first stage"
     path = directory / checkpoint.DIRECTORY / str(steps)
     try:
         manifest = checkpoint_files.read_manifest(path)

@@ -108,3 +108,14 @@ def test_the_coordinator_knows_which_points_are_evaluated(coordinator):
     assert coordinator.evaluated() == 0
     coordinator.report_evaluation(200, (230, 230, 5, 1), [(0.5, 9)])
     assert coordinator.evaluated() == 200
+
+
+def test_a_run_that_begins_again_has_no_rows_of_its_first_try(run, monkeypatch):
+    monkeypatch.setattr("launch.roles.coordinator._LAST_ANSWER_SECONDS", 0.0)
+    log = logs.MetricsLog(run.directory, start=0.0)
+    log.write(logs.Counts(90, 90, 9, 3), "actor", {"episode_return": 0.5})
+    log.close()
+    begun = Coordinator(run._replace(resume=None), FakeContext("coordinator"))
+    assert (run.directory / "metrics.jsonl").read_text() == ""
+    begun.finish()
+    begun.run()
