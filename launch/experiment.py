@@ -39,6 +39,9 @@ class Supervision:
         checks.at_least("restarts", self.restarts, 0)
 
 
+SUPERVISION = Supervision()
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """When and how the evaluator measures the policy.

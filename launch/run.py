@@ -23,7 +23,7 @@ from launch.errors import (
     RunStopped,
     SaveFailed,
 )
-from launch.experiment import Experiment, Mode, Supervision
+from launch.experiment import SUPERVISION, Experiment, Mode, Supervision
 from launch.preflight import Ready
 from launch.roles.context import Run
 from launch.runs import (
@@ -48,7 +48,7 @@ def run_experiment(
     ready: Ready,
     resume: Checkpoint | None = None,
     wandb: WandbMode = "off",
-    supervision: Supervision = Supervision(),
+    supervision: Supervision = SUPERVISION,
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
 

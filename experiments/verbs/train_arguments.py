@@ -228,7 +228,7 @@ def _check(
         raise OverrideError(f"{base.name} needs {what}, such as --{path} {example}")
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
-    check_actors(experiment, options.launch)
+    check_actors(experiment, options.launch, options.actors_at_least)
     check_restarts(options.restarts, options.launch)
     if options.launch != "local" and options.parallel is not None:
         raise OverrideError(
@@ -255,12 +255,22 @@ def check_directory(options: Options, *, one: bool) -> None:
         )
 
 
-def check_actors(experiment: Experiment, launch: Mode) -> None:
-    """Refuses a local run with several actors.
+def check_actors(experiment: Experiment, launch: Mode, at_least: int) -> None:
+    """Refuses a local run with several actors, and a bound above their number.
+
+    Args:
+        experiment: gives the number of actors.
+        launch: how the run is started.
+        at_least: number of actors without which the run ends.
 
     Raises:
-        OverrideError: it has several.
+        OverrideError: it does not fit.
     """
+    if at_least > experiment.actors:
+        raise OverrideError(
+            f"--actors_at_least must be at most --actors {experiment.actors}, got "
+            f"{at_least}"
+        )
     if launch == "local" and experiment.actors > 1:
         raise OverrideError(
             f"a local run has one actor, got --actors {experiment.actors}; use "

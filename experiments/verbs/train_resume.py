@@ -108,7 +108,7 @@ def resume(request: Request) -> None:
     evaluated = shortened or existing_runs.is_complete(directory, experiment)
     _check_entries(saved)
     mode = _mode(options, saved)
-    train_arguments.check_actors(experiment, mode)
+    train_arguments.check_actors(experiment, mode, options.actors_at_least)
     train_arguments.check_restarts(options.restarts, mode)
     _refuse_done(experiment, saved, evaluated)
     ready = check(

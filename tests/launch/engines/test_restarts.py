@@ -37,7 +37,7 @@ def test_a_healthy_life_starts_the_waiting_again():
 def test_the_eleventh_death_within_an_hour_is_the_last():
     record = restarts()
     waits(record, range(0, 3000, 300))
-    with pytest.raises(NoRestart, match="^it died 11 times in 60 minutes$") as caught:
+    with pytest.raises(NoRestart, match=r"^it died 11 times in 60 minutes$") as caught:
         waits(record, [3600])
     assert not caught.value.misconfigured
 
@@ -53,7 +53,7 @@ def test_a_role_that_never_reports_is_taken_as_misconfigured(silent):
     record = restarts(silent_lives=silent)
     for life in range(silent - 1):
         record.wait(life, life=life, lived=1.0, reported=False)
-    said = f"^it died {silent} times before its first report$"
+    said = rf"^it died {silent} times before its first report$"
     with pytest.raises(NoRestart, match=said) as caught:
         record.wait(9, life=silent - 1, lived=1.0, reported=False)
     assert caught.value.misconfigured

@@ -108,7 +108,7 @@ def test_a_dead_actor_begins_its_next_life(play, capsys):
     ]
     [row] = rows
     assert (row["event"], row["role"], row["host"]) == ("restart", "actor/1", "here")
-    assert (row["code"], row["life"], row["steps"]) == (-9, 0, 70)
+    assert (row["how"], row["life"], row["steps"]) == ("signal 9", 0, 70)
     assert row["line"] == "last of actor/1 life 0"
     assert "actor/1 died (signal 9) and is started again" in capsys.readouterr().err
 

@@ -24,5 +24,5 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path):
 
 def test_another_line_that_is_not_json_is_named(tmp_path):
     (tmp_path / events.FILE).write_text("nonsense\n{}\n")
-    with pytest.raises(ValueError, match="events.jsonl, line 1: "):
+    with pytest.raises(ValueError, match=r"events\.jsonl, line 1: "):
         events.read(tmp_path)
