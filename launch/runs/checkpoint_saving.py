@@ -89,6 +89,8 @@ def save(
             if saving.ended(lambda: ending.deadline() is not None):
                 draft.commit(saving)
                 return draft.final
+        if draft.final.exists():
+            return draft.final  # it must not lose its replay
         draft.commit_without_replay()
     reason = _complete(draft, replay, saving)
     if reason:

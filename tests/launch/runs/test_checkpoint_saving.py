@@ -191,6 +191,18 @@ def test_steps_that_are_saved_already_are_left_as_they_are(run):
     assert (saved.replay_of, rows(saved)) == (None, "70 rows")
 
 
+def test_a_notice_while_the_same_steps_are_saved_again_changes_nothing(run):
+    run.save(5)
+    run.save(10)
+    run.store.number = 75
+    run.store.may_end.clear()
+    until = iter([None, None])  # it comes when the replay is being saved
+    run.save(10, ending=Ending(lambda: next(until, time.monotonic() + 60)))
+    run.store.may_end.set()
+    saved = run.newest()
+    assert (saved.counts.clock, saved.replay_of, rows(saved)) == (10, None, "70 rows")
+
+
 def test_a_damaged_replay_damages_all_that_use_it(run, capsys):
     run.save(5)
     run.save(10)
