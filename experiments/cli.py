@@ -72,7 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line; returns the exit code."""
     if argv is None:
         output.guard()
-        return _printed(sys.argv[1:], _run(sys.argv[1:]))
+        code = _printed(sys.argv[1:], _run(sys.argv[1:]))
+        if code == errors.START_AGAIN:
+            _leave(code)
+        return code
     before = {number: signal.getsignal(number) for number in _ENDING}
     try:
         return _run(argv)
@@ -109,6 +112,17 @@ def _printed(arguments: Sequence[str], code: int) -> int:
     if error.errno == errno.EPIPE:
         return 128 + signal.SIGPIPE
     return _fail(f"cannot write to standard output: {str(error.strerror).lower()}", 1)
+
+
+def _leave(code: int) -> None:
+    """Ends the process without an ordinary exit, for which there is no time.
+
+    A server of Reverb that is a thread waits ten seconds for its clients.
+    """
+    with contextlib.suppress(ValueError):  # a library has closed the stream
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _end_at_once(number: int, frame: Any) -> None:

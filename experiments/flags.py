@@ -187,7 +187,9 @@ def read(
             plain.append(expanded(argument))
             continue
         flag, equals, text = argument.partition("=")
-        path = flag.removeprefix("--").replace("-", "_")
+        path = flag.removeprefix("--")
+        if path.replace("-", "_") in known:
+            path = path.replace("-", "_")
         field = field_at(path, known) if flag.startswith("--") else None
         if field is None:
             raise OverrideError(_unknown(flag, path, known, "--"))

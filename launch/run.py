@@ -39,6 +39,13 @@ from launch.runs.lock import locked
 from launch.runs.run_directory import PRETRAINING
 
 TRACEBACK = "environment_error.txt"
+_FAILURES = (
+    errors.RoleFailed,
+    errors.EndedEarly,
+    errors.NotFinite,
+    SaveFailed,
+    EnvironmentFailed,
+)
 
 
 def run_experiment(
@@ -70,29 +77,22 @@ def run_experiment(
     role = "launcher" if mode == "processes" else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
     kept = f"everything saved so far is kept in {directory}"
-    spec, frame_stack, environment, dataset = ready
-    run = Run(
+    made = Run(
         experiment,
         directory,
-        spec,
-        frame_stack,
+        ready.spec,
+        ready.frame_stack,
         resume,
         wandb,
-        dataset,
+        ready.dataset,
         supervision.grace,
         generation.take(directory),
     )
     if resume is not None:
         _tell_difference(directory, resume, mode)
     try:
-        _start(run, mode, environment, supervision)
-    except (
-        errors.RoleFailed,
-        errors.EndedEarly,
-        errors.NotFinite,
-        SaveFailed,
-        EnvironmentFailed,
-    ) as error:
+        _start(made, mode, ready.environment, supervision)
+    except _FAILURES as error:
         if isinstance(error, EnvironmentFailed) and error.__cause__ is not None:
             kept = f"{_write_traceback(error.__cause__, directory)}\n{kept}"
         raise RunFailed(f"{error}\n{kept}") from error
@@ -169,6 +169,8 @@ def _left(experiment: Experiment, directory: Path, number: int) -> str:
 def _saved(directory: Path) -> str:
     """What the newest checkpoint of a run holds; there may have been little time."""
     steps = checkpoint.reached(directory)
+    if not steps:
+        return "saved: its first stage"
     path = directory / checkpoint.DIRECTORY / str(steps)
     try:
         manifest = checkpoint_files.read_manifest(path)

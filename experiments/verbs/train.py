@@ -64,7 +64,7 @@ def _resumes(arguments: Sequence[str]) -> bool:
     after = [*arguments[1:], ""]
     values = [
         following if flag == "--resume" else flag.removeprefix("--resume=")
-        for flag, following in zip(arguments, after, strict=True)
+        for flag, following in zip(arguments, after, strict=False)
         if flag == "--resume" or flag.startswith("--resume=")
     ]
     return any(value != "auto" for value in values)

@@ -36,8 +36,10 @@ def run(run: Run, start: Callable[[Run], object], restarts: int) -> None:
                 raise
             saved = _further(run, error)
             if left == 0:
-                said = f"{error}\nit was started again {restarts} times: no more"
-                raise errors.RoleFailed(said) from error
+                times = "1 time" if restarts == 1 else f"{restarts} times"
+                raise errors.RoleFailed(
+                    f"{error}\nit was started again {times}, and no more is allowed"
+                ) from error
             run = _next(run, saved, error)
 
 

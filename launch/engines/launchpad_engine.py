@@ -34,6 +34,8 @@ from launch.runs.progress_from_logs import Follower
 Mode = Literal["threads", "processes"]
 # Roles end in order, each with its node's patience, not Launchpad's ten seconds.
 _NOTICE_SECONDS = 400
+# For the roles that are left to end after one has failed.
+_FAILURE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
 
 
@@ -122,6 +124,7 @@ def run_threads(run: Run, nodes: Sequence[Node]) -> None:
                 signal.raise_signal(early[0])
             manager.wait()
         except Exception as error:  # a role raised it; Launchpad printed its trace
+            stops.await_end(_FAILURE_SECONDS)  # the learner may save
             raise errors.RoleFailed(f"a role died: {error!r}") from error
     if caught:
         raise errors.Interrupted(caught[0])
@@ -310,6 +313,7 @@ class OrderedStop:
         }
         self.finished = False
         self.at: float | None = None
+        self._begun: set[str] = set()
         self._ended: set[str] = set()
         self._watch: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -322,12 +326,19 @@ class OrderedStop:
             program_stop: the event that Launchpad sets.
         """
         with self._lock:
+            self._begun.add(name)
             if self._watch is None:
                 self._watch = threading.Thread(
                     target=self._stop_in_order, args=(program_stop,), daemon=True
                 )
                 self._watch.start()
         return self._stops[name]
+
+    def await_end(self, seconds: float) -> None:
+        """Waits until all roles that have begun have ended, but not for longer."""
+        deadline = time.monotonic() + seconds
+        while not self._ended >= self._begun and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
 
     def leave(self, name: str) -> None:
         """Notes that a role has ended."""

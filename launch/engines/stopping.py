@@ -4,7 +4,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, Protocol
 
 from launch.engines import process
@@ -44,16 +44,18 @@ def in_order(roles: Sequence[Running], caught: Caught, grace: float) -> None:
         caught: signals that came; a second one kills all roles.
         grace: seconds between a notice and the end of all processes.
     """
-    _ask(roles, signal.SIGCONT)  # a suspended role can neither end nor answer
+    _wake(roles)
+    asked: set[str] = set()
     for place in sorted({role.node.stops for role in roles}):
         members = [role for role in roles if role.node.stops == place]
-        _ask(members, process.END)
+        if caught.noticed is None:
+            _ask_to_end(members, asked)
         patience = max(role.node.patience for role in members)
         deadline = time.monotonic() + patience
         while _any_runs(members) and time.monotonic() < deadline:
             if caught.noticed is not None:
                 end = caught.noticed + grace - min(_LAST_SECONDS, grace / 10)
-                at_once(roles, caught, end)
+                at_once(roles, caught, end, asked)
                 return
             if len(caught) > 1:
                 break
@@ -61,36 +63,50 @@ def in_order(roles: Sequence[Running], caught: Caught, grace: float) -> None:
         _kill(members)
 
 
-def at_once(roles: Sequence[Running], caught: Caught, end: float) -> None:
+def at_once(
+    roles: Sequence[Running], caught: Caught, end: float, asked: Set[str] = frozenset()
+) -> None:
     """Lets the learner save while all roles end that it does not need for that.
 
     Args:
         roles: of the program.
         caught: signals that came; a second one kills all roles.
         end: the time of `time.monotonic` when roles that still run are killed.
+        asked: titles of roles that were asked to end before.
     """
-    _ask(roles, signal.SIGCONT)
+    _wake(roles)
+    told = set(asked)
     savers = [role for role in roles if role.node.saves]
     place = max((role.node.stops for role in savers), default=-math.inf)
     first = [role for role in roles if role.node.stops <= place and not role.node.saves]
-    _ask(savers, process.NOTICE)
-    _ask(first, process.END)
+    for role in savers:
+        if role.runs():
+            role.handle.signal(process.NOTICE)
+    _ask_to_end(first, told)
     _await_end(savers, caught, end)
     _kill(savers)
     for later in sorted({role.node.stops for role in roles if role.node.stops > place}):
         members = [role for role in roles if role.node.stops == later]
-        _ask(members, process.END)
+        _ask_to_end(members, told)
         _await_end(members, caught, max(end, time.monotonic() + _LAST_SECONDS))
         _kill(members)
     _await_end(first, caught, end)
     _kill(first)
 
 
-def _ask(roles: Sequence[Running], number: int) -> None:
-    """Sends a signal to the roles that still run."""
+def _wake(roles: Sequence[Running]) -> None:
+    """Continues suspended roles, which can neither end nor answer other roles."""
     for role in roles:
         if role.runs():
-            role.handle.signal(number)
+            role.handle.signal(signal.SIGCONT)
+
+
+def _ask_to_end(roles: Sequence[Running], asked: set[str]) -> None:
+    """Asks roles to end; asked twice, they would be killed by Launchpad."""
+    for role in roles:
+        if role.runs() and role.title not in asked:
+            asked.add(role.title)
+            role.handle.signal(process.END)
 
 
 def _any_runs(roles: Sequence[Running]) -> bool:

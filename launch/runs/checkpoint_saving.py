@@ -5,7 +5,7 @@ import functools
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,12 +89,13 @@ def save(
             if saving.ended(lambda: ending.deadline() is not None):
                 draft.commit(saving)
                 return draft.final
+        if draft.final.exists():
+            return draft.final  # it must not lose its replay
         draft.commit_without_replay()
     reason = _complete(draft, replay, saving)
     if reason:
-        # Not sys.stderr, which a live line on the terminal may have replaced.
         said = f"the replay of step {counts.clock:,} is not saved: {reason}"
-        print(f"munchausen: {said}", file=sys.__stderr__, flush=True)
+        print(f"munchausen: {said}", file=sys.stderr, flush=True)
     return draft.final
 
 
@@ -280,15 +281,23 @@ def _failing(path: Path, *drafts: Path) -> Iterator[None]:
     """
     try:
         yield
+    except SaveFailed:
+        _discard(drafts)
+        raise
     except (OSError, ValueError, TypeError, Damaged) as error:
         # Orbax reports a full disk as ValueError, JSON what it cannot write as either.
-        for draft in drafts:
-            with contextlib.suppress(OSError):
-                checkpoint_files.discard(draft)
+        _discard(drafts)
         text = " ".join(str(error).split())
         full = _FULL.search(text)
         reason = "no space left on the device" if full else text[:300]
         raise SaveFailed(f"cannot write checkpoint {path}: {reason}") from error
+
+
+def _discard(drafts: Sequence[Path]) -> None:
+    """Removes drafts as far as possible."""
+    for draft in drafts:
+        with contextlib.suppress(OSError):
+            checkpoint_files.discard(draft)
 
 
 def _worth_keeping(root: Path, steps: list[int], keep: int) -> set[int]:

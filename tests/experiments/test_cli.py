@@ -4,6 +4,7 @@ import importlib
 import inspect
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -274,6 +275,32 @@ def test_ctrl_c_prints_no_traceback(monkeypatch, capsys):
     monkeypatch.setattr(run, "run_experiment", interrupted)
     assert cli.main(["train", "dqn/catch"]) == 130
     assert capsys.readouterr().err == "munchausen: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    "name, code, said",
+    [
+        ("SIGINT", 130, "interrupted"),
+        ("SIGTERM", 75, "stopped by SIGTERM"),
+        ("SIGUSR1", 75, "stopped by SIGUSR1"),
+        ("SIGUSR2", 75, "stopped by SIGUSR2"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["train", "sweep"])
+def test_a_signal_before_a_run_begins_ends_the_command_at_once(
+    monkeypatch, verb, name, code, said
+):
+    ends, told = [], []
+
+    def notified(arguments):
+        signal.raise_signal(signal.Signals[name])
+        return 0
+
+    monkeypatch.setattr(cli, "_answer", notified)
+    monkeypatch.setattr(cli.os, "_exit", ends.append)
+    monkeypatch.setattr(cli.output, "write", lambda _, text: told.append(text))
+    assert cli.main([verb, "dqn/catch"]) == 0
+    assert (ends, told) == ([code], [f"munchausen: {said}\n".encode()])
 
 
 @pytest.mark.parametrize(

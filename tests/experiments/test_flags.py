@@ -9,6 +9,7 @@ import pytest
 from agents.parts import checks
 from experiments import flags
 from experiments.flags import OverrideError
+from experiments.verbs.train_arguments import Options
 
 
 @dataclass(frozen=True)
@@ -246,3 +247,10 @@ def test_a_mapping_has_a_flag_for_each_key():
 def test_a_flag_of_a_mapping_needs_a_key(flag, message):
     with pytest.raises(OverrideError, match=f"^{message}"):
         flags.read([flag], flags.fields(Keyed()))
+
+
+def test_hyphens_in_the_name_of_a_flag_are_underscores():
+    known = flags.fields(Options())
+    assert flags.read(["--run-directory", "a-b"], known)[1] == {"run_directory": "a-b"}
+    with pytest.raises(OverrideError, match="is given twice"):
+        flags.read(["--run-directory=a", "--run_directory", "b"], known)

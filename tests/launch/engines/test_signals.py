@@ -22,6 +22,21 @@ def test_signals_are_collected_and_handlers_restored(number):
     assert signal.getsignal(number) is before
 
 
+def test_a_notice_is_remembered_also_if_it_does_not_count():
+    caught = signals.Caught()
+    caught.note(signal.SIGINT)
+    assert caught.noticed is None and signals.deadline(caught.noticed, 25.0) is None
+    caught.note(signal.SIGUSR2)
+    first = caught.noticed
+    caught.note(signal.SIGTERM)
+    assert list(caught) == [signal.SIGINT] and caught.noticed == first is not None
+
+
+@pytest.mark.parametrize("grace, left", [(25.0, 23.0), (5.0, 4.0), (0.0, 0.0)])
+def test_some_of_the_time_after_a_notice_is_for_the_end(grace, left):
+    assert signals.deadline(100.0, grace) == 100.0 + left
+
+
 def ends_after(signals_sent):
     """Exit code and output of a process that gets these signals, 0.3 s apart."""
     script = (

@@ -144,3 +144,14 @@ def test_actors_of_one_replay_server_are_told_from_the_others(with_replays):
 def test_the_watchdog_knows_every_replay_server(with_replays):
     servers = with_replays(2)._watchdog._servers
     assert servers == {"replay/0": "replay:1", "replay/1": "replay:2"}
+
+
+def test_a_run_that_begins_again_has_no_rows_of_its_first_try(run, monkeypatch):
+    monkeypatch.setattr("launch.roles.coordinator._LAST_ANSWER_SECONDS", 0.0)
+    log = logs.MetricsLog(run.directory, start=0.0)
+    log.write(logs.Counts(90, 90, 9, 3), "actor", {"episode_return": 0.5})
+    log.close()
+    begun = Coordinator(run._replace(resume=None), FakeContext("coordinator"))
+    assert (run.directory / "metrics.jsonl").read_text() == ""
+    begun.finish()
+    begun.run()
