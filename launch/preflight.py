@@ -15,6 +15,7 @@ from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
 from launch import devices, surroundings
 from launch.build import make_actor_environment, make_spec, make_stages
+from launch.errors import UnevenShares
 from launch.experiment import Experiment, Mode
 from launch.runs import dashboards
 from launch.runs.dashboards import WandbMode
@@ -276,11 +277,7 @@ def check_shares(experiment: Experiment, mode: Mode, stages: Sequence[Stage]) ->
         )
     storage = stages[-1].agent.storage
     if storage.batch_size % (learners * replays):
-        wanted = f"a multiple of {learners * replays}"
-        why = f"{learners} learners and {replays} replay servers share each batch"
-        raise InvalidSetting(
-            "storage.batch_size", storage.batch_size, f"{wanted}, as {why}"
-        )
+        raise UnevenShares(storage.batch_size, learners, replays)
     if storage.min_size < replays:
         raise InvalidSetting(
             "storage.min_size", storage.min_size, f"at least --replays {replays}"
