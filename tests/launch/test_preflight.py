@@ -225,9 +225,8 @@ def test_learners_and_replays_that_divide_the_batch_may_share_it():
 
 
 def test_the_memory_of_every_learner_and_replay_server_counts():
-    roles = preflight.estimate(
-        STORAGE, ATARI, 4, actors=1, local=False, learners=3, replays=2
-    )
+    others = {"learner": 3, "replay": 2}
+    roles = preflight.estimate(STORAGE, ATARI, 4, actors=1, local=False, others=others)
     assert roles["learner"] == 3 * 1.0e9
     assert roles["replay"] == 2 * 0.3e9 + 7.076e9
 
