@@ -115,6 +115,30 @@ class UnevenBatch(ValueError):
         return f"{name} must be {wanted}, got {self.batch_size}"
 
 
+class UnevenShares(UnevenBatch):
+    """Learners and replay servers cannot share a batch evenly.
+
+    Attributes:
+        batch_size: B.
+        learners: number of learners.
+        replays: number of replay servers.
+    """
+
+    def __init__(self, batch_size: int, learners: int, replays: int):
+        super().__init__(batch_size, learners * replays)
+        self.args = (batch_size, learners, replays)
+        self.learners = learners
+        self.replays = replays
+
+    def message(self, name: str) -> str:
+        """The message with another name for the batch size, such as its flag."""
+        return (
+            f"{name} must be a multiple of {self.devices}, as --learners "
+            f"{self.learners} and --replays {self.replays} share each batch, got "
+            f"{self.batch_size}"
+        )
+
+
 class RunFailed(Exception):
     """A run failed before its end; the message says why and where its logs are."""
 

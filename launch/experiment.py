@@ -129,7 +129,8 @@ class Experiment:
             Each needs a machine to itself for its GPUs: on one machine several learners
             compute on the CPU, whereas one learner uses all of its GPUs.
         replays: number of replay servers, which share the transitions: actor i stores
-            into server i modulo this number; one if local.
+            into server i modulo this number, so actors should be a multiple of it; one
+            if local.
         dataset: what to learn from instead of acting: an HDF5 or npz file, a Minari
             dataset's directory or id, a run directory; empty: actors act.
         dataset_reading: what to do with the dataset's flaws; its flags begin with

@@ -1,7 +1,7 @@
 """Checks, before a run starts, that its settings fit each other and this machine."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
 from launch import devices, surroundings
 from launch.build import make_actor_environment, make_spec, make_stages
+from launch.errors import UnevenShares
 from launch.experiment import Experiment, Mode
 from launch.runs import dashboards
 from launch.runs.dashboards import WandbMode
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # Bytes without the replay: interpreter, JAX, TensorFlow, networks and environments.
 _ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
+_ONE_OF_EACH: Mapping[str, int] = {"learner": 1, "replay": 1}
 _LOCAL_BYTES = 1.0e9
 _ROW_BYTES = 16  # reward, discount, steps and flags
 # Reverb's overhead per transition. Measured as the growth of a server, frames included:
@@ -47,17 +49,25 @@ def estimate(
     *,
     actors: int,
     local: bool,
-    learners: int = 1,
-    replays: int = 1,
+    others: Mapping[str, int] = _ONE_OF_EACH,
 ) -> dict[str, float]:
-    """Estimated bytes of each role of a run; all its replicas together are one role."""
+    """Estimated bytes of each role of a run; all its replicas together are one role.
+
+    Args:
+        storage: of the agent.
+        spec: of the environment.
+        frame_stack: S, frames in one observation.
+        actors: number of actors.
+        local: whether the run is one process.
+        others: number of replicas of other roles, by their names.
+    """
     replay = replay_bytes(storage, spec, frame_stack, local=local)
     if local:
         return {"local": _LOCAL_BYTES + replay}
     roles = dict(_ROLE_BYTES)
-    roles["learner"] *= learners
-    roles["replay"] = roles["replay"] * replays + replay
-    roles["actor"] *= actors
+    for role, number in {**others, "actor": actors}.items():
+        roles[role] *= number
+    roles["replay"] += replay
     return roles
 
 
@@ -70,8 +80,7 @@ def check_memory(
     local: bool,
     at_once: int = 1,
     available: int | None = None,
-    learners: int = 1,
-    replays: int = 1,
+    others: Mapping[str, int] = _ONE_OF_EACH,
 ) -> None:
     """Refuses a run that does not fit into memory.
 
@@ -83,8 +92,7 @@ def check_memory(
         local: whether the run is one process.
         at_once: number of such runs that share the machine.
         available: bytes; None asks the machine.
-        learners: number of learners.
-        replays: number of replay servers.
+        others: number of replicas of other roles, by their names.
 
     Raises:
         ValueError: with the estimate, and the capacity that would fit.
@@ -92,13 +100,7 @@ def check_memory(
     available = psutil.virtual_memory().available if available is None else available
     available //= at_once
     roles = estimate(
-        storage,
-        spec,
-        frame_stack,
-        actors=actors,
-        local=local,
-        learners=learners,
-        replays=replays,
+        storage, spec, frame_stack, actors=actors, local=local, others=others
     )
     needed = sum(roles.values())
     if needed <= available:
@@ -231,8 +233,7 @@ def _check_fit(
         actors=experiment.actors,
         local=mode == "local",
         at_once=at_once,
-        learners=experiment.learners,
-        replays=experiment.replays,
+        others={"learner": experiment.learners, "replay": experiment.replays},
     )
     return None
 
@@ -276,11 +277,7 @@ def check_shares(experiment: Experiment, mode: Mode, stages: Sequence[Stage]) ->
         )
     storage = stages[-1].agent.storage
     if storage.batch_size % (learners * replays):
-        wanted = f"a multiple of {learners * replays}"
-        why = f"{learners} learners and {replays} replay servers share each batch"
-        raise InvalidSetting(
-            "storage.batch_size", storage.batch_size, f"{wanted}, as {why}"
-        )
+        raise UnevenShares(storage.batch_size, learners, replays)
     if storage.min_size < replays:
         raise InvalidSetting(
             "storage.min_size", storage.min_size, f"at least --replays {replays}"

@@ -29,10 +29,10 @@ local run resumes in local mode, a run of threads or processes in either of thes
 A run that learns from a dataset resumes in any mode, by default local. A run that has
 done all its steps, but not its last evaluation, only evaluates.
 
-Other fields that can change: --environments, --actors, --log_period, --stall_seconds,
---evaluation.*, --checkpoint.*, and those of --agent.* that do not change the shape of
-networks or replay, such as --agent.optimizer.learning_rate. `train` prints what each
-change does to reproducibility, and config.yaml records it."""
+Other fields that can change: --environments, --actors, --learners, --log_period,
+--stall_seconds, --evaluation.*, --checkpoint.*, and those of --agent.* that do not
+change the shape of networks or replay, such as --agent.optimizer.learning_rate. `train`
+prints what each change does to reproducibility, and config.yaml records it."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -106,7 +106,6 @@ def make(run: Run) -> list[Node]:
     A run that learns from a dataset has neither replay nor actors.
     """
     acts = not run.experiment.dataset
-    learners = run.experiment.learners
     replay = ("replay",) if acts else ()
     coordinator = Node(
         "coordinator",
@@ -117,22 +116,7 @@ def make(run: Run) -> list[Node]:
         finishes=True,
         deadline=run.experiment.stall_seconds,
     )
-    learner = Node(
-        "learner",
-        functools.partial(make_learner, make_replay=_reverb_batches),
-        stops=3,
-        calls=("coordinator",),
-        addresses=replay,
-        serves=("get_variables",),
-        # The first of several learners tells the others how JAX connects them.
-        listens=learners > 1,
-        replicas=_replicas(learners),
-        accelerators=True,
-        # It saves once more, and a replay of millions takes a while. A user who cannot
-        # wait presses Ctrl+C again.
-        patience=300.0,
-        saves=True,
-    )
+    learner = _learner(run, replay)
     if not acts:
         return [coordinator, learner, _EVALUATOR]
     actors = Node(
@@ -152,6 +136,26 @@ def make(run: Run) -> list[Node]:
         replicas=_replicas(run.experiment.replays),
     )
     return [server, coordinator, learner, actors, _EVALUATOR]
+
+
+def _learner(run: Run, replay: tuple[str, ...]) -> Node:
+    learners = run.experiment.learners
+    return Node(
+        "learner",
+        functools.partial(make_learner, make_replay=_reverb_batches),
+        stops=3,
+        calls=("coordinator",),
+        addresses=replay,
+        serves=("get_variables",),
+        # The first of several learners tells the others how JAX connects them.
+        listens=learners > 1,
+        replicas=_replicas(learners),
+        accelerators=True,
+        # It saves once more, and a replay of millions takes a while. A user who cannot
+        # wait presses Ctrl+C again.
+        patience=300.0,
+        saves=True,
+    )
 
 
 def _replicas(number: int) -> int | None:

@@ -8,6 +8,7 @@ other roles.
 """
 
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -76,6 +77,9 @@ def join(context: Context, ranks: int) -> None:
             f"learner {context.index} of {ranks} must reach the others through "
             f"{address}: {reason}"
         ) from failures[0]
+    # If a rank is silent, JAX prints which one and aborts the others. The stacks of all
+    # their threads would hide it in the last lines of their logs.
+    signal.signal(signal.SIGABRT, signal.SIG_DFL)
 
 
 def agree(steps: int) -> int:

@@ -1,6 +1,7 @@
 """Experiments that are refused before a run starts; the memory estimate, by hand."""
 
 import dataclasses
+import pickle
 import subprocess
 import sys
 
@@ -184,8 +185,8 @@ def refusal(mode, **changes):
         (
             "processes",
             {"learners": 4, "replays": 2},
-            "--agent.storage.batch_size must be a multiple of 8, as 4 learners and 2 "
-            "replay servers share each batch, got 12",
+            "--agent.storage.batch_size must be a multiple of 8, as --learners 4 and "
+            "--replays 2 share each batch, got 12",
         ),
         (
             "processes",
@@ -224,8 +225,21 @@ def test_learners_and_replays_that_divide_the_batch_may_share_it():
 
 
 def test_the_memory_of_every_learner_and_replay_server_counts():
-    roles = preflight.estimate(
-        STORAGE, ATARI, 4, actors=1, local=False, learners=3, replays=2
-    )
+    others = {"learner": 3, "replay": 2}
+    roles = preflight.estimate(STORAGE, ATARI, 4, actors=1, local=False, others=others)
     assert roles["learner"] == 3 * 1.0e9
     assert roles["replay"] == 2 * 0.3e9 + 7.076e9
+
+
+def test_the_refusal_of_a_batch_names_the_agents_own_field_and_is_picklable():
+    experiment = changed(
+        pendulum("bc", "x.hdf5"), {"learners": 3, "agent.batch_size": 7}
+    )
+    stages = build.make_stages(experiment, build.spec_of(experiment))
+    with pytest.raises(errors.UnevenBatch) as caught:
+        preflight.check_shares(experiment, "processes", stages)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert errors.in_flags(again, experiment) == (
+        "--agent.batch_size must be a multiple of 3, as --learners 3 and --replays 1 "
+        "share each batch, got 7"
+    )

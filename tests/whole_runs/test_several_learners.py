@@ -92,7 +92,7 @@ def test_two_learners_of_a_dataset_equal_one(command):
     line = (
         "train td3_bc/hopper-medium --dataset pendulum.hdf5 --launch processes "
         "--environment.name InvertedPendulum-v5 --agent.network.hidden 13 "
-        "--agent.storage.batch_size 8 --evaluation.period 30 --evaluation.episodes 2 "
+        "--agent.batch_size 8 --evaluation.period 30 --evaluation.episodes 2 "
         "--checkpoint.period 20 --checkpoint.keep 9 --log_period 10"
     )
     states = {}
@@ -101,10 +101,10 @@ def test_two_learners_of_a_dataset_equal_one(command):
         code, out, err = command.wait(200)
         assert code == 0, err
         [directory] = catch_commands.run_directories(command, out)
-        assert catch_commands.saved_steps(directory) == [20, 40, 60]
+        assert catch_commands.saved_steps(directory) == [0, 20, 40, 60]
         states[learners] = state_of(directory, 60)
     out = resume(command, directory, "--launch processes --learners 1 --steps 80")
     assert len(states[1]) > 9
     for one, two in zip(states[1], states[2], strict=True):
         np.testing.assert_allclose(one, two, rtol=0, atol=1e-6)
-    assert catch_commands.saved_steps(directory) == [20, 40, 60, 80]
+    assert catch_commands.saved_steps(directory) == [0, 20, 40, 60, 80]

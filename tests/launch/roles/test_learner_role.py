@@ -1,8 +1,11 @@
 """A learner alone in the test's thread, with a made-up context."""
 
+import dataclasses
+
 import jax
 
-from launch.roles.learner_role import LearnerRole
+from launch.roles import gang
+from launch.roles.learner_role import LearnerRank, LearnerRole
 from launch.runs import checkpoint
 from launch.runs.logs import Counts
 from tests.launch.roles.fake_context import FakeContext
@@ -113,3 +116,65 @@ def test_a_program_that_is_stopped_before_anything_was_done_saves_nothing(run):
     context.stop.set()
     LearnerRole(run, context, make_replay=lambda *_: Exhausted()).run()
     assert coordinator.finished == 1 and checkpoint.kept(run.directory) == []
+
+
+class Connection:
+    """Stands in for the connection of this learner to the others."""
+
+    def __init__(self, monkeypatch, *given):
+        self.given, self.agreed, self.left = list(given), [], 0
+        monkeypatch.setattr(gang, "join", lambda context, ranks: self.check(ranks))
+        monkeypatch.setattr(gang, "agree", self.agree)
+        monkeypatch.setattr(gang, "leave", self.leave)
+
+    def check(self, ranks):
+        assert ranks == 3
+
+    def agree(self, steps):
+        self.agreed.append(steps)
+        return self.given.pop(0) if self.given else steps
+
+    def leave(self):
+        self.left += 1
+
+
+def with_learners(run):
+    return run._replace(experiment=dataclasses.replace(run.experiment, learners=3))
+
+
+def test_a_learner_follows_the_first_one_and_neither_reports_nor_saves(
+    run, monkeypatch
+):
+    connection = Connection(monkeypatch, 3, 2, 0)
+    store = filled(run, agent_of(run), steps=90)
+    coordinator = Program(actor_steps=90)
+    context = FakeContext("learner/1", coordinator=coordinator)
+    rank = LearnerRank(with_learners(run), context, make_replay=lambda *_: store)
+    rank.run()
+    assert rank.get_variables(["q"])[0] == 3 + 2
+    assert connection.agreed == [0] * 3 and connection.left == 1
+    assert context.peers["coordinator"].called == []
+    assert checkpoint.kept(run.directory) == []
+
+
+def test_the_first_learner_decides_for_all_and_tells_them_of_the_end(run, monkeypatch):
+    connection = Connection(monkeypatch)
+    monkeypatch.setattr("launch.roles.learner_role.REPORT_SECONDS", 0.0)
+    store = filled(run, agent_of(run), steps=90)
+    coordinator = Program(actor_steps=90)
+    context = FakeContext("learner/0", coordinator=coordinator)
+    LearnerRole(with_learners(run), context, make_replay=lambda *_: store).run()
+    owed = int(32.0 * (90 - 40) / 32)
+    assert sum(connection.agreed) == owed == coordinator.learned
+    assert connection.agreed[-1] == 0 and connection.left == 1
+    assert checkpoint.kept(run.directory) == [90]
+
+
+def test_learners_leave_together_if_the_program_is_stopped_before_any_work(
+    run, monkeypatch
+):
+    connection = Connection(monkeypatch)
+    context = FakeContext("learner/0", coordinator=Program(actor_steps=0))
+    context.stop.set()
+    LearnerRole(with_learners(run), context, make_replay=lambda *_: Exhausted()).run()
+    assert (connection.agreed, connection.left) == ([0], 1)
