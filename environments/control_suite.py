@@ -5,9 +5,11 @@ Tassa et al., "DeepMind Control Suite", 2018, https://arxiv.org/abs/1801.00690.
 
 import functools
 import os
+import platform
 import warnings
 from ctypes.util import find_library
 from dataclasses import dataclass
+from importlib import util
 from typing import Any
 
 import dm_env
@@ -132,7 +134,15 @@ def _suite() -> Any:
     """Imports the suite, which looks for a rendering library during the import.
 
     Without EGL it would find a broken library and fail, so rendering is turned off.
+
+    Raises:
+        ValueError: the suite is not installed.
     """
+    if util.find_spec("dm_control") is None:
+        raise ValueError(
+            "tasks of the control suite need the package dm-control, which exists for "
+            f"CPython 3.10 to 3.12; this is {platform.python_version()}"
+        )
     mujoco_library.check()
     blind = "MUJOCO_GL" not in os.environ and find_library("EGL") is None
     if blind:

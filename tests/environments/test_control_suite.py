@@ -1,11 +1,21 @@
 """The control suite's tasks."""
 
+import platform
+from importlib import util
+
 import numpy as np
+import pytest
 
 import environments
 from environments import control_suite
 
+needs_suite = pytest.mark.skipif(
+    util.find_spec("dm_control") is None,
+    reason=f"no dm-control for CPython {platform.python_version()}",
+)
 
+
+@needs_suite
 def test_the_suites_time_limit_is_a_truncation():
     environment = environments.make_single(environments.ControlSuite("cheetah-run"), 0)
     environment.reset()
@@ -15,9 +25,17 @@ def test_the_suites_time_limit_is_a_truncation():
     assert all(0 <= timestep.reward <= 1 for timestep in timesteps[:1_000])
 
 
+@needs_suite
 def test_the_suites_tasks_are_all_named():
     from dm_control import suite
 
     all_tasks = {f"{domain}-{task}" for domain, task in suite.ALL_TASKS}
     left_out = {"lqr-lqr_2_1", "lqr-lqr_6_2"}
     assert set(control_suite.NAMES) == all_tasks - left_out
+
+
+def test_without_the_suite_its_tasks_are_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr(util, "find_spec", lambda name: None)
+    control_suite._suite.cache_clear()
+    with pytest.raises(ValueError, match="need the package dm-control, which exists"):
+        environments.make_single(environments.ControlSuite("cheetah-run"), 0)
