@@ -32,6 +32,10 @@ _UNBEARABLE = (
 )
 
 
+# The last Python for which Launchpad, Courier and Reverb have wheels.
+DISTRIBUTED = (3, 10)
+
+
 class Unfit(ValueError):
     """The machine, or the way this process was started, lets no run work.
 
@@ -109,13 +113,29 @@ def check_program(mode: str, actors: int, *, here: bool) -> None:
         here: whether this process itself runs it, and will find out whether JAX starts.
 
     Raises:
-        Unfit: the message names the limit, the network or the variable.
+        Unfit: the message names Python, the limit, the network or the variable.
     """
+    check_python(mode)
     check_files(mode, actors)
     if mode != "local":
         check_network()
     if not here:
         check_platforms(os.environ.get("JAX_PLATFORMS", ""))
+
+
+def check_python(mode: str, version: Sequence[int] = sys.version_info) -> None:
+    """Refuses a distributed run on a Python for which its libraries do not exist.
+
+    Raises:
+        Unfit: Launchpad and Reverb have no wheels for this Python.
+    """
+    if mode != "local" and tuple(version[:2]) != DISTRIBUTED:
+        found = ".".join(map(str, version[:3]))
+        raise Unfit(
+            f"--launch {mode} needs CPython 3.10, the last one for which Launchpad and "
+            f"Reverb exist; this is {found}",
+            "use --launch local, or install munchausen for CPython 3.10",
+        )
 
 
 def check_files(mode: str, actors: int = 1) -> None:

@@ -1,7 +1,9 @@
 """Strict JAX flags for every test, and fixtures that all of them may use."""
 
 import os
+import platform
 import signal
+from importlib import util
 from pathlib import Path
 
 # Before JAX is imported, and inherited by the processes that tests start.
@@ -12,6 +14,37 @@ import jax
 import pytest
 
 IGNORED = "TESTS_IGNORE_SIGNALS"  # numbers, from the main process to its workers
+
+# CPython 3.11 and newer have no Launchpad, Courier, Reverb, TensorFlow and Acme.
+DISTRIBUTED = util.find_spec("launchpad") is not None
+# Files that import one of these. Tests of other files are skipped by their marks.
+NEED_THEM = (
+    "launch/engines/test_calls.py",
+    "launch/engines/test_launchpad_engine.py",
+    "launch/engines/test_program.py",
+    "launch/engines/test_supervisor.py",
+    "launch/roles/test_acme_interfaces.py",
+    "launch/roles/test_context.py",
+    "launch/roles/test_coordinator.py",
+)
+collect_ignore = [] if DISTRIBUTED else list(NEED_THEM)
+
+
+def pytest_report_header():
+    """Tells what is not tested on this Python."""
+    if DISTRIBUTED:
+        return None
+    version = platform.python_version()
+    return f"no Launchpad for CPython {version}; left out: {', '.join(NEED_THEM)}"
+
+
+def pytest_collection_modifyitems(items):
+    """Skips tests of distributed runs where they cannot run."""
+    reason = f"no Launchpad and Reverb for CPython {platform.python_version()}"
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        if not DISTRIBUTED and marks & {"reverb", "launchpad"}:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_configure():

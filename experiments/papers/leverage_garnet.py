@@ -80,13 +80,13 @@ def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
         Rows of scheme, iteration, error (mean over Garnets), standard_error, garnets.
     """
     import jax
-    from jax.experimental import enable_x64
 
+    from agents.parts.double_precision import double_precision
     from agents.tabular import operators
     from experiments.papers import garnets as g
 
     rows = []
-    with enable_x64():
+    with double_precision():
         mdp_key, noise_key = jax.random.split(jax.random.key(seed))
         mdps = g.batch(jax.random.split(mdp_key, garnets), DISCOUNT)
         keys = jax.random.split(noise_key, garnets)

@@ -76,14 +76,14 @@ def _gaps(
 ) -> list[Row]:
     """Returns one row for each number of samples of one scheme."""
     import jax
-    from jax.experimental import enable_x64
 
+    from agents.parts.double_precision import double_precision
     from agents.tabular import operators
     from experiments.papers import garnets as g
 
     scheme, iterations = schemes(discount)[name]
     rows = []
-    with enable_x64():
+    with double_precision():
         mdp_key, noise_key = jax.random.split(jax.random.key(seed))
         mdps = g.batch(jax.random.split(mdp_key, garnets), discount)
         keys = jax.random.split(noise_key, garnets)

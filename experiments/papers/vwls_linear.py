@@ -49,12 +49,12 @@ def compute(
         so far, mean over MDPs), gap (mean over MDPs), standard_error and mdps.
     """
     import jax
-    from jax.experimental import enable_x64
 
+    from agents.parts.double_precision import double_precision
     from experiments.papers import garnets, hard_linear
 
     rows = []
-    with enable_x64():
+    with double_precision():
         keys = jax.random.split(jax.random.key(seed), (len(settings), mdps))
         for setting_keys, (samples, iterations) in zip(keys, settings, strict=True):
             found = hard_linear.gaps(

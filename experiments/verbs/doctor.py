@@ -43,6 +43,7 @@ REPLACE_PYTHON = (
     "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.10"
 )
 # Folders in which the packages look for libpython first.
+_REVERB = "import reverb, tensorflow as tf; print('with TensorFlow', tf.__version__)"
 NATIVE_FOLDERS = {"courier": "courier/python", "reverb": "reverb"}
 
 
@@ -78,13 +79,16 @@ def probe(code: str, seconds: float = surroundings.PROBE_SECONDS) -> Probe:
 def check_python(
     version: Sequence[int], implementation: str, system: str, machine: str
 ) -> Check:
-    """Checks Python: Launchpad and TensorFlow 2.8 have wheels for one kind only."""
+    """Checks Python: the libraries of distributed runs have wheels for 3.10 only."""
     detail = f"{implementation} {'.'.join(map(str, version))}, {system} {machine}"
     if (system, machine) != ("Linux", "x86_64"):
         mend = "use Linux on x86-64: a container or a virtual machine will do"
         return Check("python", detail, mend)
-    if implementation != "CPython" or tuple(version[:2]) != (3, 10):
-        return Check("python", detail, f"only CPython 3.10 works: {REINSTALL}")
+    minor = tuple(version[:2])
+    if implementation != "CPython" or not (3, 10) <= minor <= (3, 13):
+        return Check("python", detail, f"use CPython 3.10 to 3.13: {REINSTALL}")
+    if minor != surroundings.DISTRIBUTED:
+        detail += "; local runs only, since distributed ones need CPython 3.10"
     return Check("python", detail)
 
 
@@ -216,23 +220,25 @@ def examine() -> list[Check]:
     )
     if python.mend:
         return [python]  # the other checks would fail as well
+    native: list[Check] = []
     with ThreadPoolExecutor() as pool:
         devices = pool.submit(
             probe, "import jax; print(*(f'{d} ({d.platform})' for d in jax.devices()))"
         )
-        courier = pool.submit(probe, "import courier; print('imports')")
-        reverb = pool.submit(
-            probe,
-            "import reverb, tensorflow as tf; print('with TensorFlow', tf.__version__)",
-        )
-    libpython = Path(sys.base_prefix, "lib", "libpython3.10.so.1.0")
+        if sys.version_info[:2] == surroundings.DISTRIBUTED:
+            courier = pool.submit(probe, "import courier; print('imports')")
+            reverb = pool.submit(probe, _REVERB)
+            library = Path(sys.base_prefix, "lib", "libpython3.10.so.1.0")
+            native = [
+                check_native("courier", courier.result(), library),
+                check_native("reverb", reverb.result(), library),
+            ]
     ale = util.find_spec("ale_py")
     roms = Path(ale.origin).parent / "roms" if ale and ale.origin else Path("ale_py")
     return [
         python,
         check_installation(),
-        check_native("courier", courier.result(), libpython),
-        check_native("reverb", reverb.result(), libpython),
+        *native,
         check_devices(
             devices.result(),
             nvidia=Path("/dev/nvidiactl").exists(),

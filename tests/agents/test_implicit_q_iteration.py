@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental import enable_x64
 from scipy.special import logsumexp
 
 from agents import implicit_q
+from agents.parts.double_precision import double_precision
 
 STATES, ACTIONS, DISCOUNT = 7, 5, 0.9
 
@@ -102,7 +102,7 @@ def test_iteration_is_entropy_and_kl_regularised_value_iteration(
 ):
     mdp = random_mdp()
     weights = ((1 - munchausen) * temperature, munchausen * temperature)
-    with enable_x64():
+    with double_precision():
         ours = iterate(lambda p, v: iq_step(mdp, p, v, temperature, munchausen), 60)
     theirs = iterate(lambda p, v: vi_step(mdp, p, v, *weights), 60)
     for (policy, value), (expected_policy, expected_value) in zip(
@@ -118,7 +118,7 @@ def test_the_fixed_point_depends_on_the_entropy_weight_only():
     soft, value = iterate(lambda p, v: vi_step(mdp, p, v, entropy_weight, 0.0), 400)[-1]
     for munchausen in (0.0, 0.5, 0.9):
         temperature = entropy_weight / (1 - munchausen)
-        with enable_x64():
+        with double_precision():
             history = iterate(
                 lambda p, v, t=temperature, m=munchausen: iq_step(mdp, p, v, t, m), 400
             )
@@ -130,7 +130,7 @@ def test_a_larger_kl_weight_makes_policy_steps_smaller():
     mdp, first_steps = random_mdp(), []
     for munchausen in (0.0, 0.5, 0.9):
         temperature = 0.2 / (1 - munchausen)  # equal entropy weights
-        with enable_x64():
+        with double_precision():
             (before, _), (after, _) = iterate(
                 lambda p, v, t=temperature, m=munchausen: iq_step(mdp, p, v, t, m), 1
             )
@@ -181,7 +181,7 @@ def test_a_floor_that_binds_moves_the_policy_to_the_bounds(scale):
     """
     medians = {}
     for floor in (-np.inf, -10.0):
-        with enable_x64():
+        with double_precision():
             actions, policy = regressed_policy(floor, best=0.6, scale=scale)
         medians[floor] = actions[np.searchsorted(np.cumsum(policy), 0.5)]
     # Without a floor the policy is softmax(q / ((1 - alpha) tau)), to a bin of 2 / 31.

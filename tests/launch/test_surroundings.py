@@ -199,3 +199,16 @@ def test_a_process_that_runs_code_ignores_the_working_directory(tmp_path, monkey
     done = surroundings.run_code("import json; print(json.dumps({}))", 20.0)
     assert (done.stdout, done.returncode) == ("{}\n", 0)
     assert surroundings.failure("import os; os._exit(7)") == "it ended with code 7"
+
+
+@pytest.mark.parametrize("mode", ["threads", "processes"])
+def test_a_newer_python_is_refused_for_distributed_runs_only(mode):
+    surroundings.check_python("local", (3, 12, 1))
+    surroundings.check_python(mode, (3, 10, 13))
+    with pytest.raises(surroundings.Unfit) as caught:
+        surroundings.check_python(mode, (3, 12, 1))
+    assert str(caught.value) == (
+        f"--launch {mode} needs CPython 3.10, the last one for which Launchpad and "
+        "Reverb exist; this is 3.12.1; use --launch local, or install munchausen for "
+        "CPython 3.10"
+    )

@@ -2,16 +2,16 @@
 
 import jax
 import pytest
-from jax.experimental import enable_x64
 
+from agents.parts.double_precision import double_precision
 from agents.tabular.mdp import MDP, garnet
 
 STATES, ACTIONS, BRANCHING = 7, 3, 4
 
 
 @pytest.fixture(autouse=True)
-def double_precision():
-    with enable_x64():
+def in_double_precision():
+    with double_precision():
         yield
 
 

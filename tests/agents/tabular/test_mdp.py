@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental import disable_x64
 
+from agents.parts.double_precision import double_precision
 from agents.tabular.mdp import garnet, hard_linear
 
 
@@ -42,7 +42,7 @@ def test_a_branching_that_does_not_fit_is_refused(key, branching):
 
 
 def test_single_precision_stays_single(key):
-    with disable_x64():
+    with double_precision(False):
         mdp = garnet(key, 5, 2, 3, discount=0.9)
         assert {leaf.dtype for leaf in mdp} == {jnp.dtype("float32")}
         np.testing.assert_allclose(mdp.transitions.sum(-1), 1, atol=1e-6)

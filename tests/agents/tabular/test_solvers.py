@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental import disable_x64
 
+from agents.parts.double_precision import double_precision
 from agents.tabular import maze as mazes
 from agents.tabular import operators, solvers
 from agents.tabular.mdp import MDP, garnet
@@ -71,7 +71,7 @@ def test_entropy_shifts_the_optimum_by_at_most_tau_ln_a_over_1_minus_gamma(mdp):
 
 
 def test_solvers_work_in_single_precision():
-    with disable_x64():
+    with double_precision(False):
         mdp = garnet(jax.random.key(5), 7, 3, 4, discount=0.85, rewarded=0.4)
         q = solvers.optimal_action_values(mdp)
         assert q.dtype == jnp.float32

@@ -21,11 +21,19 @@ def test_cpython_3_10_on_linux_is_fine():
     assert check == Check("python", "CPython 3.10.13, Linux x86_64")
 
 
+@pytest.mark.parametrize("minor", [11, 12, 13])
+def test_newer_pythons_are_fine_for_local_runs(minor):
+    check = doctor.check_python((3, minor, 2), "CPython", "Linux", "x86_64")
+    only = "local runs only, since distributed ones need CPython 3.10"
+    assert check == Check("python", f"CPython 3.{minor}.2, Linux x86_64; {only}")
+
+
 @pytest.mark.parametrize(
     ("version", "implementation", "system", "machine", "mend"),
     [
-        ((3, 11, 2), "CPython", "Linux", "x86_64", "CPython 3.10"),
-        ((3, 10, 13), "PyPy", "Linux", "x86_64", "CPython 3.10"),
+        ((3, 9, 18), "CPython", "Linux", "x86_64", "CPython 3.10 to 3.13"),
+        ((3, 14, 0), "CPython", "Linux", "x86_64", "CPython 3.10 to 3.13"),
+        ((3, 10, 13), "PyPy", "Linux", "x86_64", "CPython 3.10 to 3.13"),
         ((3, 10, 13), "CPython", "Darwin", "x86_64", "Linux"),
         ((3, 10, 13), "CPython", "Linux", "aarch64", "x86-64"),
     ],
@@ -175,5 +183,5 @@ def test_without_a_problem_the_exit_code_is_0(monkeypatch):
 
 
 def test_under_another_python_nothing_else_is_checked(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 12, 1))
+    monkeypatch.setattr(sys, "version_info", (3, 14, 1))
     assert [check.name for check in doctor.examine()] == ["python"]
