@@ -8,6 +8,7 @@ import os
 import warnings
 from ctypes.util import find_library
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import dm_env
@@ -132,7 +133,15 @@ def _suite() -> Any:
     """Imports the suite, which looks for a rendering library during the import.
 
     Without EGL it would find a broken library and fail, so rendering is turned off.
+
+    Raises:
+        ValueError: dm-control is not installed, or MuJoCo cannot be imported.
     """
+    if find_spec("dm_control") is None:
+        raise ValueError(
+            "the control suite needs the package dm-control, which is not installed: "
+            "its requirements can be installed on CPython 3.10 to 3.12 only"
+        )
     mujoco_library.check()
     blind = "MUJOCO_GL" not in os.environ and find_library("EGL") is None
     if blind:

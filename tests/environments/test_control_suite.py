@@ -1,11 +1,25 @@
 """The control suite's tasks."""
 
 import numpy as np
+import pytest
 
 import environments
 from environments import control_suite
+from tests.environments.dm_control_installed import needs_dm_control
 
 
+def test_a_missing_package_is_named_with_the_pythons_that_can_have_it(monkeypatch):
+    monkeypatch.setattr(control_suite, "find_spec", lambda name: None)
+    control_suite._suite.cache_clear()
+    with pytest.raises(ValueError) as refused:
+        environments.make(environments.ControlSuite("walker-walk"), 1, seed=0)
+    assert str(refused.value) == (
+        "the control suite needs the package dm-control, which is not installed: its "
+        "requirements can be installed on CPython 3.10 to 3.12 only"
+    )
+
+
+@needs_dm_control
 def test_the_suites_time_limit_is_a_truncation():
     environment = environments.make_single(environments.ControlSuite("cheetah-run"), 0)
     environment.reset()
@@ -15,6 +29,7 @@ def test_the_suites_time_limit_is_a_truncation():
     assert all(0 <= timestep.reward <= 1 for timestep in timesteps[:1_000])
 
 
+@needs_dm_control
 def test_the_suites_tasks_are_all_named():
     from dm_control import suite
 
