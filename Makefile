@@ -93,7 +93,7 @@ test: install
 
 # What a newer Python must do, in a fraction of the time: agents, environments, runs in one
 # thread, datasets, run directories, reports.
-LOCAL_TESTS := tests/agents/parts tests/agents/tabular tests/agents/test_golden_values.py \
+LOCAL_TESTS := tests/agents/parts tests/agents/tabular tests/agents/test_agents.py tests/agents/test_mdqn.py \
 	tests/environments tests/launch/datasets tests/launch/policies tests/launch/runs \
 	tests/launch/engines/test_one_thread.py tests/launch/engines/test_one_thread_resumed.py \
 	tests/launch/engines/test_one_thread_offline.py tests/launch/test_surroundings.py \

@@ -123,14 +123,14 @@ def check_program(mode: str, actors: int, *, here: bool) -> None:
         check_platforms(os.environ.get("JAX_PLATFORMS", ""))
 
 
-def check_python(mode: str, version: Sequence[int] = sys.version_info) -> None:
+def check_python(mode: str, version: Sequence[int] = sys.version_info[:3]) -> None:
     """Refuses a distributed run on a Python for which its libraries do not exist.
 
     Raises:
         Unfit: Launchpad and Reverb have no wheels for this Python.
     """
     if mode != "local" and tuple(version[:2]) != DISTRIBUTED:
-        found = ".".join(map(str, version[:3]))
+        found = ".".join(map(str, version))
         raise Unfit(
             f"--launch {mode} needs CPython 3.10, the last one for which Launchpad and "
             f"Reverb exist; this is {found}",

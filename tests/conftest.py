@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import signal
 from importlib import util
 from pathlib import Path
@@ -39,11 +40,13 @@ def pytest_report_header():
 
 
 def pytest_collection_modifyitems(items):
-    """Skips tests of distributed runs where they cannot run."""
+    """Skips tests of distributed runs, by mark or parameter, where they cannot run."""
     reason = f"no Launchpad and Reverb for CPython {platform.python_version()}"
-    for item in items:
+    for item in items if not DISTRIBUTED else ():
         marks = {mark.name for mark in item.iter_markers()}
-        if not DISTRIBUTED and marks & {"reverb", "launchpad"}:
+        given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        modes = re.search(r"\b(threads|processes)\b", " ".join(map(str, given)))
+        if modes or marks & {"reverb", "launchpad"}:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 

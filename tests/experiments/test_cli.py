@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -294,7 +295,9 @@ def test_help_is_printed_wherever_it_is_asked_for(line, first, capsys):
 def test_the_version_names_program_python_and_jax(capsys):
     assert cli.main(["--version"]) == 0
     found = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
-    assert found["python"].startswith("3.10.") and found["jax"].startswith("0.")
+    assert found["python"] == platform.python_version() and found["jax"].startswith(
+        "0."
+    )
     assert found.keys() - {"commit"} == {"munchausen", "python", "jax"}
 
 
