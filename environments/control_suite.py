@@ -5,10 +5,11 @@ Tassa et al., "DeepMind Control Suite", 2018, https://arxiv.org/abs/1801.00690.
 
 import functools
 import os
+import platform
 import warnings
 from ctypes.util import find_library
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib import util
 from typing import Any
 
 import dm_env
@@ -135,12 +136,12 @@ def _suite() -> Any:
     Without EGL it would find a broken library and fail, so rendering is turned off.
 
     Raises:
-        ValueError: dm-control is not installed, or MuJoCo cannot be imported.
+        ValueError: the suite is not installed.
     """
-    if find_spec("dm_control") is None:
+    if util.find_spec("dm_control") is None:
         raise ValueError(
-            "the control suite needs the package dm-control, which is not installed: "
-            "its requirements can be installed on CPython 3.10 to 3.12 only"
+            "tasks of the control suite need the package dm-control, which exists for "
+            f"CPython 3.10 to 3.12; this is {platform.python_version()}"
         )
     mujoco_library.check()
     blind = "MUJOCO_GL" not in os.environ and find_library("EGL") is None
