@@ -9,6 +9,7 @@ PYTHON := 3.10
 ifeq ($(PYTHON),3.10)
 VENV := .venv
 LOCKED := requirements.lock
+OVERRIDE := --override overrides.txt
 else
 VENV := .venv-$(PYTHON)
 LOCKED := requirements-local.lock
@@ -20,7 +21,7 @@ WORKERS = $(shell cores=$$(nproc); echo $$(( cores < 4 ? cores + 1 : 4 )))
 SOURCES := munchausen.py agents environments launch experiments tests docs
 LIBPYTHON := libpython3.10.so.1.0
 DEMO := train mdqn/boxing-cpu --launch processes --steps 24000 --runs runs/demo
-LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --custom-compile-command 'make lock'
+LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes
 
 export UV_HTTP_TIMEOUT ?= 300
 
@@ -66,7 +67,7 @@ libpython:
 
 # What only some need: JAX for NVIDIA GPUs, Weights & Biases, Optuna for sweeps, and Ray.
 cuda12 wandb optuna cluster: install
-	$(UV) pip install --quiet --python $(VENV) --constraint $(LOCKED) --override overrides.txt \
+	$(UV) pip install --quiet --python $(VENV) --constraint $(LOCKED) $(OVERRIDE) \
 		--editable '.[$@]'
 
 .uv/bin/uv:
@@ -138,8 +139,10 @@ wheel: | $(UV)
 
 lock: | $(UV)
 	$(LOCK) --output-file requirements.lock --override overrides.txt \
-		--python-version 3.10 --python-platform x86_64-manylinux_2_28
-	$(LOCK) --output-file requirements-local.lock --python-version 3.11 --universal
+		--python-version 3.10 --python-platform x86_64-manylinux_2_28 \
+		--custom-compile-command 'make lock, with overrides.txt: protobuf 3.20.3, for Ray, although TensorFlow declares less'
+	$(LOCK) --output-file requirements-local.lock --python-version 3.11 --universal \
+		--custom-compile-command 'make lock: local runs on CPython 3.11 to 3.13'
 
 clean:
 	rm -rf .venv .venv-* .uv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -10,6 +10,7 @@ from dm_env import test_utils
 import environments
 from environments import catch
 from environments.gymnasium_adapter import Gym
+from tests.environments.dm_control_installed import needs_dm_control
 
 
 class Conformance(test_utils.EnvironmentTestMixin):
@@ -95,6 +96,7 @@ class TestReacher(Conformance, unittest.TestCase):
     config, steps = environments.Locomotion("Reacher-v5"), 60
 
 
+@needs_dm_control
 class TestControlSuite(Conformance, unittest.TestCase):
     config, steps = environments.ControlSuite("cheetah-run"), 1_010
 

@@ -1,6 +1,5 @@
 """The control suite's tasks."""
 
-import platform
 from importlib import util
 
 import numpy as np
@@ -8,14 +7,10 @@ import pytest
 
 import environments
 from environments import control_suite
-
-needs_suite = pytest.mark.skipif(
-    util.find_spec("dm_control") is None,
-    reason=f"no dm-control for CPython {platform.python_version()}",
-)
+from tests.environments.dm_control_installed import needs_dm_control
 
 
-@needs_suite
+@needs_dm_control
 def test_the_suites_time_limit_is_a_truncation():
     environment = environments.make_single(environments.ControlSuite("cheetah-run"), 0)
     environment.reset()
@@ -25,7 +20,7 @@ def test_the_suites_time_limit_is_a_truncation():
     assert all(0 <= timestep.reward <= 1 for timestep in timesteps[:1_000])
 
 
-@needs_suite
+@needs_dm_control
 def test_the_suites_tasks_are_all_named():
     from dm_control import suite
 

@@ -8,11 +8,12 @@ import pytest
 from dm_env import StepType
 
 import environments
+from tests.environments.dm_control_installed import needs_dm_control
 
 CONFIGS = [
     environments.Locomotion("HalfCheetah-v5"),
     environments.Locomotion("Humanoid-v5"),
-    environments.ControlSuite("walker-walk"),
+    pytest.param(environments.ControlSuite("walker-walk"), marks=needs_dm_control),
     environments.Adroit("hammer"),
 ]
 
@@ -111,6 +112,7 @@ except ValueError as error:
 """
 
 
+@needs_dm_control
 def test_a_machine_that_cannot_draw_can_simulate():
     result = subprocess.run(
         [sys.executable, "-c", BLIND], capture_output=True, text=True, check=False

@@ -4,6 +4,7 @@ import pytest
 
 import environments
 from environments import mujoco_library
+from tests.environments.dm_control_installed import needs_dm_control
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,11 @@ def test_mujoco_without_a_renderer_suggests_a_fix(monkeypatch, means, complaint)
 
 @pytest.mark.parametrize(
     "config",
-    [environments.Locomotion(), environments.Adroit(), environments.ControlSuite()],
+    [
+        environments.Locomotion(),
+        environments.Adroit(),
+        pytest.param(environments.ControlSuite(), marks=needs_dm_control),
+    ],
     ids=lambda config: type(config).__name__,
 )
 def test_a_missing_library_is_named_before_mujoco_is_imported(monkeypatch, config):

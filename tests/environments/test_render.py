@@ -6,6 +6,7 @@ from dm_env import specs
 
 import environments
 from environments import mujoco_library, render
+from tests.environments.dm_control_installed import needs_dm_control
 
 # A library of the operating system, which the lock cannot bring.
 needs_egl = pytest.mark.skipif(
@@ -23,10 +24,13 @@ CONFIGS = [
         pytest.param(config, marks=[pytest.mark.slow, needs_egl])
         for config in (
             environments.Locomotion("Hopper-v5"),
-            environments.ControlSuite("walker-walk"),
             environments.Adroit("pen"),
         )
     ],
+    pytest.param(
+        environments.ControlSuite("walker-walk"),
+        marks=[pytest.mark.slow, needs_egl, needs_dm_control],
+    ),
 ]
 
 
