@@ -16,6 +16,22 @@ ROLES = ("learner", "replay", "actor", "evaluator")
 Mode = Literal["local", "threads", "processes"]
 
 
+
+@dataclass(frozen=True)
+class Supervision:
+    """How the launcher of a program watches its roles; no part of the experiment.
+
+    Attributes:
+        actors_at_least: number of actors without which the run ends, after the others
+            have died too often.
+    """
+
+    actors_at_least: int = 1
+
+    def __post_init__(self) -> None:
+        checks.at_least("actors_at_least", self.actors_at_least, 1)
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """When and how the evaluator measures the policy.
@@ -132,7 +148,9 @@ class Experiment:
         checks.at_least("seed", self.seed, 0)
         checks.above("stall_seconds", self.stall_seconds, 0)
 
-    def seeds(self, role: str, index: int = 0, start: int = 0) -> list[int]:
+    def seeds(
+        self, role: str, index: int = 0, start: int = 0, life: int = 0
+    ) -> list[int]:
         """Two independent 31-bit seeds of a process: its environment's and its own.
 
         Uses numpy only: the launcher of the processes must not start a JAX backend.
@@ -142,7 +160,9 @@ class Experiment:
             index: which process of that role.
             start: actor steps of the run when the process starts, so that a resumed
                 run gets other seeds.
+            life: how often the process was started again after it died, so that it
+                does not repeat what it did before.
         """
-        key = (ROLES.index(role), index, start)
+        key = (ROLES.index(role), index, start, *([life] if life else []))
         words = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(2)
         return [int(word) >> 1 for word in words]

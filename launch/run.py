@@ -23,7 +23,7 @@ from launch.errors import (
     RunStopped,
     SaveFailed,
 )
-from launch.experiment import Experiment, Mode
+from launch.experiment import Experiment, Mode, Supervision
 from launch.preflight import Ready
 from launch.roles.context import Run
 from launch.runs import checkpoint, existing_runs, run_directory
@@ -42,6 +42,7 @@ def run_experiment(
     ready: Ready,
     resume: Checkpoint | None = None,
     wandb: WandbMode = "off",
+    supervision: Supervision = Supervision(),
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
 
@@ -54,6 +55,7 @@ def run_experiment(
         ready: the result of `launch.preflight.check` for this start.
         resume: the checkpoint to resume; None: the run begins.
         wandb: whether to log to Weights & Biases as well.
+        supervision: how the launcher of a program watches its roles.
 
     Raises:
         RunFailed: the run failed before its end.
@@ -67,7 +69,7 @@ def run_experiment(
     if mode == "local" and resume is not None:
         _tell_difference(directory, resume)
     try:
-        _start(run, mode, environment)
+        _start(run, mode, environment, supervision)
     except (
         errors.RoleFailed,
         errors.EndedEarly,
@@ -98,7 +100,12 @@ def _tell_difference(directory: Path, resume: Checkpoint) -> None:
         )
 
 
-def _start(run: Run, mode: Mode, environment: VectorEnvironment | None) -> None:
+def _start(
+    run: Run,
+    mode: Mode,
+    environment: VectorEnvironment | None,
+    supervision: Supervision,
+) -> None:
     # Imported late: only a program needs Launchpad.
     if mode == "local":
         from launch.engines import one_thread
@@ -107,7 +114,7 @@ def _start(run: Run, mode: Mode, environment: VectorEnvironment | None) -> None:
     else:
         from launch.engines import launchpad_engine
 
-        launchpad_engine.run(run, mode)
+        launchpad_engine.run(run, mode, supervision=supervision)
 
 
 def _write_traceback(error: BaseException, directory: Path) -> str:

@@ -13,7 +13,7 @@ from experiments.verbs.train_names import (
     find_named,
     plain,
 )
-from launch.experiment import Experiment, Mode
+from launch.experiment import Experiment, Mode, Supervision
 from launch.runs.dashboards import WandbMode
 
 if TYPE_CHECKING:  # otherwise late: experiments need no figures
@@ -42,6 +42,8 @@ class Options:
         parallel: number of local runs at once, one thread each if several; none: one
             for each core, or a single one if they would share an accelerator.
         wandb: whether to log to Weights & Biases as well; offline: to be synced later.
+        actors_at_least: number of actors without which the run ends, after the others
+            have died too often; dead actors and evaluators are started again.
         plugin: modules of yours, each with a REGISTRY of agents.
     """
 
@@ -50,6 +52,7 @@ class Options:
     seeds: int | None = None
     parallel: int | None = None
     wandb: WandbMode = "off"
+    actors_at_least: int = 1
     plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -57,6 +60,11 @@ class Options:
             raise ValueError(f"must be at least 1, got {self.seeds}")
         if self.parallel is not None and self.parallel < 1:
             raise ValueError(f"must be at least 1, got {self.parallel}")
+        self.supervision()
+
+    def supervision(self) -> Supervision:
+        """How the launcher of a program watches its roles."""
+        return Supervision(self.actors_at_least)
 
 
 class Plan(NamedTuple):

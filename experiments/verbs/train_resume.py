@@ -12,7 +12,7 @@ from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError
-from launch.experiment import Experiment, Mode
+from launch.experiment import Experiment, Mode, Supervision
 from launch.policies import zoo
 from launch.runs import checkpoint, existing_runs, run_directory
 from launch.runs.checkpoint import Checkpoint
@@ -43,11 +43,13 @@ class Options:
         launch: mode to resume in; none: processes for a distributed run, but local for
             a run that learns from a dataset.
         wandb: whether Weights & Biases continues its log of the run.
+        actors_at_least: as for `train`.
     """
 
     resume: str = ""
     launch: Mode | None = None
     wandb: WandbMode = "off"
+    actors_at_least: int = 1
 
 
 class Request(NamedTuple):
@@ -98,7 +100,13 @@ def main(arguments: Sequence[str]) -> int:
         _record(request, saved, mode)
         print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
         launch_run.run_experiment(
-            experiment, directory, mode, ready, saved, options.wandb
+            experiment,
+            directory,
+            mode,
+            ready,
+            saved,
+            options.wandb,
+            Supervision(options.actors_at_least),
         )
     summarise([(experiment.seed, directory)])
     return 0

@@ -93,6 +93,7 @@ def run_here(entry: Entry, options: Options, ready: Ready) -> Path:
             ready,
             resume=resume,
             wandb=options.wandb,
+            supervision=options.supervision(),
         )
     return directory
 

@@ -2,17 +2,21 @@
 
 import concurrent.futures
 import contextlib
+import threading
 import time
 import types
 from collections.abc import Callable
 from typing import Any
 
+import courier
 from courier.python import client as courier_client
 
 from launch.errors import Stopped
 from launch.roles.context import Stop
+from launch.roles.roster import Roster
 
 _POLL_SECONDS = 0.2
+_SUPERVISOR_PATIENCE = 3.0  # seconds, in which no other role is watched
 
 
 class _Future(concurrent.futures.Future):
@@ -83,3 +87,42 @@ class CourierPeer:
                     pending.cancel()
                     raise Stopped
         return pending.result()
+
+
+class CoordinatorLink:
+    """The supervisor's line to the coordinator, which may be dead as well."""
+
+    def __init__(self, address: str):
+        """Connects at the first call.
+
+        Args:
+            address: of the coordinator, `host:port`.
+        """
+        self._address = address
+        self._peer: CourierPeer | None = None
+
+    def roster(self) -> Roster:
+        """How far the run and its members are; an empty one if there is no answer."""
+        try:
+            return Roster(*self._connected().roster())
+        except Stopped:
+            return Roster()
+
+    def lost(self, name: str) -> None:
+        """Tells that a member is gone for good."""
+        with contextlib.suppress(Stopped):
+            self._connected().lost(name)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        if self._peer is not None:
+            self._peer.close()
+
+    def _connected(self) -> CourierPeer:
+        if self._peer is None:
+            tolerate_late_answers()
+            stop = threading.Event()
+            stop.set()  # a call waits for its patience only, not for ever
+            client = courier.Client(self._address)
+            self._peer = CourierPeer(client, stop, _SUPERVISOR_PATIENCE)
+        return self._peer

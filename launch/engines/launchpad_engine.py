@@ -20,9 +20,11 @@ from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from launch import errors
 from launch.build import make_stages
-from launch.engines import calls, process, program, signals, supervisor
+from launch.engines import calls, process, processes, program, signals
 from launch.engines.calls import CourierPeer
 from launch.engines.program import Node
+from launch.engines.supervisor import Rules
+from launch.experiment import Supervision
 from launch.roles import replay_role
 from launch.roles.context import Run, Stop
 from launch.roles.watchdog import Heartbeat
@@ -35,21 +37,29 @@ _NOTICE_SECONDS = 400
 _POLL_SECONDS = 0.05
 
 
-def run(run: Run, mode: Mode, progress: bool = True) -> list[float]:
+def run(
+    run: Run,
+    mode: Mode,
+    progress: bool = True,
+    supervision: Supervision = Supervision(),
+) -> list[float]:
     """Runs an experiment as a program; returns the last evaluation's returns.
 
     Args:
         run: what to run.
         mode: `threads` of this process, or `processes`.
         progress: whether to show a live line.
+        supervision: how processes are watched.
 
     Raises:
-        RoleFailed: a role died.
+        RoleFailed: a role died for good.
         Interrupted: a signal ended the run early.
         EndedEarly: the program ended in order before its last evaluation.
     """
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(sys.argv[:1])  # Launchpad reads absl flags; ours are not absl's
+    # A role may have another working directory.
+    run = run._replace(directory=run.directory.absolute())
     experiment, directory = run.experiment, run.directory
     *earlier, _ = make_stages(experiment, run.spec)
     steps = {stage.name: stage.steps or 0 for stage in earlier}
@@ -58,7 +68,8 @@ def run(run: Run, mode: Mode, progress: bool = True) -> list[float]:
         if mode == "threads":
             run_threads(run, program.make(run))
         else:
-            _run_processes(run._replace(dataset=None))  # each role loads it itself
+            # Each role loads the dataset itself.
+            _run_processes(run._replace(dataset=None), supervision)
     evaluations = logs.read_evaluations(directory)
     if not evaluations or evaluations[-1].grid < experiment.steps:
         raise errors.EndedEarly(
@@ -68,17 +79,18 @@ def run(run: Run, mode: Mode, progress: bool = True) -> list[float]:
     return evaluations[-1].returns
 
 
-def _run_processes(run: Run) -> None:
+def _run_processes(run: Run, supervision: Supervision) -> None:
     nodes = program.make(run)
     [finishing] = [node for node in nodes if node.finishes]
     assert finishing.deadline is not None
-    supervisor.launch(
+    heartbeat = Heartbeat(finishing.deadline, run.directory)
+    processes.launch(
         make_program(run, nodes),
         nodes,
         {node.role: _resources(node) for node in nodes},
         run.directory / "logs",
+        Rules(run.directory, supervision.actors_at_least, heartbeat.check),
         arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
-        check=Heartbeat(finishing.deadline, run.directory).check,
     )
 
 
@@ -206,7 +218,8 @@ class HostedRole:
             stop: Stop = lp.stop_event()
         else:
             stop = stops.join(self._name, lp.stop_event())
-        context = LaunchpadContext(self._name, index, stop, addresses, clients)
+        life = int(os.environ.get(process.LIFE, 0)) if stops is None else 0
+        context = LaunchpadContext(self._name, index, life, stop, addresses, clients)
         with process.exit_on_expected_errors(alone=stops is None):
             self._role = node.make(run, context)
         for method in node.serves:
@@ -234,6 +247,7 @@ class LaunchpadContext:
         self,
         name: str,
         index: int,
+        life: int,
         stop: Stop,
         addresses: Mapping[str, lp_address.Address],
         clients: Mapping[str, Any],
@@ -241,6 +255,7 @@ class LaunchpadContext:
         """Makes no connection yet; see `HostedRole`."""
         self.name = name
         self.index = index
+        self.life = life
         self.stop = stop
         self._addresses = addresses
         self._clients = clients

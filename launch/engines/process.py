@@ -27,6 +27,9 @@ _GRACE_SECONDS = 20.0  # to end in order after the parent has died
 END = signal.SIGINT
 STACKS = signal.SIGRTMIN + 1
 
+# The environment variable with the number of a role's life, from 0.
+LIFE = "MUNCHAUSEN_LIFE"
+
 # Errors that a user can fix: the message is enough, without a traceback.
 _EXPECTED = (
     errors.SaveFailed,

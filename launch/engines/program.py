@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from agents.parts.contract import Agent
 from launch.build import make_extras_spec
+from launch.engines.restarts import Budget
 from launch.replay.reverb_batches import ReverbBatches
 from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
@@ -25,17 +26,21 @@ _COORDINATOR = (
     "acting",
     "actor_ended",
     "counts",
+    "evaluated",
     "evaluating",
     "evaluator_ended",
     "finish",
+    "join",
     "learner_ended",
     "learning",
+    "lost",
     "moved",
     "pending",
     "report_actor",
     "report_evaluated",
     "report_evaluation",
     "report_learner",
+    "roster",
     "saving",
 )
 
@@ -54,7 +59,8 @@ class Node(NamedTuple):
         replicas: number of replicas; None: one, whose name has no number.
         accelerators: whether it may use accelerators; all other roles run on the CPU.
         patience: seconds that it has to end after it was asked to.
-        restarts: how often the engine of processes starts it again after it died.
+        restarts: how often a supervisor starts it again after it died; None: its death
+            ends the program. Threads have no supervisor.
         finishes: whether its orderly end also ends the program.
         deadline: seconds without a sign of life after which the program is ended; None:
             the coordinator watches it.
@@ -70,7 +76,7 @@ class Node(NamedTuple):
     replicas: int | None = None
     accelerators: bool = False
     patience: float = GRACE_SECONDS
-    restarts: int = 0
+    restarts: Budget | None = None
     finishes: bool = False
     deadline: float | None = None
 
@@ -110,7 +116,12 @@ def make(run: Run) -> list[Node]:
         patience=300.0,
     )
     evaluator = Node(
-        "evaluator", EvaluatorRole, stops=2, calls=("learner", "coordinator")
+        "evaluator",
+        EvaluatorRole,
+        stops=2,
+        calls=("learner", "coordinator"),
+        # Its first report is its first evaluation, which may be long after its start.
+        restarts=Budget(silent_lives=4),
     )
     if not acts:
         return [coordinator, learner, evaluator]
@@ -121,6 +132,7 @@ def make(run: Run) -> list[Node]:
         calls=("learner", "coordinator"),
         addresses=replay,
         replicas=run.experiment.actors,
+        restarts=Budget(),
     )
     server = Node("replay", ReplayRole, stops=5, listens=True)
     return [server, coordinator, learner, actors, evaluator]

@@ -1,227 +1,304 @@
-"""Runs a Launchpad program as processes: one log for each role, an ordered end.
+"""Watches the roles of a program: restarts some, and ends all of them in order.
 
-Launchpad's own launcher loses exit codes, mixes all output and kills roles that have
-not ended ten seconds after a stop. This one starts the same program of the same nodes.
+The supervisor knows no engine: an engine gives it a function that starts a role.
 """
 
-import contextlib
 import math
-import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Protocol
 
-import launchpad as lp
-from launchpad.nodes.python.local_multi_processing import PythonProcess
-
-import munchausen
 from launch import errors
 from launch.engines import process, signals
 from launch.engines.program import Node
+from launch.engines.restarts import MOST_IN_A_RUN, NoRestart, Restarts
+from launch.roles.roster import Roster
+from launch.runs import events
 
 # After a failure the program must end within 30 seconds. A learner whose replay is gone
 # does not notice a stop; one whose coordinator is gone waits 10 seconds for an answer.
 _FAILURE_GRACE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
-_TAIL_LINES = 12
-_ENTRY = "launchpad.nodes.python.process_entry"
-_LAUNCH_TYPE = lp.context.LaunchType.LOCAL_MULTI_PROCESSING
+
+
+class Handle(Protocol):
+    """One life of a role, wherever it runs.
+
+    Attributes:
+        host: where it runs.
+        pid: its process there.
+        log: path of the log, in the run directory.
+    """
+
+    host: str
+    pid: int
+    log: Path
+
+    def poll(self) -> int | None:
+        """The exit code, or minus the signal that killed it; None while it runs."""
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to its process."""
+
+    def dump_stacks(self) -> None:
+        """Makes it write the stacks of its threads to its log, if it can already."""
+
+    def kill(self) -> None:
+        """Kills it with all its children, and waits for its end."""
+
+    def tail(self) -> list[str]:
+        """The last lines of its log."""
+
+
+# Starts one life of a role: (node, index of the replica, number of the life).
+Start = Callable[[Node, int, int], Handle]
+
+
+class Link(Protocol):
+    """How the supervisor talks to the coordinator of the program."""
+
+    def roster(self) -> Roster:
+        """How far the run and its members are; an empty one if there is no answer."""
+
+    def lost(self, name: str) -> None:
+        """Tells that a member is gone for good."""
+
+    def close(self) -> None:
+        """Closes the connection."""
+
+
+class NoLink:
+    """The link of a program whose coordinator serves no calls."""
+
+    def roster(self) -> Roster:
+        """Nothing is known."""
+        return Roster()
+
+    def lost(self, name: str) -> None:
+        """Does nothing."""
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+class Rules(NamedTuple):
+    """What the supervisor of one program must know.
+
+    Attributes:
+        directory: the run directory, for its events.
+        at_least: number of actors that the program needs.
+        check: called again and again; raises RoleFailed to end the program.
+    """
+
+    directory: Path
+    at_least: int = 1
+    check: Callable[[], None] = lambda: None
 
 
 class Role:
-    """One process of the program."""
+    """A replica of a node, through all its lives.
 
-    def __init__(
-        self, node: Node, command: Any, arguments: Sequence[str], directory: Path
-    ):
-        """Starts the process; its output goes to a log.
+    Attributes:
+        node: the node.
+        name: such as `learner` or `actor/3`.
+        title: the name with its index in any case, as logs have it.
+        life: number of its life, from 0.
+        handle: of the newest life.
+        due: when the next life begins; None: no restart is planned.
+    """
+
+    def __init__(self, node: Node, index: int, start: Start):
+        """Starts the first life."""
+        self.node = node
+        self.title = f"{node.role}/{index}"
+        self.name = node.role if node.replicas is None else self.title
+        self.life = 0
+        self.due: float | None = None
+        self._index = index
+        self._start = start
+        self._restarts = None if node.restarts is None else Restarts(node.restarts)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._began = time.monotonic()
+        self.handle = self._start(self.node, self._index, self.life)
+
+    def runs(self) -> bool:
+        """Whether a life is under way."""
+        return self.handle.poll() is None
+
+    def plan_restart(self, reported: bool) -> float:
+        """Plans the next life; returns the seconds until then.
+
+        Raises:
+            NoRestart: the role is not started again.
+        """
+        if self._restarts is None:
+            raise NoRestart("", misconfigured=True)
+        now = time.monotonic()
+        lived = now - self._began
+        wait = self._restarts.wait(now, life=self.life, lived=lived, reported=reported)
+        self.due = now + wait
+        return wait
+
+    def restart_if_due(self) -> None:
+        """Begins the next life at its time."""
+        if self.due is not None and time.monotonic() >= self.due:
+            self.due = None
+            self.life += 1
+            self._begin()
+
+
+class Supervisor:
+    """Runs the roles of one program until its end."""
+
+    def __init__(self, start: Start, link: Link, rules: Rules):
+        """Starts nothing yet.
 
         Args:
-            node: the role.
-            command: Launchpad's command for the process.
-            arguments: Launchpad flags.
-            directory: where the log goes.
+            start: starts a life of a role.
+            link: to the coordinator of the program.
+            rules: of this program.
         """
-        self.node = node
-        self.name = command.title
-        self.log = directory / f"{self.name.replace('/', '-')}.log"
-        # Launchpad would run its entry as a script, whose folder comes first.
-        _, _, *flags = command.command_as_list
-        self._command = munchausen.command(_ENTRY, *flags, *arguments)
-        self._environment = {**os.environ, **command.env_overrides}
-        self._restarts = node.restarts
-        self.process = self._start()
+        self._start = start
+        self._link = link
+        self._rules = rules
+        self._restarts = 0
+        self._lost: list[Role] = []
+        self.roles: list[Role] = []
 
-    def restart(self) -> bool:
-        """Starts the process again after it died; False if no restarts are left."""
-        if not self._restarts:
-            return False
-        self._restarts -= 1
-        self.process = self._start()
-        return True
+    def run(self, nodes: Sequence[Node]) -> None:
+        """Starts the nodes in their order, and runs the program to its end.
 
-    def _start(self) -> subprocess.Popen:
-        with self.log.open("ab") as output:
-            return subprocess.Popen(
-                self._command,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # The child must inherit the lock of the run directory.
-                close_fds=False,
-                # Ctrl+C reaches the launcher only, which then ends roles in order.
-                start_new_session=True,
-                preexec_fn=process.ended_by(os.getpid()),
+        Raises:
+            RoleFailed: a role died for good.
+            Interrupted: a signal ended the program early.
+        """
+        with signals.caught_signals(exit_at_second=False) as caught:
+            try:
+                for node in nodes:
+                    for index in range(len(node.names())):
+                        self.add(node, index)
+                self._watch(caught)
+            except errors.RoleFailed:
+                self.stop(caught, at_most=_FAILURE_GRACE_SECONDS)
+                raise
+            finally:
+                self.stop(caught)
+        if caught:
+            raise errors.Interrupted(caught[0])
+
+    def add(self, node: Node, index: int) -> None:
+        """Starts a replica of a node."""
+        self.roles.append(Role(node, index, self._start))
+
+    def _watch(self, caught: Sequence[int]) -> None:
+        """Waits until the program has ended or a signal came; raises RoleFailed."""
+        while not caught:
+            try:
+                self._rules.check()
+            except errors.RoleFailed:
+                self._dump_stacks()
+                raise
+            for role in self.roles:
+                code = role.handle.poll()
+                if code == 0 and role.node.finishes:
+                    return
+                if code and role.due is None and role not in self._lost:
+                    self._died(role, code)
+                role.restart_if_due()
+            time.sleep(_POLL_SECONDS)
+
+    def _died(self, role: Role, code: int) -> None:
+        """Plans a restart of a dead role, gives it up, or raises RoleFailed."""
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        roster = self._link.roster() if role.node.restarts else Roster()
+        try:
+            if self._restarts >= MOST_IN_A_RUN:
+                raise NoRestart(f"{self._restarts} restarts in one run are too many")
+            wait = role.plan_restart(roster.has_reported(role.name, role.life))
+        except NoRestart as error:
+            self._record("lost", role, code, roster)
+            self._give_up(role, how, error)
+            return
+        self._restarts += 1
+        self._record("restart", role, code, roster)
+        print(
+            f"{role.title} died ({how}) and is started again in {wait:.1f} s; see "
+            f"{role.handle.log}",
+            file=sys.stderr,
+        )
+
+    def _give_up(self, role: Role, how: str, error: NoRestart) -> None:
+        """Goes on without a role if enough others of its node are left."""
+        kin = [each for each in self.roles if each.node is role.node]
+        left = [each for each in kin if each is not role and each not in self._lost]
+        replicated = role.node.replicas is not None and role.node.restarts is not None
+        reason = f", {error}" if str(error) else ""
+        if error.misconfigured or not replicated or len(left) < self._rules.at_least:
+            self._dump_stacks()
+            lines = "\n".join(f"  {line}" for line in role.handle.tail())
+            raise errors.RoleFailed(
+                f"{role.title} died ({how}){reason}; its last lines, from "
+                f"{role.handle.log}:\n{lines}"
             )
+        self._lost.append(role)
+        self._link.lost(role.name)
+        print(
+            f"{role.title} died ({how}){reason}; the run continues with {len(left)} "
+            f"of {len(kin)}",
+            file=sys.stderr,
+        )
 
-    def is_titled(self) -> bool:
-        """Whether it has called `process.begin_role`, and so writes its stacks."""
-        try:
-            command = Path(f"/proc/{self.process.pid}/cmdline").read_bytes()
-        except OSError:
-            return False
-        return command.startswith(b"munchausen")
+    def _record(self, event: str, role: Role, code: int, roster: Roster) -> None:
+        """Records in the run directory what happened to a role."""
+        events.append(
+            self._rules.directory,
+            event,
+            role=role.title,
+            host=role.handle.host,
+            code=code,
+            life=role.life,
+            steps=roster.steps,
+            line="".join(role.handle.tail()[-1:]).strip(),
+        )
 
-    def tail(self) -> str:
-        """The last lines of its log."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-_TAIL_LINES:])
+    def _dump_stacks(self) -> None:
+        """Makes every living role write the stacks of its threads to its log."""
+        for role in self.roles:
+            if role.runs():
+                role.handle.dump_stacks()
 
+    def stop(self, caught: Sequence[int], at_most: float = math.inf) -> None:
+        """Asks node after node to end; kills roles that do not within their patience.
 
-def launch(
-    program: lp.Program,
-    nodes: Sequence[Node],
-    resources: Mapping[str, PythonProcess],
-    directory: Path,
-    *,
-    arguments: Sequence[str] = (),
-    check: Callable[[], None] = lambda: None,
-) -> None:
-    """Runs a program to its end.
-
-    Args:
-        program: the Launchpad program, with a group for each node.
-        nodes: the nodes of the program.
-        resources: environment variables of each role.
-        directory: where logs go, one file for each process.
-        arguments: Launchpad flags for every process.
-        check: called repeatedly; raises RoleFailed to end the program.
-
-    Raises:
-        RoleFailed: a role died.
-        Interrupted: a signal ended the program early.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    known = {node.role: node for node in nodes}
-    roles: list[Role] = []
-    with signals.caught_signals(exit_at_second=False) as caught:
-        try:
-            for group, command in _commands(program, resources):
-                roles.append(Role(known[group], command, arguments, directory))
-            _watch(roles, check, caught)
-        except errors.RoleFailed:
-            _stop(roles, caught, at_most=_FAILURE_GRACE_SECONDS)
-            raise
-        finally:
-            _stop(roles, caught)
-    if caught:
-        raise errors.Interrupted(caught[0])
-
-
-def _commands(
-    program: lp.Program, resources: Mapping[str, PythonProcess]
-) -> list[tuple[str, Any]]:
-    """Binds the nodes' addresses and returns the command of each process."""
-    for group, nodes in program.groups.items():
-        for node in nodes:
-            node.launch_context.initialize(
-                _LAUNCH_TYPE,
-                resources[group],
-                lp.make_program_stopper(_LAUNCH_TYPE),
-            )
-    for group, nodes in program.groups.items():
-        for node in nodes:
-            for handle in node.input_handles:
-                handle.connect(node, group)
-    for node in program.get_all_nodes():
-        node.bind_addresses()
-    commands = []
-    for group, nodes in program.groups.items():
-        executables = nodes[0].to_executables(nodes, group, nodes[0].launch_context)
-        commands += [(group, command) for command in executables]
-    return commands
-
-
-def _watch(
-    roles: Sequence[Role], check: Callable[[], None], caught: Sequence[int]
-) -> None:
-    """Waits until the program has ended or a signal came; raises RoleFailed."""
-    while not caught:
-        try:
-            check()
-        except errors.RoleFailed:
-            _dump_stacks(roles)
-            raise
-        for role in roles:
-            code = role.process.poll()
-            if code == 0 and role.node.finishes:
-                return
-            if code:
-                _died(role, code, roles)
-        time.sleep(_POLL_SECONDS)
-
-
-def _died(role: Role, code: int, roles: Sequence[Role]) -> None:
-    """Starts a dead role again, or raises RoleFailed if no restarts are left."""
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    if role.restart():
-        print(f"{role.name} died ({how}) and was started again", file=sys.stderr)
-        return
-    _dump_stacks(roles)
-    raise errors.RoleFailed(
-        f"{role.name} died ({how}); its last lines, from {role.log}:\n{role.tail()}"
-    )
-
-
-def _dump_stacks(roles: Sequence[Role]) -> None:
-    """Makes every living role write the stacks of its threads to its log."""
-    for role in roles:
-        if role.process.poll() is None and role.is_titled():
-            role.process.send_signal(process.STACKS)
-            role.process.send_signal(signal.SIGCONT)
-
-
-def _stop(
-    roles: Sequence[Role], caught: Sequence[int], at_most: float = math.inf
-) -> None:
-    """Asks node after node to end; kills roles that do not within their patience."""
-    for role in roles:
-        if role.process.poll() is None:
-            # A suspended process can neither end nor answer the roles that call it.
-            role.process.send_signal(signal.SIGCONT)
-    for place in sorted({role.node.stops for role in roles}):
-        members = [role for role in roles if role.node.stops == place]
-        for role in members:
-            if role.process.poll() is None:
-                role.process.send_signal(process.END)
-        grace = min(at_most, max(role.node.patience for role in members))
-        _await_end(members, caught, time.monotonic() + grace)
+        Args:
+            caught: signals that came; a second one kills all roles.
+            at_most: seconds for each node.
+        """
+        for role in self.roles:
+            if role.runs():
+                # A suspended process can neither end nor answer roles that call it.
+                role.handle.signal(signal.SIGCONT)
+        for place in sorted({role.node.stops for role in self.roles}):
+            members = [role for role in self.roles if role.node.stops == place]
+            for role in members:
+                if role.runs():
+                    role.handle.signal(process.END)
+            grace = min(at_most, max(role.node.patience for role in members))
+            _await_end(members, caught, time.monotonic() + grace)
 
 
 def _await_end(roles: Sequence[Role], caught: Sequence[int], deadline: float) -> None:
     """Waits for roles that were asked to end; kills the roles that do not."""
-    while any(role.process.poll() is None for role in roles):
+    while any(role.runs() for role in roles):
         if time.monotonic() > deadline or len(caught) > 1:
             break
         time.sleep(_POLL_SECONDS)
     for role in roles:
-        if role.process.poll() is None:
-            print(f"{role.name} did not end: killed", file=sys.stderr)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(role.process.pid, signal.SIGKILL)
-            role.process.wait()
+        if role.runs():
+            print(f"{role.title} did not end: killed", file=sys.stderr)
+            role.handle.kill()

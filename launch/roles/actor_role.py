@@ -12,6 +12,7 @@ from launch.replay import DistributedAdder
 from launch.roles.actor import Actor, Loop
 from launch.roles.context import REPORT_SECONDS, Context, Run
 from launch.roles.parameters import Parameters, network_names
+from launch.runs.logs import Counts
 
 # Connects to the replay, for as many environments as an actor has.
 MakeAdder = Callable[[Run, Agent, Context], DistributedAdder]
@@ -35,9 +36,11 @@ class ActorRole:
 
     def run(self) -> None:
         """Acts, reports, and stores the last experience."""
-        experiment, start = self._run.experiment, self._run.start.actor_steps
-        stop = self._context.stop
-        environment_seed, seed = experiment.seeds("actor", self._context.index, start)
+        experiment, context = self._run.experiment, self._context
+        stop = context.stop
+        environment_seed, seed = experiment.seeds(
+            "actor", context.index, self._run.start.actor_steps, context.life
+        )
         lanes = experiment.environments
         environment = environments.make(experiment.environment, lanes, environment_seed)
         agent = make_agent(experiment, self._run.spec)
@@ -53,11 +56,13 @@ class ActorRole:
                     adder=adder,
                     reward_clip=environment.reward_clip,
                 )
-                actor.actor_steps = start
+                # After a restart, exploration continues where the run is.
+                joined = self._coordinator.join(context.name, context.life)
+                actor.actor_steps = Counts(*joined).actor_steps
                 self._act(Loop(environment, actor), actor, adder)
             adder.close()
             if not stop.is_set():
-                self._coordinator.actor_ended()
+                self._coordinator.actor_ended(context.name)
         except Stopped:
             pass  # before the learner started, or after the coordinator ended
         finally:
@@ -66,7 +71,7 @@ class ActorRole:
 
     def _act(self, loop: Loop, actor: Actor, adder: DistributedAdder) -> None:
         """Steps until all actors together have done the run's steps."""
-        budget, total = self._run.experiment.steps, self._run.start.actor_steps
+        budget, total = self._run.experiment.steps, actor.actor_steps
         steps, frames, waited, episodes = 0, 0, 0.0, list[tuple[float, int]]()
         began = time.monotonic()
         while total < budget and not self._context.stop.is_set():

@@ -98,12 +98,14 @@ class Context(Protocol):
     Attributes:
         name: name of the role, such as `learner` or `actor/0`.
         index: index of this replica of the role, from 0.
+        life: how often this replica was started again after it died, from 0.
         stop: set when the role is to end.
         port: TCP port for the server of a role that has one; else 0.
     """
 
     name: str
     index: int
+    life: int
     stop: Stop
     port: int
 

@@ -10,8 +10,9 @@ from acme.utils import counting
 
 from launch import errors
 from launch.roles.context import Context, Run
+from launch.roles.roster import Member, Roster
 from launch.roles.watchdog import Watchdog
-from launch.runs import truncate_logs
+from launch.runs import logs, truncate_logs
 from launch.runs.logs import Counts, Episode
 from launch.runs.recorder import Recorder
 
@@ -53,7 +54,10 @@ class Coordinator:
         self._lock = threading.Lock()
         self._learner_metrics: Mapping[str, float] = {}
         self._waiting: dict[str, float] = {}
-        self._acting = 0 if self._offline else run.experiment.actors
+        actors = 0 if self._offline else run.experiment.actors
+        self._actors = {f"actor/{index}" for index in range(actors)}
+        self._members: dict[str, Member] = {}
+        self._evaluated = logs.last_evaluated_step(run.directory, run.start.clock)
         self._learning = self._evaluating = True
         self._finished = threading.Event()
 
@@ -66,6 +70,31 @@ class Coordinator:
         """The state of the logs, which a checkpoint must hold for them to continue."""
         with self._lock:
             return self._recorder.pending()
+
+    def join(self, name: str, life: int) -> Counts:
+        """Takes a role up into the run; returns the counters of the run.
+
+        Args:
+            name: name of the role.
+            life: how often it was started again after it died.
+        """
+        with self._lock:
+            before = self._members.get(name, Member())
+            self._members[name] = Member(life, 0, before.steps)
+            if name.startswith("actor/"):
+                self._actors.add(name)
+        return self.counts()
+
+    def lost(self, name: str) -> None:
+        """Notes that a role has died for good."""
+        with self._lock:
+            self._actors.discard(name)
+            self._waiting.pop(name, None)
+
+    def roster(self) -> Roster:
+        """The steps of the run, and the roles that have joined it."""
+        with self._lock:
+            return Roster(self.counts().clock, dict(self._members))
 
     def report_actor(
         self,
@@ -88,7 +117,7 @@ class Coordinator:
             actor_steps=actor_steps, frames=frames, episodes=len(episodes)
         )
         with self._writing() as is_open:
-            self._watchdog.moved(name)
+            self._moved(name, actor_steps)
             self._waiting[name] = waiting
             self._recorder.add_episodes(Episode(*episode) for episode in episodes)
             if is_open:
@@ -118,7 +147,7 @@ class Coordinator:
     def report_evaluated(self, episodes: Sequence[tuple[float, int]]) -> None:
         """Records `(return, length)` of episodes for the next evaluation."""
         with self._lock:
-            self._watchdog.moved("evaluator")
+            self._moved("evaluator")
             self._recorder.add_evaluated(Episode(*episode) for episode in episodes)
 
     def report_evaluation(
@@ -127,9 +156,14 @@ class Coordinator:
         """Logs an evaluation of the parameters at `counts`."""
         played = [Episode(*episode) for episode in episodes]
         with self._writing() as is_open:
-            self._watchdog.moved("evaluator")
+            self._moved("evaluator")
+            self._evaluated = max(self._evaluated, grid_step)
             if is_open:
                 self._recorder.evaluation(grid_step, Counts(*counts), played)
+
+    def evaluated(self) -> int:
+        """The last point of the evaluation grid that is done."""
+        return self._evaluated
 
     def moved(self, role: str) -> None:
         """Notes that a role is alive, although it has nothing to report yet."""
@@ -142,10 +176,10 @@ class Coordinator:
             self._watchdog.saving = active
             self._watchdog.moved("learner")
 
-    def actor_ended(self) -> None:
+    def actor_ended(self, name: str) -> None:
         """Notes that an actor has done its last step and stored its experience."""
         with self._lock:
-            self._acting -= 1
+            self._actors.discard(name)
 
     def learner_ended(self) -> None:
         """Notes that the learner has done its last step; it still serves parameters."""
@@ -157,7 +191,7 @@ class Coordinator:
 
     def acting(self) -> bool:
         """Whether an actor still acts."""
-        return self._acting > 0
+        return bool(self._actors)
 
     def learning(self) -> bool:
         """Whether the learner still learns."""
@@ -170,6 +204,14 @@ class Coordinator:
     def finish(self) -> None:
         """Ends `run`: all roles except this one and the replay have ended."""
         self._finished.set()
+
+    def _moved(self, name: str, actor_steps: int = 0) -> None:
+        """Notes a report of a role."""
+        self._watchdog.moved(name)
+        before = self._members.get(name, Member())
+        self._members[name] = before._replace(
+            reports=before.reports + 1, steps=before.steps + actor_steps
+        )
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[bool]:

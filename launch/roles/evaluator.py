@@ -101,10 +101,17 @@ class Lockstep:
         self._actor = Actor(agent.act, variables, seed=0, evaluation=True)
         self._environment: environments.VectorEnvironment | None = None
 
-    def start(self, actor_steps: int) -> None:
-        """Begins, `actor_steps` into the run; unfinished episodes are discarded."""
+    def start(self, actor_steps: int, life: int = 0) -> None:
+        """Begins, `actor_steps` into the run; unfinished episodes are discarded.
+
+        Args:
+            actor_steps: of the run.
+            life: how often the evaluator was started again after it died.
+        """
         self.close()
-        environment_seed, seed = self._experiment.seeds("evaluator", start=actor_steps)
+        environment_seed, seed = self._experiment.seeds(
+            "evaluator", start=actor_steps, life=life
+        )
         self._environment = environments.make(
             self._experiment.environment, self._lanes, environment_seed, evaluation=True
         )

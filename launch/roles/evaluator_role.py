@@ -9,7 +9,7 @@ from launch.errors import Stopped
 from launch.roles.context import REPORT_SECONDS, Context, Run
 from launch.roles.evaluator import Evaluator, Lockstep
 from launch.roles.parameters import Parameters, network_names
-from launch.runs.logs import Counts, Episode, last_evaluated_step
+from launch.runs.logs import Counts, Episode
 from launch.runs.schedule import Schedule
 
 _FOLLOW_SECONDS = 1.0  # of playing between two reads of the actors' steps
@@ -40,12 +40,14 @@ class EvaluatorRole:
         experiment, spec = self._run.experiment, self._run.spec
         agent = make_agent(experiment, spec)
         try:
+            joined = self._coordinator.join(self._context.name, self._context.life)
             names = network_names(agent, spec)
             learner = self._context.peer("learner")
             with closing(Parameters(learner, names, self._stop)) as parameters:
                 if experiment.evaluation.lockstep:
                     lanes = experiment.actors * experiment.environments
-                    self._accompany(Lockstep(experiment, agent, parameters, lanes))
+                    lockstep = Lockstep(experiment, agent, parameters, lanes)
+                    self._accompany(lockstep, Counts(*joined))
                 else:
                     episodes = experiment.evaluation.episodes
                     self._evaluate(Evaluator(experiment, agent, episodes), parameters)
@@ -62,9 +64,12 @@ class EvaluatorRole:
                 episodes = evaluator.evaluate(params, point, self._tick)
                 self._coordinator.report_evaluation(point, counts, _plain(episodes))
 
-    def _accompany(self, lockstep: Lockstep) -> None:
+    def _accompany(self, lockstep: Lockstep, joined: Counts) -> None:
         """Plays in lockstep with the actors; plays fewer steps if they are faster."""
-        lockstep.start(self._run.start.actor_steps)
+        life = self._context.life
+        # A restarted evaluator does not catch up with the whole run.
+        start = joined if life else self._run.start
+        lockstep.start(start.actor_steps, life)
         with closing(lockstep):
             for counts, point in self._polls():
                 episodes = lockstep.follow(
@@ -78,12 +83,14 @@ class EvaluatorRole:
     def _polls(self) -> Iterator[tuple[Counts, int | None]]:
         """Yields now and then the run's counters and the point that is due, if any."""
         steps = self._run.experiment.steps
-        done = last_evaluated_step(self._run.directory, self._run.start.clock)
+        done = self._coordinator.evaluated()
         grid = Schedule(self._run.experiment.evaluation.period, steps, done)
         ended = False
         while not ended and not self._stop.wait(REPORT_SECONDS):
             ended = not self._coordinator.learning()
             counts = Counts(*self._coordinator.counts())
+            if ended and done >= steps:
+                break  # an earlier life has done all of it
             point = steps if ended else grid.due(counts.clock)
             # The last point is evaluated only after the learner's last update.
             yield counts, point if ended or point != steps else None

@@ -13,8 +13,12 @@ from absl import flags
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from launch import errors
-from launch.engines import process, supervisor
+from launch.engines import process, processes
 from launch.engines.program import Node
+from launch.engines.restarts import Budget
+from launch.engines.supervisor import Rules
+
+BUDGET = Budget(most=2, first_wait=0.2, silent_lives=9)
 
 
 def play(role: str, part: str) -> None:
@@ -53,17 +57,19 @@ def main(parts: list[str]) -> int:
             make=None,
             stops=order.index(role),
             patience=5.0,
-            restarts=part.count("again"),
+            replicas=1 if role == "actor" else None,
+            restarts=BUDGET if "again" in part else None,
             finishes=role == "coordinator",
         )
         for role, part in roles
     ]
     try:
-        supervisor.launch(
+        processes.launch(
             program,
             nodes,
             {role: PythonProcess(env={"TOY_ROLE": role}) for role, _ in roles},
             Path("logs"),
+            Rules(Path(".")),
             arguments=["--lp_termination_notice_secs=120"],
         )
     except errors.RoleFailed as error:

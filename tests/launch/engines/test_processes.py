@@ -1,17 +1,14 @@
 """Idle roles as processes: every end is in order, and no process is left over."""
 
 import os
+import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from launch.engines import supervisor
-from launch.engines.program import Node
+from launch.runs import events
 from tests.marks import quick
 
 pytestmark = pytest.mark.launchpad
@@ -112,14 +109,29 @@ def test_a_signal_to_every_process_ends_all_in_order(program, number):
     assert not command.alive()
 
 
-def test_a_role_may_be_started_again_once_for_each_of_its_restarts(program):
-    command = program({"actor": "fails-again-again"})
+def test_a_role_that_dies_is_started_again_within_its_budget(program):
+    command = program({"actor": "fails-again"})
     code, _, err = command.wait(60)
     assert code == 1
-    again = "actor/0 died (exit code 1) and was started again\n"
-    assert err.startswith(2 * again + "actor/0 died (exit code 1); its last lines")
+    *again, last = [line for line in err.splitlines() if line.startswith("actor/0")]
+    assert len(again) == 2
+    for line in again:
+        assert re.fullmatch(
+            r"actor/0 died \(exit code 1\) and is started again in 0\.\d s; see .*log",
+            line,
+        )
+    assert last.startswith(
+        "actor/0 died (exit code 1), it died 3 times in 60 minutes; its last lines, "
+    )
     assert tape(command).count("actor began") == 3
     assert ended(command) == ["replay", "coordinator"]
+    rows = events.read(command.directory)
+    assert [(row["event"], row["life"]) for row in rows] == [
+        ("restart", 0),
+        ("restart", 1),
+        ("lost", 2),
+    ]
+    assert {row["line"] for row in rows} == {"ValueError: actor has had enough"}
 
 
 def test_a_role_that_does_not_end_is_killed(program):
@@ -164,22 +176,3 @@ def test_logs_of_an_earlier_start_are_kept(program, tmp_path):
     assert command.wait(30)[0] == 1
     log = (tmp_path / "logs" / "actor-0.log").read_text()
     assert log.startswith("before\n") and "has had enough" in log
-
-
-@pytest.mark.parametrize("needs, kept", [(0.5, True), (60.0, False)])
-def test_a_node_may_have_its_own_patience(needs, kept, capsys):
-    saving = f"""
-import signal, time
-signal.signal(signal.SIGINT, lambda *_: (time.sleep({needs}), exit(0)))
-print("ready", flush=True)
-time.sleep(60)
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", saving], stdout=subprocess.PIPE, start_new_session=True
-    ) as process:
-        assert process.stdout.readline() == b"ready\n"
-        node = Node("learner", make=None, stops=3, patience=3.0)
-        role = SimpleNamespace(node=node, name="learner/0", process=process)
-        supervisor._stop([role], caught=[])
-    assert process.returncode == (0 if kept else -signal.SIGKILL)
-    assert ("did not end: killed" in capsys.readouterr().err) != kept
