@@ -14,7 +14,7 @@ from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
 from launch import devices, surroundings
 from launch.build import make_actor_environment, make_spec, make_stages
-from launch.experiment import Experiment, Mode
+from launch.experiment import PROCESSES, Experiment, Mode
 from launch.runs import dashboards
 from launch.runs.dashboards import WandbMode
 
@@ -191,7 +191,7 @@ def _check_fit(
 ) -> "Prepared | None":
     """Checks agent, devices and data; returns the dataset of a run that has one."""
     stages = make_stages(experiment, spec)
-    if here and mode != "processes":
+    if here and mode not in PROCESSES:
         check_devices(stages)
     last = stages[-1]
     if last.source == "dataset":

@@ -17,13 +17,14 @@ import setproctitle
 from environments.checks import EnvironmentFailed
 from environments.vector import VectorEnvironment
 from launch import errors, preflight
+from launch.cluster import HERE, Cluster
 from launch.errors import (
     RunDirectoryError,
     RunFailed,
     RunStopped,
     SaveFailed,
 )
-from launch.experiment import Experiment, Mode, Supervision
+from launch.experiment import PROCESSES, Experiment, Mode, Supervision
 from launch.preflight import Ready
 from launch.roles.context import Run
 from launch.runs import checkpoint, existing_runs, run_directory
@@ -43,6 +44,7 @@ def run_experiment(
     resume: Checkpoint | None = None,
     wandb: WandbMode = "off",
     supervision: Supervision = Supervision(),
+    cluster: Cluster = HERE,
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
 
@@ -56,12 +58,13 @@ def run_experiment(
         resume: the checkpoint to resume; None: the run begins.
         wandb: whether to log to Weights & Biases as well.
         supervision: how the launcher of a program watches its roles.
+        cluster: where the roles run under Ray.
 
     Raises:
         RunFailed: the run failed before its end.
         RunStopped: a signal ended the run; it has saved a checkpoint.
     """
-    role = "launcher" if mode == "processes" else mode
+    role = "launcher" if mode in PROCESSES else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
     kept = f"everything saved so far is kept in {directory}"
     spec, frame_stack, environment, dataset = ready
@@ -69,7 +72,7 @@ def run_experiment(
     if mode == "local" and resume is not None:
         _tell_difference(directory, resume)
     try:
-        _start(run, mode, environment, supervision)
+        _start(run, mode, environment, supervision, cluster)
     except (
         errors.RoleFailed,
         errors.EndedEarly,
@@ -105,6 +108,7 @@ def _start(
     mode: Mode,
     environment: VectorEnvironment | None,
     supervision: Supervision,
+    cluster: Cluster,
 ) -> None:
     # Imported late: only a program needs Launchpad.
     if mode == "local":
@@ -114,7 +118,9 @@ def _start(
     else:
         from launch.engines import launchpad_engine
 
-        launchpad_engine.run(run, mode, supervision=supervision)
+        launchpad_engine.run(
+            run, mode, supervision=supervision, cluster=cluster
+        )
 
 
 def _write_traceback(error: BaseException, directory: Path) -> str:

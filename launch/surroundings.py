@@ -17,7 +17,12 @@ from pathlib import Path
 
 LOCAL = ("localhost", "127.0.0.1", "::1")  # where the parts of a program listen
 # Measured on mdqn/catch, with a reserve: fewer make a role fail, or gRPC spin for ever.
-_FILES: Mapping[str, int] = {"local": 24, "processes": 64, "threads": 112}
+_FILES: Mapping[str, int] = {
+    "local": 24,
+    "processes": 64,
+    "ray": 1024,  # for Ray's own processes
+    "threads": 112,
+}
 _FILES_OF_AN_ACTOR = 16  # as a thread, among the files of all other roles
 _ADDRESSES = 2.0e9  # bytes: the libraries of a run map 1.5 GB before it stores anything
 _CONNECT_SECONDS = 5.0

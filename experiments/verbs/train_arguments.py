@@ -13,6 +13,7 @@ from experiments.verbs.train_names import (
     find_named,
     plain,
 )
+from launch.cluster import Cluster, split_actors
 from launch.experiment import Experiment, Mode, Supervision
 from launch.runs.dashboards import WandbMode
 
@@ -36,7 +37,8 @@ class Options:
     """Flags of `train` that are not fields of an experiment.
 
     Attributes:
-        launch: local: one thread, reproducible; else a program of threads or processes.
+        launch: local: one thread, reproducible; else a program of threads or processes;
+            ray: of processes on the hosts of a Ray cluster.
         runs: root of the run directories.
         seeds: N runs seeds 0 to N-1 instead of --seed; none: one, or a figure's number.
         parallel: number of local runs at once, one thread each if several; none: one
@@ -44,6 +46,11 @@ class Options:
         wandb: whether to log to Weights & Biases as well; offline: to be synced later.
         actors_at_least: number of actors without which the run ends, after the others
             have died too often; dead actors and evaluators are started again.
+            `--actors LOW..HIGH` sets it to LOW, and as many actors as there is room for.
+        address: of the Ray cluster, host:port; auto: the one of this machine; empty:
+            Ray is started on this machine.
+        place: hosts of roles in that cluster, such as learner=gpu1.
+        ports: for roles that other roles call, as LOW-HIGH; empty: any.
         plugin: modules of yours, each with a REGISTRY of agents.
     """
 
@@ -53,6 +60,9 @@ class Options:
     parallel: int | None = None
     wandb: WandbMode = "off"
     actors_at_least: int = 1
+    address: str = ""
+    place: tuple[str, ...] = ()
+    ports: str = ""
     plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -61,6 +71,11 @@ class Options:
         if self.parallel is not None and self.parallel < 1:
             raise ValueError(f"must be at least 1, got {self.parallel}")
         self.supervision()
+        check_cluster(self.cluster(), self.launch)
+
+    def cluster(self) -> Cluster:
+        """Where a program of `--launch ray` runs."""
+        return Cluster(self.address, self.place, self.ports)
 
     def supervision(self) -> Supervision:
         """How the launcher of a program watches its roles."""
@@ -87,6 +102,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     Raises:
         OverrideError: anything unknown, ill-typed or out of range.
     """
+    arguments = elastic(arguments)
     named = find_named(arguments)
     bases = _bases(named)
     try:
@@ -223,6 +239,42 @@ def _check(
             f"--parallel {options.parallel} is for local runs: --launch "
             f"{options.launch} does one run after the other; remove --parallel"
         )
+
+
+def check_cluster(cluster: Cluster, launch: Mode | None) -> None:
+    """Refuses flags of a cluster for a run without one.
+
+    Raises:
+        ValueError: the run is not started with `--launch ray`.
+    """
+    given = [name for name, value in vars(cluster).items() if value]
+    if given and launch != "ray":
+        raise ValueError(f"--{given[0]} is for --launch ray: add it, or remove this")
+
+
+def elastic(arguments: Sequence[str]) -> list[str]:
+    """A command line in which `--actors LOW..HIGH` is HIGH, and at least LOW.
+
+    Raises:
+        OverrideError: the bounds are wrong.
+    """
+    found = list(arguments)
+    for place, argument in enumerate(found):
+        flag, equals, text = argument.partition("=")
+        if flag != "--actors":
+            continue
+        if not equals:
+            text = found[place + 1] if place + 1 < len(found) else ""
+        try:
+            bounds = split_actors(text)
+        except ValueError as error:
+            raise OverrideError(f"--{error}") from error
+        if bounds is not None:
+            low, high = bounds
+            until = place + 1 + (not equals)
+            found[place:until] = [f"--actors={high}", f"--actors_at_least={low}"]
+            return found
+    return found
 
 
 def check_actors(experiment: Experiment, launch: Mode) -> None:

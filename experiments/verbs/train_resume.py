@@ -12,7 +12,8 @@ from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
 from launch.errors import RunDirectoryError
-from launch.experiment import Experiment, Mode, Supervision
+from launch.cluster import Cluster
+from launch.experiment import PROCESSES, Experiment, Mode, Supervision
 from launch.policies import zoo
 from launch.runs import checkpoint, existing_runs, run_directory
 from launch.runs.checkpoint import Checkpoint
@@ -44,12 +45,25 @@ class Options:
             a run that learns from a dataset.
         wandb: whether Weights & Biases continues its log of the run.
         actors_at_least: as for `train`.
+        address: as for `train`.
+        place: as for `train`.
+        ports: as for `train`.
     """
 
     resume: str = ""
     launch: Mode | None = None
     wandb: WandbMode = "off"
     actors_at_least: int = 1
+    address: str = ""
+    place: tuple[str, ...] = ()
+    ports: str = ""
+
+    def __post_init__(self) -> None:
+        train_arguments.check_cluster(self.cluster(), self.launch)
+
+    def cluster(self) -> Cluster:
+        """Where a program of `--launch ray` runs."""
+        return Cluster(self.address, self.place, self.ports)
 
 
 class Request(NamedTuple):
@@ -91,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
             experiment,
             mode,
             options.wandb,
-            here=mode != "processes",
+            here=mode not in PROCESSES,
             directory=directory,
             start=saved.counts.actor_steps,
         )
@@ -107,6 +121,7 @@ def main(arguments: Sequence[str]) -> int:
             saved,
             options.wandb,
             Supervision(options.actors_at_least),
+            options.cluster(),
         )
     summarise([(experiment.seed, directory)])
     return 0
@@ -114,6 +129,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _read(arguments: Sequence[str]) -> Request:
     """Reads the command line and the run's configuration."""
+    arguments = train_arguments.elastic(arguments)
     plain = train_names.plain(arguments)
     if plain:
         raise OverrideError(
@@ -164,7 +180,7 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
     distributed = saved.extra["store"] == "reverb"
     mode = options.launch or ("processes" if distributed else "local")
     if distributed == (mode == "local"):
-        fitting = "threads or processes" if distributed else "local"
+        fitting = "threads, processes or ray" if distributed else "local"
         raise OverrideError(
             f"--launch must be {fitting} for this run, got {mode}: only that can read "
             "the saved replay"
