@@ -18,7 +18,6 @@ Mode = Literal["local", "threads", "processes", "ray"]
 PROCESSES = ("processes", "ray")  # the launcher itself neither acts nor learns
 
 
-
 @dataclass(frozen=True)
 class Supervision:
     """How the launcher of a program watches its roles; no part of the experiment.
@@ -32,6 +31,9 @@ class Supervision:
 
     def __post_init__(self) -> None:
         checks.at_least("actors_at_least", self.actors_at_least, 1)
+
+
+SUPERVISION = Supervision()
 
 
 @dataclass(frozen=True)

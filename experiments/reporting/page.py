@@ -96,6 +96,9 @@ def _context(reading: Reading) -> dict[str, Any]:
         "settings": _settings(reading),
         "versions": _versions(runs),
         "runs": [_run(group.label, run) for group in groups for run in group.runs],
+        "events": [
+            row for group in groups for run in group.runs for row in _events(group, run)
+        ],
         "commands": [
             (group.label, str(start.get("command", "")))
             for group in groups
@@ -163,6 +166,23 @@ def _versions(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         for name, version in stack.items():
             found.setdefault(name, {})[str(version or "unknown")[:12]] = None
     return [(name, list(versions)) for name, versions in found.items()]
+
+
+def _events(group: Group, run: Run) -> list[tuple[str, ...]]:
+    """Rows about roles of a run that died."""
+    return [
+        (
+            group.label,
+            str(run.experiment["seed"]),
+            f"{event['steps']:,}",
+            event["role"],
+            event["host"],
+            event["how"],
+            "started again" if event["event"] == "restart" else "not started again",
+            plain_text.one_line(event["line"]),
+        )
+        for event in run.deaths
+    ]
 
 
 def _run(label: str, run: Run) -> tuple[str, ...]:

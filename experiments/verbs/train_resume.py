@@ -7,12 +7,17 @@ from typing import NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import resumed_settings, train_arguments, train_names
+from experiments.verbs import (
+    resumed_settings,
+    train_arguments,
+    train_cluster,
+    train_names,
+)
 from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
-from launch.errors import RunDirectoryError
 from launch.cluster import Cluster
+from launch.errors import RunDirectoryError
 from launch.experiment import PROCESSES, Experiment, Mode, Supervision
 from launch.policies import zoo
 from launch.runs import checkpoint, existing_runs, run_directory
@@ -59,11 +64,16 @@ class Options:
     ports: str = ""
 
     def __post_init__(self) -> None:
-        train_arguments.check_cluster(self.cluster(), self.launch)
+        self.supervision()
+        train_cluster.check(self.cluster(), self.launch)
 
     def cluster(self) -> Cluster:
         """Where a program of `--launch ray` runs."""
         return Cluster(self.address, self.place, self.ports)
+
+    def supervision(self) -> Supervision:
+        """How the launcher of a program watches its roles."""
+        return Supervision(self.actors_at_least)
 
 
 class Request(NamedTuple):
@@ -99,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
         evaluated = shortened or existing_runs.is_complete(directory, experiment)
         _check_entries(saved)
         mode = _mode(options, saved)
-        train_arguments.check_actors(experiment, mode)
+        train_arguments.check_actors(experiment, mode, options.actors_at_least)
         _refuse_done(experiment, saved, evaluated)
         ready = check(
             experiment,
@@ -120,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
             ready,
             saved,
             options.wandb,
-            Supervision(options.actors_at_least),
+            options.supervision(),
             options.cluster(),
         )
     summarise([(experiment.seed, directory)])
@@ -129,7 +139,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _read(arguments: Sequence[str]) -> Request:
     """Reads the command line and the run's configuration."""
-    arguments = train_arguments.elastic(arguments)
+    arguments = train_cluster.elastic(arguments)
     plain = train_names.plain(arguments)
     if plain:
         raise OverrideError(

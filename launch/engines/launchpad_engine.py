@@ -25,7 +25,7 @@ from launch.engines import calls, process, processes, program, signals
 from launch.engines.calls import CourierPeer
 from launch.engines.program import Node
 from launch.engines.supervisor import Rules
-from launch.experiment import Supervision
+from launch.experiment import SUPERVISION, Supervision
 from launch.roles import replay_role
 from launch.roles.context import Run, Stop
 from launch.roles.watchdog import Heartbeat
@@ -42,7 +42,7 @@ def run(
     run: Run,
     mode: Mode,
     progress: bool = True,
-    supervision: Supervision = Supervision(),
+    supervision: Supervision = SUPERVISION,
     cluster: Cluster = HERE,
 ) -> list[float]:
     """Runs an experiment as a program; returns the last evaluation's returns.

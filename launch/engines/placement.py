@@ -74,7 +74,8 @@ def cpus(nodes: Sequence[Node], actors: int) -> float:
         actors: how many of a role with several replicas run; at most all.
     """
     return sum(
-        node.cpus * min(len(node.names()), actors if _varies(node) else len(node.names()))
+        node.cpus
+        * min(len(node.names()), actors if _varies(node) else len(node.names()))
         for node in nodes
     )
 

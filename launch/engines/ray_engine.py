@@ -9,7 +9,6 @@ bytes, since no role that is called is ever started again.
 
 import os
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from ray.util.scheduling_strategies import (
     PlacementGroupSchedulingStrategy,
 )
 
-from launch import surroundings
 from launch.cluster import Cluster
 from launch.engines import calls, payload, placement, process, ray_cluster, role_table
 from launch.engines.placement import Host
@@ -92,7 +90,9 @@ def launch(
             }
             starter = Starter(placed, made, flags, directory)
             address = program.groups["coordinator"][0].courier_address.resolve()
-            supervisor = Supervisor(starter.start, calls.CoordinatorLink(address), rules)
+            supervisor = Supervisor(
+                starter.start, calls.CoordinatorLink(address), rules
+            )
             with role_table.kept(
                 rules.directory, supervisor.roles, calls.CoordinatorLink(address)
             ):
@@ -146,7 +146,9 @@ class Placed:
             bundles.append(bundle | {f"node:{host.address}": 0.001})
         self._group = placement_group(bundles, strategy="PACK")
         if not self._group.wait(_PLACE_SECONDS):
-            texts = [f"{node.role} on {self.places[node.role].name}" for node, _ in fixed]
+            texts = [
+                f"{node.role} on {self.places[node.role].name}" for node, _ in fixed
+            ]
             raise Unfit(
                 f"Ray must place {', '.join(texts)} within {_PLACE_SECONDS:g} s, but "
                 "has not: other programs may use the cluster",
