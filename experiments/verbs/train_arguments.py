@@ -47,7 +47,7 @@ class Options:
         wandb: whether to log to Weights & Biases as well; offline: to be synced later.
         actors_at_least: number of actors without which the run ends, after the others
             have died too often; dead actors and evaluators are started again.
-            `--actors LOW..HIGH` sets it to LOW, and as many actors as there is room for.
+            `--actors LOW..HIGH` sets it to LOW; as many actors run as Ray can place.
         address: of the Ray cluster, host:port; auto: the one of this machine; empty:
             Ray is started on this machine.
         place: hosts of roles in that cluster, such as learner=gpu1.
