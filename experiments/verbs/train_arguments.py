@@ -47,11 +47,12 @@ class Options:
         wandb: whether to log to Weights & Biases as well; offline: to be synced later.
         actors_at_least: number of actors without which the run ends, after the others
             have died too often; dead actors and evaluators are started again.
-            `--actors LOW..HIGH` sets it to LOW; as many actors run as Ray can place.
         address: of the Ray cluster, host:port; auto: the one of this machine; empty:
             Ray is started on this machine.
         place: hosts of roles in that cluster, such as learner=gpu1.
         ports: for roles that other roles call, as LOW-HIGH; empty: any.
+        elastic: whether actors come and go with the hosts of the cluster: the run
+            begins with actors_at_least. `--actors LOW..HIGH` sets both.
         plugin: modules of yours, each with a REGISTRY of agents.
     """
 
@@ -64,6 +65,7 @@ class Options:
     address: str = ""
     place: tuple[str, ...] = ()
     ports: str = ""
+    elastic: bool = False
     plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -76,7 +78,7 @@ class Options:
 
     def cluster(self) -> Cluster:
         """Where a program of `--launch ray` runs."""
-        return Cluster(self.address, self.place, self.ports)
+        return Cluster(self.address, self.place, self.ports, self.elastic)
 
     def supervision(self) -> Supervision:
         """How the launcher of a program watches its roles."""

@@ -15,7 +15,8 @@ def check(cluster: Cluster, launch: Mode | None) -> None:
     """
     given = [name for name, value in vars(cluster).items() if value]
     if given and launch != "ray":
-        raise ValueError(f"--{given[0]} is for --launch ray: add it, or remove this")
+        flag = "actors LOW..HIGH" if cluster.elastic else given[0]
+        raise ValueError(f"--{flag} is for --launch ray: add that, or remove this")
 
 
 def elastic(arguments: Sequence[str]) -> list[str]:
@@ -38,6 +39,7 @@ def elastic(arguments: Sequence[str]) -> list[str]:
         if bounds is not None:
             low, high = bounds
             until = place + 1 + (not equals)
-            found[place:until] = [f"--actors={high}", f"--actors_at_least={low}"]
+            bound = f"--actors_at_least={low}"
+            found[place:until] = [f"--actors={high}", bound, "--elastic=true"]
             return found
     return found

@@ -53,6 +53,7 @@ class Options:
         address: as for `train`.
         place: as for `train`.
         ports: as for `train`.
+        elastic: as for `train`.
     """
 
     resume: str = ""
@@ -62,6 +63,7 @@ class Options:
     address: str = ""
     place: tuple[str, ...] = ()
     ports: str = ""
+    elastic: bool = False
 
     def __post_init__(self) -> None:
         self.supervision()
@@ -69,7 +71,7 @@ class Options:
 
     def cluster(self) -> Cluster:
         """Where a program of `--launch ray` runs."""
-        return Cluster(self.address, self.place, self.ports)
+        return Cluster(self.address, self.place, self.ports, self.elastic)
 
     def supervision(self) -> Supervision:
         """How the launcher of a program watches its roles."""
