@@ -20,3 +20,18 @@ def test_another_file_is_named(tmp_path, text):
     (tmp_path / "roles.json").write_text(text)
     with pytest.raises(ValueError, match="roles.json: "):
         roles.read(tmp_path)
+
+
+def test_the_table_as_text():
+    rows = [
+        Row("learner", "gpu1", 5, 0, 0.0),
+        Row("actor/0", "far", 1234, 2, 1234.5),
+        Row("actor/1", "", 0, 1, 0.0),
+    ]
+    assert roles.lines(rows) == [
+        "role     host               pid   restarts  steps/s",
+        "learner  gpu1               5     0",
+        "actor/0  far                1234  2         1,234",
+        "actor/1  waits for a place        1",
+    ]
+    assert roles.lines(rows, most=1)[1:] == ["learner  gpu1  5    0", "and 2 more"]
