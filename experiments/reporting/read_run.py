@@ -8,8 +8,8 @@ from experiments.catalogue import computation
 from experiments.reporting import plain_text, read_logs
 from launch.errors import RunDirectoryError
 from launch.runs import events, lock, roles, run_directory
-from launch.runs.roles import Row
 from launch.runs.logs import EvaluationRow
+from launch.runs.roles import Row
 
 _NEEDED: dict[str, type] = {
     "name": str,

@@ -2,7 +2,11 @@
 
 import json
 import os
+import secrets
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,21 +19,58 @@ pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 pytestmark = [
     pytest.mark.launchpad,
     pytest.mark.slow,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     # TensorFlow 2.8 is older than NumPy's deprecations.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
+
+
+class ThreeHosts:
+    """A Ray cluster on this machine; see `three_hosts.py`."""
+
+    def __init__(self, directory):
+        script = str(Path(__file__).with_name("three_hosts.py"))
+        self._process = subprocess.Popen(
+            [sys.executable, script, "3", "2"],
+            cwd=directory,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.address = self._line()
+
+    def _line(self):
+        return self._process.stdout.readline().strip()
+
+    def remove(self):
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        assert self._line() == "removed"
+
+    def close(self):
+        self._process.communicate("", timeout=60)
+
+
+@pytest.fixture
+def hosts(tmp_path_factory, monkeypatch):
+    """Three hosts, with a token that only this test has."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "120")
+    made = ThreeHosts(tmp_path_factory.mktemp("hosts"))
+    yield made
+    made.close()
 
 
 @pytest.fixture
 def running(command):
     """Starts a run on a Ray of this machine, and waits until it has a checkpoint."""
     command.munchausen(catch_commands.line("ray", "--checkpoint.period 1000"))
-    return catch_commands.await_run(command, catch_commands.saved_steps, "a checkpoint")
+    return catch_commands.await_run(command, catch_commands.saved_steps, "saves", 300)
 
 
 def await_another(command, role, pid):
-    for _ in command.patiently(60, f"another {role}"):
+    for _ in command.patiently(180, f"another {role}"):
         if command.await_role(f"munchausen {role} ") != pid:
             return
 
@@ -37,12 +78,14 @@ def await_another(command, role, pid):
 def test_a_run_outlives_its_actors_its_evaluator_and_their_ray_actors(command):
     steps = 9_000
     command.munchausen(f"{catch_commands.LINE} --launch ray --steps {steps}")
-    directory = catch_commands.await_run(command, catch_commands.is_evaluated, "rows")
+    directory = catch_commands.await_run(
+        command, catch_commands.is_evaluated, "rows", 300
+    )
     for role, above in (("actor/0", False), ("evaluator", False), ("actor/1", True)):
         pid = command.await_role(f"munchausen {role} ")
         os.kill(psutil.Process(pid).ppid() if above else pid, signal.SIGKILL)
         await_another(command, role, pid)
-    code, _, err = command.wait(250)
+    code, _, err = command.wait(500)
     assert code == 0, err
     assert not command.alive()
     rows = events.read(directory)
@@ -107,19 +150,18 @@ def test_a_signal_ends_a_run_in_order(command, running):
     assert saved.counts.actor_steps > 1000
 
 
-def test_actors_move_to_the_hosts_that_are_left(command, cluster):
-    address = cluster.started_with(3)
-    command.munchausen(
-        f"{catch_commands.LINE} --launch ray --address {address} --steps 9000 "
-        "--actors 2..5 --place learner=127.0.0.1"
+def test_actors_move_to_the_hosts_that_are_left(command, hosts):
+    line = catch_commands.LINE.replace("--actors 2", "--actors 2..6")
+    command.munchausen(f"{line} --launch ray --address {hosts.address} --steps 9000")
+    directory = catch_commands.await_run(
+        command, catch_commands.is_evaluated, "rows", 300
     )
-    directory = catch_commands.await_run(command, catch_commands.is_evaluated, "rows")
-    for _ in command.patiently(60, "the table"):
+    for _ in command.patiently(180, "the table"):
         table = roles.read(directory)
-        if sum(row.pid > 0 for row in table if row.role.startswith("actor")) >= 4:
+        if sum(row.pid > 0 for row in table if row.role.startswith("actor")) >= 5:
             break
-    cluster.remove()
-    code, _, err = command.wait(250)
+    hosts.remove()
+    code, _, err = command.wait(500)
     assert code == 0, err
     lost = [row for row in events.read(directory) if row["event"] == events.RESTART]
     assert lost, "no actor ran on the host that was removed"
