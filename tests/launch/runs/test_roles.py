@@ -18,7 +18,7 @@ def test_the_newest_table_is_read(tmp_path):
 @pytest.mark.parametrize("text", ("{", '[{"role": 3}]', "[4]"))
 def test_another_file_is_named(tmp_path, text):
     (tmp_path / "roles.json").write_text(text)
-    with pytest.raises(ValueError, match="roles.json: "):
+    with pytest.raises(ValueError, match=r"roles\.json: "):
         roles.read(tmp_path)
 
 
