@@ -92,10 +92,14 @@ class Follower:
             shown["evaluation"] = means[-1]
         if counts is not None:
             self._counts = counts
+        self._show_roles(self._progress)
+        self._progress.update(self._counts, shown)
+
+    def _show_roles(self, progress: Progress) -> None:
+        """Shows where the roles run, if a cluster runs them."""
         table = roles.read(self._directory)
         if table:
-            self._progress.below(roles.lines(table))
-        self._progress.update(self._counts, shown)
+            progress.below(roles.lines(table))
 
     def _update_stage(self) -> bool:
         """Shows the progress of an earlier stage; returns whether one has begun."""
