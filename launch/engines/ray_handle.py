@@ -15,7 +15,10 @@ from launch.roles.watchdog import RunningClock
 
 _TAIL_LINES = 12
 _POLL_SECONDS = 0.2  # between two reports of one Ray actor
-_SILENT_SECONDS = 15.0  # without an answer after which a life counts as lost
+# Without an answer for so long, a life counts as lost: a busy host answers late, above
+# all while it imports what it needs at first.
+_SILENT_SECONDS = 25.0
+_SILENT_AT_FIRST_SECONDS = 120.0
 _KILL_SECONDS = 5.0
 
 
@@ -97,7 +100,7 @@ class RayHandle:
 
     def _check_silence(self) -> None:
         silent = self._clock.now() - self._heard
-        if silent > _SILENT_SECONDS:
+        if silent > (_SILENT_SECONDS if self.pid else _SILENT_AT_FIRST_SECONDS):
             self._lost(f"no answer from its host for {silent:.0f} s")
 
     def _lost(self, reason: str) -> None:

@@ -107,12 +107,22 @@ def test_a_dead_ray_actor_is_a_killed_role_and_the_log_tells_why(fake, handle):
 
 def test_a_host_that_is_silent_is_lost(fake, handle):
     placed(fake, handle)
-    fake.clock.seconds = 15.0
+    fake.clock.seconds = 25.0
     assert handle.poll() is None
-    fake.clock.seconds = 15.5
+    fake.clock.seconds = 25.6
     assert handle.poll() == -signal.SIGKILL
-    said = "munchausen: host gpu7: no answer from its host for 16 s"
+    said = "munchausen: host gpu7: no answer from its host for 26 s"
     assert handle.tail()[-1] == said
+
+
+def test_a_host_may_take_longer_to_start_a_role(fake, handle):
+    fake.answers["node"] = "k7"
+    fake.clock.seconds = 500.0  # of waiting for a place
+    assert handle.poll() is None
+    fake.clock.seconds = 620.0
+    assert handle.poll() is None
+    fake.clock.seconds = 620.6
+    assert handle.poll() == -signal.SIGKILL
 
 
 def test_a_network_that_comes_back_costs_nothing(fake, handle):
