@@ -12,7 +12,7 @@ from launch.engines.program import Node
 from launch.engines.ray_cluster import Connection
 from launch.engines.restarts import Budget
 
-FAR = Host("ab3f", "far", "10.0.0.3", 5.0, 0.0)
+FAR = Host("ab" * 28, "far", "10.0.0.3", 5.0, 0.0)
 ACTORS = Node("actor", make=None, stops=1, replicas=3, restarts=Budget())
 LEARNER = Node("learner", make=None, stops=3, accelerators=True)
 EVALUATOR = Node("evaluator", make=None, stops=2, restarts=Budget())
@@ -34,7 +34,7 @@ def starter(monkeypatch, tmp_path):
     monkeypatch.setattr(ray_engine, "RayHandle", handle)
     monkeypatch.setattr(ray_engine.ray_places, "make_actor", actor)
     placed = SimpleNamespace(
-        connection=Connection([FAR], "ab3f", "", ""),
+        connection=Connection([FAR], "ab" * 28, "", ""),
         actors={("learner", 0): "reserved"},
         places={"learner": FAR, "evaluator": FAR},
     )
@@ -48,7 +48,7 @@ def test_a_role_that_is_called_runs_where_its_ports_are(starter):
     handle = starter.start(LEARNER, 0, 0)
     assert (handle.actor, handle.log.name) == ("reserved", "learner-0.log")
     assert starter.orders[0].accelerators and starter.orders[0].payload == b"l"
-    assert handle.where("ab3f") == "far"
+    assert handle.where("ab" * 28) == "far"
 
 
 def test_every_life_of_an_actor_has_a_new_place_and_its_number(starter):
@@ -64,7 +64,7 @@ def test_every_life_of_an_actor_has_a_new_place_and_its_number(starter):
 def test_a_placed_evaluator_goes_elsewhere_if_its_host_is_lost(starter):
     starter.start(EVALUATOR, 0, 0)
     [(_, _, strategy)] = starter.made
-    assert (strategy.node_id, strategy.soft) == ("ab3f", True)
+    assert (strategy.node_id, strategy.soft) == ("ab" * 28, True)
 
 
 def test_only_variables_of_the_libraries_are_sent():
