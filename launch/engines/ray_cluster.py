@@ -85,6 +85,7 @@ def _started(cpus: float) -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # On a busy machine its processes need more than Ray's 30 seconds.
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "60")
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "60000")
     # Paths of its sockets must be short.
     folder = tempfile.mkdtemp(prefix="ray-")
     try:
