@@ -163,7 +163,7 @@ def _checked(address: str) -> Connection:
     ours = versions.facts(root)
     found = hosts()
     theirs = _ask(found, root)
-    if any(each.digest != ours.digest for each in theirs):
+    if address and any(each.digest != ours.digest for each in theirs):
         _check_shippable(root, theirs)
         print("the working tree is sent to the hosts that lack it", flush=True)
         ray.shutdown()

@@ -76,13 +76,13 @@ class Placed:
                 "has not: other programs may use the cluster",
                 "try again later, or name other hosts with --place",
             )
-        for bundle, (node, index) in enumerate(fixed):
+        for place, (node, index) in enumerate(fixed):
             self.actors[node.role, index] = make_actor(
                 self.connection.root,
                 node.cpus,
                 placement.gpus(node, self.places[node.role]),
                 PlacementGroupSchedulingStrategy(
-                    self._group, placement_group_bundle_index=bundle
+                    self._group, placement_group_bundle_index=place
                 ),
             )
 
