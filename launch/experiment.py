@@ -12,8 +12,10 @@ from agents.parts.contract import Preparation
 # Each role draws from its own stream of seeds; the order must not change.
 ROLES = ("learner", "replay", "actor", "evaluator")
 
-# How a run is started: one thread, or a program of threads or of processes.
-Mode = Literal["local", "threads", "processes"]
+# How a run is started: one thread, or a program of threads, of processes, or of
+# processes that Ray places on the hosts of a cluster.
+Mode = Literal["local", "threads", "processes", "ray"]
+PROCESSES = ("processes", "ray")  # the launcher itself neither acts nor learns
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from environments.vector import VectorEnvironment
 from launch import devices, surroundings
 from launch.build import make_actor_environment, make_spec, make_stages
 from launch.errors import UnevenShares
-from launch.experiment import Experiment, Mode
+from launch.experiment import PROCESSES, Experiment, Mode
 from launch.runs import dashboards
 from launch.runs.dashboards import WandbMode
 
@@ -215,7 +215,7 @@ def _check_fit(
     """Checks agent, devices and data; returns the dataset of a run that has one."""
     stages = make_stages(experiment, spec)
     check_shares(experiment, mode, stages)
-    if here and mode != "processes":
+    if here and mode not in PROCESSES:
         check_devices(stages)
     last = stages[-1]
     if last.source == "dataset":

@@ -17,13 +17,14 @@ import setproctitle
 from environments.checks import EnvironmentFailed
 from environments.vector import VectorEnvironment
 from launch import errors, preflight
+from launch.cluster import HERE, Cluster
 from launch.errors import (
     RunDirectoryError,
     RunFailed,
     RunStopped,
     SaveFailed,
 )
-from launch.experiment import SUPERVISION, Experiment, Mode, Supervision
+from launch.experiment import PROCESSES, SUPERVISION, Experiment, Mode, Supervision
 from launch.preflight import Ready
 from launch.roles.context import Run
 from launch.runs import (
@@ -56,6 +57,7 @@ def run_experiment(
     resume: Checkpoint | None = None,
     wandb: WandbMode = "off",
     supervision: Supervision = SUPERVISION,
+    cluster: Cluster = HERE,
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
 
@@ -69,12 +71,13 @@ def run_experiment(
         resume: the checkpoint to resume; None: the run begins.
         wandb: whether to log to Weights & Biases as well.
         supervision: how the launcher of a program watches its roles.
+        cluster: where the roles run under Ray.
 
     Raises:
         RunFailed: the run failed before its end.
         RunStopped: a signal ended the run; it has saved a checkpoint.
     """
-    role = "launcher" if mode == "processes" else mode
+    role = "launcher" if mode in PROCESSES else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
     kept = f"everything saved so far is kept in {directory}"
     made = Run(
@@ -91,7 +94,7 @@ def run_experiment(
     if resume is not None:
         _tell_difference(directory, resume, mode)
     try:
-        _start(made, mode, ready.environment, supervision)
+        _start(made, mode, ready.environment, supervision, cluster)
     except _FAILURES as error:
         if isinstance(error, EnvironmentFailed) and error.__cause__ is not None:
             kept = f"{_write_traceback(error.__cause__, directory)}\n{kept}"
@@ -129,6 +132,7 @@ def _start(
     mode: Mode,
     environment: VectorEnvironment | None,
     supervision: Supervision,
+    cluster: Cluster,
 ) -> None:
     # Imported late: only a program needs Launchpad.
     if mode == "local":
@@ -140,7 +144,9 @@ def _start(
 
         generations.run(
             run,
-            lambda run: launchpad_engine.run(run, mode, supervision=supervision),
+            lambda run: launchpad_engine.run(
+                run, mode, supervision=supervision, cluster=cluster
+            ),
             supervision.restarts,
         )
 

@@ -99,6 +99,9 @@ def _context(reading: Reading) -> dict[str, Any]:
         "events": [
             row for group in groups for run in group.runs for row in _events(group, run)
         ],
+        "roles": [
+            row for group in groups for run in group.runs for row in _roles(group, run)
+        ],
         "commands": [
             (group.label, str(start.get("command", "")))
             for group in groups
@@ -182,6 +185,22 @@ def _events(group: Group, run: Run) -> list[tuple[str, ...]]:
             plain_text.one_line(event["line"]),
         )
         for event in run.deaths
+    ]
+
+
+def _roles(group: Group, run: Run) -> list[tuple[str, ...]]:
+    """Rows about the roles of a run on a cluster."""
+    return [
+        (
+            group.label,
+            str(run.experiment["seed"]),
+            row.role,
+            row.host or "waits for a place",
+            str(row.pid),
+            str(row.restarts),
+            f"{row.steps_per_second:,.0f}" if row.steps_per_second else "",
+        )
+        for row in run.roles
     ]
 
 

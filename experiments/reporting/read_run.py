@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple
 from experiments.catalogue import computation
 from experiments.reporting import plain_text, read_logs
 from launch.errors import RunDirectoryError
-from launch.runs import events, lock, run_directory
+from launch.runs import events, lock, roles, run_directory
 from launch.runs.logs import EvaluationRow
+from launch.runs.roles import Row
 
 _NEEDED: dict[str, type] = {
     "name": str,
@@ -39,6 +40,7 @@ class Run(NamedTuple):
             there.
         running: whether a process writes to it now.
         events: what happened to its roles, oldest first; see `launch.runs.events`.
+        roles: where they ran in the end; see `launch.runs.roles`.
     """
 
     directory: Path
@@ -49,6 +51,7 @@ class Run(NamedTuple):
     end: int
     running: bool
     events: Sequence[dict[str, Any]] = ()
+    roles: Sequence[Row] = ()
 
     @property
     def deaths(self) -> list[dict[str, Any]]:
@@ -143,6 +146,7 @@ def read(directory: Path, points: list[str]) -> Run:
         end=evaluations.rows[-1].grid,
         running=not complete and lock.is_held(directory),
         events=_read_events(directory, points),
+        roles=_read_roles(directory, points),
     )
 
 
@@ -159,6 +163,15 @@ def _read_events(directory: Path, points: list[str]) -> list[dict[str, Any]]:
         points.append(f"{plain_text.one_line(directory)}: no events, since {error}")
         return []
     return rows
+
+
+def _read_roles(directory: Path, points: list[str]) -> list[Row]:
+    """Reads where the roles ran; adds a sentence if it cannot be read."""
+    try:
+        return roles.read(directory)
+    except (OSError, ValueError) as error:
+        points.append(f"{plain_text.one_line(directory)}: no roles, since {error}")
+        return []
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
+from experiments.verbs import train_cluster
 from experiments.verbs.train_names import (
     any_environment,
     choose_plugins,
     find_named,
     plain,
 )
+from launch.cluster import Cluster
 from launch.experiment import Experiment, Mode, Supervision
 from launch.runs.dashboards import WandbMode
 
@@ -36,7 +38,8 @@ class Options:
     """Flags of `train` that are not fields of an experiment.
 
     Attributes:
-        launch: local: one thread, reproducible; else a program of threads or processes.
+        launch: local: one thread, reproducible; else a program of threads or processes;
+            ray: of processes on the hosts of a Ray cluster.
         runs: root of the run directories.
         seeds: N runs seeds 0 to N-1 instead of --seed; none: one, or a figure's number.
         parallel: number of local runs at once, one thread each if several; none: one
@@ -50,6 +53,12 @@ class Options:
             its learner, replay or coordinator has died, or a stall.
         run_directory: the directory of the run; none: a new one below --runs.
         resume: auto: continue the run in --run_directory if it has begun.
+        address: of the Ray cluster, host:port; auto: the one of this machine; empty:
+            Ray is started on this machine.
+        place: hosts of roles in that cluster, such as learner=gpu1.
+        ports: for roles that other roles call, as LOW-HIGH; empty: any.
+        elastic: whether actors come and go with the hosts of the cluster: the run
+            begins with actors_at_least. `--actors LOW..HIGH` sets both.
         plugin: modules of yours, each with a REGISTRY of agents.
     """
 
@@ -63,6 +72,10 @@ class Options:
     restarts: int = Supervision.restarts
     run_directory: str | None = None
     resume: Literal["auto"] | None = None
+    address: str = ""
+    place: tuple[str, ...] = ()
+    ports: str = ""
+    elastic: bool = False
     plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -71,6 +84,11 @@ class Options:
         if self.parallel is not None and self.parallel < 1:
             raise ValueError(f"must be at least 1, got {self.parallel}")
         self.supervision()
+        train_cluster.check(self.cluster(), self.launch)
+
+    def cluster(self) -> Cluster:
+        """Where a program of `--launch ray` runs."""
+        return Cluster(self.address, self.place, self.ports, self.elastic)
 
     def supervision(self) -> Supervision:
         """How the launcher of a program watches its roles."""
@@ -97,6 +115,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     Raises:
         OverrideError: anything unknown, ill-typed or out of range.
     """
+    arguments = train_cluster.elastic(arguments)
     named = find_named(arguments)
     bases = _bases(named)
     try:

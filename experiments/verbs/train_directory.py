@@ -12,7 +12,7 @@ from experiments.verbs.train_arguments import Options, Plan
 from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
-from launch.experiment import Experiment
+from launch.experiment import PROCESSES, Experiment
 from launch.preflight import Ready
 from launch.runs import checkpoint, existing_runs, run_directory
 from launch.runs.lock import locked
@@ -98,7 +98,7 @@ def _check_name(directory: Path, configured: Experiment, wanted: Experiment) -> 
 
 
 def _check(experiment: Experiment, options: Options) -> Ready:
-    here = options.launch != "processes"
+    here = options.launch not in PROCESSES
     ready = check(experiment, options.launch, options.wandb, here=here)
     print_notes([ready])
     return ready
@@ -116,5 +116,6 @@ def _begin(
         ready,
         wandb=options.wandb,
         supervision=options.supervision(),
+        cluster=options.cluster(),
     )
     summarise([(experiment.seed, directory)])

@@ -7,12 +7,18 @@ from typing import NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import resumed_settings, train_arguments, train_names
+from experiments.verbs import (
+    resumed_settings,
+    train_arguments,
+    train_cluster,
+    train_names,
+)
 from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
+from launch.cluster import Cluster
 from launch.errors import RunDirectoryError
-from launch.experiment import Experiment, Mode, Supervision
+from launch.experiment import PROCESSES, Experiment, Mode, Supervision
 from launch.policies import zoo
 from launch.runs import checkpoint, existing_runs, run_directory
 from launch.runs.checkpoint import Checkpoint
@@ -47,6 +53,10 @@ class Options:
         actors_at_least: as for `train`.
         grace: as for `train`.
         restarts: as for `train`.
+        address: as for `train`.
+        place: as for `train`.
+        ports: as for `train`.
+        elastic: as for `train`.
     """
 
     resume: str = ""
@@ -55,9 +65,18 @@ class Options:
     actors_at_least: int = 1
     grace: float = Supervision.grace
     restarts: int = Supervision.restarts
+    address: str = ""
+    place: tuple[str, ...] = ()
+    ports: str = ""
+    elastic: bool = False
 
     def __post_init__(self) -> None:
         self.supervision()
+        train_cluster.check(self.cluster(), self.launch)
+
+    def cluster(self) -> Cluster:
+        """Where a program of `--launch ray` runs."""
+        return Cluster(self.address, self.place, self.ports, self.elastic)
 
     def supervision(self) -> Supervision:
         """How the launcher of a program watches its roles."""
@@ -115,7 +134,7 @@ def resume(request: Request) -> None:
         experiment,
         mode,
         options.wandb,
-        here=mode != "processes",
+        here=mode not in PROCESSES,
         directory=directory,
         start=saved.counts.actor_steps,
     )
@@ -131,11 +150,13 @@ def resume(request: Request) -> None:
         saved,
         options.wandb,
         options.supervision(),
+        options.cluster(),
     )
 
 
 def _read(arguments: Sequence[str]) -> Request:
     """Reads the command line and the run's configuration."""
+    arguments = train_cluster.elastic(arguments)
     plain = train_names.plain(arguments)
     if plain:
         raise OverrideError(
@@ -186,7 +207,7 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
     distributed = saved.extra["store"] == "reverb"
     mode = options.launch or ("processes" if distributed else "local")
     if distributed == (mode == "local"):
-        fitting = "threads or processes" if distributed else "local"
+        fitting = "threads, processes or ray" if distributed else "local"
         raise OverrideError(
             f"--launch must be {fitting} for this run, got {mode}: only that can read "
             "the saved replay"

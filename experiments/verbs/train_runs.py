@@ -9,7 +9,7 @@ from experiments.verbs.train_arguments import Options, Plan
 from experiments.verbs.train_summary import summarise_all
 from launch import errors, preflight, surroundings
 from launch import run as launch_run
-from launch.experiment import Experiment, Mode
+from launch.experiment import PROCESSES, Experiment, Mode
 from launch.preflight import Ready
 from launch.runs import existing_runs
 from launch.runs.dashboards import WandbMode
@@ -31,7 +31,7 @@ def run(plan: Plan) -> int:
     options, count = plan.options, len(plan.experiments)
     several = options.launch == "local" and (count > 1 or plan.continued)
     at_once = _at_once(options, count) if several else 1
-    here = options.launch != "processes" and not several
+    here = options.launch not in PROCESSES and not several
     ready = {
         each.name: check(each, options.launch, options.wandb, at_once, here=here)
         for each in {each.name: each for each in plan.experiments}.values()
@@ -96,6 +96,7 @@ def run_here(entry: Entry, options: Options, ready: Ready) -> Path:
             resume=resume,
             wandb=options.wandb,
             supervision=options.supervision(),
+            cluster=options.cluster(),
         )
     return directory
 

@@ -1,4 +1,4 @@
-"""Runs a program through Launchpad, as threads of this process or as processes.
+"""Runs a program through Launchpad: threads, processes, or processes under Ray.
 
 Courier and Reverb listen on all interfaces without authentication, and Courier
 unpickles what it receives: private networks only.
@@ -20,6 +20,7 @@ from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 from launch import errors
 from launch.build import make_stages
+from launch.cluster import HERE, Cluster
 from launch.engines import calls, process, processes, program, signals
 from launch.engines.calls import CourierPeer
 from launch.engines.program import Node
@@ -28,10 +29,10 @@ from launch.experiment import SUPERVISION, Supervision
 from launch.roles import replay_role
 from launch.roles.context import Run, Stop
 from launch.roles.watchdog import Heartbeat
-from launch.runs import logs
+from launch.runs import logs, roles
 from launch.runs.progress_from_logs import Follower
 
-Mode = Literal["threads", "processes"]
+Mode = Literal["threads", "processes", "ray"]
 # Roles end in order, each with its node's patience, not Launchpad's ten seconds.
 _NOTICE_SECONDS = 400
 # For the roles that are left to end after one has failed.
@@ -44,14 +45,16 @@ def run(
     mode: Mode,
     progress: bool = True,
     supervision: Supervision = SUPERVISION,
+    cluster: Cluster = HERE,
 ) -> list[float]:
     """Runs an experiment as a program; returns the last evaluation's returns.
 
     Args:
         run: what to run.
-        mode: `threads` of this process, or `processes`.
+        mode: `threads` of this process, `processes` of this machine, or `ray`.
         progress: whether to show a live line.
         supervision: how processes are watched.
+        cluster: where they run under Ray.
 
     Raises:
         RoleFailed: a role died for good.
@@ -65,13 +68,14 @@ def run(
     experiment, directory = run.experiment, run.directory
     *earlier, _ = make_stages(experiment, run.spec)
     steps = {stage.name: stage.steps or 0 for stage in earlier}
+    (directory / roles.FILE).unlink(missing_ok=True)  # of an earlier start
     shown = Follower(experiment, directory, steps, progress)
     with shown, replay_role.scratch_removed(directory):
         if mode == "threads":
             run_threads(run, program.make(run))
         else:
             # Each role loads the dataset itself.
-            _run_processes(run._replace(dataset=None), supervision)
+            _run_processes(run._replace(dataset=None), mode, supervision, cluster)
     evaluations = logs.read_evaluations(directory)
     if not evaluations or evaluations[-1].grid < experiment.steps:
         raise errors.EndedEarly(
@@ -81,19 +85,30 @@ def run(
     return evaluations[-1].returns
 
 
-def _run_processes(run: Run, supervision: Supervision) -> None:
+def _run_processes(
+    run: Run, mode: Mode, supervision: Supervision, cluster: Cluster
+) -> None:
     nodes = program.make(run)
     [finishing] = [node for node in nodes if node.finishes]
     assert finishing.deadline is not None
     heartbeat = Heartbeat(finishing.deadline, run.directory)
-    processes.launch(
-        make_program(run, nodes),
-        nodes,
-        {node.role: PythonProcess(env=_environment(node)) for node in nodes},
-        run.directory / "logs",
-        Rules(run.directory, supervision.actors_at_least, heartbeat.check, run.grace),
-        arguments=[f"--lp_termination_notice_secs={_NOTICE_SECONDS}"],
+    made = make_program(run, nodes)
+    resources = {node.role: PythonProcess(env=_environment(node)) for node in nodes}
+    logs_of_roles = run.directory / "logs"
+    rules = Rules(
+        run.directory, supervision.actors_at_least, heartbeat.check, run.grace
     )
+    arguments = [f"--lp_termination_notice_secs={_NOTICE_SECONDS}"]
+    if mode == "ray":
+        from launch.engines import ray_engine  # only a program on Ray needs Ray
+
+        ray_engine.launch(
+            made, nodes, resources, logs_of_roles, rules, cluster, arguments=arguments
+        )
+    else:
+        processes.launch(
+            made, nodes, resources, logs_of_roles, rules, arguments=arguments
+        )
 
 
 def run_threads(run: Run, nodes: Sequence[Node]) -> None:

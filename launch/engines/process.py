@@ -106,23 +106,29 @@ def dying_with(parent: int, number: int = signal.SIGTERM) -> Callable[[], None]:
     return prepare
 
 
-def ended_by(parent: int) -> Callable[[], None]:
+def ended_by(parent: int, number: int = END) -> Callable[[], None]:
     """Makes a role deaf to all signals that ask a run to end, except for `END`.
 
     A scheduler signals all processes of a job. The launcher then ends the roles in
     order; roles that ended at once could not save.
 
+    Args:
+        parent: the process that starts the role.
+        number: signal that the role gets if its parent is killed.
+
     Returns:
         The `preexec_fn` of `Popen`, see `dying_with`.
     """
-    dying = dying_with(parent, END)
+    dying = dying_with(parent, number)
 
     def prepare() -> None:
         dying()
-        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        # Blocked, not ignored: Launchpad installs a handler, and `Notice` waits.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, NOTICE])
+        for ignored in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+            signal.signal(ignored, signal.SIG_IGN)
+        # Blocked, not ignored: Launchpad installs a handler, and `Notice`
+        # waits. What the launching thread
+        # blocks must reach the role, above all END.
+        signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGTERM, NOTICE])
         signal.signal(END, signal.SIG_DFL)  # a shell's background jobs ignore it
 
     return prepare

@@ -63,6 +63,7 @@ class Node(NamedTuple):
         saves: whether it saves the run when it ends.
         restarts: how often a supervisor starts it again after it died; None: its death
             ends the program. Threads have no supervisor.
+        cpus: that a cluster reserves for each replica.
         finishes: whether its orderly end also ends the program.
         deadline: seconds without a sign of life after which the program is ended; None:
             the coordinator watches it.
@@ -80,6 +81,7 @@ class Node(NamedTuple):
     patience: float = GRACE_SECONDS
     saves: bool = False
     restarts: Budget | None = None
+    cpus: float = 1.0
     finishes: bool = False
     deadline: float | None = None
 
@@ -113,6 +115,7 @@ def make(run: Run) -> list[Node]:
         stops=4,
         addresses=replay,
         serves=_COORDINATOR,
+        cpus=0.0,  # it adds and writes a few lines
         finishes=True,
         deadline=run.experiment.stall_seconds,
     )

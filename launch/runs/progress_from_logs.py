@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from launch.experiment import Experiment
+from launch.runs import roles
 from launch.runs.logs import METRICS, Counts, read_evaluations
 from launch.runs.progress import Progress, bottleneck
 
@@ -91,7 +92,14 @@ class Follower:
             shown["evaluation"] = means[-1]
         if counts is not None:
             self._counts = counts
+        self._show_roles(self._progress)
         self._progress.update(self._counts, shown)
+
+    def _show_roles(self, progress: Progress) -> None:
+        """Shows where the roles run, if a cluster runs them."""
+        table = roles.read(self._directory)
+        if table:
+            progress.below(roles.lines(table))
 
     def _update_stage(self) -> bool:
         """Shows the progress of an earlier stage; returns whether one has begun."""

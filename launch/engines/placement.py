@@ -1,0 +1,128 @@
+"""Decides where the roles of a program run."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from launch.engines.program import Node
+from launch.surroundings import Unfit
+
+
+class Host(NamedTuple):
+    """A host of a cluster.
+
+    Attributes:
+        key: what the cluster calls it.
+        name: its host name.
+        address: through which the other hosts reach it.
+        cpus: that the cluster may use there.
+        gpus: likewise.
+    """
+
+    key: str
+    name: str
+    address: str
+    cpus: float
+    gpus: float
+
+
+def choose(
+    nodes: Sequence[Node], wanted: Mapping[str, str], hosts: Sequence[Host], own: str
+) -> dict[str, Host]:
+    """The host of each role that has one: all roles that are never started again.
+
+    By default they run on the launcher's host, so that no other host needs the run
+    directory. The replay runs where the learner does.
+
+    Args:
+        nodes: of the program.
+        wanted: name or address of the host that a user chose, by role.
+        hosts: of the cluster.
+        own: key of the launcher's host.
+
+    Raises:
+        Unfit: there is no such host.
+    """
+    [here] = [host for host in hosts if host.key == own]
+    given = {role: _find(role, text, hosts) for role, text in wanted.items()}
+    if "learner" in given:
+        given.setdefault("replay", given["learner"])
+    fixed = {node.role for node in nodes if node.restarts is None}
+    return {role: given.get(role, here) for role in sorted(fixed | given.keys())}
+
+
+def _find(role: str, text: str, hosts: Sequence[Host]) -> Host:
+    found = [host for host in hosts if text in (host.name, host.address)]
+    if not found:
+        names = ", ".join(f"{host.name} ({host.address})" for host in hosts)
+        raise Unfit(
+            f"--place {role}={text} must name a host of the cluster, which has {names}",
+            "choose one of these, or start Ray on that host",
+        )
+    return found[0]
+
+
+def gpus(node: Node, host: Host | None) -> float:
+    """GPUs for a role: all of its host, as for a process of this machine."""
+    return host.gpus if node.accelerators and host is not None else 0.0
+
+
+def cpus(nodes: Sequence[Node], actors: int) -> float:
+    """CPUs for a program with some of its actors.
+
+    Args:
+        nodes: of the program.
+        actors: how many of a role with several replicas run; at most all.
+    """
+    total = 0.0
+    for node in nodes:
+        count = len(node.names())
+        total += node.cpus * (min(count, actors) if _varies(node) else count)
+    return total
+
+
+def actors_to_begin(nodes: Sequence[Node], at_least: int, elastic: bool) -> int:
+    """Number of actors for which a cluster must have room when the program starts.
+
+    Args:
+        nodes: of the program.
+        at_least: number of actors without which the run ends.
+        elastic: whether the run may begin with so few.
+    """
+    if elastic:
+        return at_least
+    return max((len(node.names()) for node in nodes if _varies(node)), default=0)
+
+
+def check_cpus(nodes: Sequence[Node], at_least: int, hosts: Sequence[Host]) -> None:
+    """Refuses a cluster that is too small for the program.
+
+    Args:
+        nodes: of the program.
+        at_least: number of actors without which it does not start.
+        hosts: of the cluster.
+
+    Raises:
+        Unfit: the cluster has too few CPUs.
+    """
+    needed, there = cpus(nodes, at_least), sum(host.cpus for host in hosts)
+    if there < needed:
+        raise Unfit(
+            f"the cluster must have {needed:g} CPUs for {at_least} actors and the "
+            f"other roles, it has {there:g}",
+            "give a smaller --actors, or LOW..HIGH, or start Ray on more hosts; "
+            "`ray start --num-cpus` overrides what Ray counts",
+        )
+
+
+def _varies(node: Node) -> bool:
+    return node.replicas is not None and node.restarts is not None
+
+
+def need_directory(places: Mapping[str, Host], own: str) -> dict[str, Host]:
+    """The roles on other hosts that need the run directory, with their hosts."""
+    writers = ("coordinator", "learner", "replay")
+    return {
+        role: host
+        for role, host in places.items()
+        if role in writers and host.key != own
+    }

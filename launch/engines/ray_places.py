@@ -1,0 +1,166 @@
+"""Places the roles of a program on a Ray cluster, before the program starts."""
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import launchpad as lp
+import ray
+from ray import exceptions
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from launch.cluster import Cluster
+from launch.engines import placement
+from launch.engines.placement import Host
+from launch.engines.program import Node
+from launch.engines.ray_cluster import Connection
+from launch.engines.ray_role import RayRole
+from launch.engines.supervisor import Rules
+from launch.surroundings import Unfit
+
+_PLACE_SECONDS = 120.0
+_ANSWER_SECONDS = 60.0
+
+
+class Placed:
+    """The roles that are never started again, each placed before the program starts."""
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        cluster: Cluster,
+        connection: Connection,
+        rules: Rules,
+    ):
+        """Reserves a place for each of them, and creates their Ray actors.
+
+        Args:
+            nodes: of the program.
+            cluster: what the user chose.
+            connection: to the cluster.
+            rules: of the program.
+
+        Raises:
+            Unfit: the cluster is too small, or lacks a host or the run directory.
+        """
+        self.connection = connection
+        hosts = connection.hosts
+        self.places = placement.choose(nodes, cluster.hosts(), hosts, connection.own)
+        self.actors: dict[tuple[str, int], Any] = {}
+        self._group: Any = None
+        fixed = [
+            (node, index)
+            for node in nodes
+            if node.restarts is None
+            for index in range(len(node.names()))
+        ]
+        self._place(fixed)
+        self._check_directory(rules.directory)
+
+    def _place(self, fixed: Sequence[tuple[Node, int]]) -> None:
+        bundles = []
+        for node, _ in fixed:
+            host = self.places[node.role]
+            wanted = {"CPU": node.cpus, "GPU": placement.gpus(node, host)}
+            bundle = {name: amount for name, amount in wanted.items() if amount}
+            bundles.append(bundle | {f"node:{host.address}": 0.001})
+        self._group = placement_group(bundles, strategy="PACK")
+        if not self._group.wait(_PLACE_SECONDS):
+            texts = [
+                f"{node.role} on {self.places[node.role].name}" for node, _ in fixed
+            ]
+            raise Unfit(
+                f"Ray must place {', '.join(texts)} within {_PLACE_SECONDS:g} s, but "
+                "has not: other programs may use the cluster",
+                "try again later, or name other hosts with --place",
+            )
+        for place, (node, index) in enumerate(fixed):
+            self.actors[node.role, index] = make_actor(
+                self.connection.root,
+                node.cpus,
+                placement.gpus(node, self.places[node.role]),
+                PlacementGroupSchedulingStrategy(
+                    self._group, placement_group_bundle_index=place
+                ),
+            )
+
+    def _check_directory(self, directory: Path) -> None:
+        """Refuses a run directory that a role needs and cannot reach.
+
+        Raises:
+            Unfit: the message names host and path.
+        """
+        needing = placement.need_directory(self.places, self.connection.own)
+        if not needing:
+            return
+        file = directory / f".shared-{secrets.token_hex(4)}"
+        token = secrets.token_hex(16)
+        file.write_text(token, encoding="utf-8")
+        try:
+            for (role, _), actor in self.actors.items():
+                if role in needing:
+                    asked = actor.check_directory.remote(str(directory), file.name)
+                    self._check_answer(role, needing[role], directory, token, asked)
+        finally:
+            for each in directory.glob(f"{file.name}*"):
+                each.unlink()
+
+    def _check_answer(
+        self, role: str, host: Host, directory: Path, token: str, asked: Any
+    ) -> None:
+        try:
+            read, _, answer = ray.get(asked, timeout=_ANSWER_SECONDS).partition(" ")
+            found = read == token and (directory / answer).is_file()
+            reason = "it does not have this file system"
+        except exceptions.RayTaskError as error:
+            found, reason = False, str(error.cause)
+        if not found:
+            raise Unfit(
+                f"{role} runs on {host.name} ({host.address}), which must read and "
+                f"write {directory}, but cannot: {reason}",
+                "give --runs on a shared file system, or start the program there",
+            )
+
+    def reserve(
+        self, program: lp.Program, ports: tuple[int, int]
+    ) -> dict[tuple[str, int], list[str]]:
+        """Ports for each role that has a server, as `host:port`.
+
+        Raises:
+            Unfit: a host has too few free ports.
+        """
+        asked = {}
+        for group, nodes in program.groups.items():
+            for index, node in enumerate(nodes):
+                if node.addresses:
+                    asked[group, index] = self.actors[group, index].reserve.remote(
+                        self.connection.toward, ports, len(node.addresses)
+                    )
+        try:
+            return {key: ray.get(answer) for key, answer in asked.items()}
+        except exceptions.RayTaskError as error:
+            raise Unfit(
+                str(error.cause.args[-1]), "give a wider range with --ports"
+            ) from error
+
+    def close(self) -> None:
+        """Frees the places."""
+        if self._group is not None:
+            remove_placement_group(self._group)
+
+
+def make_actor(root: str, cpus: float, gpus: float, strategy: Any) -> Any:
+    """A Ray actor that will supervise one life of a role; Ray never starts it again."""
+    return (
+        ray.remote(RayRole)
+        .options(
+            num_cpus=cpus,
+            num_gpus=gpus,
+            max_restarts=0,
+            max_task_retries=0,
+            scheduling_strategy=strategy,
+        )
+        .remote(root)
+    )
