@@ -35,12 +35,13 @@ VERBS = {
     "bench": "bench",
     "doctor": "doctor",
     "check-agent": "check_agent",
+    "cluster": "cluster",
 }
 # Verbs whose only result is what they print.
-PRINTING = ("list", "evaluate", "doctor")
+PRINTING = ("list", "evaluate", "doctor", "cluster")
 
 # Verbs without JAX, which work on any machine.
-LIGHT = {"list", "report", "doctor"}
+LIGHT = {"list", "report", "doctor", "cluster"}
 
 USAGE = """\
 usage: munchausen <verb> ...
@@ -59,6 +60,9 @@ usage: munchausen <verb> ...
   bench [...]                    measure speed and memory, next to their limits
   doctor                         check this machine and suggest fixes
   check-agent <agent>            check an agent, ours or yours, against its contract
+  cluster slurm|k8s|ssh [...] -- train <experiment> [...]
+                                 print a script that runs it on several machines
+  cluster firewall [...]         print rules for the firewall of these machines
 
   munchausen <verb> --help explains a verb; munchausen --version prints versions"""
 
