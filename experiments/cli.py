@@ -135,6 +135,10 @@ def _answer(arguments: Sequence[str]) -> int:
 def _perform(arguments: Sequence[str]) -> int:
     surroundings.prepare()
     rest, asks_help = arguments[1:], flags.asks_help(arguments[1:])
+    if not asks_help and arguments[:1] == ["train"]:
+        from experiments.verbs import train_isolated  # before a library makes threads
+
+        train_isolated.begin(rest)
     if not asks_help and not {*arguments[:1]} <= LIGHT:
         # Before the verb imports libraries. `train` asks for its devices itself.
         surroundings.check_process(devices=arguments[:1] != ["train"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
+from experiments.verbs import train_isolated
 from experiments.verbs.train_names import (
     any_environment,
     choose_plugins,
@@ -51,6 +52,8 @@ class Options:
             Ray is started on this machine.
         place: hosts of roles in that cluster, such as learner=gpu1.
         ports: for roles that other roles call, as LOW-HIGH; empty: any.
+        isolate: whether a program of threads or processes gets a network of its own, in
+            which no other machine and no other user reaches its ports.
         plugin: modules of yours, each with a REGISTRY of agents.
     """
 
@@ -63,6 +66,7 @@ class Options:
     address: str = ""
     place: tuple[str, ...] = ()
     ports: str = ""
+    isolate: bool = False
     plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -234,6 +238,7 @@ def _check(
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
     check_actors(experiment, options.launch)
+    train_isolated.check(options.isolate, options.launch, options.wandb)
     if options.launch != "local" and options.parallel is not None:
         raise OverrideError(
             f"--parallel {options.parallel} is for local runs: --launch "

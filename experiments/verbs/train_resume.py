@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import resumed_settings, train_arguments, train_names
+from experiments.verbs import (
+    resumed_settings,
+    train_arguments,
+    train_isolated,
+    train_names,
+)
 from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
@@ -48,6 +53,7 @@ class Options:
         address: as for `train`.
         place: as for `train`.
         ports: as for `train`.
+        isolate: as for `train`.
     """
 
     resume: str = ""
@@ -57,6 +63,7 @@ class Options:
     address: str = ""
     place: tuple[str, ...] = ()
     ports: str = ""
+    isolate: bool = False
 
     def __post_init__(self) -> None:
         train_arguments.check_cluster(self.cluster(), self.launch)
@@ -100,6 +107,7 @@ def main(arguments: Sequence[str]) -> int:
         _check_entries(saved)
         mode = _mode(options, saved)
         train_arguments.check_actors(experiment, mode)
+        train_isolated.check(options.isolate, mode, options.wandb)
         _refuse_done(experiment, saved, evaluated)
         ready = check(
             experiment,
