@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments.flags import OverrideError
 from experiments.verbs.train_arguments import Options, Plan
 from experiments.verbs.train_summary import summarise_all
-from launch import errors, preflight, surroundings
+from launch import errors, preflight, ranks, surroundings
 from launch import run as launch_run
 from launch.experiment import PROCESSES, Experiment, Mode
 from launch.preflight import Ready
@@ -117,6 +117,7 @@ def check(
     """
     if here and mode == "local":
         launch_run.settle()
+    ranks.check(mode)
     surroundings.check_program(mode, experiment.actors, here=here)
     try:
         return preflight.check(

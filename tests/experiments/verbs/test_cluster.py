@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent / "cluster_scripts"
 LINES = {
     "slurm.sh": "slurm --nodes 3 --gpus 1 --partition long -- "
     "train mdqn/pong --actors 64",
-    "ssh.sh": "ssh --hosts gpu1,cpu1,cpu2 --name two-words -- "
+    "ssh.sh": "ssh --hosts 127.0.0.1,127.0.0.2,127.0.0.3 --name two-words -- "
     "train sac/gymnasium --environment.id my:Env-v0 --environment.kwargs.name it's",
     "k8s.yaml": "k8s --nodes 5 --gpus 2 --namespace team --image here/me:1.7 -- "
     "train mdqn/pong --actors 64",
@@ -27,8 +27,9 @@ LINES = {
 # Programs that the scripts call; each writes its arguments to a file of its name.
 STUBS = {
     "srun": 'while [ "$1" != ray ]; do shift; done; exec "$@"',
-    "ray": 'if [ "$1" = start ]; then exec python3 -c "import socket, time;'
-    " socket.create_server(('127.0.0.1', $PORT)); time.sleep(99)\"; fi\n"
+    "ray": 'if [ "$2" = --block ]; then exec sleep 99; fi\n'
+    'if [ "$1" = start ]; then exec python3 -c "import socket, time;'
+    " s = socket.create_server(('127.0.0.1', $PORT)); time.sleep(99)\"; fi\n"
     'while [ "$1" != -- ]; do shift; done; shift; "$@"',
     "scontrol": "true",
     "ssh": 'shift; exec bash -c "$*"',
@@ -142,6 +143,9 @@ def stubs(tmp_path, monkeypatch):
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("LOG", str(tmp_path))
+    # A login shell sets PATH anew.
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".bash_profile").write_text(f"PATH={folder}:$PATH\n")
     return tmp_path
 
 
@@ -206,14 +210,24 @@ def test_the_end_of_the_script_of_ssh_ends_the_run_and_ray_everywhere(stubs):
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(stubs / "started")
-    words = (stubs / "munchausen").read_text()
-    assert words.startswith(
+    try:
+        wait_for(stubs / "started")
+        deadline = time.monotonic() + 20
+        while len((stubs / "ray").read_text().splitlines()) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        job.kill()  # not even a signal handler of the script runs
+        job.wait()
+    # All that it started ends by itself, and closes the output.
+    _, said = job.communicate(timeout=30)
+    assert (stubs / "munchausen").read_text().startswith(
         "train sac/gymnasium --environment.id my:Env-v0 --environment.kwargs.name it's "
-        "--launch ray --address gpu1:"
-    )
-    job.kill()  # not even a signal handler of the script runs
-    job.communicate(timeout=30)  # until all that it started has closed its output
+        "--launch ray --address 127.0.0.1:"
+    ), said
+    started = (stubs / "ray").read_text().splitlines()
+    assert sum("--head" in line for line in started) == 1
+    assert sum("--address 127.0.0.1:" in line for line in started) == 2
 
 
 if __name__ == "__main__":

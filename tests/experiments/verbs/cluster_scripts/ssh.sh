@@ -9,8 +9,8 @@
 # The directory decides which run this is: the same script again continues it.
 set -euo pipefail
 
-head=gpu1
-others=(cpu1 cpu2)
+head=127.0.0.1
+others=(127.0.0.2 127.0.0.3)
 port=27500 # the first of 500 ports of this run
 
 # The token of this run's Ray. It goes through the input of ssh, so it is in no argument.
@@ -30,6 +30,7 @@ while true; do
     ray start --block --address "$0:$1" --node-manager-port 27501 --object-manager-port 27502 --runtime-env-agent-port 27503 --dashboard-agent-grpc-port 27504 --dashboard-agent-listen-port 27505 --metrics-export-port 27506 --ray-client-server-port 27507 --dashboard-port 27508 --min-worker-port 27560 --max-worker-port 27999 --disable-usage-stats &
     ray=$!
     wait "$ray"
+    sleep 1
 done
 END
 
