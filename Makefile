@@ -3,19 +3,29 @@
 
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
-PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest
+# `make install PYTHON=3.12` and `make test PYTHON=3.12` use an environment for local runs
+# with that CPython; without PYTHON it is 3.10, which has distributed runs as well.
+PYTHON := 3.10
+ifeq ($(PYTHON),3.10)
+VENV := .venv
+LOCKED := requirements.lock
+else
+VENV := .venv-$(PYTHON)
+LOCKED := requirements-local.lock
+endif
+# The shims of pyenv answer only for the versions that `pyenv global` chose.
+INTERPRETER = $(or $(lastword $(sort $(wildcard $(HOME)/.pyenv/versions/$(PYTHON).*/bin/python))),$(PYTHON))
+PYTEST := $(VENV)/bin/python -m pytest
 WORKERS = $(shell cores=$$(nproc); echo $$(( cores < 4 ? cores + 1 : 4 )))
 SOURCES := munchausen.py agents environments launch experiments tests docs
 LIBPYTHON := libpython3.10.so.1.0
 DEMO := train mdqn/boxing-cpu --launch processes --steps 24000 --runs runs/demo
-LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --output-file requirements.lock \
-	--python-version 3.10 --python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
+LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes --custom-compile-command 'make lock'
 
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install libpython cuda12 wandb optuna demo bench test test-slow test-all format lint type check \
+.PHONY: help install libpython cuda12 wandb optuna cluster demo bench test test-slow test-all format lint type check \
 	structure docs notebook wheel lock clean
 
 help:
@@ -26,30 +36,38 @@ help:
 	@echo 'make docs     build the documentation into site/; notebook: execute it again first'
 	@echo 'make wheel    build a wheel and a source distribution into dist/'
 	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb; make optuna: for sweeps'
+	@echo 'make cluster  install Ray for runs on several machines; see docs/cluster.md'
+	@echo 'PYTHON=3.12   with install, test and others: local runs on CPython 3.11, 3.12 or 3.13'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
-install: .venv/.installed
+install: $(VENV)/.installed
 
-.venv/.installed: requirements.lock requirements.in setup.cfg pyproject.toml .python-version | $(UV)
-	test -x $(PYTHON) || $(UV) venv --quiet --python 3.10 .venv
-	$(UV) pip sync --quiet --python $(PYTHON) --compile-bytecode --require-hashes requirements.lock
-	$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
-	@$(PYTHON) -c 'import courier' 2>/dev/null || $(MAKE) --no-print-directory libpython
+.venv/.installed: $(LOCKED) requirements.in setup.cfg pyproject.toml .python-version | $(UV)
+	test -x .venv/bin/python || $(UV) venv --quiet --python 3.10 .venv
+	$(UV) pip sync --quiet --python .venv --compile-bytecode --require-hashes $(LOCKED)
+	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -c 'import courier' 2>/dev/null || $(MAKE) --no-print-directory libpython
+	@touch $@
+
+.venv-%/.installed: $(LOCKED) requirements.in setup.cfg pyproject.toml | $(UV)
+	test -x $(VENV)/bin/python || $(UV) venv --quiet --python $(INTERPRETER) $(VENV)
+	$(UV) pip sync --quiet --python $(VENV) --compile-bytecode --require-hashes $(LOCKED)
+	$(UV) pip install --quiet --python $(VENV) --no-deps --editable .
 	@touch $@
 
 # Courier and Reverb are linked to libpython. The Pythons that uv and conda bring have it,
 # but where no loader looks; those two look in their own folders first.
 libpython:
-	@library="$$($(PYTHON) -c 'import sys; print(sys.base_prefix)')/lib/$(LIBPYTHON)"; \
+	@library="$$(.venv/bin/python -c 'import sys; print(sys.base_prefix)')/lib/$(LIBPYTHON)"; \
 	test -e "$$library" || { echo "$$library is missing, so nothing can run through Launchpad:" \
 		"make clean install UV_PYTHON_PREFERENCE=only-managed" >&2; exit 0; }; \
 	for folder in courier/python reverb; do \
 		ln -sfv "$$library" .venv/lib/python3.10/site-packages/$$folder; done
 
-# What only some need: JAX for NVIDIA GPUs, Weights & Biases, and Optuna for sweeps.
-cuda12 wandb optuna: install
-	$(UV) pip install --quiet --python $(PYTHON) --constraint requirements.lock \
-		--no-build-isolation --editable '.[$@]'
+# What only some need: JAX for NVIDIA GPUs, Weights & Biases, Optuna for sweeps, and Ray.
+cuda12 wandb optuna cluster: install
+	$(UV) pip install --quiet --python $(VENV) --constraint $(LOCKED) --override overrides.txt \
+		--editable '.[$@]'
 
 .uv/bin/uv:
 	python3 -m venv .uv || (cd / && python3 -m venv '$(CURDIR)/.uv') || { rm -rf .uv; \
@@ -92,7 +110,7 @@ type: install
 check: lint type test
 
 structure: install
-	$(PYTHON) -m tests.structure
+	.venv/bin/python -m tests.structure
 
 # Any warning fails. The variable silences an announcement of MkDocs 2, which we do not use.
 docs: install
@@ -107,7 +125,9 @@ wheel: | $(UV)
 	$(UV) build --quiet --out-dir dist
 
 lock: | $(UV)
-	$(LOCK)
+	$(LOCK) --output-file requirements.lock --override overrides.txt \
+		--python-version 3.10 --python-platform x86_64-manylinux_2_28
+	$(LOCK) --output-file requirements-local.lock --python-version 3.11 --universal
 
 clean:
-	rm -rf .venv .uv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-* .uv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

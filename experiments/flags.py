@@ -186,7 +186,7 @@ def read(
             plain.append(expanded(argument))
             continue
         flag, equals, text = argument.partition("=")
-        path = flag.removeprefix("--")
+        path = flag.removeprefix("--").replace("-", "_")
         field = field_at(path, known) if flag.startswith("--") else None
         if field is None:
             raise OverrideError(_unknown(flag, path, known, "--"))

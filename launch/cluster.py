@@ -17,11 +17,13 @@ class Cluster:
             to; empty: Ray is started on this machine, for this program only.
         place: hosts of roles, each as `role=host`.
         ports: ports for the roles that other roles call, as `LOW-HIGH`; empty: any.
+        elastic: whether the program begins with as many actors as it needs at least.
     """
 
     address: str = ""
     place: tuple[str, ...] = ()
     ports: str = ""
+    elastic: bool = False
 
     def __post_init__(self) -> None:
         self.hosts()

@@ -12,11 +12,10 @@ from agents.parts.contract import Preparation
 # Each role draws from its own stream of seeds; the order must not change.
 ROLES = ("learner", "replay", "actor", "evaluator")
 
-# How a run is started: one thread, or a program of threads, of processes, or of processes
-# that Ray places on the hosts of a cluster.
+# How a run is started: one thread, or a program of threads, of processes, or of
+# processes that Ray places on the hosts of a cluster.
 Mode = Literal["local", "threads", "processes", "ray"]
 PROCESSES = ("processes", "ray")  # the launcher itself neither acts nor learns
-
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,9 @@ class Supervision:
 
     def __post_init__(self) -> None:
         checks.at_least("actors_at_least", self.actors_at_least, 1)
+
+
+SUPERVISION = Supervision()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from launch.errors import (
     RunStopped,
     SaveFailed,
 )
-from launch.experiment import PROCESSES, Experiment, Mode, Supervision
+from launch.experiment import PROCESSES, SUPERVISION, Experiment, Mode, Supervision
 from launch.preflight import Ready
 from launch.roles.context import Run
 from launch.runs import checkpoint, existing_runs, run_directory
@@ -43,7 +43,7 @@ def run_experiment(
     ready: Ready,
     resume: Checkpoint | None = None,
     wandb: WandbMode = "off",
-    supervision: Supervision = Supervision(),
+    supervision: Supervision = SUPERVISION,
     cluster: Cluster = HERE,
 ) -> None:
     """Runs one experiment in its directory, from the beginning or a checkpoint.
@@ -118,9 +118,7 @@ def _start(
     else:
         from launch.engines import launchpad_engine
 
-        launchpad_engine.run(
-            run, mode, supervision=supervision, cluster=cluster
-        )
+        launchpad_engine.run(run, mode, supervision=supervision, cluster=cluster)
 
 
 def _write_traceback(error: BaseException, directory: Path) -> str:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, MutableMapping, Sequence
+from importlib import metadata
 from pathlib import Path
 
 LOCAL = ("localhost", "127.0.0.1", "::1")  # where the parts of a program listen
@@ -26,6 +27,7 @@ _FILES: Mapping[str, int] = {
 _FILES_OF_AN_ACTOR = 16  # as a thread, among the files of all other roles
 _ADDRESSES = 2.0e9  # bytes: the libraries of a run map 1.5 GB before it stores anything
 _CONNECT_SECONDS = 5.0
+OLDEST_RAY = (2, 52)
 PROBE_SECONDS = 120.0
 _WARNINGS_AS_ERRORS = ("error", "error::Warning", "error::DeprecationWarning")
 # Variables of which JAX accepts any value; `check_platforms` checks the first.
@@ -109,7 +111,7 @@ def check_program(mode: str, actors: int, *, here: bool) -> None:
     """Refuses a machine on which a run cannot work in this way.
 
     Args:
-        mode: how the run runs: `local`, `threads` or `processes`.
+        mode: how the run runs; see `launch.experiment.Mode`.
         actors: number of actors.
         here: whether this process itself runs it, and will find out whether JAX starts.
 
@@ -119,8 +121,30 @@ def check_program(mode: str, actors: int, *, here: bool) -> None:
     check_files(mode, actors)
     if mode != "local":
         check_network()
+    if mode == "ray":
+        check_ray()
     if not here:
         check_platforms(os.environ.get("JAX_PLATFORMS", ""))
+
+
+def check_ray() -> str:
+    """The version of Ray, which is refused if it runs code of whoever reaches it.
+
+    Raises:
+        Unfit: Ray is missing, or too old.
+    """
+    oldest = ".".join(map(str, OLDEST_RAY))
+    try:
+        version = metadata.version("ray")
+    except metadata.PackageNotFoundError:
+        version = ""
+    if not version or tuple(map(int, version.split(".")[:2])) < OLDEST_RAY:
+        raise Unfit(
+            f"--launch ray needs Ray {oldest} or newer, whose clusters have tokens, "
+            f"found {version or 'none'}",
+            "install it with `make cluster`, on every host",
+        )
+    return version
 
 
 def check_files(mode: str, actors: int = 1) -> None:

@@ -115,7 +115,9 @@ def _timed(call: object, seconds: float) -> list[float]:
     return times
 
 
-def inserts(name: str = "dqn/pong", transitions: int = _TRANSITIONS) -> list[Measurement]:
+def inserts(
+    name: str = "dqn/pong", transitions: int = _TRANSITIONS
+) -> list[Measurement]:
     """Measures inserts of one writer into Reverb, and what one core of it could take.
 
     Args:

@@ -25,9 +25,7 @@ class Stub(gymnasium.Env):
         self._steps = 0
         return self._nothing, {}
 
-    def step(
-        self, action: Any
-    ) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Waits, and ends the episode after 100 steps."""
         if self._seconds:
             time.sleep(self._seconds)

@@ -38,6 +38,14 @@ def lines(groups: Sequence[Group], curves: Iterable[Curve]) -> str:
     return text
 
 
+def deaths(groups: Sequence[Group]) -> list[str]:
+    """What the triangles of a figure are, if it has any."""
+    count = sum(len(run.deaths) for group in groups for run in group.runs)
+    if not count:
+        return []
+    return [f"Triangles: {formats.plural(count, 'role')} died at these steps."]
+
+
 def ends(groups: Sequence[Group]) -> list[str]:
     """Which seeds begin later or end earlier than others, or than their experiment."""
     found = []

@@ -96,6 +96,12 @@ def _context(reading: Reading) -> dict[str, Any]:
         "settings": _settings(reading),
         "versions": _versions(runs),
         "runs": [_run(group.label, run) for group in groups for run in group.runs],
+        "events": [
+            row for group in groups for run in group.runs for row in _events(group, run)
+        ],
+        "roles": [
+            row for group in groups for run in group.runs for row in _roles(group, run)
+        ],
         "commands": [
             (group.label, str(start.get("command", "")))
             for group in groups
@@ -163,6 +169,39 @@ def _versions(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         for name, version in stack.items():
             found.setdefault(name, {})[str(version or "unknown")[:12]] = None
     return [(name, list(versions)) for name, versions in found.items()]
+
+
+def _events(group: Group, run: Run) -> list[tuple[str, ...]]:
+    """Rows about roles of a run that died."""
+    return [
+        (
+            group.label,
+            str(run.experiment["seed"]),
+            f"{event['steps']:,}",
+            event["role"],
+            event["host"],
+            event["how"],
+            "started again" if event["event"] == "restart" else "not started again",
+            plain_text.one_line(event["line"]),
+        )
+        for event in run.deaths
+    ]
+
+
+def _roles(group: Group, run: Run) -> list[tuple[str, ...]]:
+    """Rows about the roles of a run on a cluster."""
+    return [
+        (
+            group.label,
+            str(run.experiment["seed"]),
+            row.role,
+            row.host or "waits for a place",
+            str(row.pid),
+            str(row.restarts),
+            f"{row.steps_per_second:,.0f}" if row.steps_per_second else "",
+        )
+        for row in run.roles
+    ]
 
 
 def _run(label: str, run: Run) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import matplotlib
@@ -108,6 +109,7 @@ def curves(
     looks_: Mapping[str, Look],
     y_label: str,
     x_label: str,
+    marks: Mapping[str, Sequence[float]] = MappingProxyType({}),
 ) -> Drawing:
     """Draws the mean and band of each agent over the steps of a run.
 
@@ -117,10 +119,23 @@ def curves(
         looks_: looks by label.
         y_label: label of the y axis, with its unit if it has one.
         x_label: label of the x axis, such as `actor steps`.
+        marks: steps by label, each marked by a triangle on the x axis.
     """
 
     def draw(axes: Axes) -> None:
         _draw_curves(axes, lines, looks_)
+        for label, steps in marks.items():
+            drawn = axes.plot(
+                steps,
+                [0.0] * len(steps),
+                color=looks_[label].colour,
+                marker="^",
+                markersize=5,
+                linestyle="",
+                transform=axes.get_xaxis_transform(),
+                clip_on=False,
+            )
+            drawn[0].set_in_layout(False)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
 

@@ -1,13 +1,15 @@
 """Reads one run directory."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from experiments.catalogue import computation
 from experiments.reporting import plain_text, read_logs
 from launch.errors import RunDirectoryError
-from launch.runs import lock, run_directory
+from launch.runs import events, lock, roles, run_directory
 from launch.runs.logs import EvaluationRow
+from launch.runs.roles import Row
 
 _NEEDED: dict[str, type] = {
     "name": str,
@@ -15,6 +17,13 @@ _NEEDED: dict[str, type] = {
     "seed": int,
     "steps": int,
     "environment": dict,
+}
+_OF_A_DEATH: dict[str, type] = {
+    "role": str,
+    "host": str,
+    "how": str,
+    "line": str,
+    "steps": int,
 }
 
 
@@ -30,6 +39,8 @@ class Run(NamedTuple):
         end: last point of which the evaluation can be used, even if no episode ended
             there.
         running: whether a process writes to it now.
+        events: what happened to its roles, oldest first; see `launch.runs.events`.
+        roles: where they ran in the end; see `launch.runs.roles`.
     """
 
     directory: Path
@@ -39,6 +50,13 @@ class Run(NamedTuple):
     evaluated: int
     end: int
     running: bool
+    events: Sequence[dict[str, Any]] = ()
+    roles: Sequence[Row] = ()
+
+    @property
+    def deaths(self) -> list[dict[str, Any]]:
+        """The events of roles that died."""
+        return [event for event in self.events if event.get("event") in events.DEATHS]
 
     @property
     def experiment(self) -> dict[str, Any]:
@@ -127,7 +145,33 @@ def read(directory: Path, points: list[str]) -> Run:
         evaluated,
         end=evaluations.rows[-1].grid,
         running=not complete and lock.is_held(directory),
+        events=_read_events(directory, points),
+        roles=_read_roles(directory, points),
     )
+
+
+def _read_events(directory: Path, points: list[str]) -> list[dict[str, Any]]:
+    """Reads the run's events; adds a sentence if they cannot be read."""
+    try:
+        rows = events.read(directory)
+        for row in rows:
+            if row.get("event") in events.DEATHS:
+                for name, kind in _OF_A_DEATH.items():
+                    if not isinstance(row.get(name), kind):
+                        raise ValueError(f"a row of {events.FILE} has no {name}")
+    except (OSError, ValueError) as error:
+        points.append(f"{plain_text.one_line(directory)}: no events, since {error}")
+        return []
+    return rows
+
+
+def _read_roles(directory: Path, points: list[str]) -> list[Row]:
+    """Reads where the roles ran; adds a sentence if it cannot be read."""
+    try:
+        return roles.read(directory)
+    except (OSError, ValueError) as error:
+        points.append(f"{plain_text.one_line(directory)}: no roles, since {error}")
+        return []
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:

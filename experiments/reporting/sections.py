@@ -111,14 +111,24 @@ def _evaluation(name: str, groups: Sequence[Group], looks: Mapping[str, Look]) -
         looks,
         "evaluation return",
         statistics.axis(groups[0]),
+        _deaths(groups),
     )
     caption = [
         "Raw returns.",
         captions.lines(groups, lines.values()),
+        *captions.deaths(groups),
         *captions.ends(groups),
         *captions.gaps(groups),
     ]
     return Panel(drawing, "Evaluation return", " ".join(caption))
+
+
+def _deaths(groups: Sequence[Group]) -> dict[str, list[float]]:
+    """The steps at which roles died, by label of the agent."""
+    return {
+        group.label: [event["steps"] for run in group.runs for event in run.deaths]
+        for group in groups
+    }
 
 
 def _training(

@@ -120,7 +120,13 @@ def _measure(options: Options) -> Iterator[Measurement]:
 
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     # Imported late: mistakes are reported before jax is imported.
-    from experiments.benchmarks import offline, parts, scaling, whole_local_runs, whole_runs
+    from experiments.benchmarks import (
+        offline,
+        parts,
+        scaling,
+        whole_local_runs,
+        whole_runs,
+    )
     from experiments.catalogue.experiments import EXPERIMENTS
     from launch import run
 

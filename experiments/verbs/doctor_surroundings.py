@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import util
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ def examine() -> list[Check]:
         _check("network", "localhost answers", surroundings.check_network),
         _check("variables", "XLA, JAX and Python accept them", _check_variables),
         _check("temporary", "can be written", _check_temporary),
+        check_ray(),
         check_home(),
         check_proxies(),
         check_locks(Path.cwd()),
@@ -66,6 +68,16 @@ def _check_variables() -> None:
 
 def _check_temporary() -> None:
     Path(surroundings.temporary_directory()).stat()
+
+
+def check_ray() -> Check:
+    """Checks Ray, which only a program on several machines needs."""
+    try:
+        return Check("ray", f"{surroundings.check_ray()}, for --launch ray")
+    except Unfit as error:
+        if util.find_spec("ray") is None:
+            return Check("ray", "not installed; `make cluster`, for --launch ray")
+        return Check("ray", error.problem, error.remedy)
 
 
 def check_home() -> Check:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import train_isolated
+from experiments.verbs import train_cluster, train_isolated
 from experiments.verbs.train_names import (
     any_environment,
     choose_plugins,
     find_named,
     plain,
 )
-from launch.cluster import Cluster, split_actors
+from launch.cluster import Cluster
 from launch.experiment import Experiment, Mode, Supervision
 from launch.runs.dashboards import WandbMode
 
@@ -47,13 +47,16 @@ class Options:
         wandb: whether to log to Weights & Biases as well; offline: to be synced later.
         actors_at_least: number of actors without which the run ends, after the others
             have died too often; dead actors and evaluators are started again.
-            `--actors LOW..HIGH` sets it to LOW, and as many actors as there is room for.
         address: of the Ray cluster, host:port; auto: the one of this machine; empty:
             Ray is started on this machine.
         place: hosts of roles in that cluster, such as learner=gpu1.
         ports: for roles that other roles call, as LOW-HIGH; empty: any.
         isolate: whether a program of threads or processes gets a network of its own, in
             which no other machine and no other user reaches its ports.
+        i_have_a_firewall: whether a firewall guards the ports of a cluster, without
+            which a host with a public address is refused.
+        elastic: whether actors come and go with the hosts of the cluster: the run
+            begins with actors_at_least. `--actors LOW..HIGH` sets both.
         plugin: modules of yours, each with a REGISTRY of agents.
     """
 
@@ -67,6 +70,8 @@ class Options:
     place: tuple[str, ...] = ()
     ports: str = ""
     isolate: bool = False
+    i_have_a_firewall: bool = False
+    elastic: bool = False
     plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -75,11 +80,11 @@ class Options:
         if self.parallel is not None and self.parallel < 1:
             raise ValueError(f"must be at least 1, got {self.parallel}")
         self.supervision()
-        check_cluster(self.cluster(), self.launch)
+        train_cluster.check(self.cluster(), self.launch)
 
     def cluster(self) -> Cluster:
         """Where a program of `--launch ray` runs."""
-        return Cluster(self.address, self.place, self.ports)
+        return Cluster(self.address, self.place, self.ports, self.elastic)
 
     def supervision(self) -> Supervision:
         """How the launcher of a program watches its roles."""
@@ -106,7 +111,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     Raises:
         OverrideError: anything unknown, ill-typed or out of range.
     """
-    arguments = elastic(arguments)
+    arguments = train_cluster.elastic(arguments)
     named = find_named(arguments)
     bases = _bases(named)
     try:
@@ -237,7 +242,7 @@ def _check(
         raise OverrideError(f"{base.name} needs {what}, such as --{path} {example}")
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
-    check_actors(experiment, options.launch)
+    check_actors(experiment, options.launch, options.actors_at_least)
     train_isolated.check(options.isolate, options.launch, options.wandb)
     if options.launch != "local" and options.parallel is not None:
         raise OverrideError(
@@ -246,48 +251,22 @@ def _check(
         )
 
 
-def check_cluster(cluster: Cluster, launch: Mode | None) -> None:
-    """Refuses flags of a cluster for a run without one.
+def check_actors(experiment: Experiment, launch: Mode, at_least: int) -> None:
+    """Refuses a local run with several actors, and a bound above their number.
+
+    Args:
+        experiment: gives the number of actors.
+        launch: how the run is started.
+        at_least: number of actors without which the run ends.
 
     Raises:
-        ValueError: the run is not started with `--launch ray`.
+        OverrideError: it does not fit.
     """
-    given = [name for name, value in vars(cluster).items() if value]
-    if given and launch != "ray":
-        raise ValueError(f"--{given[0]} is for --launch ray: add it, or remove this")
-
-
-def elastic(arguments: Sequence[str]) -> list[str]:
-    """A command line in which `--actors LOW..HIGH` is HIGH, and at least LOW.
-
-    Raises:
-        OverrideError: the bounds are wrong.
-    """
-    found = list(arguments)
-    for place, argument in enumerate(found):
-        flag, equals, text = argument.partition("=")
-        if flag != "--actors":
-            continue
-        if not equals:
-            text = found[place + 1] if place + 1 < len(found) else ""
-        try:
-            bounds = split_actors(text)
-        except ValueError as error:
-            raise OverrideError(f"--{error}") from error
-        if bounds is not None:
-            low, high = bounds
-            until = place + 1 + (not equals)
-            found[place:until] = [f"--actors={high}", f"--actors_at_least={low}"]
-            return found
-    return found
-
-
-def check_actors(experiment: Experiment, launch: Mode) -> None:
-    """Refuses a local run with several actors.
-
-    Raises:
-        OverrideError: it has several.
-    """
+    if at_least > experiment.actors:
+        raise OverrideError(
+            f"--actors_at_least must be at most --actors {experiment.actors}, got "
+            f"{at_least}"
+        )
     if launch == "local" and experiment.actors > 1:
         raise OverrideError(
             f"a local run has one actor, got --actors {experiment.actors}; use "

@@ -10,14 +10,15 @@ from experiments.flags import OverrideError
 from experiments.verbs import (
     resumed_settings,
     train_arguments,
+    train_cluster,
     train_isolated,
     train_names,
 )
 from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
 from launch import run as launch_run
-from launch.errors import RunDirectoryError
 from launch.cluster import Cluster
+from launch.errors import RunDirectoryError
 from launch.experiment import PROCESSES, Experiment, Mode, Supervision
 from launch.policies import zoo
 from launch.runs import checkpoint, existing_runs, run_directory
@@ -54,6 +55,8 @@ class Options:
         place: as for `train`.
         ports: as for `train`.
         isolate: as for `train`.
+        i_have_a_firewall: as for `train`.
+        elastic: as for `train`.
     """
 
     resume: str = ""
@@ -64,13 +67,20 @@ class Options:
     place: tuple[str, ...] = ()
     ports: str = ""
     isolate: bool = False
+    i_have_a_firewall: bool = False
+    elastic: bool = False
 
     def __post_init__(self) -> None:
-        train_arguments.check_cluster(self.cluster(), self.launch)
+        self.supervision()
+        train_cluster.check(self.cluster(), self.launch)
 
     def cluster(self) -> Cluster:
         """Where a program of `--launch ray` runs."""
-        return Cluster(self.address, self.place, self.ports)
+        return Cluster(self.address, self.place, self.ports, self.elastic)
+
+    def supervision(self) -> Supervision:
+        """How the launcher of a program watches its roles."""
+        return Supervision(self.actors_at_least)
 
 
 class Request(NamedTuple):
@@ -106,8 +116,9 @@ def main(arguments: Sequence[str]) -> int:
         evaluated = shortened or existing_runs.is_complete(directory, experiment)
         _check_entries(saved)
         mode = _mode(options, saved)
-        train_arguments.check_actors(experiment, mode)
+        train_arguments.check_actors(experiment, mode, options.actors_at_least)
         train_isolated.check(options.isolate, mode, options.wandb)
+        train_cluster.refuse_public(options.address, options.i_have_a_firewall)
         _refuse_done(experiment, saved, evaluated)
         ready = check(
             experiment,
@@ -128,7 +139,7 @@ def main(arguments: Sequence[str]) -> int:
             ready,
             saved,
             options.wandb,
-            Supervision(options.actors_at_least),
+            options.supervision(),
             options.cluster(),
         )
     summarise([(experiment.seed, directory)])
@@ -137,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _read(arguments: Sequence[str]) -> Request:
     """Reads the command line and the run's configuration."""
-    arguments = train_arguments.elastic(arguments)
+    arguments = train_cluster.elastic(arguments)
     plain = train_names.plain(arguments)
     if plain:
         raise OverrideError(

@@ -25,11 +25,11 @@ from launch.engines import calls, process, processes, program, signals
 from launch.engines.calls import CourierPeer
 from launch.engines.program import Node
 from launch.engines.supervisor import Rules
-from launch.experiment import Supervision
+from launch.experiment import SUPERVISION, Supervision
 from launch.roles import replay_role
 from launch.roles.context import Run, Stop
 from launch.roles.watchdog import Heartbeat
-from launch.runs import logs
+from launch.runs import logs, roles
 from launch.runs.progress_from_logs import Follower
 
 Mode = Literal["threads", "processes", "ray"]
@@ -42,7 +42,7 @@ def run(
     run: Run,
     mode: Mode,
     progress: bool = True,
-    supervision: Supervision = Supervision(),
+    supervision: Supervision = SUPERVISION,
     cluster: Cluster = HERE,
 ) -> list[float]:
     """Runs an experiment as a program; returns the last evaluation's returns.
@@ -66,6 +66,7 @@ def run(
     experiment, directory = run.experiment, run.directory
     *earlier, _ = make_stages(experiment, run.spec)
     steps = {stage.name: stage.steps or 0 for stage in earlier}
+    (directory / roles.FILE).unlink(missing_ok=True)  # of an earlier start
     shown = Follower(experiment, directory, steps, progress)
     with shown, replay_role.scratch_removed(directory):
         if mode == "threads":

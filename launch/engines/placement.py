@@ -73,10 +73,24 @@ def cpus(nodes: Sequence[Node], actors: int) -> float:
         nodes: of the program.
         actors: how many of a role with several replicas run; at most all.
     """
-    return sum(
-        node.cpus * min(len(node.names()), actors if _varies(node) else len(node.names()))
-        for node in nodes
-    )
+    total = 0.0
+    for node in nodes:
+        count = len(node.names())
+        total += node.cpus * (min(count, actors) if _varies(node) else count)
+    return total
+
+
+def actors_to_begin(nodes: Sequence[Node], at_least: int, elastic: bool) -> int:
+    """Number of actors for which a cluster must have room when the program starts.
+
+    Args:
+        nodes: of the program.
+        at_least: number of actors without which the run ends.
+        elastic: whether the run may begin with so few.
+    """
+    if elastic:
+        return at_least
+    return max((len(node.names()) for node in nodes if _varies(node)), default=0)
 
 
 def check_cpus(nodes: Sequence[Node], at_least: int, hosts: Sequence[Host]) -> None:

@@ -89,6 +89,16 @@ class Node(NamedTuple):
         return [f"{self.role}/{index}" for index in range(self.replicas)]
 
 
+_EVALUATOR = Node(
+    "evaluator",
+    EvaluatorRole,
+    stops=2,
+    calls=("learner", "coordinator"),
+    # Its first report is its first evaluation, which may be long after its start.
+    restarts=Budget(silent_lives=4),
+)
+
+
 def make(run: Run) -> list[Node]:
     """The roles of a run, in the order of starting.
 
@@ -118,16 +128,8 @@ def make(run: Run) -> list[Node]:
         # wait presses Ctrl+C again.
         patience=300.0,
     )
-    evaluator = Node(
-        "evaluator",
-        EvaluatorRole,
-        stops=2,
-        calls=("learner", "coordinator"),
-        # Its first report is its first evaluation, which may be long after its start.
-        restarts=Budget(silent_lives=4),
-    )
     if not acts:
-        return [coordinator, learner, evaluator]
+        return [coordinator, learner, _EVALUATOR]
     actors = Node(
         "actor",
         functools.partial(ActorRole, make_adder=_reverb_adder),
@@ -138,7 +140,7 @@ def make(run: Run) -> list[Node]:
         restarts=Budget(),
     )
     server = Node("replay", ReplayRole, stops=5, listens=True)
-    return [server, coordinator, learner, actors, evaluator]
+    return [server, coordinator, learner, actors, _EVALUATOR]
 
 
 def _reverb_batches(

@@ -20,7 +20,6 @@ from launch.engines.placement import Host
 from launch.engines.versions import Facts
 from launch.surroundings import Unfit
 
-OLDEST = (2, 52)  # Ray below it has no tokens, and runs code of strangers
 _FACTS_SECONDS = 60.0
 _NOT_SHIPPED = (
     ".git",
@@ -70,26 +69,11 @@ def connected(address: str, cpus: float) -> Iterator[Connection]:
     # Our modules that hosts run before they are known to have our files.
     for module in (ports, ray_role, versions):
         cloudpickle.register_pickle_by_value(module)
-    check_version(ray.__version__)
     with _joined(address) if address else _started(cpus):
         try:
             yield _checked(address)
         finally:
             ray.shutdown()
-
-
-def check_version(version: str) -> None:
-    """Refuses a Ray that runs code of whoever reaches its ports.
-
-    Raises:
-        Unfit: it is too old.
-    """
-    if tuple(map(int, version.split(".")[:2])) < OLDEST:
-        raise Unfit(
-            f"Ray must be {OLDEST[0]}.{OLDEST[1]} or newer, which knows its users by a "
-            f"token, it is {version}",
-            "install the extra with `make cluster`, on every host",
-        )
 
 
 @contextlib.contextmanager
@@ -99,15 +83,18 @@ def _started(cpus: float) -> Iterator[None]:
     os.environ.pop("RAY_AUTH_MODE", None)
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # On a busy machine its processes need more than Ray's 30 seconds.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     # Paths of its sockets must be short.
     folder = tempfile.mkdtemp(prefix="ray-")
     try:
-        ray.init(
+        _init(
+            "Ray must start on this machine",
+            "see whether it has memory and time to spare, or use --launch processes",
             address="local",
             num_cpus=max(os.cpu_count() or 1, round(cpus)),
             include_dashboard=False,
             _temp_dir=folder,
-            **_SETTINGS,
         )
         yield
     finally:
@@ -127,15 +114,31 @@ def _connect(address: str, **settings: Any) -> None:
     Raises:
         Unfit: there is no such cluster, or it is of another version.
     """
+    _init(
+        f"--address {address} must be a Ray cluster of version {ray.__version__} to "
+        "which this machine belongs",
+        "run `ray start --address HEAD:PORT` on this machine, with the same token",
+        address=address,
+        **settings,
+    )
+
+
+def _init(rule: str, remedy: str, **settings: Any) -> None:
+    """Calls `ray.init`.
+
+    Args:
+        rule: what must hold.
+        remedy: what to do if it does not.
+        settings: arguments of `ray.init`.
+
+    Raises:
+        Unfit: it does not hold.
+    """
     try:
-        ray.init(address=address, **_SETTINGS, **settings)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        ray.init(**settings, **_SETTINGS)
+    except Exception as error:  # Ray raises whatever it meets, without a common class
         reason = " ".join(str(error).split())
-        raise Unfit(
-            f"--address {address} must be a Ray cluster of version {ray.__version__} "
-            f"to which this machine belongs, got: {reason}",
-            "run `ray start --address HEAD:PORT` on this machine, with the same token",
-        ) from error
+        raise Unfit(f"{rule}, got: {reason}", remedy) from error
 
 
 def hosts() -> list[Host]:

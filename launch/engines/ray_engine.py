@@ -7,9 +7,9 @@ addresses and sends each role what it runs. A role that is started again gets th
 bytes, since no role that is called is ever started again.
 """
 
+import contextlib
 import os
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from ray.util.scheduling_strategies import (
     PlacementGroupSchedulingStrategy,
 )
 
-from launch import surroundings
 from launch.cluster import Cluster
 from launch.engines import calls, payload, placement, process, ray_cluster, role_table
 from launch.engines.placement import Host
@@ -82,8 +81,10 @@ def launch(
         Interrupted: a signal ended the program early.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    needed = placement.cpus(nodes, rules.at_least)
+    actors = placement.actors_to_begin(nodes, rules.at_least, cluster.elastic)
+    needed = placement.cpus(nodes, actors)
     with ray_cluster.connected(cluster.address, needed) as connection:
+        placement.check_cpus(nodes, actors, connection.hosts)
         placed = Placed(nodes, cluster, connection, rules)
         try:
             made = payload.make(program, placed.reserve(program, cluster.port_range()))
@@ -92,9 +93,12 @@ def launch(
             }
             starter = Starter(placed, made, flags, directory)
             address = program.groups["coordinator"][0].courier_address.resolve()
-            supervisor = Supervisor(starter.start, calls.CoordinatorLink(address), rules)
-            with role_table.kept(
-                rules.directory, supervisor.roles, calls.CoordinatorLink(address)
+            link = calls.CoordinatorLink(address)
+            supervisor = Supervisor(starter.start, link, rules)
+            table = calls.CoordinatorLink(address)  # its thread has a line of its own
+            with (
+                contextlib.closing(link),
+                role_table.kept(rules.directory, supervisor.roles, table),
             ):
                 supervisor.run(nodes)
         finally:
@@ -124,7 +128,6 @@ class Placed:
         """
         self.connection = connection
         hosts = connection.hosts
-        placement.check_cpus(nodes, rules.at_least, hosts)
         self.places = placement.choose(nodes, cluster.hosts(), hosts, connection.own)
         self.actors: dict[tuple[str, int], Any] = {}
         self._group: Any = None
@@ -146,7 +149,9 @@ class Placed:
             bundles.append(bundle | {f"node:{host.address}": 0.001})
         self._group = placement_group(bundles, strategy="PACK")
         if not self._group.wait(_PLACE_SECONDS):
-            texts = [f"{node.role} on {self.places[node.role].name}" for node, _ in fixed]
+            texts = [
+                f"{node.role} on {self.places[node.role].name}" for node, _ in fixed
+            ]
             raise Unfit(
                 f"Ray must place {', '.join(texts)} within {_PLACE_SECONDS:g} s, but "
                 "has not: other programs may use the cluster",
@@ -196,7 +201,7 @@ class Placed:
             raise Unfit(
                 f"{role} runs on {host.name} ({host.address}), which must read and "
                 f"write {directory}, but cannot: {reason}",
-                "give --runs on a shared file system, or start the program on that host",
+                "give --runs on a shared file system, or start the program there",
             )
 
     def reserve(

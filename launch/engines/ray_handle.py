@@ -25,7 +25,9 @@ class RayHandle:
     It begins when Ray has a place for it: until then it has no host.
     """
 
-    def __init__(self, actor: Any, order: Order, log: Path, where: Callable[[str], str]):
+    def __init__(
+        self, actor: Any, order: Order, log: Path, where: Callable[[str], str]
+    ):
         """Asks Ray to start the role; waits for nothing.
 
         Args:

@@ -47,9 +47,7 @@ class NoRestart(Exception):
 class Restarts:
     """The restarts of one role."""
 
-    def __init__(
-        self, budget: Budget, jitter: Callable[[], float] = random.Random().random
-    ):
+    def __init__(self, budget: Budget, jitter: Callable[[], float] = random.random):
         """Counts no restart yet.
 
         Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from launch.engines.supervisor import Link, Role
-from launch.roles.roster import Member, Roster
+from launch.roles.roster import Member
 from launch.runs import roles
 
 _PERIOD_SECONDS = 2.0
@@ -91,7 +91,9 @@ class Table:
 
     def _row(self, role: Role) -> roles.Row:
         handle = role.handle
-        return roles.Row(role.name, handle.host, handle.pid, role.life, self._rate(role))
+        return roles.Row(
+            role.name, handle.host, handle.pid, role.life, self._rate(role)
+        )
 
     def _rate(self, role: Role) -> float:
         """Steps/s of an actor within the last seconds; 0 for other roles."""

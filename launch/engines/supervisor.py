@@ -221,11 +221,11 @@ class Supervisor:
                 raise NoRestart(f"{self._restarts} restarts in one run are too many")
             wait = role.plan_restart(roster.has_reported(role.name, role.life))
         except NoRestart as error:
-            self._record("lost", role, code, roster)
+            self._record(events.LOST, role, how, roster)
             self._give_up(role, how, error)
             return
         self._restarts += 1
-        self._record("restart", role, code, roster)
+        self._record(events.RESTART, role, how, roster)
         print(
             f"{role.title} died ({how}) and is started again in {wait:.1f} s; see "
             f"{role.handle.log}",
@@ -253,14 +253,14 @@ class Supervisor:
             file=sys.stderr,
         )
 
-    def _record(self, event: str, role: Role, code: int, roster: Roster) -> None:
+    def _record(self, event: str, role: Role, how: str, roster: Roster) -> None:
         """Records in the run directory what happened to a role."""
         events.append(
             self._rules.directory,
             event,
             role=role.title,
             host=role.handle.host,
-            code=code,
+            how=how,
             life=role.life,
             steps=roster.steps,
             line="".join(role.handle.tail()[-1:]).strip(),

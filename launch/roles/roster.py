@@ -1,5 +1,7 @@
 """Who takes part in a run, and how far each member is."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -26,7 +28,7 @@ class Roster(NamedTuple):
     """
 
     steps: int = 0
-    members: dict[str, Member] = {}
+    members: Mapping[str, Member] = MappingProxyType({})
 
     def has_reported(self, name: str, life: int) -> bool:
         """Whether a member has reported anything in this life."""

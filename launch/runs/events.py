@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 FILE = "events.jsonl"
+# A role died, and was started again or was not.
+RESTART, LOST = DEATHS = ("restart", "lost")
 
 
 def append(directory: Path, event: str, **values: Any) -> None:
@@ -17,7 +19,7 @@ def append(directory: Path, event: str, **values: Any) -> None:
 
     Args:
         directory: the run directory.
-        event: what happened, such as `restart`.
+        event: what happened, such as `RESTART`.
         values: plain data, such as the role, its host and the steps of the run.
 
     Raises:

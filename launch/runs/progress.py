@@ -41,9 +41,14 @@ class Progress:
         default = _PLAIN_PERIOD if self._live is None else _TERMINAL_PERIOD
         self._period = default if period is None else period
         self._values: dict[str, Any] = {}
+        self._below: Sequence[str] = ()
         self._counts = Counts()
         self._history = deque[tuple[float, Counts]]()  # when counts were new
         self._shown = time.monotonic()
+
+    def below(self, lines: Sequence[str]) -> None:
+        """Sets lines that a terminal shows below the live line, such as a table."""
+        self._below = lines
 
     def update(self, counts: Counts, values: Mapping[str, Any] | None = None) -> None:
         """Updates the values; reports if the last report is old enough, else is cheap.
@@ -84,7 +89,8 @@ class Progress:
             from rich.text import Text
 
             # A narrow terminal shows two lines: the end of the text matters, too.
-            self._live.update(Text(line, overflow="fold"), refresh=True)
+            text = "\n".join([line, *self._below])
+            self._live.update(Text(text, overflow="fold"), refresh=True)
 
     def _line(self, now: float) -> str:
         then, earlier = self._history[0]

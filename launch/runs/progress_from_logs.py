@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from launch.experiment import Experiment
+from launch.runs import roles
 from launch.runs.logs import METRICS, Counts, read_evaluations
 from launch.runs.progress import Progress, bottleneck
 
@@ -91,6 +92,9 @@ class Follower:
             shown["evaluation"] = means[-1]
         if counts is not None:
             self._counts = counts
+        table = roles.read(self._directory)
+        if table:
+            self._progress.below(roles.lines(table))
         self._progress.update(self._counts, shown)
 
     def _update_stage(self) -> bool:

@@ -27,6 +27,27 @@ class Row(NamedTuple):
     steps_per_second: float
 
 
+def lines(rows: Sequence[Row], most: int = 16) -> list[str]:
+    """The table as text, one line for each role.
+
+    Args:
+        rows: the table.
+        most: number of roles that are shown.
+    """
+    texts = [("role", "host", "pid", "restarts", "steps/s")]
+    for row in rows[:most]:
+        rate = f"{row.steps_per_second:,.0f}" if row.steps_per_second else ""
+        host = row.host or "waits for a place"
+        texts.append((row.role, host, str(row.pid or ""), str(row.restarts), rate))
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    shown = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        for row in texts
+    ]
+    more = len(rows) - most
+    return [*(line.rstrip() for line in shown), *([f"and {more} more"] * (more > 0))]
+
+
 def write(directory: Path, rows: Sequence[Row]) -> None:
     """Writes the table; a reader never sees half of it.
 

@@ -97,6 +97,11 @@ def elsewhere(tmp_path, monkeypatch):
         ("train mdqn/pong --seeds 0", "--seeds must be at least 1"),
         ("train mdqn/pong --seeds 2 --seed 1", "give one"),
         ("train mdqn/pong --actors 4", "a local run has one actor"),
+        ("train mdqn/pong --actors_at_least 0", "--actors_at_least must be at least 1"),
+        (
+            "train mdqn/pong --launch processes --actors 2 --actors_at_least 3",
+            "--actors_at_least must be at most --actors 2, got 3$",
+        ),
         ("train mdqn/catch --seeds 2 --parallel 0", "--parallel must be at least 1"),
         ("train mdqn/catch --parallel 2 --launch threads", "one run after the other"),
         ("train leverage/cartpol", "cartpol'; did you mean 'leverage/cartpole"),

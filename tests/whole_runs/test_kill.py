@@ -1,4 +1,8 @@
-"""kill -9 of any process of a run: it ends, names the role, and can be resumed."""
+"""kill -9 of any process of a run.
+
+Actors and evaluator are started again. Without one of the others the run ends, names
+the role, and can be resumed.
+"""
 
 import os
 import signal
@@ -8,7 +12,7 @@ import pytest
 from launch.build import make_agent
 from launch.policies.saved_policy import load_policy
 from launch.preflight import check
-from launch.runs import checkpoint, run_directory
+from launch.runs import checkpoint, events, run_directory
 from launch.runs.logs import Counts, read_evaluations
 from tests.whole_runs import catch_commands
 
@@ -116,18 +120,50 @@ def check_resumes(command, directory, stored):
     assert load_policy(directory) is not None
 
 
-@pytest.mark.parametrize("role", catch_commands.ROLES)
+@pytest.mark.parametrize("role", ("replay", "coordinator", "learner"))
 def test_a_run_whose_role_was_killed_ends_and_can_be_resumed(
     command, running, stored, role
 ):
     os.kill(command.await_role(f"munchausen {role} "), signal.SIGKILL)
     code, _, err = command.wait(30)
     assert code == 1
-    name = role if "/" in role else f"{role}/0"
-    assert f"{name} died (signal 9); its last lines, from " in err, err
+    assert f"{role}/0 died (signal 9); its last lines, from " in err, err
     assert "Traceback" not in err
     assert not command.alive()
     check_resumes(command, running, stored)
+
+
+def test_killed_actors_and_evaluators_are_started_again(command):
+    steps = 12_000
+    line = f"{catch_commands.LINE} --launch processes --steps {steps}"
+    command.munchausen(line)
+    directory = catch_commands.await_run(command, catch_commands.is_evaluated, "rows")
+    killed = ("actor/0", "evaluator", "actor/1")
+    for role in killed:
+        pid = command.await_role(f"munchausen {role} ")
+        os.kill(pid, signal.SIGKILL)
+        for _ in command.patiently(30, f"another {role}"):
+            if command.await_role(f"munchausen {role} ") != pid:
+                break
+    code, _, err = command.wait(200)
+    assert code == 0, err
+    assert not command.alive()
+    rows = events.read(directory)
+    assert [(row["role"], row["how"]) for row in rows] == [
+        ("actor/0", "signal 9"),
+        ("evaluator/0", "signal 9"),
+        ("actor/1", "signal 9"),
+    ]
+    assert {row["event"] for row in rows} == {events.RESTART}
+    evaluated = [row.grid for row in read_evaluations(directory)]
+    assert evaluated == sorted(set(evaluated)), "no point is evaluated twice"
+    assert evaluated[-1] == steps
+    final = checkpoint.newest(directory).counts
+    assert steps <= final.actor_steps < steps + 300
+    storage = run_directory.read_experiment(directory).agent.storage
+    inserts = final.actor_steps - storage.min_size
+    owed = storage.samples_per_insert * inserts / storage.batch_size
+    assert abs(final.learner_steps - owed) < 320 / 32 + 300, final
 
 
 def test_no_role_survives_a_killed_launcher_and_its_run_can_be_resumed(

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from experiments.reporting import comparison
+from launch.runs import events
 from tests.experiments.report_pages import POINTS, ROWS, report
 from tests.experiments.run_directories import write
 
@@ -71,3 +72,25 @@ def test_names_are_text_and_never_markup(elsewhere):
     assert "<i>" not in page and "<b>$" not in page
     assert "&lt;i&gt;a&amp;b" in page
     assert report(path, "--picture", "p.svg") == 0
+
+
+def test_roles_that_died_are_marked_and_listed(elsewhere):
+    path = write(elsewhere, "mdqn/catch", evaluations=POINTS, metrics=ROWS)
+    assert report(path) == 0
+    before = (path / "report.html").read_text()
+    assert "Roles that died" not in before and "Triangles" not in before
+    events.append(
+        path,
+        events.RESTART,
+        role="actor/3",
+        host="<somewhere>",
+        how="signal 9",
+        steps=70,
+        line="the end",
+    )
+    assert report(path) == 0
+    page = (path / "report.html").read_text()
+    assert "Triangles: 1 role died at these steps." in page
+    for cell in ("70", "actor/3", "&lt;somewhere&gt;", "signal 9", "started again"):
+        assert f"<td>{cell}</td>" in page
+    assert "the end</td>" in page

@@ -4,7 +4,7 @@ import pytest
 
 from experiments.reporting import read_run
 from launch.errors import RunDirectoryError
-from launch.runs import lock
+from launch.runs import events, lock
 from tests.experiments.run_directories import metrics_row, write
 
 NAN = float("nan")
@@ -59,3 +59,25 @@ def test_a_dataset_that_is_no_text_is_refused(tmp_path):
     )
     with pytest.raises(RunDirectoryError, match="`dataset` must be a text, got 7"):
         read_run.read(path, [])
+
+
+DEATH = {"role": "actor/3", "host": "a", "how": "signal 9", "steps": 70, "line": ""}
+
+
+def test_deaths_of_roles_are_read_in_their_order(tmp_path):
+    path = write(tmp_path, evaluations={50: [1.0]})
+    assert read_run.read(path, []).deaths == []
+    events.append(path, events.RESTART, **DEATH)
+    events.append(path, "generation", number=2)
+    events.append(path, events.LOST, **DEATH)
+    run = read_run.read(path, [])
+    assert [death["event"] for death in run.deaths] == [events.RESTART, events.LOST]
+    assert len(run.events) == 3
+
+
+def test_damaged_events_cost_the_report_only_its_events(tmp_path):
+    path = write(tmp_path, evaluations={50: [1.0]})
+    events.append(path, events.RESTART, **{**DEATH, "steps": "many"})
+    points = []
+    assert read_run.read(path, points).deaths == []
+    assert points == [f"{path}: no events, since a row of events.jsonl has no steps"]

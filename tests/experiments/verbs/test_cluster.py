@@ -157,9 +157,7 @@ def wait_for(path, seconds=20):
 
 
 @pytest.mark.parametrize("code, requeued", [(75, True), (1, False), (0, False)])
-def test_a_notice_of_slurm_reaches_the_run_and_its_code_decides(
-    stubs, code, requeued
-):
+def test_a_notice_of_slurm_reaches_the_run_and_its_code_decides(stubs, code, requeued):
     script = GOLDEN / "slurm.sh"
     job = subprocess.Popen(
         ["bash", script],
@@ -221,9 +219,13 @@ def test_the_end_of_the_script_of_ssh_ends_the_run_and_ray_everywhere(stubs):
         job.wait()
     # All that it started ends by itself, and closes the output.
     _, said = job.communicate(timeout=30)
-    assert (stubs / "munchausen").read_text().startswith(
-        "train sac/gymnasium --environment.id my:Env-v0 --environment.kwargs.name it's "
-        "--launch ray --address 127.0.0.1:"
+    assert (
+        (stubs / "munchausen")
+        .read_text()
+        .startswith(
+            "train sac/gymnasium --environment.id my:Env-v0 --environment.kwargs.name it's "
+            "--launch ray --address 127.0.0.1:"
+        )
     ), said
     started = (stubs / "ray").read_text().splitlines()
     assert sum("--head" in line for line in started) == 1

@@ -33,9 +33,10 @@ class FakePeer:
 class FakeContext:
     """Peers are objects; the stop is set by the test, or by one of them."""
 
-    def __init__(self, name, **roles):
+    def __init__(self, name, life=0, **roles):
         self.name = name
         self.index = int(name.partition("/")[2] or 0)
+        self.life = life
         self.port = 0
         self.stop = threading.Event()
         self.peers = {role: FakePeer(made) for role, made in roles.items()}

@@ -38,8 +38,13 @@ class Parameters:
 class Counting:
     """A coordinator that adds up what an actor reports."""
 
-    def __init__(self):
-        self.actor_steps, self.episodes, self.ended = 0, [], 0
+    def __init__(self, actor_steps=0):
+        self.actor_steps, self.episodes, self.ended = actor_steps, [], 0
+        self.joined = []
+
+    def join(self, name, life):
+        self.joined.append((name, life))
+        return (self.actor_steps, 0, 0, 0)
 
     def report_actor(self, name, actor_steps, frames, episodes, waiting):
         assert name == "actor/1" and frames == actor_steps and waiting == 0
@@ -47,7 +52,8 @@ class Counting:
         self.episodes += episodes
         return self.actor_steps
 
-    def actor_ended(self):
+    def actor_ended(self, name):
+        assert name == "actor/1"
         self.ended += 1
 
 

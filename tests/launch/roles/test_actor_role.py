@@ -1,5 +1,8 @@
 """An actor alone in the test's thread, with a made-up context."""
 
+import jax
+import pytest
+
 from launch.roles.actor_role import ActorRole
 from tests.launch.roles.fake_context import FakeContext
 from tests.launch.roles.made_up_program import Counting, Parameters, agent_of, store_of
@@ -22,3 +25,46 @@ def test_an_actor_that_is_stopped_does_not_report_its_end(run):
     context.stop.set()
     ActorRole(run, context, make_adder=lambda *_: store_of(run, agent_of(run))).run()
     assert (coordinator.actor_steps, coordinator.ended) == (0, 0)
+
+
+class Seen:
+    """The steps of all actors that the policy sees at each call."""
+
+    def __init__(self, run, monkeypatch):
+        self.steps = []
+        agent = agent_of(run)
+
+        def act(params, key, observation, actor_steps, evaluation):
+            jax.debug.callback(self._see, actor_steps)
+            return agent.act(params, key, observation, actor_steps, evaluation)
+
+        def make_agent(experiment, spec):
+            return agent._replace(act=act)
+
+        monkeypatch.setattr("launch.roles.actor_role.make_agent", make_agent)
+
+    def _see(self, actor_steps):
+        self.steps.append(int(actor_steps))
+
+
+@pytest.mark.parametrize("life", [0, 2])
+def test_an_actor_explores_from_where_the_run_is(run, monkeypatch, life):
+    seen = Seen(run, monkeypatch)
+    coordinator = Counting(actor_steps=200)
+    context = FakeContext(
+        "actor/1", life, coordinator=coordinator, learner=Parameters(run)
+    )
+    ActorRole(run, context, make_adder=lambda *_: store_of(run, agent_of(run))).run()
+    jax.effects_barrier()
+    assert coordinator.joined == [("actor/1", life)]
+    assert seen.steps[0] == 200
+    assert 300 <= coordinator.actor_steps < 303
+
+
+def test_each_life_of_an_actor_has_other_random_numbers(run):
+    seeds = {
+        life: tuple(run.experiment.seeds("actor", 1, start=0, life=life))
+        for life in range(3)
+    }
+    assert len(set(seeds.values())) == 3
+    assert seeds[0] == tuple(run.experiment.seeds("actor", 1)), "runs without restarts"

@@ -1,9 +1,12 @@
 """A coordinator alone in the test's thread, with a made-up context."""
 
+import dataclasses
+
 import pytest
 
 from launch import errors
 from launch.roles.coordinator import Coordinator
+from launch.roles.roster import Member, Roster
 from launch.runs import logs
 from launch.runs.logs import Counts
 from tests.launch.roles.fake_context import FakeContext
@@ -18,7 +21,7 @@ def test_a_coordinator_counts_and_logs_for_all_roles(run, monkeypatch):
     assert coordinator.counts() == Counts(130, 260, 5, 1)
     coordinator.report_evaluation(100, (130, 260, 5, 1), [(0.5, 9), (1.0, 9)])
     assert coordinator.acting() and coordinator.learning() and coordinator.evaluating()
-    coordinator.actor_ended()
+    coordinator.actor_ended("actor/0")
     coordinator.learner_ended()
     coordinator.evaluator_ended()
     assert not (
@@ -42,3 +45,66 @@ def test_a_coordinator_ends_the_program_when_a_log_cannot_be_written(run, monkey
     coordinator.report_actor("actor/0", 120, 120, [], 0.0)
     with pytest.raises(errors.DiskFull, match="no space left on device"):
         coordinator.run()
+
+
+@pytest.fixture
+def coordinator(run, monkeypatch):
+    """The coordinator of a run with three actors."""
+    monkeypatch.setattr("launch.roles.coordinator._LAST_ANSWER_SECONDS", 0.0)
+    experiment = dataclasses.replace(run.experiment, actors=3)
+    made = Coordinator(run._replace(experiment=experiment), FakeContext("coordinator"))
+    yield made
+    made.finish()
+    made.run()
+
+
+def test_an_actor_that_ends_twice_counts_once(coordinator):
+    for name in ("actor/0", "actor/0", "actor/2", "actor/0"):
+        coordinator.actor_ended(name)
+    assert coordinator.acting()
+    coordinator.actor_ended("actor/1")
+    assert not coordinator.acting()
+
+
+def test_an_actor_that_is_lost_does_not_hold_up_the_end(coordinator):
+    coordinator.actor_ended("actor/0")
+    coordinator.lost("actor/1")
+    assert coordinator.acting()
+    coordinator.actor_ended("actor/2")
+    assert not coordinator.acting()
+
+
+def test_an_actor_that_joins_later_acts_as_well(coordinator):
+    coordinator.join("actor/5", 0)
+    for index in range(3):
+        coordinator.actor_ended(f"actor/{index}")
+    assert coordinator.acting()
+    coordinator.lost("actor/5")
+    assert not coordinator.acting()
+
+
+def test_a_role_that_joins_learns_how_far_the_run_is(coordinator):
+    assert coordinator.join("actor/0", 0) == Counts()
+    coordinator.report_actor("actor/0", 70, 140, [(1.0, 9)], 0.25)
+    assert coordinator.join("actor/1", 2) == Counts(70, 140, 0, 1)
+
+
+def test_the_roster_counts_reports_of_this_life_and_steps_of_all(coordinator):
+    coordinator.join("actor/0", 0)
+    for steps in (70, 30):
+        coordinator.report_actor("actor/0", steps, steps, [], 0.0)
+    assert coordinator.roster() == Roster(100, {"actor/0": Member(0, 2, 100)})
+    coordinator.join("actor/0", 1)
+    roster = coordinator.roster()
+    assert roster.members["actor/0"] == Member(1, 0, 100)
+    assert not roster.has_reported("actor/0", 1)
+    coordinator.report_actor("actor/0", 5, 5, [], 0.0)
+    roster = coordinator.roster()
+    assert roster.has_reported("actor/0", 1) and not roster.has_reported("actor/0", 0)
+    assert not roster.has_reported("actor/1", 0)
+
+
+def test_the_coordinator_knows_which_points_are_evaluated(coordinator):
+    assert coordinator.evaluated() == 0
+    coordinator.report_evaluation(200, (230, 230, 5, 1), [(0.5, 9)])
+    assert coordinator.evaluated() == 200

@@ -9,10 +9,18 @@ from tests.launch.roles.made_up_program import Parameters
 class Evaluating:
     """A coordinator at these actor steps, one per call; learning ends at the last."""
 
-    def __init__(self, *points):
+    def __init__(self, *points, done=0):
         self._points = list(points)
+        self._done = done
         self._at = 0
         self.evaluations, self.ended = [], 0
+
+    def join(self, name, life):
+        assert name == "evaluator"
+        return (self._points[0], 0, 0, 0)
+
+    def evaluated(self):
+        return self._done
 
     def learning(self):
         return len(self._points) > 1
@@ -53,3 +61,25 @@ def test_an_evaluator_that_is_stopped_does_not_report_its_evaluation(run):
     context = FakeContext("evaluator", coordinator=coordinator, learner=Parameters(run))
     EvaluatorRole(run, context).run()
     assert (coordinator.evaluations, coordinator.ended) == ([], 0)
+
+
+def evaluated_by_a_second_life(run, monkeypatch, coordinator):
+    monkeypatch.setattr("launch.roles.evaluator_role.REPORT_SECONDS", 0.001)
+    context = FakeContext(
+        "evaluator", 1, coordinator=coordinator, learner=Parameters(run)
+    )
+    EvaluatorRole(run, context).run()
+    return [point for point, *_ in coordinator.evaluations]
+
+
+def test_a_restarted_evaluator_neither_repeats_nor_loses_a_point(run, monkeypatch):
+    coordinator = Evaluating(140, 204, 300, done=100)
+    assert evaluated_by_a_second_life(run, monkeypatch, coordinator) == [200, 300]
+    coordinator = Evaluating(140, 204, 300, done=0)
+    assert evaluated_by_a_second_life(run, monkeypatch, coordinator) == [100, 200, 300]
+
+
+def test_an_evaluator_that_died_after_its_last_evaluation_only_ends(run, monkeypatch):
+    coordinator = Evaluating(300, done=300)
+    assert evaluated_by_a_second_life(run, monkeypatch, coordinator) == []
+    assert coordinator.ended == 1

@@ -4,10 +4,11 @@ import time
 
 import pytest
 
-from launch.runs import progress_from_logs
+from launch.runs import progress_from_logs, roles
 from launch.runs.logs import Counts, Episode
 from launch.runs.progress_from_logs import Follower
 from launch.runs.recorder import Recorder
+from launch.runs.roles import Row
 from tests.launch.small_experiments import pendulum
 
 # The earlier stage of some runs, and its learner steps.
@@ -21,6 +22,9 @@ class Shown:
     def __init__(self, title, total):
         self.title, self.total = title, total
         self.updates, self.closed = [], False
+
+    def below(self, lines):
+        self.table = lines
 
     def update(self, counts, values):
         self.updates.append((counts, dict(values)))
@@ -142,3 +146,14 @@ def test_without_progress_nothing_is_shown(catch, tmp_path, lines):
     with Follower(catch(), tmp_path, EARLIER, progress=False):
         pass
     assert lines == []
+
+
+def test_the_table_of_roles_is_shown_below(tmp_path, lines):
+    roles.write(tmp_path, [Row("learner", "gpu1", 5, 0, 0.0)])
+    experiment = pendulum("ploff", "x.hdf5", steps=1_000_000, **THOUSANDS)
+    with Follower(experiment, tmp_path, EARLIER, progress=True):
+        pass
+    assert lines[0].table == [
+        "role     host  pid  restarts  steps/s",
+        "learner  gpu1  5    0",
+    ]
