@@ -67,7 +67,7 @@ def test_an_isolated_process_reaches_itself_and_nothing_else(user):
 def test_a_machine_without_namespaces_is_refused_in_one_line():
     forbid = (
         "echo 0 >/proc/sys/user/max_user_namespaces; "
-        "echo 0 >/proc/sys/user/max_net_namespaces; exec \"$@\""
+        'echo 0 >/proc/sys/user/max_net_namespaces; exec "$@"'
     )
     code = (
         "from launch import reach, surroundings\n"
