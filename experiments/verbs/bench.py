@@ -32,7 +32,7 @@ HELP = """\
 usage: munchausen bench [--seconds N] [--only PART,...] [--output FILE.json]
 
 Prints each figure next to its limit. Both are measured in the same run, so a busy
-machine changes the figures but hardly their ratios. All parts take about fifteen minutes.
+machine changes the figures but hardly their ratios. All parts take 15 minutes.
 
   --seconds  how long to measure each figure; default 10
   --only     comma-separated parts to measure, out of the list below; default all

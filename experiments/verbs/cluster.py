@@ -54,14 +54,14 @@ usage: munchausen cluster slurm|k8s|ssh [...] -- train <experiment> [...]
 
 Prints a script to start from: read it, change what differs at your site, run it.
 
-  slurm      an sbatch script with `ray symmetric-run`; goes back into the queue on notice
+  slurm      an sbatch script with `ray symmetric-run`; requeues itself after a notice
   k8s        a RayJob for KubeRay, with a network policy
   ssh        starts Ray on each host, then the command on the first
   firewall   nftables rules: only these hosts reach these ports
 
-  --hosts      ssh: names, the first host runs the learner; firewall: addresses, networks
-  --ports      ports for Ray and the roles, LOW-HIGH; default 20000-29999. One run uses a
-               block of 500, which depends on the job (slurm) or the name (ssh)
+  --hosts      ssh: names, the first host leads; firewall: addresses or networks
+  --ports      ports for Ray and the roles, LOW-HIGH; default 20000-29999. One run takes
+               a block of 500, which depends on the job (slurm) or the name (ssh)
   --nodes      slurm, k8s: number of machines; default 2
   --gpus       slurm, k8s: GPUs of a node; default 0
   --partition  slurm: where to run; default the site's

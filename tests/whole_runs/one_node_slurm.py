@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "sinfo")
 CONFIGURATION = """\
 ClusterName=one
@@ -105,10 +107,13 @@ class Slurm:
             time.sleep(0.2)
 
     def stop(self):
-        """Ends the daemons, each by its own process id."""
+        """Ends the daemons, each by its own process id, and waits for their end."""
         for name in ("slurmd", "slurmctld", "munge"):
             with contextlib.suppress(OSError, ValueError):
-                os.kill(int((self.root / f"{name}.pid").read_text()), signal.SIGTERM)
+                pid = int((self.root / f"{name}.pid").read_text())
+                os.kill(pid, signal.SIGTERM)
+                ended = lambda pid=pid: not psutil.pid_exists(pid)  # noqa: E731
+                self.patiently(f"the end of {name}", ended, 30)
 
 
 @contextlib.contextmanager

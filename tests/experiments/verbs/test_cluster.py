@@ -1,4 +1,4 @@
-"""`munchausen cluster`: its scripts equal the golden files, and do what they promise."""
+"""`munchausen cluster`: scripts equal the golden files, and do what they promise."""
 
 import os
 import re
@@ -22,7 +22,8 @@ LINES = {
     "train sac/gymnasium --environment.id my:Env-v0 --environment.kwargs.name it's",
     "k8s.yaml": "k8s --nodes 5 --gpus 2 --namespace team --image here/me:1.7 -- "
     "train mdqn/pong --actors 64",
-    "firewall.nft": "firewall --ports 21000-22999 --hosts 10.7.0.0/24,192.168.7.3,fd00::5",
+    "firewall.nft": "firewall --ports 21000-22999 "
+    "--hosts 10.7.0.0/24,192.168.7.3,fd00::5",
 }
 # Programs that the scripts call; each writes its arguments to a file of its name.
 STUBS = {
@@ -223,7 +224,8 @@ def test_the_end_of_the_script_of_ssh_ends_the_run_and_ray_everywhere(stubs):
         (stubs / "munchausen")
         .read_text()
         .startswith(
-            "train sac/gymnasium --environment.id my:Env-v0 --environment.kwargs.name it's "
+            "train sac/gymnasium --environment.id my:Env-v0 "
+            "--environment.kwargs.name it's "
             "--launch ray --address 127.0.0.1:"
         )
     ), said
