@@ -13,8 +13,8 @@ def test_several_ranks_are_refused_for_programs_of_one_machine(name):
             ranks.check(mode, {name: "3"})
         assert str(refused.value) == (
             f"one process must start a program, and {name} tells of 3; use one task, "
-            "or --launch ray, which places roles on several machines (`munchausen cluster "
-            "slurm`)"
+            "or --launch ray, which places roles on several machines "
+            "(`munchausen cluster slurm`)"
         )
     for mode in ("local", "ray"):
         ranks.check(mode, {name: "3"})
