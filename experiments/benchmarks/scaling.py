@@ -24,7 +24,7 @@ _STUB = (
     *("--log_period", "40", "--steps", "100_000_000"),
 )
 _FETCH_SHARE = 0.05  # of an actor's time at most; see `launch.roles.parameters`
-_TRANSITIONS = 20_000
+_TRANSITIONS = 8_000
 
 
 def scaling(seconds: float) -> list[Measurement]:
@@ -124,7 +124,8 @@ def inserts(
         name: the experiment whose transitions are inserted.
         transitions: how many.
     """
-    bench = parts.Bench(EXPERIMENTS[name], size=1_000)
+    # Up to its least size, a store takes transitions that nobody samples.
+    bench = parts.Bench(EXPERIMENTS[name], size=2 * transitions)
     with server.served(
         bench.storage, bench.spec, frame_stack=bench.frame_stack
     ) as served:
