@@ -37,12 +37,13 @@ VERBS = {
     "bench": "bench",
     "doctor": "doctor",
     "check-agent": "check_agent",
+    "cluster": "cluster",
 }
 # Verbs whose only result is what they print.
-PRINTING = ("list", "evaluate", "doctor")
+PRINTING = ("list", "evaluate", "doctor", "cluster")
 
 # Verbs without JAX, which work on any machine.
-LIGHT = {"list", "report", "doctor"}
+LIGHT = {"list", "report", "doctor", "cluster"}
 
 USAGE = """\
 usage: munchausen <verb> ...
@@ -61,6 +62,9 @@ usage: munchausen <verb> ...
   bench [...]                    measure speed and memory, next to their limits
   doctor                         check this machine and suggest fixes
   check-agent <agent>            check an agent, ours or yours, against its contract
+  cluster slurm|k8s|ssh [...] -- train <experiment> [...]
+                                 print a script that runs it on several machines
+  cluster firewall [...]         print rules for the firewall of these machines
 
   munchausen <verb> --help explains a verb; munchausen --version prints versions"""
 
@@ -152,6 +156,10 @@ def _answer(arguments: Sequence[str]) -> int:
 def _perform(arguments: Sequence[str]) -> int:
     surroundings.prepare()
     rest, asks_help = arguments[1:], flags.asks_help(arguments[1:])
+    if not asks_help and arguments[:1] == ["train"]:
+        from experiments.verbs import train_isolated  # before a library makes threads
+
+        train_isolated.begin(rest)
     if not asks_help and not {*arguments[:1]} <= LIGHT:
         # Before the verb imports libraries. `train` asks for its devices itself.
         surroundings.check_process(devices=arguments[:1] != ["train"])

@@ -24,6 +24,7 @@ Part = Literal[
     "start",
     "footprint",
     "imports",
+    "scaling",
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -31,7 +32,7 @@ HELP = """\
 usage: munchausen bench [--seconds N] [--only PART,...] [--output FILE.json]
 
 Prints each figure next to its limit. Both are measured in the same run, so a busy
-machine changes the figures but hardly their ratios. All parts take about eight minutes.
+machine changes the figures but hardly their ratios. All parts take 15 minutes.
 
   --seconds  how long to measure each figure; default 10
   --only     comma-separated parts to measure, out of the list below; default all
@@ -50,7 +51,9 @@ Parts, as figure / limit:
   storage    bytes of memory for an Atari transition in each store
   start      seconds from the command to the first learner step
   footprint  peak memory of every process of a run, and which libraries it has loaded
-  imports    number of modules that commands import"""
+  imports    number of modules that commands import
+  scaling    actor steps/s of 1, 2, 4 and 8 actors / those of one, times actors; what
+             actors share: parameters, inserts into Reverb, learner steps"""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,13 @@ def _measure(options: Options) -> Iterator[Measurement]:
 
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     # Imported late: mistakes are reported before jax is imported.
-    from experiments.benchmarks import offline, parts, whole_local_runs, whole_runs
+    from experiments.benchmarks import (
+        offline,
+        parts,
+        scaling,
+        whole_local_runs,
+        whole_runs,
+    )
     from experiments.catalogue.experiments import EXPERIMENTS
     from launch import run
 
@@ -134,6 +143,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
         "start": whole_runs.start,
         "footprint": lambda: whole_runs.footprint(seconds),
         "imports": whole_runs.imports,
+        "scaling": lambda: scaling.scaling(seconds),
     }
 
 

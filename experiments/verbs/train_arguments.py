@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import train_cluster
+from experiments.verbs import train_cluster, train_isolated
 from experiments.verbs.train_names import (
     any_environment,
     choose_plugins,
@@ -57,6 +57,10 @@ class Options:
             Ray is started on this machine.
         place: hosts of roles in that cluster, such as learner=gpu1.
         ports: for roles that other roles call, as LOW-HIGH; empty: any.
+        isolate: whether a program of threads or processes gets a network of its own, in
+            which no other machine and no other user reaches its ports.
+        i_have_a_firewall: whether a firewall guards the ports of a cluster, without
+            which a host with a public address is refused.
         elastic: whether actors come and go with the hosts of the cluster: the run
             begins with actors_at_least. `--actors LOW..HIGH` sets both.
         plugin: modules of yours, each with a REGISTRY of agents.
@@ -75,6 +79,8 @@ class Options:
     address: str = ""
     place: tuple[str, ...] = ()
     ports: str = ""
+    isolate: bool = False
+    i_have_a_firewall: bool = False
     elastic: bool = False
     plugin: tuple[str, ...] = ()
 
@@ -249,6 +255,7 @@ def _check(
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
     check_actors(experiment, options.launch, options.actors_at_least)
     check_restarts(options.restarts, options.launch)
+    train_isolated.check(options.isolate, options.launch, options.wandb)
     if options.launch != "local" and options.parallel is not None:
         raise OverrideError(
             f"--parallel {options.parallel} is for local runs: --launch "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from experiments.flags import OverrideError
+from launch import reach
 from launch.cluster import Cluster, split_actors
 from launch.experiment import Mode
 
@@ -43,3 +44,17 @@ def elastic(arguments: Sequence[str]) -> list[str]:
             found[place:until] = [f"--actors={high}", bound, "--elastic=true"]
             return found
     return found
+
+
+def refuse_public(address: str, allowed: bool) -> None:
+    """Refuses to join a cluster from a host with a public address.
+
+    Args:
+        address: of the cluster; empty: the program has this machine only.
+        allowed: whether the user has said that a firewall guards the ports.
+
+    Raises:
+        Unfit: an address of this host is public, and the user has not said so.
+    """
+    if address:
+        reach.refuse_public(reach.own_addresses(), allowed)

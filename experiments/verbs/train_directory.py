@@ -4,10 +4,11 @@ With `--resume auto` the same command line begins the run, continues it, or find
 it is complete, as schedulers need that start a command again.
 """
 
+import dataclasses
 from pathlib import Path
 
 from experiments.flags import OverrideError
-from experiments.verbs import resumed_settings, train_resume
+from experiments.verbs import resumed_settings, train_cluster, train_resume
 from experiments.verbs.train_arguments import Options, Plan
 from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
@@ -62,14 +63,11 @@ def _continue(directory: Path, wanted: Experiment, options: Options) -> int:
         if existing_runs.is_complete(directory, experiment):
             print(f"{directory} is complete: it has done {experiment.steps:,} steps")
             return 0
-        given = train_resume.Options(
-            str(directory),
-            options.launch,
-            options.wandb,
-            options.actors_at_least,
-            options.grace,
-            options.restarts,
-        )
+        shared = {
+            field.name: getattr(options, field.name)
+            for field in dataclasses.fields(train_resume.Options)
+        }
+        given = train_resume.Options(**{**shared, "resume": str(directory)})
         request = train_resume.Request(given, directory, configured, experiment)
         train_resume.resume(request)
     summarise([(experiment.seed, directory)])
@@ -98,6 +96,7 @@ def _check_name(directory: Path, configured: Experiment, wanted: Experiment) -> 
 
 
 def _check(experiment: Experiment, options: Options) -> Ready:
+    train_cluster.refuse_public(options.address, options.i_have_a_firewall)
     here = options.launch not in PROCESSES
     ready = check(experiment, options.launch, options.wandb, here=here)
     print_notes([ready])

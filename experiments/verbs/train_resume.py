@@ -11,6 +11,7 @@ from experiments.verbs import (
     resumed_settings,
     train_arguments,
     train_cluster,
+    train_isolated,
     train_names,
 )
 from experiments.verbs.train_runs import check, print_notes
@@ -56,6 +57,8 @@ class Options:
         address: as for `train`.
         place: as for `train`.
         ports: as for `train`.
+        isolate: as for `train`.
+        i_have_a_firewall: as for `train`.
         elastic: as for `train`.
     """
 
@@ -68,6 +71,8 @@ class Options:
     address: str = ""
     place: tuple[str, ...] = ()
     ports: str = ""
+    isolate: bool = False
+    i_have_a_firewall: bool = False
     elastic: bool = False
 
     def __post_init__(self) -> None:
@@ -129,6 +134,8 @@ def resume(request: Request) -> None:
     mode = _mode(options, saved)
     train_arguments.check_actors(experiment, mode, options.actors_at_least)
     train_arguments.check_restarts(options.restarts, mode)
+    train_isolated.check(options.isolate, mode, options.wandb)
+    train_cluster.refuse_public(options.address, options.i_have_a_firewall)
     _refuse_done(experiment, saved, evaluated)
     ready = check(
         experiment,

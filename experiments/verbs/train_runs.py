@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiments.flags import OverrideError
+from experiments.verbs import train_cluster
 from experiments.verbs.train_arguments import Options, Plan
 from experiments.verbs.train_summary import summarise_all
-from launch import errors, preflight, surroundings
+from launch import errors, preflight, ranks, surroundings
 from launch import run as launch_run
 from launch.experiment import PROCESSES, Experiment, Mode
 from launch.preflight import Ready
@@ -29,6 +30,7 @@ def run(plan: Plan) -> int:
         RunDirectoryError: a run directory cannot be written or read.
     """
     options, count = plan.options, len(plan.experiments)
+    train_cluster.refuse_public(options.address, options.i_have_a_firewall)
     several = options.launch == "local" and (count > 1 or plan.continued)
     at_once = _at_once(options, count) if several else 1
     here = options.launch not in PROCESSES and not several
@@ -119,6 +121,7 @@ def check(
     """
     if here and mode == "local":
         launch_run.settle()
+    ranks.check(mode)
     surroundings.check_program(mode, experiment.actors, here=here)
     try:
         return preflight.check(
