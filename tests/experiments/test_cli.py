@@ -121,7 +121,7 @@ def elsewhere(tmp_path, monkeypatch):
         ("list mdqn/ hopper", "no name contains mdqn/ and hopper: remove a word$"),
         ("list --al", "unknown field --al; did you mean --all"),
         ("doctor --al", "unknown field --al; this command has no fields$"),
-        ("zzz", "unknown verb 'zzz'; one of list, train, .*check-agent$"),
+        ("zzz", "unknown verb 'zzz'; one of list, train, .*cluster$"),
         (
             "train zzz",
             "unknown experiment 'zzz'; `munchausen list` prints what there is$",
@@ -241,7 +241,7 @@ def test_help_of_an_experiment_lists_every_field(capsys):
     assert shown["--agent.temperature"] == ["float", "0.03"]
     assert shown["--agent.network.hidden"] == ["int,...", "128,128"]
     assert shown["--agent.loss"] == ["huber|squared", "huber"]
-    assert shown["--launch"] == ["local|threads|processes", "local"]
+    assert shown["--launch"] == ["local|threads|processes|ray", "local"]
     assert shown["--seeds"] == ["int|none", "none"]
     assert {"--steps", "--seed", "--actors", "--environments", "--runs"} <= set(shown)
     assert {"--evaluation.period", "--environment.name"} <= set(shown)

@@ -5,7 +5,7 @@ import pytest
 from experiments import cli
 from launch.datasets.sampler import DatasetBatches
 from launch.engines import one_thread
-from launch.runs import checkpoint, logs, run_directory
+from launch.runs import checkpoint, checkpoint_saving, logs, run_directory
 from tests.launch import pendulum_dataset
 from tests.launch.local_runs import run_local
 from tests.launch.small_experiments import pendulum
@@ -36,7 +36,7 @@ def test_a_run_with_a_dataset_only_evaluates(tmp_path, monkeypatch, capsys):
     run_local(wanted, directory)
     before = lose_last_evaluation(directory)
     monkeypatch.setattr(DatasetBatches, "prepare", never)
-    monkeypatch.setattr(checkpoint, "save", never)
+    monkeypatch.setattr(checkpoint_saving, "save", never)
     # Fewer steps are refused as always, without an evaluation.
     assert cli.main(["train", "--resume", str(directory), "--steps", "20"]) == 2
     assert "--steps must be at least 30" in capsys.readouterr().err

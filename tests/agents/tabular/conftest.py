@@ -16,7 +16,7 @@ def in_double_precision():
 
 
 @pytest.fixture
-def mdp(double_precision) -> MDP:
+def mdp(in_double_precision) -> MDP:
     key = jax.random.key(5)
     return garnet(key, STATES, ACTIONS, BRANCHING, discount=0.85, rewarded=0.4)
 

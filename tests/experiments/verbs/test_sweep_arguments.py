@@ -105,7 +105,10 @@ HUNDREDS = "--agent.temperature 0:1:0.01 --agent.munchausen 0:1:0.1"
         ("leverage/garnet --seed 1,2", "leverage/garnet is a computed figure"),
         (f"{NAME} --agent.discount 0,1 --optuna 0", "--optuna must be at least 1, got"),
         (f"{NAME} --agent.discount 0,1 --output a.txt", "--output must end in .csv"),
-        (f"{NAME} --agent.discount 0,1 --resume x", "unknown field --resume"),
+        (
+            f"{NAME} --agent.discount 0,1 --resume x",
+            "--resume must be one of auto",
+        ),
         (f"{NAME} dqn/catch --agent.discount 0,1", "one experiment at a time"),
     ],
 )

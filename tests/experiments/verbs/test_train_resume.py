@@ -34,7 +34,7 @@ def test_a_run_resumes_in_its_old_mode_unless_launch_is_given(store, asked, mode
     "store, asked, fitting",
     [
         ({"length": 3}, "processes", "local"),
-        ("reverb", "local", "threads or processes"),
+        ("reverb", "local", "threads, processes or ray"),
     ],
 )
 def test_a_mode_that_cannot_read_the_replay_is_refused(store, asked, fitting):

@@ -13,6 +13,9 @@ import munchausen
 from launch.engines import ray_role
 from launch.engines.ray_role import Order, RayRole
 
+# JAX warns of every fork. The child runs another program at once.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
 LONG = 3 * (1 << 18) // 2 + 7  # bytes: two answers
 
 
