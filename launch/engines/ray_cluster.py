@@ -3,7 +3,6 @@
 import contextlib
 import os
 import secrets
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from ray import cloudpickle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import munchausen
-from launch.engines import ports, ray_role, versions
+from launch.engines import ports, ray_guard, ray_role, versions
 from launch.engines.placement import Host
 from launch.engines.versions import Facts
 from launch.surroundings import Unfit
@@ -88,7 +87,7 @@ def _started(cpus: float) -> Iterator[None]:
     os.environ.setdefault("RAY_agent_register_timeout_ms", "60000")
     # Paths of its sockets must be short.
     folder = tempfile.mkdtemp(prefix="ray-")
-    try:
+    with ray_guard.guarded(folder):
         _init(
             "Ray must start on this machine",
             "see whether it has memory and time to spare, or use --launch processes",
@@ -97,9 +96,10 @@ def _started(cpus: float) -> Iterator[None]:
             include_dashboard=False,
             _temp_dir=folder,
         )
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield
+        finally:
+            ray.shutdown()  # in order, before what is left of it is killed
 
 
 @contextlib.contextmanager
