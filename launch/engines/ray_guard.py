@@ -6,23 +6,26 @@ waits for the end of its standard input, which a launcher closes however it ends
 
 import contextlib
 import os
+import select
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import IO
 
 import psutil
 
 import munchausen
 
-# The environment variable that all processes of such a Ray inherit: its folder.
-FOLDER = "MUNCHAUSEN_RAY"
+_LOOK_SECONDS = 1.0
 
 
 @contextlib.contextmanager
 def guarded(folder: str) -> Iterator[None]:
-    """Context manager: nothing is left of a Ray that has its files in `folder`."""
-    os.environ[FOLDER] = folder
+    """Context manager: nothing is left of a Ray that has its files in `folder`.
+
+    All processes that this one starts meanwhile are killed in the end, too.
+    """
     guard = subprocess.Popen(
         munchausen.command("launch.engines.ray_guard", folder),
         stdin=subprocess.PIPE,
@@ -31,28 +34,33 @@ def guarded(folder: str) -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[FOLDER]
         assert guard.stdin is not None
         guard.stdin.close()
         guard.wait()
 
 
-def end(folder: str) -> None:
-    """Kills all processes of the Ray with its files in `folder`, and removes these."""
-    for process in psutil.process_iter():
-        if process.pid == os.getpid():
-            continue
+def watch(launcher: psutil.Process, ended: IO[bytes]) -> set[psutil.Process]:
+    """Waits until a launcher ends; returns all processes that came from it, but this.
+
+    Args:
+        launcher: its process.
+        ended: a stream whose end is the end of the launcher.
+    """
+    found: set[psutil.Process] = set()
+    while True:
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(FOLDER) == folder:
-                process.kill()
-    shutil.rmtree(folder, ignore_errors=True)
+            found.update(launcher.children(recursive=True))
+        if select.select([ended], [], [], _LOOK_SECONDS)[0]:
+            return found - {psutil.Process()}
 
 
 def main() -> None:
-    """Waits for the end of the launcher."""
-    folder = sys.argv[1]
-    sys.stdin.buffer.read()
-    end(folder)
+    """Waits for the end of the parent; then kills what is left of its Ray."""
+    found = watch(psutil.Process(os.getppid()), sys.stdin.buffer)
+    for process in found:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 if __name__ == "__main__":

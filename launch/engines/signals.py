@@ -28,18 +28,25 @@ class Caught(list[int]):
     """
 
     def __init__(self) -> None:
-        self._last = 0.0
+        self._came: list[tuple[float, int]] = []
         self.noticed: float | None = None
 
     def note(self, number: int) -> None:
-        """Adds the signal if it counts."""
-        now = time.monotonic()
-        if number in errors.NOTICES and self.noticed is None:
-            self.noticed = now
-        again = number == signal.SIGINT and now - self._last > _SAME_SECONDS
-        if not self or again:
-            self._last = now
-            self.append(number)
+        """Adds the signal if it counts.
+
+        Another signal may interrupt this method and call it again: each call counts all
+        signals anew, so that both come to the same result.
+        """
+        self._came.append((time.monotonic(), number))
+        came = sorted(self._came)
+        self.noticed = min((t for t, n in came if n in errors.NOTICES), default=None)
+        (last, first), *later = came
+        counting = [first]
+        for moment, each in later:
+            if each == signal.SIGINT and moment - last > _SAME_SECONDS:
+                last = moment
+                counting.append(each)
+        self[:] = counting
 
 
 def deadline(noticed: float | None, grace: float) -> float | None:

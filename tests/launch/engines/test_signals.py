@@ -85,3 +85,17 @@ def test_sighup_of_a_closing_terminal_is_collected_unless_nohup_ignores_it():
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_that_interrupts_the_handler_of_another_counts_once(monkeypatch):
+    caught, clock = signals.Caught(), iter([7.0, 7.1])
+
+    def interrupted():
+        now = next(clock)
+        if now == 7.0:  # the handler of the second signal runs within the first
+            caught.note(signal.SIGTERM)
+        return now
+
+    monkeypatch.setattr(signals.time, "monotonic", interrupted)
+    caught.note(signal.SIGUSR1)
+    assert (list(caught), caught.noticed) == ([signal.SIGUSR1], 7.0)
