@@ -121,7 +121,8 @@ def ready(made):
 def caught(*numbers):
     signals = Caught()
     for number in numbers:
-        signals._last -= 1  # they come slowly
+        # They come slowly.
+        signals._came = [(moment - 1, each) for moment, each in signals._came]
         signals.note(number)
     return signals
 
