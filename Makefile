@@ -26,7 +26,7 @@ LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install libpython cuda12 wandb optuna cluster demo bench test test-local test-slow test-all format lint type check \
+.PHONY: help install libpython cuda12 wandb optuna cluster demo bench test test-local has-python test-slow test-all format lint type check \
 	structure docs notebook wheel lock clean
 
 help:
@@ -90,6 +90,10 @@ bench: install
 test: install
 	XLA_FLAGS=--xla_backend_optimization_level=0 \
 		$(PYTEST) -m 'not slow' --numprocesses $(WORKERS) --dist loadfile
+
+# Whether uv finds that CPython here, without a download.
+has-python: | $(UV)
+	@$(UV) python find --no-python-downloads $(INTERPRETER) >/dev/null 2>&1
 
 # What a newer Python must do, in a fraction of the time: agents, environments, runs in one
 # thread, datasets, run directories, reports.

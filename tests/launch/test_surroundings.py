@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -112,6 +113,7 @@ def test_a_machine_that_does_not_is_refused(monkeypatch, error, message):
         raise error
 
     monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(surroundings, "DISTRIBUTED", sys.version_info[:2])
     with pytest.raises(Unfit) as caught:
         surroundings.check_program("processes", 1, here=True)
     assert str(caught.value) == message
