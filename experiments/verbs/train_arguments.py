@@ -57,7 +57,7 @@ class Options:
             Ray is started on this machine.
         place: hosts of roles in that cluster, such as learner=gpu1.
         ports: for roles that other roles call, as LOW-HIGH; empty: any.
-        isolate: whether a program of threads or processes gets a network of its own, in
+        isolate: whether a program of threads or processes gets a private network, in
             which no other machine and no other user reaches its ports.
         i_have_a_firewall: whether a firewall guards the ports of a cluster, without
             which a host with a public address is refused.

@@ -1,4 +1,4 @@
-"""`train --isolate`: the run's process moves into a network of its own, first of all.
+"""`train --isolate`: the run's process moves into a private network, first of all.
 
 That must happen before a library makes threads, hence before the command line is read
 as a whole.

@@ -91,7 +91,7 @@ def launch(
             address = program.groups["coordinator"][0].courier_address.resolve()
             link = calls.CoordinatorLink(address)
             supervisor = Supervisor(starter.start, link, rules)
-            table = calls.CoordinatorLink(address)  # its thread has a line of its own
+            table = calls.CoordinatorLink(address)  # for its thread only
             with (
                 contextlib.closing(link),
                 role_table.kept(rules.directory, supervisor.roles, table),

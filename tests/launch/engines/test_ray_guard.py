@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 
-# Its child starts a session of its own, as Ray's agents do, and outlives its parent.
+# The child starts a new session, as Ray's agents do, and outlives its parent.
 LAUNCHER = """
 import subprocess, sys, time
 from launch.engines import ray_guard
