@@ -116,7 +116,7 @@ def make_critic_loss(config: Config, policy: Policy, critic: Critic) -> sgd.Loss
 
 
 def make_policy_loss(policy: Policy, critic: Critic) -> sgd.Loss:
-    """Builds the loss of the network `policy`: alpha ln pi - Q of its own actions."""
+    """Builds the loss of the network `policy`: alpha ln pi - Q of its actions."""
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array

@@ -73,7 +73,7 @@ class OfGymnasium:
         return result[0]
 
     def step(self, action: Any) -> Step:
-        """Steps once with an action of its own. Raises `Broken`."""
+        """Steps once with an action in the environment's form. Raises `Broken`."""
         try:
             result = self._environment.step(action)
         except ValueError as error:  # of a wrapper, which unpacks the values
@@ -132,7 +132,7 @@ class OfDmEnv:
         return timestep.observation
 
     def step(self, action: Any) -> Step:
-        """Steps once with an action of its own. Raises `Broken`."""
+        """Steps once with an action in the environment's form. Raises `Broken`."""
         timestep = self._timestep("step", self._environment.step(action))
         if timestep.first():
             raise Broken("step must not return a FIRST before a LAST")

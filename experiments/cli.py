@@ -7,7 +7,7 @@ imported, and it imports libraries late, so help and error messages appear at on
 Exit codes: 1 if a run fails, 2 for a user's mistake, 128 + n after signal n. If it is
 a scheduler's notice (SIGTERM, SIGUSR1, SIGUSR2), `train` and `sweep` end with 75, which
 means "start me again". Every error is one line on standard error. If nothing accepts
-standard output any more, the command goes on without it and ends with its own code;
+standard output any more, the command continues without it and ends with its usual code;
 commands that do nothing but print end with the code of SIGPIPE, or with 1 if the disk
 is full.
 """

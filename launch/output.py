@@ -1,7 +1,7 @@
 """Standard output and standard error, which may be gone before the run has ended.
 
 A reader may leave (`| head -1`), a terminal may be closed, a disk may be full. Then the
-output ends, and the process goes on.
+output ends, and the process continues.
 """
 
 import contextlib

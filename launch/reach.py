@@ -21,7 +21,7 @@ _REQUEST = struct.Struct("16sH14x")  # struct ifreq, with its flags
 
 
 def isolate() -> None:
-    """Moves this process and its future children into a network of their own.
+    """Moves this process and its future children into a new network.
 
     That network has nothing but a loopback device, so no other machine and no other
     process of this one reaches a port there. Process, terminal, files and signals stay

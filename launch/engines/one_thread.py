@@ -4,7 +4,7 @@ Equal seeds give equal runs, bit for bit, whatever the clock does. Environments 
 be saved: they restart at each checkpoint on the grid of steps, even if the run is not
 interrupted, so that a run resumed there equals one that was not. A checkpoint that was
 saved by wall time, at an interruption, or at the end of a run off the grid, changes
-nothing in a run that goes on; only a run that resumes there differs from then on, and
+nothing in a run that continues; only a run that resumes there differs from then on, and
 its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
@@ -291,7 +291,7 @@ class Local:
         self._turns.begin()
 
     def exact(self, on_grid: bool) -> bool:
-        """Whether the environments restart at the checkpoint also if the run goes on.
+        """Whether the environments restart at the checkpoint also if the run continues.
 
         A run that learns from a dataset has none to restart.
         """

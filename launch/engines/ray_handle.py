@@ -14,7 +14,10 @@ from launch.engines.ray_role import Order, Report
 from launch.roles.watchdog import RunningClock
 
 _TAIL_LINES = 12
-_POLL_SECONDS = 0.2  # between two reports of one Ray actor
+# Between two reports of one Ray actor. On a host with few cores each report takes time
+# from the roles: six roles that report five times a second take a tenth of a core.
+_REPORT_SECONDS = 1.0
+_LOOK_SECONDS = 0.1  # between two looks whether a report has come
 # Without an answer for so long, a life counts as lost: a busy host answers late, above
 # all while it imports what it needs at first.
 _SILENT_SECONDS = 25.0
@@ -58,7 +61,7 @@ class RayHandle:
         """The exit code, or minus the signal that killed it; None while it runs."""
         now = time.monotonic()
         if self._code is None and now >= self._due:
-            self._due = now + _POLL_SECONDS / 4
+            self._due = now + _LOOK_SECONDS
             self._advance()
         return self._code
 
@@ -95,7 +98,7 @@ class RayHandle:
         if report.code is not None:
             self._end(report.code)
             return
-        self._due = time.monotonic() + _POLL_SECONDS
+        self._due = time.monotonic() + _REPORT_SECONDS
         self._pending = self._actor.poll.remote(self._offset)
 
     def _check_silence(self) -> None:

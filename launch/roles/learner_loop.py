@@ -63,7 +63,7 @@ class Host(Protocol):
         """Context manager around each save, which is no stall however long it takes."""
 
     def exact(self, on_grid: bool) -> bool:
-        """Whether a run resumed from a checkpoint made now equals one that goes on.
+        """Whether a run resumed from a checkpoint made now equals one that continues.
 
         Args:
             on_grid: whether the checkpoint is on the grid of steps, and so `saved` is

@@ -1,0 +1,84 @@
+"""A program on three hosts with networks of their own: kills and a partition."""
+
+import os
+import secrets
+import signal
+import sys
+import time
+
+import pytest
+
+from launch.runs import checkpoint, events, roles, run_directory
+from launch.runs.logs import read_evaluations
+from tests.whole_runs import catch_commands, namespace_hosts
+
+pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+pytestmark = [
+    pytest.mark.launchpad,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(
+        bool(namespace_hosts.missing()), reason=namespace_hosts.missing()
+    ),
+    # TensorFlow 2.8 is older than NumPy's deprecations.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+STEPS = 12_000
+
+
+@pytest.fixture
+def hosts(monkeypatch):
+    """Three hosts; roles that cannot come back fit on the first one only."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "120")
+    made = namespace_hosts.NamespaceHosts(3, 2, 2)
+    yield made
+    made.close()
+
+
+def start(command, hosts, *settings):
+    line = f"{catch_commands.LINE} --launch ray --address {hosts.address}"
+    words = [sys.executable, "-m", "experiments.cli", *line.split(), *settings]
+    command.start(
+        "-c",
+        "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])",
+        *hosts.inside(),
+        *words,
+    )
+    return catch_commands.await_run(command, catch_commands.is_evaluated, "rows", 300)
+
+
+def check_end(command, directory):
+    """The run ends with all its steps, and with each point evaluated once."""
+    code, _, err = command.wait(900)
+    assert code == 0, err
+    evaluated = [row.grid for row in read_evaluations(directory)]
+    assert evaluated == list(range(500, STEPS + 1, 500))
+    final = checkpoint.newest(directory).counts
+    assert STEPS <= final.actor_steps < STEPS + 300
+    storage = run_directory.read_experiment(directory).agent.storage
+    inserts = final.actor_steps - storage.min_size
+    owed = storage.samples_per_insert * inserts / storage.batch_size
+    assert abs(final.learner_steps - owed) < 320 / 32 + 300, final
+
+
+def test_a_run_on_three_hosts_outlives_its_actors(command, hosts):
+    directory = start(command, hosts, "--steps", str(STEPS))
+    assert len({row.host for row in roles.read(directory)}) > 1
+    for role in ("actor/0", "actor/1", "evaluator"):
+        os.kill(command.await_role(f"munchausen {role} "), signal.SIGKILL)
+        time.sleep(5)
+    check_end(command, directory)
+    killed = [row["role"] for row in events.read(directory)]
+    assert killed == ["actor/0", "actor/1", "evaluator/0"]
+
+
+def test_a_run_outlives_a_host_that_is_cut_off(command, hosts):
+    directory = start(command, hosts, "--steps", str(STEPS))
+    places = {row.role: row.host for row in roles.read(directory)}
+    assert places["learner"] == "host0"
+    away = next(host for host in places.values() if host != "host0")
+    hosts.cut_off(int(away.removeprefix("host")))
+    check_end(command, directory)
+    assert [row["event"] for row in events.read(directory)].count(events.RESTART) >= 1
