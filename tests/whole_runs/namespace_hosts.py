@@ -94,10 +94,11 @@ class NamespaceHosts:
             time.sleep(1)
         raise AssertionError(f"host {number} did not join: {done.stderr}")
 
-    def inside(self, index=0):
-        """The words that run a command on a host."""
-        pid = str(self._rays[index].pid)
-        return ["nsenter", "--target", pid, "--net", "--mount", "--uts"]
+    def inside(self):
+        """The words that run a command on the head, in the present directory."""
+        pid = str(self._rays[0].pid)
+        enter = ["nsenter", "--target", pid, "--net", "--mount", "--uts"]
+        return [*enter, "env", f"--chdir={Path.cwd()}"]
 
     def cut_off(self, index):
         """No packet reaches or leaves this host from now on."""

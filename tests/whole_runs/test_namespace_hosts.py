@@ -37,6 +37,11 @@ def hosts(monkeypatch):
     made.close()
 
 
+@pytest.fixture(autouse=True)
+def directory_of_the_command(command, monkeypatch):
+    monkeypatch.chdir(command.directory)
+
+
 def start(command, hosts, *settings):
     line = f"{catch_commands.LINE} --launch ray --address {hosts.address}"
     words = [sys.executable, "-m", "experiments.cli", *line.split(), *settings]
