@@ -150,6 +150,20 @@ def predicting_states(
     )
 
 
+def completion_logits(
+    params: NetworkParams,
+    config: transformer.Config,
+    prompt: jax.Array,
+    completion: jax.Array,
+) -> jax.Array:
+    """Logits `[B, T, V]` of each completion token, given the prompt and those before.
+
+    See `predicting_states`.
+    """
+    states = predicting_states(params, config, prompt, completion)
+    return transformer.logits(params, config, states)
+
+
 def score(
     params: NetworkParams,
     config: transformer.Config,
@@ -157,7 +171,6 @@ def score(
     tokens: jax.Array,
 ) -> jax.Array:
     """Log-probabilities `[B, T]` of given completions `[B, T]`; 0 after EOS."""
-    states = predicting_states(params, config, prompt, tokens)
-    log_probs = jax.nn.log_softmax(transformer.logits(params, config, states))
+    log_probs = jax.nn.log_softmax(completion_logits(params, config, prompt, tokens))
     taken = jnp.take_along_axis(log_probs, tokens[:, :, None], axis=-1)[:, :, 0]
     return jnp.where(sequences.completion_mask(tokens), taken, 0)
