@@ -67,5 +67,5 @@ def test_impossible_shapes_are_refused(settings, message):
 
 
 def test_a_decoder_without_vocabulary_is_refused():
-    with pytest.raises(ValueError, match="network.vocabulary must be at least 1, got"):
+    with pytest.raises(ValueError, match=r"network.vocabulary must be at least 1, got"):
         transformer.init(jax.random.key(0), Config())
