@@ -20,7 +20,7 @@ SPEC = Spec(
     action=jax.ShapeDtypeStruct((T,), np.dtype(np.int32)),
 )
 NETWORK = transformer.Config(width=12, heads=2, kv_heads=1)
-# The reference is one token of the prompt, then EOS.
+# The reference is the prompt's last token but one, then EOS.
 PROMPTS = jnp.array(
     [[4, 5, PAD, PAD], [6, 4, 7, PAD], [8, 6, 5, 4], [7, 8, PAD, PAD], [5, 7, 6, PAD]]
 )
