@@ -19,8 +19,8 @@ from agents.parts.contract import (
     TrainingState,
 )
 from environments.vector import VectorEnvironment
+from launch import staleness
 from launch.experiment import Experiment
-from launch.roles import staleness
 
 NORMALIZER = "normalizer"
 
@@ -73,7 +73,7 @@ def make_spec(environment: dm_env.Environment) -> Spec:
 def make_extras_spec(agent: Agent, spec: Spec) -> Any:
     """Describes what is stored with one action: the extras that `act` returns with it.
 
-    A queue also stores the version of the parameters, see `launch.roles.staleness`.
+    A queue also stores the version of the parameters, see `launch.staleness`.
 
     Computes nothing, and starts no JAX backend.
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from agents.parts.contract import Act, Params
 from environments.vector import VectorEnvironment
-from launch import finite
+from launch import finite, staleness
 from launch.replay import Adder
-from launch.roles import staleness
 from launch.runs.logs import Episode
 
 # Plain numbers: comparing an array with an enumeration's member takes much longer.
@@ -48,7 +47,7 @@ class Actor:
             seed: of exploration.
             adder: where experience goes; None if nothing is stored.
             version: the learner step of the parameters that `variables` returned last;
-                stored with the extras, see `launch.roles.staleness`. None: not stored.
+                stored with the extras, see `launch.staleness`. None: not stored.
             reward_clip: bound on the size of stored rewards; None stores them raw.
             evaluation: passed on to `act`.
         """
