@@ -8,11 +8,10 @@ nothing in a run that continues; only a run that resumes there differs from then
 its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
-from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from agents.parts.contract import Agent, Metrics, Params
+from agents.parts.contract import Agent, Metrics
 from environments.vector import VectorEnvironment
 from launch import errors
 from launch.build import make_actor_environment, make_extras_spec, make_stages
@@ -20,6 +19,7 @@ from launch.engines import signals
 from launch.engines.signals import Caught
 from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
+from launch.replay.in_process_queue import InProcessQueue
 from launch.roles.actor import Actor, Loop
 from launch.roles.batches import Batches
 from launch.roles.context import Run
@@ -29,7 +29,7 @@ from launch.roles.learner import Learner
 from launch.roles.learner_loop import LearnerLoop
 from launch.roles.watchdog import LocalWatchdog
 from launch.runs import truncate_logs
-from launch.runs.logs import Counts, Episode, last_evaluated_step
+from launch.runs.logs import Counts, Evaluated, last_evaluated_step
 from launch.runs.progress import Progress, bottleneck
 from launch.runs.recorder import Recorder
 
@@ -70,8 +70,8 @@ class Acting:
         self,
         experiment: Experiment,
         agent: Agent,
-        store: InProcess,
-        params: Callable[[], Params],
+        store: InProcess | InProcessQueue,
+        learner: Learner,
         environment: VectorEnvironment,
         start: Counts,
     ):
@@ -81,18 +81,24 @@ class Acting:
             experiment: gives environments and seeds.
             agent: gives the policy.
             store: where experience goes.
-            params: returns the newest parameters.
+            learner: gives the newest parameters.
             environment: made by `make_actor_environment` for this start.
             start: counters of the run.
         """
         self._experiment = experiment
         self._environment = environment
         self.episodes = start.episodes
+        queue = agent.storage.order == "queue"
         self._actor = Actor(
-            agent.act, params, seed=0, adder=store, reward_clip=environment.reward_clip
+            agent.act,
+            lambda: learner.params,
+            seed=0,
+            adder=store,
+            version=(lambda: learner.learner_steps) if queue else None,
+            reward_clip=environment.reward_clip,
         )
         self.lockstep = (
-            Lockstep(experiment, agent, params, experiment.environments)
+            Lockstep(experiment, agent, lambda: learner.params, experiment.environments)
             if experiment.evaluation.lockstep
             else None
         )
@@ -172,7 +178,7 @@ class Local:
         self._acting: Acting | None = None
         if store is not None and environment is not None:
             self._acting = Acting(
-                experiment, last.agent, store, self._params, environment, run.start
+                experiment, last.agent, store, self._learner, environment, run.start
             )
         episodes = experiment.evaluation.episodes
         self._evaluator = Evaluator(experiment, last.agent, episodes)
@@ -231,9 +237,6 @@ class Local:
         if self._acting is not None:
             self._acting.close()
 
-    def _params(self) -> Params:
-        return self._learner.params
-
     def act(self) -> None:
         """Takes one decision in every environment, if the run acts."""
         self.tick()
@@ -281,13 +284,13 @@ class Local:
             if self._caught:
                 raise errors.Interrupted(self._caught[0])
 
-        episodes: Sequence[Episode] = []
+        evaluated = Evaluated([])
         if self._acting is None or self._acting.lockstep is None:
             try:
-                episodes = self._evaluator.evaluate(self._learner.params, point, tick)
+                evaluated = self._evaluator.evaluate(self._learner.params, point, tick)
             except errors.Interrupted:
                 return
-        self.returns = self._recorder.evaluation(point, self.counts(), episodes)
+        self.returns = self._recorder.evaluation(point, self.counts(), evaluated)
         self._turns.begin()
 
     def exact(self, on_grid: bool) -> bool:
@@ -305,7 +308,14 @@ class Local:
         self._turns.begin()
 
 
-def _make_store(run: Run, agent: Agent) -> InProcess:
+def _make_store(run: Run, agent: Agent) -> InProcess | InProcessQueue:
+    if agent.storage.order == "queue":
+        return InProcessQueue(
+            agent.storage,
+            run.spec,
+            num_environments=run.experiment.environments,
+            extras=make_extras_spec(agent, run.spec),
+        )
     return InProcess(
         agent.storage,
         run.spec,

@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.parts.contract import Act, Params
 from environments.vector import VectorEnvironment
-from launch import finite
+from launch import finite, staleness
 from launch.replay import Adder
 from launch.runs.logs import Episode
 
@@ -35,6 +35,7 @@ class Actor:
         seed: int,
         *,
         adder: Adder | None = None,
+        version: Callable[[], int] | None = None,
         reward_clip: float | None = None,
         evaluation: bool = False,
     ):
@@ -45,12 +46,15 @@ class Actor:
             variables: returns the newest parameters.
             seed: of exploration.
             adder: where experience goes; None if nothing is stored.
+            version: the learner step of the parameters that `variables` returned last;
+                stored with the extras, see `launch.staleness`. None: not stored.
             reward_clip: bound on the size of stored rewards; None stores them raw.
             evaluation: passed on to `act`.
         """
         self.reseed(seed, actor_steps=0)
         self._variables = variables
         self._adder = adder
+        self._version = version
         self._reward_clip = reward_clip
         self._extras: Any = ()
         plays = np.bool_(evaluation)
@@ -80,7 +84,14 @@ class Actor:
         params = self._variables()
         actions, self._extras = self._policy(params, self._key, counts, observation)
         self._calls += 1
+        if self._version is not None:
+            versions = np.full(len(observation), self._version(), np.int32)
+            self._extras = staleness.stored_extras(self._extras, versions)
         return np.asarray(actions)
+
+    def skip_action(self) -> None:
+        """Counts a call of the policy whose actions would be ignored."""
+        self._calls += 1
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Records the first timestep of all lanes."""
@@ -116,6 +127,7 @@ class Loop:
         self._environment = environment
         self._actor = actor
         self._timestep: dm_env.TimeStep | None = None
+        self._all_ended = False  # then actions are ignored
         self._returns = [0.0] * environment.num_environments
         self._steps = 0  # of this loop, including those at which lanes begin
         self._begun = [0] * environment.num_environments  # the step of the last FIRST
@@ -129,6 +141,7 @@ class Loop:
     def reset(self) -> None:
         """Begins a new episode in every lane and forgets unfinished ones."""
         self._timestep = self._environment.reset()
+        self._all_ended = False
         self._returns = [0.0] * len(self._returns)
         self._begun = [self._steps] * len(self._begun)
         self._actor.observe_first(self._timestep)
@@ -138,15 +151,19 @@ class Loop:
         if self._timestep is None:
             self.reset()
         assert self._timestep is not None
-        action = self._actor.select_action(self._timestep.observation)
-        timestep = self._environment.step(action)
-        self._actor.observe(action, timestep)
+        if self._all_ended:
+            self._actor.skip_action()
+        else:
+            self._action = self._actor.select_action(self._timestep.observation)
+        timestep = self._environment.step(self._action)
+        self._actor.observe(self._action, timestep)
         self._timestep = timestep
         self._steps += 1
         # Plain numbers: with few lanes one operation of numpy costs more than all this.
         types = timestep.step_type.tolist()
         rewards = timestep.reward.tolist()
         self._returns = [x + y for x, y in zip(self._returns, rewards, strict=True)]
+        self._all_ended = types.count(_LAST) == len(types)
         begun = types.count(_FIRST)  # lanes that took no decision: actions ignored
         self.actor_steps += len(types) - begun
         self._actor.actor_steps += len(types) - begun
