@@ -1,0 +1,72 @@
+"""Completions by a Markov chain whose probabilities are known: the oracle is exact.
+
+The chain draws each token given the last `order` tokens. The first `order` tokens of a
+prompt are uniform, further ones are the chain's. The reference is what the chain draws
+next; it fills all columns of the completion and has no EOS. The score of a completion
+is the mean log-probability of its tokens under the chain, in nats. EOS counts as a
+token; like all that the chain never draws it has the log-probability
+`chain.IMPOSSIBLE`.
+
+References score `reference_score` on average: minus the entropy of the chain. A policy
+that prefers likely tokens, such as a greedy one, scores higher, so the score alone does
+not show that a policy equals the chain: its loss, or a distance to `oracle`, does.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from environments.checks import InvalidSetting
+from environments.language import chain, task
+from environments.language.vocabulary import SPECIAL
+
+_MOST_ENTRIES = 2**24  # of the table of a chain; 64 MiB in float32
+
+
+@dataclass(frozen=True)
+class Markov:
+    """A chain, which does not depend on the seed of the run, and its prompts.
+
+    Attributes:
+        order: number of tokens that the next token depends on.
+        symbols: number of tokens of the chain; the vocabulary has the special ones too.
+        concentration: of the Dirichlet distribution of each row of the chain; below 1
+            few tokens have most of the probability.
+        floor: weight of the uniform distribution in each row, in (0, 1], so that no
+            log-probability is below log(floor / symbols).
+        layout: seed of the rows.
+        prompt_columns: tokens of a prompt, at least `order`.
+        completion_columns: tokens of a completion.
+        prompts: number of distinct prompts in training; 0: no end.
+    """
+
+    order: int = 3
+    symbols: int = 32
+    concentration: float = 0.1
+    floor: float = 0.01
+    layout: int = 0
+    prompt_columns: int = 3
+    completion_columns: int = 30
+    prompts: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("order", "completion_columns"):
+            chain.at_least(name, getattr(self, name), 1)
+        chain.at_least("symbols", self.symbols, 2)
+        chain.at_least("layout", self.layout, 0)
+        chain.at_least("prompts", self.prompts, 0)
+        chain.check_row(self.concentration, self.floor)
+        if (SPECIAL + self.symbols) ** (self.order + 1) > _MOST_ENTRIES:
+            raise InvalidSetting(
+                "environment.order",
+                self.order,
+                f"so small that ({SPECIAL} + environment.symbols) to the power of "
+                f"(order + 1) is at most {_MOST_ENTRIES:,}",
+            )
+        if self.prompt_columns < self.order:
+            raise InvalidSetting(
+                "environment.prompt_columns",
+                self.prompt_columns,
+                f"at least environment.order, {self.order}",
+            )

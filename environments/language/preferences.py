@@ -1,0 +1,114 @@
+"""Completions with an exact, continuous golden reward and a known best trade-off.
+
+The reference policy is a Markov chain of order 1. A prompt has two tokens, the reference
+is what the chain draws next, and both fill their columns without EOS. The reward of a
+completion is the mean over its columns of a seeded weight for each pair of neighbouring
+tokens, the first of which starts with the prompt's last token. Every pair with a special
+token has the smallest weight of all, and so has every column after EOS: ending early
+never pays.
+
+Because the reward is a sum over pairs, the policy of the best reward at each KL
+divergence from the chain is itself a Markov chain, whose probabilities depend on the
+column: `tilted` computes it. No policy lies above it.
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from environments.checks import InvalidSetting
+from environments.language import chain, task
+from environments.language.vocabulary import EOS, SPECIAL
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """A chain and a reward, which do not depend on the seed of the run.
+
+    Attributes:
+        symbols: number of tokens of the chain; the vocabulary has the special ones too.
+        concentration: of the Dirichlet distribution of each row of the chain.
+        floor: weight of the uniform distribution in each row, in (0, 1].
+        layout: seed of the rows and of the weights of pairs.
+        prompt_columns: tokens of a prompt.
+        completion_columns: tokens of a completion.
+        prompts: number of distinct prompts in training; 0: no end.
+    """
+
+    symbols: int = 32
+    concentration: float = 0.1
+    floor: float = 0.01
+    layout: int = 0
+    prompt_columns: int = 2
+    completion_columns: int = 16
+    prompts: int = 0
+
+    def __post_init__(self) -> None:
+        chain.at_least("symbols", self.symbols, 2)
+        for name in ("prompt_columns", "completion_columns"):
+            chain.at_least(name, getattr(self, name), 1)
+        for name in ("layout", "prompts"):
+            chain.at_least(name, getattr(self, name), 0)
+        chain.check_row(self.concentration, self.floor)
+
+
+class Tilted(NamedTuple):
+    """The policy proportional to `reference * exp(reward / temperature)`; S symbols.
+
+    Attributes:
+        log_policy: `[T, S, S]` log-probabilities of each column, given the token before.
+        reward: `[S]` its expected reward after a prompt that ends in this symbol.
+        kl: `[S]` its KL divergence from the chain after such a prompt, in nats.
+    """
+
+    log_policy: np.ndarray
+    reward: np.ndarray
+    kl: np.ndarray
+
+
+def tilt(
+    log_probs: np.ndarray, weights: np.ndarray, length: int, temperature: float
+) -> Tilted:
+    """Computes the tilted policy by backward recursion, in float64.
+
+    Args:
+        log_probs: `[S, S]` of the chain, next token on the last axis.
+        weights: `[S, S]` of the pairs.
+        length: T, over which the reward is a mean.
+        temperature: above 0; the smaller, the higher are reward and KL divergence.
+
+    Source: the soft value of column t is log sum_v p(v | u) exp(w(u, v) / (T
+    temperature) + value of column t + 1); its policy maximises reward - temperature KL.
+    """
+    value = np.zeros(len(weights))
+    log_policies = []
+    for _ in range(length):
+        joint = log_probs + weights / (length * temperature) + value
+        value = np.logaddexp.reduce(joint, axis=-1)
+        log_policies.append(joint - value[:, np.newaxis])
+    reward = np.zeros(len(weights))
+    for log_policy in log_policies:  # from the last column to the first
+        reward = (np.exp(log_policy) * (weights / length + reward)).sum(-1)
+    kl = reward / temperature - value
+    return Tilted(np.stack(log_policies[::-1]), reward, kl)
+
+
+def best_of(rewards: np.ndarray, most: int) -> float:
+    """Expected largest reward of `most` independent draws.
+
+    Args:
+        rewards: `[M]` of completions of one prompt, drawn from the reference policy.
+        most: N, how many completions the largest is taken of.
+
+    Source: the i-th smallest of M rewards is the largest of N with probability
+    (i / M)^N - ((i - 1) / M)^N.
+    """
+    below = np.arange(len(rewards) + 1) / len(rewards)
+    return float((np.sort(rewards) * np.diff(below**most)).sum())
+
+
+def quantile(rewards: np.ndarray, reward: float) -> float:
+    """Share of the reference policy's rewards `[M]` that are at most `reward`."""
+    return float((rewards <= reward).mean())
