@@ -4,11 +4,13 @@ Letters in shapes: V tokens, of which the first `SPECIAL` stand for no text; L c
 a sequence, T of a completion.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from environments.checks import InvalidSetting
 from environments.language.vocabulary import SPECIAL
 
 # Log-probability of a token that the chain never draws. Its exponential is below the
@@ -120,3 +122,25 @@ def log_conditional(log_probs: Any, tokens: Any, start: int) -> Any:
     stop = tokens.shape[-1] - order
     columns = [tokens[..., start - order + i : stop + i] for i in range(order)]
     return log_probs[tuple(columns)]
+
+
+def at_least(name: str, value: int, least: int) -> None:
+    """Refuses a field of a config that is too small.
+
+    Raises:
+        InvalidSetting: it is.
+    """
+    if value < least:
+        raise InvalidSetting(f"environment.{name}", value, f"at least {least}")
+
+
+def check_row(concentration: float, floor: float) -> None:
+    """Refuses a distribution of rows that is not one.
+
+    Raises:
+        InvalidSetting: the concentration is not above 0, or the floor not in (0, 1].
+    """
+    if not 0.0 < concentration < math.inf:
+        raise InvalidSetting("environment.concentration", concentration, "above 0")
+    if not 0.0 < floor <= 1.0:
+        raise InvalidSetting("environment.floor", floor, "above 0 and at most 1")

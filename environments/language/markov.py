@@ -70,3 +70,50 @@ class Markov:
                 self.prompt_columns,
                 f"at least environment.order, {self.order}",
             )
+
+
+@functools.lru_cache(maxsize=4)
+def oracle(config: Markov) -> Chain:
+    """The chain of a config, drawn once in a process."""
+    return chain.draw(
+        order=config.order,
+        symbols=config.symbols,
+        concentration=config.concentration,
+        floor=config.floor,
+        seed=config.layout,
+    )
+
+
+def reference_score(config: Markov) -> float:
+    """Mean score of references over all prompts, in nats per token; exact."""
+    skip = config.prompt_columns - config.order
+    return oracle(config).expected_log_prob(skip, config.completion_columns)
+
+
+class MarkovTask:
+    """Prompts, references and scores of one chain; see `task.Task`."""
+
+    def __init__(self, config: Markov):
+        self.vocabulary = chain.names(config.symbols)
+        self.prompt_columns = config.prompt_columns
+        self.completion_columns = config.completion_columns
+        self._order = config.order
+        self._chain = oracle(config)
+
+    def draw(
+        self, generator: np.random.Generator, evaluation: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A prompt and what the chain draws after it."""
+        last = len(self.vocabulary)
+        start = generator.integers(SPECIAL, last, self._order, dtype=np.int32)
+        length = self.prompt_columns - self._order
+        further = self._chain.sample(generator, start, length)
+        prompt = np.concatenate([start, further])
+        return prompt, self._chain.sample(generator, prompt, self.completion_columns)
+
+    def score(self, prompt: np.ndarray, completion: np.ndarray) -> float:
+        """Mean log-probability of the completion's tokens, in nats."""
+        length = vocabulary.completion_length(completion)
+        tokens = np.concatenate([prompt, completion[:length]])
+        rows = chain.log_conditional(self._chain.log_probs, tokens, len(prompt))
+        return float(rows[np.arange(length), completion[:length]].mean())

@@ -112,3 +112,60 @@ def best_of(rewards: np.ndarray, most: int) -> float:
 def quantile(rewards: np.ndarray, reward: float) -> float:
     """Share of the reference policy's rewards `[M]` that are at most `reward`."""
     return float((rewards <= reward).mean())
+
+
+@functools.lru_cache(maxsize=4)
+def reference(config: Preferences) -> chain.Chain:
+    """The chain of a config, drawn once in a process."""
+    return chain.draw(
+        order=1,
+        symbols=config.symbols,
+        concentration=config.concentration,
+        floor=config.floor,
+        seed=config.layout,
+    )
+
+
+def weights(config: Preferences) -> np.ndarray:
+    """`[V, V]` standard normal weights of pairs; the smallest where one is special."""
+    generator = np.random.default_rng([config.layout, 1])
+    drawn = generator.standard_normal((config.symbols, config.symbols))
+    table = np.full((SPECIAL + config.symbols,) * 2, drawn.min())
+    table[SPECIAL:, SPECIAL:] = drawn
+    return table
+
+
+def tilted(config: Preferences, temperature: float) -> Tilted:
+    """The best trade-off of a config at one temperature; S is its `symbols`."""
+    inner = (slice(SPECIAL, None), slice(SPECIAL, None))
+    log_probs = np.log(reference(config).probs[inner])
+    length = config.completion_columns
+    return tilt(log_probs, weights(config)[inner], length, temperature)
+
+
+class PreferencesTask:
+    """Prompts, references and golden rewards of one chain; see `task.Task`."""
+
+    def __init__(self, config: Preferences):
+        self.vocabulary = chain.names(config.symbols)
+        self.prompt_columns = config.prompt_columns
+        self.completion_columns = config.completion_columns
+        self._chain = reference(config)
+        self._weights = weights(config)
+
+    def draw(
+        self, generator: np.random.Generator, evaluation: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A prompt and what the chain draws after it."""
+        start = generator.integers(SPECIAL, len(self.vocabulary), 1, dtype=np.int32)
+        further = self._chain.sample(generator, start, self.prompt_columns - 1)
+        prompt = np.concatenate([start, further])
+        return prompt, self._chain.sample(generator, prompt, self.completion_columns)
+
+    def score(self, prompt: np.ndarray, completion: np.ndarray) -> float:
+        """Mean weight of the pairs of all columns."""
+        tokens = np.full(1 + self.completion_columns, PAD)
+        tokens[0] = prompt[-1]
+        length = vocabulary.completion_length(completion)
+        tokens[1 : 1 + length] = completion[:length]
+        return float(self._weights[tokens[:-1], tokens[1:]].mean())
