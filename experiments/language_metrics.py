@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from launch.errors import PackageMissing
-
 _ROUGE = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 
 
@@ -40,7 +38,7 @@ def measure(completions: Sequence[str], references: Sequence[str]) -> TextMetric
         references: one for each completion; an empty text: there is none.
 
     Raises:
-        PackageMissing: the extra `language` is not installed.
+        ModuleNotFoundError: the extra `language` is not installed.
     """
     pairs = [
         (reference, completion)
@@ -92,4 +90,10 @@ def self_bleu(completions: Sequence[str]) -> float:
 
 
 def _package(name: str) -> Any:
-    return importlib.import_module(name)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"text metrics need the package {error.name}: install it with "
+            "`pip install 'munchausen[language]'`"
+        ) from error
