@@ -1,7 +1,7 @@
 """Markov chains over tokens with seeded rows: the exact truth of two tasks.
 
-Letters in shapes: V tokens, of which the first `SPECIAL` stand for no text; L columns of
-a sequence, T of a completion.
+Letters in shapes: V tokens, of which the first `SPECIAL` stand for no text; L columns
+of a sequence, P of a prompt, T of a completion.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from environments.checks import InvalidSetting
-from environments.language.vocabulary import SPECIAL
+from environments.language.vocabulary import SPECIAL, Vocabulary
 
 # Log-probability of a token that the chain never draws. Its exponential is below the
 # precision of float32, and no product with it is NaN.
@@ -54,7 +54,6 @@ class Chain:
             row = self.cumulative[tuple(tokens[-self.order :])]
             tokens.append(int(np.searchsorted(row, uniform * row[-1], side="right")))
         return np.array(tokens[len(prompt) :], np.int32)
-
 
     def expected_log_prob(self, skip: int, length: int) -> float:
         """Mean log-probability of a token that the chain draws, in nats; exact.
@@ -124,14 +123,9 @@ def log_conditional(log_probs: Any, tokens: Any, start: int) -> Any:
     return log_probs[tuple(columns)]
 
 
-def at_least(name: str, value: int, least: int) -> None:
-    """Refuses a field of a config that is too small.
-
-    Raises:
-        InvalidSetting: it is.
-    """
-    if value < least:
-        raise InvalidSetting(f"environment.{name}", value, f"at least {least}")
+def vocabulary(symbols: int) -> Vocabulary:
+    """The special tokens, then symbols named s0, s1 and so on."""
+    return Vocabulary([f"s{symbol}" for symbol in range(symbols)])
 
 
 def check_row(concentration: float, floor: float) -> None:

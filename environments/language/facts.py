@@ -1,9 +1,9 @@
 """Summaries of facts about one subject, with an exact checker of what they claim.
 
-A prompt lists facts, such as "ann has ball .", in random order, then asks for a subject,
-as in "ann ?". The reference names the two facts about it in random order, in one
-sentence or in two: "ann has ball and sees cup ." or "ann has ball . ann sees cup .". In
-a share of references one object is wrong: planted errors, as in summaries of people.
+A prompt lists facts, such as "ann has ball .", in random order, then asks for a
+subject, as in "ann ?". The reference names the two facts about it in random order, in
+one sentence or in two: "ann has ball and sees cup ." or "ann has ball . ann sees cup .".
+In a share of references one object is wrong: planted errors, as in summaries of people.
 
 The score of a completion is the share of its claims that the facts entail. A claim is a
 verb and an object of a sentence; a sentence that does not follow the grammar, or does
@@ -17,15 +17,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from environments.checks import InvalidSetting
-from environments.language import task
+from environments.checks import InvalidSetting, check_at_least
+from environments.language.task import LanguageEnvironment
+from environments.language.vocabulary import EOS, Vocabulary, completion_length
 
 SUBJECTS = ("ann", "ben", "cat", "dan", "eva", "fay", "gus", "hal", "ida", "jon")
 VERBS = ("has", "sees", "wants", "likes", "finds", "sells")
 OBJECTS = tuple(
     "apple ball book boat bell bike chair coat cup desk dish door drum fish flag fork "
-    "glass hat key kite lamp map milk nut oven pear pen plant plate ring rope shoe soap "
-    "sock spoon tent tree vase watch wheel wine".split()
+    "glass hat key kite lamp map milk nut oven pear pen plant plate ring rope shoe "
+    "soap sock spoon tent tree vase watch wheel wine".split()
 )
 _FACTS_OF_EACH = 2  # facts about each subject of a prompt
 _LONGEST = 9  # tokens of the longest reference, EOS included
@@ -57,14 +58,10 @@ class Facts:
             )
         if not 0.0 <= self.planted <= 1.0:
             raise InvalidSetting("environment.planted", self.planted, "between 0 and 1")
-        if self.completion_columns < _LONGEST:
-            raise InvalidSetting(
-                "environment.completion_columns",
-                self.completion_columns,
-                f"at least {_LONGEST}, the length of the longest reference",
-            )
-        if self.prompts < 0:
-            raise InvalidSetting("environment.prompts", self.prompts, "at least 0")
+        check_at_least(
+            "environment.completion_columns", self.completion_columns, _LONGEST
+        )
+        check_at_least("environment.prompts", self.prompts, 0)
 
 
 def draw_facts(generator: np.random.Generator, number: int) -> list[Fact]:
@@ -150,12 +147,12 @@ def read_facts(words: Sequence[str]) -> list[Fact]:
     ]
 
 
-class FactsTask:
-    """Prompts, references and scores; see `task.Task`."""
+class Summaries:
+    """Prompts, references and scores; see `environments.language.task.Task`."""
 
     def __init__(self, config: Facts):
         words = (*SUBJECTS, *VERBS, *OBJECTS, ".", "and", "?")
-        self.vocabulary = vocabulary.Vocabulary(words)
+        self.vocabulary = Vocabulary(words)
         self.prompt_columns = 4 * config.facts + 2
         self.completion_columns = config.completion_columns
         self._config = config
@@ -164,6 +161,7 @@ class FactsTask:
         self, generator: np.random.Generator, evaluation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Facts with a question, and a summary, which may be wrong."""
+        del evaluation
         known = draw_facts(generator, self._config.facts)
         asked = known[generator.integers(len(known))][0]
         about = [fact for fact in known if fact[0] == asked]
@@ -174,4 +172,16 @@ class FactsTask:
     def score(self, prompt: np.ndarray, completion: np.ndarray) -> float:
         """Share of the completion's claims that the prompt entails."""
         known = read_facts(self.vocabulary.decode(prompt))
-        return entailed(known, self.vocabulary.decode(completion))
+        given = completion[: completion_length(completion)].tolist()
+        words = [self.vocabulary.words[token] for token in given if token != EOS]
+        return entailed(known, words)
+
+
+def make(
+    config: Facts, num_environments: int, seed: int, evaluation: bool = False
+) -> LanguageEnvironment:
+    """N lanes of facts."""
+    task = Summaries(config)
+    return LanguageEnvironment(
+        task, num_environments, seed, evaluation, prompts=config.prompts
+    )

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from environments.checks import InvalidSetting
-from environments.language import chain, task
-from environments.language.vocabulary import SPECIAL
+from environments.checks import InvalidSetting, check_at_least
+from environments.language import chain
+from environments.language.chain import Chain
+from environments.language.task import LanguageEnvironment
+from environments.language.vocabulary import SPECIAL, completion_length
 
 _MOST_ENTRIES = 2**24  # of the table of a chain; 64 MiB in float32
 
@@ -51,11 +53,15 @@ class Markov:
     prompts: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("order", "completion_columns"):
-            chain.at_least(name, getattr(self, name), 1)
-        chain.at_least("symbols", self.symbols, 2)
-        chain.at_least("layout", self.layout, 0)
-        chain.at_least("prompts", self.prompts, 0)
+        least = {
+            "order": 1,
+            "symbols": 2,
+            "layout": 0,
+            "completion_columns": 1,
+            "prompts": 0,
+        }
+        for name, bound in least.items():
+            check_at_least(f"environment.{name}", getattr(self, name), bound)
         chain.check_row(self.concentration, self.floor)
         if (SPECIAL + self.symbols) ** (self.order + 1) > _MOST_ENTRIES:
             raise InvalidSetting(
@@ -64,12 +70,7 @@ class Markov:
                 f"so small that ({SPECIAL} + environment.symbols) to the power of "
                 f"(order + 1) is at most {_MOST_ENTRIES:,}",
             )
-        if self.prompt_columns < self.order:
-            raise InvalidSetting(
-                "environment.prompt_columns",
-                self.prompt_columns,
-                f"at least environment.order, {self.order}",
-            )
+        check_at_least("environment.prompt_columns", self.prompt_columns, self.order)
 
 
 @functools.lru_cache(maxsize=4)
@@ -90,11 +91,11 @@ def reference_score(config: Markov) -> float:
     return oracle(config).expected_log_prob(skip, config.completion_columns)
 
 
-class MarkovTask:
-    """Prompts, references and scores of one chain; see `task.Task`."""
+class Continuations:
+    """Prompts, references and scores; see `environments.language.task.Task`."""
 
     def __init__(self, config: Markov):
-        self.vocabulary = chain.names(config.symbols)
+        self.vocabulary = chain.vocabulary(config.symbols)
         self.prompt_columns = config.prompt_columns
         self.completion_columns = config.completion_columns
         self._order = config.order
@@ -104,6 +105,7 @@ class MarkovTask:
         self, generator: np.random.Generator, evaluation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """A prompt and what the chain draws after it."""
+        del evaluation
         last = len(self.vocabulary)
         start = generator.integers(SPECIAL, last, self._order, dtype=np.int32)
         length = self.prompt_columns - self._order
@@ -113,7 +115,17 @@ class MarkovTask:
 
     def score(self, prompt: np.ndarray, completion: np.ndarray) -> float:
         """Mean log-probability of the completion's tokens, in nats."""
-        length = vocabulary.completion_length(completion)
+        length = completion_length(completion)
         tokens = np.concatenate([prompt, completion[:length]])
         rows = chain.log_conditional(self._chain.log_probs, tokens, len(prompt))
         return float(rows[np.arange(length), completion[:length]].mean())
+
+
+def make(
+    config: Markov, num_environments: int, seed: int, evaluation: bool = False
+) -> LanguageEnvironment:
+    """N lanes of one chain."""
+    task = Continuations(config)
+    return LanguageEnvironment(
+        task, num_environments, seed, evaluation, prompts=config.prompts
+    )

@@ -1,11 +1,11 @@
 """Completions with an exact, continuous golden reward and a known best trade-off.
 
-The reference policy is a Markov chain of order 1. A prompt has two tokens, the reference
-is what the chain draws next, and both fill their columns without EOS. The reward of a
-completion is the mean over its columns of a seeded weight for each pair of neighbouring
-tokens, the first of which starts with the prompt's last token. Every pair with a special
-token has the smallest weight of all, and so has every column after EOS: ending early
-never pays.
+The reference policy is a Markov chain of order 1. The first token of a prompt is
+uniform, the others are the chain's; the reference is what the chain draws next, and
+fills all columns of the completion without EOS. The reward of a completion is the mean
+over its columns of a seeded weight for the token and the one before it, which for the
+first column is the prompt's last. A special token has the smallest weight of all, and
+so have all columns after EOS: ending early never pays.
 
 Because the reward is a sum over pairs, the policy of the best reward at each KL
 divergence from the chain is itself a Markov chain, whose probabilities depend on the
@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from environments.checks import InvalidSetting
-from environments.language import chain, task
-from environments.language.vocabulary import EOS, SPECIAL
+from environments.checks import check_at_least
+from environments.language import chain
+from environments.language.task import LanguageEnvironment
+from environments.language.vocabulary import PAD, SPECIAL, completion_length
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,15 @@ class Preferences:
     prompts: int = 0
 
     def __post_init__(self) -> None:
-        chain.at_least("symbols", self.symbols, 2)
-        for name in ("prompt_columns", "completion_columns"):
-            chain.at_least(name, getattr(self, name), 1)
-        for name in ("layout", "prompts"):
-            chain.at_least(name, getattr(self, name), 0)
+        least = {
+            "symbols": 2,
+            "layout": 0,
+            "prompt_columns": 1,
+            "completion_columns": 1,
+            "prompts": 0,
+        }
+        for name, bound in least.items():
+            check_at_least(f"environment.{name}", getattr(self, name), bound)
         chain.check_row(self.concentration, self.floor)
 
 
@@ -58,7 +63,7 @@ class Tilted(NamedTuple):
     """The policy proportional to `reference * exp(reward / temperature)`; S symbols.
 
     Attributes:
-        log_policy: `[T, S, S]` log-probabilities of each column, given the token before.
+        log_policy: `[T, S, S]` log-probabilities by column and the token before it.
         reward: `[S]` its expected reward after a prompt that ends in this symbol.
         kl: `[S]` its KL divergence from the chain after such a prompt, in nats.
     """
@@ -143,11 +148,11 @@ def tilted(config: Preferences, temperature: float) -> Tilted:
     return tilt(log_probs, weights(config)[inner], length, temperature)
 
 
-class PreferencesTask:
-    """Prompts, references and golden rewards of one chain; see `task.Task`."""
+class GoldenRewards:
+    """Prompts, references and rewards; see `environments.language.task.Task`."""
 
     def __init__(self, config: Preferences):
-        self.vocabulary = chain.names(config.symbols)
+        self.vocabulary = chain.vocabulary(config.symbols)
         self.prompt_columns = config.prompt_columns
         self.completion_columns = config.completion_columns
         self._chain = reference(config)
@@ -157,6 +162,7 @@ class PreferencesTask:
         self, generator: np.random.Generator, evaluation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """A prompt and what the chain draws after it."""
+        del evaluation
         start = generator.integers(SPECIAL, len(self.vocabulary), 1, dtype=np.int32)
         further = self._chain.sample(generator, start, self.prompt_columns - 1)
         prompt = np.concatenate([start, further])
@@ -166,6 +172,16 @@ class PreferencesTask:
         """Mean weight of the pairs of all columns."""
         tokens = np.full(1 + self.completion_columns, PAD)
         tokens[0] = prompt[-1]
-        length = vocabulary.completion_length(completion)
+        length = completion_length(completion)
         tokens[1 : 1 + length] = completion[:length]
         return float(self._weights[tokens[:-1], tokens[1:]].mean())
+
+
+def make(
+    config: Preferences, num_environments: int, seed: int, evaluation: bool = False
+) -> LanguageEnvironment:
+    """N lanes of one chain."""
+    task = GoldenRewards(config)
+    return LanguageEnvironment(
+        task, num_environments, seed, evaluation, prompts=config.prompts
+    )

@@ -46,5 +46,7 @@ def test_measure_leaves_out_what_cannot_be_measured():
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
-    with pytest.raises(ModuleNotFoundError, match=r"need the package sacrebleu: .*lang"):
+    with pytest.raises(
+        ModuleNotFoundError, match=r"need the package sacrebleu: .*lang"
+    ):
         language_metrics.self_bleu(["a", "b"])

@@ -1,9 +1,7 @@
 """Facts: what a summary claims, and which of it is true."""
 
-import numpy as np
 import pytest
 
-import environments
 from environments.language import facts
 
 KNOWN = [("ann", "has", "ball"), ("ben", "sees", "cup"), ("ann", "wants", "hat")]
@@ -17,7 +15,10 @@ KNOWN = [("ann", "has", "ball"), ("ben", "sees", "cup"), ("ann", "wants", "hat")
             "ann has ball and wants hat .",
             [("ann", "has", "ball"), ("ann", "wants", "hat")],
         ),
-        ("ann has hat . ben sees key .", [("ann", "has", "hat"), ("ben", "sees", "key")]),
+        (
+            "ann has hat . ben sees key .",
+            [("ann", "has", "hat"), ("ben", "sees", "key")],
+        ),
         ("ann has ball . ben sees", [("ann", "has", "ball"), None]),
         ("ann ball has .", [None]),
         ("ann has ball wants hat . .", [None, None]),

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-import environments
 from environments.language import preferences
 
 LENGTH = 4
