@@ -2,8 +2,8 @@
 
 The text is `pydoc_data.topics` of the standard library, so it depends on the version of
 Python: runs compare only with runs of the same version, which `config.yaml` records.
-Characters do not: they are printable ASCII and the line's end; a few others are replaced
-by their nearest, the rest by UNK.
+Characters do not: they are printable ASCII and the line's end; others are replaced by
+their nearest or by a question mark.
 
 A prompt is a window of the text, the reference is what follows it, and both fill their
 columns without EOS. The score of a completion is the share of its columns that are as
@@ -16,6 +16,7 @@ topics share with one of them are removed from training, and so is every repetit
 import functools
 import importlib
 import importlib.util
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
@@ -32,11 +33,17 @@ Unit = Literal["characters", "pieces"]
 PIECES = 1_024  # size of the vocabulary of pieces, special tokens included
 CHARACTERS = ("\n", *map(chr, range(32, 127)))
 # Quotation marks, dashes and the ellipsis.
-_NEAREST = {0x201C: '"', 0x201D: '"', 0x2018: "'", 0x2019: "'", 0x2013: "-"} | {
+_NEAREST = {
+    0x2018: "'",
+    0x2019: "'",
+    0x201C: '"',
+    0x201D: '"',
+    0x2013: "-",
     0x2014: "-",
     0x2026: "...",
 }
 _END = chr(PAD)  # no text contains it
+_OTHER = re.compile(r"[^\n -~]")
 _HELD_OUT = 10  # one of so many topics is for evaluation
 _WORDS = r" ?[^\s]+|\s+"  # no piece reaches over the end of one
 
@@ -73,7 +80,7 @@ class Text:
 
 
 def split(topics: dict[str, str]) -> tuple[list[str], list[str]]:
-    """The texts for training and those for evaluation, one of each topic.
+    """The texts for training and those for evaluation, one of each topic that has any.
 
     Args:
         topics: text of each topic, by name.
@@ -83,11 +90,13 @@ def split(topics: dict[str, str]) -> tuple[list[str], list[str]]:
     training, evaluation = [], []
     # Topics for evaluation come first, so that training loses what both have.
     for name in sorted(topics, key=lambda name: (name not in held_out, name)):
-        text = topics[name].translate(_NEAREST)
-        paragraphs = [each for each in text.split("\n\n") if each not in seen]
+        text = _OTHER.sub("?", topics[name].translate(_NEAREST))
+        unique = dict.fromkeys(text.split("\n\n"))
+        paragraphs = [each for each in unique if each not in seen]
         seen.update(paragraphs)
-        texts = evaluation if name in held_out else training
-        texts.append("\n\n".join(paragraphs))
+        if paragraphs:
+            texts = evaluation if name in held_out else training
+            texts.append("\n\n".join(paragraphs))
     return training, evaluation
 
 
@@ -187,13 +196,12 @@ class Windows:
 
 def starts(texts: Sequence[np.ndarray], length: int) -> np.ndarray:
     """`[K, 2]` index of a text and column, of all windows of `length` tokens."""
-    return np.array(
-        [
-            (index, start)
-            for index, text in enumerate(texts)
-            for start in range(len(text) - length + 1)
-        ]
-    ).reshape(-1, 2)
+    found = [
+        np.stack([np.full(columns, index), np.arange(columns)], axis=1)
+        for index, text in enumerate(texts)
+        if (columns := len(text) - length + 1) > 0
+    ]
+    return np.concatenate(found) if found else np.empty((0, 2), int)
 
 
 def _as_string(tokens: np.ndarray) -> str:
@@ -204,7 +212,12 @@ def make(
     config: Text, num_environments: int, seed: int, evaluation: bool = False
 ) -> LanguageEnvironment:
     """N lanes of windows."""
-    task = Windows(config)
+    task = _windows(config)
     return LanguageEnvironment(
         task, num_environments, seed, evaluation, prompts=config.prompts
     )
+
+
+@functools.lru_cache(maxsize=4)
+def _windows(config: Text) -> Windows:
+    return Windows(config)
