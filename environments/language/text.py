@@ -42,7 +42,7 @@ _NEAREST = {
     0x2014: "-",
     0x2026: "...",
 }
-_END = chr(PAD)  # no text contains it
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd and large, for hashes modulo 2**64
 _OTHER = re.compile(r"[^\n -~]")
 _HELD_OUT = 10  # one of so many topics is for evaluation
 _WORDS = r" ?[^\s]+|\s+"  # no piece reaches over the end of one
@@ -167,8 +167,12 @@ class Windows:
         self._texts = texts
         length = config.prompt_columns + config.completion_columns
         self._starts = [starts(each, length) for each in texts]
-        # A character for each token: searching a string is fast.
-        self._all = _END.join(_as_string(text) for each in texts for text in each)
+        end = np.full(config.completion_columns, PAD, np.int32)
+        parts = [part for each in texts for text in each for part in (text, end)]
+        self._all = np.concatenate(parts)
+        hashes = _hashes(self._all, config.prompt_columns)
+        self._order = np.argsort(hashes, kind="stable")
+        self._sorted = hashes[self._order]
 
     def draw(
         self, generator: np.random.Generator, evaluation: bool
@@ -182,16 +186,22 @@ class Windows:
 
     def score(self, prompt: np.ndarray, completion: np.ndarray) -> float:
         """Share of right columns; of several continuations the nearest counts."""
-        given = np.array(completion)
-        wanted = _as_string(prompt)
-        best, place = 0, self._all.find(wanted)
-        while place >= 0:
-            start = place + len(wanted)
-            text, *_ = self._all[start : start + len(given)].split(_END)
-            tokens = np.array([ord(character) for character in text])
-            best = max(best, int((tokens == given[: len(tokens)]).sum()))
-            place = self._all.find(wanted, place + 1)
-        return best / len(given)
+        [wanted] = _hashes(prompt, len(prompt))
+        first, last = np.searchsorted(self._sorted, [wanted, wanted + np.uint64(1)])
+        after = self._order[first:last] + len(prompt)
+        columns = np.arange(len(completion))
+        manual = self._all[after[:, np.newaxis] + columns]
+        right = (manual == completion) & (manual != PAD)
+        return float(right.mean(axis=1).max(initial=0.0))
+
+
+def _hashes(tokens: np.ndarray, length: int) -> np.ndarray:
+    """`[M - length + 1]` a number for each window of tokens `[M]`; equal ones agree."""
+    count = len(tokens) - length + 1
+    found = np.zeros(count, np.uint64)
+    for column in range(length):
+        found = found * _BASE + tokens[column : column + count].astype(np.uint64)
+    return found
 
 
 def starts(texts: Sequence[np.ndarray], length: int) -> np.ndarray:
@@ -202,10 +212,6 @@ def starts(texts: Sequence[np.ndarray], length: int) -> np.ndarray:
         if (columns := len(text) - length + 1) > 0
     ]
     return np.concatenate(found) if found else np.empty((0, 2), int)
-
-
-def _as_string(tokens: np.ndarray) -> str:
-    return "".join(map(chr, tokens.tolist()))
 
 
 def make(

@@ -33,7 +33,7 @@ def stream(config, seed, evaluation=False, steps=6, lanes=3):
     return np.stack(rows), np.stack(rewards)
 
 
-def prompts(config, seed, evaluation, steps=40):
+def prompts(config, seed, evaluation, steps=25):
     columns = environments.make(config, 1, 0).action_spec().shape[0]
     rows, _ = stream(config, seed, evaluation, steps, lanes=5)
     return {tuple(row) for row in np.concatenate(rows[..., :-columns])}
@@ -67,7 +67,7 @@ def test_limited_prompts_are_exactly_as_many_and_each_has_one_reference(name):
     config = dataclasses.replace(TASKS[name], prompts=13)
     assert len(prompts(config, seed=0, evaluation=False)) == 13
     assert prompts(config, 0, evaluation=False) == prompts(config, 1, evaluation=False)
-    rows, _ = stream(config, seed=2, steps=40)
+    rows, _ = stream(config, seed=2, steps=25)
     assert len(np.unique(rows.reshape(-1, rows.shape[-1]), axis=0)) == 13
     # Evaluation is not limited.
     assert prompts(config, 0, True) == prompts(TASKS[name], 0, True)
