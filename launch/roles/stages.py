@@ -83,6 +83,7 @@ def learn_earlier(
     stages: Sequence[Stage],
     dataset: Prepared,
     callbacks: StageCallbacks,
+    initial: Params,
     progress: bool = False,
 ) -> Params:
     """Learns the stages that come before the agent that acts, or resumes them.
@@ -96,12 +97,14 @@ def learn_earlier(
         stages: all stages of the run; the last one is not learned here.
         dataset: the dataset that they learn from.
         callbacks: a sign of life, and whether to stop.
+        initial: the first weights of networks of any stage.
         progress: whether to show a live line.
 
     Returns:
-        The networks learned so far, all of them unless the run was stopped.
+        The networks learned so far, all of them unless the run was stopped, and those
+        of `initial` that no stage has.
     """
-    networks: Params = {}
+    networks = initial
     for place, stage in enumerate(stages[:-1]):
         if callbacks.stopped():
             break

@@ -1,0 +1,89 @@
+"""What the texts of `Experiment.initial` stand for: finished runs, and experiments."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.flags import OverrideError, did_you_mean
+from launch import errors
+from launch.experiment import Experiment
+from launch.runs import initial_networks, run_directory
+
+
+class Source(NamedTuple):
+    """Where the first weights of a network come from.
+
+    Attributes:
+        experiment: the experiment that learns them.
+        directory: its run; None: any finished run of that experiment.
+        network: the network that is taken.
+    """
+
+    experiment: Experiment
+    directory: Path | None
+    network: str
+
+
+def find(network: str, text: str, seed: int = 0) -> Source:
+    """Reads a text of `Experiment.initial`; a directory comes before a name.
+
+    Args:
+        network: the network that begins with these weights.
+        text: a directory or the name of an experiment, and `#network` if chosen.
+        seed: of a named experiment.
+
+    Raises:
+        OverrideError: there is neither, or it has no such network.
+        RunDirectoryError: the directory holds no run of this version.
+    """
+    from experiments.names import EXPERIMENTS
+
+    place, _, wanted = text.partition("#")
+    directory = Path(place) if Path(place).is_dir() else None
+    if directory is not None:
+        experiment = run_directory.read_experiment(directory)
+    elif place in EXPERIMENTS:
+        experiment = dataclasses.replace(adopted(EXPERIMENTS[place]), seed=seed)
+    else:
+        hint = did_you_mean(place, EXPERIMENTS, "`munchausen list` prints experiments")
+        raise OverrideError(
+            f"--initial.{network} must be the directory of a finished run, or an "
+            f"experiment, got {place!r}{hint}"
+        )
+    try:
+        taken = initial_networks.choose(network, experiment, wanted)
+    except ValueError as error:
+        raise OverrideError(errors.in_flags(error, experiment)) from error
+    return Source(experiment, directory, taken)
+
+
+def adopted(experiment: Experiment) -> Experiment:
+    """The experiment with the architectures that its first weights have.
+
+    The field of an agent's configuration with the architecture of a network has the
+    network's name, or is `network`.
+
+    Args:
+        experiment: whose agent may have other architectures.
+
+    Raises:
+        OverrideError: see `find`.
+        RunDirectoryError: see `find`.
+    """
+    agent: Any = experiment.agent
+    for network, text in experiment.initial.items():
+        source = find(network, text)
+        own = _field(agent, network)
+        given = getattr(
+            source.experiment.agent,
+            _field(source.experiment.agent, source.network),
+            None,
+        )
+        if given is not None and type(given) is type(getattr(agent, own, None)):
+            agent = dataclasses.replace(agent, **{own: given})
+    return dataclasses.replace(experiment, agent=agent)
+
+
+def _field(agent: Any, network: str) -> str:
+    """Name of the field with a network's architecture."""
+    return network if hasattr(agent, network) else "network"
