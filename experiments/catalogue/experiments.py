@@ -33,12 +33,14 @@ class Named(NamedTuple):
         agent_name: as `agents.find` takes it.
         task: environment, budget, and settings that replace the agent's defaults.
         settings: agent settings that replace the task's, by path.
+        initial: where the first weights of networks come from, see `Experiment`.
     """
 
     name: str
     agent_name: str
     task: Task
     settings: Mapping[str, Any] = {}
+    initial: Mapping[str, str] = {}
 
     @property
     def description(self) -> str:
@@ -73,6 +75,7 @@ class Named(NamedTuple):
             environments=task.environments,
             dataset=task.dataset,
             preparation=recipe.dataset or Preparation(),
+            initial=self.initial,
             description=self.description,
         )
 

@@ -199,9 +199,9 @@ def _learned_by(origin: Origin) -> Experiment:
 
 def _digest(path: Path) -> str:
     """SHA-256 of the names and contents of all files of a saved training state."""
-    digest = hashlib.sha256()
+    total = hashlib.sha256()
     root = path / STATE
     for file in sorted(each for each in root.rglob("*") if each.is_file()):
-        digest.update(str(file.relative_to(root)).encode() + b"\0")
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+        total.update(str(file.relative_to(root)).encode() + b"\0")
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
