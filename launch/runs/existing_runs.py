@@ -54,9 +54,9 @@ class Finder:
 
         A run matches an experiment if both have the same configuration; a run with
         fewer steps matches, too, and is extended. Of several matches the complete one
-        is taken, else the held one, else the one that got furthest; a run that
-        has saved something keeps its origins. Runs that began after the first search for their name
-        and seed are not found.
+        is taken, else the held one, else the one that got furthest. A run that has
+        saved something keeps its origins. Runs that began after the first search for
+        their name and seed are not found.
 
         Raises:
             RunDirectoryError: a matching run's evaluations cannot be read.
@@ -67,7 +67,9 @@ class Finder:
         matching = self._known[place].get(_identity(experiment), [])
         found = [
             Entry(
-                dataclasses.replace(experiment, origins=each.origins or experiment.origins),
+                dataclasses.replace(
+                    experiment, origins=each.origins or experiment.origins
+                ),
                 each.path,
                 _state(each.path, experiment),
             )

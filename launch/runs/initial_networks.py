@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from agents.parts.contract import Agent, NetworkParams, Params, Stage, TrainingState
-from launch.build import NORMALIZER, make_agent, make_stages, spec_of
+from launch.build import NORMALIZER, make_agent, spec_of
 from launch.errors import Damaged, RunDirectoryError
 from launch.experiment import Experiment, Origin
 from launch.runs import checkpoint, existing_runs, logs, run_directory
@@ -98,7 +98,7 @@ def check_fit(
 
 
 def arrays(params: NetworkParams) -> dict[str, str]:
-    """Shape and dtype of each array of a network, by its path, such as `layers/0/up`."""
+    """Shape and dtype of each array of a network by its path, such as `layers/0/up`."""
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): (
             f"{list(leaf.shape)} {np.dtype(leaf.dtype)}"
@@ -146,8 +146,8 @@ def check_finished(directory: Path) -> None:
         rows = logs.read_evaluations(directory)
         done = rows[-1].grid if rows else 0
         raise RunDirectoryError(
-            f"a run that gives first weights must be finished, but {directory} was last "
-            f"evaluated after {done:,} of {experiment.steps:,} steps: continue it with "
+            f"a run that gives first weights must be finished, but {directory} was "
+            f"evaluated last after {done:,} of {experiment.steps:,} steps: continue it with "
             f"`munchausen train --resume {directory}`"
         )
 

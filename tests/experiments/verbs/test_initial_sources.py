@@ -66,11 +66,16 @@ def test_the_source_of_a_source_gives_its_architecture(small, monkeypatch):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("dqn/cath", "must be the directory of a finished run, or an experiment, got "
-         "'dqn/cath'; did you mean 'dqn/catch'?"),
+        (
+            "dqn/cath",
+            "must be the directory of a finished run, or an experiment, got "
+            "'dqn/cath'; did you mean 'dqn/catch'?",
+        ),
         ("nowhere", "got 'nowhere'; `munchausen list` prints experiments"),
-        ("dqn/catch#critic", "--initial.q must name a network of dqn/catch with #q, "
-         "got 'critic'"),
+        (
+            "dqn/catch#critic",
+            "--initial.q must name a network of dqn/catch with #q, got 'critic'",
+        ),
     ],
 )
 def test_a_text_that_stands_for_nothing_is_refused(text, said):

@@ -1,6 +1,7 @@
 """`train --initial.<network>`: what is trained first, and what is refused before."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -39,7 +40,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def runs_of(name, seed):
-    return sorted((names_of := run_directory.Path("runs") / name).glob(f"seed{seed}-*"))
+    return sorted(Path("runs", name).glob(f"seed{seed}-*"))
 
 
 def parameters(directory):

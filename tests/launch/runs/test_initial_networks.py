@@ -1,4 +1,4 @@
-"""The first weights of networks: what may give them, what is loaded, what is refused."""
+"""The first weights of networks: what gives them, what is loaded, what is refused."""
 
 import dataclasses
 
@@ -30,7 +30,9 @@ def source(tmp_path_factory):
 
 def beginning(source, settings=None, network="q", name="dqn/catch"):
     """A short experiment whose network begins with the weights of a finished run."""
-    experiment = small_catch({"initial": {network: str(source)}} | (settings or {}), name)
+    experiment = small_catch(
+        {"initial": {network: str(source)}} | (settings or {}), name
+    )
     found = initial_networks.origin(network, source, "q")
     return dataclasses.replace(experiment, origins=(found,))
 
@@ -85,11 +87,15 @@ def test_weights_that_were_altered_are_refused(source, tmp_path):
     experiment = beginning(source)
     [found] = experiment.origins
     other = dataclasses.replace(found, sha256="0" * 64)
-    message = "must hold the weights with which q was to begin, but it is gone or was al"
+    message = (
+        "must hold the weights with which q was to begin, but it is gone or was al"
+    )
     with pytest.raises(RunDirectoryError, match=message):
         initial_networks.load([other])
     with pytest.raises(RunDirectoryError, match=message):
-        initial_networks.load([dataclasses.replace(found, path=str(tmp_path / "a/b/c"))])
+        initial_networks.load(
+            [dataclasses.replace(found, path=str(tmp_path / "a/b/c"))]
+        )
 
 
 def test_a_run_that_is_not_finished_is_refused(tmp_path):
@@ -115,7 +121,7 @@ def check(experiment, **networks):
 
 def test_a_network_that_neither_learns_nor_is_given_is_refused(source):
     teacher = {"w": jnp.zeros((3, 2))}
-    with pytest.raises(ValueError, match=r"^the network teacher of dqn does not learn, "):
+    with pytest.raises(ValueError, match="^the network teacher of dqn does not learn"):
         check(small_catch(name="dqn/catch"), teacher=teacher)
     check(small_catch({"initial": {"teacher": "x"}}, "dqn/catch"), teacher=teacher)
     # An earlier stage may learn it.
@@ -126,15 +132,17 @@ def test_a_network_that_neither_learns_nor_is_given_is_refused(source):
 
 
 def test_an_unknown_network_is_refused(source):
-    with pytest.raises(ValueError, match=r"^--initial.p must name a network of dqn: one of q$"):
+    with pytest.raises(
+        ValueError, match=r"^--initial.p must name a network of dqn: one of"
+    ):
         check(small_catch({"initial": {"p": str(source)}}, "dqn/catch"))
 
 
 def test_weights_of_another_shape_are_refused_by_the_first_array(source):
     experiment = beginning(source, {"agent.network.hidden": (17,)})
     said = (
-        r"^--initial.q must fit dqn: params/\w+/bias must be \[17\] float32, but in q of "
-        r"dqn/catch it is \[16\] float32$"
+        r"^--initial.q must fit dqn: params/\w+/bias must be \[17\] float32, but in q "
+        r"of dqn/catch it is \[16\] float32$"
     )
     with pytest.raises(ValueError, match=said):
         check(experiment)
@@ -147,4 +155,3 @@ def test_a_network_of_another_agent_may_be_chosen(source):
         initial_networks.choose("critic", small_catch())
     with pytest.raises(ValueError, match=r"with #q, got 'critic'"):
         initial_networks.choose("q", small_catch(), "critic")
-
