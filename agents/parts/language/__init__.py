@@ -1,0 +1,1 @@
+"""Parts of agents whose actions are sequences of tokens."""
