@@ -2,12 +2,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.parts.contract import Metrics, Params, Stage
+from agents.parts.contract import Metrics, NetworkParams, Params, Stage
 from launch.datasets.normalization import Prepared
 from launch.datasets.sampler import DatasetBatches
 from launch.experiment import Experiment
@@ -83,7 +84,8 @@ def learn_earlier(
     stages: Sequence[Stage],
     dataset: Prepared,
     callbacks: StageCallbacks,
-    initial: Params,
+    *,
+    initial: Mapping[str, NetworkParams] = MappingProxyType({}),
     progress: bool = False,
 ) -> Params:
     """Learns the stages that come before the agent that acts, or resumes them.
@@ -104,7 +106,7 @@ def learn_earlier(
         The networks learned so far, all of them unless the run was stopped, and those
         of `initial` that no stage has.
     """
-    networks = initial
+    networks = dict(initial)
     for place, stage in enumerate(stages[:-1]):
         if callbacks.stopped():
             break

@@ -147,8 +147,8 @@ def check_finished(directory: Path) -> None:
         done = rows[-1].grid if rows else 0
         raise RunDirectoryError(
             f"a run that gives first weights must be finished, but {directory} was "
-            f"evaluated last after {done:,} of {experiment.steps:,} steps: continue it with "
-            f"`munchausen train --resume {directory}`"
+            f"evaluated last after {done:,} of {experiment.steps:,} steps: continue it "
+            f"with `munchausen train --resume {directory}`"
         )
 
 

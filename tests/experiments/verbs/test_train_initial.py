@@ -13,6 +13,7 @@ from experiments.catalogue.lazy import Joined
 from experiments.verbs import train_runs
 from launch.policies import saved_policy
 from launch.runs import existing_runs, run_directory
+from tests.launch.local_runs import run_new
 
 TINY = {
     "name": "dqn/tiny",
@@ -47,11 +48,30 @@ def parameters(directory):
     return jax.tree.leaves(saved_policy.load(directory)[2])
 
 
-def test_a_named_experiment_is_trained_first_with_the_same_seed(elsewhere, capsys):
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Runs what gives weights without a process of its own."""
+    run = train_runs.run
+
+    def run_here(plan):
+        [first, *_] = plan.experiments
+        if first.name == "mdqn/catch":
+            return run(plan)
+        for entry in existing_runs.find(plan.options.runs, plan.experiments):
+            run_new(plan.options.runs, entry.experiment)
+        return 0
+
+    monkeypatch.setattr(train_runs, "run", run_here)
+
+
+def test_a_named_experiment_is_trained_first_with_the_same_seed(
+    in_this_process, capsys
+):
     assert cli.main([*LINE.split(), "--seed", "4"]) == 0
     out = capsys.readouterr().out
     assert "first, runs that give weights: 1" in out
-    [tiny], [own] = runs_of("dqn/tiny", 4), runs_of("mdqn/catch", 4)
+    [tiny] = runs_of("dqn/tiny", 4)
+    [own] = runs_of("mdqn/catch", 4)
     for left, right in zip(parameters(tiny), parameters(own), strict=True):
         np.testing.assert_array_equal(left, right)
     [origin] = run_directory.read_experiment(own).origins
@@ -79,8 +99,8 @@ def trained(monkeypatch):
     [
         (
             f"{LINE} --agent.network.hidden 8",
-            "--initial.q must fit mdqn: params/mlp/linear_0/bias must be [8] float32, "
-            "but in q of dqn/tiny it is [9] float32",
+            "--initial.q must fit mdqn: params/Dense_0/kernel must be [8, 3] "
+            "float32, but in q of dqn/tiny it is [9, 3] float32",
         ),
         (
             LINE.replace("initial.q", "initial.teacher"),

@@ -1,6 +1,8 @@
 """The first weights of networks: what gives them, what is loaded, what is refused."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -98,13 +100,11 @@ def test_weights_that_were_altered_are_refused(source, tmp_path):
         )
 
 
-def test_a_run_that_is_not_finished_is_refused(tmp_path):
-    experiment = small_catch({"steps": 150, "evaluation.period": 50})
-    directory = run_new(tmp_path, experiment)
-    (directory / "evaluations.csv").write_text(
-        "".join((directory / "evaluations.csv").read_text().splitlines(True)[:3])
-    )
-    with pytest.raises(RunDirectoryError, match=r"after 100 of 150 steps: continue it"):
+def test_a_run_that_is_not_finished_is_refused(source, tmp_path):
+    directory = Path(shutil.copytree(source, tmp_path / "run"))
+    log = directory / "evaluations.csv"
+    log.write_text(log.read_text().replace("\n150,", "\n70,"))
+    with pytest.raises(RunDirectoryError, match="after 70 of 150 steps: continue it "):
         initial_networks.origin("q", directory, "q")
 
 
@@ -121,7 +121,7 @@ def check(experiment, **networks):
 
 def test_a_network_that_neither_learns_nor_is_given_is_refused(source):
     teacher = {"w": jnp.zeros((3, 2))}
-    with pytest.raises(ValueError, match="^the network teacher of dqn does not learn"):
+    with pytest.raises(ValueError, match="the network teacher of dqn does not learn"):
         check(small_catch(name="dqn/catch"), teacher=teacher)
     check(small_catch({"initial": {"teacher": "x"}}, "dqn/catch"), teacher=teacher)
     # An earlier stage may learn it.
@@ -141,8 +141,8 @@ def test_an_unknown_network_is_refused(source):
 def test_weights_of_another_shape_are_refused_by_the_first_array(source):
     experiment = beginning(source, {"agent.network.hidden": (17,)})
     said = (
-        r"^--initial.q must fit dqn: params/\w+/bias must be \[17\] float32, but in q "
-        r"of dqn/catch it is \[16\] float32$"
+        r"^--initial.q must fit dqn: params/Dense_0/kernel must be \[17, 3\] float32, "
+        r"but in q of dqn/catch it is \[16, 3\] float32$"
     )
     with pytest.raises(ValueError, match=said):
         check(experiment)
