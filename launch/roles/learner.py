@@ -167,10 +167,12 @@ class Learner:
 
 def _equal(network: NetworkParams, other: NetworkParams) -> bool:
     """Whether two networks have the same arrays."""
-    if jax.tree.structure(network) != jax.tree.structure(other):
-        return False
-    pairs = zip(jax.tree.leaves(network), jax.tree.leaves(other), strict=True)
-    return all(np.array_equal(left, right) for left, right in pairs)
+    leaves, structure = jax.tree.flatten(network)
+    others, other_structure = jax.tree.flatten(other)
+    pairs = zip(leaves, others, strict=False)  # of unequal structures none is compared
+    return structure == other_structure and all(
+        np.array_equal(left, right) for left, right in pairs
+    )
 
 
 def _with_idle_ranks(update: devices.SharedUpdate) -> devices.SharedUpdate:

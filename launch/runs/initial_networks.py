@@ -39,15 +39,16 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
         ValueError: a network is unknown, or one neither learns nor has first weights.
         RunDirectoryError: a network does not fit its origin, or that cannot be read.
     """
-    known = shapes(stages)
+    states = [abstract_state(stage.agent) for stage in stages]
+    known = _networks(states)
     for name in experiment.initial:
         if name not in known:
             raise ValueError(
                 f"--initial.{name} must name a network of {experiment.agent_name}: one "
                 f"of {', '.join(known)}"
             )
-    learned = {name for each in stages for name in abstract_state(each.agent).opt_state}
-    for name in abstract_state(stages[-1].agent).params:
+    learned = {name for state in states for name in state.opt_state}
+    for name in states[-1].params:
         if name not in {*learned, *experiment.initial, NORMALIZER}:
             raise ValueError(
                 f"the network {name} of {experiment.agent_name} does not learn, so its "
@@ -61,10 +62,11 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
 
 def shapes(stages: Sequence[Stage]) -> Params:
     """Shapes and dtypes of the parameters of all networks of some stages, by name."""
-    found: Params = {}
-    for stage in stages:
-        found |= abstract_state(stage.agent).params
-    return found
+    return _networks([abstract_state(stage.agent) for stage in stages])
+
+
+def _networks(states: Sequence[TrainingState]) -> Params:
+    return {name: each for state in states for name, each in state.params.items()}
 
 
 def check_fit(

@@ -2,16 +2,14 @@
 
 import pytest
 
-import munchausen
-
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("launch", ["local", "threads", "processes"])
 def test_a_run_begins_with_a_policy_that_has_learned(launch, command):
     """Catch is solved by the first weights; a new network needs thousands of steps."""
-    words = "mdqn/catch --initial.q dqn/catch --steps 400 --evaluation.period 200"
-    command.start(munchausen.__file__, "train", *words.split(), "--launch", launch)
+    line = "train mdqn/catch --initial.q dqn/catch --steps 400 --evaluation.period 200"
+    command.munchausen(f"{line} --launch {launch}")
     code, out, err = command.wait(400)
     assert code == 0, err
     last = out.splitlines()[-1]
