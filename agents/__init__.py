@@ -39,7 +39,7 @@ class Recipe(NamedTuple):
 
     module: str
     variant: str = ""
-    actions: Literal["discrete", "continuous"] = "discrete"
+    actions: Literal["discrete", "continuous", "tokens"] = "discrete"
     dataset: Preparation | None = None
 
     @property
@@ -215,9 +215,9 @@ def _check_entry(wanted: str, name: Any, recipe: Any) -> None:
         )
     if not isinstance(recipe, Recipe):
         raise UnusableAgent(f"{wanted}, got {recipe!r:.80} for {name}")
-    if recipe.actions not in ("discrete", "continuous"):
+    if recipe.actions not in ("discrete", "continuous", "tokens"):
         raise UnusableAgent(
-            f"{wanted}; actions of {name} must be discrete or continuous, got "
+            f"{wanted}; actions of {name} must be discrete, continuous or tokens, got "
             f"{recipe.actions!r}"
         )
     if not isinstance(recipe.dataset, Preparation | None):

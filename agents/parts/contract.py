@@ -23,14 +23,24 @@ class Spec(NamedTuple):
 
     Attributes:
         observation: shape and dtype of one observation, without a batch axis.
-        num_actions: A, the number of discrete actions; 0 if actions are continuous.
+        num_actions: A, the number of discrete actions, or the number of tokens of a
+            vocabulary; 0 if actions are continuous.
         action: shape and dtype of one action, without a batch axis: `[]` int32 if
-            discrete, `[D]` float32 in [-1, 1] if continuous.
+            discrete, `[D]` float32 in [-1, 1] if continuous, `[T]` int32 if an action
+            is a completion of T tokens. Then an observation is `[P + T]` int32: a
+            prompt, then its reference completion.
     """
 
     observation: jax.ShapeDtypeStruct
     num_actions: int
     action: jax.ShapeDtypeStruct
+
+    @property
+    def kind(self) -> Literal["discrete", "continuous", "tokens"]:
+        """Which actions these are."""
+        if not self.num_actions:
+            return "continuous"
+        return "tokens" if self.action.shape else "discrete"
 
 
 class Transition(NamedTuple):
@@ -38,7 +48,7 @@ class Transition(NamedTuple):
 
     Attributes:
         observation: `[B, ...]` at time t.
-        action: `[B]` or `[B, D]`, taken at time t.
+        action: `[B]`, `[B, D]` or `[B, T]`, taken at time t.
         reward: `[B]` sum of gamma^i r_{t+i+1} over at most n steps, cut short by a
             discount of 0 and by the end of the episode.
         discount: `[B]` product of the environment's discounts times gamma^(k-1), k the

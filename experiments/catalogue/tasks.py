@@ -11,7 +11,7 @@ import environments
 from launch.datasets.d4rl_scores import QUALITIES
 from launch.experiment import Evaluation
 
-Actions = Literal["discrete", "continuous", "any"]
+Actions = Literal["discrete", "continuous", "tokens", "any"]
 Loss = Literal["", "huber", "squared"]
 
 
