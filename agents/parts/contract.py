@@ -138,6 +138,7 @@ class Preparation:
 Init = Callable[[jax.Array], TrainingState]
 Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
 Act = Callable[[Params, jax.Array, Any, Any, Any], tuple[jax.Array, Any]]
+Measure = Callable[[Params, jax.Array, Any], Metrics]
 
 
 class DatasetTables(NamedTuple):
@@ -177,6 +178,9 @@ class Agent(NamedTuple):
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
         tables: fill `Transition.extras`, for offline agents that need them.
+        measure: `(params, key, observation) -> metrics`, what the paper plots besides
+            the return, such as a distance to a teacher; leaves of `observation` are
+            `[N, ...]`, at the beginning of N episodes; jit-able.
     """
 
     init: Init
@@ -185,6 +189,7 @@ class Agent(NamedTuple):
     storage: Storage
     discount: float
     tables: DatasetTables | None = None
+    measure: Measure | None = None
 
 
 class Stage(NamedTuple):

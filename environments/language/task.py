@@ -220,7 +220,7 @@ def _distinct(task: Task, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]
                 raise InvalidSetting(
                     "environment.prompts",
                     number,
-                    f"at most {len(seen):,}, the prompts that the task was seen to have",
+                    f"at most {len(seen):,}, the number that the task has",
                 )
             continue
         vain = 0

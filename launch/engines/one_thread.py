@@ -8,7 +8,7 @@ nothing in a run that goes on; only a run that resumes there differs from then o
 its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from launch.roles.learner import Learner
 from launch.roles.learner_loop import LearnerLoop
 from launch.roles.watchdog import LocalWatchdog
 from launch.runs import truncate_logs
-from launch.runs.logs import Counts, Episode, last_evaluated_step
+from launch.runs.logs import Counts, Evaluated, last_evaluated_step
 from launch.runs.progress import Progress, bottleneck
 from launch.runs.recorder import Recorder
 
@@ -282,13 +282,13 @@ class Local:
             if self._caught:
                 raise errors.Interrupted(self._caught[0])
 
-        episodes: Sequence[Episode] = []
+        evaluated = Evaluated([])
         if self._acting is None or self._acting.lockstep is None:
             try:
-                episodes = self._evaluator.evaluate(self._learner.params, point, tick)
+                evaluated = self._evaluator.evaluate(self._learner.params, point, tick)
             except errors.Interrupted:
                 return
-        self.returns = self._recorder.evaluation(point, self.counts(), episodes)
+        self.returns = self._recorder.evaluation(point, self.counts(), evaluated)
         self._turns.begin()
 
     def exact(self, on_grid: bool) -> bool:

@@ -28,10 +28,9 @@ def test_published_sizes_have_the_published_numbers_of_parameters(family):
     for name, config in presets.items():
         init = lambda key, config=config: transformer.init(key, config)  # noqa: E731
         shapes = jax.eval_shape(init, jax.random.key(0))
-        total = sum(leaf.size for leaf in jax.tree.leaves(shapes))
-        embed = shapes["embed"].size
-        found = (round(embed / 1e6), round((total - embed) / 1e6))
-        assert found == MILLIONS[family][name], name
+        total = sum(leaf.size for leaf in jax.tree.leaves(shapes)) / 1e6
+        embed = shapes["embed"].size / 1e6
+        assert (embed, total - embed) == pytest.approx(MILLIONS[family][name], abs=0.6)
 
 
 def test_sizes_that_are_0_follow_from_the_others():

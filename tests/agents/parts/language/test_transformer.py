@@ -113,15 +113,19 @@ def test_decoding_with_a_cache_is_the_parallel_pass():
 def test_ragged_prompts_read_in_parallel_continue_each_at_its_own_column():
     """One step after the prompts: as the parallel pass of each row without padding."""
     params = random_params()
-    lengths = jnp.array([3, 1, 5, 2, 4])
-    states, cache = transformer.prefill(params, CONFIG, PROMPTS, lengths, slots=8)
-    token = jnp.array([6, 7, 8, 9, 10])
-    logits, cache = transformer.step(params, CONFIG, token, lengths, cache)
+    lengths, token = np.array([3, 1, 5, 2, 4]), np.array([6, 7, 8, 9, 10])
+
+    @jax.jit
+    def after_prompts(params):
+        states, cache = transformer.prefill(params, CONFIG, PROMPTS, lengths, slots=8)
+        return states, transformer.step(params, CONFIG, token, lengths, cache)[0]
+
+    states, logits = after_prompts(params)
+    text = np.pad(PROMPTS, ((0, 0), (0, 1)))
+    text[np.arange(5), lengths] = token
+    wanted = all_logits(params, CONFIG, text)[np.arange(5), lengths]
+    np.testing.assert_allclose(logits, wanted, atol=1e-5)
     assert states.shape == (5, 5, 12)
-    for row, length in enumerate(lengths):
-        alone = jnp.append(PROMPTS[row, :length], token[row])[None]
-        wanted = all_logits(params, CONFIG, alone)[0, -1]
-        np.testing.assert_allclose(logits[row], wanted, atol=1e-5)
 
 
 def test_later_columns_change_nothing():
