@@ -51,7 +51,8 @@ def find(network: str, text: str, seed: int = 0) -> Source:
             f"experiment, got {place!r}{hint}"
         )
     try:
-        taken = initial_networks.choose(network, experiment, wanted)
+        learned = initial_networks.learned_by(experiment)
+        taken = initial_networks.choose(network, learned, wanted)
     except ValueError as error:
         raise OverrideError(errors.in_flags(error, experiment)) from error
     return Source(experiment, directory, taken)
@@ -59,9 +60,6 @@ def find(network: str, text: str, seed: int = 0) -> Source:
 
 def adopted(experiment: Experiment) -> Experiment:
     """The experiment with the architectures that its first weights have.
-
-    The field of an agent's configuration with the architecture of a network has the
-    network's name, or is `network`.
 
     Args:
         experiment: whose agent may have other architectures.
@@ -73,17 +71,8 @@ def adopted(experiment: Experiment) -> Experiment:
     agent: Any = experiment.agent
     for network, text in experiment.initial.items():
         source = find(network, text)
-        own = _field(agent, network)
-        given = getattr(
-            source.experiment.agent,
-            _field(source.experiment.agent, source.network),
-            None,
-        )
-        if given is not None and type(given) is type(getattr(agent, own, None)):
-            agent = dataclasses.replace(agent, **{own: given})
+        given = initial_networks.learned_by(source.experiment).architectures
+        field, own = initial_networks.architecture(agent, network)
+        if own is not None and type(own) is type(given[source.network]):
+            agent = dataclasses.replace(agent, **{field: given[source.network]})
     return dataclasses.replace(experiment, agent=agent)
-
-
-def _field(agent: Any, network: str) -> str:
-    """Name of the field with a network's architecture."""
-    return network if hasattr(agent, network) else "network"

@@ -10,7 +10,7 @@ from experiments.flags import OverrideError
 from experiments.verbs import initial_sources, train_runs
 from experiments.verbs.initial_sources import Source
 from experiments.verbs.train_arguments import Options, Plan
-from launch import build, errors
+from launch import errors
 from launch.experiment import Experiment, Origin
 from launch.runs import checkpoint, existing_runs, initial_networks
 
@@ -75,13 +75,11 @@ def _to_begin(plan: Plan) -> list[Experiment]:
 
 def _check_fit(experiment: Experiment, sources: dict[str, Source]) -> None:
     """Refuses weights that do not fit an experiment."""
-    stages = build.make_stages(experiment, build.spec_of(experiment))
-    own = initial_networks.shapes(stages)
+    own = initial_networks.learned_by(experiment)
     for network, source in sources.items():
         try:
-            initial_networks.check_fit(
-                experiment, network, own[network], source.experiment, source.network
-            )
+            given = initial_networks.learned_by(source.experiment)
+            initial_networks.check_fit(own, network, given, source.network)
         except ValueError as error:
             raise OverrideError(errors.in_flags(error, experiment)) from error
 

@@ -7,20 +7,74 @@ that resumes reads its own checkpoint instead.
 
 import functools
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+import environments
 from agents.parts.contract import Agent, NetworkParams, Params, Stage, TrainingState
-from launch.build import NORMALIZER, make_agent, spec_of
+from environments.vector import VectorEnvironment
+from launch.build import NORMALIZER, make_agent, make_spec, spec_of
 from launch.errors import Damaged, RunDirectoryError
 from launch.experiment import Experiment, Origin
 from launch.runs import checkpoint, existing_runs, logs, run_directory
 from launch.runs.checkpoint_files import STATE
 
 POLICY = "policy"
+
+
+class Learned(NamedTuple):
+    """The networks of a run that may give first weights.
+
+    Attributes:
+        name: of the run's experiment.
+        params: shapes and dtypes of the parameters of each network.
+        learned: names of the networks that the run learns.
+        architectures: the configuration of each network; None where it has none.
+        words: the vocabulary of a language task; empty for other environments.
+    """
+
+    name: str
+    params: Params
+    learned: frozenset[str]
+    architectures: Mapping[str, Any]
+    words: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=32)
+def learned_by(experiment: Experiment) -> Learned:
+    """The networks that runs of an experiment have at their end; computes nothing."""
+    environment = environments.make(experiment.environment, 1, experiment.seed)
+    try:
+        spec, words = make_spec(environment), _words(environment)
+    finally:
+        environment.close()
+    state = abstract_state(make_agent(experiment, spec))
+    return Learned(
+        experiment.name,
+        state.params,
+        frozenset(state.opt_state),
+        {name: architecture(experiment.agent, name)[1] for name in state.params},
+        words,
+    )
+
+
+def _words(environment: VectorEnvironment) -> tuple[str, ...]:
+    task = getattr(environment, "task", None)  # of a LanguageEnvironment
+    return () if task is None else task.vocabulary.words
+
+
+def architecture(agent: Any, network: str) -> tuple[str, Any]:
+    """The field of an agent's configuration that describes a network, and its value.
+
+    It has the network's name, or is `network`; None where there is neither.
+    """
+    field = network if hasattr(agent, network) else "network"
+    return field, getattr(agent, field, None)
 
 
 def abstract_state(agent: Agent) -> TrainingState:
@@ -40,7 +94,7 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
         RunDirectoryError: a network does not fit its origin, or that cannot be read.
     """
     states = [abstract_state(stage.agent) for stage in stages]
-    known = _networks(states)
+    known = states[-1].params
     for name in experiment.initial:
         if name not in known:
             raise ValueError(
@@ -48,7 +102,7 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
                 f"of {', '.join(known)}"
             )
     learned = {name for state in states for name in state.opt_state}
-    for name in states[-1].params:
+    for name in known:
         if name not in {*learned, *experiment.initial, NORMALIZER}:
             raise ValueError(
                 f"the network {name} of {experiment.agent_name} does not learn, so its "
@@ -56,45 +110,36 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
                 "the name of an experiment that is trained first"
             )
     for each in experiment.origins:
-        source = _learned_by(each)
-        check_fit(experiment, each.network, known[each.network], source, each.source)
+        check_fit(learned_by(experiment), each.network, _source(each), each.source)
 
 
-def shapes(stages: Sequence[Stage]) -> Params:
-    """Shapes and dtypes of the parameters of all networks of some stages, by name."""
-    return _networks([abstract_state(stage.agent) for stage in stages])
-
-
-def _networks(states: Sequence[TrainingState]) -> Params:
-    return {name: each for state in states for name, each in state.params.items()}
-
-
-def check_fit(
-    experiment: Experiment,
-    network: str,
-    params: NetworkParams,
-    source: Experiment,
-    taken: str,
-) -> None:
-    """Refuses weights of other shapes.
+def check_fit(own: Learned, network: str, source: Learned, taken: str) -> None:
+    """Refuses weights for another vocabulary, or of other shapes.
 
     Args:
-        experiment: the experiment to run.
-        network: one of its networks.
-        params: the network's parameters, or their shapes.
-        source: the experiment that learns the weights.
-        taken: a network of it.
+        own: the networks of the run to begin.
+        network: the one of them that is given weights.
+        source: the networks that may give them.
+        taken: the one of them that gives them.
 
     Raises:
-        ValueError: they differ; the message names the first array that does.
+        ValueError: they do not fit; the message names the first difference.
     """
-    given = arrays(trained_state(source).params[taken])
-    needed = arrays(params)
+    pairs = itertools.zip_longest(own.words, source.words)
+    for token, (left, right) in enumerate(pairs):
+        if left != right and own.words and source.words:
+            raise ValueError(
+                f"--initial.{network} must have the vocabulary of {own.name}, "
+                f"{len(own.words)} tokens, but {source.name} has another one of "
+                f"{len(source.words)}: token {token} is {left!r} in the first and "
+                f"{right!r} in the second"
+            )
+    needed, given = arrays(own.params[network]), arrays(source.params[taken])
     for name in [*needed, *given]:
         wanted, found = needed.get(name, "no array"), given.get(name, "no array")
         if wanted != found:
             raise ValueError(
-                f"--initial.{network} must fit {experiment.agent_name}: {name} must be "
+                f"--initial.{network} must fit {own.name}: {name} must be "
                 f"{wanted}, but in {taken} of {source.name} it is {found}"
             )
 
@@ -109,30 +154,23 @@ def arrays(params: NetworkParams) -> dict[str, str]:
     }
 
 
-@functools.lru_cache(maxsize=32)
-def trained_state(source: Experiment) -> TrainingState:
-    """Shapes and dtypes of the training state that a run ends with."""
-    return abstract_state(make_agent(source, spec_of(source)))
-
-
-def choose(network: str, source: Experiment, wanted: str = "") -> str:
+def choose(network: str, source: Learned, wanted: str = "") -> str:
     """The network of a source that gives the first weights of a network.
 
     Args:
         network: of the run to begin.
-        source: the experiment that learns the weights.
-        wanted: a network of the source; empty: the one of the same name if the source
-            learns it, else `policy`.
+        source: the networks that may give the weights.
+        wanted: one of them; empty: the one of the same name if the source learns it,
+            else `policy`.
 
     Raises:
         ValueError: the source has no such network.
     """
-    state = trained_state(source)
-    taken = wanted or (network if network in state.opt_state else POLICY)
-    if taken not in state.params:
+    taken = wanted or (network if network in source.learned else POLICY)
+    if taken not in source.params:
         raise ValueError(
             f"--initial.{network} must name a network of {source.name} with "
-            f"#{' or #'.join(state.params)}, got {taken!r}"
+            f"#{' or #'.join(source.params)}, got {taken!r}"
         )
     return taken
 
@@ -186,8 +224,8 @@ def _load(origin: Origin) -> NetworkParams:
             f"{path} must hold the weights with which {origin.network} was to begin, "
             "but it is gone or was altered: begin the run again as a new one"
         )
-    source = _learned_by(origin)
-    agent = make_agent(source, spec_of(source))
+    experiment = run_directory.read_experiment(_run(path))
+    agent = make_agent(experiment, spec_of(experiment))
     try:
         saved = checkpoint.read(path)
     except Damaged as error:
@@ -195,8 +233,13 @@ def _load(origin: Origin) -> NetworkParams:
     return checkpoint.load_state(saved, agent).params[origin.source]
 
 
-def _learned_by(origin: Origin) -> Experiment:
-    return run_directory.read_experiment(Path(origin.path).parents[1])
+def _source(origin: Origin) -> Learned:
+    return learned_by(run_directory.read_experiment(_run(Path(origin.path))))
+
+
+def _run(checkpoint: Path) -> Path:
+    """The run directory of a checkpoint."""
+    return checkpoint.parents[1]
 
 
 def _digest(path: Path) -> str:

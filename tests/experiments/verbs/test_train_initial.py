@@ -99,7 +99,7 @@ def trained(monkeypatch):
     [
         (
             f"{LINE} --agent.network.hidden 8",
-            "--initial.q must fit mdqn: params/Dense_0/kernel must be [8, 3] "
+            "--initial.q must fit mdqn/catch: params/Dense_0/kernel must be [8, 3] "
             "float32, but in q of dqn/tiny it is [9, 3] float32",
         ),
         (

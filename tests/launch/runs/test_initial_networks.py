@@ -141,8 +141,8 @@ def test_an_unknown_network_is_refused(source):
 def test_weights_of_another_shape_are_refused_by_the_first_array(source):
     experiment = beginning(source, {"agent.network.hidden": (17,)})
     said = (
-        r"^--initial.q must fit dqn: params/Dense_0/kernel must be \[17, 3\] float32, "
-        r"but in q of dqn/catch it is \[16, 3\] float32$"
+        r"^--initial.q must fit dqn/catch: params/Dense_0/kernel must be \[17, 3\] "
+        r"float32, but in q of dqn/catch it is \[16, 3\] float32$"
     )
     with pytest.raises(ValueError, match=said):
         check(experiment)
@@ -150,8 +150,33 @@ def test_weights_of_another_shape_are_refused_by_the_first_array(source):
 
 
 def test_a_network_of_another_agent_may_be_chosen(source):
-    assert initial_networks.choose("q", small_catch()) == "q"
+    learned = initial_networks.learned_by(small_catch())
+    assert initial_networks.choose("q", learned) == "q"
     with pytest.raises(ValueError, match=r"with #q, got 'policy'"):
-        initial_networks.choose("critic", small_catch())
+        initial_networks.choose("critic", learned)
     with pytest.raises(ValueError, match=r"with #q, got 'critic'"):
-        initial_networks.choose("q", small_catch(), "critic")
+        initial_networks.choose("q", learned, "critic")
+    # A teacher that the source was given itself is not what the source has learned.
+    both = learned._replace(params={"teacher": {}, "policy": {}, "value": {}})
+    both = both._replace(learned=frozenset({"policy", "value"}))
+    assert initial_networks.choose("teacher", both) == "policy"
+    assert initial_networks.choose("value", both) == "value"
+    assert initial_networks.choose("value", both, "teacher") == "teacher"
+
+
+def test_another_vocabulary_is_refused_and_both_are_named():
+    networks = initial_networks.learned_by(small_catch())
+    ours = networks._replace(name="gkd/sums", words=("<pad>", "0", "1"))
+    initial_networks.check_fit(ours, "q", ours._replace(name="sft/sums"), "q")
+    initial_networks.check_fit(ours, "q", networks, "q")  # has none
+    for words, token, found in (
+        (("<pad>", "ann", "1"), 1, "'0' in the first and 'ann' in the second"),
+        (("<pad>", "0"), 2, "'1' in the first and None in the second"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            theirs = networks._replace(name="sft/facts", words=words)
+            initial_networks.check_fit(ours, "q", theirs, "q")
+        assert str(caught.value) == (
+            "--initial.q must have the vocabulary of gkd/sums, 3 tokens, but sft/facts "
+            f"has another one of {len(words)}: token {token} is {found}"
+        )
