@@ -1,27 +1,28 @@
-"""What the texts of `Experiment.initial` stand for: finished runs, and experiments."""
+"""What the texts of `Experiment.initial` stand for: directories, and experiments."""
 
 import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.flags import OverrideError, did_you_mean
-from launch import errors
 from launch.experiment import Experiment
 from launch.runs import initial_networks, run_directory
+from launch.runs.initial_networks import Learned
 
 
 class Source(NamedTuple):
     """Where the first weights of a network come from.
 
     Attributes:
-        experiment: the experiment that learns them.
-        directory: its run; None: any finished run of that experiment.
-        network: the network that is taken.
+        learned: the networks that are there.
+        network: the one that gives the weights.
+        place: a run, a checkpoint of Hugging Face, or an experiment, any finished run
+            of which may give the weights.
     """
 
-    experiment: Experiment
-    directory: Path | None
+    learned: Learned
     network: str
+    place: Path | Experiment
 
 
 def find(network: str, text: str, seed: int = 0) -> Source:
@@ -34,28 +35,38 @@ def find(network: str, text: str, seed: int = 0) -> Source:
 
     Raises:
         OverrideError: there is neither, or it has no such network.
-        RunDirectoryError: the directory holds no run of this version.
+        RunDirectoryError: what the directory holds cannot be read.
     """
     from experiments.names import EXPERIMENTS
 
-    place, _, wanted = text.partition("#")
-    directory = Path(place) if Path(place).is_dir() else None
-    if directory is not None:
-        experiment = run_directory.read_experiment(directory)
-    elif place in EXPERIMENTS:
-        experiment = dataclasses.replace(adopted(EXPERIMENTS[place]), seed=seed)
+    named, _, wanted = text.partition("#")
+    place: Path | Experiment = Path(named)
+    if place.is_dir():
+        learned = _learned_at(network, place)
+    elif named in EXPERIMENTS:
+        place = dataclasses.replace(adopted(EXPERIMENTS[named]), seed=seed)
+        learned = initial_networks.learned_by(place)
     else:
-        hint = did_you_mean(place, EXPERIMENTS, "`munchausen list` prints experiments")
+        hint = did_you_mean(named, EXPERIMENTS, "`munchausen list` prints experiments")
         raise OverrideError(
-            f"--initial.{network} must be the directory of a finished run, or an "
-            f"experiment, got {place!r}{hint}"
+            f"--initial.{network} must be a directory with a finished run or a "
+            f"checkpoint, or an experiment, got {named!r}{hint}"
         )
     try:
-        learned = initial_networks.learned_by(experiment)
         taken = initial_networks.choose(network, learned, wanted)
     except ValueError as error:
-        raise OverrideError(errors.in_flags(error, experiment)) from error
-    return Source(experiment, directory, taken)
+        raise OverrideError(str(error)) from error
+    return Source(learned, taken, place)
+
+
+def _learned_at(network: str, directory: Path) -> Learned:
+    known = initial_networks.is_pretrained(directory), run_directory.is_run(directory)
+    if not any(known):
+        raise OverrideError(
+            f"--initial.{network} must be a directory with config.yaml of a run, or with "
+            f"config.json of a checkpoint of Hugging Face, and {directory} has neither"
+        )
+    return initial_networks.learned_at(directory)
 
 
 def adopted(experiment: Experiment) -> Experiment:
@@ -71,8 +82,8 @@ def adopted(experiment: Experiment) -> Experiment:
     agent: Any = experiment.agent
     for network, text in experiment.initial.items():
         source = find(network, text)
-        given = initial_networks.learned_by(source.experiment).architectures
+        given = source.learned.architectures[source.network]
         field, own = initial_networks.architecture(agent, network)
-        if own is not None and type(own) is type(given[source.network]):
-            agent = dataclasses.replace(agent, **{field: given[source.network]})
+        if own is not None and type(own) is type(given):
+            agent = dataclasses.replace(agent, **{field: given})
     return dataclasses.replace(experiment, agent=agent)

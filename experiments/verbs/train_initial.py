@@ -12,7 +12,12 @@ from experiments.verbs.initial_sources import Source
 from experiments.verbs.train_arguments import Options, Plan
 from launch import errors
 from launch.experiment import Experiment, Origin
-from launch.runs import checkpoint, existing_runs, initial_networks
+from launch.runs import (
+    checkpoint,
+    existing_runs,
+    initial_networks,
+    initial_weights,
+)
 
 
 def provided(plan: Plan) -> Plan:
@@ -40,12 +45,13 @@ def provided(plan: Plan) -> Plan:
     for experiment in {each.name: each for each in sources}.values():
         train_runs.check(experiment, options.launch, options.wandb, here=False)
         _check_fit(experiment, sources[experiment])
-    every = [each for found in sources.values() for each in found.values()]
-    named = dict.fromkeys(each.experiment for each in every if each.directory is None)
-    for each in every:
-        if each.directory is not None:
-            initial_networks.check_finished(each.directory)
-    _train(list(named), options)
+    named = list[Experiment]()
+    for each in [each for found in sources.values() for each in found.values()]:
+        if isinstance(each.place, Experiment):
+            named.append(each.place)
+        elif not initial_networks.is_pretrained(each.place):
+            initial_weights.check_finished(each.place)
+    _train(list(dict.fromkeys(named)), options)
     origins = {
         experiment: tuple(
             _origin(network, source, options.runs) for network, source in found.items()
@@ -78,8 +84,7 @@ def _check_fit(experiment: Experiment, sources: dict[str, Source]) -> None:
     own = initial_networks.learned_by(experiment)
     for network, source in sources.items():
         try:
-            given = initial_networks.learned_by(source.experiment)
-            initial_networks.check_fit(own, network, given, source.network)
+            initial_networks.check_fit(own, network, source.learned, source.network)
         except ValueError as error:
             raise OverrideError(errors.in_flags(error, experiment)) from error
 
@@ -103,13 +108,13 @@ def _train(experiments: list[Experiment], options: Options) -> None:
 
 
 def _origin(network: str, source: Source, runs: str) -> Origin:
-    directory = source.directory
-    if directory is None:
-        [entry] = existing_runs.find(runs, [source.experiment])
+    directory = source.place
+    if isinstance(directory, Experiment):
+        [entry] = existing_runs.find(runs, [directory])
         if entry.directory is None or entry.state != "complete":
             raise OverrideError(
                 f"--initial.{network} must be finished, but {entry.title} is "
                 f"{entry.state}: repeat the command when it has ended"
             )
         directory = entry.directory
-    return initial_networks.origin(network, directory, source.network)
+    return initial_weights.origin(network, directory, source.network)

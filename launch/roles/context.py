@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from agents.parts.contract import Params, Spec
 from launch.experiment import Experiment
-from launch.runs import initial_networks
+from launch.runs import initial_weights
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
 from launch.runs.generation import Lease
@@ -62,7 +62,7 @@ class Run(NamedTuple):
         """
         if self.start.clock:
             return {}
-        return initial_networks.load(self.experiment.origins)
+        return initial_weights.load(self.experiment.origins)
 
 
 class Stop(Protocol):

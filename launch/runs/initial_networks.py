@@ -1,12 +1,10 @@
-"""The first weights of networks, from finished runs.
+"""Networks that may give others their first weights, and whether these fit.
 
-`Experiment.initial` says where they come from. Before a run begins, `origin` turns each
-place into an `Origin`, which `config.yaml` records; the learner loads it once. A run
-that resumes reads its own checkpoint instead.
+A run gives those of its networks, a checkpoint of Hugging Face its only one. Nothing is
+computed or loaded here, see `launch.runs.initial_weights`.
 """
 
 import functools
-import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,25 +15,25 @@ import numpy as np
 
 import environments
 from agents.parts.contract import Agent, NetworkParams, Params, Stage, TrainingState
+from agents.parts.language import transformer
 from environments.vector import VectorEnvironment
-from launch.build import NORMALIZER, make_agent, make_spec, spec_of
-from launch.errors import Damaged, RunDirectoryError
+from launch.build import NORMALIZER, make_agent, make_spec
 from launch.experiment import Experiment, Origin
-from launch.runs import checkpoint, existing_runs, logs, run_directory
-from launch.runs.checkpoint_files import STATE
+from launch.pretrained import config_file, tokenizer
+from launch.runs import run_directory
 
 POLICY = "policy"
 
 
 class Learned(NamedTuple):
-    """The networks of a run that may give first weights.
+    """The networks of a run, or of a checkpoint of Hugging Face.
 
     Attributes:
-        name: of the run's experiment.
+        name: of the run's experiment, or the checkpoint's directory.
         params: shapes and dtypes of the parameters of each network.
         learned: names of the networks that the run learns.
         architectures: the configuration of each network; None where it has none.
-        words: the vocabulary of a language task; empty for other environments.
+        words: the vocabulary of its language task or tokenizer; empty if unknown.
     """
 
     name: str
@@ -47,7 +45,7 @@ class Learned(NamedTuple):
 
 @functools.lru_cache(maxsize=32)
 def learned_by(experiment: Experiment) -> Learned:
-    """The networks that runs of an experiment have at their end; computes nothing."""
+    """The networks that runs of an experiment have at their end."""
     environment = environments.make(experiment.environment, 1, experiment.seed)
     try:
         spec, words = make_spec(environment), _words(environment)
@@ -61,6 +59,43 @@ def learned_by(experiment: Experiment) -> Learned:
         {name: architecture(experiment.agent, name)[1] for name in state.params},
         words,
     )
+
+
+def learned_at(directory: Path) -> Learned:
+    """The networks of a run, or of a checkpoint of Hugging Face.
+
+    Raises:
+        RunDirectoryError: the directory holds neither, or what it holds cannot be read.
+    """
+    if not is_pretrained(directory):
+        return learned_by(run_directory.read_experiment(directory))
+    config = config_file.read(directory).config
+    params = jax.eval_shape(
+        lambda seed: transformer.init(jax.random.key(seed), config), np.uint32(0)
+    )
+    words = tokenizer.load(directory).pieces if tokenizer.files(directory) else ()
+    one = {POLICY: params}
+    return Learned(str(directory), one, frozenset(one), {POLICY: config}, words)
+
+
+def is_pretrained(directory: Path) -> bool:
+    """Whether a directory holds a checkpoint of Hugging Face."""
+    return (directory / config_file.CONFIG).is_file()
+
+
+def of_origin(origin: Origin) -> Learned:
+    """The networks of the run or checkpoint from which weights come.
+
+    Raises:
+        RunDirectoryError: see `learned_at`.
+    """
+    path = Path(origin.path)
+    return learned_at(path if is_pretrained(path) else run_of(path))
+
+
+def run_of(checkpoint: Path) -> Path:
+    """The run directory of a run's checkpoint."""
+    return checkpoint.parents[1]
 
 
 def _words(environment: VectorEnvironment) -> tuple[str, ...]:
@@ -110,7 +145,7 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
                 "the name of an experiment that is trained first"
             )
     for each in experiment.origins:
-        check_fit(learned_by(experiment), each.network, _source(each), each.source)
+        check_fit(learned_by(experiment), each.network, of_origin(each), each.source)
 
 
 def check_fit(own: Learned, network: str, source: Learned, taken: str) -> None:
@@ -173,80 +208,3 @@ def choose(network: str, source: Learned, wanted: str = "") -> str:
             f"#{' or #'.join(source.params)}, got {taken!r}"
         )
     return taken
-
-
-def check_finished(directory: Path) -> None:
-    """Refuses a run that is not finished.
-
-    Raises:
-        RunDirectoryError: it is not, or it is no run.
-    """
-    experiment = run_directory.read_experiment(directory)
-    if not existing_runs.is_complete(directory, experiment):
-        rows = logs.read_evaluations(directory)
-        done = rows[-1].grid if rows else 0
-        raise RunDirectoryError(
-            f"a run that gives first weights must be finished, but {directory} was "
-            f"evaluated last after {done:,} of {experiment.steps:,} steps: continue it "
-            f"with `munchausen train --resume {directory}`"
-        )
-
-
-def origin(network: str, directory: Path, taken: str) -> Origin:
-    """The weights that a finished run has learned.
-
-    Args:
-        network: of the run to begin.
-        directory: the finished run.
-        taken: the network of the finished run.
-
-    Raises:
-        RunDirectoryError: it is not a run, not finished, or has no usable checkpoint.
-    """
-    check_finished(directory)
-    path = checkpoint.newest(directory).path
-    return Origin(network, str(path.absolute()), taken, _digest(path))
-
-
-def load(origins: Sequence[Origin]) -> Params:
-    """The first weights of a run's networks, by name.
-
-    Raises:
-        RunDirectoryError: they are gone, or are not those that were chosen.
-    """
-    return {each.network: _load(each) for each in origins}
-
-
-def _load(origin: Origin) -> NetworkParams:
-    path = Path(origin.path)
-    if _digest(path) != origin.sha256:
-        raise RunDirectoryError(
-            f"{path} must hold the weights with which {origin.network} was to begin, "
-            "but it is gone or was altered: begin the run again as a new one"
-        )
-    experiment = run_directory.read_experiment(_run(path))
-    agent = make_agent(experiment, spec_of(experiment))
-    try:
-        saved = checkpoint.read(path)
-    except Damaged as error:
-        raise RunDirectoryError(str(error)) from error
-    return checkpoint.load_state(saved, agent).params[origin.source]
-
-
-def _source(origin: Origin) -> Learned:
-    return learned_by(run_directory.read_experiment(_run(Path(origin.path))))
-
-
-def _run(checkpoint: Path) -> Path:
-    """The run directory of a checkpoint."""
-    return checkpoint.parents[1]
-
-
-def _digest(path: Path) -> str:
-    """SHA-256 of the names and contents of all files of a saved training state."""
-    total = hashlib.sha256()
-    root = path / STATE
-    for file in sorted(each for each in root.rglob("*") if each.is_file()):
-        total.update(str(file.relative_to(root)).encode() + b"\0")
-        total.update(hashlib.sha256(file.read_bytes()).digest())
-    return total.hexdigest()

@@ -9,7 +9,7 @@ from launch.engines.calls import CourierPeer
 from launch.engines.launchpad_engine import LaunchpadContext
 from launch.experiment import Origin
 from launch.roles.context import Context, Peer
-from launch.runs import initial_networks
+from launch.runs import initial_weights
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.logs import Counts
 from tests.launch.roles.fake_context import FakeContext, FakePeer
@@ -27,7 +27,7 @@ def test_first_weights_are_loaded_only_before_a_run_has_learned(
     origin = Origin("q", str(tmp_path), "q", "0" * 64)
     experiment = dataclasses.replace(run.experiment, origins=(origin,))
     run = run._replace(experiment=experiment)
-    monkeypatch.setattr(initial_networks, "load", lambda origins: {"loaded": origins})
+    monkeypatch.setattr(initial_weights, "load", lambda origins: {"loaded": origins})
     assert run.initial() == {"loaded": (origin,)}
     begun = Checkpoint(tmp_path, Counts(), {})  # offline, before the first update
     assert run._replace(resume=begun).initial() == {"loaded": (origin,)}

@@ -7,7 +7,7 @@ import numpy as np
 
 from launch.roles import gang
 from launch.roles.learner_role import LearnerRank, LearnerRole
-from launch.runs import checkpoint, initial_networks
+from launch.runs import checkpoint, initial_weights
 from launch.runs.logs import Counts
 from tests.launch.roles.fake_context import FakeContext
 from tests.launch.roles.made_up_program import agent_of, filled
@@ -77,7 +77,7 @@ def test_a_learner_does_the_updates_of_samples_per_insert_and_saves(run, monkeyp
 
 def test_a_learner_serves_the_first_weights_that_it_is_given(run, monkeypatch):
     params = jax.jit(agent_of(run).init)(jax.random.key(3)).params
-    monkeypatch.setattr(initial_networks, "load", lambda origins: params)
+    monkeypatch.setattr(initial_weights, "load", lambda origins: params)
     context = FakeContext("learner", coordinator=Program(actor_steps=0))
     role = LearnerRole(run, context, make_replay=lambda *_: Exhausted())
     step, [served] = role.get_variables(["q"])
