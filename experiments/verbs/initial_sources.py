@@ -63,8 +63,8 @@ def _learned_at(network: str, directory: Path) -> Learned:
     known = initial_networks.is_pretrained(directory), run_directory.is_run(directory)
     if not any(known):
         raise OverrideError(
-            f"--initial.{network} must be a directory with config.yaml of a run, or with "
-            f"config.json of a checkpoint of Hugging Face, and {directory} has neither"
+            f"--initial.{network} must be a directory with config.yaml of a run, or "
+            f"config.json of a checkpoint of Hugging Face; {directory} has neither"
         )
     return initial_networks.learned_at(directory)
 

@@ -15,11 +15,9 @@ import numpy as np
 
 import environments
 from agents.parts.contract import Agent, NetworkParams, Params, Stage, TrainingState
-from agents.parts.language import transformer
 from environments.vector import VectorEnvironment
 from launch.build import NORMALIZER, make_agent, make_spec
 from launch.experiment import Experiment, Origin
-from launch.pretrained import config_file, tokenizer
 from launch.runs import run_directory
 
 POLICY = "policy"
@@ -69,6 +67,10 @@ def learned_at(directory: Path) -> Learned:
     """
     if not is_pretrained(directory):
         return learned_by(run_directory.read_experiment(directory))
+    # Other runs need neither the decoder nor the libraries of its files.
+    from agents.parts.language import transformer
+    from launch.pretrained import config_file, tokenizer
+
     config = config_file.read(directory).config
     params = jax.eval_shape(
         lambda seed: transformer.init(jax.random.key(seed), config), np.uint32(0)
@@ -80,7 +82,7 @@ def learned_at(directory: Path) -> Learned:
 
 def is_pretrained(directory: Path) -> bool:
     """Whether a directory holds a checkpoint of Hugging Face."""
-    return (directory / config_file.CONFIG).is_file()
+    return (directory / "config.json").is_file()
 
 
 def of_origin(origin: Origin) -> Learned:

@@ -13,7 +13,6 @@ from agents.parts.contract import NetworkParams, Params
 from launch.build import make_agent, spec_of
 from launch.errors import Damaged, RunDirectoryError
 from launch.experiment import Origin
-from launch.pretrained import safetensors
 from launch.runs import checkpoint, existing_runs, logs, run_directory
 from launch.runs.checkpoint_files import STATE
 from launch.runs.initial_networks import is_pretrained, run_of
@@ -73,6 +72,8 @@ def _load(origin: Origin) -> NetworkParams:
             "but it is gone or was altered: begin the run again as a new one"
         )
     if is_pretrained(path):
+        from launch.pretrained import safetensors  # other runs do not need it
+
         return safetensors.load(path).params
     experiment = run_directory.read_experiment(run_of(path))
     agent = make_agent(experiment, spec_of(experiment))
@@ -86,7 +87,8 @@ def _load(origin: Origin) -> NetworkParams:
 def _digest(path: Path) -> str:
     """SHA-256 of the names and contents of all files with weights."""
     total = hashlib.sha256()
-    files = path.glob("*.safetensors") if is_pretrained(path) else (path / STATE).rglob("*")
+    pretrained = is_pretrained(path)
+    files = path.glob("*.safetensors") if pretrained else (path / STATE).rglob("*")
     for file in sorted(each for each in files if each.is_file()):
         total.update(str(file.relative_to(path)).encode() + b"\0")
         with file.open("rb") as stream:

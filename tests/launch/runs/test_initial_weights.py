@@ -93,9 +93,7 @@ def test_weights_that_were_altered_are_refused(source, tmp_path):
     with pytest.raises(RunDirectoryError, match=message):
         initial_weights.load([other])
     with pytest.raises(RunDirectoryError, match=message):
-        initial_weights.load(
-            [dataclasses.replace(found, path=str(tmp_path / "a/b/c"))]
-        )
+        initial_weights.load([dataclasses.replace(found, path=str(tmp_path / "a/b/c"))])
 
 
 def test_a_run_that_is_not_finished_is_refused(source, tmp_path):
