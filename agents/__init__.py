@@ -139,6 +139,7 @@ REGISTRY: dict[str, Recipe] = {
     "sac": Recipe("agents.sac", actions="continuous"),
     "td3": Recipe("agents.td3", actions="continuous"),
     "td3_2018": Recipe("agents.td3", "ORIGINAL", actions="continuous"),
+    "sft": Recipe("agents.sft", actions="tokens"),
     "bc": _offline("agents.bc"),
     "td3_bc": _offline("agents.td3_bc"),
     "anti_exploration": _offline("agents.anti_exploration.agent", scale_rewards=True),

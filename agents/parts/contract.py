@@ -81,6 +81,9 @@ class Storage:
         terminal_at_time_limit: whether a truncated episode is stored as a terminated
             one, whose last value is 0. TensorFlow's Dopamine does so, and with it the
             published runs of its agents; here the agent bootstraps by default.
+        order: replay: transitions are sampled uniformly, with replacement; queue: each
+            one is used once, the oldest first. Then actors wait while `capacity`
+            transitions are waiting, and `min_size` has no meaning.
     """
 
     n_step: int = 1
@@ -89,6 +92,7 @@ class Storage:
     batch_size: int = 32
     samples_per_insert: float = 8.0
     terminal_at_time_limit: bool = False
+    order: Literal["replay", "queue"] = "replay"
 
     def __post_init__(self) -> None:
         for name in ("n_step", "capacity", "min_size", "batch_size"):
@@ -99,6 +103,25 @@ class Storage:
                 "storage.min_size",
                 self.min_size,
                 f"at most storage.capacity, {self.capacity}, or learning never starts",
+            )
+        if self.order == "queue":
+            self._check_queue()
+        elif self.order != "replay":
+            raise checks.InvalidSetting(
+                "storage.order", self.order, "one of replay, queue"
+            )
+
+    def _check_queue(self) -> None:
+        for name in ("n_step", "samples_per_insert"):
+            if getattr(self, name) != 1:
+                raise checks.InvalidSetting(
+                    f"storage.{name}", getattr(self, name), "1 for a queue"
+                )
+        if self.capacity < self.batch_size:
+            raise checks.InvalidSetting(
+                "storage.capacity",
+                self.capacity,
+                f"at least storage.batch_size, {self.batch_size}, for a queue",
             )
 
 

@@ -20,6 +20,7 @@ from launch.engines import signals
 from launch.engines.signals import Caught
 from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
+from launch.replay.in_process_queue import InProcessQueue
 from launch.roles.actor import Actor, Loop
 from launch.roles.batches import Batches
 from launch.roles.context import Run
@@ -70,7 +71,7 @@ class Acting:
         self,
         experiment: Experiment,
         agent: Agent,
-        store: InProcess,
+        store: InProcess | InProcessQueue,
         params: Callable[[], Params],
         environment: VectorEnvironment,
         start: Counts,
@@ -306,7 +307,14 @@ class Local:
         self._turns.begin()
 
 
-def _make_store(run: Run, agent: Agent) -> InProcess:
+def _make_store(run: Run, agent: Agent) -> InProcess | InProcessQueue:
+    if agent.storage.order == "queue":
+        return InProcessQueue(
+            agent.storage,
+            run.spec,
+            num_environments=run.experiment.environments,
+            extras=make_extras_spec(agent, run.spec),
+        )
     return InProcess(
         agent.storage,
         run.spec,

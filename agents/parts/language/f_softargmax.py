@@ -114,6 +114,10 @@ def alpha_divergence(alpha: float) -> FDivergence:
     less = alpha - 1
 
     def value(u: jax.Array) -> jax.Array:
+        if alpha == 2:
+            return (u * u - u) / 2
+        if alpha == 1.5:
+            return (u * jnp.sqrt(u) - u) / 0.75
         power = jnp.expm1(less * jnp.log(jnp.where(u > 0, u, 1)))
         smooth = u * power / (alpha * less)
         return jnp.where(u > 0, smooth, 0)
@@ -165,10 +169,9 @@ def softargmax(
             with q = 0 get probability 0.
 
     Returns:
-        `[..., V]` float32; their sum is 1 to rounding.
+        `[..., V]` float32.
     """
-    q = _broadcast(measure, scores)
-    return _solve(divergence, scores.astype(jnp.float32), q)[0]
+    return _solve(divergence, scores.astype(jnp.float32), _all(measure, scores))[0]
 
 
 def softmax(
@@ -178,8 +181,7 @@ def softmax(
 
     Its gradient is `softargmax`.
     """
-    q = _broadcast(measure, scores)
-    return _maximum(divergence, scores.astype(jnp.float32), q)
+    return _maximum(divergence, scores.astype(jnp.float32), _all(measure, scores))
 
 
 def loss(
@@ -200,8 +202,7 @@ def loss(
         `[...]`, at least 0 (reverse KL: up to a constant, see above).
     """
     chex.assert_equal_shape([scores, target])
-    q = _broadcast(measure, scores)
-    distance = jnp.sum(q * divergence.value(target / q), axis=-1)
+    distance = _distance(divergence, target, _all(measure, scores))
     taken = jnp.sum(target * scores, axis=-1)
     return softmax(divergence, scores, measure) + distance - taken
 
@@ -223,21 +224,28 @@ def loss_of_labels(
     Returns:
         `[...]`.
     """
-    chex.assert_equal_shape_prefix([scores, labels], labels.ndim)
-
-    def at_label(values: jax.Array) -> jax.Array:
-        return jnp.take_along_axis(values, labels[..., None], axis=-1)[..., 0]
-
-    q = at_label(_broadcast(measure, scores))
+    chex.assert_shape(labels, scores.shape[:-1])
+    q = _all(measure, scores)[labels]
     distance = q * divergence.value(1 / q)  # f(0) = 0 for all other tokens
-    return softmax(divergence, scores, measure) + distance - at_label(scores)
+    taken = jnp.take_along_axis(scores, labels[..., None], axis=-1)[..., 0]
+    return softmax(divergence, scores, measure) + distance - taken
 
 
-def _broadcast(measure: Any, scores: jax.Array) -> jax.Array:
-    """q with the rank of the scores."""
-    q = jnp.asarray(measure, jnp.float32)
-    q = q.reshape((1,) * (scores.ndim - q.ndim) + q.shape)
-    return jax.lax.stop_gradient(jnp.broadcast_to(q, scores.shape))
+def _all(measure: Any, scores: jax.Array) -> jax.Array:
+    """q of all tokens, `[V]`."""
+    return jnp.broadcast_to(jnp.asarray(measure, jnp.float32), scores.shape[-1:])
+
+
+def _rows(q: jax.Array, scores: jax.Array) -> jax.Array:
+    """q with the rank of the scores, `[1, ..., V]`."""
+    return jnp.expand_dims(q, tuple(range(scores.ndim - 1)))
+
+
+def _distance(divergence: FDivergence, p: jax.Array, q: jax.Array) -> jax.Array:
+    """D_f(p, q): `[..., V], [V] -> [...]`; tokens with q = 0 contribute 0."""
+    rows = _rows(q, p)
+    ratio = jnp.where(rows > 0, p / jnp.where(rows > 0, rows, 1), 0)
+    return jnp.sum(rows * divergence.value(ratio), axis=-1)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -246,64 +254,66 @@ def _solve(
 ) -> tuple[jax.Array, jax.Array]:
     """softargmax `[..., V]` and its tau `[..., 1]`.
 
-    tau lies where the most likely token alone would have probability 1, or, at the
-    other end, where all tokens with its score would share it.
+    tau lies between where the most likely token alone would have probability 1, and
+    where all tokens together would, if they had its score.
     """
-    scores = jnp.where(q > 0, scores, -jnp.inf)
+    rows = _rows(q, scores)
+    scores = jnp.where(rows > 0, scores, -jnp.inf)
     top = jnp.max(scores, axis=-1, keepdims=True)
-    centred = jax.lax.stop_gradient(scores - top)
-    best = jnp.argmax(scores, axis=-1, keepdims=True)
-    low = -divergence.slope(1 / jnp.take_along_axis(q, best, axis=-1))
-    high = -divergence.slope(1 / jnp.sum(q, axis=-1, keepdims=True))
+    centred = scores - top
+    best = jnp.max(jnp.where(centred == 0, rows, 0), axis=-1, keepdims=True)
+    low = -divergence.slope(1 / best)
+    high = jnp.full_like(low, -divergence.slope(1 / jnp.sum(q)))
 
     def halve(_: Any, bracket: tuple[jax.Array, jax.Array]) -> tuple:
         low, high = bracket
         middle = (low + high) / 2
-        ratio = divergence.inverse(centred - middle)
-        above = jnp.sum(q * ratio, axis=-1, keepdims=True) > 1
-        return jnp.where(above, middle, low), jnp.where(above, high, middle)
+        # On CPUs a product is five times as fast as a sum along the rows.
+        total = divergence.inverse(centred - middle) @ q[:, None]
+        return (
+            jnp.where(total > 1, middle, low),
+            jnp.where(total > 1, high, middle),
+        )
 
     low, high = jax.lax.fori_loop(0, HALVINGS, halve, (low, high))
     tau = (low + high) / 2
-    return q * divergence.inverse(centred - tau), tau + top
+    ratio = divergence.inverse(centred - tau)
+    return rows * ratio / (ratio @ q[:, None]), tau + top
 
 
 @_solve.defjvp
 def _solve_jvp(divergence: FDivergence, primals: tuple, tangents: tuple) -> tuple:
-    """dp = s (dtheta - dtau) and dtau = (s, dtheta) / sum s, with s = q / f''(p / q)."""
+    """dp = s (dtheta - dtau), dtau = (s, dtheta) / sum s, with s = q / f''(p / q)."""
     scores, q = primals
     p, tau = _solve(divergence, scores, q)
-    inside = p > 0
-    ratio = jnp.where(inside, p / jnp.where(inside, q, 1), 1)
-    weight = jnp.where(inside, q * divergence.flatness(ratio), 0)
-    weight_sum = jnp.sum(weight, axis=-1, keepdims=True)
-    tau_dot = jnp.sum(weight * tangents[0], axis=-1, keepdims=True) / weight_sum
+    rows = _rows(q, scores)
+    ratio = jnp.where(p > 0, p / jnp.where(rows > 0, rows, 1), 1)
+    weight = jnp.where(p > 0, rows * divergence.flatness(ratio), 0)
+    tau_dot = jnp.sum(weight * tangents[0], axis=-1, keepdims=True)
+    tau_dot /= jnp.sum(weight, axis=-1, keepdims=True)
     return (p, tau), (weight * (tangents[0] - tau_dot), tau_dot)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _maximum(divergence: FDivergence, scores: jax.Array, q: jax.Array) -> jax.Array:
-    """softmax_f; an error of tau enters only squared."""
-    return _dual(divergence, scores, q, *_solve(divergence, scores, q))
-
-
-def _dual(
-    divergence: FDivergence,
-    scores: jax.Array,
-    q: jax.Array,
-    p: jax.Array,
-    tau: jax.Array,
-) -> jax.Array:
-    """tau + sum p (theta - tau) - D_f(p, q), whose derivative by tau is 0."""
-    inside = p > 0
-    gain = jnp.where(inside, p * (scores - tau), 0)
-    ratio = jnp.where(inside, p / jnp.where(inside, q, 1), 0)
-    return tau[..., 0] + jnp.sum(gain - q * divergence.value(ratio), axis=-1)
+    """softmax_f `[...]`."""
+    return _dual(divergence, scores, q, _solve(divergence, scores, q)[1])
 
 
 @_maximum.defjvp
 def _maximum_jvp(divergence: FDivergence, primals: tuple, tangents: tuple) -> tuple:
+    """The gradient of the maximum is where it is attained."""
     scores, q = primals
     p, tau = _solve(divergence, scores, q)
-    value = _dual(divergence, scores, q, p, tau)
-    return value, jnp.sum(p * tangents[0], axis=-1)
+    return _dual(divergence, scores, q, tau), jnp.sum(p * tangents[0], axis=-1)
+
+
+def _dual(
+    divergence: FDivergence, scores: jax.Array, q: jax.Array, tau: jax.Array
+) -> jax.Array:
+    """tau + sum q f*(theta - tau): an error of tau enters only squared."""
+    argument = scores - tau
+    ratio = divergence.inverse(argument)
+    inside = (ratio > 0) & (_rows(q, scores) > 0)
+    conjugate = jnp.where(inside, ratio * argument - divergence.value(ratio), 0)
+    return tau[..., 0] + conjugate @ q
