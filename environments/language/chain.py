@@ -5,6 +5,7 @@ of a sequence, P of a prompt, T of a completion.
 """
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ class Chain:
             of the last axis after the tokens of the other axes, oldest first. A special
             token has probability 0; after one all other tokens are equally likely.
         log_probs: the same as float32 logarithms, `IMPOSSIBLE` where `probs` is 0.
-        cumulative: sums of `probs` along the last axis.
+        cumulative: sums of `probs` along the last axis, 1 at its end.
     """
 
     probs: np.ndarray
@@ -49,11 +50,13 @@ class Chain:
             prompt: `[P]` tokens, at least `order`.
             length: T.
         """
-        tokens = [int(token) for token in prompt]
-        for uniform in generator.random(length):
-            row = self.cumulative[tuple(tokens[-self.order :])]
-            tokens.append(int(np.searchsorted(row, uniform * row[-1], side="right")))
-        return np.array(tokens[len(prompt) :], np.int32)
+        context = tuple(prompt[-self.order :].tolist())
+        tokens = []
+        for uniform in generator.random(length).tolist():
+            token = bisect_right(self.cumulative[context], uniform)
+            tokens.append(token)
+            context = (*context[1:], token)
+        return np.array(tokens, np.int32)
 
     def expected_log_prob(self, skip: int, length: int) -> float:
         """Mean log-probability of a token that the chain draws, in nats; exact.
@@ -97,7 +100,8 @@ def draw(
     probs[inner] = (1.0 - floor) * rows + floor / symbols
     with np.errstate(divide="ignore"):
         log_probs = np.where(probs > 0.0, np.log(probs), IMPOSSIBLE)
-    return Chain(probs, log_probs.astype(np.float32), probs.cumsum(-1))
+    sums = probs.cumsum(-1)
+    return Chain(probs, log_probs.astype(np.float32), sums / sums[..., -1:])
 
 
 def log_conditional(log_probs: Any, tokens: Any, start: int) -> Any:

@@ -2,7 +2,7 @@
 
 A prompt lists facts, such as "ann has ball .", in random order, then asks for a
 subject, as in "ann ?". The reference names the two facts about it in random order, in
-one sentence or in two: "ann has ball and sees cup ." or "ann has ball . ann sees cup .".
+one sentence, "ann has ball and sees cup .", or in two, "ann has ball . ann sees cup .".
 In a share of references one object is wrong: planted errors, as in summaries of people.
 
 The score of a completion is the share of its claims that the facts entail. A claim is a

@@ -43,12 +43,12 @@ class Markov:
         prompts: number of distinct prompts in training; 0: no end.
     """
 
-    order: int = 3
+    order: int = 2
     symbols: int = 32
     concentration: float = 0.1
     floor: float = 0.01
     layout: int = 0
-    prompt_columns: int = 3
+    prompt_columns: int = 2
     completion_columns: int = 30
     prompts: int = 0
 

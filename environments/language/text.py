@@ -2,8 +2,8 @@
 
 The text is `pydoc_data.topics` of the standard library, so it depends on the version of
 Python: runs compare only with runs of the same version, which `config.yaml` records.
-Characters do not: they are printable ASCII and the line's end; a few others are replaced
-by their nearest, the rest by UNK.
+Characters do not: they are printable ASCII and the line's end; others are replaced by
+their nearest or by a question mark.
 
 A prompt is a window of the text, the reference is what follows it, and both fill their
 columns without EOS. The score of a completion is the share of its columns that are as
@@ -16,6 +16,7 @@ topics share with one of them are removed from training, and so is every repetit
 import functools
 import importlib
 import importlib.util
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
@@ -32,11 +33,17 @@ Unit = Literal["characters", "pieces"]
 PIECES = 1_024  # size of the vocabulary of pieces, special tokens included
 CHARACTERS = ("\n", *map(chr, range(32, 127)))
 # Quotation marks, dashes and the ellipsis.
-_NEAREST = {0x201C: '"', 0x201D: '"', 0x2018: "'", 0x2019: "'", 0x2013: "-"} | {
+_NEAREST = {
+    0x2018: "'",
+    0x2019: "'",
+    0x201C: '"',
+    0x201D: '"',
+    0x2013: "-",
     0x2014: "-",
     0x2026: "...",
 }
-_END = chr(PAD)  # no text contains it
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd and large, for hashes modulo 2**64
+_OTHER = re.compile(r"[^\n -~]")
 _HELD_OUT = 10  # one of so many topics is for evaluation
 _WORDS = r" ?[^\s]+|\s+"  # no piece reaches over the end of one
 
@@ -73,7 +80,7 @@ class Text:
 
 
 def split(topics: dict[str, str]) -> tuple[list[str], list[str]]:
-    """The texts for training and those for evaluation, one of each topic.
+    """The texts for training and those for evaluation, one of each topic that has any.
 
     Args:
         topics: text of each topic, by name.
@@ -83,11 +90,13 @@ def split(topics: dict[str, str]) -> tuple[list[str], list[str]]:
     training, evaluation = [], []
     # Topics for evaluation come first, so that training loses what both have.
     for name in sorted(topics, key=lambda name: (name not in held_out, name)):
-        text = topics[name].translate(_NEAREST)
-        paragraphs = [each for each in text.split("\n\n") if each not in seen]
+        text = _OTHER.sub("?", topics[name].translate(_NEAREST))
+        unique = dict.fromkeys(text.split("\n\n"))
+        paragraphs = [each for each in unique if each not in seen]
         seen.update(paragraphs)
-        texts = evaluation if name in held_out else training
-        texts.append("\n\n".join(paragraphs))
+        if paragraphs:
+            texts = evaluation if name in held_out else training
+            texts.append("\n\n".join(paragraphs))
     return training, evaluation
 
 
@@ -158,8 +167,12 @@ class Windows:
         self._texts = texts
         length = config.prompt_columns + config.completion_columns
         self._starts = [starts(each, length) for each in texts]
-        # A character for each token: searching a string is fast.
-        self._all = _END.join(_as_string(text) for each in texts for text in each)
+        end = np.full(config.completion_columns, PAD, np.int32)
+        parts = [part for each in texts for text in each for part in (text, end)]
+        self._all = np.concatenate(parts)
+        hashes = _hashes(self._all, config.prompt_columns)
+        self._order = np.argsort(hashes, kind="stable")
+        self._sorted = hashes[self._order]
 
     def draw(
         self, generator: np.random.Generator, evaluation: bool
@@ -173,38 +186,44 @@ class Windows:
 
     def score(self, prompt: np.ndarray, completion: np.ndarray) -> float:
         """Share of right columns; of several continuations the nearest counts."""
-        given = np.array(completion)
-        wanted = _as_string(prompt)
-        best, place = 0, self._all.find(wanted)
-        while place >= 0:
-            start = place + len(wanted)
-            text, *_ = self._all[start : start + len(given)].split(_END)
-            tokens = np.array([ord(character) for character in text])
-            best = max(best, int((tokens == given[: len(tokens)]).sum()))
-            place = self._all.find(wanted, place + 1)
-        return best / len(given)
+        [wanted] = _hashes(prompt, len(prompt))
+        first, last = np.searchsorted(self._sorted, [wanted, wanted + np.uint64(1)])
+        after = self._order[first:last] + len(prompt)
+        columns = np.arange(len(completion))
+        manual = self._all[after[:, np.newaxis] + columns]
+        right = (manual == completion) & (manual != PAD)
+        return float(right.mean(axis=1).max(initial=0.0))
+
+
+def _hashes(tokens: np.ndarray, length: int) -> np.ndarray:
+    """`[M - length + 1]` a number for each window of tokens `[M]`; equal ones agree."""
+    count = len(tokens) - length + 1
+    found = np.zeros(count, np.uint64)
+    for column in range(length):
+        found = found * _BASE + tokens[column : column + count].astype(np.uint64)
+    return found
 
 
 def starts(texts: Sequence[np.ndarray], length: int) -> np.ndarray:
     """`[K, 2]` index of a text and column, of all windows of `length` tokens."""
-    return np.array(
-        [
-            (index, start)
-            for index, text in enumerate(texts)
-            for start in range(len(text) - length + 1)
-        ]
-    ).reshape(-1, 2)
-
-
-def _as_string(tokens: np.ndarray) -> str:
-    return "".join(map(chr, tokens.tolist()))
+    found = [
+        np.stack([np.full(columns, index), np.arange(columns)], axis=1)
+        for index, text in enumerate(texts)
+        if (columns := len(text) - length + 1) > 0
+    ]
+    return np.concatenate(found) if found else np.empty((0, 2), int)
 
 
 def make(
     config: Text, num_environments: int, seed: int, evaluation: bool = False
 ) -> LanguageEnvironment:
     """N lanes of windows."""
-    task = Windows(config)
+    task = _windows(config)
     return LanguageEnvironment(
         task, num_environments, seed, evaluation, prompts=config.prompts
     )
+
+
+@functools.lru_cache(maxsize=4)
+def _windows(config: Text) -> Windows:
+    return Windows(config)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+import environments
 from environments.language import preferences
 
 LENGTH = 4
@@ -77,3 +78,41 @@ def test_best_of_and_quantile_of_three_rewards():
     assert preferences.quantile(rewards, 1.0) == pytest.approx(1 / 3)
     assert preferences.quantile(rewards, 3.9) == pytest.approx(2 / 3)
     assert preferences.quantile(rewards, 0.9) == 0.0
+
+
+CONFIG = environments.Preferences(symbols=3, completion_columns=4)
+
+
+def test_reward_is_the_mean_weight_of_neighbouring_tokens():
+    task = preferences.GoldenRewards(CONFIG)
+    table = preferences.weights(CONFIG)
+    prompt = np.array([6, 5])
+    pairs = [table[5, 4], table[4, 4], table[4, 6], table[6, 5]]
+    reward = task.score(prompt, np.array([4, 4, 6, 5]))
+    assert reward == pytest.approx(np.mean(pairs))
+
+
+def test_ending_early_gives_the_smallest_weight_in_all_columns_left():
+    task = preferences.GoldenRewards(CONFIG)
+    table = preferences.weights(CONFIG)
+    least = table[4:, 4:].min()
+    assert (table[:4] == least).all()
+    assert (table[:, :4] == least).all()
+    reward = task.score(np.array([6, 5]), np.array([4, 1, 0, 0]))
+    assert reward == pytest.approx((table[5, 4] + 3 * least) / 4)
+
+
+def test_samples_of_the_tilted_policy_have_its_reward():
+    tilted = preferences.tilted(CONFIG, temperature=0.1)
+    task = preferences.GoldenRewards(CONFIG)
+    generator = np.random.default_rng(4)
+    rewards = []
+    for _ in range(1_500):
+        tokens = [2]  # the symbol of token 6
+        for log_policy in tilted.log_policy:
+            tokens.append(generator.choice(3, p=np.exp(log_policy[tokens[-1]])))
+        rewards.append(task.score(np.array([4, 6]), np.array(tokens[1:]) + 4))
+    error = np.std(rewards) / np.sqrt(len(rewards))
+    assert error < 0.02
+    assert abs(np.mean(rewards) - tilted.reward[2]) < 4 * error
+    assert tilted.reward[2] > preferences.tilted(CONFIG, 1e6).reward[2] + 4 * error
