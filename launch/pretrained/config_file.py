@@ -187,7 +187,7 @@ def layer_types(layers: int, pattern: int) -> list[str]:
     return [LAYER_TYPES[(i + 1) % pattern == 0] for i in range(layers)]
 
 
-def _gemma2_rope(path: Path, values: Mapping[str, Any]) -> dict[str, float]:
+def _gemma2_rope(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     old = {"rope_theta": values["rope_theta"], **(values.get("rope_scaling") or {})}
     given = {**old, **(values.get("rope_parameters") or {})}
     base, scale = _rotation(path, "rope_parameters", given)
@@ -195,7 +195,7 @@ def _gemma2_rope(path: Path, values: Mapping[str, Any]) -> dict[str, float]:
     return {"base_local": base, "base_global": base}
 
 
-def _gemma3_rope(path: Path, values: Mapping[str, Any]) -> dict[str, float]:
+def _gemma3_rope(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     new = values.get("rope_parameters") or {}
     if not {*new} <= {*LAYER_TYPES}:
         raise PretrainedError(

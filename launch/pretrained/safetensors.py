@@ -211,6 +211,7 @@ def save(
             f"a checkpoint needs a new or empty directory, but {directory} holds "
             "something: choose another"
         )
+    library = extra.library("safetensors", directory)
     draft = directory.with_name(f".munchausen-{os.getpid()}-{directory.name}")
     try:
         draft.mkdir(parents=True)
@@ -219,8 +220,8 @@ def save(
         for file in tokenizer.files(tokenizer_of) if tokenizer_of else ():
             shutil.copy(file, draft)
         draft.replace(directory)
-    except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
+    except (OSError, library.SafetensorError) as error:
+        reason = " ".join(str(error).split())
         raise PretrainedError(f"cannot write {directory}: {reason}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -237,7 +238,7 @@ def _write_weights(
     if len(shards) == 1:
         _write_file(directory / WEIGHTS, dict(arrays))
         return
-    files = {}
+    files: dict[str, str] = {}
     for i, names in enumerate(shards):
         file = f"model-{i + 1:05}-of-{len(shards):05}.safetensors"
         _write_file(directory / file, {name: next(arrays)[1] for name in names})

@@ -61,7 +61,7 @@ def shapes(config: Config) -> dict[str, tuple[int, ...]]:
     }
     if config.qk_norm:
         layer |= dict.fromkeys(_QK_NORMS, (h,))
-    found = {EMBEDDING: (config.vocabulary, d)}
+    found: dict[str, tuple[int, ...]] = {EMBEDDING: (config.vocabulary, d)}
     for i in range(config.layers):
         found |= {_in_layer(i, name): shape for name, shape in layer.items()}
     return {**found, f"{PREFIX}norm.weight": (d,)}
@@ -78,12 +78,13 @@ def gather(config: Config, read: Callable[[str], np.ndarray]) -> NetworkParams:
         config: of the decoder.
         read: `(plain name) -> tensor`, of the shape that `shapes` has for it.
     """
+
+    def layer(i: int) -> dict[str, np.ndarray]:
+        return _gather_layer(config, lambda name: read(_in_layer(i, name)))
+
     return {
         "embed": read(EMBEDDING),
-        "layers": [
-            _gather_layer(config, lambda name, i=i: read(_in_layer(i, name)))
-            for i in range(config.layers)
-        ],
+        "layers": [layer(i) for i in range(config.layers)],
         "norm": read(f"{PREFIX}norm.weight"),
     }
 
