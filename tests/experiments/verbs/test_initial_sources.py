@@ -1,6 +1,7 @@
 """What `--initial.<network>` may name, and the architecture that comes with it."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -44,13 +45,13 @@ def test_a_run_gives_its_architecture_and_flags_may_change_it(small):
 
 def test_a_text_is_a_directory_or_else_an_experiment(small, tmp_path, monkeypatch):
     found = initial_sources.find("q", "dqn/catch", seed=3)
-    wanted = dataclasses.replace(EXPERIMENTS["dqn/catch"], seed=3)
-    assert found == (wanted, None, "q")
+    assert found.place == dataclasses.replace(EXPERIMENTS["dqn/catch"], seed=3)
+    assert (found.network, found.learned.name) == ("q", "dqn/catch")
     (tmp_path / "dqn").mkdir()
     small.rename(tmp_path / "dqn" / "catch")
     found = initial_sources.find("q", "dqn/catch#q", seed=3)
-    assert str(found.directory) == "dqn/catch" and found.network == "q"
-    assert (found.experiment.steps, found.experiment.seed) == (70, 0)
+    assert (found.place, found.network) == (Path("dqn/catch"), "q")
+    assert found.learned.architectures["q"].hidden == (13,)
 
 
 def test_the_source_of_a_source_gives_its_architecture(small, monkeypatch):
@@ -68,9 +69,10 @@ def test_the_source_of_a_source_gives_its_architecture(small, monkeypatch):
     [
         (
             "dqn/cath",
-            "must be the directory of a finished run, or an experiment, got "
-            "'dqn/cath'; did you mean 'dqn/catch'?",
+            "must be a directory with a finished run or a checkpoint, or an "
+            "experiment, got 'dqn/cath'; did you mean 'dqn/catch'?",
         ),
+        ("dqn", "; dqn has neither"),
         ("nowhere", "got 'nowhere'; `munchausen list` prints experiments"),
         (
             "dqn/catch#critic",
@@ -78,7 +80,8 @@ def test_the_source_of_a_source_gives_its_architecture(small, monkeypatch):
         ),
     ],
 )
-def test_a_text_that_stands_for_nothing_is_refused(text, said):
+def test_a_text_that_stands_for_nothing_is_refused(text, said, tmp_path):
+    (tmp_path / "dqn").mkdir()
     with pytest.raises(OverrideError) as caught:
         planned("dqn/catch", "--initial.q", text)
     assert said in str(caught.value) and "\n" not in str(caught.value)
