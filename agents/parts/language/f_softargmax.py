@@ -85,9 +85,7 @@ REVERSE_KL = FDivergence(
 )
 # u log u - (u + 1) log((u + 1) / 2), twice the mean of the KLs to the middle.
 JENSEN_SHANNON = FDivergence(
-    value=lambda u: (
-        _kl_value(u) - (u + 1) * jnp.log1p(u) + u * jnp.log(jnp.float32(4))
-    ),
+    value=lambda u: _kl_value(u) - (u + 1) * jnp.log1p(u) + u * jnp.log(jnp.float32(4)),
     slope=lambda u: jnp.log(4 * u / (u + 1)),
     inverse=lambda v: jnp.exp(v) / (4 - jnp.exp(v)),
     flatness=lambda u: u * (u + 1),
@@ -232,12 +230,12 @@ def loss_of_labels(
 
 
 def _all(measure: Any, scores: jax.Array) -> jax.Array:
-    """q of all tokens, `[V]`."""
+    """The measure q of all tokens, `[V]`."""
     return jnp.broadcast_to(jnp.asarray(measure, jnp.float32), scores.shape[-1:])
 
 
 def _rows(q: jax.Array, scores: jax.Array) -> jax.Array:
-    """q with the rank of the scores, `[1, ..., V]`."""
+    """The measure q with the rank of the scores, `[1, ..., V]`."""
     return jnp.expand_dims(q, tuple(range(scores.ndim - 1)))
 
 
@@ -252,7 +250,7 @@ def _distance(divergence: FDivergence, p: jax.Array, q: jax.Array) -> jax.Array:
 def _solve(
     divergence: FDivergence, scores: jax.Array, q: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """softargmax `[..., V]` and its tau `[..., 1]`.
+    """The softargmax `[..., V]` and its tau `[..., 1]`.
 
     tau lies between where the most likely token alone would have probability 1, and
     where all tokens together would, if they had its score.
@@ -283,7 +281,10 @@ def _solve(
 
 @_solve.defjvp
 def _solve_jvp(divergence: FDivergence, primals: tuple, tangents: tuple) -> tuple:
-    """dp = s (dtheta - dtau), dtau = (s, dtheta) / sum s, with s = q / f''(p / q)."""
+    """Implicit: dp = s (dtheta - dtau), with dtau = (s, dtheta) / sum s.
+
+    s is q / f''(p / q) on the support, 0 elsewhere.
+    """
     scores, q = primals
     p, tau = _solve(divergence, scores, q)
     rows = _rows(q, scores)
@@ -311,7 +312,7 @@ def _maximum_jvp(divergence: FDivergence, primals: tuple, tangents: tuple) -> tu
 def _dual(
     divergence: FDivergence, scores: jax.Array, q: jax.Array, tau: jax.Array
 ) -> jax.Array:
-    """tau + sum q f*(theta - tau): an error of tau enters only squared."""
+    """The value tau + sum q f*(theta - tau): an error of tau enters only squared."""
     argument = scores - tau
     ratio = divergence.inverse(argument)
     inside = (ratio > 0) & (_rows(q, scores) > 0)

@@ -125,9 +125,7 @@ def test_gradients(name, alpha, measure):
     f, q = operators.named(name, alpha), MEASURES[measure]
     theta, y, direction = scores(), distribution(1), scores(2)
     gradient = jax.grad(lambda x: operators.loss(f, x, y, q).sum())(theta)
-    p, slope = jax.jvp(
-        lambda x: operators.softargmax(f, x, q), (theta,), (direction,)
-    )
+    p, slope = jax.jvp(lambda x: operators.softargmax(f, x, q), (theta,), (direction,))
     np.testing.assert_allclose(gradient, p - y, atol=1e-5)
     step = 2e-3
     ahead, behind = (
