@@ -16,11 +16,13 @@ class Variant(NamedTuple):
         agent_name: key of `agents.REGISTRY`.
         settings: agent settings that replace the task's, by path.
         initial: where the first weights of networks come from, see `Experiment`.
+        task: replaces the figure's, for runs with other data or of another length.
     """
 
     agent_name: str
     settings: Mapping[str, Any] = {}
     initial: Mapping[str, str] = {}
+    task: Task | None = None
 
 
 class Figure(NamedTuple):
@@ -64,7 +66,7 @@ def make(
         Named(
             f"{name}_{suffix}",
             variant.agent_name,
-            task,
+            variant.task or task,
             variant.settings,
             variant.initial,
         )
