@@ -7,35 +7,23 @@ Google's `rouge-score` with stemming off, BLEU is `sacrebleu`; both are in the e
 
 import importlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 _ROUGE = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 
 
-class TextMetrics(NamedTuple):
-    """Means over the completions of one evaluation.
-
-    Attributes:
-        rouge: F1 against the references by name, between 0 and 100; empty without
-            references.
-        self_bleu: BLEU of each completion against all others, between 0 and 100; the
-            lower, the more diverse; None if there are fewer than two.
-        length: words of a completion.
-    """
-
-    rouge: dict[str, float]
-    self_bleu: float | None
-    length: float
-
-
-def measure(completions: Sequence[str], references: Sequence[str]) -> TextMetrics:
-    """Text metrics of completions.
+def measure(completions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    """Text metrics of the completions of one evaluation, by name.
 
     Args:
         completions: texts, at least one.
         references: one for each completion; an empty text: there is none.
+
+    Returns:
+        `ROUGE-1`, `ROUGE-2`, `ROUGE-L` if there are references; `Self-BLEU` if there
+        are two completions; `length`, the mean number of words.
 
     Raises:
         ModuleNotFoundError: the extra `language` is not installed.
@@ -45,11 +33,11 @@ def measure(completions: Sequence[str], references: Sequence[str]) -> TextMetric
         for reference, completion in zip(references, completions, strict=True)
         if reference
     ]
-    return TextMetrics(
-        rouge=rouge(pairs) if pairs else {},
-        self_bleu=self_bleu(completions) if len(completions) > 1 else None,
-        length=float(np.mean([len(text.split()) for text in completions])),
-    )
+    found = rouge(pairs) if pairs else {}
+    if len(completions) > 1:
+        found["Self-BLEU"] = self_bleu(completions)
+    lengths = [len(completion.split()) for completion in completions]
+    return found | {"length": float(np.mean(lengths))}
 
 
 def rouge(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
@@ -69,7 +57,9 @@ def rouge(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
 
 
 def self_bleu(completions: Sequence[str]) -> float:
-    """Mean BLEU-4 of each completion with all the others as its references.
+    """Mean BLEU-4 of each completion against all others, between 0 and 100.
+
+    The lower, the more diverse are the completions.
 
     Args:
         completions: texts, at least two.

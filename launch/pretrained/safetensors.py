@@ -157,10 +157,11 @@ def _check(
     implied = f"{directory / config_file.CONFIG} implies"
     for name, shape in wanted.items():
         if name not in held:
-            more = len(wanted.keys() - held.keys()) - 1
+            missing = len(wanted.keys() - held.keys())
+            more = f"; {missing} tensors are missing" if missing > 1 else ""
             raise PretrainedError(
                 f"{directory} must hold {name} of shape {[*shape]}, as {implied}, but "
-                f"does not{f', and {more} others' * bool(more)}"
+                f"does not{more}"
             )
     for name, each in held.items():
         if name not in wanted:
