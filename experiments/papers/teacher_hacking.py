@@ -52,7 +52,9 @@ def task(prompts: int, passes: int) -> Task:
     steps = prompts * passes // BATCH * BATCH
     return base._replace(
         description="distances of a student to its teacher and to the truth",
-        environment=base.environment._replace(settings={"prompts": prompts}),
+        environment=base.environment._replace(
+            settings={"prompts": prompts, "prompt_columns": 4}
+        ),
         steps=steps,
         evaluation=Evaluation(period=steps // 20, episodes=1_024),
     )
