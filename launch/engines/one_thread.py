@@ -173,8 +173,8 @@ class Local:
             lease=run.lease,
         )
         self._learner: Learner = self._loop.learner
-        if run.start.clock:
-            self._loop.begin({}, run.resume)
+        self._initial = run.initial()
+        self._loop.begin(self._initial, run.resume)
         self._acting: Acting | None = None
         if store is not None and environment is not None:
             self._acting = Acting(
@@ -225,6 +225,7 @@ class Local:
                 self._stages,
                 dataset,
                 StageCallbacks(self.tick, self.stopped, self.saving),
+                initial=self._initial,
                 progress=self._shows,
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
