@@ -78,3 +78,12 @@ def test_the_page_says_which_package_text_metrics_need(elsewhere, monkeypatch):
     assert report(run) == 0
     text = text_of((run / "report.html").read_text())
     assert "Not shown: text metrics need the package sacrebleu: install it" in text
+
+
+def test_the_page_shows_the_first_completions_of_a_run_as_they_are(elsewhere):
+    run = write(elsewhere / "runs", "sft/catch", 0, POINTS, ROWS)
+    write_samples(run, ["<b>ann</b> & co", *map(str, range(70, 90))])
+    assert report(run) == 0
+    page = (run / "report.html").read_text()
+    assert "&lt;b&gt;ann&lt;/b&gt; &amp; co" in page
+    assert ">76</td>" in page and ">77</td>" not in page  # eight completions
