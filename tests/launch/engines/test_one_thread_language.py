@@ -48,7 +48,7 @@ def test_samples_are_the_evaluations_prompts_and_completions(whole):
     assert means == pytest.approx([np.mean(each) for each in returns])
 
 
-@pytest.mark.parametrize("steps", [20, 55, 65])
+@pytest.mark.parametrize("steps", [pytest.param(20, marks=pytest.mark.slow), 55])
 def test_a_run_resumed_at_a_checkpoint_equals_one_without_interruption(
     steps, whole, tmp_path, monkeypatch, untimed
 ):
