@@ -99,7 +99,8 @@ def test_any_tokens_are_scored(name):
         ("Facts", {"planted": 1.5}, "planted must be between 0 and 1, got 1.5"),
         ("Facts", {"completion_columns": 8}, "completion_columns must be at least 9"),
         ("Text", {"unit": "words"}, "unit must be one of characters, pieces"),
-        ("Text", {"prompt_columns": 0}, "prompt_columns must be at least 1, got 0"),
+        ("Text", {"prompt_columns": 0}, "prompt_columns must be between 1 and 1,000"),
+        ("Text", {"completion_columns": 1_001}, "completion_columns must be between"),
     ],
 )
 def test_impossible_settings_are_refused(name, settings, message):
