@@ -137,6 +137,7 @@ def test_only_distillation_has_a_teacher_and_it_never_learns():
     assert f_divergence.Config(**f_divergence.DISTILLATION).target == "teacher"
 
 
+@pytest.mark.slow
 def test_it_learns_to_generate_the_references(key):
     """With a sparse loss, whose gradient vanishes once all tokens are certain."""
     prompts = jnp.array([[4, 5, PAD, PAD], [6, 4, 7, PAD], [8, 6, 5, 4]])
