@@ -82,7 +82,7 @@ def check_ray() -> Check:
 
 
 def check_language() -> Check:
-    """Checks the readers of pretrained language models, which other runs do not need."""
+    """Checks the readers of pretrained language models, which few runs need."""
     names = ("safetensors", "tokenizers", "sentencepiece")
     missing = [name for name in names if util.find_spec(name) is None]
     if missing:
