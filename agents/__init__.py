@@ -39,7 +39,7 @@ class Recipe(NamedTuple):
 
     module: str
     variant: str = ""
-    actions: Literal["discrete", "continuous"] = "discrete"
+    actions: Literal["discrete", "continuous", "tokens"] = "discrete"
     dataset: Preparation | None = None
 
     @property
@@ -139,6 +139,12 @@ REGISTRY: dict[str, Recipe] = {
     "sac": Recipe("agents.sac", actions="continuous"),
     "td3": Recipe("agents.td3", actions="continuous"),
     "td3_2018": Recipe("agents.td3", "ORIGINAL", actions="continuous"),
+    "sft": Recipe("agents.sft", actions="tokens"),
+    "gkd": Recipe("agents.gkd", actions="tokens"),
+    "supervised_kd": Recipe("agents.gkd", "SUPERVISED_KD", actions="tokens"),
+    "seq_kd": Recipe("agents.gkd", "SEQ_KD", actions="tokens"),
+    "f_divergence": Recipe("agents.f_divergence", actions="tokens"),
+    "f_distillation": Recipe("agents.f_divergence", "DISTILLATION", actions="tokens"),
     "bc": _offline("agents.bc"),
     "td3_bc": _offline("agents.td3_bc"),
     "anti_exploration": _offline("agents.anti_exploration.agent", scale_rewards=True),
@@ -215,9 +221,9 @@ def _check_entry(wanted: str, name: Any, recipe: Any) -> None:
         )
     if not isinstance(recipe, Recipe):
         raise UnusableAgent(f"{wanted}, got {recipe!r:.80} for {name}")
-    if recipe.actions not in ("discrete", "continuous"):
+    if recipe.actions not in ("discrete", "continuous", "tokens"):
         raise UnusableAgent(
-            f"{wanted}; actions of {name} must be discrete or continuous, got "
+            f"{wanted}; actions of {name} must be discrete, continuous or tokens, got "
             f"{recipe.actions!r}"
         )
     if not isinstance(recipe.dataset, Preparation | None):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from environments.catch import Catch
     from environments.classic import Classic
     from environments.control_suite import ControlSuite
+    from environments.language.arithmetic import Arithmetic
     from environments.locomotion import Locomotion
     from environments.maze import Maze
     from environments.minatar import MinAtar
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "Adroit",
+    "Arithmetic",
     "Atari",
     "Batched",
     "Catch",
@@ -55,6 +57,7 @@ __all__ = [
 # The module of each config class. A class's name is the `kind` in `config.yaml`.
 KINDS = {
     "Adroit": "environments.adroit",
+    "Arithmetic": "environments.language.arithmetic",
     "Atari": "environments.atari",
     "Catch": "environments.catch",
     "Classic": "environments.classic",

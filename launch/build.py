@@ -57,9 +57,11 @@ def _normalize(statistics: NetworkParams, observation: Any) -> Any:
 def make_spec(environment: dm_env.Environment) -> Spec:
     """Describes an environment, single or vectorised, to an agent."""
     observation, action = environment.observation_spec(), environment.action_spec()
-    num_actions = (
-        action.num_values if isinstance(action, dm_env.specs.DiscreteArray) else 0
-    )
+    num_actions = 0
+    if isinstance(action, dm_env.specs.DiscreteArray):
+        num_actions = action.num_values
+    elif np.issubdtype(action.dtype, np.integer):
+        num_actions = int(np.max(action.maximum)) + 1  # tokens of a vocabulary
     return Spec(
         observation=jax.ShapeDtypeStruct(observation.shape, observation.dtype),
         num_actions=num_actions,
@@ -139,7 +141,7 @@ def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
 
 def _check_actions(experiment: Experiment, recipe: Recipe, spec: Spec) -> None:
     """Refuses an agent that takes the other kind of actions; names agents that fit."""
-    kind = "discrete" if spec.num_actions else "continuous"
+    kind = spec.kind
     if recipe.actions != kind:
         fitting = [
             name

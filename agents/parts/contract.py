@@ -23,14 +23,24 @@ class Spec(NamedTuple):
 
     Attributes:
         observation: shape and dtype of one observation, without a batch axis.
-        num_actions: A, the number of discrete actions; 0 if actions are continuous.
+        num_actions: A, the number of discrete actions, or the number of tokens of a
+            vocabulary; 0 if actions are continuous.
         action: shape and dtype of one action, without a batch axis: `[]` int32 if
-            discrete, `[D]` float32 in [-1, 1] if continuous.
+            discrete, `[D]` float32 in [-1, 1] if continuous, `[T]` int32 if an action
+            is a completion of T tokens. Then an observation is `[P + T]` int32: a
+            prompt, then its reference completion.
     """
 
     observation: jax.ShapeDtypeStruct
     num_actions: int
     action: jax.ShapeDtypeStruct
+
+    @property
+    def kind(self) -> Literal["discrete", "continuous", "tokens"]:
+        """Which actions these are."""
+        if not self.num_actions:
+            return "continuous"
+        return "tokens" if self.action.shape else "discrete"
 
 
 class Transition(NamedTuple):
@@ -38,7 +48,7 @@ class Transition(NamedTuple):
 
     Attributes:
         observation: `[B, ...]` at time t.
-        action: `[B]` or `[B, D]`, taken at time t.
+        action: `[B]`, `[B, D]` or `[B, T]`, taken at time t.
         reward: `[B]` sum of gamma^i r_{t+i+1} over at most n steps, cut short by a
             discount of 0 and by the end of the episode.
         discount: `[B]` product of the environment's discounts times gamma^(k-1), k the
@@ -71,6 +81,9 @@ class Storage:
         terminal_at_time_limit: whether a truncated episode is stored as a terminated
             one, whose last value is 0. TensorFlow's Dopamine does so, and with it the
             published runs of its agents; here the agent bootstraps by default.
+        order: replay: transitions are sampled uniformly, with replacement; queue: each
+            one is used once, the oldest first. Then actors wait while `capacity`
+            transitions are waiting, and `min_size` has no meaning.
     """
 
     n_step: int = 1
@@ -79,6 +92,7 @@ class Storage:
     batch_size: int = 32
     samples_per_insert: float = 8.0
     terminal_at_time_limit: bool = False
+    order: Literal["replay", "queue"] = "replay"
 
     def __post_init__(self) -> None:
         for name in ("n_step", "capacity", "min_size", "batch_size"):
@@ -89,6 +103,25 @@ class Storage:
                 "storage.min_size",
                 self.min_size,
                 f"at most storage.capacity, {self.capacity}, or learning never starts",
+            )
+        if self.order == "queue":
+            self._check_queue()
+        elif self.order != "replay":
+            raise checks.InvalidSetting(
+                "storage.order", self.order, "one of replay, queue"
+            )
+
+    def _check_queue(self) -> None:
+        for name in ("n_step", "samples_per_insert"):
+            if getattr(self, name) != 1:
+                raise checks.InvalidSetting(
+                    f"storage.{name}", getattr(self, name), "1 for a queue"
+                )
+        if self.capacity < self.batch_size:
+            raise checks.InvalidSetting(
+                "storage.capacity",
+                self.capacity,
+                f"at least storage.batch_size, {self.batch_size}, for a queue",
             )
 
 
@@ -128,6 +161,7 @@ class Preparation:
 Init = Callable[[jax.Array], TrainingState]
 Update = Callable[[TrainingState, Transition], tuple[TrainingState, Metrics]]
 Act = Callable[[Params, jax.Array, Any, Any, Any], tuple[jax.Array, Any]]
+Measure = Callable[[Params, jax.Array, Any], Metrics]
 
 
 class DatasetTables(NamedTuple):
@@ -167,6 +201,9 @@ class Agent(NamedTuple):
         storage: what to store and how often to sample it.
         discount: gamma; weighs the rewards inside an n-step transition.
         tables: fill `Transition.extras`, for offline agents that need them.
+        measure: `(params, key, observation) -> metrics`, what the paper plots besides
+            the return, such as a distance to a teacher; leaves of `observation` are
+            `[N, ...]`, at the beginning of N episodes; jit-able.
     """
 
     init: Init
@@ -175,6 +212,7 @@ class Agent(NamedTuple):
     storage: Storage
     discount: float
     tables: DatasetTables | None = None
+    measure: Measure | None = None
 
 
 class Stage(NamedTuple):

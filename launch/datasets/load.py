@@ -48,7 +48,7 @@ def load(
     if spec.num_actions:
         raise DatasetError(
             f"dataset {source}: learning from a dataset needs continuous actions, the "
-            f"environment has {spec.num_actions} discrete actions"
+            f"environment has {spec.kind} ones"
         )
     dataset = _read(source, spec, environment, reading)
     if dataset.reference is None and environment is not None:

@@ -8,7 +8,7 @@ nothing in a run that goes on; only a run that resumes there differs from then o
 its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from launch.engines import signals
 from launch.engines.signals import Caught
 from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
+from launch.replay.in_process_queue import InProcessQueue
 from launch.roles.actor import Actor, Loop
 from launch.roles.batches import Batches
 from launch.roles.context import Run
@@ -29,7 +30,7 @@ from launch.roles.learner import Learner
 from launch.roles.learner_loop import LearnerLoop
 from launch.roles.watchdog import LocalWatchdog
 from launch.runs import truncate_logs
-from launch.runs.logs import Counts, Episode, last_evaluated_step
+from launch.runs.logs import Counts, Evaluated, last_evaluated_step
 from launch.runs.progress import Progress, bottleneck
 from launch.runs.recorder import Recorder
 
@@ -70,7 +71,7 @@ class Acting:
         self,
         experiment: Experiment,
         agent: Agent,
-        store: InProcess,
+        store: InProcess | InProcessQueue,
         params: Callable[[], Params],
         environment: VectorEnvironment,
         start: Counts,
@@ -281,13 +282,13 @@ class Local:
             if self._caught:
                 raise errors.Interrupted(self._caught[0])
 
-        episodes: Sequence[Episode] = []
+        evaluated = Evaluated([])
         if self._acting is None or self._acting.lockstep is None:
             try:
-                episodes = self._evaluator.evaluate(self._learner.params, point, tick)
+                evaluated = self._evaluator.evaluate(self._learner.params, point, tick)
             except errors.Interrupted:
                 return
-        self.returns = self._recorder.evaluation(point, self.counts(), episodes)
+        self.returns = self._recorder.evaluation(point, self.counts(), evaluated)
         self._turns.begin()
 
     def exact(self, on_grid: bool) -> bool:
@@ -305,7 +306,14 @@ class Local:
         self._turns.begin()
 
 
-def _make_store(run: Run, agent: Agent) -> InProcess:
+def _make_store(run: Run, agent: Agent) -> InProcess | InProcessQueue:
+    if agent.storage.order == "queue":
+        return InProcessQueue(
+            agent.storage,
+            run.spec,
+            num_environments=run.experiment.environments,
+            extras=make_extras_spec(agent, run.spec),
+        )
     return InProcess(
         agent.storage,
         run.spec,

@@ -22,4 +22,4 @@ def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:
     evaluator = Evaluator(dataclasses.replace(experiment, seed=seed), agent, episodes)
     # Not a point of the run's own grid: even with the run's seed, episodes are new.
     played = evaluator.evaluate(params, point=experiment.steps + 1)
-    return [episode.episode_return for episode in played]
+    return [episode.episode_return for episode in played.episodes]

@@ -82,6 +82,10 @@ class Actor:
         self._calls += 1
         return np.asarray(actions)
 
+    def skip_action(self) -> None:
+        """Counts a call of the policy whose actions would be ignored."""
+        self._calls += 1
+
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Records the first timestep of all lanes."""
         if self._adder is not None:
@@ -116,6 +120,7 @@ class Loop:
         self._environment = environment
         self._actor = actor
         self._timestep: dm_env.TimeStep | None = None
+        self._all_ended = False  # then actions are ignored
         self._returns = [0.0] * environment.num_environments
         self._steps = 0  # of this loop, including those at which lanes begin
         self._begun = [0] * environment.num_environments  # the step of the last FIRST
@@ -129,6 +134,7 @@ class Loop:
     def reset(self) -> None:
         """Begins a new episode in every lane and forgets unfinished ones."""
         self._timestep = self._environment.reset()
+        self._all_ended = False
         self._returns = [0.0] * len(self._returns)
         self._begun = [self._steps] * len(self._begun)
         self._actor.observe_first(self._timestep)
@@ -138,15 +144,19 @@ class Loop:
         if self._timestep is None:
             self.reset()
         assert self._timestep is not None
-        action = self._actor.select_action(self._timestep.observation)
-        timestep = self._environment.step(action)
-        self._actor.observe(action, timestep)
+        if self._all_ended:
+            self._actor.skip_action()
+        else:
+            self._action = self._actor.select_action(self._timestep.observation)
+        timestep = self._environment.step(self._action)
+        self._actor.observe(self._action, timestep)
         self._timestep = timestep
         self._steps += 1
         # Plain numbers: with few lanes one operation of numpy costs more than all this.
         types = timestep.step_type.tolist()
         rewards = timestep.reward.tolist()
         self._returns = [x + y for x, y in zip(self._returns, rewards, strict=True)]
+        self._all_ended = types.count(_LAST) == len(types)
         begun = types.count(_FIRST)  # lanes that took no decision: actions ignored
         self.actor_steps += len(types) - begun
         self._actor.actor_steps += len(types) - begun

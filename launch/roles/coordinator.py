@@ -14,7 +14,7 @@ from launch.roles.context import Context, Run
 from launch.roles.roster import Member, Roster
 from launch.roles.watchdog import Watchdog
 from launch.runs import logs, truncate_logs
-from launch.runs.logs import Counts, Episode
+from launch.runs.logs import Counts, Episode, Evaluated, Sample
 from launch.runs.recorder import Recorder
 
 _LAST_ANSWER_SECONDS = 0.5  # for the reply to the call that ended the run
@@ -153,15 +153,24 @@ class Coordinator:
             self._recorder.add_evaluated(Episode(*episode) for episode in episodes)
 
     def report_evaluation(
-        self, grid_step: int, counts: tuple, episodes: Sequence[tuple[float, int]]
+        self,
+        grid_step: int,
+        counts: tuple,
+        episodes: Sequence[tuple[float, int]] = (),
+        samples: Sequence[tuple[str, str, float]] = (),
+        measures: Mapping[str, float] | None = None,
     ) -> None:
-        """Logs an evaluation of the parameters at `counts`."""
-        played = [Episode(*episode) for episode in episodes]
+        """Logs an evaluation of the parameters at `counts`; see `logs.Evaluated`."""
+        evaluated = Evaluated(
+            [Episode(*episode) for episode in episodes],
+            [Sample(*sample) for sample in samples],
+            dict(measures or {}),
+        )
         with self._writing() as is_open:
             self._moved("evaluator")
             self._evaluated = max(self._evaluated, grid_step)
             if is_open:
-                self._recorder.evaluation(grid_step, Counts(*counts), played)
+                self._recorder.evaluation(grid_step, Counts(*counts), evaluated)
 
     def evaluated(self) -> int:
         """The last point of the evaluation grid that is done."""

@@ -7,7 +7,8 @@ import environments
 from agents.parts.contract import Agent, Params
 from launch.experiment import Experiment
 from launch.roles.actor import Actor, Loop
-from launch.runs.logs import Episode
+from launch.roles.notes import Notes
+from launch.runs.logs import Episode, Evaluated
 
 # More lanes would only cost memory: the policy call is amortised long before.
 MAX_LANES = 32
@@ -33,11 +34,18 @@ class Evaluator:
         self._experiment = experiment
         self._shares = [len(range(lane, episodes, lanes)) for lane in range(lanes)]
         self._params: Params = {}
-        self._actor = Actor(agent.act, lambda: self._params, seed=0, evaluation=True)
+        self._notes = Notes(agent)
+        self._actor = Actor(
+            agent.act,
+            lambda: self._params,
+            seed=0,
+            adder=self._notes,
+            evaluation=True,
+        )
 
     def evaluate(
         self, params: Params, point: int, tick: Callable[[], None] = lambda: None
-    ) -> Sequence[Episode]:
+    ) -> Evaluated:
         """Plays the episodes with these parameters.
 
         Args:
@@ -46,7 +54,7 @@ class Evaluator:
             tick: called at every step, as a sign of life.
 
         Returns:
-            The episodes, lane after lane.
+            The episodes, lane after lane, and what `Notes` found.
         """
         self._params = params
         environment_seed, seed = self._experiment.seeds("evaluator", start=point)
@@ -58,7 +66,9 @@ class Evaluator:
         )
         try:
             self._actor.reseed(seed, actor_steps=point)
-            return self._play(Loop(environment, self._actor, point), tick)
+            self._notes.begin(environment, params, seed)
+            episodes = self._play(Loop(environment, self._actor, point), tick)
+            return Evaluated(episodes, self._notes.samples, self._notes.measures())
         finally:
             environment.close()
 

@@ -41,7 +41,7 @@ class EvaluatorRole:
         agent = make_agent(experiment, spec)
         try:
             joined = self._coordinator.join(self._context.name, self._context.life)
-            names = network_names(agent, spec)
+            names = network_names(agent, spec, measured=True)
             learner = self._context.peer("learner")
             with closing(Parameters(learner, names, self._stop)) as parameters:
                 if experiment.evaluation.lockstep:
@@ -61,8 +61,14 @@ class EvaluatorRole:
             if point is not None:
                 params = parameters.fetch()
                 counts = counts._replace(learner_steps=parameters.learner_step)
-                episodes = evaluator.evaluate(params, point, self._tick)
-                self._coordinator.report_evaluation(point, counts, _plain(episodes))
+                found = evaluator.evaluate(params, point, self._tick)
+                self._coordinator.report_evaluation(
+                    point,
+                    counts,
+                    _plain(found.episodes),
+                    [tuple(sample) for sample in found.samples],
+                    dict(found.measures),
+                )
 
     def _accompany(self, lockstep: Lockstep, joined: Counts) -> None:
         """Plays in lockstep with the actors; plays fewer steps if they are faster."""
@@ -78,7 +84,7 @@ class EvaluatorRole:
                 if episodes:
                     self._coordinator.report_evaluated(_plain(episodes))
                 if point is not None:
-                    self._coordinator.report_evaluation(point, counts, [])
+                    self._coordinator.report_evaluation(point, counts)
 
     def _polls(self) -> Iterator[tuple[Counts, int | None]]:
         """Yields now and then the run's counters and the point that is due, if any."""

@@ -16,8 +16,14 @@ _LEAST_SECONDS = 0.2  # between two fetches of parameters
 _MOST_SECONDS = 5.0  # also after a fetch that a compilation or a checkpoint delayed
 
 
-def network_names(agent: Agent, spec: Spec) -> list[str]:
-    """Names of the networks that the policy reads; runs nothing on a device."""
+def network_names(agent: Agent, spec: Spec, measured: bool = False) -> list[str]:
+    """Names of the networks that the policy reads; runs nothing on a device.
+
+    Args:
+        agent: with the policy.
+        spec: of the environment.
+        measured: whether to add those that the agent's `measure` reads.
+    """
     names = set[str]()
 
     class Seen(dict):
@@ -27,6 +33,8 @@ def network_names(agent: Agent, spec: Spec) -> list[str]:
 
     def trace(key: jax.Array, observation: Any) -> Any:
         params = Seen(agent.init(key).params)
+        if measured and agent.measure is not None:
+            agent.measure(params, key, observation)
         return agent.act(params, key, observation, jnp.int32(0), jnp.bool_(False))
 
     one = jax.ShapeDtypeStruct((1, *spec.observation.shape), spec.observation.dtype)

@@ -1,4 +1,4 @@
-"""The logs of a run: `metrics.*` and `evaluations.csv`.
+"""The logs of a run: `metrics.*`, `evaluations.csv` and, of language, `samples.jsonl`.
 
 Two local runs with the same seed have equal logs, except for the fields for which
 `is_wall_time` holds. Each log has one writer: if several processes report, one of them
@@ -12,12 +12,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TextIO
 
 Scalar = float | int | bool | str | None
 
 METRICS = "metrics"
 EVALUATIONS = "evaluations.csv"
+SAMPLES = "samples.jsonl"
 EVALUATION_COLUMNS = (
     "grid",
     "actor_steps",
@@ -36,6 +38,28 @@ class Episode(NamedTuple):
 
     episode_return: float
     length: int
+
+
+class Sample(NamedTuple):
+    """A completion of an evaluation: prompt and completion as text, and the reward."""
+
+    prompt: str
+    completion: str
+    reward: float
+
+
+class Evaluated(NamedTuple):
+    """The results of an evaluation.
+
+    Attributes:
+        episodes: that were played, lane after lane.
+        samples: the first completions, if the episodes are completions.
+        measures: the agent's measures, by name.
+    """
+
+    episodes: Sequence[Episode]
+    samples: Sequence[Sample] = ()
+    measures: Mapping[str, float] = MappingProxyType({})
 
 
 class Counts(NamedTuple):
@@ -201,6 +225,26 @@ class EvaluationLog:
     def close(self) -> None:
         """Closes the file."""
         self._csv.close()
+
+
+def write_samples(
+    directory: Path, grid_step: int, counts: Counts, samples: Iterable[Sample]
+) -> None:
+    """Appends the samples of an evaluation to `samples.jsonl`, a line for each.
+
+    Args:
+        directory: a run directory.
+        grid_step: the grid point, on the run's clock, of the evaluation.
+        counts: the counters of the parameters that were evaluated.
+        samples: may be empty; then nothing is written.
+    """
+    place = {"grid": int(grid_step), **counts._asdict()}
+    lines = [
+        json.dumps(place | sample._asdict(), ensure_ascii=False) for sample in samples
+    ]
+    if lines:
+        with (directory / SAMPLES).open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in lines))
 
 
 class EvaluationRow(NamedTuple):

@@ -13,7 +13,14 @@ from launch.experiment import Experiment
 from launch.runs import dashboards
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
-from launch.runs.logs import Counts, Episode, EvaluationLog, MetricsLog
+from launch.runs.logs import (
+    Counts,
+    Episode,
+    Evaluated,
+    EvaluationLog,
+    MetricsLog,
+    write_samples,
+)
 from launch.runs.progress import Progress
 from launch.runs.schedule import Schedule
 
@@ -51,6 +58,7 @@ class Recorder:
             evaluated = resume.extra.get("evaluated", [])  # older runs had none
             self._evaluated = [Episode(*row) for row in evaluated]
         self._start = start
+        self._directory = directory
         self._dashboards = dashboards.make(
             directory, experiment, purge_step=done, wandb=wandb
         )
@@ -101,22 +109,31 @@ class Recorder:
             self._progress.update(counts, shown)
 
     def evaluation(
-        self, grid_step: int, counts: Counts, episodes: Sequence[Episode]
+        self, grid_step: int, counts: Counts, evaluated: Evaluated
     ) -> list[float]:
         """Writes an evaluation.
 
         Args:
             grid_step: the point of the evaluation grid.
             counts: the counters of the parameters that were evaluated.
-            episodes: the episodes played, in addition to those of `add_evaluated`.
+            evaluated: the results; its episodes are in addition to those of
+                `add_evaluated`.
 
         Returns:
             The returns of all these episodes.
+
+        Raises:
+            NotFinite: a measure is NaN or infinite.
         """
-        played, self._evaluated = [*self._evaluated, *episodes], []
+        measures = dict(evaluated.measures)
+        finite.check_metrics(measures, counts.learner_steps)
+        played, self._evaluated = [*self._evaluated, *evaluated.episodes], []
         returns = [episode.episode_return for episode in played]
         lengths = [episode.length for episode in played]
         self._evaluations.write(grid_step, counts, returns, lengths)
+        write_samples(self._directory, grid_step, counts, evaluated.samples)
+        if measures:
+            self._write(counts, "evaluator", measures)
         if played:
             self._show_evaluation(counts, _means(played))
         return returns

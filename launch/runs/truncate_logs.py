@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from launch.runs.checkpoint import Checkpoint
-from launch.runs.logs import EVALUATIONS, METRICS, Counts
+from launch.runs.logs import EVALUATIONS, METRICS, SAMPLES, Counts
 
 
 def truncate_to(directory: Path, resume: Checkpoint | None) -> None:
-    """Deletes the rows of `metrics.*` and `evaluations.csv` after a checkpoint.
+    """Deletes the rows of all logs after a checkpoint.
 
     Each file is replaced atomically: an interruption leaves the old or the new file.
 
@@ -20,18 +20,25 @@ def truncate_to(directory: Path, resume: Checkpoint | None) -> None:
         resume: where the run resumes; None: from the beginning, so all rows go.
     """
     steps = -1 if resume is None else resume.counts.clock
-    rows = directory / f"{METRICS}.jsonl"
-    if rows.exists():
-        kept = [
-            line
-            for line in rows.read_text(encoding="utf-8").splitlines(keepends=True)
-            if line.endswith("\n") and _clock(json.loads(line)) <= steps
-        ]
-        _replace(rows, "".join(kept))
+    for name in (f"{METRICS}.jsonl", SAMPLES):
+        path = directory / name
+        if path.exists():
+            _truncate_json(path, steps)
     for name in (f"{METRICS}.csv", EVALUATIONS):
         path = directory / name
         if path.exists():
             _truncate_csv(path, steps)
+
+
+def _truncate_json(path: Path, steps: int) -> None:
+    # Text of a language may hold other line breaks than the one that ends a row.
+    with path.open(newline="\n", encoding="utf-8") as file:
+        kept = [
+            line
+            for line in file
+            if line.endswith("\n") and _clock(json.loads(line)) <= steps
+        ]
+    _replace(path, "".join(kept))
 
 
 def _truncate_csv(path: Path, steps: int) -> None:

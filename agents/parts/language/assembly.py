@@ -10,7 +10,7 @@ columns of completions.
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
 import chex
@@ -18,7 +18,15 @@ import jax
 import jax.numpy as jnp
 
 from agents.parts import checks, sgd
-from agents.parts.contract import Act, Agent, Metrics, Params, Spec, Storage
+from agents.parts.contract import (
+    Act,
+    Agent,
+    Measure,
+    Metrics,
+    Params,
+    Spec,
+    Storage,
+)
 from agents.parts.language import sampling, sequences, transformer
 
 Average = Literal["token_mean", "sequence_mean"]
@@ -26,6 +34,10 @@ AVERAGES = {
     "token_mean": sequences.token_mean,
     "sequence_mean": sequences.sequence_mean,
 }
+
+
+# (params, key, prompt [N, P], reference [N, T]) -> completion of each prompt
+Source = Callable[[Params, jax.Array, jax.Array, jax.Array], sampling.Completion]
 
 
 class Settings(Protocol):
@@ -65,6 +77,14 @@ def split(observation: Any, spec: Spec) -> tuple[jax.Array, jax.Array]:
     return jnp.split(jnp.asarray(observation), [observation.shape[1] - columns], axis=1)
 
 
+def references(
+    params: Params, key: jax.Array, prompt: jax.Array, reference: jax.Array
+) -> sampling.Completion:
+    """The task's references: a `Source`."""
+    del params, key, prompt
+    return sampling.Completion(reference, jnp.zeros(reference.shape))
+
+
 def acting(
     network: transformer.Config,
     spec: Spec,
@@ -72,8 +92,9 @@ def acting(
     generated: float,
     temperature: float,
     evaluation_temperature: float,
+    source: Source = references,
 ) -> Act:
-    """The policy's completions, or the task's references.
+    """The policy's completions, or those of another source.
 
     In evaluation all completions are the policy's. In training one draw for each call
     decides whether all of its completions are, as in Algorithm 1 of GKD.
@@ -81,11 +102,12 @@ def acting(
     Args:
         network: of the policy.
         spec: of the task.
-        generated: probability that a call in training generates. If it is 0, nothing
-            is stored with the completions; else their `log_probs` `[N, T]` are, which
-            are 0 for references.
+        generated: probability that the policy generates in a call of training. If it
+            is 0, nothing is stored with the completions; else their `log_probs`
+            `[N, T]` are, as the source gives them if the policy did not generate.
         temperature: of the policy in training.
         evaluation_temperature: of the policy in evaluation; 0 is greedy.
+        source: of the other completions in training.
     """
     [columns] = spec.action.shape
 
@@ -110,7 +132,7 @@ def acting(
                 columns,
                 jnp.where(evaluation, evaluation_temperature, temperature),
             ),
-            lambda: sampling.Completion(reference, jnp.zeros(reference.shape)),
+            lambda: source(params, sample_key, prompt, reference),
         )
         return tokens, {"log_probs": log_probs} if generated else ()
 
@@ -132,6 +154,7 @@ def assemble(
     networks: Mapping[str, transformer.Config],
     loss: sgd.Loss,
     act: Act,
+    measure: Measure | None = None,
 ) -> Agent:
     """Builds an agent whose network `policy` learns; each completion is used once.
 
@@ -140,6 +163,7 @@ def assemble(
         networks: by name, with their vocabulary.
         loss: of the policy.
         act: see `Agent`.
+        measure: see `Agent`.
 
     Raises:
         InvalidSetting: a setting is not among the choices that its type lists.
@@ -162,4 +186,4 @@ def assemble(
         batch_size=size,
         samples_per_insert=1.0,
     )
-    return Agent(init, update, act, storage, discount=1.0)
+    return Agent(init, update, act, storage, discount=1.0, measure=measure)

@@ -27,7 +27,7 @@ def test_a_policy_is_loaded_in_one_line(run):
 def test_the_loaded_policy_is_the_one_evaluated_last(run):
     experiment, agent, params = saved_policy.load(run)
     last = logs.read_evaluations(run)[-1]
-    played = Evaluator(experiment, agent, 20).evaluate(params, last.grid)
+    played = Evaluator(experiment, agent, 20).evaluate(params, last.grid).episodes
     assert [episode.episode_return for episode in played] == last.returns
 
 

@@ -54,7 +54,7 @@ def make(monkeypatch, catch, scripted):
 def test_lanes_share_the_episodes_fairly(make, episodes, lanes, shares):
     evaluator, environments = make(episodes, lanes)
     for point in (100, 200):
-        played = evaluator.evaluate({}, point)
+        played = evaluator.evaluate({}, point).episodes
         assert len(played) == episodes
         # Short episodes end first: taking those would favour the first lanes.
         lengths = Counter(episode.length for episode in played)
@@ -78,7 +78,7 @@ def agent(catch):
 
 
 def returns(evaluator, action=1, point=100):
-    played = evaluator.evaluate({"q": np.int32(action)}, point)
+    played = evaluator.evaluate({"q": np.int32(action)}, point).episodes
     return [episode.episode_return for episode in played]
 
 

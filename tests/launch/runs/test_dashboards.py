@@ -8,7 +8,7 @@ import pytest
 
 from launch.errors import RunDirectoryError
 from launch.runs import dashboards
-from launch.runs.logs import Counts, Episode
+from launch.runs.logs import Counts, Episode, Evaluated
 from launch.runs.recorder import Recorder
 from tests.launch.runs import stand_in_wandb
 
@@ -62,7 +62,9 @@ def test_the_recorder_shows_training_and_evaluations(library, catch, tmp_path):
     recorder = Recorder(catch(), tmp_path, wandb="offline")
     recorder.add_episodes([Episode(1.0, 4), Episode(0.0, 2)])
     recorder.report(Counts(100), {"loss": 0.25}, {"learner": 0.5})
-    recorder.evaluation(100, Counts(104), [Episode(1.0, 4), Episode(-0.5, 6)])
+    recorder.evaluation(
+        100, Counts(104), Evaluated([Episode(1.0, 4), Episode(-0.5, 6)])
+    )
     recorder.close()
     rows = [call[1] for call in library.calls if call[0] == "log"]
     shown = [

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from launch.runs import progress_from_logs, roles
-from launch.runs.logs import Counts, Episode
+from launch.runs.logs import Counts, Episode, Evaluated
 from launch.runs.progress_from_logs import Follower
 from launch.runs.recorder import Recorder
 from launch.runs.roles import Row
@@ -65,7 +65,9 @@ def test_rows_of_another_process_are_shown(catch, tmp_path, lines):
         recorder.add_episodes([Episode(0.5, 9)])
         recorder.report(Counts(100, 100, 3, 11), {"q_loss": 1.0}, {"learner": 0.25})
         until(lambda: line.updates[-1][0] == Counts(100, 100, 3, 11))
-        recorder.evaluation(100, Counts(100), [Episode(1.0, 9), Episode(0.0, 9)])
+        recorder.evaluation(
+            100, Counts(100), Evaluated([Episode(1.0, 9), Episode(0.0, 9)])
+        )
         until(lambda: "evaluation" in line.updates[-1][1])
         recorder.report(Counts(300, 300, 9, 33), {"q_loss": 1.0})
         recorder.close()

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from launch import errors
-from launch.runs.logs import Counts, Episode, read_evaluations
+from launch.runs.logs import Counts, Episode, Evaluated, read_evaluations
 from launch.runs.recorder import Recorder
 
 
@@ -108,7 +108,7 @@ def test_metrics_are_fetched_from_the_device_only_for_a_row(recorder):
 
 def test_an_evaluation_is_written_and_shown(recorder, tmp_path, shown):
     episodes = [Episode(1.0, 4), Episode(-0.5, 6)]
-    recorder.evaluation(100, Counts(104, 416, 13, 9), episodes)
+    recorder.evaluation(100, Counts(104, 416, 13, 9), Evaluated(episodes))
     [row] = read_evaluations(tmp_path)
     assert (row.grid, row.counts) == (100, Counts(104, 416, 13, 9))
     assert (row.returns, row.lengths, row.mean_return) == ([1.0, -0.5], [4, 6], 0.25)
@@ -119,7 +119,7 @@ def test_recording_works_without_a_live_line(catch, tmp_path):
     recorder = Recorder(catch(), tmp_path)
     recorder.add_episodes([Episode(1.0, 2)])
     recorder.report(Counts(100), {"loss": 1.0})
-    recorder.evaluation(100, Counts(100), [Episode(1.0, 2)])
+    recorder.evaluation(100, Counts(100), Evaluated([Episode(1.0, 2)]))
     recorder.close()
     with (tmp_path / "metrics.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 2

@@ -1,0 +1,1 @@
+"""Language tasks: environments of one step whose action is a whole completion."""
