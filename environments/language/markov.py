@@ -7,6 +7,9 @@ is the mean log-probability of its tokens under the chain, in nats. EOS counts a
 token; like all that the chain never draws it has the log-probability
 `chain.IMPOSSIBLE`.
 
+With 32 symbols a chain of order 2 has 1,024 rows, which a decoder of two layers of 64
+learns within minutes; a chain of order 3 has 32,768, of which it learns little.
+
 References score `reference_score` on average: minus the entropy of the chain. A policy
 that prefers likely tokens, such as a greedy one, scores higher, so the score alone does
 not show that a policy equals the chain: its loss, or a distance to `oracle`, does.

@@ -44,6 +44,7 @@ _NEAREST = {
 }
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd and large, for hashes modulo 2**64
 _OTHER = re.compile(r"[^\n -~]")
+_MOST_COLUMNS = 1_000  # many topics are no longer
 _HELD_OUT = 10  # one of so many topics is for evaluation
 _WORDS = r" ?[^\s]+|\s+"  # no piece reaches over the end of one
 
@@ -68,7 +69,12 @@ class Text:
     def __post_init__(self) -> None:
         check_choice("environment.unit", self.unit, get_args(Unit))
         for name in ("prompt_columns", "completion_columns"):
-            check_at_least(f"environment.{name}", getattr(self, name), 1)
+            if not 1 <= getattr(self, name) <= _MOST_COLUMNS:
+                raise InvalidSetting(
+                    f"environment.{name}",
+                    getattr(self, name),
+                    f"between 1 and {_MOST_COLUMNS:,}",
+                )
         check_at_least("environment.prompts", self.prompts, 0)
         if self.unit == "pieces" and importlib.util.find_spec("tokenizers") is None:
             raise InvalidSetting(

@@ -61,7 +61,8 @@ class _PaceOfActors:
         self._actor_steps = Counts(*self._coordinator.counts()).actor_steps
         if not acting:
             storage = self._storage
-            inserts = max(self._actor_steps - storage.min_size, 0)
+            held = 0 if storage.order == "queue" else storage.min_size
+            inserts = max(self._actor_steps - held, 0)
             samples = storage.samples_per_insert * inserts
             self._end = int(samples / storage.batch_size)
 

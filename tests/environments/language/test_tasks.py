@@ -1,10 +1,12 @@
 """What all language tasks have in common: seeds, held-out prompts, limited prompts."""
 
 import dataclasses
+import unittest
 
 import dm_env
 import numpy as np
 import pytest
+from dm_env import test_utils
 
 import environments
 from environments.language.vocabulary import EOS, PAD
@@ -73,6 +75,37 @@ def test_limited_prompts_are_exactly_as_many_and_each_has_one_reference(name):
     assert prompts(config, 0, True) == prompts(TASKS[name], 0, True)
 
 
+class Conformance(test_utils.EnvironmentTestMixin):
+    """Random completions against dm_env's own test of its protocol."""
+
+    name: str
+
+    def make_object_under_test(self):
+        return environments.make_single(TASKS[self.name], seed=3)
+
+    def make_action_sequence(self):
+        spec = self.environment.action_spec()
+        generator = np.random.default_rng(5)
+        for _ in range(7):
+            yield generator.integers(spec.maximum + 1, size=spec.shape, dtype=np.int32)
+
+
+class TestMarkov(Conformance, unittest.TestCase):
+    name = "markov"
+
+
+class TestPreferences(Conformance, unittest.TestCase):
+    name = "preferences"
+
+
+class TestFacts(Conformance, unittest.TestCase):
+    name = "facts"
+
+
+class TestText(Conformance, unittest.TestCase):
+    name = "text"
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_any_tokens_are_scored(name):
     environment = environments.make(TASKS[name], 40, seed=1)
@@ -99,7 +132,8 @@ def test_any_tokens_are_scored(name):
         ("Facts", {"planted": 1.5}, "planted must be between 0 and 1, got 1.5"),
         ("Facts", {"completion_columns": 8}, "completion_columns must be at least 9"),
         ("Text", {"unit": "words"}, "unit must be one of characters, pieces"),
-        ("Text", {"prompt_columns": 0}, "prompt_columns must be at least 1, got 0"),
+        ("Text", {"prompt_columns": 0}, "prompt_columns must be between 1 and 1,000"),
+        ("Text", {"completion_columns": 1_001}, "completion_columns must be between"),
     ],
 )
 def test_impossible_settings_are_refused(name, settings, message):
