@@ -2,10 +2,10 @@
 
 python -m experiments.tables.distances teacher_hacking.csv teacher_hacking.png
 
-The table is from `from_runs`. The proxy is its column `forward_kl`, the KL(teacher,
-student) of whole completions; the golden distance, KL(oracle, student), comes from its
-column `reference_log_prob` and the exact entropy of the oracle. Distances are means over
-seeds.
+The table is from `from_runs`. The proxy is its column `forward_kl`, the KL divergence
+from teacher to student of whole completions. The golden distance, that from oracle to
+student, comes from its column `reference_log_prob` and the exact entropy of the oracle.
+Both are means over seeds.
 """
 
 import csv
