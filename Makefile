@@ -26,7 +26,7 @@ LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install libpython cuda12 wandb optuna cluster demo bench test test-local has-python test-slow test-all format lint type check \
+.PHONY: help install libpython cuda12 wandb optuna cluster language demo bench test test-local has-python test-slow test-all format lint type check \
 	structure docs notebook wheel lock clean
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo 'make wheel    build a wheel and a source distribution into dist/'
 	@echo 'make cuda12   install JAX for NVIDIA GPUs too; make wandb; make optuna: for sweeps'
 	@echo 'make cluster  install Ray for runs on several machines; see docs/cluster.md'
+	@echo 'make language  install readers of pretrained language models'
 	@echo 'PYTHON=3.12   with install, test and others: local runs on CPython 3.11, 3.12 or 3.13'
 	@echo 'make check    lint, type and test; also: format lint type install lock clean'
 
@@ -65,8 +66,9 @@ libpython:
 	for folder in courier/python reverb; do \
 		ln -sfv "$$library" .venv/lib/python3.10/site-packages/$$folder; done
 
-# What only some need: JAX for NVIDIA GPUs, Weights & Biases, Optuna for sweeps, and Ray.
-cuda12 wandb optuna cluster: install
+# What only some need: JAX for NVIDIA GPUs, Weights & Biases, Optuna for sweeps, Ray, and
+# readers of pretrained language models.
+cuda12 wandb optuna cluster language: install
 	$(UV) pip install --quiet --python $(VENV) --constraint $(LOCKED) $(OVERRIDE) \
 		--editable '.[$@]'
 

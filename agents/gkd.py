@@ -58,7 +58,8 @@ class Config:
             -log p_S of the completion's tokens.
         beta: the teacher's weight in jsd, above 0 and below 1.
         on_policy: lambda, the probability that a call of `act` generates.
-        source: of the other completions: the task's references, or the teacher.
+        source: of the other completions: the task's references, new ones of the
+            teacher, or fixed ones of the teacher, always the same for a prompt.
         average: over sequences of their token means (Eq. 2), or over all tokens.
         divergence_weight: alpha; below 1 the rest weighs the task's score.
         teacher_temperature: divides the teacher's logits, in the loss and in sampling;
@@ -75,7 +76,7 @@ class Config:
     divergence: Literal[divergences.Name, "likelihood"] = "forward_kl"
     beta: float = 0.5
     on_policy: float = 1.0
-    source: Literal["reference", "teacher"] = "reference"
+    source: Literal["reference", "teacher", "fixed_teacher"] = "reference"
     average: Average = "sequence_mean"
     divergence_weight: float = 1.0
     teacher_temperature: float = 1.0
@@ -167,6 +168,7 @@ def agent(config: Config, spec: Spec) -> Agent:
     sources = {
         "reference": assembly.references,
         "teacher": pair.teacher_completions,
+        "fixed_teacher": pair.fixed_completions,
     }
     act = assembly.acting(
         pair.student,

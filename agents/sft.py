@@ -50,6 +50,7 @@ class Config:
     batch_size: int = 32
 
     def __post_init__(self) -> None:
+        checks.choices(self)
         checks.at_least("evaluation_temperature", self.evaluation_temperature, 0)
         checks.at_least("batch_size", self.batch_size, 1)
 

@@ -9,15 +9,9 @@ from typing import Any
 
 from environments import own_constructors, own_lane, vector
 from environments.checks import InvalidSetting
+from environments.keywords import Keywords
 
 _TRIED_STEPS = 3
-
-
-class Keywords(dict[str, Any]):
-    """Keyword arguments as a part of a config, which must be hashable."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(sorted(self.items(), key=lambda item: item[0])))
 
 
 @dataclass(frozen=True)

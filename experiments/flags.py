@@ -215,7 +215,9 @@ def field_at(path: str, known: Mapping[str, Field]) -> Field | None:
     keyed = owner in known and is_keyed(known[owner].annotation)
     if not keyed or not key.isidentifier():
         return None
-    return Field(path, Scalar, known[owner].value.get(key), known[owner].help)
+    _, kind = typing.get_args(known[owner].annotation)
+    annotation = Scalar if kind is Any else kind
+    return Field(path, annotation, known[owner].value.get(key), known[owner].help)
 
 
 def _value(flag: str, field: Field, text: str, *, missing: bool) -> Any:

@@ -30,6 +30,9 @@ _FIGURES = {
     "cpi": "deep_cpi",
     "dvw": "dvw",
     "offline": "offline",
+    "gkd": "gkd",
+    "teacher_hacking": "teacher_hacking",
+    "f_divergence": "f_divergence",
 }
 
 # Modules in `experiments.papers` by the name of their computation.

@@ -19,6 +19,7 @@ from agents.parts.contract import (
     TrainingState,
 )
 from environments.vector import VectorEnvironment
+from launch import staleness
 from launch.experiment import Experiment
 
 NORMALIZER = "normalizer"
@@ -70,7 +71,9 @@ def make_spec(environment: dm_env.Environment) -> Spec:
 
 
 def make_extras_spec(agent: Agent, spec: Spec) -> Any:
-    """Describes the extras that `act` returns with one action, for a store.
+    """Describes what is stored with one action: the extras that `act` returns with it.
+
+    A queue also stores the version of the parameters, see `launch.staleness`.
 
     Computes nothing, and starts no JAX backend.
 
@@ -101,11 +104,12 @@ def make_extras_spec(agent: Agent, spec: Spec) -> Any:
                 f"extras of {lanes} environments must have {lanes} rows, got a leaf of "
                 f"shape {list(leaf.shape)}: return leaves [N, ...] from act"
             )
-    if not jax.tree.leaves(extras):
-        return ()
-    return jax.tree.map(
+    rows = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), extras
     )
+    if agent.storage.order == "queue":
+        return staleness.stored_extras(rows, staleness.spec_of_version())
+    return rows if jax.tree.leaves(rows) else ()
 
 
 def spec_of(experiment: Experiment) -> Spec:
@@ -136,6 +140,8 @@ def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
         last = last._replace(source="dataset")
     if experiment.dataset and experiment.preparation.normalize_observations:
         last = last._replace(agent=normalized(last.agent, spec))
+    if last.source == "replay" and last.agent.storage.order == "queue":
+        last = last._replace(agent=staleness.measured(last.agent))
     return [*before, last]
 
 

@@ -79,6 +79,14 @@ class DatasetError(RunDirectoryError, ValueError):
     """
 
 
+class PretrainedError(RunDirectoryError, ValueError):
+    """A pretrained model or its tokenizer cannot be read, written or used.
+
+    The message is one line. The command line treats it like a run directory that
+    cannot be read.
+    """
+
+
 @runtime_checkable
 class InvalidSetting(Protocol):
     """The error of an agent or environment if a field has an invalid value.

@@ -1,5 +1,6 @@
 """An experiment: everything that describes one run, as frozen, picklable data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 import environments
 from agents.parts import checks
 from agents.parts.contract import Preparation
+from environments.keywords import Keywords
 
 # Each role draws from its own stream of seeds; the order must not change.
 ROLES = ("learner", "replay", "actor", "evaluator")
@@ -110,6 +112,23 @@ REFUSE_FLAWS = DatasetReading()
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The weights with which a network of a run begins.
+
+    Attributes:
+        network: the network's name in the run.
+        path: a run's checkpoint, or a directory with a checkpoint of Hugging Face.
+        source: the network's name in that run; empty: the checkpoint has only one.
+        sha256: digest of the files that hold the weights.
+    """
+
+    network: str
+    path: str
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One run.
 
@@ -138,6 +157,12 @@ class Experiment:
         dataset_reading: what to do with the dataset's flaws; its flags begin with
             `dataset.`.
         preparation: how that dataset is transformed first.
+        initial: where the first weights of a network come from, by the network's name:
+            a directory with a finished run or a Hugging Face checkpoint, or an
+            experiment that is trained first, with the same seed, unless --runs has it;
+            `#name` at the end selects one of its networks. By default that is the
+            network of the same name if the run learned it, else `policy`.
+        origins: the weights that `initial` stands for, found before the run begins.
         description: one line for `munchausen list`.
     """
 
@@ -160,6 +185,9 @@ class Experiment:
         default=REFUSE_FLAWS, metadata={"flag": "dataset"}
     )
     preparation: Preparation = Preparation()
+    initial: Mapping[str, str] = field(default_factory=Keywords)
+    # Equal experiments may have found their weights in different places.
+    origins: tuple[Origin, ...] = field(default=(), compare=False)
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -174,6 +202,7 @@ class Experiment:
             checks.at_least(name, getattr(self, name), 1)
         checks.at_least("seed", self.seed, 0)
         checks.above("stall_seconds", self.stall_seconds, 0)
+        object.__setattr__(self, "initial", Keywords(self.initial))
 
     def seeds(
         self, role: str, index: int = 0, start: int = 0, life: int = 0

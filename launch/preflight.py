@@ -17,7 +17,7 @@ from launch import devices, surroundings
 from launch.build import make_actor_environment, make_spec, make_stages
 from launch.errors import UnevenShares
 from launch.experiment import PROCESSES, Experiment, Mode
-from launch.runs import dashboards
+from launch.runs import dashboards, initial_networks
 from launch.runs.dashboards import WandbMode
 
 if TYPE_CHECKING:
@@ -214,6 +214,7 @@ def _check_fit(
 ) -> "Prepared | None":
     """Checks agent, devices and data; returns the dataset of a run that has one."""
     stages = make_stages(experiment, spec)
+    initial_networks.check(experiment, stages)
     check_shares(experiment, mode, stages)
     if here and mode not in PROCESSES:
         check_devices(stages)

@@ -21,6 +21,15 @@ from launch.runs import serialization
 # Agents that learn quantiles of the return, with the loss of their paper.
 QUANTILE_AGENTS = ("iqn", "miqn")
 
+# Agents that learn from a teacher, and begin with a student that was trained before.
+STUDENT_AGENTS = ("gkd", "supervised_kd", "seq_kd")
+
+# Language agents whose evaluation is always greedy.
+GREEDY_AGENTS = ("f_divergence", "f_distillation")
+
+# Replaces the size of the decoder that learns, for a teacher.
+TEACHER = {"network.width": 128, "network.layers": 4}
+
 # Other agents whose paper fixes the loss.
 FIXED_LOSS_AGENTS = ("dvw_dqn", "dvw_mdqn")
 
@@ -33,12 +42,14 @@ class Named(NamedTuple):
         agent_name: as `agents.find` takes it.
         task: environment, budget, and settings that replace the agent's defaults.
         settings: agent settings that replace the task's, by path.
+        initial: where the first weights of networks come from, see `Experiment`.
     """
 
     name: str
     agent_name: str
     task: Task
     settings: Mapping[str, Any] = {}
+    initial: Mapping[str, str] = {}
 
     @property
     def description(self) -> str:
@@ -59,6 +70,8 @@ class Named(NamedTuple):
         default = recipe.default()
         if recipe.dataset is None:
             shared |= _by_actions(self.agent_name, recipe, task)
+        if self.agent_name in GREEDY_AGENTS:
+            shared.pop("evaluation_temperature", None)
         if self.agent_name not in agents.REGISTRY:
             # A task's settings are for our agents; a user's agent has its own fields.
             own = flags.fields(default)
@@ -73,6 +86,7 @@ class Named(NamedTuple):
             environments=task.environments,
             dataset=task.dataset,
             preparation=recipe.dataset or Preparation(),
+            initial=self.initial,
             description=self.description,
         )
 
@@ -191,12 +205,35 @@ class _Built(Mapping[str, Experiment]):
         return len(self._named)
 
 
+def _first_weights(agent_name: str, task_name: str) -> dict[str, str]:
+    """The experiments that give an agent's networks their first weights."""
+    if agent_name == "f_distillation":  # a teacher that was trained with the same loss
+        return {"teacher": f"f_divergence/{task_name}-teacher"}
+    if agent_name not in STUDENT_AGENTS:
+        return {}
+    return {"teacher": f"sft/{task_name}-teacher", "policy": f"sft/{task_name}"}
+
+
 # Every agent of ours on every fitting task.
 NAMED: dict[str, Named] = {
-    f"{agent_name}/{task_name}": Named(f"{agent_name}/{task_name}", agent_name, task)
+    f"{agent_name}/{task_name}": Named(
+        f"{agent_name}/{task_name}",
+        agent_name,
+        task,
+        initial=_first_weights(agent_name, task_name),
+    )
     for agent_name, recipe in agents.REGISTRY.items()
     for task_name, task in TASKS.items()
     if _fit(recipe, task)
+}
+
+NAMED |= {
+    f"{agent_name}/{task_name}-teacher": Named(
+        f"{agent_name}/{task_name}-teacher", agent_name, task, TEACHER
+    )
+    for agent_name in ("sft", "f_divergence")
+    for task_name, task in TASKS.items()
+    if task.actions == "tokens"
 }
 
 OF_USERS: Mapping[str, Named] = _OfUsers()

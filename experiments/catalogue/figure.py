@@ -15,10 +15,14 @@ class Variant(NamedTuple):
     Attributes:
         agent_name: key of `agents.REGISTRY`.
         settings: agent settings that replace the task's, by path.
+        initial: where the first weights of networks come from, see `Experiment`.
+        task: replaces the figure's, for runs with other data or of another length.
     """
 
     agent_name: str
     settings: Mapping[str, Any] = {}
+    initial: Mapping[str, str] = {}
+    task: Task | None = None
 
 
 class Figure(NamedTuple):
@@ -59,7 +63,13 @@ def make(
         seeds: number of seeds, as in the paper.
     """
     named = [
-        Named(f"{name}_{suffix}", variant.agent_name, task, variant.settings)
+        Named(
+            f"{name}_{suffix}",
+            variant.agent_name,
+            variant.task or task,
+            variant.settings,
+            variant.initial,
+        )
         for suffix, variant in variants.items()
     ]
     return Figure(name, task, {each.name: each for each in named}, seeds)

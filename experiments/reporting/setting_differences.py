@@ -6,7 +6,7 @@ from typing import Any
 from experiments import flags
 
 # Fields in which runs of the same agent may differ.
-_OF_A_RUN = ("seed", "description", "log_period")
+_OF_A_RUN = ("seed", "origins", "description", "log_period")
 # Fields that have no effect unless the run learns from a dataset.
 _OF_A_DATASET = ("dataset", "preparation")
 

@@ -16,6 +16,8 @@ _OTHER_RUN = "train another run"
 _FIXED = {
     "name": f"the name is that of the run directory: {_OTHER_RUN}",
     "agent_name": f"the saved networks are this agent's: {_OTHER_RUN}",
+    "initial": f"the run has begun with these weights: {_OTHER_RUN}",
+    "origins": f"the run has begun with these weights: {_OTHER_RUN}",
     "description": f"the experiment's name determines it: {_OTHER_RUN}",
     "seed": f"all random numbers so far came from the old seed: {_OTHER_RUN}",
     "environment": f"replay and networks are of this environment: {_OTHER_RUN}",

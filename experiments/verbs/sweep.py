@@ -81,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     limit = sweep_runs.at_once(sweep.train, count)
     for cell in cells:
         sweep_runs.check(cell, sweep.train, limit)
+    cells = [sweep_runs.provided(cell, sweep.train) for cell in cells]
     finder = existing_runs.Finder(sweep.train.runs)
     entries = [
         finder.find(cell.experiments[rank])._replace(label=cell.label)

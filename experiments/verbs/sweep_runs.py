@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiments.flags import OverrideError
-from experiments.verbs import train_runs
+from experiments.verbs import train_initial, train_runs
 from experiments.verbs.sweep_arguments import Cell
-from experiments.verbs.train_arguments import Options
+from experiments.verbs.train_arguments import Options, Plan
 from launch import errors
 from launch.engines import side_by_side
 from launch.engines.side_by_side import Ended
@@ -34,6 +34,15 @@ def check(cell: Cell, options: Options, at_once: int = 1) -> None:
     except (OverrideError, RunDirectoryError) as error:
         raise OverrideError(f"cell {cell.label}: {error}") from error
     train_runs.print_notes([ready])
+
+
+def provided(cell: Cell, options: Options) -> Cell:
+    """The cell, with the origins of the first weights of its runs.
+
+    Raises: see `train_initial.provided`.
+    """
+    plan = train_initial.provided(Plan(list(cell.experiments), options, continued=True))
+    return cell._replace(experiments=plan.experiments)
 
 
 def at_once(options: Options, runs: int) -> int:

@@ -105,6 +105,7 @@ class Trials:
         try:
             cell = self._sweep.cell(self._values(params))
             sweep_runs.check(cell, self._sweep.train)
+            cell = sweep_runs.provided(cell, self._sweep.train)
         except OverrideError as error:
             self._fail(number, str(error))
             return

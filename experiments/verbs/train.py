@@ -54,9 +54,9 @@ def main(arguments: Sequence[str]) -> int:
         from experiments.verbs import train_directory
 
         return train_directory.run(plan)
-    from experiments.verbs import train_runs
+    from experiments.verbs import train_initial, train_runs
 
-    return train_runs.run(plan)
+    return train_runs.run(train_initial.provided(plan))
 
 
 def _resumes(arguments: Sequence[str]) -> bool:

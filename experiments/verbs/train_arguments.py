@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # otherwise late: experiments need no figures
     from experiments.catalogue.figure import Figure
 
 # Fields of an Experiment that its name determines.
-_FIXED = ("name", "agent_name", "description")
+_FIXED = ("name", "agent_name", "origins", "description")
 
 _FIGURE_HELP = """\
 A figure trains all its variants, seed 0 of each first. Repeat the command to continue
@@ -152,7 +152,7 @@ def _plan(
     changes = {path: values[path] for path in values if path not in own}
     experiments = []
     for base in bases:
-        experiment = flags.replace(base, changes, "--")
+        experiment = _replaced(base, changes)
         if base.name not in VARIANTS:
             experiment = _rename(experiment, base)
         _check(experiment, base, options, values)
@@ -167,6 +167,18 @@ def _plan(
         for experiment in experiments
     ]
     return Plan(every, options, bases[0].name in VARIANTS)
+
+
+def _replaced(base: Experiment, changes: Mapping[str, Any]) -> Experiment:
+    """The experiment with new values; first weights come with their architectures."""
+    first = {path: new for path, new in changes.items() if path.startswith("initial.")}
+    experiment = flags.replace(base, first, "--")
+    if experiment.initial:
+        from experiments.verbs import initial_sources  # imports the agent and JAX
+
+        experiment = initial_sources.adopted(experiment)
+    rest = {path: new for path, new in changes.items() if path not in first}
+    return flags.replace(experiment, rest, "--")
 
 
 def help_lines(arguments: Sequence[str]) -> list[str]:

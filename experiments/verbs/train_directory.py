@@ -8,7 +8,12 @@ import dataclasses
 from pathlib import Path
 
 from experiments.flags import OverrideError
-from experiments.verbs import resumed_settings, train_cluster, train_resume
+from experiments.verbs import (
+    resumed_settings,
+    train_cluster,
+    train_initial,
+    train_resume,
+)
 from experiments.verbs.train_arguments import Options, Plan
 from experiments.verbs.train_runs import check, print_notes
 from experiments.verbs.train_summary import summarise
@@ -37,8 +42,9 @@ def run(plan: Plan) -> int:
                 f"--run_directory must hold no run yet, and {directory} does: add "
                 "--resume auto to continue that run"
             )
-        return _continue(directory, experiment, options)
+        return _continue(directory, plan)
     run_directory.refuse_other(directory)
+    [experiment] = train_initial.provided(plan).experiments
     ready = _check(experiment, options)
     run_directory.make(directory)
     with locked(directory):
@@ -49,12 +55,14 @@ def run(plan: Plan) -> int:
     return 0
 
 
-def _continue(directory: Path, wanted: Experiment, options: Options) -> int:
+def _continue(directory: Path, plan: Plan) -> int:
     """Resumes a run, begins it again if it saved nothing, or finds it complete."""
+    [wanted], options = plan.experiments, plan.options
     with locked(directory):  # before its newest checkpoint is named
         configured = run_directory.read_experiment(directory)
         if not checkpoint.kept(directory):
             _check_name(directory, configured, wanted)
+            [wanted] = train_initial.provided(plan).experiments
             ready = _check(wanted, options)
             run_directory.record_resume(directory, wanted)
             _begin(directory, wanted, options, ready)
@@ -83,6 +91,7 @@ def _changed(directory: Path, configured: Experiment, wanted: Experiment) -> Exp
     _check_name(directory, configured, wanted)
     changed = resumed_settings.changed(configured, wanted)
     changed.pop("description", None)  # another version may describe it otherwise
+    changed.pop("origins", None)  # the run keeps those with which it began
     values = {path: new for path, (_, new) in changed.items()}
     return resumed_settings.change(configured, values)
 

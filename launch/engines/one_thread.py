@@ -8,11 +8,10 @@ nothing in a run that goes on; only a run that resumes there differs from then o
 its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
-from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from agents.parts.contract import Agent, Metrics, Params
+from agents.parts.contract import Agent, Metrics
 from environments.vector import VectorEnvironment
 from launch import errors
 from launch.build import make_actor_environment, make_extras_spec, make_stages
@@ -72,7 +71,7 @@ class Acting:
         experiment: Experiment,
         agent: Agent,
         store: InProcess | InProcessQueue,
-        params: Callable[[], Params],
+        learner: Learner,
         environment: VectorEnvironment,
         start: Counts,
     ):
@@ -82,18 +81,24 @@ class Acting:
             experiment: gives environments and seeds.
             agent: gives the policy.
             store: where experience goes.
-            params: returns the newest parameters.
+            learner: gives the newest parameters.
             environment: made by `make_actor_environment` for this start.
             start: counters of the run.
         """
         self._experiment = experiment
         self._environment = environment
         self.episodes = start.episodes
+        queue = agent.storage.order == "queue"
         self._actor = Actor(
-            agent.act, params, seed=0, adder=store, reward_clip=environment.reward_clip
+            agent.act,
+            lambda: learner.params,
+            seed=0,
+            adder=store,
+            version=(lambda: learner.learner_steps) if queue else None,
+            reward_clip=environment.reward_clip,
         )
         self.lockstep = (
-            Lockstep(experiment, agent, params, experiment.environments)
+            Lockstep(experiment, agent, lambda: learner.params, experiment.environments)
             if experiment.evaluation.lockstep
             else None
         )
@@ -168,12 +173,12 @@ class Local:
             lease=run.lease,
         )
         self._learner: Learner = self._loop.learner
-        if run.start.clock:
-            self._loop.begin({}, run.resume)
+        self._initial = run.initial()
+        self._loop.begin(self._initial, run.resume)
         self._acting: Acting | None = None
         if store is not None and environment is not None:
             self._acting = Acting(
-                experiment, last.agent, store, self._params, environment, run.start
+                experiment, last.agent, store, self._learner, environment, run.start
             )
         episodes = experiment.evaluation.episodes
         self._evaluator = Evaluator(experiment, last.agent, episodes)
@@ -220,6 +225,7 @@ class Local:
                 self._stages,
                 dataset,
                 StageCallbacks(self.tick, self.stopped, self.saving),
+                initial=self._initial,
                 progress=self._shows,
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
@@ -231,9 +237,6 @@ class Local:
         self._batches.close()
         if self._acting is not None:
             self._acting.close()
-
-    def _params(self) -> Params:
-        return self._learner.params
 
     def act(self) -> None:
         """Takes one decision in every environment, if the run acts."""

@@ -37,7 +37,9 @@ tf.config.threading.set_inter_op_parallelism_threads(2)
 def make_tables(
     storage: Storage, spec: Spec, *, frame_stack: int, extras: Any = ()
 ) -> list[reverb.Table]:
-    """Tables of a Reverb server: one, sampled uniformly, the oldest item removed first.
+    """Tables of a Reverb server: one, which is the replay or the queue.
+
+    A replay is sampled uniformly, and its oldest item is removed first.
 
     Args:
         storage: sizes, counted in transitions, and samples per insert.
@@ -46,6 +48,9 @@ def make_tables(
         extras: spec of the extras that the policy returns with one action, see
             `launch.build.make_extras_spec`.
     """
+    kind = signature(storage, spec, frame_stack, extras)
+    if storage.order == "queue":
+        return [reverb.Table.queue(TABLE, storage.capacity, signature=kind)]
     limiter = reverb.rate_limiters.SampleToInsertRatio(
         samples_per_insert=storage.samples_per_insert,
         min_size_to_sample=storage.min_size,
@@ -58,7 +63,7 @@ def make_tables(
         max_size=storage.capacity,
         max_times_sampled=0,
         rate_limiter=limiter,
-        signature=_signature(storage, spec, frame_stack, extras),
+        signature=kind,
     )
     return [table]
 
@@ -103,6 +108,8 @@ class ReverbAdder:
             extras=extras,
         )
         self._spec = spec
+        # An unconfirmed item of a queue may be older than its capacity allows.
+        self._most_pending = 0 if storage.order == "queue" else _MAX_PENDING
         self._extras = jax.tree.leaves(extras)
         self._stop = stop
         self.waited_seconds = 0.0
@@ -152,7 +159,7 @@ class ReverbAdder:
                 )
             )
         for writer in self._writers:
-            self._flush(writer, _MAX_PENDING)
+            self._flush(writer, self._most_pending)
 
     def _flush(
         self, writer: reverb.structured_writer.StructuredWriter, max_pending: int
@@ -209,7 +216,7 @@ class ReverbReader:
         self._stop = stop
         self._client = reverb.Client(server_address)
         self._extras_structure = jax.tree.structure(extras)
-        self._signature = _signature(storage, spec, frame_stack, extras)
+        self._signature = signature(storage, spec, frame_stack, extras)
         self._dataset = _dataset(
             server_address, self._signature, self._batch_size, workers
         )
@@ -295,7 +302,7 @@ def _dataset(
     return samples.batch(batch_size).prefetch(2).with_options(options)
 
 
-def _signature(storage: Storage, spec: Spec, frame_stack: int, extras: Any) -> Row:
+def signature(storage: Storage, spec: Spec, frame_stack: int, extras: Any) -> Row:
     """Shapes and dtypes of an item: a window of frames, and its last row's columns."""
     stacked = int(frame_stack > 1)
     leaves = jax.tree.leaves(extras)

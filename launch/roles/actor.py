@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.parts.contract import Act, Params
 from environments.vector import VectorEnvironment
-from launch import finite
+from launch import finite, staleness
 from launch.replay import Adder
 from launch.runs.logs import Episode
 
@@ -35,6 +35,7 @@ class Actor:
         seed: int,
         *,
         adder: Adder | None = None,
+        version: Callable[[], int] | None = None,
         reward_clip: float | None = None,
         evaluation: bool = False,
     ):
@@ -45,12 +46,15 @@ class Actor:
             variables: returns the newest parameters.
             seed: of exploration.
             adder: where experience goes; None if nothing is stored.
+            version: the learner step of the parameters that `variables` returned last;
+                stored with the extras, see `launch.staleness`. None: not stored.
             reward_clip: bound on the size of stored rewards; None stores them raw.
             evaluation: passed on to `act`.
         """
         self.reseed(seed, actor_steps=0)
         self._variables = variables
         self._adder = adder
+        self._version = version
         self._reward_clip = reward_clip
         self._extras: Any = ()
         plays = np.bool_(evaluation)
@@ -80,6 +84,9 @@ class Actor:
         params = self._variables()
         actions, self._extras = self._policy(params, self._key, counts, observation)
         self._calls += 1
+        if self._version is not None:
+            versions = np.full(len(observation), self._version(), np.int32)
+            self._extras = staleness.stored_extras(self._extras, versions)
         return np.asarray(actions)
 
     def skip_action(self) -> None:

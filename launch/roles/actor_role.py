@@ -49,11 +49,14 @@ class ActorRole:
             names = network_names(agent, self._run.spec)
             learner = self._context.peer("learner")
             with closing(Parameters(learner, names, stop)) as parameters:
+                # A queue's items are made with the newest parameters, at any price.
+                fresh = agent.storage.order == "queue"
                 actor = Actor(
                     agent.act,
-                    parameters,
+                    parameters.fetch if fresh else parameters,
                     seed,
                     adder=adder,
+                    version=(lambda: parameters.learner_step) if fresh else None,
                     reward_clip=environment.reward_clip,
                 )
                 # After a restart, exploration continues where the run is.

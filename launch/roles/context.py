@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from agents.parts.contract import Spec
+from agents.parts.contract import Params, Spec
 from launch.experiment import Experiment
+from launch.runs import initial_weights
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
 from launch.runs.generation import Lease
@@ -52,6 +53,16 @@ class Run(NamedTuple):
     def start(self) -> Counts:
         """The counters of the resumed checkpoint; zeros if the run begins."""
         return Counts() if self.resume is None else self.resume.counts
+
+    def initial(self) -> Params:
+        """Loads the first weights of networks; none if the run has learned already.
+
+        Raises:
+            RunDirectoryError: they are gone, or are not those that were chosen.
+        """
+        if self.start.clock:
+            return {}
+        return initial_weights.load(self.experiment.origins)
 
 
 class Stop(Protocol):

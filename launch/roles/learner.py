@@ -151,10 +151,28 @@ class Learner:
         self.learner_steps = int(state.steps)
 
     def take_over(self, networks: Mapping[str, NetworkParams]) -> None:
-        """Replaces the parameters of those of its networks that have these names."""
-        params = self._state.params
-        given = {name: networks[name] for name in networks if name in params}
-        self.restore(self._state._replace(params={**params, **given}))
+        """Replaces the parameters of those of its networks that have these names.
+
+        Targets that are copies of these networks become copies of the new ones.
+        """
+        state = devices.local(self._state)
+        params, targets = dict(state.params), dict(state.target_params)
+        for name in networks.keys() & params.keys():
+            for target, value in state.target_params.items():
+                if _equal(value, params[name]):
+                    targets[target] = networks[name]
+            params[name] = networks[name]
+        self.restore(state._replace(params=params, target_params=targets))
+
+
+def _equal(network: NetworkParams, other: NetworkParams) -> bool:
+    """Whether two networks have the same arrays."""
+    leaves, structure = jax.tree.flatten(network)
+    others, other_structure = jax.tree.flatten(other)
+    pairs = zip(leaves, others, strict=False)  # of unequal structures none is compared
+    return structure == other_structure and all(
+        np.array_equal(left, right) for left, right in pairs
+    )
 
 
 def _with_idle_ranks(update: devices.SharedUpdate) -> devices.SharedUpdate:

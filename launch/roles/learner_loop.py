@@ -114,11 +114,11 @@ class LearnerLoop:
         self._saved_at_notice = False
 
     def begin(self, networks: Params, resume: Checkpoint | None) -> None:
-        """Takes over networks of earlier stages, or continues from a checkpoint.
+        """Takes over first weights of networks, or continues from a checkpoint.
 
         Args:
-            networks: parameters by name; networks that the agent does not have are
-                ignored.
+            networks: parameters by name, of other runs or earlier stages; networks that
+                the agent does not have are ignored.
             resume: a checkpoint of this stage.
 
         Raises:

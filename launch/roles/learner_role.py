@@ -61,7 +61,8 @@ class _PaceOfActors:
         self._actor_steps = Counts(*self._coordinator.counts()).actor_steps
         if not acting:
             storage = self._storage
-            inserts = max(self._actor_steps - storage.min_size, 0)
+            held = 0 if storage.order == "queue" else storage.min_size
+            inserts = max(self._actor_steps - held, 0)
             samples = storage.samples_per_insert * inserts
             self._end = int(samples / storage.batch_size)
 
@@ -147,8 +148,8 @@ class LearnerRole:
             lease=run.lease,
         )
         self._learner = self._loop.learner
-        if run.start.clock:
-            self._loop.begin({}, run.resume)
+        self._initial = run.initial()
+        self._loop.begin(self._initial, run.resume)
         self._reported = self._learner.learner_steps
         self._began = self._told = time.monotonic()
 
@@ -191,7 +192,12 @@ class LearnerRole:
         if dataset is not None and not run.start.clock:
             callbacks = StageCallbacks(self.tick, self.stopped, self.saving)
             networks = learn_earlier(
-                run.experiment, run.directory, self._stages, dataset, callbacks
+                run.experiment,
+                run.directory,
+                self._stages,
+                dataset,
+                callbacks,
+                initial=self._initial,
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
         self._began = time.monotonic()
@@ -284,11 +290,11 @@ class LearnerRank:
         self._coordinator = context.peer("coordinator", patience=10)
         stages = make_stages(experiment, run.spec)
         check_devices(stages)
-        last, networks = stages[-1], {}
+        last, networks = stages[-1], run.initial()
         if last.source == "dataset":
             dataset = _load(run)
             self._batches: Batches = _sampler(run, last.agent, dataset)
-            networks = dataset.networks
+            networks |= dataset.networks
         else:
             acting = self._coordinator.acting
             self._batches = make_replay(run, last.agent, context, acting)

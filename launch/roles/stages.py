@@ -2,12 +2,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.parts.contract import Metrics, Params, Stage
+from agents.parts.contract import Metrics, NetworkParams, Params, Stage
 from launch.datasets.normalization import Prepared
 from launch.datasets.sampler import DatasetBatches
 from launch.experiment import Experiment
@@ -83,6 +84,8 @@ def learn_earlier(
     stages: Sequence[Stage],
     dataset: Prepared,
     callbacks: StageCallbacks,
+    *,
+    initial: Mapping[str, NetworkParams] = MappingProxyType({}),
     progress: bool = False,
 ) -> Params:
     """Learns the stages that come before the agent that acts, or resumes them.
@@ -96,12 +99,14 @@ def learn_earlier(
         stages: all stages of the run; the last one is not learned here.
         dataset: the dataset that they learn from.
         callbacks: a sign of life, and whether to stop.
+        initial: the first weights of networks of any stage.
         progress: whether to show a live line.
 
     Returns:
-        The networks learned so far, all of them unless the run was stopped.
+        The networks learned so far, all of them unless the run was stopped, and those
+        of `initial` that no stage has.
     """
-    networks: Params = {}
+    networks = dict(initial)
     for place, stage in enumerate(stages[:-1]):
         if callbacks.stopped():
             break

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from launch.errors import RunDirectoryError
-from launch.experiment import Experiment
+from launch.experiment import Experiment, Origin
 from launch.runs import checkpoint, lock, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
 
@@ -54,8 +54,9 @@ class Finder:
 
         A run matches an experiment if both have the same configuration; a run with
         fewer steps matches, too, and is extended. Of several matches the complete one
-        is taken, else the held one, else the one that got furthest. Runs that began
-        after the first search for their name and seed are not found.
+        is taken, else the held one, else the one that got furthest. A run that has
+        saved something keeps its origins. Runs that began after the first search for
+        their name and seed are not found.
 
         Raises:
             RunDirectoryError: a matching run's evaluations cannot be read.
@@ -65,9 +66,15 @@ class Finder:
             self._known[place] = _begun(self._root, experiment)
         matching = self._known[place].get(_identity(experiment), [])
         found = [
-            Entry(experiment, path, _state(path, experiment))
-            for path, steps in matching
-            if steps <= experiment.steps
+            Entry(
+                dataclasses.replace(
+                    experiment, origins=each.origins or experiment.origins
+                ),
+                each.path,
+                _state(each.path, experiment),
+            )
+            for each in matching
+            if each.steps <= experiment.steps
         ]
         for state in ("complete", "held"):
             for entry in found:
@@ -152,10 +159,11 @@ def is_complete(directory: Path, experiment: Experiment) -> bool:
 
 
 class _Begun(NamedTuple):
-    """A run directory, and the steps that its configuration asks for."""
+    """A run directory; the steps of its configuration; origins, if it has learned."""
 
     path: Path
     steps: int
+    origins: tuple[Origin, ...]
 
 
 def _begun(root: Path, experiment: Experiment) -> dict[Experiment, list[_Begun]]:
@@ -166,7 +174,8 @@ def _begun(root: Path, experiment: Experiment) -> dict[Experiment, list[_Begun]]
             configured = run_directory.read_experiment(path)
         except RunDirectoryError:
             continue  # not a run, or a run of another version
-        begun = _Begun(path, configured.steps)
+        origins = configured.origins if checkpoint.reached(path) else ()
+        begun = _Begun(path, configured.steps, origins)
         found.setdefault(_identity(configured), []).append(begun)
     return found
 

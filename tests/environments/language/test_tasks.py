@@ -1,10 +1,12 @@
 """What all language tasks have in common: seeds, held-out prompts, limited prompts."""
 
 import dataclasses
+import unittest
 
 import dm_env
 import numpy as np
 import pytest
+from dm_env import test_utils
 
 import environments
 from environments.language.vocabulary import EOS, PAD
@@ -71,6 +73,37 @@ def test_limited_prompts_are_exactly_as_many_and_each_has_one_reference(name):
     assert len(np.unique(rows.reshape(-1, rows.shape[-1]), axis=0)) == 13
     # Evaluation is not limited.
     assert prompts(config, 0, True) == prompts(TASKS[name], 0, True)
+
+
+class Conformance(test_utils.EnvironmentTestMixin):
+    """Random completions against dm_env's own test of its protocol."""
+
+    name: str
+
+    def make_object_under_test(self):
+        return environments.make_single(TASKS[self.name], seed=3)
+
+    def make_action_sequence(self):
+        spec = self.environment.action_spec()
+        generator = np.random.default_rng(5)
+        for _ in range(7):
+            yield generator.integers(spec.maximum + 1, size=spec.shape, dtype=np.int32)
+
+
+class TestMarkov(Conformance, unittest.TestCase):
+    name = "markov"
+
+
+class TestPreferences(Conformance, unittest.TestCase):
+    name = "preferences"
+
+
+class TestFacts(Conformance, unittest.TestCase):
+    name = "facts"
+
+
+class TestText(Conformance, unittest.TestCase):
+    name = "text"
 
 
 @pytest.mark.parametrize("name", TASKS)

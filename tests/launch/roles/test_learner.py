@@ -119,3 +119,22 @@ def test_a_restored_learner_continues_as_if_never_interrupted(agent):
     assert second.learner_steps == 7
     assert values(second.params) == values(whole.params)
     assert values(second.save().opt_state) == values(whole.save().opt_state)
+
+
+def test_taken_networks_replace_copies_in_the_targets_and_nothing_else():
+    small = {"network.torso": "mlp", "network.hidden": (7,)}
+    config = changed(agents.REGISTRY["dvw_dqn"].config(), small)
+    learner = make(agents.REGISTRY["dvw_dqn"].agent(config, SPEC))
+    before = learner.save()
+    given = jax.tree.map(lambda leaf: np.asarray(leaf) + 1, before.params["q"])
+    learner.take_over({"q": given, "of another agent": given})
+    after = learner.save()
+    assert before.params.keys() == after.params.keys() == {"q", "variance", "scale"}
+    for name in ("q", "previous_q"):
+        assert values(after.target_params[name]) == values(given)
+    assert values(after.params["q"]) == values(given)
+    for name in ("variance", "scale"):
+        assert values(after.params[name]) == values(before.params[name])
+        kept = values(before.target_params[name])
+        assert values(after.target_params[name]) == kept
+    assert values(after.opt_state) == values(before.opt_state)

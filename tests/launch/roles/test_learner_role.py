@@ -3,10 +3,11 @@
 import dataclasses
 
 import jax
+import numpy as np
 
 from launch.roles import gang
 from launch.roles.learner_role import LearnerRank, LearnerRole
-from launch.runs import checkpoint
+from launch.runs import checkpoint, initial_weights
 from launch.runs.logs import Counts
 from tests.launch.roles.fake_context import FakeContext
 from tests.launch.roles.made_up_program import agent_of, filled
@@ -72,6 +73,17 @@ def test_a_learner_does_the_updates_of_samples_per_insert_and_saves(run, monkeyp
     saved = checkpoint.newest(run.directory)
     assert saved.extra["exact"] is False, "Reverb samples without a seed"
     assert saved.counts == Counts(90, 90, owed) and saved.replay is not None
+
+
+def test_a_learner_serves_the_first_weights_that_it_is_given(run, monkeypatch):
+    params = jax.jit(agent_of(run).init)(jax.random.key(3)).params
+    monkeypatch.setattr(initial_weights, "load", lambda origins: params)
+    context = FakeContext("learner", coordinator=Program(actor_steps=0))
+    role = LearnerRole(run, context, make_replay=lambda *_: Exhausted())
+    step, [served] = role.get_variables(["q"])
+    assert step == 0
+    for left, right in zip(*map(jax.tree.leaves, (served, params["q"])), strict=True):
+        np.testing.assert_array_equal(left, right)
 
 
 class Exhausted:

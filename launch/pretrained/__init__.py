@@ -1,0 +1,1 @@
+"""Pretrained language models in the files of Hugging Face: weights and tokenizers."""

@@ -1,0 +1,212 @@
+"""Networks that may give others their first weights, and whether these fit.
+
+A run gives those of its networks, a checkpoint of Hugging Face its only one. Nothing is
+computed or loaded here, see `launch.runs.initial_weights`.
+"""
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import environments
+from agents.parts.contract import Agent, NetworkParams, Params, Stage, TrainingState
+from environments.vector import VectorEnvironment
+from launch.build import NORMALIZER, make_agent, make_spec
+from launch.experiment import Experiment, Origin
+from launch.runs import run_directory
+
+POLICY = "policy"
+
+
+class Learned(NamedTuple):
+    """The networks of a run, or of a checkpoint of Hugging Face.
+
+    Attributes:
+        name: of the run's experiment, or the checkpoint's directory.
+        params: shapes and dtypes of the parameters of each network.
+        learned: names of the networks that the run learns.
+        architectures: the configuration of each network; None where it has none.
+        words: the vocabulary of its language task or tokenizer; empty if unknown.
+    """
+
+    name: str
+    params: Params
+    learned: frozenset[str]
+    architectures: Mapping[str, Any]
+    words: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=32)
+def learned_by(experiment: Experiment) -> Learned:
+    """The networks that runs of an experiment have at their end."""
+    environment = environments.make(experiment.environment, 1, experiment.seed)
+    try:
+        spec, words = make_spec(environment), _words(environment)
+    finally:
+        environment.close()
+    state = abstract_state(make_agent(experiment, spec))
+    return Learned(
+        experiment.name,
+        state.params,
+        frozenset(state.opt_state),
+        {name: architecture(experiment.agent, name)[1] for name in state.params},
+        words,
+    )
+
+
+def learned_at(directory: Path) -> Learned:
+    """The networks of a run, or of a checkpoint of Hugging Face.
+
+    Raises:
+        RunDirectoryError: the directory holds neither, or what it holds cannot be read.
+    """
+    if not is_pretrained(directory):
+        return learned_by(run_directory.read_experiment(directory))
+    # Other runs need neither the decoder nor the libraries of its files.
+    from agents.parts.language import transformer
+    from launch.pretrained import config_file, tokenizer
+
+    config = config_file.read(directory).config
+    params = jax.eval_shape(
+        lambda seed: transformer.init(jax.random.key(seed), config), np.uint32(0)
+    )
+    words = tokenizer.load(directory).pieces if tokenizer.files(directory) else ()
+    one = {POLICY: params}
+    return Learned(str(directory), one, frozenset(one), {POLICY: config}, words)
+
+
+def is_pretrained(directory: Path) -> bool:
+    """Whether a directory holds a checkpoint of Hugging Face."""
+    return (directory / "config.json").is_file()
+
+
+def of_origin(origin: Origin) -> Learned:
+    """The networks of the run or checkpoint from which weights come.
+
+    Raises:
+        RunDirectoryError: see `learned_at`.
+    """
+    path = Path(origin.path)
+    return learned_at(path if is_pretrained(path) else run_of(path))
+
+
+def run_of(checkpoint: Path) -> Path:
+    """The run directory of a run's checkpoint."""
+    return checkpoint.parents[1]
+
+
+def _words(environment: VectorEnvironment) -> tuple[str, ...]:
+    task = getattr(environment, "task", None)  # of a LanguageEnvironment
+    return () if task is None else task.vocabulary.words
+
+
+def architecture(agent: Any, network: str) -> tuple[str, Any]:
+    """The field of an agent's configuration that describes a network, and its value.
+
+    It has the network's name, or is `network`; None where there is neither.
+    """
+    field = network if hasattr(agent, network) else "network"
+    return field, getattr(agent, field, None)
+
+
+def abstract_state(agent: Agent) -> TrainingState:
+    """Shapes and dtypes of an agent's first training state; computes nothing."""
+    return jax.eval_shape(lambda seed: agent.init(jax.random.key(seed)), np.uint32(0))
+
+
+def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
+    """Refuses first weights of unknown networks, and networks without any weights.
+
+    Args:
+        experiment: the experiment to run.
+        stages: its learning stages.
+
+    Raises:
+        ValueError: a network is unknown, or one neither learns nor has first weights.
+        RunDirectoryError: a network does not fit its origin, or that cannot be read.
+    """
+    states = [abstract_state(stage.agent) for stage in stages]
+    known = states[-1].params
+    for name in experiment.initial:
+        if name not in known:
+            raise ValueError(
+                f"--initial.{name} must name a network of {experiment.agent_name}: one "
+                f"of {', '.join(known)}"
+            )
+    learned = {name for state in states for name in state.opt_state}
+    for name in known:
+        if name not in {*learned, *experiment.initial, NORMALIZER}:
+            raise ValueError(
+                f"the network {name} of {experiment.agent_name} does not learn, so its "
+                f"weights must be given: add --initial.{name} RUN, a finished run, or "
+                "the name of an experiment that is trained first"
+            )
+    for each in experiment.origins:
+        check_fit(learned_by(experiment), each.network, of_origin(each), each.source)
+
+
+def check_fit(own: Learned, network: str, source: Learned, taken: str) -> None:
+    """Refuses weights for another vocabulary, or of other shapes.
+
+    Args:
+        own: the networks of the run to begin.
+        network: the one of them that is given weights.
+        source: the networks that may give them.
+        taken: the one of them that gives them.
+
+    Raises:
+        ValueError: they do not fit; the message names the first difference.
+    """
+    pairs = itertools.zip_longest(own.words, source.words)
+    for token, (left, right) in enumerate(pairs):
+        if left != right and own.words and source.words:
+            raise ValueError(
+                f"--initial.{network} must have the vocabulary of {own.name}, "
+                f"{len(own.words)} tokens, but {source.name} has another one of "
+                f"{len(source.words)}: token {token} is {left!r} in the first and "
+                f"{right!r} in the second"
+            )
+    needed, given = arrays(own.params[network]), arrays(source.params[taken])
+    for name in [*needed, *given]:
+        wanted, found = needed.get(name, "no array"), given.get(name, "no array")
+        if wanted != found:
+            raise ValueError(
+                f"--initial.{network} must fit {own.name}: {name} must be "
+                f"{wanted}, but in {taken} of {source.name} it is {found}"
+            )
+
+
+def arrays(params: NetworkParams) -> dict[str, str]:
+    """Shape and dtype of each array of a network by its path, such as `layers/0/up`."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): (
+            f"{list(leaf.shape)} {np.dtype(leaf.dtype)}"
+        )
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+    }
+
+
+def choose(network: str, source: Learned, wanted: str = "") -> str:
+    """The network of a source that gives the first weights of a network.
+
+    Args:
+        network: of the run to begin.
+        source: the networks that may give the weights.
+        wanted: one of them; empty: the one of the same name if the source learns it,
+            else `policy`.
+
+    Raises:
+        ValueError: the source has no such network.
+    """
+    taken = wanted or (network if network in source.learned else POLICY)
+    if taken not in source.params:
+        raise ValueError(
+            f"--initial.{network} must name a network of {source.name} with "
+            f"#{' or #'.join(source.params)}, got {taken!r}"
+        )
+    return taken

@@ -1,0 +1,85 @@
+"""Networks that may give others their first weights: which fit, which are refused."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from agents.parts.contract import Stage
+from launch.build import make_stages, spec_of
+from launch.runs import initial_networks
+from tests.launch.small_experiments import small_catch
+
+
+def check(experiment, **networks):
+    """Checks an experiment whose agent has further networks that do not learn."""
+    [stage] = make_stages(experiment, spec_of(experiment))
+
+    def init(key):
+        state = stage.agent.init(key)
+        return state._replace(params=state.params | networks)
+
+    initial_networks.check(experiment, [Stage(stage.agent._replace(init=init))])
+
+
+def test_a_network_that_neither_learns_nor_is_given_is_refused():
+    teacher = {"w": jnp.zeros((3, 2))}
+    with pytest.raises(ValueError, match="the network teacher of dqn does not learn"):
+        check(small_catch(name="dqn/catch"), teacher=teacher)
+    check(small_catch({"initial": {"teacher": "x"}}, "dqn/catch"), teacher=teacher)
+    # An earlier stage may learn it.
+    [stage] = make_stages(small_catch(), spec_of(small_catch()))
+    state = stage.agent.init(jax.random.key(0))
+    fixed = stage.agent._replace(init=lambda key: state._replace(opt_state={}))
+    initial_networks.check(small_catch(), [stage, Stage(fixed)])
+
+
+def test_an_unknown_network_is_refused():
+    with pytest.raises(ValueError, match=r"^--initial.p must name a network of dqn: "):
+        check(small_catch({"initial": {"p": "x"}}, "dqn/catch"))
+
+
+def test_weights_of_another_shape_are_refused_by_the_first_array():
+    wide = small_catch({"agent.network.hidden": (17,)}, "dqn/catch")
+    small = small_catch(name="mdqn/catch")
+    own, source = map(initial_networks.learned_by, (wide, small))
+    said = (
+        r"^--initial.q must fit dqn/catch: params/Dense_0/kernel must be \[17, 3\] "
+        r"float32, but in q of mdqn/catch it is \[16, 3\] float32$"
+    )
+    with pytest.raises(ValueError, match=said):
+        initial_networks.check_fit(own, "q", source, "q")
+    initial_networks.check_fit(source, "q", source, "q")
+    assert source.architectures["q"].hidden == (16,)
+
+
+def test_a_network_of_another_agent_may_be_chosen():
+    learned = initial_networks.learned_by(small_catch())
+    assert initial_networks.choose("q", learned) == "q"
+    with pytest.raises(ValueError, match=r"with #q, got 'policy'"):
+        initial_networks.choose("critic", learned)
+    with pytest.raises(ValueError, match=r"with #q, got 'critic'"):
+        initial_networks.choose("q", learned, "critic")
+    # A teacher that the source was given itself is not what the source has learned.
+    both = learned._replace(params={"teacher": {}, "policy": {}, "value": {}})
+    both = both._replace(learned=frozenset({"policy", "value"}))
+    assert initial_networks.choose("teacher", both) == "policy"
+    assert initial_networks.choose("value", both) == "value"
+    assert initial_networks.choose("value", both, "teacher") == "teacher"
+
+
+def test_another_vocabulary_is_refused_and_both_are_named():
+    networks = initial_networks.learned_by(small_catch())
+    ours = networks._replace(name="gkd/sums", words=("<pad>", "0", "1"))
+    initial_networks.check_fit(ours, "q", ours._replace(name="sft/sums"), "q")
+    initial_networks.check_fit(ours, "q", networks, "q")  # has none
+    for words, token, found in (
+        (("<pad>", "ann", "1"), 1, "'0' in the first and 'ann' in the second"),
+        (("<pad>", "0"), 2, "'1' in the first and None in the second"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            theirs = networks._replace(name="sft/facts", words=words)
+            initial_networks.check_fit(ours, "q", theirs, "q")
+        assert str(caught.value) == (
+            "--initial.q must have the vocabulary of gkd/sums, 3 tokens, but sft/facts "
+            f"has another one of {len(words)}: token {token} is {found}"
+        )
