@@ -88,6 +88,7 @@ class Config:
     batch_size: int = 32
 
     def __post_init__(self) -> None:
+        checks.choices(self)
         divergences.check_beta(self.beta)
         checks.between("on_policy", self.on_policy, 0, 1)
         checks.between("divergence_weight", self.divergence_weight, 0, 1)

@@ -24,6 +24,9 @@ QUANTILE_AGENTS = ("iqn", "miqn")
 # Agents that learn from a teacher, and begin with a student that was trained before.
 STUDENT_AGENTS = ("gkd", "supervised_kd", "seq_kd")
 
+# Language agents whose evaluation is always greedy.
+GREEDY_AGENTS = ("f_divergence", "f_distillation")
+
 # Replaces the size of the decoder that learns, for a teacher.
 TEACHER = {"network.width": 128, "network.layers": 4}
 
@@ -67,6 +70,8 @@ class Named(NamedTuple):
         default = recipe.default()
         if recipe.dataset is None:
             shared |= _by_actions(self.agent_name, recipe, task)
+        if self.agent_name in GREEDY_AGENTS:
+            shared.pop("evaluation_temperature", None)
         if self.agent_name not in agents.REGISTRY:
             # A task's settings are for our agents; a user's agent has its own fields.
             own = flags.fields(default)

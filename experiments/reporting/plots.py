@@ -211,6 +211,7 @@ def picture(
     panels: Mapping[tuple[str, str], Mapping[str, Curve]],
     looks_: Mapping[str, Look],
     format_: str,
+    y_label: str = "evaluation return",
 ) -> bytes:
     """Returns the bytes of a picture file with one panel for each environment.
 
@@ -218,6 +219,7 @@ def picture(
         panels: curves by label, for each panel's (title, label of the x axis).
         looks_: looks by label.
         format_: `png` or `svg`.
+        y_label: label of each panel's y axis.
     """
     rows = -(-len(panels) // 3)
     columns = -(-len(panels) // rows)
@@ -234,7 +236,7 @@ def picture(
             letters = int(size[0] / columns * LETTERS)
             axes.set_title(textwrap.fill(title, letters), **_TITLE)
             axes.set_xlabel(x_label)
-            axes.set_ylabel("evaluation return")
+            axes.set_ylabel(y_label)
             legend = axes.legend(frameon=False, loc="best")
             legend.set_in_layout(False)  # dozens of labels would squeeze the axes
             for text in legend.get_texts():

@@ -17,6 +17,7 @@ from experiments.reporting import (
     find_runs,
     formats,
     plain_text,
+    read_logs,
     read_runs,
     statistics,
 )
@@ -24,6 +25,7 @@ from experiments.reporting.read_run import Run
 from launch import output
 from launch.errors import RunDirectoryError
 from launch.runs import run_directory
+from launch.runs.logs import Counts, EvaluationRow
 
 _PROVENANCE = ("command", "code", "machine", "started")
 COLUMNS = (
@@ -47,7 +49,7 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
     """One row for each evaluation of a run, with the command and code to reproduce it.
 
     `whole_run_*` are mean training returns from the start of the run to the
-    evaluation; see `statistics.Average`.
+    evaluation; see `statistics.Average`. The agent's measures have a column each.
 
     Raises:
         RunDirectoryError: the run did not record where it comes from.
@@ -71,7 +73,21 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
             "whole_run_by_step": f"{by_step:.6g}",
             "wall_time": evaluation.wall_time,
             **added,
+            **_measures(run, evaluation),
         }
+
+
+def _measures(run: Run, evaluation: EvaluationRow) -> dict[str, Any]:
+    """The agent's measures in an evaluation, by name."""
+    plain = {"role", "wall_time", *Counts._fields}
+    counts = evaluation.counts._asdict()
+    return {
+        name: value
+        for row in run.metrics
+        if row["role"] == "evaluator" and counts.items() <= row.items()
+        for name, value in row.items()
+        if name not in plain and not name.endswith(read_logs.WAITING)
+    }
 
 
 def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:
@@ -148,8 +164,10 @@ def table(roots: Sequence[Path]) -> Table:
             notes.append(plain_text.one_line(error))
     if not written:
         raise RunDirectoryError(read_runs.none_shown(notes))
+    measured = [name for row in written for name in row if name not in COLUMNS]
+    columns = [*COLUMNS, *dict.fromkeys(measured)]
     incomplete = [run.progress for run in reading.runs if not run.complete]
-    return Table(COLUMNS, written, [*notes, *incomplete, *reading.points])
+    return Table(columns, written, [*notes, *incomplete, *reading.points])
 
 
 def _computations(found: Sequence[Path], notes: list[str]) -> Table:

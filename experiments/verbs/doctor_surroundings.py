@@ -39,6 +39,7 @@ def examine() -> list[Check]:
         _check("variables", "XLA, JAX and Python accept them", _check_variables),
         _check("temporary", "can be written", _check_temporary),
         check_ray(),
+        check_language(),
         check_home(),
         check_proxies(),
         check_locks(Path.cwd()),
@@ -78,6 +79,16 @@ def check_ray() -> Check:
         if util.find_spec("ray") is None:
             return Check("ray", "not installed; `make cluster`, for --launch ray")
         return Check("ray", error.problem, error.remedy)
+
+
+def check_language() -> Check:
+    """Checks the readers of pretrained language models, which few runs need."""
+    names = ("safetensors", "tokenizers", "sentencepiece")
+    missing = [name for name in names if util.find_spec(name) is None]
+    if missing:
+        detail = f"no {', '.join(missing)}; `make language`, for pretrained models"
+        return Check("language", detail)
+    return Check("language", "reads pretrained models")
 
 
 def check_home() -> Check:

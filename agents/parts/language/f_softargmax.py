@@ -87,7 +87,7 @@ REVERSE_KL = FDivergence(
 JENSEN_SHANNON = FDivergence(
     value=lambda u: _kl_value(u) - (u + 1) * jnp.log1p(u) + u * jnp.log(jnp.float32(4)),
     slope=lambda u: jnp.log(4 * u / (u + 1)),
-    inverse=lambda v: jnp.exp(v) / (4 - jnp.exp(v)),
+    inverse=lambda v: 1 / jnp.expm1(jnp.log(jnp.float32(4)) - v),
     flatness=lambda u: u * (u + 1),
 )
 # (sqrt(u) - 1)^2

@@ -168,3 +168,23 @@ def test_a_computation_that_cannot_be_read_is_named(elsewhere, run, capsys):
     (paths[1] / "rows.csv").unlink()
     assert from_runs.main(["computed", "table.csv"]) == 2
     assert "no run can be shown" in capsys.readouterr().err
+
+
+def test_measures_of_the_agent_have_a_column_each(elsewhere):
+    rows = [
+        run_directories.metrics_row(50, "evaluator", 1.0, 5, forward_kl=0.25),
+        run_directories.metrics_row(50, "evaluator", 1.0, 5, waiting_share=0.5),
+        run_directories.metrics_row(50, "learner", 1.0, 5, policy_loss=9.0),
+        run_directories.metrics_row(100, "evaluator", 2.0, 10, forward_kl=0.125),
+    ]
+    points = {50: [1.0, 3.0], 100: [2.0, 2.0]}
+    run_directories.write(elsewhere / "measured", "gkd/facts", 0, points, rows)
+    run_directories.write(elsewhere / "measured", evaluations={50: [1.0, 3.0]})
+    assert from_runs.main(["measured", "table.csv"]) == 0
+    found = [(row["experiment"], row["grid"], row["forward_kl"]) for row in table()]
+    assert sorted(found) == [
+        ("gkd/facts", "100", "0.125"),
+        ("gkd/facts", "50", "0.25"),
+        ("mdqn/catch", "50", ""),
+    ]
+    assert "waiting_share" not in table()[0] and "policy_loss" not in table()[0]

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sys
+from importlib import util
 from pathlib import Path
 
 from experiments.verbs import doctor_surroundings
@@ -31,6 +32,17 @@ def test_variables_are_checked(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_abacus=1")
     check = found("variables")
     assert "--xla_abacus" in check.detail and "unset it" in check.mend
+
+
+def test_missing_readers_of_pretrained_models_are_named_and_no_problem(monkeypatch):
+    assert found("language") == Check("language", "reads pretrained models")
+    gone = ("tokenizers", "sentencepiece")
+    find = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda x: None if x in gone else find(x))
+    assert doctor_surroundings.check_language() == Check(
+        "language",
+        "no tokenizers, sentencepiece; `make language`, for pretrained models",
+    )
 
 
 def test_a_home_that_cannot_be_written_is_no_problem(monkeypatch, tmp_path):

@@ -11,6 +11,7 @@ from experiments.catalogue.lazy import Joined
 from experiments.flags import OverrideError
 from experiments.verbs import initial_sources, train_arguments
 from launch.runs import run_directory
+from tests.launch.pretrained.checkpoints import GEMMA
 
 SMALL = ["--agent.network.hidden", "13", "--steps", "70"]
 
@@ -85,3 +86,11 @@ def test_a_text_that_stands_for_nothing_is_refused(text, said, tmp_path):
     with pytest.raises(OverrideError) as caught:
         planned("dqn/catch", "--initial.q", text)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_hugging_face_gives_its_architecture():
+    experiment = planned("gkd/markov", "--initial.teacher", str(GEMMA / "gemma2"))
+    teacher, student = experiment.agent.teacher, experiment.agent.network
+    assert (teacher.vocabulary, teacher.width, teacher.layers) == (59, 32, 4)
+    assert (student.vocabulary, student.width) == (0, 64)
+    assert experiment.initial["policy"] == "sft/markov"

@@ -8,13 +8,23 @@ import jax
 import numpy as np
 import pytest
 
+from agents import sft
+from environments.language.markov import Markov
+from launch import preflight
 from launch.build import make_agent, spec_of
 from launch.errors import RunDirectoryError
-from launch.experiment import Checkpointing
-from launch.runs import checkpoint, initial_weights, run_directory
+from launch.experiment import Checkpointing, Experiment
+from launch.pretrained import safetensors
+from launch.runs import (
+    checkpoint,
+    initial_networks,
+    initial_weights,
+    run_directory,
+)
 from tests.launch.interrupted_runs import metrics, run_until
 from tests.launch.local_runs import parameters, run_local, run_new
-from tests.launch.small_experiments import small_catch
+from tests.launch.pretrained.checkpoints import GEMMA
+from tests.launch.small_experiments import changed, small_catch
 
 # Too few steps for an update: what a run ends with is what it began with.
 IDLE = {"steps": 60, "evaluation.period": 60, "agent.storage.min_size": 1_000}
@@ -102,3 +112,33 @@ def test_a_run_that_is_not_finished_is_refused(source, tmp_path):
     log.write_text(log.read_text().replace("\n150,", "\n70,"))
     with pytest.raises(RunDirectoryError, match="after 70 of 150 steps: continue it "):
         initial_weights.origin("q", directory, "q")
+
+
+def test_a_checkpoint_of_hugging_face_gives_its_only_network(tmp_path):
+    directory = Path(shutil.copytree(GEMMA / "gemma3", tmp_path / "gemma"))
+    learned = initial_networks.learned_at(directory)
+    assert initial_networks.choose("teacher", learned) == "policy"
+    config = learned.architectures["policy"]
+    assert (config.vocabulary, config.width, learned.words) == (59, 32, ())
+    experiment = Experiment(
+        name="sft/markov",
+        agent_name="sft",
+        agent=sft.Config(network=config),
+        environment=Markov(order=1, symbols=55, prompt_columns=1),
+        steps=64,
+        initial={"policy": str(directory)},
+    )
+    found = initial_weights.origin("policy", directory, "policy")
+    experiment = dataclasses.replace(experiment, origins=(found,))
+    preflight.check(experiment, here=False)
+    loaded = initial_weights.load(experiment.origins)
+    assert_equal(loaded["policy"], safetensors.load(directory).params)
+    narrow = changed(experiment, {"agent.network.hidden": 17})
+    said = (
+        r"must fit sft/markov: layers/0/down must be \[17, 32\] float32, but in policy"
+    )
+    with pytest.raises(ValueError, match=said):
+        preflight.check(narrow, here=False)
+    (directory / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(RunDirectoryError, match="is gone or was altered"):
+        initial_weights.load(experiment.origins)

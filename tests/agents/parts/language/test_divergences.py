@@ -58,34 +58,38 @@ def test_sums_over_the_last_axis():
 
 
 def test_jsd_over_its_small_weight_tends_to_a_kl():
-    teacher, student = logits(1, T, V), logits(2, T, V)
-    for beta, scale, limit in (
+    """And so `jsd` itself tends to 0."""
+    teacher, student = logits(1, T, V) / 2, logits(2, T, V) / 2
+    for beta, weight, limit in (
         (1e-3, 1e-3, divergences.forward_kl),
         (1 - 1e-3, 1e-3, divergences.reverse_kl),
     ):
-        near = divergences.jsd(teacher, student, beta=beta) / scale
+        near = divergences.jsd(teacher, student, beta=beta) / weight
         np.testing.assert_allclose(near, limit(teacher, student), rtol=0.03, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["forward_kl", "reverse_kl", "jsd"])
-def test_swapped_arguments_give_another_value(name):
-    divergence = divergences.named(name, beta=0.2)
-    teacher, student = logits(1, T, V), logits(2, T, V)
-    straight, swapped = divergence(teacher, student), divergence(student, teacher)
-    assert np.all(np.abs(straight - swapped) > 1e-3)
+def test_swapped_arguments_give_another_value():
+    """Except for an even mixture and for total variation, which are symmetric."""
+    teacher, student = logits(1, V), logits(2, V)
+    for name in NAMES:
+        divergence = divergences.named(name, beta=0.2)
+        change = divergence(teacher, student) - divergence(student, teacher)
+        assert (abs(change) > 1e-3) == (name != "total_variation")
+    even = divergences.jsd(teacher, student, beta=0.5)
+    assert even == pytest.approx(float(divergences.jsd(student, teacher, beta=0.5)))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_equal_finite_differences(name):
     divergence = divergences.named(name, beta=0.8)
     teacher, student = logits(1, V), logits(2, V)
-    gradient = jax.grad(divergence, argnums=1)(teacher, student)
+    gradient = jax.jit(jax.grad(divergence, argnums=1))(teacher, student)
     step = 1e-2
-    for i, direction in enumerate(jnp.eye(V)):
-        ahead = divergence(teacher, student + step * direction)
-        behind = divergence(teacher, student - step * direction)
-        slope = (ahead - behind) / (2 * step)
-        assert gradient[i] == pytest.approx(float(slope), abs=2e-4)
+    shifts = step * np.concatenate([np.eye(V), -np.eye(V)])
+    moved = jnp.asarray(np.asarray(student) + shifts, jnp.float32)
+    values = divergence(jnp.broadcast_to(teacher, moved.shape), moved)
+    slopes = (values[:V] - values[V:]) / (2 * step)
+    np.testing.assert_allclose(gradient, slopes, atol=2e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,7 +111,7 @@ def test_half_precision_logits_are_widened():
     assert found.dtype == jnp.float32
 
 
-@pytest.mark.parametrize("chunk", [1, 4, 15, 99])
+@pytest.mark.parametrize("chunk", [4, 99])
 def test_chunks_give_value_and_gradient_of_the_whole(chunk):
     """15 positions; the teacher is wider than the student."""
     wide, narrow = logits(3, B, T, 6), logits(4, B, T, 4)

@@ -1,0 +1,147 @@
+"""Proxy and golden distances of teacher hacking: a picture, and a diagnosis.
+
+python -m experiments.tables.distances teacher_hacking.csv teacher_hacking.png
+
+The table is from `from_runs`. The proxy is its column `forward_kl`, the KL divergence
+from teacher to student of whole completions. The golden distance, that from oracle to
+student, comes from its column `reference_log_prob` and the exact entropy of the oracle.
+Both are means over seeds.
+"""
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from environments.language import markov
+from experiments import flags, output_files
+from experiments.names import EXPERIMENTS
+from experiments.papers import teacher_hacking
+from experiments.papers.teacher_hacking import Diagnosis
+from experiments.tables import variants
+from launch import output
+from launch.errors import RunDirectoryError
+
+_LEAST = 1e-4  # nats; an estimate of a distance may be below 0
+
+
+class Distances(NamedTuple):
+    """Of one variant, at the steps that all of its seeds have: `[K]` each.
+
+    Attributes:
+        steps: learner steps.
+        proxy: mean over seeds.
+        golden: mean over seeds.
+        golden_error: standard error of `golden` over seeds; 0 of a single one.
+    """
+
+    steps: np.ndarray
+    proxy: np.ndarray
+    golden: np.ndarray
+    golden_error: np.ndarray
+
+
+def distances(rows: Sequence[Mapping[str, str]]) -> dict[str, Distances]:
+    """The distances of each variant that has a teacher.
+
+    Raises:
+        ValueError: the table lacks a column, or the variants are not of the chain.
+    """
+    proxies = variants.series(rows, "forward_kl")
+    log_probs = variants.series(rows, "reference_log_prob")
+    found = {}
+    for name, seeds in proxies.items():
+        if name not in EXPERIMENTS or not hasattr(EXPERIMENTS[name].agent, "teacher"):
+            continue
+        chain = EXPERIMENTS[name].environment
+        if not isinstance(chain, markov.Markov):
+            raise ValueError(f"{name} must be on a Markov chain, which is an oracle")
+        score, tokens = markov.reference_score(chain), chain.completion_columns
+        steps = sorted(set.intersection(*(set(run) for run in seeds.values())))
+        golden = np.array(
+            [
+                [teacher_hacking.golden(run[step], score, tokens) for step in steps]
+                for run in log_probs[name].values()
+            ]
+        )
+        several = len(golden) > 1
+        error = golden.std(axis=0, ddof=1 if several else 0) / np.sqrt(len(golden))
+        proxy = np.array([[run[step] for step in steps] for run in seeds.values()])
+        found[name] = Distances(
+            np.array(steps), proxy.mean(axis=0), golden.mean(axis=0), error
+        )
+    return found
+
+
+def diagnosis(found: Distances) -> Diagnosis:
+    """The diagnosis of a variant; a rise within two standard errors is noise."""
+    proxy, golden = (np.maximum(each, _LEAST) for each in (found.proxy, found.golden))
+    return teacher_hacking.diagnose(
+        proxy.tolist(), golden.tolist(), noise=2 * float(found.golden_error[-1])
+    )
+
+
+def report(found: Mapping[str, Distances]) -> list[str]:
+    """A line for each variant."""
+    lines = [("variant", "rise", "proxy change", "slope", "residual", "hacked")]
+    for name, each in found.items():
+        one = diagnosis(each)
+        numbers = (one.rise, one.proxy_change, one.slope, one.residual)
+        hacked = "yes" if one.hacked else "no"
+        lines.append((name, *(f"{number:.3g}" for number in numbers), hacked))
+    return flags.align(lines)
+
+
+def draw(found: Mapping[str, Distances], path: Path) -> None:
+    """Draws the golden distance over the proxy, and both over the steps."""
+    from experiments.reporting import log_plots
+    from experiments.reporting.log_plots import Line
+
+    by_proxy, proxies, goldens = list[Line](), list[Line](), list[Line]()
+    for name, each in found.items():
+        _, label = variants.split(name)
+        order = np.argsort(each.proxy)
+        by_proxy.append(
+            Line(label, each.proxy[order], each.golden[order], each.golden_error[order])
+        )
+        none = np.zeros(len(each.steps))
+        proxies.append(Line(label, each.steps, each.proxy, none))
+        goldens.append(Line(label, each.steps, each.golden, each.golden_error))
+    lowest = min(float(line.y.min()) for line in [*proxies, *goldens])
+    log_plots.save(
+        path,
+        {"golden over proxy": by_proxy, "proxy": proxies, "golden": goldens},
+        x_label="proxy in nats; learner steps",
+        y_label="distance to the student in nats",
+        lowest=max(0.8 * lowest, _LEAST),
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draws the distances of a table and prints the diagnosis of each variant."""
+    if len(arguments) != 2 or Path(arguments[1]).suffix not in (".png", ".svg"):
+        print(
+            "usage: python -m experiments.tables.distances TABLE.csv PICTURE.png|svg",
+            file=sys.stderr,
+        )
+        return 2
+    table, picture = map(Path, arguments)
+    try:
+        output_files.check_writable(picture)
+        found = distances(variants.read(table))
+        with output_files.draft(picture) as draft:
+            draw(found, draft)
+    except (OSError, RunDirectoryError, ValueError, csv.Error) as error:
+        print(f"distances: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(report(found)))
+    print(picture)
+    return 0
+
+
+if __name__ == "__main__":
+    output.guard()
+    sys.exit(main(sys.argv[1:]))
