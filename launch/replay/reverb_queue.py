@@ -6,7 +6,8 @@ it needs one, and equal parts of it from all queues: it waits for a slow actor, 
 other actor can overtake.
 
 That bounds how old a transition is when it is used. Let C be the capacity of all queues
-together, N the environments of each of A actors and B the batch size; A divides C and B.
+together, N the environments of each of A actors and B the batch size; A divides both C
+and B.
 An actor that fetches parameters has at most C/A transitions in its queue, and the
 learner holds at most B/A of its transitions. So the last of the N transitions that it
 makes next is used at most ceil((C + A N) / B) learner steps later.
@@ -107,6 +108,7 @@ class QueueBatches:
         self._acting = acting
         self._extras_structure = jax.tree.structure(extras)
         self._clients: list[Any] = []
+        self._ended = set[int]()  # queues whose actors had ended
         self._taken: list[Any] = []  # transitions that are not a batch yet
 
     def prepare(self, params: Params, tick: Callable[[], None]) -> None:
@@ -184,13 +186,12 @@ class QueueBatches:
         Raises:
             StopIteration: the run stops.
         """
-        if wanted <= 0:
-            return
-        size = min(self._await(index, wanted), wanted)
-        samples = self._clients[index].sample(
-            shards.queue_name(index), size, emit_timesteps=False
-        )
-        self._taken += [sample.data for sample in samples]
+        size = min(self._await(index, wanted), wanted) if wanted > 0 else 0
+        if size:
+            samples = self._clients[index].sample(
+                shards.queue_name(index), size, emit_timesteps=False
+            )
+            self._taken += [sample.data for sample in samples]
 
     def _await(self, index: int, wanted: int) -> int:
         """Waits for as many transitions in a queue, or its actor's end; their number.
@@ -199,14 +200,16 @@ class QueueBatches:
             StopIteration: the run stops.
         """
         while not self._stop():
-            for _ in range(_POLLS):
+            for _ in range(1 if index in self._ended else _POLLS):
                 size = self._size(index)
                 if size >= wanted:
                     return size
                 time.sleep(_POLL_SECONDS)
             if not self._acting(index):
-                # It stored its last transitions before it ended.
+                self._ended.add(index)
+                # The actor stored its last transitions before it ended.
                 return self._size(index)
+            self._ended.discard(index)  # it was started again
         raise StopIteration
 
     def _size(self, index: int) -> int:
