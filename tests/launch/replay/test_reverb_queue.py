@@ -101,6 +101,11 @@ class Queues:
     def close(self):
         self.stopped.set()
         self.batches.close()
+        for server in self.servers:  # it would wait for actors that wait for room
+            client = server.localhost_client()
+            for _ in range(5):
+                for table in client.server_info():
+                    client.reset(table)
         for adder in self.adders:
             adder.close()
         for server in self.servers:
