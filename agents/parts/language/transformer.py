@@ -205,7 +205,10 @@ def _apply(
         key_positions: `[B or 1, S]` of what they may see; S = L without a cache.
         cache: of earlier tokens; its next slots get these tokens.
     """
-    x = (params["embed"][tokens] * math.sqrt(config.width)).astype(config.dtype)
+    # Rows of tokens side by side: products of matrices are the fastest, and so are those
+    # of their gradients.
+    x = params["embed"][tokens.reshape(-1)] * math.sqrt(config.width)
+    x = x.astype(config.dtype)
     age = positions[:, :, None] - key_positions[:, None]
     # By kind of layer: False is local, True is global.
     masks = {False: (age >= 0) & (age < config.window), True: age >= 0}
@@ -220,7 +223,8 @@ def _apply(
         old = (*cache.layers[i], cache.used) if cache else None
         x, keys_and_values = block(config, layer, x, rotations[kind], masks[kind], old)
         kept.append(keys_and_values)
-    return _rms_norm(x, params["norm"], config.epsilon), kept
+    states = _rms_norm(x, params["norm"], config.epsilon)
+    return states.reshape(*tokens.shape, config.width), kept
 
 
 def _block(
@@ -231,7 +235,7 @@ def _block(
     mask: jax.Array,
     cache: tuple[jax.Array, jax.Array, jax.Array] | None,
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    """One layer: `x` `[B, L, D]` plus attention, plus the gated layer."""
+    """One layer: `x` `[B L, D]` plus attention, plus the gated layer."""
 
     def normed(x: jax.Array, name: str) -> jax.Array:
         return _rms_norm(x, layer[name], config.epsilon)
@@ -258,15 +262,16 @@ def _queries_keys_values(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Rotated queries `[B, K, G, L, H]` and keys, and values, `[B, K, L, H]`."""
     d, k, g2, h = layer["qkv"].shape
-    both = x @ layer["qkv"].reshape(d, k * g2 * h).astype(x.dtype)
-    both = both.reshape(*x.shape[:2], k, g2, h).transpose(0, 2, 3, 1, 4)
-    queries, keys, values = both[:, :, :-2], both[:, :, -2], both[:, :, -1]
-    cos, sin = (part[:, None] for part in rotation)
+    every = x @ layer["qkv"].reshape(d, k * g2 * h).astype(x.dtype)
+    length = rotation[0].shape[1]
+    every = every.reshape(-1, length, k, g2, h).transpose(0, 2, 3, 1, 4)
+    queries, keys, values = jnp.split(every, [g2 - 2, g2 - 1], axis=2)
+    cos, sin = (part[:, None, None] for part in rotation)
     if config.qk_norm:
         queries = _rms_norm(queries, layer["query_norm"], config.epsilon)
         keys = _rms_norm(keys, layer["key_norm"], config.epsilon)
-    queries = _rotate(queries, cos[:, None], sin[:, None]) * config.query_scale
-    return queries, _rotate(keys, cos, sin), values
+    queries = _rotate(queries, cos, sin) * config.query_scale
+    return queries, _rotate(keys, cos, sin)[:, :, 0], values[:, :, 0]
 
 
 def _attention(
@@ -276,7 +281,7 @@ def _attention(
     values: jax.Array,
     mask: jax.Array,
 ) -> jax.Array:
-    """Weighted values of all heads: `[B, L, N H]`.
+    """Weighted values of all heads: `[B L, N H]`.
 
     The query heads of one key-value head share a product.
     """
@@ -292,14 +297,15 @@ def _attention(
     weights = jax.nn.softmax(scores).astype(config.dtype)
     mixed = jnp.einsum("bkqs,bksh->bkqh", weights.reshape(b, k, g * l, -1), values)
     mixed = mixed.reshape(b, k, g, l, h).transpose(0, 3, 1, 2, 4)
-    return mixed.reshape(b, l, k * g * h)
+    return mixed.reshape(b * l, k * g * h)
 
 
 def _gated(layer: NetworkParams, x: jax.Array) -> jax.Array:
-    """`(gelu(x gate) * (x up)) down`: `[B, L, D] -> [B, L, D]`."""
+    """`(gelu(x gate) * (x up)) down`: `[B L, D] -> [B L, D]`."""
     d, _, f = layer["gate_up"].shape
     both = x @ layer["gate_up"].reshape(d, 2 * f).astype(x.dtype)
-    gated = jax.nn.gelu(both[..., :f], approximate=True) * both[..., f:]
+    gate, up = jnp.split(both, 2, axis=-1)
+    gated = jax.nn.gelu(gate, approximate=True) * up
     return gated @ layer["down"].astype(x.dtype)
 
 
