@@ -277,12 +277,39 @@ def check_shares(experiment: Experiment, mode: Mode, stages: Sequence[Stage]) ->
             "each actor stores into one of the replay servers"
         )
     storage = stages[-1].agent.storage
+    if storage.order == "queue":
+        _check_queues(experiment, mode, storage)
+    else:
+        _check_parts(storage, learners, replays)
+
+
+def _check_parts(storage: Storage, learners: int, replays: int) -> None:
+    """Refuses numbers of learners and servers that a replay cannot be divided into."""
     if storage.batch_size % (learners * replays):
         raise UnevenShares(storage.batch_size, learners, replays)
     if storage.min_size < replays:
         raise InvalidSetting(
             "storage.min_size", storage.min_size, f"at least --replays {replays}"
         )
+
+
+def _check_queues(experiment: Experiment, mode: Mode, storage: Storage) -> None:
+    """Refuses a number of learners or actors that an agent with queues cannot have."""
+    if experiment.learners > 1:
+        raise ValueError(
+            f"--learners must be 1 for {experiment.agent_name}, whose transitions are "
+            f"queued, got {experiment.learners}"
+        )
+    if mode == "local":
+        return  # it has one actor and one queue
+    for name in ("batch_size", "capacity"):
+        value = getattr(storage, name)
+        if value % experiment.actors:
+            raise ValueError(
+                f"--actors must divide storage.{name} {value} of "
+                f"{experiment.agent_name}, as each actor has a queue of equal size, "
+                f"got {experiment.actors}"
+            )
 
 
 def check_devices(stages: Sequence[Stage]) -> None:

@@ -26,6 +26,7 @@ from launch.errors import (
 )
 from launch.experiment import PROCESSES, SUPERVISION, Experiment, Mode, Supervision
 from launch.preflight import Ready
+from launch.replay import reverb_queue
 from launch.roles.context import Run
 from launch.runs import (
     checkpoint,
@@ -115,6 +116,13 @@ def _tell_difference(directory: Path, resume: Checkpoint, mode: Mode) -> None:
         print(
             f"{directory}: the replay is that of step {resume.replay_of:,}; there was "
             f"no time to save it at step {step:,}",
+            flush=True,
+        )
+    queued = resume.extra.get(reverb_queue.QUEUED, 0)
+    if queued:
+        print(
+            f"{directory}: {queued} transitions that waited in the actors' queues at "
+            f"step {step:,} are dropped",
             flush=True,
         )
     exact = resume.extra.get(checkpoint.EXACT, True)  # older checkpoints do not know

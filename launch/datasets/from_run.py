@@ -44,6 +44,12 @@ def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> 
             f"summed over {n_step} steps: train with --agent.storage.n_step 1"
         )
     progress = saved.extra["store"]
+    if "written" not in progress:
+        raise DatasetError(
+            f"{saved.path} must have a replay, it has a queue, whose transitions are "
+            "used once and not kept: play the run's policy with `munchausen collect "
+            f"{directory}`"
+        )
     lanes = _load(saved.replay, progress["written"], progress["length"])
     source = str(saved.replay)
     parts = [

@@ -13,6 +13,7 @@ from launch.build import make_extras_spec
 from launch.engines.restarts import Budget
 from launch.replay import shards
 from launch.replay.reverb_batches import ReverbBatches
+from launch.replay.reverb_queue import QueueBatches
 from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
 from launch.roles.context import Context, Run
@@ -167,17 +168,31 @@ def _replicas(number: int) -> int | None:
 
 
 def _reverb_batches(
-    run: Run, agent: Agent, context: Context, acting: Callable[[int], bool]
+    run: Run, agent: Agent, context: Context, acting: Callable[[int, int], bool]
 ) -> Batches:
     experiment = run.experiment
+    extras = make_extras_spec(agent, run.spec)
+    if agent.storage.order == "queue":
+        actors, replays = experiment.actors, experiment.replays
+        return QueueBatches(
+            [
+                context.address("replay", shards.shard_of(actor, replays))
+                for actor in range(actors)
+            ],
+            agent.storage,
+            frame_stack=run.frame_stack,
+            stop=context.stop.is_set,
+            acting=lambda actor: acting(actor, actors),
+            extras=extras,
+        )
     return ReverbBatches(
         [context.address("replay", index) for index in range(experiment.replays)],
         agent.storage,
         run.spec,
         frame_stack=run.frame_stack,
         stop=context.stop.is_set,
-        acting=acting,
-        extras=make_extras_spec(agent, run.spec),
+        acting=lambda index: acting(index, experiment.replays),
+        extras=extras,
         learners=experiment.learners,
     )
 
@@ -189,6 +204,11 @@ def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
     from launch.replay import reverb_store
 
     shard = shards.shard_of(context.index, run.experiment.replays)
+    settings: dict[str, Any] = {}
+    if agent.storage.order == "queue":
+        # What the server has not confirmed would be older than the queue's capacity
+        # allows.
+        settings = {"table": shards.queue_name(context.index), "max_pending": 0}
     return reverb_store.ReverbAdder(
         reverb.Client(context.address("replay", shard)),
         agent.storage,
@@ -198,4 +218,5 @@ def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
         num_environments=run.experiment.environments,
         stop=context.stop.is_set,
         extras=make_extras_spec(agent, run.spec),
+        **settings,
     )

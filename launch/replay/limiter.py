@@ -44,6 +44,22 @@ def error_buffer(storage: Storage) -> float:
     return max(0.1 * storage.min_size * spi, 2 * max(1.0, spi, storage.batch_size))
 
 
+def describe_all(client: "reverb.Client", name: str) -> list[str]:
+    """A readable line for each table of a server.
+
+    Args:
+        client: of the server.
+        name: of the server; a queue has its own.
+
+    Raises:
+        RuntimeError: the server does not answer within ten seconds.
+    """
+    return [
+        describe(limiter_state(client, table), name if table == TABLE else table)
+        for table in sorted(client.server_info(timeout=10))
+    ]
+
+
 def describe(state: LimiterState, name: str = "replay") -> str:
     """One readable line: the counters, which side waits, and for how many items."""
     if state.missing_inserts:
@@ -58,13 +74,17 @@ def describe(state: LimiterState, name: str = "replay") -> str:
     )
 
 
-def limiter_state(client: "reverb.Client") -> LimiterState:
-    """Asks the server for the current state of the table's rate limiter.
+def limiter_state(client: "reverb.Client", table: str = TABLE) -> LimiterState:
+    """Asks the server for the current state of a table's rate limiter.
+
+    Args:
+        client: of the server.
+        table: name of the table.
 
     Raises:
         RuntimeError: the server does not answer within ten seconds.
     """
-    info = client.server_info(timeout=10)[TABLE]
+    info = client.server_info(timeout=10)[table]
     limiter = info.rate_limiter_info
     spi = limiter.samples_per_insert
     inserted = limiter.insert_stats.completed

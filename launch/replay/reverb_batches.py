@@ -73,18 +73,13 @@ class ReverbBatches:
 
     def prepare(self, params: Params, tick: Callable[[], None]) -> None:
         """Connects to the servers."""
-        from launch.replay import reverb_queue, reverb_store
+        from launch.replay import reverb_store
 
-        kinds = {
-            "replay": reverb_store.ReverbReader,
-            "queue": reverb_queue.ReverbQueueReader,
-        }
-        make_reader = kinds[self._storage.order]
         replays = len(self._addresses)
         share = self._storage.batch_size // (replays * self._learners)
         for index, address in enumerate(self._addresses):
             storage = shards.storage_of(self._storage, index, replays)
-            reader = make_reader(
+            reader = reverb_store.ReverbReader(
                 address,
                 dataclasses.replace(storage, batch_size=share),
                 self._spec,

@@ -1,95 +1,223 @@
-"""A queue for runs with separate actor and learner processes: a Reverb table, in order.
+"""Batches from the queues of all actors, for the learner of a run in several processes.
 
-Each transition is used once, the oldest first. Actors wait while the queue is full, and
-for the server to confirm each item; the learner takes a batch only when it needs one.
-So no more than `capacity` transitions, and one of each environment, are older than the
-newest parameters.
+Each actor has its queue, a Reverb table. An actor waits until the server has confirmed
+its transitions before it fetches parameters again. The learner takes a batch only when
+it needs one, and equal parts of it from all queues: it waits for a slow actor, which no
+other actor can overtake.
+
+That bounds how old a transition is when it is used. Let C be the capacity of all queues
+together, N the environments of each of A actors and B the batch size; A divides both C
+and B.
+An actor that fetches parameters has at most C/A transitions in its queue, and the
+learner holds at most B/A of its transitions. So the last of the N transitions that it
+makes next is used at most ceil((C + A N) / B) learner steps later.
+
+Importing this module imports neither Reverb nor TensorFlow.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import reverb
 
-from agents.parts.contract import Spec, Storage, Transition
-from launch.replay import reverb_store
-from launch.replay.limiter import TABLE
-from launch.replay.rows import Row, decode
+from agents.parts.contract import Params, Spec, Storage, Transition
+from launch.replay import shards
+from launch.replay.rows import decode
 
-_POLL_SECONDS = 0.002  # between two looks whether a batch is complete
-_SHORTEST_ANSWER = 1  # seconds that the server may take to answer
+QUEUED = "queued"  # entry of `progress`: transitions that wait in the queues
+_POLL_SECONDS = 0.002  # between two looks into a queue
+_POLLS = 100  # looks between two questions whether its actor still acts
+_ANSWER_SECONDS = 5  # for the server's answer to a small question
 
 
-class ReverbQueueReader:
-    """Iterator over batches of transitions, until a stop; holds no batch in advance.
+def make_queues(
+    storage: Storage,
+    spec: Spec,
+    *,
+    frame_stack: int,
+    extras: Any = (),
+    actors: int,
+    queues: Iterable[int],
+) -> list[Any]:
+    """Tables of a Reverb server of a run with a queue for each actor.
+
+    An item is removed when it is sampled, the oldest first; inserts into a full table
+    wait.
 
     Args:
-        server_address: of the server that holds the table, `host:port`.
-        storage: as the table was made with.
+        storage: of all queues together.
         spec: of one environment; frames are stacked along the first axis.
         frame_stack: S, frames in one observation; 1 if they are not stacked.
-        stop: returns whether to end the iteration; called at least once a second.
-        extras: as the table was made with.
+        extras: spec of the extras that are stored with one action, see
+            `launch.build.make_extras_spec`.
+        actors: number of actors, and of queues on all servers.
+        queues: indices of the actors that store into this server.
     """
+    # Imported in the process that needs it: Reverb brings TensorFlow along.
+    import reverb
+
+    from launch.replay import reverb_store
+
+    return [
+        reverb.Table.queue(
+            shards.queue_name(index),
+            shards.storage_of(storage, index, actors).capacity,
+            signature=reverb_store.signature(storage, spec, frame_stack, extras),
+        )
+        for index in queues
+    ]
+
+
+class QueueBatches:
+    """Yields batches until the run stops, or the actors have ended and none comes.
+
+    Attributes:
+        shared: None, as an update reads nothing but its batch.
+    """
+
+    shared = None
 
     def __init__(
         self,
-        server_address: str,
+        addresses: Sequence[str],
         storage: Storage,
-        spec: Spec,
         *,
         frame_stack: int,
         stop: Callable[[], bool],
+        acting: Callable[[int], bool],
         extras: Any = (),
     ):
+        """Makes no connection yet.
+
+        Args:
+            addresses: of the server that holds each actor's queue, `host:port`.
+            storage: of all queues together.
+            frame_stack: S, frames in one observation; 1 if they are not stacked.
+            stop: returns whether the run stops; called at least once a second.
+            acting: `(index) -> bool`, whether this actor still acts; called when its
+                queue has too few transitions.
+            extras: as the tables were made with.
+        """
+        self._addresses = addresses
         self._batch_size = storage.batch_size
         self._frame_stack = frame_stack
         self._stop = stop
-        self._client = reverb.Client(server_address)
-        self._signature = reverb_store.signature(storage, spec, frame_stack, extras)
-        self._row_structure = jax.tree.structure(self._signature)
+        self._acting = acting
         self._extras_structure = jax.tree.structure(extras)
+        self._clients: list[Any] = []
+        self._ended = set[int]()  # queues whose actors had ended
+        self._taken: list[Any] = []  # transitions that are not a batch yet
 
-    def __iter__(self) -> Iterator[Transition]:
-        return self
+    def prepare(self, params: Params, tick: Callable[[], None]) -> None:
+        """Connects to the servers."""
+        import reverb
 
-    def __next__(self) -> Transition:
-        """Next batch, the oldest transitions.
+        del params, tick
+        self._clients = [reverb.Client(each) for each in self._addresses]
+
+    def owed(self) -> int:
+        """Always one: `next` waits for the actors."""
+        return 1
+
+    def next(self) -> Transition:
+        """The oldest transitions of each queue.
+
+        If an actor has ended, the other queues give its part.
 
         Raises:
-            StopIteration: once `stop()` is true.
+            StopIteration: the run stops, or the actors have ended and too few
+                transitions are left.
+        """
+        queues = range(len(self._clients))
+        for index in queues:
+            self._take(index, self._batch_size // len(queues))
+        for index in queues:
+            self._take(index, self._batch_size - len(self._taken))
+        if len(self._taken) < self._batch_size:
+            raise StopIteration
+        batch = self._taken[: self._batch_size]
+        self._taken = self._taken[self._batch_size :]
+        frame, action, reward, discount, steps, *extras = map(
+            np.stack, zip(*batch, strict=True)
+        )
+        return decode(
+            frame,
+            action,
+            reward,
+            discount,
+            steps,
+            jax.tree.unflatten(self._extras_structure, extras),
+            frame_stack=self._frame_stack,
+        )
+
+    def read(self, batch: Transition, shared: None) -> Transition:
+        """The batch itself."""
+        del shared
+        return batch
+
+    def progress(self) -> dict[str, Any]:
+        """Kind of the store, and how many transitions a resumed run loses."""
+        queued = sum(self._size(index) for index in range(len(self._clients)))
+        return {"store": "reverb", QUEUED: len(self._taken) + queued}
+
+    def stored(self) -> int:
+        """None: they would be too old when the run resumes."""
+        return 0
+
+    def save(self, path: Path) -> None:
+        """Makes an empty directory."""
+        path.mkdir()
+
+    def restore(
+        self, path: Path | None, progress: Mapping[str, Any], learner_steps: int
+    ) -> None:
+        """Does nothing: the queues start empty."""
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._clients = []
+
+    def _take(self, index: int, wanted: int) -> None:
+        """Takes as many transitions of a queue; fewer if its actor has ended.
+
+        Raises:
+            StopIteration: the run stops.
+        """
+        size = min(self._await(index, wanted), wanted) if wanted > 0 else 0
+        if size:
+            samples = self._clients[index].sample(
+                shards.queue_name(index), size, emit_timesteps=False
+            )
+            self._taken += [sample.data for sample in samples]
+
+    def _await(self, index: int, wanted: int) -> int:
+        """Waits for as many transitions in a queue, or its actor's end; their number.
+
+        Raises:
+            StopIteration: the run stops.
         """
         while not self._stop():
-            if self._holds_a_batch():
-                return self._take()
-            time.sleep(_POLL_SECONDS)
+            for _ in range(1 if index in self._ended else _POLLS):
+                size = self._size(index)
+                if size >= wanted:
+                    return size
+                time.sleep(_POLL_SECONDS)
+            if not self._acting(index):
+                self._ended.add(index)
+                # The actor stored its last transitions before it ended.
+                return self._size(index)
+            self._ended.discard(index)  # it was started again
         raise StopIteration
 
-    def empty(self) -> Transition:
-        """A made-up batch of zeros."""
-        leaves = [
-            np.zeros((self._batch_size, *leaf.shape), leaf.dtype.as_numpy_dtype)
-            for leaf in jax.tree.leaves(self._signature)
-        ]
-        return self._decode(leaves)
+    def _size(self, index: int) -> int:
+        """Transitions in a queue; 0 if the server does not answer."""
+        import reverb
 
-    def _holds_a_batch(self) -> bool:
-        """Whether a batch can be taken without waiting for actors."""
         try:
-            info = self._client.server_info(timeout=_SHORTEST_ANSWER)[TABLE]
+            info = self._clients[index].server_info(timeout=_ANSWER_SECONDS)
         except reverb.errors.DeadlineExceededError:
-            return False
-        return info.current_size >= self._batch_size
-
-    def _take(self) -> Transition:
-        samples = self._client.sample(TABLE, self._batch_size, emit_timesteps=False)
-        columns = zip(*(sample.data for sample in samples), strict=True)
-        return self._decode([np.stack(column) for column in columns])
-
-    def _decode(self, leaves: list[np.ndarray]) -> Transition:
-        rows: Row = jax.tree.unflatten(self._row_structure, leaves)
-        extras = jax.tree.unflatten(self._extras_structure, rows.extras)
-        return decode(*rows[:-1], extras, frame_stack=self._frame_stack)
+            return 0
+        return info[shards.queue_name(index)].current_size

@@ -37,9 +37,7 @@ tf.config.threading.set_inter_op_parallelism_threads(2)
 def make_tables(
     storage: Storage, spec: Spec, *, frame_stack: int, extras: Any = ()
 ) -> list[reverb.Table]:
-    """Tables of a Reverb server: one, which is the replay or the queue.
-
-    A replay is sampled uniformly, and its oldest item is removed first.
+    """Tables of a Reverb server: one, sampled uniformly, the oldest item removed first.
 
     Args:
         storage: sizes, counted in transitions, and samples per insert.
@@ -48,9 +46,6 @@ def make_tables(
         extras: spec of the extras that the policy returns with one action, see
             `launch.build.make_extras_spec`.
     """
-    kind = signature(storage, spec, frame_stack, extras)
-    if storage.order == "queue":
-        return [reverb.Table.queue(TABLE, storage.capacity, signature=kind)]
     limiter = reverb.rate_limiters.SampleToInsertRatio(
         samples_per_insert=storage.samples_per_insert,
         min_size_to_sample=storage.min_size,
@@ -63,7 +58,7 @@ def make_tables(
         max_size=storage.capacity,
         max_times_sampled=0,
         rate_limiter=limiter,
-        signature=kind,
+        signature=signature(storage, spec, frame_stack, extras),
     )
     return [table]
 
@@ -82,6 +77,9 @@ class ReverbAdder:
         num_environments: N, the number of lanes.
         stop: returns whether to stop waiting; items not stored by then are lost.
         extras: as the table was made with.
+        table: name of the table.
+        max_pending: largest number of items of one environment that the server has not
+            confirmed when a step returns.
 
     Attributes:
         waited_seconds: time spent waiting for the server so far.
@@ -98,6 +96,8 @@ class ReverbAdder:
         num_environments: int,
         stop: Callable[[], bool],
         extras: Any = (),
+        table: str = TABLE,
+        max_pending: int = _MAX_PENDING,
     ):
         self._rows = Rows(
             storage,
@@ -108,13 +108,13 @@ class ReverbAdder:
             extras=extras,
         )
         self._spec = spec
-        # An unconfirmed item of a queue may be older than its capacity allows.
-        self._most_pending = 0 if storage.order == "queue" else _MAX_PENDING
+        self._max_pending = max_pending
         self._extras = jax.tree.leaves(extras)
         self._stop = stop
         self.waited_seconds = 0.0
         self._stopped = False
-        config = _writer_config(storage.n_step + frame_stack, len(self._extras))
+        window = storage.n_step + frame_stack
+        config = _writer_config(window, len(self._extras), table)
         self._writers = [
             client.structured_writer([config]) for _ in range(num_environments)
         ]
@@ -159,7 +159,7 @@ class ReverbAdder:
                 )
             )
         for writer in self._writers:
-            self._flush(writer, self._most_pending)
+            self._flush(writer, self._max_pending)
 
     def _flush(
         self, writer: reverb.structured_writer.StructuredWriter, max_pending: int
@@ -318,7 +318,9 @@ def signature(storage: Storage, spec: Spec, frame_stack: int, extras: Any) -> Ro
     return reverb.structured_writer.infer_signature([config], step)
 
 
-def _writer_config(window: int, num_extras: int) -> reverb.structured_writer.Config:
+def _writer_config(
+    window: int, num_extras: int, table: str = TABLE
+) -> reverb.structured_writer.Config:
     """Makes an item of the window that ends at each row completing a transition."""
     extras = tuple(f"extras{i}" for i in range(num_extras))
     structure = Row(*Row._fields)._replace(extras=extras)
@@ -332,4 +334,4 @@ def _writer_config(window: int, num_extras: int) -> reverb.structured_writer.Con
         tuple(leaf[-1] for leaf in row.extras),
     )
     completes = reverb.structured_writer.Condition.data(structure).steps >= 1
-    return reverb.structured_writer.create_config(pattern, TABLE, [completes])
+    return reverb.structured_writer.create_config(pattern, table, [completes])

@@ -3,6 +3,9 @@
 Each has its part of capacity, minimum size and batch, and so keeps the same number of
 samples per insert as one server would. Actor i stores into server i modulo their
 number, and every batch has equal parts of all of them.
+
+An agent whose transitions are queued has a queue for each actor instead, on one server
+or on several; the queues share capacity and batch in the same way.
 """
 
 import dataclasses
@@ -17,13 +20,13 @@ def shard_of(actor: int, shards: int) -> int:
 
 
 def storage_of(storage: Storage, index: int, shards: int) -> Storage:
-    """The settings of one of several servers.
+    """The settings of one of several servers, or of one of several queues.
 
     Args:
         storage: the settings of all together; the number of servers divides the batch.
         index: of the server.
-        shards: R, the number of servers. The parts of capacity and minimum size add up
-            to the whole; those of the first servers may be larger by one.
+        shards: R, the number of servers or queues. The parts of capacity and minimum
+            size add up to the whole; those of the first servers may be larger by one.
     """
 
     def part(whole: int) -> int:
@@ -32,9 +35,14 @@ def storage_of(storage: Storage, index: int, shards: int) -> Storage:
     return dataclasses.replace(
         storage,
         capacity=part(storage.capacity),
-        min_size=part(storage.min_size),
+        min_size=max(part(storage.min_size), 1),
         batch_size=storage.batch_size // shards,
     )
+
+
+def queue_name(actor: int) -> str:
+    """The name of the table into which an actor of a run with queues stores."""
+    return f"queue/{actor}"
 
 
 def names(shards: int) -> list[str]:

@@ -45,8 +45,8 @@ class Coordinator:
         self._recorder = Recorder(
             run.experiment, run.directory, resume=run.resume, wandb=run.wandb
         )
-        self._replays = run.experiment.replays
-        servers = {} if self._offline else _servers(context, self._replays)
+        replays = run.experiment.replays
+        servers = {} if self._offline else _servers(context, replays)
         self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, servers)
         self._directory = run.directory
         self._open = True
@@ -200,17 +200,17 @@ class Coordinator:
         """Notes that the last evaluation is logged."""
         self._evaluating = False
 
-    def acting(self, replay: int | None = None) -> bool:
+    def acting(self, store: int = 0, stores: int = 1) -> bool:
         """Whether an actor still acts.
 
         Args:
-            replay: index of a replay server: only actors that store there count.
+            store: index of a replay server or queue: only actors that store there
+                count.
+            stores: number of servers or queues, among which the actors are divided.
         """
         with self._lock:
             indices = [int(name.rpartition("/")[2]) for name in self._actors]
-        return any(
-            replay in (None, shards.shard_of(index, self._replays)) for index in indices
-        )
+        return any(shards.shard_of(index, stores) == store for index in indices)
 
     def learning(self) -> bool:
         """Whether the learner still learns."""

@@ -26,9 +26,9 @@ from launch.runs.logs import Counts
 _TICK_SECONDS = 2.0  # between two signs of life of an earlier stage
 _MANY = 1 << 30  # steps: no limit
 
-# (run, agent, context, whether actors of a replay still act, by its index)
-# -> batches of their experience
-MakeReplay = Callable[[Run, Agent, Context, Callable[[int], bool]], Batches]
+# (run, agent, context, whether actors of a store still act, by its index and the number
+# of stores) -> batches of their experience
+MakeReplay = Callable[[Run, Agent, Context, Callable[[int, int], bool]], Batches]
 
 
 class _Pace(Protocol):

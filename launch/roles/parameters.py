@@ -1,5 +1,6 @@
 """Fetches the parameters of the learner for another role."""
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from launch.roles.context import Answer, Peer, Stop
 
 _FETCH_SHARE = 0.05  # of the time at most, to spare the learner
 _LEAST_SECONDS = 0.2  # between two fetches of parameters
+_STOP_SECONDS = 0.02  # between two looks for a stop
 _MOST_SECONDS = 5.0  # also after a fetch that a compilation or a checkpoint delayed
 
 
@@ -75,8 +77,10 @@ class Parameters:
             Stopped: the program ended before the learner answered.
         """
         pending = self._ask()
-        while not pending.done():
-            if self._stop.wait(0.01):
+        answered = threading.Event()
+        pending.add_done_callback(lambda _: answered.set())
+        while not answered.wait(_STOP_SECONDS):
+            if self._stop.is_set():
                 self.close()
                 raise Stopped
         self._params = self._take(pending)

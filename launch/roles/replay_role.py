@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from launch.build import make_agent, make_extras_spec
-from launch.replay import shards
+from launch.replay import reverb_queue, shards
 from launch.roles.context import Context, Run
 from launch.runs import checkpoint
 
@@ -39,13 +39,26 @@ class ReplayRole:
 
         self._stop = context.stop
         agent = make_agent(run.experiment, run.spec)
-        tables = reverb_store.make_tables(
-            shards.storage_of(agent.storage, context.index, run.experiment.replays),
-            run.spec,
-            frame_stack=run.frame_stack,
-            extras=make_extras_spec(agent, run.spec),
-        )
+        extras = make_extras_spec(agent, run.spec)
+        actors, replays = run.experiment.actors, run.experiment.replays
         saved = None if run.resume is None else run.resume.replay
+        if agent.storage.order == "queue":
+            saved = None  # a resumed run drops what was queued
+            tables = reverb_queue.make_queues(
+                agent.storage,
+                run.spec,
+                frame_stack=run.frame_stack,
+                extras=extras,
+                actors=actors,
+                queues=range(context.index, actors, replays),
+            )
+        else:
+            tables = reverb_store.make_tables(
+                shards.storage_of(agent.storage, context.index, replays),
+                run.spec,
+                frame_stack=run.frame_stack,
+                extras=extras,
+            )
         if saved is not None:
             saved = shards.snapshot_of(saved, context.name)
         scratch = shards.snapshot_of(run.directory / _SCRATCH, context.name)

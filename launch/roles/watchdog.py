@@ -94,19 +94,20 @@ class Watchdog:
             lines.append(f"{role}: last progress {now - moved:.0f} seconds ago")
         if not moved_at:
             lines.append("no role has reported any progress since the start")
-        return lines + [self._limiter(name) for name in self._servers]
+        for name in self._servers:
+            lines += self._limiters(name)
+        return lines
 
-    def _limiter(self, name: str) -> str:
+    def _limiters(self, name: str) -> list[str]:
         # Imported late: Reverb imports TensorFlow, which is not needed otherwise.
         import reverb
 
         from launch.replay import limiter
 
         try:
-            state = limiter.limiter_state(reverb.Client(self._servers[name]))
+            return limiter.describe_all(reverb.Client(self._servers[name]), name)
         except (RuntimeError, reverb.errors.ReverbError) as error:
-            return f"the {name} does not answer: {' '.join(str(error).split())}"
-        return limiter.describe(state, name)
+            return [f"the {name} does not answer: {' '.join(str(error).split())}"]
 
 
 class Heartbeat:

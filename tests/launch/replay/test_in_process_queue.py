@@ -1,4 +1,4 @@
-"""The queue of local runs: each transition once, the oldest first, whole after a save."""
+"""The queue of local runs: each transition once and in order, also after a save."""
 
 import dm_env
 import jax

@@ -133,12 +133,14 @@ def test_actors_of_one_replay_server_are_told_from_the_others(with_replays):
     for name in ("actor/1", "actor/0", "actor/2"):
         made.actor_ended(name)
     # Actors 0 and 3 store into the first one.
-    assert [made.acting(replay) for replay in range(3)] == [True, False, False]
+    assert [made.acting(replay, 3) for replay in range(3)] == [True, False, False]
+    # With a queue for each of the four actors, only the last one's is still filled.
+    assert [made.acting(queue, 4) for queue in range(4)] == [False] * 3 + [True]
     assert made.acting()
     made.lost("actor/3")
-    assert not made.acting(0) and not made.acting()
+    assert not made.acting(0, 3) and not made.acting()
     made.join("actor/4", 1)
-    assert [made.acting(replay) for replay in range(3)] == [False, True, False]
+    assert [made.acting(replay, 3) for replay in range(3)] == [False, True, False]
 
 
 def test_the_watchdog_knows_every_replay_server(with_replays):

@@ -36,7 +36,7 @@ def watched(clock, tmp_path, monkeypatch):
         30.0, tmp_path, servers={"replay": "patched", "replay/1": "below"}
     )
     state = limiter.LimiterState(7, 7, 0, 13, 0)
-    monkeypatch.setattr(dog, "_limiter", lambda name: limiter.describe(state, name))
+    monkeypatch.setattr(dog, "_limiters", lambda name: [limiter.describe(state, name)])
     return dog
 
 
@@ -78,9 +78,9 @@ def test_diagnosis_names_roles_and_the_limiter(watched, clock, tmp_path):
 def test_a_report_during_the_diagnosis_keeps_the_run_alive(watched, clock, monkeypatch):
     def limiter_takes_its_time(name):
         watched.moved("learner")
-        return "the replay took its time"
+        return ["the replay took its time"]
 
-    monkeypatch.setattr(watched, "_limiter", limiter_takes_its_time)
+    monkeypatch.setattr(watched, "_limiters", limiter_takes_its_time)
     clock.run(61, watched.check)
 
 
@@ -110,9 +110,8 @@ def test_a_save_is_no_stall_however_long_it_takes(watched, clock):
 @pytest.mark.reverb
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorFlow 2.8
 def test_a_replay_that_does_not_answer_is_part_of_the_diagnosis(tmp_path):
-    said = watchdog.Watchdog(30.0, tmp_path, {"replay": "localhost:1"})._limiter(
-        "replay"
-    )
+    dog = watchdog.Watchdog(30.0, tmp_path, {"replay": "localhost:1"})
+    [said] = dog._limiters("replay")
     assert said.startswith("the replay does not answer: ")
 
 
