@@ -9,6 +9,7 @@ from pathlib import Path
 import agents
 from agents import Recipe
 from experiments.catalogue import user_agents
+from experiments.catalogue.suites import SUITES
 from experiments.catalogue.tasks import TASKS
 from experiments.names import COMPUTATIONS, FIGURES
 
@@ -34,6 +35,10 @@ def overview() -> str:
         _environments("environments with discrete actions", "discrete"),
         _environments("environments with continuous actions", "continuous"),
         _datasets(),
+        _table(
+            "suites, all environments and seeds: suite/<suite>_<agent>",
+            [(name, suite.description) for name, suite in SUITES.items()],
+        ),
         _figures("figures of papers: all variants and seeds", FIGURES),
         _figures("computed figures: no training", COMPUTATIONS),
     ]

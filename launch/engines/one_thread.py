@@ -174,8 +174,8 @@ class Local:
             self._acting = Acting(
                 experiment, last.agent, store, self._params, environment, run.start
             )
-        episodes = experiment.evaluation.episodes
-        self._evaluator = Evaluator(experiment, last.agent, episodes)
+        phase = experiment.evaluation
+        self._evaluator = Evaluator(experiment, last.agent, phase.episodes, phase.steps)
         self.returns: list[float] = []
         self._open_logs()
 
