@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.reporting import (
+    bootstrap,
     captions,
     comparison,
     formats,
@@ -220,7 +221,7 @@ def _comparison(
             [(finals_note(group.runs), step(group.runs)) for group in groups],
         ),
         "profiles": Panel(drawing, "Performance profile", caption),
-        "repetitions": comparison.REPETITIONS,
+        "repetitions": bootstrap.REPETITIONS,
     }
 
 

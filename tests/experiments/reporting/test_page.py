@@ -28,7 +28,7 @@ class Elements(HTMLParser):
 def elsewhere(tmp_path, monkeypatch):
     """Makes the temporary folder, in which runs are written, the working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 100)
     return tmp_path
 
 

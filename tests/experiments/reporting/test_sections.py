@@ -11,7 +11,7 @@ from tests.experiments.run_directories import write
 def elsewhere(tmp_path, monkeypatch):
     """Makes the temporary folder, in which runs are written, the working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 100)
     return tmp_path
 
 

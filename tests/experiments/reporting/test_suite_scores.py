@@ -9,7 +9,7 @@ from experiments.reporting import suite_scores
 @pytest.fixture(autouse=True)
 def few_repetitions(monkeypatch):
     """Intervals need no precision here; their cost grows with the repetitions."""
-    monkeypatch.setattr(suite_scores, "REPETITIONS", 150)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 150)
 
 
 # [seeds, tasks]: 4 seeds of 3 tasks

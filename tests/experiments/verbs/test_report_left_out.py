@@ -20,7 +20,7 @@ from tests.experiments.run_directories import metrics_row, write
 def elsewhere(tmp_path, monkeypatch):
     """The working directory; runs lie below it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 100)
     return tmp_path
 
 
