@@ -55,36 +55,44 @@ def _table(
     tasks: Sequence[Played],
     labels: Sequence[str],
 ) -> dict[str, Any]:
-    every = [row for own in rows.values() for row in own]
-    theirs: _Scores = {}
-    for task, own in rows.items():
-        for row in own:
-            windows = theirs.setdefault(row.agent, {})
-            by_task = windows.setdefault((row.frames, row.window), {})
-            by_task[task] = _normalise(row.value, statistic, ends[task])
+    theirs = _theirs(statistic, rows, ends)
     complete = {
         window
-        for windows in theirs.values()
-        for window, by_task in windows.items()
+        for scores in theirs.values()
+        for window, by_task in scores.items()
         if len(by_task) == len(rows)
     }
     windows = sorted(complete)
     mine = _ours(statistic, windows, ends, tasks, labels)
-    unit = tasks[0].reached.split()[-2] if tasks else ""
+    unit = "learner steps" if tasks[0].counted == "learner" else "frames"
+    found = [
+        [(who, _cells(scores, windows, len(rows))) for who, scores in each.items()]
+        for each in (mine, theirs)
+    ]
+    every = [row for own in rows.values() for row in own]
     return {
         "statistic": statistic,
         "scale": scale,
         "count": formats.plural(len(rows), "task"),
-        "columns": published.columns(
-            windows, "learner steps" if unit == "learner" else "frames"
-        ),
-        "ours": [(label, _cells(mine[label], windows, len(rows))) for label in mine],
-        "theirs": [
-            (agent, _cells(scores, windows, len(rows)))
-            for agent, scores in theirs.items()
-        ],
+        "columns": published.columns(windows, unit),
+        "ours": found[0],
+        "theirs": found[1],
         "sources": list(dict.fromkeys((row.source, row.status) for row in every)),
     }
+
+
+def _theirs(
+    statistic: str,
+    rows: Mapping[str, Sequence[Published]],
+    ends: Mapping[str, Scale],
+) -> _Scores:
+    found: _Scores = {}
+    for task, own in rows.items():
+        for row in own:
+            windows = found.setdefault(row.agent, {})
+            by_task = windows.setdefault((row.frames, row.window), {})
+            by_task[task] = _normalise(row.value, statistic, ends[task])
+    return found
 
 
 def _normalise(value: float, statistic: str, scale: Scale) -> float:

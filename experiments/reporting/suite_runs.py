@@ -9,7 +9,6 @@ from experiments.catalogue.suites import Suite
 from experiments.catalogue.tasks import Task
 from experiments.reporting import formats, plain_text, published, setting_differences
 from experiments.reporting.read_runs import Group
-from experiments.reporting.statistics import axis
 from launch.errors import RunDirectoryError
 from launch.runs import serialization
 
@@ -49,8 +48,12 @@ class Played(NamedTuple):
     @property
     def reached(self) -> str:
         """The step with its unit: `50k actor steps`."""
-        unit = axis(next(iter(self.agents.values())))
-        return f"{formats.steps(self.step)} {unit}"
+        return f"{formats.steps(self.step)} {self.counted} steps"
+
+    @property
+    def counted(self) -> str:
+        """Which steps the runs count: `actor` or `learner`."""
+        return next(iter(self.agents.values())).runs[0].counted
 
 
 class SuiteRuns(NamedTuple):
@@ -153,7 +156,7 @@ def _agent(group: Group) -> str:
 
 
 def _missing(one: Played, labels: list[str], played: list[Played]) -> list[str]:
-    """A line for each agent, or seed of it, that other tasks have and this one lacks."""
+    """A line for each agent and seed that other tasks have, and this one lacks."""
     lines = []
     for label in labels:
         everywhere = {seed for each in played for seed in each.returns(label)}
@@ -165,4 +168,3 @@ def _missing(one: Played, labels: list[str], played: list[Played]) -> list[str]:
             which = formats.enumeration([str(seed) for seed in lacking])
             lines.append(f"{one.name}: no result of {noun} {which} of {label}")
     return lines
-

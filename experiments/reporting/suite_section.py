@@ -186,7 +186,8 @@ def _aggregates(
         for one in runs.played
         if one.name not in scaled.scales
     ]
-    found = {"scale": scaled.name, "rows": [], "tasks": [], "profile": None}
+    found: dict[str, Any] = dict.fromkeys(("rows", "tasks", "profile"), ())
+    found |= {"scale": scaled.name}
     try:
         chosen = suite_scores.select(scores, [one.name for one in scaled.tasks])
     except ValueError as error:
@@ -273,7 +274,9 @@ def _gains(label: str, baseline: str, runs: SuiteRuns) -> Gains:
     if not common:
         return Gains(by_task, [formats.NONE] * 5, left_out)
     returns = runs.returns()
-    chosen = suite_scores.select({name: returns[name] for name in (label, baseline)}, common)
+    chosen = suite_scores.select(
+        {name: returns[name] for name in (label, baseline)}, common
+    )
     probability = suite_scores.probability_of_improvement(
         chosen.scores[label], chosen.scores[baseline]
     )

@@ -16,8 +16,8 @@ HELP = """\
 usage: munchausen list [<word> ...] [--all] [--plugin MODULE,...]
 
 Prints an overview of what `train` takes: agents, environments, suites of environments,
-figures of papers (all of their variants and seeds), and computed figures. With words: a line for each name
-that has all of the words.
+figures of papers (all of their variants and seeds), and computed figures. With words: a
+line for each name that has all of the words.
 
   --all     a line for each name
   --plugin  modules of yours, each with a REGISTRY of agents"""

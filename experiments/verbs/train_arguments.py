@@ -26,11 +26,11 @@ _FIXED = ("name", "agent_name", "description")
 
 _FIGURE_HELP = """\
 A figure or suite trains all its variants, seed 0 of each first. Repeat the command to
-continue it: complete runs below --runs are kept, interrupted runs resume from their newest
-checkpoint, missing runs start, and a larger --steps extends all of them. Runs that
-differ in any other setting are ignored. The same applies to --seeds N of one variant.
-Local runs share the cores, one thread each; --parallel 1 gives each run all cores.
-Flags apply to every variant."""
+continue it: complete runs below --runs are kept, interrupted runs resume from their
+newest checkpoint, missing runs start, and a larger --steps extends all of them. Runs
+that differ in any other setting are ignored. The same applies to --seeds N of one
+variant of a figure. Local runs share the cores, one thread each; --parallel 1 gives
+each run all cores. Flags apply to every variant."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,11 +45,10 @@ def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
             if argument in known:
                 return known[argument]
     given = plain(arguments)
-    for argument in given:
-        if argument.startswith("suite/"):
-            from experiments.catalogue import suites
+    if any(argument.startswith("suite/") for argument in given):
+        from experiments.catalogue import suites  # one experiment does not need it
 
-            return suites.find(argument)
+        return suites.find(next(each for each in given if each.startswith("suite/")))
     for reason in filter(None, map(misfit, given)):
         raise OverrideError(reason)
     if not given:

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from launch.runs import events
 from tests.experiments.report_pages import POINTS, ROWS, report
 from tests.experiments.run_directories import write

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.report_pages import ATARI, POINTS, ROWS, report, text_of
 from tests.experiments.run_directories import write
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.reporting import suite_scores
+from experiments.reporting import bootstrap, suite_scores
 
 
 @pytest.fixture(autouse=True)

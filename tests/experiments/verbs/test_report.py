@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.report_pages import ATARI, POINTS, ROWS, report, text_of
 from tests.experiments.run_directories import write
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from experiments import cli
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.run_directories import metrics_row, write
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.report_pages import POINTS, ROWS, report, text_of
 from tests.experiments.run_directories import metrics_row, write
 

@@ -3,7 +3,7 @@
 import pytest
 
 from experiments import cli
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.report_pages import POINTS, text_of
 from tests.experiments.run_directories import metrics_row, write
 
