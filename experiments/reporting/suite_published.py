@@ -43,7 +43,8 @@ def tables(
         }
         own = {task: each for task, each in own.items() if each}
         playing = [one for one in tasks if one.name in own]
-        found.append(_table(scale, statistic, own, ends, playing, labels))
+        table = _table(scale, statistic, own, ends, playing, labels)
+        found += [table] if table["columns"] else []
     return found
 
 
@@ -111,7 +112,7 @@ def _ours(
 ) -> _Scores:
     """Our scores where all runs of an agent on a task have reached a window."""
     found: _Scores = {label: {window: {} for window in windows} for label in labels}
-    for one in tasks:
+    for one in tasks if windows else ():
         for label, group in one.agents.items():
             values = published.ours(group.runs, statistic, windows)[1:]
             for window, value in zip(windows, values, strict=True):

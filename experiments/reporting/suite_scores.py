@@ -135,7 +135,7 @@ def probability_of_improvement(scores: np.ndarray, others: np.ndarray) -> Estima
 
 
 def _share_of_wins(scores: np.ndarray, others: np.ndarray) -> float:
-    """The probability of improvement as rliable has it, without its loop over tasks."""
+    """As rliable's metric, with which a bootstrap over 57 games takes minutes."""
     one, other = scores[:, None], others[None]
     return float(((one > other) + 0.5 * (one == other)).mean())
 
