@@ -35,11 +35,11 @@ def overview() -> str:
         _environments("environments with discrete actions", "discrete"),
         _environments("environments with continuous actions", "continuous"),
         _datasets(),
-        _table(
-            "suites, all environments and seeds: suite/<suite>_<agent>",
-            [(name, suite.description) for name, suite in SUITES.items()],
+        _figures(
+            "figures of papers and suites of environments: all variants and seeds",
+            FIGURES,
+            [("suite/*_<agent>", ", ".join(SUITES))],
         ),
-        _figures("figures of papers: all variants and seeds", FIGURES),
         _figures("computed figures: no training", COMPUTATIONS),
     ]
     return "\n\n".join([*filter(None, parts), _END])
@@ -104,11 +104,14 @@ def _datasets() -> str:
     )
 
 
-def _figures(title: str, names: Iterable[str]) -> str:
+def _figures(
+    title: str, names: Iterable[str], others: Iterable[tuple[str, str]] = ()
+) -> str:
     papers: dict[str, list[str]] = {}
     for name in names:
         papers.setdefault(name.split("/")[0], []).append(name.split("/")[1])
-    return _table(title, [(f"{p}/", ", ".join(names)) for p, names in papers.items()])
+    rows = [(f"{p}/", ", ".join(names)) for p, names in papers.items()]
+    return _table(title, [*rows, *others])
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:

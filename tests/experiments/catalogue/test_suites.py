@@ -27,7 +27,9 @@ def test_sizes_and_tasks():
     assert sizes == [57, 60, 26, 26, 5, 5, 28, 15, 4]
     assert SUITES["atari-57"].tasks["breakout"] is TASKS["breakout"]
     control = SUITES["control-suite"].tasks
-    assert [task.environment.settings["name"] for task in control.values()] == [*control]
+    assert [task.environment.settings["name"] for task in control.values()] == [
+        *control
+    ]
     small = SUITES["atari-26-cpu"].tasks["alien-cpu"]
     assert small.environment.settings == {"game": "alien"}
     assert small.settings == TASKS["pong-cpu"].settings
@@ -35,7 +37,7 @@ def test_sizes_and_tasks():
 
 def test_a_suite_of_an_agent_is_the_single_experiments():
     found = suites.find("suite/minatar-5_dvw_dqn")
-    assert [*found.variants][0] == "dvw_dqn/minatar-asterix"
+    assert next(iter(found.variants)) == "dvw_dqn/minatar-asterix"
     assert (len(found.variants), found.seeds, found.steps) == (5, 5, 10_000_000)
     from experiments.names import EXPERIMENTS
 
@@ -58,7 +60,10 @@ def test_names_of_games_are_those_that_the_flag_of_the_game_gives():
         ("suite/minatar5_dqn", "unknown suite 'minatar5'; did you mean 'minatar-5'?"),
         ("suite/minatar-5_mdnq", "got 'mdnq'; did you mean 'mdqn'?"),
         ("suite/minatar-5", "needs an agent, got ''; one of dqn, "),
-        ("suite/minatar-5_sac", "sac does not fit the tasks of suite minatar-5; agents"),
+        (
+            "suite/minatar-5_sac",
+            "sac does not fit the tasks of suite minatar-5; agents",
+        ),
         ("suite/locomotion_bc", "agents for it: "),  # its tasks have no datasets
     ],
 )
