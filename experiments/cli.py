@@ -52,6 +52,8 @@ usage: munchausen <verb> ...
   train <experiment> [...]       train an agent; --help after the experiment: all fields
   train <paper>/<figure> [...]   train or resume all variants and seeds of a figure;
                                  a computed figure: compute its rows and picture
+  train suite/<suite>_<agent> [...]
+                                 train or resume an agent on all tasks of a suite
   train --resume <run directory> resume a run from its newest checkpoint
   sweep <experiment> [...]       train each combination of several values of some fields
   evaluate <run directory> [...] play a run's saved policy and print its mean return

@@ -53,6 +53,9 @@ class Evaluation:
     Attributes:
         period: actor steps between evaluations.
         episodes: whole episodes per evaluation, played by the policy of that moment.
+        steps: instead of a number of episodes, the decisions after which no episode
+            begins any more; those under way are played to their end. Dopamine's phases
+            are of 125,000. 0: `episodes` decides.
         lockstep: instead, the evaluator takes one decision for each decision of the
             actors, with the newest policy, and an evaluation covers the episodes that
             ended since the previous one, perhaps none.
@@ -61,10 +64,17 @@ class Evaluation:
     period: int = 250_000
     episodes: int = 10
     lockstep: bool = False
+    steps: int = 0
 
     def __post_init__(self) -> None:
         checks.at_least("evaluation.period", self.period, 1)
         checks.at_least("evaluation.episodes", self.episodes, 1)
+        checks.at_least("evaluation.steps", self.steps, 0)
+        if self.steps and self.lockstep:
+            raise ValueError(
+                f"steps must be 0 in lock-step, whose phases are as long as those of "
+                f"the actors, got {self.steps}; choose --evaluation.lockstep false"
+            )
 
 
 @dataclass(frozen=True)

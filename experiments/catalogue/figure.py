@@ -1,4 +1,4 @@
-"""A paper's figure that needs training: variants on one task, several seeds each."""
+"""Runs that one command trains: a paper's figure, which has variants on one task."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -29,21 +29,18 @@ class Figure(NamedTuple):
     """The runs that `train <name>` starts.
 
     Attributes:
-        name: `<paper>/<figure>`.
-        task: environment, steps, evaluation, and the settings that all variants share.
-        variants: by name, `<paper>/<figure>_<variant>`.
+        name: `<paper>/<figure>`, or `suite/<suite>_<agent>`.
+        description: one line for `munchausen list`.
+        steps: of the longest run.
+        variants: by name, `<paper>/<figure>_<variant>`; of a suite, its experiments.
         seeds: number of seeds, as in the paper.
     """
 
     name: str
-    task: Task
+    description: str
+    steps: int
     variants: Mapping[str, Named]
     seeds: int
-
-    @property
-    def description(self) -> str:
-        """One line for `munchausen list`."""
-        return self.task.description
 
     @property
     def experiments(self) -> Mapping[str, Experiment]:
@@ -72,4 +69,5 @@ def make(
         )
         for suffix, variant in variants.items()
     ]
-    return Figure(name, task, {each.name: each for each in named}, seeds)
+    variants_ = {each.name: each for each in named}
+    return Figure(name, task.description, task.steps, variants_, seeds)

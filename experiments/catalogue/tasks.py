@@ -169,7 +169,7 @@ LOCOMOTION_GRID = Evaluation(period=5_000, episodes=10)
 MINATAR_GAMES = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
 
 
-def _atari(description: str, game: str) -> Task:
+def atari(description: str, game: str) -> Task:
     """An Atari game with the paper's settings, which are the agents' defaults."""
     return Task(
         description, Environment("Atari", {"game": game}), 50_000_000, PAPER_GRID
@@ -188,7 +188,7 @@ def _classic(description: str, name: str, settings: Mapping[str, Any]) -> Task:
 
 
 TASKS: dict[str, Task] = {
-    "pong": _atari("Atari Pong in the paper's settings", "pong"),
+    "pong": atari("Atari Pong in the paper's settings", "pong"),
     "pong-cpu": Task(
         "Atari Pong on a computer without GPU: small network, short schedule",
         Environment("Atari", {"game": "pong"}),
@@ -205,8 +205,8 @@ TASKS: dict[str, Task] = {
         BOXING_CPU,
         environments=8,
     ),
-    "breakout": _atari("Atari Breakout in the paper's settings", "breakout"),
-    "atari": _atari(
+    "breakout": atari("Atari Breakout in the paper's settings", "breakout"),
+    "atari": atari(
         "any Atari game, named by --environment.game, in the paper's settings", "pong"
     ),
     "cartpole": _classic(
@@ -258,26 +258,26 @@ TASKS |= {
 }
 
 
-def _continuous(description: str, kind: str, name: str, steps: int = 1_000_000) -> Task:
+def continuous(description: str, kind: str, name: str, steps: int = 1_000_000) -> Task:
     """A task with continuous actions; its agents' defaults are made for such tasks."""
     environment = Environment(kind, {"name": name})
     return Task(description, environment, steps, LOCOMOTION_GRID, actions="continuous")
 
 
 TASKS |= {
-    "hopper": _continuous("hop forward on one leg", "Locomotion", "Hopper-v5"),
-    "halfcheetah": _continuous("run on two legs", "Locomotion", "HalfCheetah-v5"),
-    "walker2d": _continuous("walk on two legs", "Locomotion", "Walker2d-v5"),
-    "ant": _continuous("walk on four legs", "Locomotion", "Ant-v5", 3_000_000),
-    "humanoid": _continuous("walk upright", "Locomotion", "Humanoid-v5", 3_000_000),
-    "cheetah-run": _continuous("run; at best 1,000", "ControlSuite", "cheetah-run"),
-    "walker-walk": _continuous("walk; at best 1,000", "ControlSuite", "walker-walk"),
-    "walker-run": _continuous("run; at best 1,000", "ControlSuite", "walker-run"),
-    "hopper-hop": _continuous("hop; at best 1,000", "ControlSuite", "hopper-hop"),
-    "adroit-pen": _continuous("turn a pen in the hand", "Adroit", "pen"),
-    "adroit-door": _continuous("open a door", "Adroit", "door"),
-    "adroit-hammer": _continuous("drive in a nail", "Adroit", "hammer"),
-    "adroit-relocate": _continuous("carry a ball to a target", "Adroit", "relocate"),
+    "hopper": continuous("hop forward on one leg", "Locomotion", "Hopper-v5"),
+    "halfcheetah": continuous("run on two legs", "Locomotion", "HalfCheetah-v5"),
+    "walker2d": continuous("walk on two legs", "Locomotion", "Walker2d-v5"),
+    "ant": continuous("walk on four legs", "Locomotion", "Ant-v5", 3_000_000),
+    "humanoid": continuous("walk upright", "Locomotion", "Humanoid-v5", 3_000_000),
+    "cheetah-run": continuous("run; at best 1,000", "ControlSuite", "cheetah-run"),
+    "walker-walk": continuous("walk; at best 1,000", "ControlSuite", "walker-walk"),
+    "walker-run": continuous("run; at best 1,000", "ControlSuite", "walker-run"),
+    "hopper-hop": continuous("hop; at best 1,000", "ControlSuite", "hopper-hop"),
+    "adroit-pen": continuous("turn a pen in the hand", "Adroit", "pen"),
+    "adroit-door": continuous("open a door", "Adroit", "door"),
+    "adroit-hammer": continuous("drive in a nail", "Adroit", "hammer"),
+    "adroit-relocate": continuous("carry a ball to a target", "Adroit", "relocate"),
 }
 
 # Datasets in D4RL's qualities, made by `munchausen collect`, under Minari ids.

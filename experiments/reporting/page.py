@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from experiments.catalogue.suites import Suite
 from experiments.reporting import (
     formats,
     plain_text,
@@ -16,19 +17,44 @@ from experiments.reporting import (
     setting_differences,
     statistics,
     style,
+    suite_section,
 )
 from experiments.reporting.plots import Look
 from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group, Reading
+from experiments.reporting.suite_runs import SuiteRuns
 
 _TEMPLATE = "report.html.j2"
 
 
-def render(reading: Reading) -> bytes:
+class Wanted(NamedTuple):
+    """A suite over whose tasks the page aggregates.
+
+    Attributes:
+        name: of the suite.
+        suite: its tasks.
+        runs: of its tasks.
+        baseline: label of the agent that the others are compared with; None: `dqn`.
+    """
+
+    name: str
+    suite: Suite
+    runs: SuiteRuns
+    baseline: str | None = None
+
+
+def render(reading: Reading, wanted: Wanted | None = None) -> bytes:
     """Returns the HTML page, which needs no other file, no server and no network.
 
     It is UTF-8 on every machine; what UTF-8 cannot hold, such as a command with a file
     name that is not text, is shown as escapes.
+
+    Args:
+        reading: the runs.
+        wanted: a suite; None: the page has no section on one.
+
+    Raises:
+        OverrideError: no agent has the label of the suite's baseline.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -43,7 +69,7 @@ def render(reading: Reading) -> bytes:
         "plural": formats.plural,
         "inline": Markup,  # for SVG made by plots.py
     }
-    text = environment.get_template(_TEMPLATE).render(_context(reading))
+    text = environment.get_template(_TEMPLATE).render(_context(reading, wanted))
     return text.encode("utf-8", errors="backslashreplace")
 
 
@@ -58,8 +84,8 @@ def picture(reading: Reading, format_: str) -> bytes:
     return plots.picture(panels, _looks(reading), format_)
 
 
-def _looks(reading: Reading) -> dict[str, Look]:
-    return plots.looks([group.label for _, group in _members(reading)])
+def _looks(reading: Reading, others: Sequence[str] = ()) -> dict[str, Look]:
+    return plots.looks([*(group.label for _, group in _members(reading)), *others])
 
 
 def _members(reading: Reading) -> list[tuple[str, Group]]:
@@ -69,12 +95,12 @@ def _members(reading: Reading) -> list[tuple[str, Group]]:
     ]
 
 
-def _context(reading: Reading) -> dict[str, Any]:
-    looks = _looks(reading)
+def _context(reading: Reading, wanted: Wanted | None) -> dict[str, Any]:
+    looks = _looks(reading, wanted.runs.labels if wanted else ())
     groups = [group for _, group in _members(reading)]
     runs = [run for group in groups for run in group.runs]
     counts = (
-        (len(looks), "agent"),
+        (len(_looks(reading)), "agent"),
         (len(reading.groups), "environment"),
         (len(runs), "run"),
     )
@@ -84,6 +110,7 @@ def _context(reading: Reading) -> dict[str, Any]:
         "tiles": _tiles(groups[0]) if len(groups) == 1 else [],
         "looks": looks,
         "palette": style.PALETTE,
+        "suite": suite_section.section(*wanted, looks) if wanted else None,
         "sections": [
             sections.section(index, title, members, looks)
             for index, (title, members) in enumerate(reading.groups.items())

@@ -139,7 +139,7 @@ def curves(
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
 
-    return _both(name, draw)
+    return both(name, draw)
 
 
 def rates(
@@ -173,7 +173,7 @@ def rates(
         axes.set_ylabel(y_label)
         axes.yaxis.set_major_formatter(FuncFormatter(steps_label))
 
-    return Drawing(_svg(name, HALF, draw))
+    return Drawing(svg(name, HALF, draw))
 
 
 def profiles(
@@ -181,6 +181,7 @@ def profiles(
     thresholds: np.ndarray,
     lines: Mapping[str, Curve],
     looks_: Mapping[str, Look],
+    x_label: str = "evaluation return",
 ) -> Drawing:
     """Draws performance profiles: the share of runs above each return.
 
@@ -189,6 +190,7 @@ def profiles(
         thresholds: `[X]` returns.
         lines: shares with their intervals, by label.
         looks_: looks by label.
+        x_label: what the thresholds are.
     """
 
     def draw(axes: Axes) -> None:
@@ -200,11 +202,11 @@ def profiles(
             line = axes.plot(thresholds, curve.mean, color=colour)
             _dash(line[0], looks_[label])
         axes.set_ylim(-0.02, 1.04)
-        axes.set_xlabel("evaluation return")
+        axes.set_xlabel(x_label)
         axes.set_ylabel("share of seeds above")
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
 
-    return _both(name, draw)
+    return both(name, draw)
 
 
 def picture(
@@ -271,11 +273,13 @@ def _dash(line: matplotlib.lines.Line2D, look: Look) -> None:
         line.set_dashes(look.dashes)
 
 
-def _both(name: str, draw: Callable[[Axes], None]) -> Drawing:
-    return Drawing(_svg(name, WIDE, draw), _svg(f"{name}-narrow", NARROW, draw))
+def both(name: str, draw: Callable[[Axes], None]) -> Drawing:
+    """Draws a figure in the width of a laptop and in that of a phone."""
+    return Drawing(svg(name, WIDE, draw), svg(f"{name}-narrow", NARROW, draw))
 
 
-def _svg(name: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+def svg(name: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+    """Draws a figure of some inches; returns it as SVG to be inlined in a page."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         figure.patch.set_visible(False)

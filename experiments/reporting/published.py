@@ -59,9 +59,7 @@ def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
 
     For runs that learn from a dataset, learner steps take the place of frames.
     """
-    experiment = groups[0].runs[0].experiment
-    quality = _quality(experiment.get("dataset", ""))
-    rows = read_published(experiment["environment"] | quality)
+    rows = read_published(environment(groups[0].runs[0].experiment))
     statistics = dict.fromkeys(row.statistic for row in rows)
     return [
         _table(groups, [row for row in rows if row.statistic == statistic])
@@ -69,13 +67,24 @@ def tables(groups: Sequence[Group]) -> list[dict[str, Any]]:
     ]
 
 
-def _quality(dataset: str) -> dict[str, str]:
+def environment(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's environment as plain data; a dataset's quality is its protocol."""
+    found = quality(experiment.get("dataset", ""))
+    return experiment["environment"] | ({"protocol": found} if found else {})
+
+
+def task(environment: Mapping[str, Any]) -> str:
+    """The game or name of an environment, as the published numbers name it."""
+    return str(environment.get("game", environment.get("name", "")))
+
+
+def quality(dataset: str) -> str:
     """The protocol of a dataset's published numbers, found from the dataset's name."""
     if not dataset:
-        return {}
+        return ""
     name = Path(dataset).name.lower().replace("_", "-")  # hopper_medium_expert-v2.hdf5
     found = [quality for quality in QUALITIES if quality in name]
-    return {"protocol": max(found, key=len, default="of unknown quality")}
+    return max(found, key=len, default="of unknown quality")
 
 
 def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]:
@@ -85,12 +94,12 @@ def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]
         theirs.setdefault(row.agent, {})[row.frames, row.window] = _quoted(row)
     unit = "learner steps" if groups[0].runs[0].counted == "learner" else "frames"
     return {
-        "columns": _columns(windows, unit),
+        "columns": columns(windows, unit),
         "ours": [
             (
                 f"{text}, at {_reached(runs)} {unit}",
                 group.label,
-                _ours(runs, rows[0].statistic, windows),
+                ours(runs, rows[0].statistic, windows),
             )
             for group in groups
             for runs, text in captions.selections(group)
@@ -108,7 +117,7 @@ def _table(groups: Sequence[Group], rows: Sequence[Published]) -> dict[str, Any]
     }
 
 
-def _columns(windows: Sequence[_Window], unit: str) -> list[str]:
+def columns(windows: Sequence[_Window], unit: str) -> list[str]:
     """Column headings; columns at the same frames also show their window."""
     places = [frames for frames, _ in windows]
     return [
@@ -131,7 +140,7 @@ def _meaning(rows: Sequence[Published]) -> str:
 
 def _measured(rows: Sequence[Published]) -> str:
     statistic = rows[0].statistic
-    if statistic == _SCORE:
+    if statistic == SCORE:
         return (
             "D4RL's normalised score: 0 is the return of D4RL's random policy, 100 its "
             "expert's. Ours is of the last evaluation; our dataset is not D4RL's."
@@ -147,7 +156,7 @@ def _measured(rows: Sequence[Published]) -> str:
     )
 
 
-def _ours(
+def ours(
     runs: Sequence[Run], statistic: str, windows: Sequence[_Window]
 ) -> list[float | None]:
     """Our latest number, then our number for each window.
@@ -198,14 +207,14 @@ def _score(run: Run, steps: int, window: int) -> float | None:
 
 
 _WHOLE = "whole-run training return"
-_SCORE = "normalised score"
+SCORE = "normalised score"
 _BEST = "best evaluation return"
 # (run, frames, window) -> a run's number; a table shows the mean over runs.
 _OF_A_RUN: dict[str, Callable[[Run, int, int], float | None]] = {
     "training return": statistics.training_return,
     "evaluation return": statistics.evaluation_return,
     _WHOLE: _whole_run,
-    _SCORE: _score,
+    SCORE: _score,
 }
 # The statistics that we can compute for our runs.
 STATISTICS = (*_OF_A_RUN, _BEST)
@@ -247,8 +256,8 @@ def read_published(
     Raises:
         ValueError: a row's status is not in `STATUSES`.
     """
-    task = environment.get("game", environment.get("name", ""))
-    key = (environment.get("kind"), task, environment.get("protocol", ""))
+    protocol = environment.get("protocol", "")
+    key = (environment.get("kind"), task(environment), protocol)
     rows = [row for path in sorted(folder.glob("*.csv")) for row in _rows(path)]
     return [
         row

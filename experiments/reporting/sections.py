@@ -7,6 +7,7 @@ import numpy as np
 
 from experiments import language_metrics
 from experiments.reporting import (
+    bootstrap,
     captions,
     comparison,
     formats,
@@ -226,7 +227,7 @@ def _comparison(
             [(finals_note(group.runs), step(group.runs)) for group in groups],
         ),
         "profiles": Panel(drawing, "Performance profile", caption),
-        "repetitions": comparison.REPETITIONS,
+        "repetitions": bootstrap.REPETITIONS,
     }
 
 

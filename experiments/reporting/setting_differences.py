@@ -9,6 +9,8 @@ from experiments import flags
 _OF_A_RUN = ("seed", "origins", "description", "log_period")
 # Fields that have no effect unless the run learns from a dataset.
 _OF_A_DATASET = ("dataset", "preparation")
+# Fields that runs of earlier versions lack, with the value that says the same.
+_ADDED = {"evaluation.steps": "0"}
 
 
 def flat(experiment: dict[str, Any]) -> dict[str, str]:
@@ -17,6 +19,7 @@ def flat(experiment: dict[str, Any]) -> dict[str, str]:
     left_out = [*_OF_A_RUN]
     if not experiment.get("dataset"):  # runs of earlier versions lack these fields, too
         left_out += [path for path in found if path.startswith(_OF_A_DATASET)]
+    left_out += [path for path, text in _ADDED.items() if found.get(path) == text]
     return {path: text for path, text in found.items() if path not in left_out}
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # otherwise late: mistakes are reported before numpy loads
 HELP = """\
 usage: munchausen list [<word> ...] [--all] [--plugin MODULE,...]
 
-Prints an overview of what `train` takes: agents, environments, figures of papers (all
-of their variants and seeds), and computed figures. With words: a line for each name
-that has all of the words.
+Prints an overview of what `train` takes: agents, environments, suites of environments,
+figures of papers (all of their variants and seeds), and computed figures. With words: a
+line for each name that has all of the words.
 
   --all     a line for each name
   --plugin  modules of yours, each with a REGISTRY of agents"""
@@ -67,8 +67,10 @@ def _lines(words: Sequence[str]) -> str:
     Raises:
         OverrideError: there is no such name.
     """
+    from experiments.catalogue.suites import SUITES
     from experiments.names import COMPUTATIONS, FIGURES, NAMED
 
+    suites = {f"suite/{name}_<agent>": suite for name, suite in SUITES.items()}
     tables: list[list[_Row]] = [
         [
             ("experiment", "agent", "environment", "steps", ""),
@@ -79,6 +81,14 @@ def _lines(words: Sequence[str]) -> str:
             *map(_figure, _chosen(FIGURES, words)),
         ],
         [
+            ("suite", "tasks", "seeds", ""),
+            *(
+                (name, str(len(suite.tasks)), str(suite.seeds), suite.description)
+                for name, suite in suites.items()
+                if all(word in name for word in words)
+            ),
+        ],
+        [
             ("computation", ""),
             *((one.name, one.description) for one in _chosen(COMPUTATIONS, words)),
         ],
@@ -87,7 +97,7 @@ def _lines(words: Sequence[str]) -> str:
     if not shown:
         raise OverrideError(
             f"no name contains {' and '.join(words)}"
-            + _hint(words, [*NAMED, *FIGURES, *COMPUTATIONS])
+            + _hint(words, [*NAMED, *FIGURES, *suites, *COMPUTATIONS])
         )
     return "\n\n".join(shown)
 
@@ -127,6 +137,6 @@ def _figure(figure: "Figure") -> _Row:
         figure.name,
         str(len(figure.variants)),
         str(figure.seeds),
-        f"{figure.task.steps:,}",
+        f"{figure.steps:,}",
         figure.description,
     )

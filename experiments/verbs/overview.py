@@ -9,6 +9,7 @@ from pathlib import Path
 import agents
 from agents import Recipe
 from experiments.catalogue import user_agents
+from experiments.catalogue.suites import SUITES
 from experiments.catalogue.tasks import TASKS
 from experiments.names import COMPUTATIONS, FIGURES
 
@@ -39,7 +40,11 @@ def overview() -> str:
         _environments("environments with continuous actions", "continuous"),
         _environments("language tasks", "tokens"),
         _datasets(),
-        _figures("figures of papers: all variants and seeds", FIGURES),
+        _figures(
+            "figures of papers and suites of environments: all variants and seeds",
+            FIGURES,
+            [("suite/*_<agent>", ", ".join(SUITES))],
+        ),
         _figures("computed figures: no training", COMPUTATIONS),
     ]
     return "\n\n".join([*filter(None, parts), _END])
@@ -104,11 +109,14 @@ def _datasets() -> str:
     )
 
 
-def _figures(title: str, names: Iterable[str]) -> str:
+def _figures(
+    title: str, names: Iterable[str], others: Iterable[tuple[str, str]] = ()
+) -> str:
     papers: dict[str, list[str]] = {}
     for name in names:
         papers.setdefault(name.split("/")[0], []).append(name.split("/")[1])
-    return _table(title, [(f"{p}/", ", ".join(names)) for p, names in papers.items()])
+    rows = [(f"{p}/", ", ".join(names)) for p, names in papers.items()]
+    return _table(title, [*rows, *others])
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:

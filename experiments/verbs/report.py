@@ -13,16 +13,23 @@ from launch.errors import RunDirectoryError
 from launch.policies import zoo
 
 if typing.TYPE_CHECKING:  # otherwise late: mistakes are reported before numpy loads
+    from experiments.catalogue.suites import Suite
+    from experiments.reporting.page import Wanted
     from experiments.reporting.read_runs import Reading
 
 HELP = """\
-usage: munchausen report RUN... [--output FILE.html] [--picture FILE.png|svg]
+usage: munchausen report RUN... [--suite NAME] [--baseline AGENT]
+                               [--output FILE.html] [--picture FILE.png|svg]
 
 Writes one self-contained page: curves, final returns, throughput, settings. Runs that
 differ only in their seed are seeds of one agent; several agents are compared. RUN is a
 run directory, or a folder with run directories at any depth below it. A run may still
 be in progress. Runs that cannot be read or are not complete are named.
 
+  --suite    aggregate over the tasks of a suite, such as atari-57: normalised scores,
+             with intervals, profiles and improvements; missing tasks are named
+  --baseline the agent that the suite's others are compared with; default dqn, or else
+             the first one
   --output   file of the page; default report.html in the run directory, or
              ./report.html for several runs or if that directory is read-only
   --picture  file for the evaluation curves alone; then a page needs --output"""
@@ -38,10 +45,14 @@ class Options:
     Attributes:
         output: file of the page.
         picture: file for the evaluation curves alone.
+        suite: name of a suite to aggregate over.
+        baseline: label of the agent that the suite's others are compared with.
     """
 
     output: str | None = None
     picture: str | None = None
+    suite: str | None = None
+    baseline: str | None = None
 
     def __post_init__(self) -> None:
         for path, suffixes in ((self.output, _PAGES), (self.picture, _PICTURES)):
@@ -66,6 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         raise OverrideError("name a run directory, as `train` printed it")
     for name in plain:
         zoo.refuse(name, "report")
+    suite = _suite(options)
     from experiments.reporting import read_runs
 
     reading = read_runs.read(plain)
@@ -76,7 +88,8 @@ def main(arguments: Sequence[str]) -> int:
 
     content = {}
     if "page" in wanted:
-        content[wanted["page"]] = page.render(reading)
+        chosen = _sorted(reading, options, suite) if suite else None
+        content[wanted["page"]] = page.render(reading, chosen)
     if "picture" in wanted:
         path = wanted["picture"]
         content[path] = page.picture(reading, path.suffix[1:].lower())
@@ -85,6 +98,33 @@ def main(arguments: Sequence[str]) -> int:
     for path in content:
         _print_path(path)
     return 0
+
+
+def _suite(options: Options) -> "Suite | None":
+    """The suite that the options name.
+
+    Raises:
+        OverrideError: there is none of that name, or a baseline without a suite.
+    """
+    if options.suite is None:
+        if options.baseline is not None:
+            raise OverrideError(
+                f"--baseline {options.baseline} needs --suite, whose agents it compares"
+            )
+        return None
+    from experiments.catalogue import suites
+
+    return suites.look_up(options.suite)
+
+
+def _sorted(reading: "Reading", options: Options, suite: "Suite") -> "Wanted":
+    """The runs of a suite; prints a line for each task or seed that is missing."""
+    from experiments.reporting import page, suite_runs
+
+    groups = [group for members in reading.groups.values() for group in members]
+    runs = suite_runs.sort(groups, str(options.suite), suite)
+    _print_some(runs.missing, shortened=True)
+    return page.Wanted(str(options.suite), suite, runs, options.baseline)
 
 
 def _name_what_lacks(reading: "Reading", *, named_on_page: bool) -> None:
@@ -98,12 +138,16 @@ def _name_what_lacks(reading: "Reading", *, named_on_page: bool) -> None:
     for sentence in reading.left_out:
         print(f"munchausen: left out: {sentence}", file=sys.stderr)
     for sentences in (reading.incomplete, reading.points):
-        shown = sentences[:_LINES] if named_on_page else sentences
-        for sentence in shown:
-            print(f"munchausen: {sentence}", file=sys.stderr)
-        if len(shown) < len(sentences):
-            more = len(sentences) - len(shown)
-            print(f"munchausen: and {more:,} more; see the page", file=sys.stderr)
+        _print_some(sentences, shortened=named_on_page)
+
+
+def _print_some(sentences: Sequence[str], *, shortened: bool) -> None:
+    shown = sentences[:_LINES] if shortened else sentences
+    for sentence in shown:
+        print(f"munchausen: {sentence}", file=sys.stderr)
+    if len(shown) < len(sentences):
+        more = len(sentences) - len(shown)
+        print(f"munchausen: and {more:,} more; see the page", file=sys.stderr)
 
 
 def _print_path(path: Path) -> None:

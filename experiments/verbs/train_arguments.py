@@ -25,12 +25,12 @@ if TYPE_CHECKING:  # otherwise late: experiments need no figures
 _FIXED = ("name", "agent_name", "origins", "description")
 
 _FIGURE_HELP = """\
-A figure trains all its variants, seed 0 of each first. Repeat the command to continue
-it: complete runs below --runs are kept, interrupted runs resume from their newest
-checkpoint, missing runs start, and a larger --steps extends all of them. Runs that
-differ in any other setting are ignored. The same applies to --seeds N of one variant.
-Local runs share the cores, one thread each; --parallel 1 gives each run all cores.
-Flags apply to every variant."""
+A figure or suite trains all its variants, seed 0 of each first. Repeat the command to
+continue it: complete runs below --runs are kept, interrupted runs resume from their
+newest checkpoint, missing runs start, and a larger --steps extends all of them. Runs
+that differ in any other setting are ignored. The same applies to --seeds N of one
+variant of a figure. Local runs share the cores, one thread each; --parallel 1 gives
+each run all cores. Flags apply to every variant."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,23 +150,24 @@ def _plan(
         Options(), {path: values[path] for path in values if path in own}, "--"
     )
     changes = {path: values[path] for path in values if path not in own}
+    single = isinstance(named, Experiment)
     experiments = []
     for base in bases:
         experiment = _replaced(base, changes)
-        if base.name not in VARIANTS:
+        if single and base.name not in VARIANTS:
             experiment = _rename(experiment, base)
         _check(experiment, base, options, values)
         experiments.append(experiment)
     seeds = _seeds(named, options, values)
-    check_directory(options, one=isinstance(named, Experiment) and seeds is None)
+    check_directory(options, one=single and seeds is None)
     if seeds is None:
-        return Plan(experiments, options, not isinstance(named, Experiment))
+        return Plan(experiments, options, not single)
     every = [
         dataclasses.replace(experiment, seed=seed)
         for seed in seeds
         for experiment in experiments
     ]
-    return Plan(every, options, bases[0].name in VARIANTS)
+    return Plan(every, options, not single or bases[0].name in VARIANTS)
 
 
 def _replaced(base: Experiment, changes: Mapping[str, Any]) -> Experiment:
@@ -218,12 +219,20 @@ def _bases(named: "Experiment | Figure") -> list[Experiment]:
 
 
 def _fields(experiments: Sequence[Experiment]) -> dict[str, flags.Field]:
-    """The flags that all of the experiments take, with the values of the first."""
+    """The flags that all of the experiments take, with the values of the first.
+
+    The fields that make the tasks of a suite differ are no flags.
+    """
     first, *rest = [flags.fields(experiment) for experiment in experiments]
     return flags.fields(Options()) | {
         path: field
         for path, field in first.items()
-        if path not in _FIXED and all(path in other for other in rest)
+        if path not in _FIXED
+        and all(path in other for other in rest)
+        and (
+            not path.startswith(("environment.", "dataset"))
+            or all(other[path].value == field.value for other in rest)
+        )
     }
 
 

@@ -30,7 +30,7 @@ def choose_plugins(arguments: Sequence[str]) -> None:
 
 
 def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
-    """The experiment or figure that a command line names, before or after flags.
+    """The experiment, figure or suite that a command line names, anywhere in it.
 
     Raises:
         OverrideError: it names none, or --plugin a module without usable agents.
@@ -45,6 +45,10 @@ def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
             if argument in known:
                 return known[argument]
     given = plain(arguments)
+    if any(argument.startswith("suite/") for argument in given):
+        from experiments.catalogue import suites  # one experiment does not need it
+
+        return suites.find(next(each for each in given if each.startswith("suite/")))
     for reason in filter(None, map(misfit, given)):
         raise OverrideError(reason)
     if not given:

@@ -180,8 +180,8 @@ class Local:
             self._acting = Acting(
                 experiment, last.agent, store, self._learner, environment, run.start
             )
-        episodes = experiment.evaluation.episodes
-        self._evaluator = Evaluator(experiment, last.agent, episodes)
+        phase = experiment.evaluation
+        self._evaluator = Evaluator(experiment, last.agent, phase.episodes, phase.steps)
         self.returns: list[float] = []
         self._open_logs()
 

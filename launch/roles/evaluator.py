@@ -12,26 +12,35 @@ from launch.runs.logs import Episode, Evaluated
 
 # More lanes would only cost memory: the policy call is amortised long before.
 MAX_LANES = 32
+# In a phase of a number of steps: with more lanes, the episodes under way at its end
+# would be a large part of it.
+STEPS_PER_LANE = 10_000
 
 
 class Evaluator:
-    """Plays a fixed number of episodes; raw returns, nothing stored.
+    """Plays a number of episodes, or of steps; raw returns, nothing stored.
 
     Every lane plays its own share of the episodes. Taking the first episodes to end
-    instead would favour the short ones. Each evaluation draws new seeds, so that
+    instead would favour the short ones. For the same reason, a phase of a number of
+    steps plays each episode that it began. Each evaluation draws new seeds, so that
     it does not depend on earlier evaluations.
     """
 
-    def __init__(self, experiment: Experiment, agent: Agent, episodes: int):
+    def __init__(
+        self, experiment: Experiment, agent: Agent, episodes: int, steps: int = 0
+    ):
         """Builds an evaluator.
 
         Args:
             experiment: gives environment and seeds.
             agent: gives the policy.
             episodes: played at each call.
+            steps: if not 0, no matter how many episodes, decisions of all lanes
+                together after which no episode begins.
         """
-        lanes = min(episodes, MAX_LANES)
+        lanes = min(-(-steps // STEPS_PER_LANE) or episodes, MAX_LANES)
         self._experiment = experiment
+        self._steps = steps
         self._shares = [len(range(lane, episodes, lanes)) for lane in range(lanes)]
         self._params: Params = {}
         self._notes = Notes(agent)
@@ -67,7 +76,8 @@ class Evaluator:
         try:
             self._actor.reseed(seed, actor_steps=point)
             self._notes.begin(environment, params, seed)
-            episodes = self._play(Loop(environment, self._actor, point), tick)
+            play = self._play_steps if self._steps else self._play
+            episodes = play(Loop(environment, self._actor, point), tick)
             return Evaluated(episodes, self._notes.samples, self._notes.measures())
         finally:
             environment.close()
@@ -81,6 +91,20 @@ class Evaluator:
             for lane, episode in loop.step():
                 if len(played[lane]) < self._shares[lane]:
                     played[lane].append(episode)
+        return [episode for lane in played for episode in lane]
+
+    def _play_steps(self, loop: Loop, tick: Callable[[], None]) -> Sequence[Episode]:
+        """Plays each episode that begins before the lanes have taken all steps."""
+        played: list[list[Episode]] = [[] for _ in self._shares]
+        playing = set(range(len(played)))  # the lanes whose episode counts
+        end = loop.actor_steps + self._steps
+        while playing:
+            tick()
+            for lane, episode in loop.step():
+                if lane in playing:
+                    played[lane].append(episode)
+                    if loop.actor_steps >= end:
+                        playing.remove(lane)
         return [episode for lane in played for episode in lane]
 
 

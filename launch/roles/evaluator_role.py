@@ -49,8 +49,11 @@ class EvaluatorRole:
                     lockstep = Lockstep(experiment, agent, parameters, lanes)
                     self._accompany(lockstep, Counts(*joined))
                 else:
-                    episodes = experiment.evaluation.episodes
-                    self._evaluate(Evaluator(experiment, agent, episodes), parameters)
+                    phase = experiment.evaluation
+                    evaluator = Evaluator(
+                        experiment, agent, phase.episodes, phase.steps
+                    )
+                    self._evaluate(evaluator, parameters)
         except Stopped:
             pass  # a resumed run repeats the evaluation that was under way
         finally:

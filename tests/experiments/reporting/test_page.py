@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from launch.runs import events
 from tests.experiments.report_pages import POINTS, ROWS, report
 from tests.experiments.run_directories import write
@@ -28,7 +28,7 @@ class Elements(HTMLParser):
 def elsewhere(tmp_path, monkeypatch):
     """Makes the temporary folder, in which runs are written, the working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 100)
     return tmp_path
 
 

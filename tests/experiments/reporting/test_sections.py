@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.report_pages import ATARI, POINTS, ROWS, report, text_of
 from tests.experiments.run_directories import write
 
@@ -14,7 +14,7 @@ from tests.experiments.run_directories import write
 def elsewhere(tmp_path, monkeypatch):
     """Makes the temporary folder, in which runs are written, the working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 100)
     return tmp_path
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from experiments.reporting import suite_scores
+from experiments.reporting import bootstrap, suite_scores
 
 
 @pytest.fixture(autouse=True)
 def few_repetitions(monkeypatch):
     """Intervals need no precision here; their cost grows with the repetitions."""
-    monkeypatch.setattr(suite_scores, "REPETITIONS", 150)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 150)
 
 
 # [seeds, tasks]: 4 seeds of 3 tasks
@@ -53,7 +53,28 @@ def test_probability_of_improvement_by_hand():
 
 def test_a_profile_is_the_share_of_runs_above_a_threshold():
     shares = suite_scores.profile(SCORES, np.array([-1.0, 0.45, 1.0, 9.0]))
-    np.testing.assert_allclose(shares, [1, 8 / 12, 3 / 12, 0])
+    np.testing.assert_allclose(shares.mean, [1, 8 / 12, 3 / 12, 0])
+    assert (shares.low <= shares.mean).all() and (shares.mean <= shares.high).all()
+    np.testing.assert_allclose(shares.high[[0, 3]], [1, 0])
+    single = suite_scores.profile(SCORES[:1], np.array([0.5]))
+    assert single.low == single.mean == single.high == pytest.approx(2 / 3)
+
+
+def test_probability_of_improvement_equals_rliables():
+    from rliable import metrics
+
+    random = np.random.default_rng(5)
+    ours, theirs = random.integers(0, 4, (3, 7)), random.integers(0, 4, (5, 7))
+    expected = metrics.probability_of_improvement(ours, theirs)
+    found = suite_scores.probability_of_improvement(ours, theirs)
+    assert found.mean == pytest.approx(expected)
+
+
+def test_improvement_by_hand():
+    """From 10 to 16, where random play has -2: 6 of a distance of 12."""
+    assert suite_scores.improvement(16.0, 10.0, -2.0) == pytest.approx(0.5)
+    assert suite_scores.improvement(4.0, 10.0, 13.0) == pytest.approx(-2.0)
+    assert suite_scores.improvement(4.0, 10.0, 10.0) is None
 
 
 def test_normalised_scores_of_pong():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.report_pages import ATARI, POINTS, ROWS, report, text_of
 from tests.experiments.run_directories import write
 
@@ -15,7 +15,7 @@ from tests.experiments.run_directories import write
 def elsewhere(tmp_path, monkeypatch):
     """The working directory; runs lie below it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 100)
     return tmp_path
 
 

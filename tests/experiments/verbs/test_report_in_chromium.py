@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from experiments import cli
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.run_directories import metrics_row, write
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
@@ -67,7 +67,7 @@ def page(tmp_path_factory):
                 points = {50: [0.0, 2.0 + seed], 100: [-1234.5, 12.0]}
                 write(root, f"{agent}/{name}", seed, points, rows, **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparison, "REPETITIONS", 100)
+        patch.setattr(bootstrap, "REPETITIONS", 100)
         assert cli.main(["report", str(root), "--output", f"{root}/all.html"]) == 0
     return (root / "all.html").read_text()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.report_pages import POINTS, ROWS, report, text_of
 from tests.experiments.run_directories import metrics_row, write
 
@@ -20,7 +20,7 @@ from tests.experiments.run_directories import metrics_row, write
 def elsewhere(tmp_path, monkeypatch):
     """The working directory; runs lie below it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 100)
     return tmp_path
 
 

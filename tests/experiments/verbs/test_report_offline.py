@@ -3,7 +3,7 @@
 import pytest
 
 from experiments import cli
-from experiments.reporting import comparison
+from experiments.reporting import bootstrap
 from tests.experiments.report_pages import POINTS, text_of
 from tests.experiments.run_directories import metrics_row, write
 
@@ -11,7 +11,7 @@ from tests.experiments.run_directories import metrics_row, write
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "REPETITIONS", 100)
+    monkeypatch.setattr(bootstrap, "REPETITIONS", 100)
     return tmp_path
 
 

@@ -25,6 +25,27 @@ def test_a_figure_has_the_papers_number_of_seeds():
     assert {each.seed for each in one.experiments} == {3} and one.continued
 
 
+def test_a_suite_plans_every_task_seed_by_seed_under_the_names_of_experiments():
+    plan = train_arguments.plan("suite/minatar-5_mdqn --seeds 2 --steps 700".split())
+    order = [(each.name, each.seed) for each in plan.experiments]
+    games = ("asterix", "breakout", "freeway", "seaquest", "space-invaders")
+    names = [f"mdqn/minatar-{game}" for game in games]
+    assert order == [(name, seed) for seed in (0, 1) for name in names]
+    assert {each.steps for each in plan.experiments} == {700} and plan.continued
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "suite/atari-26_dqn --environment.game pong",
+        "suite/d4rl-locomotion_td3 --dataset x",
+    ],
+)
+def test_what_makes_the_tasks_of_a_suite_differ_is_no_flag(line):
+    with pytest.raises(OverrideError, match="unknown"):
+        train_arguments.plan(line.split())
+
+
 @pytest.mark.parametrize(
     "environment_id, name",
     [

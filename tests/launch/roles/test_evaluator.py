@@ -16,7 +16,7 @@ from launch.roles.evaluator import Evaluator
 def make(monkeypatch, catch, scripted):
     """Makes an evaluator whose lane i plays episodes of i + 1 steps that return i."""
 
-    def make(episodes, lanes):
+    def make(episodes, lanes, steps=0):
         made = []
 
         def environment(config, num_environments, seed, evaluation):
@@ -35,7 +35,7 @@ def make(monkeypatch, catch, scripted):
             act=lambda params, key, observation, *_: (observation, ())
         )
         monkeypatch.setattr(environments, "make", environment)
-        return Evaluator(experiment, agent, episodes), made
+        return Evaluator(experiment, agent, episodes, steps), made
 
     return make
 
@@ -62,6 +62,45 @@ def test_lanes_share_the_episodes_fairly(make, episodes, lanes, shares):
         assert all(e.episode_return == 10.0 * (e.length - 1) for e in played), "raw"
     assert [made.num_environments for made in environments] == [len(shares)] * 2
     assert [made.tape[-1] for made in environments] == [("close",)] * 2
+
+
+@pytest.mark.parametrize(
+    "steps, lanes, lengths",
+    [
+        # Episodes of one step: as many as there are steps.
+        (7, 1, {1: 7}),
+        # Episodes of one and of two steps. A lane takes no decision where its episode
+        # begins, so the decisions so far are 2, 3, 4, 5 and 7. Lane 0 ends its third
+        # episode and lane 1 its second with the seventh.
+        (6, 2, {1: 3, 2: 2}),
+        # With the fourth, lane 0 ends its second, and lane 1 begins its second, which
+        # counts although it ends later.
+        (4, 2, {1: 2, 2: 2}),
+    ],
+)
+def test_a_phase_of_steps_plays_the_episodes_that_it_began(
+    make, monkeypatch, steps, lanes, lengths
+):
+    monkeypatch.setattr(evaluator, "STEPS_PER_LANE", -(-steps // lanes))
+    made, environments = make(3, 32, steps)
+    for point in (0, 900):
+        played = made.evaluate({}, point)
+        assert Counter(episode.length for episode in played) == lengths
+    assert [each.num_environments for each in environments] == [lanes] * 2
+
+
+def test_many_steps_have_no_more_lanes_than_episodes_may_have(catch, agent):
+    made = Evaluator(catch(), agent, episodes=3, steps=125_000)
+    assert len(made._shares) == 13
+    made = Evaluator(catch(), agent, episodes=3, steps=1_250_000)
+    assert len(made._shares) == evaluator.MAX_LANES
+
+
+def test_a_phase_of_steps_depends_on_seed_and_point(catch, agent):
+    """Nine decisions in each episode of Catch: ten of them for 85 steps."""
+    made = Evaluator(catch({"seed": 1}), agent, episodes=1, steps=85)
+    assert len(returns(made)) == 10 and returns(made) == returns(made)
+    assert returns(made) != returns(made, point=200)
 
 
 @pytest.fixture

@@ -1,0 +1,170 @@
+"""Sorts the runs of a report by the tasks of a suite and by agent."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.catalogue.suites import Suite
+from experiments.catalogue.tasks import Task
+from experiments.reporting import formats, plain_text, published, setting_differences
+from experiments.reporting.read_runs import Group
+from launch.errors import RunDirectoryError
+from launch.runs import serialization
+
+
+class Played(NamedTuple):
+    """The runs of one task.
+
+    Attributes:
+        name: of the task.
+        environment: its configuration, as published numbers name it.
+        agents: the seeds of each agent, by label.
+        step: of the last evaluation that all these runs have reached.
+    """
+
+    name: str
+    environment: Mapping[str, Any]
+    agents: dict[str, Group]
+    step: int
+
+    def returns(self, label: str) -> dict[int, float]:
+        """Mean return at `step` of each seed that has an evaluation up to there."""
+        if label not in self.agents:
+            return {}
+        rows = {
+            run.experiment["seed"]: [
+                row.mean_return for row in run.evaluations if row.grid <= self.step
+            ]
+            for run in self.agents[label].runs
+        }
+        return {seed: own[-1] for seed, own in rows.items() if own}
+
+    def mean(self, label: str) -> float | None:
+        """Mean return over seeds; None without any."""
+        returns = list(self.returns(label).values())
+        return float(np.mean(returns)) if returns else None
+
+    @property
+    def reached(self) -> str:
+        """The step with its unit: `50k actor steps`."""
+        return f"{formats.steps(self.step)} {self.counted} steps"
+
+    @property
+    def counted(self) -> str:
+        """Which steps the runs count: `actor` or `learner`."""
+        return next(iter(self.agents.values())).runs[0].counted
+
+
+class SuiteRuns(NamedTuple):
+    """The runs of a suite.
+
+    Attributes:
+        played: each task that some agent was trained on, in the suite's order.
+        labels: of all agents.
+        missing: a line for each task or seed that is missing.
+    """
+
+    played: list[Played]
+    labels: list[str]
+    missing: list[str]
+
+    def returns(self) -> dict[str, dict[str, list[float]]]:
+        """Returns of all seeds by agent and task."""
+        return {
+            label: {one.name: list(one.returns(label).values()) for one in self.played}
+            for label in self.labels
+        }
+
+
+def sort(groups: Iterable[Group], suite_name: str, suite: Suite) -> SuiteRuns:
+    """Finds the task and the agent of each group of runs.
+
+    A run belongs to a task if their environments are equal, and the qualities of their
+    datasets; other settings distinguish agents.
+
+    Raises:
+        RunDirectoryError: no run is of a task of the suite.
+    """
+    every = list(groups)
+    plain = {
+        name: serialization.to_plain(task.environment.config())
+        for name, task in suite.tasks.items()
+    }
+    found = {
+        name: [
+            group
+            for group in every
+            if _is_of(group.runs[0].experiment, plain[name], task)
+        ]
+        for name, task in suite.tasks.items()
+    }
+    if not any(found.values()):
+        raise RunDirectoryError(
+            f"suite {suite_name} needs runs of its tasks, and none of the runs is of "
+            f"one: {', '.join(suite.tasks)}"
+        )
+    labels = _labels(found)
+    played = []
+    for name, own in found.items():
+        agents = {labels[id(group)]: group for group in own}
+        if agents:
+            step = min(run.end for group in own for run in group.runs)
+            environment = published.environment(own[0].runs[0].experiment)
+            played.append(Played(name, environment, agents, step))
+    order = list(dict.fromkeys(label for one in played for label in one.agents))
+    lacking = [f"{name}: no run" for name, own in found.items() if not own]
+    lacking += [line for one in played for line in _missing(one, order, played)]
+    return SuiteRuns(played, order, lacking)
+
+
+def _is_of(experiment: Mapping[str, Any], environment: Any, task: Task) -> bool:
+    """Whether a run is of a task; runs of earlier versions lack some fields."""
+    own, dataset = experiment["environment"], experiment.get("dataset", "")
+    return (
+        own.get("kind") == environment["kind"]
+        and all(own.get(name, value) == value for name, value in environment.items())
+        and bool(dataset) == bool(task.dataset)
+        and published.quality(dataset) == published.quality(task.dataset)
+    )
+
+
+def _labels(found: Mapping[str, list[Group]]) -> dict[int, str]:
+    """A label of each group, by its identity: one agent has one label on all tasks.
+
+    It is the agent's name, with the settings in which its groups on some task differ.
+    """
+    differing: dict[str, dict[str, None]] = {}
+    for own in found.values():
+        for agent in {_agent(group) for group in own}:
+            flat = [group.settings for group in own if _agent(group) == agent]
+            paths = setting_differences.differences(flat)
+            differing.setdefault(agent, {}).update(dict.fromkeys(paths))
+    labels: dict[int, str] = {}
+    for own in found.values():
+        for group in own:
+            told = [
+                f"{path.rpartition('.')[2]} {group.settings.get(path, formats.NONE)}"
+                for path in differing[_agent(group)]
+            ]
+            labels[id(group)] = plain_text.one_line(", ".join([_agent(group), *told]))
+    return labels
+
+
+def _agent(group: Group) -> str:
+    return str(group.runs[0].experiment["agent_name"])
+
+
+def _missing(one: Played, labels: list[str], played: list[Played]) -> list[str]:
+    """A line for each agent and seed that other tasks have, and this one lacks."""
+    lines = []
+    for label in labels:
+        everywhere = {seed for each in played for seed in each.returns(label)}
+        lacking = sorted(everywhere - set(one.returns(label)))
+        if label not in one.agents:
+            lines.append(f"{one.name}: no run of {label}")
+        elif lacking:
+            noun = "seed" if len(lacking) == 1 else "seeds"
+            which = formats.enumeration([str(seed) for seed in lacking])
+            lines.append(f"{one.name}: no result of {noun} {which} of {label}")
+    return lines
