@@ -156,7 +156,7 @@ def _fit(recipe: Recipe, task: Task) -> bool:
     An agent that learns from a dataset also fits tasks without one: `--dataset` then
     names it.
     """
-    return task.actions in ("any", recipe.actions)
+    return task.may_take(recipe.actions)
 
 
 class _OfUsers(Mapping[str, Named]):

@@ -14,6 +14,8 @@ from launch.experiment import Evaluation
 Actions = Literal["discrete", "continuous", "tokens", "any"]
 Loss = Literal["", "huber", "squared"]
 
+_KINDS = {"any": ("discrete", "continuous")}
+
 
 class Environment(NamedTuple):
     """An environment's config as data; its module is imported when the config is made.
@@ -43,7 +45,8 @@ class Task(NamedTuple):
         loss: loss of the agents whose paper leaves the choice; empty: their default.
         fractions: quantile fractions, online and target each, of agents that learn
             quantiles; 0: their default.
-        actions: which actions the environment takes; any: only known once it is made.
+        actions: which actions the environment takes; any: discrete or continuous ones,
+            which is only known once it is made.
         settings_by_actions: values that replace the defaults of agents that act and
             take such actions, by path.
         environments: environments that an actor steps together.
@@ -62,6 +65,10 @@ class Task(NamedTuple):
     settings_by_actions: Mapping[str, Mapping[str, Any]] = {}
     environments: int = 1
     dataset: str = ""
+
+    def may_take(self, actions: str) -> bool:
+        """Whether the environment takes, or may take, this kind of actions."""
+        return actions in _KINDS.get(self.actions, (self.actions,))
 
 
 # Quantile networks on small tasks: an eighth of the papers' 64, and of the cost.

@@ -88,7 +88,7 @@ def first_line(module: str) -> str:
 def _environments(title: str, actions: str) -> str:
     kinds: dict[str, list[str]] = {}
     for name, task in TASKS.items():
-        if task.actions in (actions, "any") and not task.dataset:
+        if task.may_take(actions) and not task.dataset:
             kinds.setdefault(task.environment.kind, []).append(name)
     return _table(title, [(kind, ", ".join(names)) for kind, names in kinds.items()])
 

@@ -1,4 +1,4 @@
-"""Programs whose transitions are queued: how many updates, how old, and after a kill."""
+"""Programs whose transitions are queued: number and age of updates, and a kill."""
 
 import os
 import signal

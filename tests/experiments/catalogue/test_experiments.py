@@ -89,3 +89,12 @@ def test_every_flag_of_every_agent_is_explained():
         name = next(name for name in EXPERIMENTS if name.startswith(f"{agent_name}/"))
         for path, field in flags.fields(EXPERIMENTS[name]).items():
             assert field.help, f"--{path} of {name}"
+
+
+@pytest.mark.parametrize("name", ("dqn/gymnasium", "sac/gymnasium"))
+def test_any_environment_of_gymnasium_takes_numbers(name):
+    assert misfit(name) is None and name in EXPERIMENTS
+
+
+def test_no_environment_of_gymnasium_takes_completions():
+    assert "sft/gymnasium" not in EXPERIMENTS
