@@ -20,6 +20,7 @@ from agents.parts.contract import (
     Transition,
     discrete_spec,
 )
+from agents.parts.language import architecture, sequences
 
 BATCH, ENVIRONMENTS, ACTIONS = 11, 3, 5
 IMAGES = discrete_spec((2, 44, 36), np.uint8, ACTIONS)
@@ -28,6 +29,12 @@ BOX = Spec(
     observation=jax.ShapeDtypeStruct((7,), np.dtype(np.float32)),
     num_actions=0,
     action=jax.ShapeDtypeStruct((3,), np.dtype(np.float32)),
+)
+# Prompts of at most 6 tokens, and completions of at most 4, from 13 tokens.
+COMPLETIONS = Spec(
+    observation=jax.ShapeDtypeStruct((10,), np.dtype(np.int32)),
+    num_actions=13,
+    action=jax.ShapeDtypeStruct((4,), np.dtype(np.int32)),
 )
 
 
@@ -67,15 +74,19 @@ def small(config: Any, spec: Spec) -> Any:
     """A configuration whose networks are small and fit the observations.
 
     Args:
-        config: of any agent; fields that are `networks.Config` are replaced.
-        spec: `IMAGES`, or a spec whose observations are vectors.
+        config: of any agent; fields that are a network's configuration are replaced.
+        spec: `IMAGES`, `COMPLETIONS`, or a spec whose observations are vectors.
     """
     torso: Literal["dqn2013", "mlp"] = "dqn2013" if spec is IMAGES else "mlp"
-    found = {
-        field.name: dataclasses.replace(value, torso=torso, hidden=(13,))
-        for field in dataclasses.fields(config)
-        if isinstance(value := getattr(config, field.name), networks.Config)
-    }
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, networks.Config):
+            found[field.name] = dataclasses.replace(value, torso=torso, hidden=(13,))
+        elif isinstance(value, architecture.Config):
+            found[field.name] = architecture.Config(
+                width=8, layers=1, heads=2, kv_heads=1
+            )
     return dataclasses.replace(config, **found)
 
 
@@ -83,13 +94,35 @@ def observations(spec: Spec, number: int, seed: int = 0) -> np.ndarray:
     """Random observations `[number, ...]`."""
     rng = np.random.default_rng(seed)
     shape, dtype = spec.observation.shape, spec.observation.dtype
+    if spec.kind == "tokens":
+        [columns] = spec.action.shape
+        prompts = _texts(rng, number, shape[0] - columns, spec.num_actions)
+        return np.concatenate([prompts, completions(spec, rng, number)], axis=1)
     if dtype == np.uint8:
         return rng.integers(0, 256, (number, *shape), np.uint8)
     return rng.normal(size=(number, *shape)).astype(dtype)
 
 
+def _texts(
+    rng: np.random.Generator, number: int, columns: int, vocabulary: int
+) -> np.ndarray:
+    """Random words `[number, columns]`, of different lengths, with padding."""
+    words = rng.integers(4, vocabulary, (number, columns)).astype(np.int32)
+    lengths = rng.integers(1, columns + 1, number)
+    return np.where(np.arange(columns) < lengths[:, None], words, sequences.PAD)
+
+
+def completions(spec: Spec, rng: np.random.Generator, number: int) -> np.ndarray:
+    """Random completions `[number, T]`; those that are short enough end with EOS."""
+    texts = _texts(rng, number, *spec.action.shape, spec.num_actions)
+    ends = np.cumsum(texts == sequences.PAD, axis=1) == 1
+    return np.where(ends, sequences.EOS, texts).astype(np.int32)
+
+
 def actions(spec: Spec, rng: np.random.Generator) -> np.ndarray:
     """A batch of random actions, which includes both ends of the box."""
+    if spec.kind == "tokens":
+        return completions(spec, rng, BATCH)
     if spec.num_actions:
         return rng.integers(0, ACTIONS, BATCH).astype(np.int32)
     drawn = rng.uniform(-1, 1, (BATCH, *spec.action.shape)).astype(np.float32)

@@ -88,12 +88,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def results(recipe: "Recipe") -> Iterator[Result]:
     """Yields the result of each check of an agent, on each kind of environment."""
-    from agents.parts.trial import BOX, IMAGES, VECTORS, small
+    from agents.parts.trial import BOX, COMPLETIONS, IMAGES, VECTORS, small
 
     yield _result("config.yaml gives the configuration back", check_config, recipe)
     specs = {"vectors": VECTORS, "images": IMAGES}
     if recipe.actions == "continuous":
         specs = {"vectors": BOX}
+    elif recipe.actions == "tokens":
+        specs = {"completions": COMPLETIONS}
     for kind, spec in specs.items():
         try:
             config = small(recipe.default(), spec)
@@ -217,7 +219,11 @@ def check_store(one: "Compiled", spec: "Spec") -> None:
 
     lanes = trial.ENVIRONMENTS
     storage = dataclasses.replace(
-        one.agent.storage, capacity=300, min_size=1, batch_size=trial.BATCH
+        one.agent.storage,
+        capacity=300,
+        min_size=1,
+        batch_size=trial.BATCH,
+        order="replay",
     )
     store = InProcess(
         storage,
@@ -226,7 +232,7 @@ def check_store(one: "Compiled", spec: "Spec") -> None:
         frame_stack=1,
         num_environments=lanes,
         seed=0,
-        extras=make_extras_spec(one.agent, spec),
+        extras=make_extras_spec(one.agent._replace(storage=storage), spec),
     )
     one_each = np.ones(lanes, np.float32)
     store.observe_first(

@@ -7,11 +7,12 @@ import jax
 
 from agents import REGISTRY
 from agents.anti_exploration import autoencoder
-from agents.parts import networks, sgd
+from agents.parts import networks, sgd, trial
 from agents.parts.trial import (
     ACTIONS,
     BATCH,
     BOX,
+    COMPLETIONS,
     ENVIRONMENTS,
     IMAGES,
     VECTORS,
@@ -27,6 +28,7 @@ __all__ = [
     "ACTIONS",
     "BATCH",
     "BOX",
+    "COMPLETIONS",
     "ENVIRONMENTS",
     "FAST",
     "IMAGES",
@@ -61,7 +63,12 @@ FEW = {
 
 def specs(name):
     """Specs to test a registered agent on; the first has vectors as observations."""
-    return [BOX] if REGISTRY[name].actions == "continuous" else [VECTORS, IMAGES]
+    kinds = {
+        "continuous": [BOX],
+        "discrete": [VECTORS, IMAGES],
+        "tokens": [COMPLETIONS],
+    }
+    return kinds[REGISTRY[name].actions]
 
 
 def make(name, spec=None, **settings):
@@ -78,11 +85,10 @@ def compiled(name, spec):
 
 def small(name, spec, **settings):
     """The configuration of a registered agent, with small networks."""
-    config = REGISTRY[name].default()
+    config = trial.small(REGISTRY[name].default(), spec)
     known = {field.name for field in dataclasses.fields(config)}
     few = {name: value for name, value in FEW.items() if name in known}
-    network = networks.Config("dqn2013" if spec is IMAGES else "mlp", (13,))
-    return dataclasses.replace(config, **{"network": network, **few, **settings})
+    return dataclasses.replace(config, **{**few, **settings})
 
 
 def with_head(params, change):
