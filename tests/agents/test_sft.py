@@ -79,7 +79,8 @@ def test_it_learns_to_generate_the_references(key):
         state, metrics = update(state, BATCH)
     after, _ = act(state.params, key, BATCH.observation, 0, True)
     np.testing.assert_array_equal(after, REFERENCES)
-    assert metrics["policy_loss"] < 0.1 and metrics["token_accuracy"] == 1
+    assert metrics["policy_loss"] < 0.1
+    assert metrics["token_accuracy"] == pytest.approx(1)
 
 
 def test_evaluation_samples_at_its_temperature(key):
@@ -99,7 +100,12 @@ def test_completions_are_stored_in_a_queue_and_used_once():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("evaluation_temperature", -1.0), ("batch_size", 0), ("average", "mean")],
+    [
+        ("evaluation_temperature", -1.0),
+        ("batch_size", 0),
+        ("average", "mean"),
+        ("parts", -1),
+    ],
 )
 def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got "):

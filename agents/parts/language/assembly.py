@@ -34,6 +34,11 @@ AVERAGES = {
     "token_mean": sequences.token_mean,
     "sequence_mean": sequences.sequence_mean,
 }
+# The same means as weights `[B, T]` of a mask, for losses that are computed in parts.
+WEIGHTS = {
+    "token_mean": sequences.token_weights,
+    "sequence_mean": sequences.sequence_weights,
+}
 
 
 # (params, key, prompt [N, P], reference [N, T]) -> completion of each prompt

@@ -70,6 +70,25 @@ def join(prompt: jax.Array, completion: jax.Array) -> Sequences:
     return Sequences(jnp.where(mask, shifted, in_prompt), mask)
 
 
+def token_weights(mask: jax.Array) -> jax.Array:
+    """Weights of `token_mean`: `[B, T] -> [B, T]`; they add up to 1."""
+    chex.assert_rank(mask, 2)
+    return mask / jnp.sum(mask)
+
+
+def sequence_weights(mask: jax.Array) -> jax.Array:
+    """Weights of `sequence_mean`: `[B, T] -> [B, T]`; they add up to 1."""
+    chex.assert_rank(mask, 2)
+    return mask / (jnp.sum(mask, axis=1, keepdims=True) * len(mask))
+
+
+def weighted(values: jax.Array, weights: jax.Array) -> jax.Array:
+    """Sum of `[B, T]` values times weights; what has no weight may be infinite."""
+    chex.assert_rank([values, weights], 2)
+    chex.assert_equal_shape([values, weights])
+    return jnp.sum(jnp.where(weights > 0, values, 0) * weights)
+
+
 def token_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
     """Mean over all tokens of the batch: long completions weigh more.
 
@@ -80,9 +99,7 @@ def token_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
     Returns:
         `[]`.
     """
-    chex.assert_rank([values, mask], 2)
-    chex.assert_equal_shape([values, mask])
-    return jnp.sum(jnp.where(mask, values, 0)) / jnp.sum(mask)
+    return weighted(values, token_weights(mask))
 
 
 def sequence_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
@@ -97,7 +114,4 @@ def sequence_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
 
     Source: "On-Policy Distillation of Language Models", Eq. (2), for one sequence.
     """
-    chex.assert_rank([values, mask], 2)
-    chex.assert_equal_shape([values, mask])
-    sums = jnp.sum(jnp.where(mask, values, 0), axis=1)
-    return jnp.mean(sums / jnp.sum(mask, axis=1))
+    return weighted(values, sequence_weights(mask))

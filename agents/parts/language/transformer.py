@@ -205,8 +205,8 @@ def _apply(
         key_positions: `[B or 1, S]` of what they may see; S = L without a cache.
         cache: of earlier tokens; its next slots get these tokens.
     """
-    # Rows of tokens side by side: products of two matrices are the fastest, and so are
-    # those of their gradients.
+    # All tokens are rows of one matrix: with more axes, XLA copies transposed
+    # activations for the gradients of weights.
     x = params["embed"][tokens.reshape(-1)] * math.sqrt(config.width)
     x = x.astype(config.dtype)
     age = positions[:, :, None] - key_positions[:, None]

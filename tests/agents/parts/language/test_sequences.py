@@ -46,6 +46,11 @@ def test_means_by_hand():
     mask = jnp.array([[True, True, False], [True, False, False]])
     assert sequences.token_mean(values, mask) == pytest.approx(12 / 3)
     assert sequences.sequence_mean(values, mask) == pytest.approx((2 + 8) / 2)
+    by_hand = {"token": [1 / 3, 1 / 3, 1 / 3], "sequence": [1 / 4, 1 / 4, 1 / 2]}
+    for name, weights in by_hand.items():
+        found = getattr(sequences, f"{name}_weights")(mask)
+        assert found[mask].tolist() == pytest.approx(weights)
+        assert found.sum() == pytest.approx(1)
 
 
 def test_the_token_mean_is_one_sum_over_one_count_however_a_batch_is_split():

@@ -1,0 +1,86 @@
+"""Losses of large batches, computed in parts whose gradients are added.
+
+A part needs the memory of its activations only. On a CPU it is also faster: caches hold
+the activations, and the operating system need not provide fresh memory at each update.
+At 4 layers of width 128 and 32 x 64 tokens, four parts take two thirds of the time.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from agents.parts.contract import Metrics, NetworkParams
+
+# (params of the network that learns, rows [b, ...] of the batch) -> ([] sum, sums)
+PartLoss = Callable[[NetworkParams, Any], tuple[jax.Array, Metrics]]
+
+
+def number_of_parts(parts: int, rows: int) -> int:
+    """Parts of equal size: `parts`, or its largest divisor that fits `rows`.
+
+    Args:
+        parts: wanted; 0: 4 on a CPU, else 1.
+        rows: B.
+    """
+    wanted = parts or (4 if jax.default_backend() == "cpu" else 1)
+    return math.gcd(wanted, rows)
+
+
+def summed(
+    function: PartLoss, params: NetworkParams, batch: Any, parts: int
+) -> tuple[jax.Array, Metrics]:
+    """The sum of `function` over parts of a batch; its gradient is computed with it.
+
+    Args:
+        function: the loss and metrics of some rows, as sums over them. What is divided
+            by, such as the number of all tokens, belongs to the rows as weights. So the
+            result is that of the whole batch, however it is split.
+        params: of the network that learns.
+        batch: leaves `[B, ...]`.
+        parts: see `number_of_parts`.
+    """
+    rows = jax.tree.leaves(batch)[0].shape[0]
+    number = number_of_parts(parts, rows)
+    if number == 1:
+        return function(params, batch)
+    # Each part takes every `number`-th row, so that devices that share a batch share
+    # each part.
+    split = jax.tree.map(
+        lambda leaf: leaf.reshape(rows // number, number, *leaf.shape[1:]).swapaxes(
+            0, 1
+        ),
+        batch,
+    )
+    return _summed_with_gradient(function)(params, split)
+
+
+def _summed_with_gradient(function: PartLoss) -> PartLoss:
+    """As `function`, for leaves `[parts, b, ...]`."""
+
+    def add_up(one: Callable[[Any], Any], parts: Any) -> Any:
+        first = jax.tree.map(lambda leaf: leaf[0], parts)
+        zeros = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(one, first)
+        )
+        return jax.lax.scan(
+            lambda sums, part: (jax.tree.map(jnp.add, sums, one(part)), None),
+            zeros,
+            parts,
+        )[0]
+
+    @jax.custom_vjp
+    def total(params: NetworkParams, parts: Any) -> tuple[jax.Array, Metrics]:
+        return add_up(lambda part: function(params, part), parts)
+
+    def forward(params: NetworkParams, parts: Any) -> tuple[Any, Any]:
+        step = jax.value_and_grad(function, has_aux=True)
+        return add_up(lambda part: step(params, part), parts)
+
+    def backward(gradient: NetworkParams, cotangents: Any) -> tuple[Any, None]:
+        return jax.tree.map(lambda leaf: cotangents[0] * leaf, gradient), None
+
+    total.defvjp(forward, backward)
+    return total
