@@ -10,6 +10,7 @@ from experiments.reporting import (
     bootstrap,
     captions,
     comparison,
+    completions,
     formats,
     plots,
     published,
@@ -19,9 +20,6 @@ from experiments.reporting.plots import Drawing, Look
 from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group
 from experiments.reporting.statistics import Estimate
-from launch.runs.logs import Sample
-
-SAMPLES = 8  # completions shown of each agent
 
 
 class Row(NamedTuple):
@@ -80,7 +78,7 @@ def section(
         "published": published.tables(groups),
         "rates": _rates(name, groups, looks),
         "texts": _texts(groups),
-        "samples": _samples(groups),
+        "completions": completions.shown(groups),
         "throughput": [_throughput(group) for group in groups],
         "waiting": [
             (group.label, sorted(waits.items()))
@@ -268,15 +266,6 @@ def _rates(
             drawing = plots.rates(f"{name}-{role}-rate", lines, y_label)
             panels.append(Panel(drawing, f"{role.capitalize()} throughput", ""))
     return panels
-
-
-def _samples(groups: Sequence[Group]) -> list[tuple[str, Sequence[Sample]]]:
-    """The first completions of a run of each agent, by the agent's label."""
-    runs = [
-        (group.label, next((run for run in group.runs if run.samples), None))
-        for group in groups
-    ]
-    return [(label, run.samples[:SAMPLES]) for label, run in runs if run is not None]
 
 
 def _texts(groups: Sequence[Group]) -> dict[str, Any] | None:
