@@ -29,6 +29,7 @@ from environments.language.task import LanguageEnvironment
 from environments.language.vocabulary import PAD, SPECIAL_NAMES, UNK, Vocabulary
 
 Unit = Literal["characters", "pieces"]
+Encode = Callable[[str], np.ndarray]  # a text to its tokens `[m]` int32
 
 PIECES = 1_024  # size of the vocabulary of pieces, special tokens included
 CHARACTERS = ("\n", *map(chr, range(32, 127)))
@@ -93,7 +94,8 @@ def split(topics: dict[str, str]) -> tuple[list[str], list[str]]:
     """
     held_out = {name for name in topics if crc32(name.encode()) % _HELD_OUT == 0}
     seen: set[str] = set()
-    training, evaluation = [], []
+    training: list[str] = []
+    evaluation: list[str] = []
     # Topics for evaluation come first, so that training loses what both have.
     for name in sorted(topics, key=lambda name: (name not in held_out, name)):
         text = _OTHER.sub("?", topics[name].translate(_NEAREST))
@@ -106,11 +108,11 @@ def split(topics: dict[str, str]) -> tuple[list[str], list[str]]:
     return training, evaluation
 
 
-def pieces(texts: Sequence[str]) -> tuple[Sequence[str], Callable[[str], list[int]]]:
+def pieces(texts: Sequence[str]) -> tuple[Sequence[str], Encode]:
     """Byte-pair encoding that is trained on texts; equal texts give equal pieces.
 
     Returns:
-        The names of all tokens, and a function from a text to its tokens.
+        The names of all tokens, and a function from a text to its tokens `[m]`.
     """
     # Late and by name, because the package is an extra.
     tokenizers: Any = importlib.import_module("tokenizers")
@@ -126,7 +128,7 @@ def pieces(texts: Sequence[str]) -> tuple[Sequence[str], Callable[[str], list[in
     )
     encoder.train_from_iterator(texts, trainer)
     names = [encoder.id_to_token(token) for token in range(encoder.get_vocab_size())]
-    return names, lambda text: encoder.encode(text).ids
+    return names, lambda text: np.array(encoder.encode(text).ids, np.int32)
 
 
 class Corpus(NamedTuple):
@@ -151,15 +153,14 @@ def corpus(unit: Unit) -> Corpus:
     training, evaluation = split(topics)
     if unit == "pieces":
         names, encode = pieces(training)
-        words = names[len(SPECIAL_NAMES) :]
-        vocabulary = Vocabulary(words, separator="")
+        vocabulary = Vocabulary(names[len(SPECIAL_NAMES) :], separator="")
     else:
         vocabulary = Vocabulary(CHARACTERS, separator="")
         encode = vocabulary.encode
     return Corpus(
         vocabulary,
-        [np.array(encode(text), np.int32) for text in training],
-        [np.array(encode(text), np.int32) for text in evaluation],
+        [encode(text) for text in training],
+        [encode(text) for text in evaluation],
     )
 
 
