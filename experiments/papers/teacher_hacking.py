@@ -22,6 +22,7 @@ Deviations:
   of T5; 2,000 samples of the oracle instead of 100,000, 4,000 prompts for distillation
   instead of 200,000, and 60 passes over them.
 - Adam with a constant rate of 0.0003, the paper's best rate, which has warm-up.
+- Passes, sizes and rates were not tuned.
 - The distance is the KL of whole completions, estimated on 1,024 prompts; the paper's
   estimator is not known to us.
 """
@@ -80,8 +81,8 @@ FIGURES = (
         NAME,
         task(PROMPTS, PASSES),
         {
-            "teacher": Variant("sft", TEACHER, task=task(FITTED, 20)),
-            "student": Variant("sft", STUDENT, task=task(FITTED, 5)),
+            "teacher": Variant("sft", TEACHER, task=task(FITTED, 60)),
+            "student": Variant("sft", STUDENT, task=task(FITTED, 20)),
             "offline": source("fixed_teacher"),
             "online_teacher": source("teacher"),
             "online_student": source("policy"),

@@ -86,12 +86,13 @@ def diagnosis(found: Distances) -> Diagnosis:
 
 def report(found: Mapping[str, Distances]) -> list[str]:
     """A line for each variant."""
-    lines = [("variant", "rise", "proxy change", "slope", "residual", "hacked")]
+    lines: list[tuple[str, ...]] = []
+    lines.append(("variant", "rise", "proxy change", "slope", "residual", "hacked"))
     for name, each in found.items():
         one = diagnosis(each)
         numbers = (one.rise, one.proxy_change, one.slope, one.residual)
         hacked = "yes" if one.hacked else "no"
-        lines.append((name, *(f"{number:.3g}" for number in numbers), hacked))
+        lines.append((name, *[f"{number:.3g}" for number in numbers], hacked))
     return flags.align(lines)
 
 

@@ -40,8 +40,9 @@ def find(network: str, text: str, seed: int = 0) -> Source:
     from experiments.names import EXPERIMENTS
 
     named, _, wanted = text.partition("#")
-    place: Path | Experiment = Path(named)
-    if place.is_dir():
+    place: Path | Experiment
+    if Path(named).is_dir():
+        place = Path(named)
         learned = _learned_at(network, place)
     elif named in EXPERIMENTS:
         place = dataclasses.replace(adopted(EXPERIMENTS[named]), seed=seed)

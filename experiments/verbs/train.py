@@ -54,9 +54,13 @@ def main(arguments: Sequence[str]) -> int:
         from experiments.verbs import train_directory
 
         return train_directory.run(plan)
-    from experiments.verbs import train_initial, train_runs
+    if any(experiment.initial for experiment in plan.experiments):
+        from experiments.verbs import train_initial
 
-    return train_runs.run(train_initial.provided(plan))
+        plan = train_initial.provided(plan)
+    from experiments.verbs import train_runs
+
+    return train_runs.run(plan)
 
 
 def _resumes(arguments: Sequence[str]) -> bool:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from agents.parts.contract import Params, Spec
 from launch.experiment import Experiment
-from launch.runs import initial_weights
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
 from launch.runs.generation import Lease
@@ -60,8 +59,10 @@ class Run(NamedTuple):
         Raises:
             RunDirectoryError: they are gone, or are not those that were chosen.
         """
-        if self.start.clock:
+        if self.start.clock or not self.experiment.origins:
             return {}
+        from launch.runs import initial_weights  # other runs do not need it
+
         return initial_weights.load(self.experiment.origins)
 
 

@@ -169,10 +169,10 @@ def _equal(network: NetworkParams, other: NetworkParams) -> bool:
     """Whether two networks have the same arrays."""
     leaves, structure = jax.tree.flatten(network)
     others, other_structure = jax.tree.flatten(other)
-    pairs = zip(leaves, others, strict=False)  # of unequal structures none is compared
-    return structure == other_structure and all(
-        np.array_equal(left, right) for left, right in pairs
-    )
+    if str(structure) != str(other_structure):
+        return False
+    pairs = zip(leaves, others, strict=True)
+    return all(np.array_equal(left, right) for left, right in pairs)
 
 
 def _with_idle_ranks(update: devices.SharedUpdate) -> devices.SharedUpdate:

@@ -239,7 +239,10 @@ def test_named_limits():
         ({"beta": 1.0}, "beta must be above 0 and below 1; at the ends .*, got 1"),
         ({"on_policy": 1.5}, "on_policy must be between 0 and 1, got 1.5"),
         ({"divergence": "kl"}, "divergence must be one of forward_kl, .*, got 'kl'"),
-        ({"source": "policy"}, "source must be one of reference, teacher, got"),
+        (
+            {"source": "policy"},
+            "source must be one of reference, teacher, fixed_teacher, got",
+        ),
         ({"teacher_temperature": 0.0}, "teacher_temperature must be above 0, got 0"),
         (
             {"divergence_weight": 0.5, "on_policy": 0.5},

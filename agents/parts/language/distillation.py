@@ -108,7 +108,8 @@ def measure_of(pair: Pair, spec: Spec) -> Measure:
     hacking; `reverse_kl` is KL(p_S, p_T) on samples of the student. Both add the exact
     divergences of all tokens. `reference_log_prob` is log p_S of the references; with
     samples of an oracle as references, minus the oracle's entropy minus this is
-    KL(oracle, p_S), the golden distance.
+    KL(oracle, p_S), the golden distance. It means nothing where a task has no
+    references.
     """
     [columns] = spec.action.shape
 

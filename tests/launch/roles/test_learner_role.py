@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 
+from launch.experiment import Origin
 from launch.roles import gang
 from launch.roles.learner_role import LearnerRank, LearnerRole
 from launch.runs import checkpoint, initial_weights
@@ -79,6 +80,9 @@ def test_a_learner_serves_the_first_weights_that_it_is_given(run, monkeypatch):
     params = jax.jit(agent_of(run).init)(jax.random.key(3)).params
     monkeypatch.setattr(initial_weights, "load", lambda origins: params)
     context = FakeContext("learner", coordinator=Program(actor_steps=0))
+    origins = (Origin("q", "somewhere", "q", "0" * 64),)
+    begun = dataclasses.replace(run.experiment, origins=origins)
+    run = run._replace(experiment=begun)
     role = LearnerRole(run, context, make_replay=lambda *_: Exhausted())
     step, [served] = role.get_variables(["q"])
     assert step == 0
