@@ -29,7 +29,7 @@ import numpy as np
 
 from agents import gkd
 from agents.parts import sgd
-from agents.parts.contract import Spec, Transition
+from agents.parts.contract import Agent, Spec, TrainingState, Transition
 from agents.parts.language import sequences, transformer
 from experiments.benchmarks.gkd_in_trl import Moment, figures
 from launch.pretrained import safetensors
@@ -72,46 +72,48 @@ def measure(directory: Path) -> dict[str, float]:
     """
     settings = json.loads((directory / "settings.json").read_text())
     prompts = np.load(directory / "prompts.npy")
+    agent, state = _begin(directory, settings, prompts.shape[1])
+    act, update = jax.jit(agent.act), jax.jit(agent.update, donate_argnums=0)
+    zeros = np.zeros(settings["batch"], np.float32)
+    # The second part of an observation is a reference; there is none.
+    rows = np.pad(prompts, ((0, 0), (0, settings["length"])))
+    ends, generating, tokens = [Moment.now()], [], []
+    for i, observation in enumerate(np.split(rows, settings["updates"])):
+        begun = time.monotonic()
+        action, extras = act(state.params, jax.random.key(i), observation, 0, False)
+        action.block_until_ready()
+        generating.append(time.monotonic() - begun)
+        tokens.append(int(sequences.completion_length(action).sum()))
+        batch = Transition(observation, action, zeros, zeros, observation, extras)
+        state, metrics = update(state, batch)
+        jax.block_until_ready(metrics)
+        ends.append(Moment.now())
+    return figures(settings, ends, generating, tokens)
+
+
+def _begin(
+    directory: Path, settings: dict[str, Any], columns: int
+) -> tuple[Agent, TrainingState]:
+    """GKD with both checkpoints, for prompts of so many columns."""
     teacher, student = (safetensors.load(directory / x) for x in ("teacher", "student"))
-    length, batch = settings["length"], settings["batch"]
-    columns = prompts.shape[1] + length
-    spec = Spec(
-        observation=jax.ShapeDtypeStruct((columns,), np.int32),
-        num_actions=student.config.vocabulary,
-        action=jax.ShapeDtypeStruct((length,), np.int32),
-    )
     config = gkd.Config(
         divergence="jsd",
         average="token_mean",
         network=student.config,
         teacher=teacher.config,
         optimizer=sgd.Optimizer(settings["learning_rate"], 1e-8),
-        batch_size=batch,
+        batch_size=settings["batch"],
+    )
+    length = settings["length"]
+    spec = Spec(
+        observation=jax.ShapeDtypeStruct((columns + length,), np.int32),
+        num_actions=student.config.vocabulary,
+        action=jax.ShapeDtypeStruct((length,), np.int32),
     )
     agent = gkd.agent(config, spec)
-    act, update = jax.jit(agent.act), jax.jit(agent.update, donate_argnums=0)
     state = jax.jit(agent.init)(jax.random.key(settings["seed"]))
     given = {"policy": student.params, "teacher": teacher.params}
-    state = state._replace(params=jax.device_put(given))
-    observations = np.pad(prompts, ((0, 0), (0, length)))
-    ends, generating, tokens = [Moment.now()], [], []
-    for i in range(settings["updates"]):
-        begun = time.monotonic()
-        observation = observations[i * batch : (i + 1) * batch]
-        key = jax.random.key(i)
-        action, extras = act(state.params, key, observation, 0, False)
-        completions = np.asarray(action)
-        generating.append(time.monotonic() - begun)
-        lengths = sequences.completion_length(completions)
-        tokens.append(int(np.sum(lengths)))
-        zeros = np.zeros(batch, np.float32)
-        transition = Transition(
-            observation, completions, zeros, zeros, observation, extras
-        )
-        state, metrics = update(state, transition)
-        jax.block_until_ready(metrics)
-        ends.append(Moment.now())
-    return figures(settings, ends, generating, tokens)
+    return agent, state._replace(params=jax.device_put(given))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -35,7 +35,6 @@ class Moment(NamedTuple):
 
 def measure(directory: Path) -> dict[str, float]:
     """Distils the student for some updates; see `gkd_beside_trl.measure`."""
-    import torch
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, TrainerCallback
     from trl.experimental.gkd import GKDTrainer
@@ -45,11 +44,11 @@ def measure(directory: Path) -> dict[str, float]:
     generating: list[float] = []
     tokens: list[int] = []
 
-    class Clock(TrainerCallback):  # type: ignore[misc]
+    class Clock(TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:
             ends.append(Moment.now())
 
-    class Timed(GKDTrainer):  # type: ignore[misc]
+    class Timed(GKDTrainer):
         @staticmethod
         def generate_on_policy_outputs(*given: Any) -> Any:
             begun = time.monotonic()
@@ -58,19 +57,15 @@ def measure(directory: Path) -> dict[str, float]:
             tokens.append(int((made[2] != IGNORED).sum()))
             return made
 
-    models = {
-        name: AutoModelForCausalLM.from_pretrained(
-            directory / name, dtype=torch.float32
-        )
-        for name in ("student", "teacher")
-    }
+    load = AutoModelForCausalLM.from_pretrained
+    student, teacher = (load(directory / name) for name in ("student", "teacher"))
     trainer = Timed(
-        model=models["student"],
-        teacher_model=models["teacher"],
+        model=student,
+        teacher_model=teacher,
         args=_arguments(settings),
         data_collator=lambda rows: _collate(rows, settings["length"]),
         train_dataset=Dataset.from_dict({"prompt_ids": _prompts(directory)}),
-        processing_class=_tokenizer(models["student"].config.vocab_size),
+        processing_class=_tokenizer(student.config.vocab_size),
         callbacks=[Clock()],
     )
     trainer.train()
