@@ -78,7 +78,7 @@ def measure(directory: Path) -> dict[str, float]:
     # The second part of an observation is a reference; there is none.
     rows = np.pad(prompts, ((0, 0), (0, settings["length"])))
     ends, generating, tokens = [Moment.now()], [], []
-    for i, observation in enumerate(np.split(rows, settings["updates"])):
+    for i, observation in enumerate(np.split(rows, len(rows) // settings["batch"])):
         begun = time.monotonic()
         action, extras = act(state.params, jax.random.key(i), observation, 0, False)
         action.block_until_ready()
