@@ -136,6 +136,11 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
 
     run.settle()  # as in the runs that parts are compared with
     pong = EXPERIMENTS["dqn/pong"]
+    # Prompts of 32 tokens, completions of 33.
+    sums = flags.replace(
+        EXPERIMENTS["sft/arithmetic"],
+        {"environment.digits": 15, "environment.scratch_pad": True},
+    )
     return {
         "learner": lambda: parts.learner(pong, seconds),
         "actor": lambda: parts.actor(pong, seconds / 2),
@@ -148,7 +153,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
         "footprint": lambda: whole_runs.footprint(seconds),
         "imports": whole_runs.imports,
         "scaling": lambda: scaling.scaling(seconds),
-        "language": lambda: language.language(EXPERIMENTS["sft/arithmetic"], seconds),
+        "language": lambda: language.language(sums, seconds),
     }
 
 
