@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from environments.classic import Classic
     from environments.control_suite import ControlSuite
     from environments.language.arithmetic import Arithmetic
+    from environments.language.facts import Facts
+    from environments.language.markov import Markov
+    from environments.language.preferences import Preferences
+    from environments.language.text import Text
     from environments.locomotion import Locomotion
     from environments.maze import Maze
     from environments.minatar import MinAtar
@@ -40,12 +44,16 @@ __all__ = [
     "Classic",
     "Config",
     "ControlSuite",
+    "Facts",
     "Gymnasium",
     "Locomotion",
+    "Markov",
     "Maze",
     "MinAtar",
+    "Preferences",
     "Rendered",
     "Single",
+    "Text",
     "VectorEnvironment",
     "config_class",
     "make",
@@ -62,10 +70,14 @@ KINDS = {
     "Catch": "environments.catch",
     "Classic": "environments.classic",
     "ControlSuite": "environments.control_suite",
+    "Facts": "environments.language.facts",
     "Gymnasium": "environments.own",
     "Locomotion": "environments.locomotion",
+    "Markov": "environments.language.markov",
     "Maze": "environments.maze",
     "MinAtar": "environments.minatar",
+    "Preferences": "environments.language.preferences",
+    "Text": "environments.language.text",
 }
 
 

@@ -80,3 +80,18 @@ def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
     else:
         wanted = f"one of {', '.join(choices)}"
     raise InvalidSetting(field, value, wanted)
+
+
+def check_at_least(field: str, value: int, least: int) -> None:
+    """Refuses a value that is too small.
+
+    Args:
+        field: dotted path of the field inside an experiment.
+        value: the value received.
+        least: the smallest valid value.
+
+    Raises:
+        InvalidSetting: the value is below `least`.
+    """
+    if value < least:
+        raise InvalidSetting(field, value, f"at least {least}")

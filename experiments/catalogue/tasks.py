@@ -306,17 +306,52 @@ TASKS["gymnasium"] = Task(
     },
 )
 
-# Ours: settings that learn within minutes on two CPU cores. A run counts
-# completions; a batch of 32 is one update.
-TASKS["arithmetic"] = Task(
-    "sums of two numbers with 3 digits; the score is 1 if the answer is right",
-    Environment("Arithmetic"),
-    96_000,
-    Evaluation(period=9_600, episodes=256),
-    {"network.width": 64, "network.layers": 2},
-    actions="tokens",
-    environments=32,
-)
+# Ours: settings that learn within minutes on two CPU cores.
+SMALL_DECODER: dict[str, Any] = {"network.width": 64, "network.layers": 2}
+# The score of a sample: the most likely tokens score higher than the chain itself.
+SAMPLED = SMALL_DECODER | {"evaluation_temperature": 1.0}
+
+
+def _language(description: str, kind: str, settings: Mapping[str, Any]) -> Task:
+    """A language task; a run counts completions, and a batch of 32 is one update."""
+    return Task(
+        description,
+        Environment(kind),
+        96_000,
+        Evaluation(period=9_600, episodes=256),
+        settings,
+        actions="tokens",
+        environments=32,
+    )
+
+
+TASKS |= {
+    "arithmetic": _language(
+        "sums of two numbers with 3 digits; the score is 1 if the answer is right",
+        "Arithmetic",
+        SMALL_DECODER,
+    ),
+    "facts": _language(
+        "summarise the facts about a subject; the score is the share of true claims",
+        "Facts",
+        SMALL_DECODER,
+    ),
+    "markov": _language(
+        "continue a Markov chain; the score is a token's log-probability under it",
+        "Markov",
+        SAMPLED,
+    ),
+    "preferences": _language(
+        "continue a Markov chain; the score is a golden reward of neighbouring tokens",
+        "Preferences",
+        SAMPLED,
+    ),
+    "text": _language(
+        "continue CPython's manual; the score is the share of tokens as in the manual",
+        "Text",
+        SMALL_DECODER,
+    ),
+}
 
 # Tasks that need a flag before they can run, with an example of its value.
 NEEDS = {

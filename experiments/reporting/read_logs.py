@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from launch.errors import RunDirectoryError
 from launch.runs import logs
-from launch.runs.logs import EvaluationRow
+from launch.runs.logs import EvaluationRow, Sample
 
 WAITING = "waiting_share"  # suffix of metrics that measure how long a role waited
 _COLUMNS = [name for name in logs.EVALUATION_COLUMNS if name != "mean_return"]
@@ -113,6 +113,31 @@ def read_metrics(directory: Path) -> Log[dict[str, Any]]:
                 if name == "episode_return":
                     log.lose(number, "not finite")
         log.rows.append(row)
+    return log
+
+
+def read_samples(directory: Path) -> Log[Sample]:
+    """Reads the completions of the last evaluation that has some, in their order.
+
+    Raises:
+        RunDirectoryError: the file cannot be read.
+    """
+    log: Log[Sample] = Log(logs.SAMPLES)
+    last = -1
+    for number, line in _read(directory, log):
+        try:
+            row = json.loads(line)
+            grid = int(row["grid"])
+            texts = [str(row[name]) for name in ("prompt", "completion", "reference")]
+            prompt, completion, reference = texts
+            sample = Sample(prompt, completion, float(row["reward"]), reference)
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            log.lose(number, "malformed")
+            continue
+        if grid > last:
+            log.rows, last = [], grid
+        if grid == last:
+            log.rows.append(sample)
     return log
 
 

@@ -8,7 +8,7 @@ from experiments.catalogue import computation
 from experiments.reporting import plain_text, read_logs
 from launch.errors import RunDirectoryError
 from launch.runs import events, lock, roles, run_directory
-from launch.runs.logs import EvaluationRow
+from launch.runs.logs import EvaluationRow, Sample
 from launch.runs.roles import Row
 
 _NEEDED: dict[str, type] = {
@@ -41,6 +41,7 @@ class Run(NamedTuple):
         running: whether a process writes to it now.
         events: what happened to its roles, oldest first; see `launch.runs.events`.
         roles: where they ran in the end; see `launch.runs.roles`.
+        samples: completions of the last evaluation, if it is a language task.
     """
 
     directory: Path
@@ -52,6 +53,7 @@ class Run(NamedTuple):
     running: bool
     events: Sequence[dict[str, Any]] = ()
     roles: Sequence[Row] = ()
+    samples: Sequence[Sample] = ()
 
     @property
     def deaths(self) -> list[dict[str, Any]]:
@@ -128,7 +130,8 @@ def read(directory: Path, points: list[str]) -> Run:
     _check_config(directory / run_directory.CONFIG, config)
     evaluations, evaluated = read_logs.read_evaluations(directory)
     metrics = read_logs.read_metrics(directory)
-    notes = [log.note for log in (evaluations, metrics) if log.note]
+    samples = read_logs.read_samples(directory)
+    notes = [log.note for log in (evaluations, metrics, samples) if log.note]
     if not any(row.returns for row in evaluations.rows):
         if evaluations.lost:
             raise RunDirectoryError(
@@ -147,6 +150,7 @@ def read(directory: Path, points: list[str]) -> Run:
         running=not complete and lock.is_held(directory),
         events=_read_events(directory, points),
         roles=_read_roles(directory, points),
+        samples=samples.rows,
     )
 
 

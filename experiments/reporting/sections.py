@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments import language_metrics
 from experiments.reporting import (
     captions,
     comparison,
@@ -74,6 +75,7 @@ def section(
         "whole_runs": _whole_runs(groups),
         "published": published.tables(groups),
         "rates": _rates(name, groups, looks),
+        "texts": _texts(groups),
         "throughput": [_throughput(group) for group in groups],
         "waiting": [
             (group.label, sorted(waits.items()))
@@ -261,6 +263,45 @@ def _rates(
             drawing = plots.rates(f"{name}-{role}-rate", lines, y_label)
             panels.append(Panel(drawing, f"{role.capitalize()} throughput", ""))
     return panels
+
+
+def _texts(groups: Sequence[Group]) -> dict[str, Any] | None:
+    """A row of text metrics for each agent, or why there are none; None: no samples."""
+    with_samples = [group for group in groups if any(run.samples for run in group.runs)]
+    if not with_samples:
+        return None
+    try:
+        found = [
+            (group.label, _text_metrics([run for run in group.runs if run.samples]))
+            for group in with_samples
+        ]
+    except ModuleNotFoundError as error:
+        return {"missing": str(error)}
+    names = list(dict.fromkeys(name for _, means in found for name in means))
+    return {
+        "missing": "",
+        "heads": names,
+        "rows": [
+            (label, [formats.number(means.get(name)) for name in names])
+            for label, means in found
+        ],
+    }
+
+
+def _text_metrics(runs: Sequence[Run]) -> dict[str, float]:
+    """Means over runs of the text metrics of their last evaluation, by name."""
+    measured = [
+        language_metrics.measure(
+            [sample.completion for sample in run.samples],
+            [sample.reference for sample in run.samples],
+        )
+        for run in runs
+    ]
+    return {
+        name: float(np.mean([each[name] for each in measured]))
+        for name in measured[0]
+        if all(name in each for each in measured)
+    }
 
 
 def _throughput(group: Group) -> tuple[str, list[str]]:

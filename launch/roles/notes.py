@@ -90,5 +90,6 @@ class Notes:
             self._observation, actions, rewards.tolist(), strict=True
         ):
             if len(self.samples) < MOST_SAMPLES:
-                prompt = seen[: task.prompt_columns]
-                self.samples.append(Sample(text(prompt), text(action), reward))
+                prompt, reference = np.split(seen, [task.prompt_columns])
+                sample = Sample(text(prompt), text(action), reward, text(reference))
+                self.samples.append(sample)

@@ -41,11 +41,19 @@ class Episode(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A completion of an evaluation: prompt and completion as text, and the reward."""
+    """A completion of an evaluation, as text, with its reward.
+
+    Attributes:
+        prompt: the text that the policy continued.
+        completion: the policy's text.
+        reward: its score.
+        reference: the task's text; empty if the task has none.
+    """
 
     prompt: str
     completion: str
     reward: float
+    reference: str = ""
 
 
 class Evaluated(NamedTuple):

@@ -50,5 +50,5 @@ def test_the_length_counts_eos(tokens, length):
 
 @pytest.mark.parametrize("words", [["cat", "dog", "cat"], ["dog", "<eos>"]])
 def test_words_must_differ(words):
-    with pytest.raises(ValueError, match="words must differ, got (cat|<eos>) twice"):
+    with pytest.raises(ValueError, match=r"words must differ, got (cat|<eos>) twice"):
         Vocabulary(words)

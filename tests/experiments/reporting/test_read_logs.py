@@ -132,3 +132,37 @@ def test_a_training_return_that_is_not_finite_keeps_its_row(value, tmp_path):
         "left out 6 points of metrics.jsonl (incomplete in line 6; not finite in lines "
         "1, 2, 3 and 2 more)"
     )
+
+
+def sample(grid, completion, **others):
+    row = {"grid": grid, "actor_steps": grid, "prompt": "ann ?", "reward": 0.5}
+    row |= {"completion": completion, "reference": "ann has hat ."} | others
+    return json.dumps(row) + "\n"
+
+
+def test_samples_are_those_of_the_last_evaluation(tmp_path):
+    lines = [sample(20, "early"), sample(40, "ann has"), sample(40, "hat .", reward=1)]
+    (tmp_path / "samples.jsonl").write_text("".join(lines))
+    log = read_logs.read_samples(tmp_path)
+    assert log.rows == [
+        ("ann ?", "ann has", 0.5, "ann has hat ."),
+        ("ann ?", "hat .", 1.0, "ann has hat ."),
+    ]
+    assert log.note == ""
+
+
+def test_a_run_without_samples_has_none(tmp_path):
+    assert read_logs.read_samples(tmp_path).rows == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[]\n", "{}\n", "7\n", "\0\n", '{"grid": 40\n', sample(40, "bad", reward=None)],
+)
+def test_a_bad_sample_costs_only_itself(line, tmp_path):
+    lines = [sample(40, "one"), line, sample(40, "two")]
+    (tmp_path / "samples.jsonl").write_text("".join(lines))
+    log = read_logs.read_samples(tmp_path)
+    assert [row.completion for row in log.rows] == ["one", "two"]
+    note = "left out 1 point of samples.jsonl (malformed in line 2)"
+    assert log.note == note

@@ -1,5 +1,8 @@
 """A section for each environment."""
 
+import json
+import sys
+
 import pytest
 
 from experiments.reporting import comparison
@@ -41,3 +44,37 @@ def test_agents_are_compared_on_each_environment(elsewhere, capsys):
     ):
         assert part in text, part
     assert text.count("interquartile mean") == 1  # one agent on Pong
+    assert "Text metrics" not in text  # no run has samples
+
+
+def write_samples(run, completions):
+    rows = [
+        {"grid": 100, "prompt": "ann ?", "completion": completion, "reward": 0.0}
+        | {"reference": "ann has hat"}
+        for completion in completions
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (run / "samples.jsonl").write_text(text)
+
+
+def test_text_metrics_are_means_over_seeds_of_the_agents_with_samples(elsewhere):
+    runs = elsewhere / "runs"
+    write(runs, "dqn/catch", 0, POINTS, ROWS)
+    right = write(runs, "sft/catch", 0, POINTS, ROWS)
+    write_samples(right, ["ann has hat", "ann has hat"])
+    wrong = write(runs, "sft/catch", 1, POINTS, ROWS)
+    write_samples(wrong, ["x", "y"])
+    assert report("runs") == 0
+    text = text_of((elsewhere / "report.html").read_text())
+    assert "agent ROUGE-1 ROUGE-2 ROUGE-L Self-BLEU length" in text
+    assert "sft 50.00 50.00 50.00 50.00 2.00" in text
+    assert "dqn 50.00" not in text
+
+
+def test_the_page_says_which_package_text_metrics_need(elsewhere, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    run = write(elsewhere / "runs", "sft/catch", 0, POINTS, ROWS)
+    write_samples(run, ["ann has hat", "ann"])
+    assert report(run) == 0
+    text = text_of((run / "report.html").read_text())
+    assert "Not shown: text metrics need the package sacrebleu: install it" in text

@@ -119,6 +119,46 @@ def test_all_lanes_may_end_at_once(scripted):
     assert loop.actor_steps == 6
 
 
+def test_the_policy_is_not_called_where_all_lanes_have_ended(scripted):
+    """Its actions would be ignored; keys of later calls stay as if it were called."""
+    observed, drawn = [], []
+
+    class Counted(Actor):
+        def select_action(self, observation):
+            observed.append(observation.tolist())
+            drawn.append(super().select_action(np.zeros(2, np.float32)).tolist())
+            return np.array(drawn[-1])
+
+    environment = scripted([[[1.0]], [[2.0], [2.0, 3.0]]])
+    loop = Loop(environment, Counted(draws, dict, seed=5))
+    ended = [len(loop.step()) for _ in range(6)]
+    assert ended == [2, 0, 1, 1, 1, 0]
+    # Call 1 is left out; at the others one lane at least decides.
+    assert observed == [[0, 100], [10, 110], [11, 111], [20, 112], [21, 120]]
+    alone = Actor(draws, dict, seed=5)
+    calls = [alone.select_action(np.zeros(2, np.float32)).tolist() for _ in range(6)]
+    assert drawn == [calls[0], *calls[2:]]
+
+
+def test_the_store_hears_of_the_step_without_a_call(scripted, tape):
+    environment = scripted([[[1.0]], [[2.0]]])
+    loop = Loop(environment, Actor(act, lambda: {"q": 0}, 0, adder=Recording(tape)))
+    for _ in range(3):
+        loop.step()
+    kinds = [call[2] for call in tape if call[0] == "observe"]
+    assert kinds == [[LAST, LAST], [FIRST, FIRST], [LAST, LAST]]
+
+
+def test_after_a_reset_the_policy_is_called_again(scripted):
+    environment = scripted([[[1.0], [4.0]]])
+    loop = Loop(environment, Actor(act, lambda: {"q": 0}, seed=0))
+    loop.step()
+    loop.reset()
+    assert loop.step() == [(0, Episode(1.0, 1))]
+    taken = [call[1] for call in environment.tape if call[0] == "step"]
+    assert taken == [[0], [1_000]]
+
+
 def draws(params, key, observation, actor_steps, evaluation):
     """Random actions; in evaluation, always action 0."""
     actions = jax.random.randint(key, observation.shape, 1, 1_000)

@@ -29,7 +29,8 @@ class Evaluating:
         self._at = self._points.pop(0)
         return tuple(Counts(self._at, self._at, 3))
 
-    def report_evaluation(self, point, counts, episodes):
+    def report_evaluation(self, point, counts, episodes, samples, measures):
+        assert (samples, measures) == ([], {}), "Catch has neither"
         self.evaluations.append((point, Counts(*counts), len(episodes)))
 
     def moved(self, role):

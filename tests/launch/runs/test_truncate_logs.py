@@ -1,12 +1,15 @@
 """Rows after a checkpoint are removed; earlier rows stay as they were written."""
 
+import io
+
 import pytest
 
 from launch.runs import logs, truncate_logs
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.logs import Counts
 
-NAMES = ("metrics.jsonl", "metrics.csv", logs.EVALUATIONS)
+JSON = ("metrics.jsonl", logs.SAMPLES)
+NAMES = (*JSON, "metrics.csv", logs.EVALUATIONS)
 
 
 @pytest.fixture
@@ -16,13 +19,16 @@ def written(tmp_path):
     for steps in (100, 200, 300):
         metrics.write(Counts(steps, steps, 7), "learner", {"loss": steps / 7})
         evaluations.write(steps, Counts(steps), [0.1], [9])
+        sample = logs.Sample("a\u2028b", f"{steps}\x85", reward=0.5)
+        logs.write_samples(tmp_path, steps, Counts(steps), [sample])
     metrics.close()
     evaluations.close()
     return tmp_path
 
 
 def lines(directory):
-    return {name: (directory / name).read_text().splitlines(True) for name in NAMES}
+    # The rows of samples hold other line breaks than the one between rows.
+    return {name: list(io.StringIO((directory / name).read_text())) for name in NAMES}
 
 
 def resume_at(directory, counts):
@@ -34,15 +40,16 @@ def test_rows_up_to_the_checkpoint_stay_as_they_were_written(written, steps, kep
     before = lines(written)
     truncate_logs.truncate_to(written, resume_at(written, Counts(steps)))
     after = lines(written)
-    assert after["metrics.jsonl"] == before["metrics.jsonl"][:kept]
-    for name in NAMES[1:]:
+    for name in JSON:
+        assert after[name] == before[name][:kept]
+    for name in NAMES[2:]:
         assert after[name] == before[name][: 1 + kept], "and the header"
     assert not list(written.glob(".*"))
 
 
 def test_without_a_checkpoint_all_rows_are_removed(written):
     truncate_logs.truncate_to(written, None)
-    assert [len(rows) for rows in lines(written).values()] == [0, 1, 1]
+    assert [len(rows) for rows in lines(written).values()] == [0, 0, 1, 1]
 
 
 def test_a_half_written_row_is_removed_even_if_it_is_early(written):
@@ -50,7 +57,7 @@ def test_a_half_written_row_is_removed_even_if_it_is_early(written):
         path = written / name
         path.write_text(path.read_text()[:-1])
     truncate_logs.truncate_to(written, resume_at(written, Counts(500)))
-    assert [len(rows) for rows in lines(written).values()] == [2, 3, 3]
+    assert [len(rows) for rows in lines(written).values()] == [2, 2, 3, 3]
 
 
 def test_logs_of_offline_runs_are_truncated_by_learner_steps(tmp_path):
