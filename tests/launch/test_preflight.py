@@ -201,7 +201,6 @@ def test_learners_and_replays_that_cannot_share_a_run_are_refused(mode, changes,
 
 QUEUE = {"order": "queue", "samples_per_insert": 1.0, "capacity": 12}
 QUEUED = {f"agent.storage.{name}": value for name, value in QUEUE.items()}
-QUEUED["agent.storage.min_size"] = 1  # has no meaning, and is not checked
 
 
 @pytest.mark.parametrize(

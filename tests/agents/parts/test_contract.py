@@ -213,7 +213,8 @@ def test_agent_computes_its_golden_values(name):
     ],
 )
 def test_storage_that_no_queue_can_have_is_refused(settings, said):
-    fitting = {"order": "queue", "capacity": 7, "min_size": 1, "batch_size": 7}
+    # The smallest size of a replay, 20,000 by default, has no meaning for a queue.
+    fitting = {"order": "queue", "capacity": 7, "batch_size": 7}
     assert Storage(**fitting, samples_per_insert=1.0).n_step == 1
     with pytest.raises(InvalidSetting) as caught:
         Storage(**{**fitting, "samples_per_insert": 1.0} | settings)
