@@ -92,10 +92,23 @@ class Bench:
         key, policy = jax.random.key(0), self.params["policy"]
         return lambda: np.asarray(generate(policy, key, prompt))
 
-    def learner(self, next_batch: Callable[[], Transition]) -> Timed:
-        """Makes a learner; its step is the operation to time."""
-        learner = Learner(self.agent, 0, Given(next_batch))
-        return Timed(learner.step, lambda: jax.block_until_ready(learner.params))
+
+class Fed:
+    """A learner, compiled once, that takes batches from one source or another."""
+
+    def __init__(self, agent: Agent):
+        """Compiles nothing yet."""
+        self._learner = Learner(agent, 0, Given(lambda: self._source()))
+        self._source: Callable[[], Transition]
+
+    def by(self, source: Callable[[], Transition]) -> Timed:
+        """Its step with batches of this source, as the operation to time."""
+
+        def step() -> None:
+            self._source = source
+            self._learner.step()
+
+        return Timed(step, lambda: jax.block_until_ready(self._learner.params))
 
 
 def language(experiment: Experiment, seconds: float) -> list[Measurement]:
@@ -148,53 +161,49 @@ def generation(bench: Bench, seconds: float) -> list[Measurement]:
 
 def updates(bench: Bench, seconds: float) -> list[Measurement]:
     """Measures learner steps per second from each queue, next to the update alone."""
-    recorded = bench.queue()
-    _generate(bench.loop(recorded))
-    batch = recorded.next()
-    queue = bench.queue()
+    queue, learner = bench.queue(), Fed(bench.agent)
+    _generate(bench.loop(queue))
+    batch = queue.next()
     one_batch = jax.device_put(batch)
-    bare = bench.learner(lambda: one_batch)
+
+    def stored_and_taken() -> Transition:
+        _store(queue, batch)
+        return queue.next()
+
+    bare, local = learner.by(lambda: one_batch), learner.by(stored_and_taken)
     fastest = rates({"bare": bare}, min(seconds, 1.0))["bare"]
     # Enough for slices that end late, and for a machine that becomes faster.
-    batches = math.ceil(3 * fastest * (seconds + 1)) + 20
+    batches = math.ceil(2 * fastest * (seconds + 1)) + 20
     with _served(bench, capacity=batches * bench.lanes) as served:
-        adder = bench.reverb_adder(served)
-        for _ in range(batches):
-            _store(adder, batch)
-        adder.close()
-        reader = reverb_queue.QueueBatches(
-            [served.address],
-            bench.agent.storage,
-            frame_stack=1,
-            stop=lambda: False,
-            acting=lambda actor: False,
-            extras=bench.extras,
-        )
-        reader.prepare(bench.params, lambda: None)
-
-        def stored_and_taken() -> Transition:
-            _store(queue, batch)
-            return queue.next()
-
-        rate = rates(
-            {
-                "bare": bare,
-                "local": bench.learner(stored_and_taken),
-                "reverb": bench.learner(reader.next),
-            },
-            seconds,
-        )
+        reader = _filled(bench, served, batch, batches)
+        reverb = learner.by(reader.next)
+        rate = rates({"bare": bare, "local": local, "reverb": reverb}, seconds)
         reader.close()
+    name, unit = "language learner steps, fed", "steps/s"
     return [
-        share(
-            f"language learner steps, fed {name}",
-            rate[kind],
-            rate["bare"],
-            "steps/s",
-            least=0.9,
-        )
-        for kind, name in (("local", "in-process"), ("reverb", "by Reverb"))
+        share(f"{name} in-process", rate["local"], rate["bare"], unit, least=0.9),
+        share(f"{name} by Reverb", rate["reverb"], rate["bare"], unit, least=0.9),
     ]
+
+
+def _filled(
+    bench: Bench, served: server.Served, batch: Transition, batches: int
+) -> reverb_queue.QueueBatches:
+    """Stores the batch many times in a queue of Reverb; returns its reader."""
+    adder = bench.reverb_adder(served)
+    for _ in range(batches):
+        _store(adder, batch)
+    adder.close()
+    reader = reverb_queue.QueueBatches(
+        [served.address],
+        bench.agent.storage,
+        frame_stack=1,
+        stop=lambda: False,
+        acting=lambda actor: False,
+        extras=bench.extras,
+    )
+    reader.prepare(bench.params, lambda: None)
+    return reader
 
 
 def _generate(loop: Loop) -> None:
