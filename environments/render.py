@@ -57,8 +57,8 @@ def make(config: Any, seed: int) -> Rendered:
 
     Raises:
         TypeError: if `config` is not an environment config.
-        ValueError: if MuJoCo must draw and cannot, or a user's environment has no
-            pictures.
+        ValueError: if MuJoCo must draw and cannot, or a user's environment or a
+            language task has no pictures.
     """
     [lane_seed] = vector.lane_seeds(1, seed)
     match config:
@@ -85,7 +85,18 @@ def make(config: Any, seed: int) -> Rendered:
             return _rendered(own.make_one(config, lane_seed, rendered=True))
         case Locomotion() | ControlSuite() | Adroit():
             return _rendered(_drawn_by_mujoco(config, lane_seed))
-    raise TypeError(f"config must be an environment's config, got {config!r}")
+    raise _refusal(config)
+
+
+def _refusal(config: Any) -> Exception:
+    """Why there are no pictures."""
+    cls = type(config)
+    if cls.__module__.startswith("environments.language."):
+        return ValueError(
+            f"{cls.__name__} is a language task and has no pictures: read the "
+            "completions in samples.jsonl of the run"
+        )
+    return TypeError(f"config must be an environment's config, got {config!r}")
 
 
 def _drawn_by_mujoco(config: Locomotion | ControlSuite | Adroit, seed: int) -> Any:

@@ -80,7 +80,7 @@ def tanh_gaussian(config: networks.Config, spec: Spec) -> Policy:
 
     Raises:
         InvalidSetting: the torso does not fit the observations.
-        ValueError: actions are discrete.
+        ValueError: actions are discrete or tokens.
     """
     size = action_size(spec)
     module = _Outputs(make_torso(config, spec), 2 * size)
@@ -217,9 +217,10 @@ def action_size(spec: Spec) -> int:
     Raises:
         ValueError: actions are discrete.
     """
-    if spec.num_actions > 0:
+    if spec.kind != "continuous":
         raise ValueError(
-            "this agent needs continuous actions, but the environment's are discrete"
+            "this agent needs continuous actions, but the environment's are "
+            f"{spec.kind}"
         )
     (size,) = spec.action.shape
     return int(size)

@@ -289,7 +289,7 @@ def _image_size(torso: str, size: Sequence[int]) -> list[int]:
 
 
 def _check_discrete(spec: Spec) -> None:
-    if spec.num_actions < 1:
+    if spec.kind != "discrete":
         raise ValueError(
-            "this agent needs discrete actions, but the environment's are continuous"
+            f"this agent needs discrete actions, but the environment's are {spec.kind}"
         )

@@ -114,7 +114,8 @@ def _texts(
 
 def completions(spec: Spec, rng: np.random.Generator, number: int) -> np.ndarray:
     """Random completions `[number, T]`; those that are short enough end with EOS."""
-    texts = _texts(rng, number, *spec.action.shape, spec.num_actions)
+    [columns] = spec.action.shape
+    texts = _texts(rng, number, columns, spec.num_actions)
     ends = np.cumsum(texts == sequences.PAD, axis=1) == 1
     return np.where(ends, sequences.EOS, texts).astype(np.int32)
 

@@ -9,6 +9,7 @@ from experiments import language_metrics
 from experiments.reporting import (
     captions,
     comparison,
+    completions,
     formats,
     plots,
     published,
@@ -76,6 +77,7 @@ def section(
         "published": published.tables(groups),
         "rates": _rates(name, groups, looks),
         "texts": _texts(groups),
+        "completions": completions.shown(groups),
         "throughput": [_throughput(group) for group in groups],
         "waiting": [
             (group.label, sorted(waits.items()))

@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,9 @@ def save(path: Path, params: Params) -> None:
 
     Args:
         path: of the file, ending in `.npz`.
-        params: nested dictionaries of arrays, as in `TrainingState.params`.
+        params: nested dictionaries and lists of arrays, as in `TrainingState.params`.
     """
-    from flax import traverse_util
-
-    np.savez_compressed(path, **traverse_util.flatten_dict(params, sep=_SEPARATOR))
+    np.savez_compressed(path, **_flat(params))
 
 
 def load(path: Path, expected: Params) -> Params:
@@ -33,7 +32,7 @@ def load(path: Path, expected: Params) -> Params:
     Raises:
         RunDirectoryError: the file cannot be read, or does not fit the agent.
     """
-    from flax import traverse_util
+    from flax import serialization, traverse_util
 
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -41,7 +40,7 @@ def load(path: Path, expected: Params) -> Params:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
         raise RunDirectoryError(f"cannot read {path}: {reason}") from error
-    needed = traverse_util.flatten_dict(expected, sep=_SEPARATOR)
+    needed = _flat(expected)
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     for name, leaf in needed.items():
         if shapes.get(name) != list(leaf.shape):
@@ -50,4 +49,13 @@ def load(path: Path, expected: Params) -> Params:
                 f"{list(leaf.shape)}, got {shapes.get(name, 'no array')}"
             )
     kept = {name: arrays[name] for name in needed}
-    return traverse_util.unflatten_dict(kept, sep=_SEPARATOR)
+    nested = traverse_util.unflatten_dict(kept, sep=_SEPARATOR)
+    return serialization.from_state_dict(expected, nested)
+
+
+def _flat(params: Params) -> dict[str, Any]:
+    """The leaves by their paths; an element of a list has its number as name."""
+    from flax import serialization, traverse_util
+
+    nested = serialization.to_state_dict(params)
+    return traverse_util.flatten_dict(nested, sep=_SEPARATOR)

@@ -17,11 +17,12 @@ from agents.parts.contract import (
     TrainingState,
     never_acts,
 )
-from environments import Catch, Locomotion
+from environments import Arithmetic, Catch, Locomotion
 from launch import build
 from launch.build import NORMALIZER, make_agent, make_extras_spec, make_spec, normalized
 from launch.datasets.normalization import prepare
 from tests.launch.datasets import random_data
+from tests.launch.language_runs import sums
 from tests.launch.replay.made_up_extras import SPEC, acting, extras_of, hash_of
 from tests.launch.small_experiments import changed, pendulum
 
@@ -56,6 +57,41 @@ def test_a_spec_describes_observations_and_actions(catch):
     spec = build.spec_of(hopper)
     assert (spec.observation.shape, spec.num_actions) == ((11,), 0)
     assert (spec.action.shape, spec.action.dtype) == ((3,), np.float32)
+
+
+def test_a_spec_of_a_language_task_has_tokens_as_actions():
+    spec = build.spec_of(sums(environment=Arithmetic(digits=2)))
+    assert (spec.kind, spec.num_actions) == ("tokens", 16)
+    assert (spec.action.shape, spec.action.dtype) == ((4,), np.int32)
+    assert (spec.observation.shape, spec.observation.dtype) == ((10,), np.int32)
+
+
+@pytest.mark.parametrize(
+    ("agent", "environment", "message"),
+    [
+        ("sft", Catch(), "sft must have .* tokens actions, but .* discrete ones"),
+        (
+            "mdqn",
+            Arithmetic(),
+            "mdqn must have .* discrete actions, but .* tokens .*sft",
+        ),
+        ("sac", Arithmetic(), "sac must have .* continuous actions, but .* tokens"),
+    ],
+)
+def test_agents_with_other_actions_are_refused(agent, environment, message):
+    wanted = sums(
+        agent_name=agent, agent=REGISTRY[agent].default(), environment=environment
+    )
+    with pytest.raises(ValueError, match=f"^{message}"):
+        build.make_stages(wanted, build.spec_of(wanted))
+
+
+@pytest.mark.parametrize("agent", ["mdqn", "sac"])
+def test_papers_refuse_tokens_themselves(agent):
+    spec = build.spec_of(sums())
+    recipe = REGISTRY[agent]
+    with pytest.raises(ValueError, match="but the environment's are tokens"):
+        recipe.agent(recipe.default(), spec)
 
 
 def test_the_actors_environments_depend_on_seed_and_start(catch):

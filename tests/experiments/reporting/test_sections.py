@@ -45,6 +45,7 @@ def test_agents_are_compared_on_each_environment(elsewhere, capsys):
         assert part in text, part
     assert text.count("interquartile mean") == 1  # one agent on Pong
     assert "Text metrics" not in text  # no run has samples
+    assert "Completions" not in text
 
 
 def write_samples(run, completions):
@@ -69,6 +70,20 @@ def test_text_metrics_are_means_over_seeds_of_the_agents_with_samples(elsewhere)
     assert "agent ROUGE-1 ROUGE-2 ROUGE-L Self-BLEU length" in text
     assert "sft 50.00 50.00 50.00 50.00 2.00" in text
     assert "dqn 50.00" not in text
+
+
+def test_the_page_shows_completions_of_one_seed_of_each_agent_with_samples(elsewhere):
+    runs = elsewhere / "runs"
+    write(runs, "dqn/catch", 0, POINTS, ROWS)
+    write(runs, "sft/catch", 3, POINTS, ROWS)
+    run = write(runs, "sft/catch", 5, POINTS, ROWS)
+    write_samples(run, ["<b>first</b>", *["next"] * 7, "ninth"])
+    assert report("runs") == 0
+    page = (elsewhere / "report.html").read_text()
+    text = text_of(page)
+    assert "sft seed 5 completion reference score ann ? " in text
+    assert "&lt;b&gt;first&lt;/b&gt;" in page and "<b>first" not in page
+    assert (text.count("ann has hat 0"), text.count("ninth")) == (8, 0)
 
 
 def test_the_page_says_which_package_text_metrics_need(elsewhere, monkeypatch):

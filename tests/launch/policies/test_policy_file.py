@@ -23,6 +23,21 @@ def test_parameters_are_read_as_they_were_written(tmp_path):
     assert found["normalizer"]["mean"].tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_layers_in_a_list_are_read_as_they_were_written(tmp_path):
+    layers = [{"kernel": np.full((2, 3), each, np.float32)} for each in (7, 8)]
+    params = {"policy": {"embedding": np.arange(5.0), "layers": layers}}
+    path = tmp_path / "policy.npz"
+    policy_file.save(path, params)
+    with np.load(path, allow_pickle=False) as file:
+        assert "policy/layers/1/kernel" in file.files
+    found = policy_file.load(path, jax.eval_shape(lambda: params))
+    assert jax.tree.structure(found) == jax.tree.structure(params)
+    assert found["policy"]["layers"][1]["kernel"].tolist() == [[8] * 3] * 2
+    deeper = {"policy": {**params["policy"], "layers": [*layers, layers[0]]}}
+    with pytest.raises(RunDirectoryError, match="policy/layers/2/kernel must have"):
+        policy_file.load(path, deeper)
+
+
 def test_parameters_of_another_agent_are_refused(tmp_path):
     path = tmp_path / "policy.npz"
     policy_file.save(path, PARAMS)

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from launch import errors
-from launch.runs.logs import Counts, Episode, Evaluated, read_evaluations
+from launch.runs.logs import Counts, Episode, Evaluated, Sample, read_evaluations
 from launch.runs.recorder import Recorder
 
 
@@ -113,6 +113,34 @@ def test_an_evaluation_is_written_and_shown(recorder, tmp_path, shown):
     assert (row.grid, row.counts) == (100, Counts(104, 416, 13, 9))
     assert (row.returns, row.lengths, row.mean_return) == ([1.0, -0.5], [4, 6], 0.25)
     assert shown.updates == [(104, {"evaluation": 0.25})]
+
+
+def test_samples_and_measures_are_written_with_the_evaluation(recorder, tmp_path):
+    samples = [Sample("2+3=", "5", 1.0), Sample("4+ü=", "8", 0.0)]
+    measures = {"kl": 0.25, "entropy": 2.0}
+    counts = Counts(104, 416, 13, 9)
+    recorder.evaluation(100, counts, Evaluated([Episode(1.0, 1)], samples, measures))
+    [row] = rows(tmp_path)
+    assert (row["role"], row["kl"], row["entropy"]) == ("evaluator", 0.25, 2.0)
+    assert (row["actor_steps"], row["learner_steps"]) == (104, 13)
+    text = (tmp_path / "samples.jsonl").read_text(encoding="utf-8")
+    found = [json.loads(line) for line in text.splitlines()]
+    place = {"grid": 100, **counts._asdict()}
+    assert found == [place | sample._asdict() for sample in samples]
+    assert "ü" in text
+
+
+def test_without_samples_there_is_no_file(recorder, tmp_path):
+    recorder.evaluation(100, Counts(104), Evaluated([Episode(1.0, 1)]))
+    assert not (tmp_path / "samples.jsonl").exists()
+    assert rows(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_a_measure_that_is_not_finite_ends_the_run(value, recorder, tmp_path):
+    with pytest.raises(errors.NotFinite, match=r"kl is .* at learner step 13"):
+        recorder.evaluation(100, Counts(104, 416, 13), Evaluated([], [], {"kl": value}))
+    assert rows(tmp_path) == []
 
 
 def test_recording_works_without_a_live_line(catch, tmp_path):
