@@ -98,17 +98,17 @@ class Storage:
         for name in ("n_step", "capacity", "min_size", "batch_size"):
             checks.at_least(f"storage.{name}", getattr(self, name), 1)
         checks.above("storage.samples_per_insert", self.samples_per_insert, 0)
-        if self.min_size > self.capacity:
+        if self.order not in ("replay", "queue"):
+            raise checks.InvalidSetting(
+                "storage.order", self.order, "one of replay, queue"
+            )
+        if self.order == "queue":
+            self._check_queue()
+        elif self.min_size > self.capacity:
             raise checks.InvalidSetting(
                 "storage.min_size",
                 self.min_size,
                 f"at most storage.capacity, {self.capacity}, or learning never starts",
-            )
-        if self.order == "queue":
-            self._check_queue()
-        elif self.order != "replay":
-            raise checks.InvalidSetting(
-                "storage.order", self.order, "one of replay, queue"
             )
 
     def _check_queue(self) -> None:

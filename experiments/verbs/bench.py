@@ -25,6 +25,7 @@ Part = Literal[
     "footprint",
     "imports",
     "scaling",
+    "language",
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -53,7 +54,9 @@ Parts, as figure / limit:
   footprint  peak memory of every process of a run, and which libraries it has loaded
   imports    number of modules that commands import
   scaling    actor steps/s of 1, 2, 4 and 8 actors / those of one, times actors; what
-             actors share: parameters, inserts into Reverb, learner steps"""
+             actors share: parameters, inserts into Reverb, learner steps
+  language   tokens/s of an actor / generation with a cache alone, and learner steps/s /
+             the update alone, each with both kinds of queues"""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ def _measure(options: Options) -> Iterator[Measurement]:
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     # Imported late: mistakes are reported before jax is imported.
     from experiments.benchmarks import (
+        language,
         offline,
         parts,
         scaling,
@@ -132,6 +136,11 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
 
     run.settle()  # as in the runs that parts are compared with
     pong = EXPERIMENTS["dqn/pong"]
+    # Prompts of 32 tokens, completions of 33.
+    sums = flags.replace(
+        EXPERIMENTS["sft/arithmetic"],
+        {"environment.digits": 15, "environment.scratch_pad": True},
+    )
     return {
         "learner": lambda: parts.learner(pong, seconds),
         "actor": lambda: parts.actor(pong, seconds / 2),
@@ -144,6 +153,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
         "footprint": lambda: whole_runs.footprint(seconds),
         "imports": whole_runs.imports,
         "scaling": lambda: scaling.scaling(seconds),
+        "language": lambda: language.language(sums, seconds),
     }
 
 

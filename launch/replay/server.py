@@ -25,13 +25,16 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def served(storage: Storage, spec: Spec, *, frame_stack: int) -> Iterator[Served]:
-    """Context manager: a server with the tables of `make_tables` runs.
+def served(
+    storage: Storage, spec: Spec, *, frame_stack: int, extras: Any = ()
+) -> Iterator[Served]:
+    """Context manager: a server runs, with the tables of a run that has one actor.
 
     Args:
-        storage: as for `make_tables`.
+        storage: as for `launch.replay.reverb_store.make_tables`.
         spec: as for `make_tables`.
         frame_stack: as for `make_tables`.
+        extras: as for `make_tables`.
 
     Raises:
         RuntimeError: the server did not start; the message has the reason.
@@ -40,7 +43,7 @@ def served(storage: Storage, spec: Spec, *, frame_stack: int) -> Iterator[Served
 
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()
-    arguments = (theirs, storage, spec, frame_stack)
+    arguments = (theirs, storage, spec, frame_stack, extras)
     process = processes.Process(target=_serve, args=arguments, daemon=True)
     process.start()
     theirs.close()
@@ -58,16 +61,23 @@ def served(storage: Storage, spec: Spec, *, frame_stack: int) -> Iterator[Served
         process.join()
 
 
-def _serve(parent: Connection, storage: Storage, spec: Spec, frame_stack: int) -> None:
+def _serve(
+    parent: Connection, storage: Storage, spec: Spec, frame_stack: int, extras: Any
+) -> None:
     """Serves until the parent closes its end."""
     # Reverb logs to standard error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
         import reverb
 
-        from launch.replay import reverb_store
+        from launch.replay import reverb_queue, reverb_store
 
-        tables = reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
+        described = {"frame_stack": frame_stack, "extras": extras}
+        tables = (
+            reverb_queue.make_queues(storage, spec, actors=1, queues=[0], **described)
+            if storage.order == "queue"
+            else reverb_store.make_tables(storage, spec, **described)
+        )
         server = reverb.Server(tables)
     except Exception as error:
         parent.send(repr(error))

@@ -199,6 +199,43 @@ def test_learners_and_replays_that_cannot_share_a_run_are_refused(mode, changes,
     assert refusal(mode, **changes) == said
 
 
+QUEUE = {"order": "queue", "samples_per_insert": 1.0, "capacity": 12}
+QUEUED = {f"agent.storage.{name}": value for name, value in QUEUE.items()}
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        (
+            {"learners": 2},
+            "--learners must be 1 for mdqn, whose transitions are queued",
+        ),
+        (
+            {"actors": 5},
+            "--actors must divide storage.batch_size 12 of mdqn, as each actor has a "
+            "queue of equal size, got 5",
+        ),
+        (
+            {"agent.storage.capacity": 13},
+            "--actors must divide storage.capacity 13 of mdqn, as each actor has a "
+            "queue of equal size, got 3",
+        ),
+    ],
+)
+def test_queues_that_cannot_have_equal_parts_are_refused(changes, said):
+    assert refusal("processes", **QUEUED | changes).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "mode, changes", [("processes", {"replays": 2}), ("local", {"actors": 5})]
+)
+def test_queues_with_equal_parts_may_share_servers(mode, changes):
+    settings = {"agent.storage.batch_size": 12, "actors": 3} | QUEUED | changes
+    experiment = small_catch(settings)
+    stages = build.make_stages(experiment, build.spec_of(experiment))
+    preflight.check_shares(experiment, mode, stages)
+
+
 def test_several_learners_of_a_run_in_stages_or_several_replays_of_none(tmp_path):
     def refused(agent_name, **changes):
         experiment = changed(pendulum(agent_name, "x.hdf5"), changes)

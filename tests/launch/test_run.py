@@ -98,6 +98,18 @@ def test_a_run_resumed_off_the_grid_says_what_differs(
     assert capsys.readouterr().out == ("" if exact else difference)
 
 
+@pytest.mark.parametrize("queued", [0, 7])
+def test_a_resumed_program_tells_what_it_drops(begun, capsys, queued):
+    extra = {"store": "reverb", "queued": queued}
+    resume = checkpoint.Checkpoint(begun, logs.Counts(1_234), extra)
+    run._tell_difference(begun, resume, "processes")
+    dropped = (
+        f"{begun}: 7 transitions that waited in the actors' queues at step 1,234 are "
+        "dropped\n"
+    )
+    assert capsys.readouterr().out == (dropped if queued else "")
+
+
 @pytest.mark.parametrize(
     "name, code",
     [("SIGINT", 130), ("SIGHUP", 129), ("SIGTERM", 75), ("SIGUSR1", 75)],

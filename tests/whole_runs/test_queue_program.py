@@ -1,4 +1,4 @@
-"""Programs whose transitions are queued: number and age of updates, and a kill."""
+"""Programs with queues: how many updates, how old the transitions are, and kills."""
 
 import os
 import signal
@@ -55,12 +55,13 @@ def running(command):
     """Starts a run, and waits until it has rows newer than its last checkpoint."""
 
     def is_past_a_checkpoint(directory):
-        saved, found = catch_commands.saved_steps(directory), ages(directory)
-        return saved and len(found) > saved[-1] / 20
+        saved = catch_commands.saved_steps(directory)
+        rows = catch_commands.metrics(directory)
+        return saved and rows and rows[-1]["actor_steps"] > saved[-1]
 
     line = f"{LINE} --steps 1000000 --launch processes --checkpoint.period 300"
     command.munchausen(line)
-    return catch_commands.await_run(command, is_past_a_checkpoint, "a checkpoint")
+    return catch_commands.await_run(command, is_past_a_checkpoint, "rows", 200)
 
 
 def test_killed_actors_are_started_again_and_nothing_becomes_old(command):
@@ -99,11 +100,8 @@ def test_a_run_whose_role_was_killed_can_be_resumed(command, running, role):
     code, out, err = command.wait(200)
     assert code == 0, err
     assert not command.alive()
-    dropped = (
-        f"{running}: {queued} transitions that waited in the actors' queues at step "
-        f"{saved.counts.clock:,} are dropped\n"
-    )
-    assert (dropped in out.replace(str(running), str(running))) is bool(queued), out
+    dropped = f"{queued} transitions that waited in the actors' queues at step "
+    assert (dropped in out) is bool(queued), out
     last = checkpoint.newest(running).counts
     assert last.actor_steps >= steps
     acted = last.actor_steps - saved.counts.actor_steps

@@ -10,6 +10,8 @@ import pytest
 
 from agents import REGISTRY
 from agents.parts import conformance
+from agents.parts.checks import InvalidSetting
+from agents.parts.contract import Storage
 from tests.agents import golden_values
 from tests.agents.cases import (
     ACTIONS,
@@ -194,3 +196,28 @@ def assert_close(found, wanted, path):
 @pytest.mark.parametrize("name", sorted(GOLDEN))
 def test_agent_computes_its_golden_values(name):
     assert_close(golden_values.computed(name), GOLDEN[name], name)
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"order": "stack"}, "storage.order must be one of replay, queue, got 'stack'"),
+        ({"n_step": 3}, "storage.n_step must be 1 for a queue, got 3"),
+        (
+            {"samples_per_insert": 0.5},
+            "storage.samples_per_insert must be 1 for a queue, got 0.5",
+        ),
+        (
+            {"capacity": 6},
+            "storage.capacity must be at least storage.batch_size, 7, for a queue, "
+            "got 6",
+        ),
+    ],
+)
+def test_storage_that_no_queue_can_have_is_refused(settings, said):
+    # The smallest size of a replay, 20,000 by default, has no meaning for a queue.
+    fitting = {"order": "queue", "capacity": 7, "batch_size": 7}
+    assert Storage(**fitting, samples_per_insert=1.0).n_step == 1
+    with pytest.raises(InvalidSetting) as caught:
+        Storage(**{**fitting, "samples_per_insert": 1.0} | settings)
+    assert str(caught.value) == said

@@ -51,6 +51,7 @@ def test_overwritten_transitions_are_not_read(saved):
     "settings, n_step, message",
     [
         ({"store": "reverb"}, 1, "Reverb server's replay.*--launch local.*collect run"),
+        ({"store": {"inserted": 7}}, 1, "has a queue, .* used once.*collect run"),
         ({"n_step": 3}, 3, "summed over 3 steps.*--agent.storage.n_step 1"),
     ],
 )

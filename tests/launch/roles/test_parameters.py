@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from launch.errors import Stopped
 from launch.roles import parameters
 from launch.roles.parameters import Parameters, network_names
 from tests.agents.cases import VECTORS, make
@@ -84,3 +85,15 @@ def test_an_actor_that_was_blocked_fetches_again_at_once(clock):
     assert params() == {"q": 2.0}
     params()
     assert learner.asked == 3
+
+
+def test_a_fetch_waits_for_the_newest_answer_or_a_stop():
+    learner, stop = Learner(), threading.Event()
+    params = Parameters(learner, ["q"], stop)
+    threading.Timer(0.05, learner.answer).start()
+    assert params.fetch() == {"q": 2.0}
+    threading.Timer(0.05, stop.set).start()
+    learner.close = lambda: None
+    with pytest.raises(Stopped):
+        params.fetch()
+    assert learner.open[-1].cancelled()
