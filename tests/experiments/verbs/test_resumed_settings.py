@@ -185,3 +185,9 @@ def test_a_run_resumes_with_other_environments_and_another_rate(
     # min_size 10, then an update of 4 transitions for each 4 / 32 of a transition.
     learned = [row.counts.learner_steps for row in rows]
     assert learned == sorted(learned) and learned[-1] > learned[2] + 300
+
+
+def test_first_weights_cannot_change():
+    said = "--initial.q cannot change when a run resumes: the run has begun with these"
+    with pytest.raises(OverrideError, match=said):
+        resumed_settings.change(CATCH, {"initial.q": "dqn/catch"})
