@@ -260,17 +260,12 @@ def _gains(label: str, baseline: str, runs: SuiteRuns) -> Gains:
         wins += ours > theirs
         low = scales.random_return(one.environment)
         gain = None if low is None else suite_scores.improvement(ours, theirs, low)
-        if gain is None:
-            left_out.append(
-                f"{one.name}: no improvement, since "
-                + (
-                    "the return of random play is unknown"
-                    if low is None
-                    else "the baseline is as good as random play"
-                )
-            )
-        else:
+        if gain is not None:
             by_task[one.name] = gain
+            continue
+        known = "the baseline is as good as random play"
+        reason = "the return of random play is unknown" if low is None else known
+        left_out.append(f"{one.name}: no improvement, since {reason}")
     if not common:
         return Gains(by_task, [formats.NONE] * 5, left_out)
     returns = runs.returns()
