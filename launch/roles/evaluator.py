@@ -67,14 +67,13 @@ class Evaluator:
         )
         try:
             self._actor.reseed(seed, actor_steps=point)
-            loop = Loop(environment, self._actor, point)
-            return (
-                self._play_steps(loop, tick) if self._steps else self._play(loop, tick)
-            )
+            return self._play(Loop(environment, self._actor, point), tick)
         finally:
             environment.close()
 
     def _play(self, loop: Loop, tick: Callable[[], None]) -> Sequence[Episode]:
+        if self._steps:
+            return self._play_steps(loop, tick)
         played: list[list[Episode]] = [[] for _ in self._shares]
         while any(
             len(done) < share for done, share in zip(played, self._shares, strict=True)
