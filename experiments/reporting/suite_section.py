@@ -24,6 +24,7 @@ from experiments.reporting.suite_runs import Played, SuiteRuns
 from experiments.reporting.suite_scores import Aggregates
 
 _THRESHOLDS = 101
+_HIGHEST = 8.0  # score in a profile, as in rliable's; a few Atari games go beyond 100
 
 
 class ScaledTasks(NamedTuple):
@@ -213,11 +214,15 @@ def _profile(
     name: str, scale: str, tables: Mapping[str, np.ndarray], looks: Mapping[str, Look]
 ) -> Panel:
     pooled = np.concatenate([table.ravel() for table in tables.values()])
-    margin = 0.05 * float(np.ptp(pooled)) or 0.5
-    x = np.linspace(pooled.min() - margin, pooled.max() + margin, _THRESHOLDS)
+    low, high = float(pooled.min()), float(pooled.max())
+    cut = low < _HIGHEST < high
+    high = _HIGHEST if cut else high
+    margin = 0.05 * (high - low) or 0.5
+    x = np.linspace(low - margin, high + margin * (not cut), _THRESHOLDS)
     lines = {label: suite_scores.profile(table, x) for label, table in tables.items()}
     drawing = plots.profiles(f"{name}-profile", x, lines, looks, scale)
     caption = "Share of the runs of all these tasks with a score above each value."
+    caption += f" The axis ends at {_HIGHEST:g}; some scores are higher." * cut
     return Panel(drawing, f"Performance profile, {scale}", caption)
 
 
