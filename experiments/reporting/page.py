@@ -1,14 +1,13 @@
 """Renders the report as one HTML page, or its evaluation curves as one picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from experiments.catalogue.suites import Suite
 from experiments.reporting import (
     formats,
     plain_text,
@@ -17,12 +16,14 @@ from experiments.reporting import (
     setting_differences,
     statistics,
     style,
-    suite_section,
 )
 from experiments.reporting.plots import Look
 from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group, Reading
-from experiments.reporting.suite_runs import SuiteRuns
+
+if TYPE_CHECKING:  # otherwise late: only suites need the catalogue, hence JAX
+    from experiments.catalogue.suites import Suite
+    from experiments.reporting.suite_runs import SuiteRuns
 
 _TEMPLATE = "report.html.j2"
 
@@ -38,8 +39,8 @@ class Wanted(NamedTuple):
     """
 
     name: str
-    suite: Suite
-    runs: SuiteRuns
+    suite: "Suite"
+    runs: "SuiteRuns"
     baseline: str | None = None
 
 
@@ -110,7 +111,7 @@ def _context(reading: Reading, wanted: Wanted | None) -> dict[str, Any]:
         "tiles": _tiles(groups[0]) if len(groups) == 1 else [],
         "looks": looks,
         "palette": style.PALETTE,
-        "suite": suite_section.section(*wanted, looks) if wanted else None,
+        "suite": _suite(wanted, looks) if wanted else None,
         "sections": [
             sections.section(index, title, members, looks)
             for index, (title, members) in enumerate(reading.groups.items())
@@ -135,6 +136,12 @@ def _context(reading: Reading, wanted: Wanted | None) -> dict[str, Any]:
             for start in group.runs[0].starts
         ],
     }
+
+
+def _suite(wanted: Wanted, looks: Mapping[str, Look]) -> dict[str, Any]:
+    from experiments.reporting import suite_section
+
+    return suite_section.section(*wanted, looks)
 
 
 def _title(runs: Sequence[Run]) -> str:

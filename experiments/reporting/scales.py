@@ -57,7 +57,7 @@ def scales(environment: Mapping[str, Any]) -> dict[str, Scale]:
         return {
             name: Scale(float(low), float(high))
             for name, high in named.items()
-            if low and high
+            if low and high and float(low) != float(high)  # as in Montezuma's Revenge
         }
     if kind in ("Locomotion", "Adroit"):
         reference = d4rl_scores.reference(task)

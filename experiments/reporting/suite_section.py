@@ -24,6 +24,7 @@ from experiments.reporting.suite_runs import Played, SuiteRuns
 from experiments.reporting.suite_scores import Aggregates
 
 _THRESHOLDS = 101
+_HIGHEST = 8.0  # score in a profile, as in rliable's; a few Atari games go beyond 100
 
 
 class ScaledTasks(NamedTuple):
@@ -213,11 +214,15 @@ def _profile(
     name: str, scale: str, tables: Mapping[str, np.ndarray], looks: Mapping[str, Look]
 ) -> Panel:
     pooled = np.concatenate([table.ravel() for table in tables.values()])
-    margin = 0.05 * float(np.ptp(pooled)) or 0.5
-    x = np.linspace(pooled.min() - margin, pooled.max() + margin, _THRESHOLDS)
+    low, high = float(pooled.min()), float(pooled.max())
+    cut = low < _HIGHEST < high
+    high = _HIGHEST if cut else high
+    margin = 0.05 * (high - low) or 0.5
+    x = np.linspace(low - margin, high + margin * (not cut), _THRESHOLDS)
     lines = {label: suite_scores.profile(table, x) for label, table in tables.items()}
     drawing = plots.profiles(f"{name}-profile", x, lines, looks, scale)
     caption = "Share of the runs of all these tasks with a score above each value."
+    caption += f" The axis ends at {_HIGHEST:g}; some scores are higher." * cut
     return Panel(drawing, f"Performance profile, {scale}", caption)
 
 
@@ -260,17 +265,12 @@ def _gains(label: str, baseline: str, runs: SuiteRuns) -> Gains:
         wins += ours > theirs
         low = scales.random_return(one.environment)
         gain = None if low is None else suite_scores.improvement(ours, theirs, low)
-        if gain is None:
-            left_out.append(
-                f"{one.name}: no improvement, since "
-                + (
-                    "the return of random play is unknown"
-                    if low is None
-                    else "the baseline is as good as random play"
-                )
-            )
-        else:
+        if gain is not None:
             by_task[one.name] = gain
+            continue
+        known = "the baseline is as good as random play"
+        reason = "the return of random play is unknown" if low is None else known
+        left_out.append(f"{one.name}: no improvement, since {reason}")
     if not common:
         return Gains(by_task, [formats.NONE] * 5, left_out)
     returns = runs.returns()

@@ -76,13 +76,14 @@ class Evaluator:
         try:
             self._actor.reseed(seed, actor_steps=point)
             self._notes.begin(environment, params, seed)
-            play = self._play_steps if self._steps else self._play
-            episodes = play(Loop(environment, self._actor, point), tick)
+            episodes = self._play(Loop(environment, self._actor, point), tick)
             return Evaluated(episodes, self._notes.samples, self._notes.measures())
         finally:
             environment.close()
 
     def _play(self, loop: Loop, tick: Callable[[], None]) -> Sequence[Episode]:
+        if self._steps:
+            return self._play_steps(loop, tick)
         played: list[list[Episode]] = [[] for _ in self._shares]
         while any(
             len(done) < share for done, share in zip(played, self._shares, strict=True)

@@ -19,6 +19,8 @@ def test_scales_of_each_kind_of_task():
     )
     assert of("Atari", game="air_raid") == {}  # nobody measured random play
     assert list(of("Atari", game="surround")) == [scales.HUMAN]
+    # DQN and random play both return 0, which gives no scale.
+    assert list(of("Atari", game="montezuma_revenge")) == [scales.HUMAN]
     assert of("MinAtar", game="asterix") == {scales.DQN: (0.55, 19.8)}
     assert of("Locomotion", name="Hopper-v5") == {scales.D4RL: (-20.272305, 3234.3)}
     assert of("Locomotion", name="Humanoid-v5") == {}

@@ -79,6 +79,15 @@ def test_another_baseline(root):
         section("sac")
 
 
+def test_a_profile_ends_at_a_score_of_eight(root):
+    assert "axis ends" not in section()["aggregates"][0]["profile"].caption
+    asterix = {"kind": "MinAtar", "game": "asterix"}
+    again = root / "runs" / "again"
+    write(again, "dqn/asterix", 0, {100: [900.0], 200: [1.0]}, environment=asterix)
+    caption = section()["aggregates"][0]["profile"].caption
+    assert "The axis ends at 8; some scores are higher." in caption
+
+
 def test_agents_without_a_common_task_have_no_aggregate(root):
     freeway = {"kind": "MinAtar", "game": "freeway"}
     write(root / "runs", "iqn/freeway", 0, {100: [3.0]}, environment=freeway)

@@ -33,6 +33,12 @@ def test_list_all_shows_every_experiment(capsys):
     ]
 
 
+def test_list_shows_one_line_for_each_suite(capsys):
+    assert cli.main(["list", "suite", "57"]) == 0
+    [row] = capsys.readouterr().out.splitlines()[1:]
+    assert row.split()[:3] == ["suite/atari-57_<agent>", "57", "5"]
+
+
 def test_list_filters_by_words(capsys):
     assert cli.main(["list", "mdqn/", "cart"]) == 0
     rows = capsys.readouterr().out.splitlines()[1:]

@@ -4,6 +4,7 @@ import pytest
 
 import agents
 from experiments.catalogue import user_agents
+from experiments.catalogue.suites import SUITES
 from experiments.catalogue.tasks import TASKS
 from experiments.names import COMPUTATIONS, FIGURES
 from experiments.verbs import overview
@@ -26,6 +27,7 @@ def test_the_overview_names_everything_once():
     figures = [word for title in words if "figures" in title for word in words[title]]
     for name in [*FIGURES, *COMPUTATIONS]:
         assert {f"{name.split('/')[0]}/", name.split("/")[1]} <= set(figures)
+    assert {"suite/*_<agent>", *SUITES} <= set(figures)
 
 
 def test_agents_of_a_paper_share_a_line_with_its_title():
