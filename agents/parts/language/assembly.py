@@ -67,8 +67,8 @@ def split(observation: Any, spec: Spec) -> tuple[jax.Array, jax.Array]:
     """Prompt and reference: `[B, P + T] -> [B, P], [B, T]`."""
     chex.assert_rank(observation, 2)
     [columns] = spec.action.shape
-    prompt, reference = jnp.split(jnp.asarray(observation), [-columns], axis=1)
-    return prompt, reference
+    observation = jnp.asarray(observation)
+    return observation[:, :-columns], observation[:, -columns:]
 
 
 def acting(
