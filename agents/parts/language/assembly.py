@@ -79,7 +79,8 @@ def split(observation: Any, spec: Spec) -> tuple[jax.Array, jax.Array]:
     """Prompt and reference: `[B, P + T] -> [B, P], [B, T]`."""
     chex.assert_rank(observation, 2)
     [columns] = spec.action.shape
-    return jnp.split(jnp.asarray(observation), [observation.shape[1] - columns], axis=1)
+    observation = jnp.asarray(observation)
+    return observation[:, :-columns], observation[:, -columns:]
 
 
 def references(

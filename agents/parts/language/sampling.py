@@ -28,9 +28,9 @@ class Completion(NamedTuple):
 
 
 class _Loop(NamedTuple):
-    """State of generation after `count` tokens: the last one is not read yet."""
+    """State of generation after `made` tokens: the last one is not read yet."""
 
-    count: jax.Array
+    made: jax.Array
     ended: jax.Array
     last: jax.Array
     cache: transformer.Cache
@@ -76,15 +76,15 @@ def generate(
     first = _Loop(jnp.array(0), ended, token, cache, empty)
 
     def body(loop: _Loop) -> _Loop:
-        position = start + loop.count - 1
+        position = start + loop.made - 1
         scores, cache = transformer.step(
             params, config, loop.last, position, loop.cache
         )
-        token, log_prob = _draw(scores, key, loop.count, temperature)
+        token, log_prob = _draw(scores, key, loop.made, temperature)
         return _append(loop._replace(cache=cache), token, log_prob)
 
     last = jax.lax.while_loop(
-        lambda loop: (loop.count < length) & ~jnp.all(loop.ended),
+        lambda loop: (loop.made < length) & ~jnp.all(loop.ended),
         body,
         _append(first, token, log_prob),
     )
@@ -112,13 +112,13 @@ def _append(loop: _Loop, token: jax.Array, log_prob: jax.Array) -> _Loop:
     """Writes one token of each row that has not ended, PAD in the others."""
     token = jnp.where(loop.ended, sequences.PAD, token)
     log_prob = jnp.where(loop.ended, 0, log_prob)
-    at = (0, loop.count)
+    at = (0, loop.made)
     completion = Completion(
         jax.lax.dynamic_update_slice(loop.completion.tokens, token[:, None], at),
         jax.lax.dynamic_update_slice(loop.completion.log_probs, log_prob[:, None], at),
     )
     ended = loop.ended | (token == sequences.EOS)
-    return _Loop(loop.count + 1, ended, token, loop.cache, completion)
+    return _Loop(loop.made + 1, ended, token, loop.cache, completion)
 
 
 def predicting_states(
