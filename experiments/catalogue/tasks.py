@@ -346,7 +346,7 @@ TASKS |= {
     "markov": _language(
         "continue a Markov chain; the score is a token's log-probability under it",
         "Markov",
-        SAMPLED,
+        SAMPLED | {"optimizer.learning_rate": 3e-3},  # 1e-3 learns half as fast
     ),
     "preferences": _language(
         "continue a Markov chain; the score is a golden reward of neighbouring tokens",
