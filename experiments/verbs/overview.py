@@ -38,7 +38,7 @@ def overview() -> str:
         _agents("agents of yours", users),
         _environments("environments with discrete actions", "discrete"),
         _environments("environments with continuous actions", "continuous"),
-        _environments("language tasks", "tokens"),
+        _environments("environments of language: prompts to complete", "tokens"),
         _datasets(),
         _figures(
             "figures of papers and suites of environments: all variants and seeds",
@@ -89,7 +89,9 @@ def _environments(title: str, actions: str) -> str:
     kinds: dict[str, list[str]] = {}
     for name, task in TASKS.items():
         if task.may_take(actions) and not task.dataset:
-            kinds.setdefault(task.environment.kind, []).append(name)
+            # Each language task is a kind.
+            kind = "Language" if actions == "tokens" else task.environment.kind
+            kinds.setdefault(kind, []).append(name)
     return _table(title, [(kind, ", ".join(names)) for kind, names in kinds.items()])
 
 

@@ -10,7 +10,8 @@ def test_looking_up_an_experiment_imports_no_other():
         "assert 'dqn/pnog' not in EXPERIMENTS and 'mdqn/pong' in EXPERIMENTS;"
         "EXPERIMENTS['dqn/catch'];"
         "kinds = ('agents.', 'environments.', 'experiments.papers.');"
-        "parts = ('agents.parts', 'environments.vector', 'environments.checks');"
+        "parts = ('agents.parts', 'environments.vector', 'environments.checks',"
+        " 'environments.keywords');"
         "print(sorted(m for m in sys.modules"
         " if m.startswith(kinds) and not m.startswith(parts)))"
     )

@@ -129,7 +129,7 @@ RECIPE = "from agents import Recipe\nREGISTRY = "
         (
             "bad_actions",
             RECIPE + "{'mine': Recipe('x', actions='some')}",
-            "actions of mine must be discrete or continuous, got 'some'$",
+            "actions of mine must be discrete, continuous or tokens, got 'some'$",
         ),
         (
             "bad_dataset",

@@ -62,7 +62,7 @@ def test_a_resumed_run_lists_each_command_with_its_code(run):
 
 def test_a_report_of_a_resumed_run_lists_each_command_and_version(run):
     change(run, resumed=STARTS)
-    context = page._context(read_runs.read(["runs"]))
+    context = page._context(read_runs.read(["runs"]), None)
     assert [command for _, command in context["commands"]] == [
         "munchausen train mdqn/catch --seed 0",
         "munchausen train --resume here --steps 200",

@@ -61,7 +61,8 @@ def fake(monkeypatch):
     made.clock = clock
     monkeypatch.setattr(ray_handle, "ray", made)
     monkeypatch.setattr(ray_handle, "RunningClock", lambda: clock)
-    monkeypatch.setattr(ray_handle, "_POLL_SECONDS", 0.0)
+    for name in ("_REPORT_SECONDS", "_LOOK_SECONDS"):
+        monkeypatch.setattr(ray_handle, name, 0.0)
     return made
 
 

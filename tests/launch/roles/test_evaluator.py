@@ -85,7 +85,7 @@ def test_a_phase_of_steps_plays_the_episodes_that_it_began(
     made, environments = make(3, 32, steps)
     for point in (0, 900):
         played = made.evaluate({}, point)
-        assert Counter(episode.length for episode in played) == lengths
+        assert Counter(episode.length for episode in played.episodes) == lengths
     assert [each.num_environments for each in environments] == [lanes] * 2
 
 
