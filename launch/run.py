@@ -26,7 +26,7 @@ from launch.errors import (
 )
 from launch.experiment import PROCESSES, SUPERVISION, Experiment, Mode, Supervision
 from launch.preflight import Ready
-from launch.replay import reverb_queue
+from launch.replay import QUEUED
 from launch.roles.context import Run
 from launch.runs import (
     checkpoint,
@@ -118,7 +118,7 @@ def _tell_difference(directory: Path, resume: Checkpoint, mode: Mode) -> None:
             f"no time to save it at step {step:,}",
             flush=True,
         )
-    queued = resume.extra.get(reverb_queue.QUEUED, 0)
+    queued = resume.extra.get(QUEUED, 0)
     if queued:
         print(
             f"{directory}: {queued} transitions that waited in the actors' queues at "

@@ -336,8 +336,8 @@ TASKS |= {
     "arithmetic": _language(
         "sums of two numbers with 3 digits; the score is 1 if the answer is right",
         "Arithmetic",
-        SMALL_DECODER,
-    ),
+        SMALL_DECODER | {"optimizer.learning_rate": 3e-3},
+    )._replace(steps=288_000, evaluation=Evaluation(period=28_800, episodes=512)),
     "facts": _language(
         "summarise the facts about a subject; the score is the share of true claims",
         "Facts",

@@ -19,7 +19,6 @@ from launch.engines import signals
 from launch.engines.signals import Caught
 from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
-from launch.replay.in_process_queue import InProcessQueue
 from launch.roles.actor import Actor, Loop
 from launch.roles.batches import Batches
 from launch.roles.context import Run
@@ -35,6 +34,7 @@ from launch.runs.recorder import Recorder
 
 if TYPE_CHECKING:
     from launch.datasets.normalization import Prepared
+    from launch.replay.in_process_queue import InProcessQueue
 
 
 def run(
@@ -70,7 +70,7 @@ class Acting:
         self,
         experiment: Experiment,
         agent: Agent,
-        store: InProcess | InProcessQueue,
+        store: "InProcess | InProcessQueue",
         learner: Learner,
         environment: VectorEnvironment,
         start: Counts,
@@ -309,8 +309,10 @@ class Local:
         self._turns.begin()
 
 
-def _make_store(run: Run, agent: Agent) -> InProcess | InProcessQueue:
+def _make_store(run: Run, agent: Agent) -> "InProcess | InProcessQueue":
     if agent.storage.order == "queue":
+        from launch.replay.in_process_queue import InProcessQueue
+
         return InProcessQueue(
             agent.storage,
             run.spec,

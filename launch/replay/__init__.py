@@ -10,6 +10,9 @@ from typing import Any, Protocol
 import dm_env
 import numpy as np
 
+# Entry of the `progress` of queues: transitions that wait in them.
+QUEUED = "queued"
+
 
 class Adder(Protocol):
     """Stores the steps that an actor takes in N environments that step together.

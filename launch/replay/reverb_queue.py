@@ -24,10 +24,9 @@ import jax
 import numpy as np
 
 from agents.parts.contract import Params, Spec, Storage, Transition
-from launch.replay import shards
+from launch.replay import QUEUED, shards
 from launch.replay.rows import decode
 
-QUEUED = "queued"  # entry of `progress`: transitions that wait in the queues
 _POLL_SECONDS = 0.002  # between two looks into a queue
 _POLLS = 100  # looks between two questions whether its actor still acts
 _ANSWER_SECONDS = 5  # for the server's answer to a small question
