@@ -204,6 +204,8 @@ class Agent(NamedTuple):
         measure: `(params, key, observation) -> metrics`, what the paper plots besides
             the return, such as a distance to a teacher; leaves of `observation` are
             `[N, ...]`, at the beginning of N episodes; jit-able.
+        given: names of networks that never learn and whose weights a run must be given,
+            such as a teacher's.
     """
 
     init: Init
@@ -213,6 +215,7 @@ class Agent(NamedTuple):
     discount: float
     tables: DatasetTables | None = None
     measure: Measure | None = None
+    given: tuple[str, ...] = ()
 
 
 class Stage(NamedTuple):

@@ -28,7 +28,12 @@ STUDENT_AGENTS = ("gkd", "supervised_kd", "seq_kd")
 GREEDY_AGENTS = ("f_divergence", "f_distillation")
 
 # Replaces the size of the decoder that learns, for a teacher.
-TEACHER = {"network.width": 128, "network.layers": 4}
+# A larger network needs a smaller rate than the task's settings have.
+TEACHER = {
+    "network.width": 128,
+    "network.layers": 4,
+    "optimizer.learning_rate": 1e-3,
+}
 
 # Other agents whose paper fixes the loss.
 FIXED_LOSS_AGENTS = ("dvw_dqn", "dvw_mdqn")

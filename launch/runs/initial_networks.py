@@ -16,7 +16,7 @@ import numpy as np
 import environments
 from agents.parts.contract import Agent, NetworkParams, Params, Stage, TrainingState
 from environments.vector import VectorEnvironment
-from launch.build import NORMALIZER, make_agent, make_spec
+from launch.build import make_agent, make_spec
 from launch.experiment import Experiment, Origin
 from launch.runs import run_directory
 
@@ -120,27 +120,25 @@ def abstract_state(agent: Agent) -> TrainingState:
 
 
 def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
-    """Refuses first weights of unknown networks, and networks without any weights.
+    """Refuses first weights of unknown networks, and an agent without what it needs.
 
     Args:
         experiment: the experiment to run.
         stages: its learning stages.
 
     Raises:
-        ValueError: a network is unknown, or one neither learns nor has first weights.
+        ValueError: a network is unknown, or has no weights although it must be given.
         RunDirectoryError: a network does not fit its origin, or that cannot be read.
     """
-    states = [abstract_state(stage.agent) for stage in stages]
-    known = states[-1].params
+    known = abstract_state(stages[-1].agent).params
     for name in experiment.initial:
         if name not in known:
             raise ValueError(
                 f"--initial.{name} must name a network of {experiment.agent_name}: one "
                 f"of {', '.join(known)}"
             )
-    learned = {name for state in states for name in state.opt_state}
-    for name in known:
-        if name not in {*learned, *experiment.initial, NORMALIZER}:
+    for name in stages[-1].agent.given:
+        if name not in experiment.initial:
             raise ValueError(
                 f"the network {name} of {experiment.agent_name} does not learn, so its "
                 f"weights must be given: add --initial.{name} RUN, a finished run, or "

@@ -166,7 +166,7 @@ def assemble(
 
     Args:
         config: the paper's.
-        networks: by name, with their vocabulary.
+        networks: by name, with their vocabulary; those besides `policy` must be given.
         loss: of the policy.
         act: see `Agent`.
         measure: see `Agent`.
@@ -192,4 +192,12 @@ def assemble(
         batch_size=size,
         samples_per_insert=1.0,
     )
-    return Agent(init, update, act, storage, discount=1.0, measure=measure)
+    return Agent(
+        init,
+        update,
+        act,
+        storage,
+        discount=1.0,
+        measure=measure,
+        given=tuple(name for name in networks if name != "policy"),
+    )

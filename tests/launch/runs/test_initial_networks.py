@@ -1,6 +1,5 @@
 """Networks that may give others their first weights: which fit, which are refused."""
 
-import jax
 import jax.numpy as jnp
 import pytest
 
@@ -21,16 +20,17 @@ def check(experiment, **networks):
     initial_networks.check(experiment, [Stage(stage.agent._replace(init=init))])
 
 
-def test_a_network_that_neither_learns_nor_is_given_is_refused():
-    teacher = {"w": jnp.zeros((3, 2))}
-    with pytest.raises(ValueError, match="the network teacher of dqn does not learn"):
-        check(small_catch(name="dqn/catch"), teacher=teacher)
-    check(small_catch({"initial": {"teacher": "x"}}, "dqn/catch"), teacher=teacher)
-    # An earlier stage may learn it.
+def test_a_run_without_a_network_that_must_be_given_is_refused():
     [stage] = make_stages(small_catch(), spec_of(small_catch()))
-    state = stage.agent.init(jax.random.key(0))
-    fixed = stage.agent._replace(init=lambda key: state._replace(opt_state={}))
-    initial_networks.check(small_catch(), [stage, Stage(fixed)])
+    agent = stage.agent._replace(given=("q",))
+    with pytest.raises(ValueError, match="the network q of dqn does not learn"):
+        initial_networks.check(small_catch(name="dqn/catch"), [Stage(agent)])
+    given = small_catch({"initial": {"q": "x"}}, "dqn/catch")
+    initial_networks.check(given, [Stage(agent)])
+
+
+def test_a_network_that_stays_random_needs_no_weights():
+    check(small_catch(), random={"w": jnp.zeros((3, 2))})
 
 
 def test_an_unknown_network_is_refused():
