@@ -1,4 +1,4 @@
-"""Aggregates published numbers over the tasks of a suite, with ours beside them."""
+"""Aggregates published numbers over the tasks of a suite, next to ours."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
