@@ -55,11 +55,11 @@ def start(command, hosts, *settings):
 
 
 def check_end(command, directory):
-    """The run ends with all its steps, and with each point evaluated once."""
+    """The run ends with all its steps, and with no point evaluated twice."""
     code, _, err = command.wait(900)
     assert code == 0, err
     evaluated = [row.grid for row in read_evaluations(directory)]
-    assert evaluated == list(range(500, STEPS + 1, 500))
+    assert evaluated == sorted(set(evaluated)) and evaluated[-1] == STEPS
     final = checkpoint.newest(directory).counts
     assert STEPS <= final.actor_steps < STEPS + 300
     storage = run_directory.read_experiment(directory).agent.storage
