@@ -9,7 +9,7 @@ The score of a completion is the share of its claims that the facts entail. A cl
 verb and an object of a sentence; a sentence that does not follow the grammar, or does
 not end, is one claim that is not entailed. An empty completion scores 0. As in natural
 language inference, a claim about another subject counts, and so a single claim is
-enough for a score of 1: what is left out shows in ROUGE only.
+enough for a score of 1: ROUGE alone shows that a summary omits one.
 """
 
 from collections.abc import Sequence
@@ -134,7 +134,7 @@ def _claims_of(sentence: Sequence[str]) -> list[Fact | None]:
 
 
 def entailed(facts: Sequence[Fact], words: Sequence[str]) -> float:
-    """Share of the claims that are among the facts; 0 if there is no claim."""
+    """Share of the claims that are among the facts; a summary without claims has 0."""
     found = claims(words)
     return sum(claim in facts for claim in found) / len(found) if found else 0.0
 

@@ -165,7 +165,7 @@ def find(name: str) -> Figure:
     """The runs of `suite/<suite>_<agent>`; none of them is built yet.
 
     Raises:
-        OverrideError: there is no such suite or agent, or they do not fit.
+        OverrideError: the suite or the agent is unknown, or they do not fit.
     """
     suite_name, _, agent_name = name.removeprefix(PREFIX).partition("_")
     suite = look_up(suite_name)

@@ -47,7 +47,7 @@ def series(
     """Finite values of a column by learner steps, by seed, by experiment.
 
     Raises:
-        ValueError: there is no value.
+        ValueError: the table has no value in that column.
     """
     found: dict[str, dict[int, dict[int, float]]] = {}
     for row in rows:

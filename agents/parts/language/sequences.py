@@ -83,7 +83,7 @@ def sequence_weights(mask: jax.Array) -> jax.Array:
 
 
 def weighted(values: jax.Array, weights: jax.Array) -> jax.Array:
-    """Sum of `[B, T]` values times weights; what has no weight may be infinite."""
+    """Sum of `[B, T]` values times weights; a value of weight 0 may be infinite."""
     chex.assert_rank([values, weights], 2)
     chex.assert_equal_shape([values, weights])
     return jnp.sum(jnp.where(weights > 0, values, 0) * weights)
