@@ -146,6 +146,31 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
             )
     for each in experiment.origins:
         check_fit(learned_by(experiment), each.network, of_origin(each), each.source)
+    check_tokenizers(experiment.origins)
+
+
+def check_tokenizers(origins: Sequence[Origin]) -> None:
+    """Refuses checkpoints of Hugging Face whose tokens differ from the policy's.
+
+    Args:
+        origins: of the networks of one run.
+
+    Raises:
+        PretrainedError: vocabularies, end tokens or tokenizers differ.
+    """
+    checkpoints = {
+        each.network: Path(each.path)
+        for each in origins
+        if is_pretrained(Path(each.path))
+    }
+    policy = checkpoints.pop(POLICY, None)
+    if policy is None or not checkpoints:
+        return
+    # Other runs need neither the decoder nor the libraries of its files.
+    from launch.pretrained import tokenizer
+
+    for other in checkpoints.values():
+        tokenizer.check_pair(other, policy)
 
 
 def check_fit(own: Learned, network: str, source: Learned, taken: str) -> None:

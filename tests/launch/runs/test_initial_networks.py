@@ -3,9 +3,14 @@
 import jax.numpy as jnp
 import pytest
 
+from agents import gkd
 from agents.parts.contract import Stage
+from environments.language.markov import Markov
 from launch.build import make_stages, spec_of
+from launch.errors import PretrainedError
+from launch.experiment import Experiment, Origin
 from launch.runs import initial_networks
+from tests.launch.pretrained.checkpoints import copy, describe
 from tests.launch.small_experiments import small_catch
 
 
@@ -83,3 +88,31 @@ def test_another_vocabulary_is_refused_and_both_are_named():
             "--initial.q must have the vocabulary of gkd/sums, 3 tokens, but sft/facts "
             f"has another one of {len(words)}: token {token} is {found}"
         )
+
+
+def test_a_teacher_with_other_end_tokens_than_the_policy_is_refused(tmp_path):
+    teacher, policy = (copy(name, tmp_path) for name in ("gemma3", "gemma2"))
+    places = {"policy": policy, "teacher": teacher}
+    networks = {
+        name: initial_networks.learned_at(place).architectures["policy"]
+        for name, place in places.items()
+    }
+    experiment = Experiment(
+        name="gkd/markov",
+        agent_name="gkd",
+        agent=gkd.Config(network=networks["policy"], teacher=networks["teacher"]),
+        environment=Markov(order=1, symbols=55, prompt_columns=1),
+        steps=64,
+        initial={name: str(place) for name, place in places.items()},
+        origins=tuple(
+            Origin(name, str(place), "policy", "5" * 64)
+            for name, place in places.items()
+        ),
+    )
+    stages = make_stages(experiment, spec_of(experiment))
+    initial_networks.check(experiment, stages)
+    describe(teacher, eos_token_id=[1, 6])
+    with pytest.raises(PretrainedError, match="the same eos_token_id, but the teacher"):
+        initial_networks.check(experiment, stages)
+    describe(policy, eos_token_id=[6, 1])
+    initial_networks.check(experiment, stages)
