@@ -19,7 +19,7 @@ KL(oracle, student) = -H - E log p_student (`golden`).
 
 Deviations:
 - A Markov chain instead of Flan-T5-XL on XSum, and decoders with 2 or 3 layers instead
-  of T5; 2,000 samples of the oracle instead of 100,000, 4,000 prompts for distillation
+  of T5; 16,000 samples of the oracle instead of 100,000, 2,000 prompts for distillation
   instead of 200,000, and 60 passes over them.
 - Adam with a constant rate of 0.0003, the paper's best rate, which has warm-up.
 - Passes, sizes and rates were not tuned.
@@ -40,8 +40,9 @@ from launch.experiment import Evaluation
 
 NAME = "teacher_hacking/markov"
 BATCH = 32
-FITTED = 2_000  # prompts with a sample of the oracle each
-PROMPTS, PASSES = 4_000, 60
+# Prompts with a sample of the oracle each. With 2,000 the teacher learns them by heart.
+FITTED = 16_000
+PROMPTS, PASSES = 2_000, 60
 RATE = {"optimizer.learning_rate": 3e-4}
 STUDENT = {"network.layers": 2, "network.width": 48}
 TEACHER = {"network.layers": 3, "network.width": 64}
@@ -81,8 +82,8 @@ FIGURES = (
         NAME,
         task(PROMPTS, PASSES),
         {
-            "teacher": Variant("sft", TEACHER, task=task(FITTED, 60)),
-            "student": Variant("sft", STUDENT, task=task(FITTED, 20)),
+            "teacher": Variant("sft", TEACHER, task=task(FITTED, 8)),
+            "student": Variant("sft", STUDENT, task=task(FITTED, 2)),
             "offline": source("fixed_teacher"),
             "online_teacher": source("teacher"),
             "online_student": source("policy"),

@@ -20,7 +20,7 @@ def test_students_of_a_size_begin_alike_and_learn_equally_long(figure):
         assert each.initial.get("teacher", teacher) == teacher
         assert (each.agent_name == "sft") == ("teacher" not in each.initial)
         assert each.steps == 2_000 * each.agent.batch_size == 64_000
-        assert each.agent.optimizer.learning_rate == 3e-4
+        assert each.agent.optimizer.learning_rate == 1e-3
         # A figure's settings are those that its first weights bring along.
         assert initial_sources.adopted(each) == each
 

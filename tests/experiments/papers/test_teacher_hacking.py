@@ -16,19 +16,19 @@ def test_variants_differ_in_their_source_and_their_prompts_only():
         for name, each in FIGURE.experiments.items()
     }
     fitted = made.pop("teacher"), made.pop("student")
-    assert {each.environment.prompts for each in fitted} == {2_000}
+    assert {each.environment.prompts for each in fitted} == {16_000}
     sources = {name: each.agent.source for name, each in made.items()}
     assert sources.pop("online_student") == "reference"  # without effect
     assert sources.pop("online_teacher") == "teacher"
     assert set(sources.values()) == {"fixed_teacher"}
     for name, each in made.items():
         assert each.agent.on_policy == (name == "online_student")
-        assert each.steps == 60 * 4_000
+        assert each.steps == 60 * 2_000
         assert each.agent.network == fitted[1].agent.network
         assert each.agent.teacher == fitted[0].agent.network
         assert initial_sources.adopted(each) == each
     prompts = {name: each.environment.prompts for name, each in made.items()}
-    assert (prompts["half_prompts"], prompts["fifth_prompts"]) == (2_000, 800)
+    assert (prompts["half_prompts"], prompts["fifth_prompts"]) == (1_000, 400)
 
 
 def test_the_golden_distance_of_the_oracle_itself_is_zero():
