@@ -19,10 +19,10 @@ trained first, one of each for each seed. All later variants take 2,000 updates.
 
 Deviations:
 - Sums of two numbers, with the carries written out, and summaries of facts instead of
-  XSum, WMT and GSM8K; decoders of 17,000 to 70,000 parameters and a teacher of a million
-  instead of T5 of 77 million to three billion. Without carries a student stays at a
-  tenth of the sums for thousands of updates, whatever it learns from, because it does
-  not find the second digit; that plateau would hide all differences.
+  XSum, WMT and GSM8K; decoders of 17,000 to 70,000 parameters and a teacher of a
+  million instead of T5 of 77 million to three billion. Without carries a student stays
+  at a tenth of the sums for thousands of updates, whatever it learns from, because it
+  does not find the second digit; that plateau would hide all differences.
 - Adam with a constant rate of 0.001 in all later variants; the paper has 0.0003 with
   warm-up and decay.
 - The teacher's temperature is 1; the paper has 0.1 for summaries and arithmetic.
