@@ -45,6 +45,7 @@ _RAY_PORTS = {
     "max-worker-port": _BLOCK - 1,
 }
 _ROLES = (10, 59)
+_PATIENCE = 300  # seconds for all hosts to join
 # Flags of `train` that the scripts set.
 _SET = ("launch", "address", "ports", "run-directory", "resume", "grace", "restarts")
 
@@ -278,6 +279,7 @@ def render(kind: Kind, options: Options, **values: Any) -> str:
             "low": low,
             "high": high,
             "block": _BLOCK,
+            "patience": _PATIENCE,
             "port": port,
             "roles": _ROLES,
             "ray_ports": _RAY_PORTS,

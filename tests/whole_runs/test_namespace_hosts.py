@@ -1,13 +1,15 @@
-"""A program on three hosts with networks of their own: kills and a partition."""
+"""A program on three hosts, each with a network: kills, a partition, ssh."""
 
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
 
 import pytest
 
+import munchausen
 from launch.runs import checkpoint, events, roles, run_directory
 from launch.runs.logs import read_evaluations
 from tests.whole_runs import catch_commands, namespace_hosts
@@ -28,11 +30,11 @@ STEPS = 12_000
 
 @pytest.fixture
 def hosts(monkeypatch):
-    """Three hosts; roles that cannot come back fit on the first one only."""
+    """Three hosts on which nothing runs yet."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
     monkeypatch.setenv("RAY_raylet_start_wait_time_s", "120")
-    made = namespace_hosts.NamespaceHosts(3, 2, 2)
+    made = namespace_hosts.NamespaceHosts(3)
     yield made
     made.close()
 
@@ -43,7 +45,9 @@ def directory_of_the_command(command, monkeypatch):
 
 
 def start(command, hosts, *settings):
-    line = f"{catch_commands.LINE} --launch ray --address {hosts.address}"
+    # Roles that cannot come back fit on the first host only.
+    address = namespace_hosts.start_rays(hosts, 3, 2, 2)
+    line = f"{catch_commands.LINE} --launch ray --address {address}"
     words = [sys.executable, "-m", "experiments.cli", *line.split(), *settings]
     command.start(
         "-c",
@@ -87,3 +91,31 @@ def test_a_run_outlives_a_host_that_is_cut_off(command, hosts):
     hosts.cut_off(int(away.removeprefix("host")))
     check_end(command, directory)
     assert [row["event"] for row in events.read(directory)].count(events.RESTART) >= 1
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/usr/sbin/sshd"), reason="not installed: openssh-server"
+)
+def test_the_printed_script_trains_on_hosts_that_ssh_reaches(command, hosts):
+    folder = command.directory
+    namespace_hosts.start_ssh(hosts, 3, folder)
+    names = ",".join(hosts.host(index) for index in range(3))
+    words = f"cluster ssh --hosts {names} --directory {folder / 'run'} -- ".split()
+    words += [*catch_commands.LINE.split(), "--steps", str(STEPS)]
+    printed = subprocess.run(
+        [*munchausen.command("experiments.cli"), *words],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    (folder / "run.sh").write_text(printed)
+    command.start(
+        "-c",
+        "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])",
+        *hosts.inside(),
+        f"PATH={folder}:{os.environ['PATH']}",
+        "bash",
+        "run.sh",
+    )
+    check_end(command, folder / "run")
+    assert len({row.host for row in roles.read(folder / "run")}) > 1

@@ -2,9 +2,11 @@
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 import munchausen
@@ -69,6 +71,45 @@ def test_a_preempted_job_of_slurm_goes_on_where_it_was(slurm):
     finally:
         slurm.run("scancel", job)
         slurm.patiently("the end", lambda: slurm.state(job) == "CANCELLED", 60)
+
+
+@pytest.mark.timeout(900)
+def test_the_printed_script_trains_through_ray_and_goes_on_after_a_notice(slurm):
+    pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+    root, programs = slurm.root, Path(sys.executable).parent
+    words = ["cluster", "slurm", "--nodes", "1", "--name", "one", "--", "train"]
+    words += catch_commands.LINE.split()[1:]
+    printed = subprocess.run(
+        [*munchausen.command("experiments.cli"), *words, "--steps", "1000000"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    path = f"export PATH={programs}:$PATH"
+    script = printed.replace("set -euo pipefail", f"set -euo pipefail\n{path}", 1)
+    # Two actors and the other roles need more CPUs than a small machine has.
+    script = script.replace("--min-nodes 1", "--min-nodes 1 --num-cpus 6")
+    (root / "one.sh").write_text(script)
+    job = slurm.run("sbatch", "--parsable", "--output=out", "one.sh").strip()
+    run = root / "runs" / "one"
+    metrics = lambda: catch_commands.metrics(run)  # noqa: E731
+    try:
+        learned = lambda: any(row["learner_steps"] for row in metrics())  # noqa: E731
+        slurm.patiently("the first learner step", learned, 300)
+        slurm.run("scancel", "--batch", "--signal=USR1", job)
+        again = lambda: "Restarts=1" in slurm.run("scontrol", "show", "job", job)  # noqa: E731
+        slurm.patiently("a second start", again, 200)
+        saved = catch_commands.saved_steps(run)
+        assert saved and saved[-1] > 0
+        further = lambda: metrics()[-1]["actor_steps"] > saved[-1]  # noqa: E731
+        slurm.patiently("more steps than were saved", further, 300)
+    finally:
+        slurm.run("scancel", job)
+        slurm.patiently("the end", lambda: slurm.state(job) == "CANCELLED", 120)
+        # This Slurm tracks processes by their parents, and parts of Ray have none.
+        for process in psutil.process_iter(["cmdline"]):
+            if f"/tmp/ray-{job}/" in " ".join(process.info["cmdline"] or ()):
+                process.kill()
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ LINES = {
 # Programs that the scripts call; each writes its arguments to a file of its name.
 STUBS = {
     "srun": 'while [ "$1" != ray ]; do shift; done; exec "$@"',
-    "ray": 'if [ "$2" = --block ]; then exec sleep 99; fi\n'
+    "ray": 'if [ "$1" = status ]; then seq -f " 1 node_%g" 3; exit; fi\n'
+    'if [ "$2" = --block ]; then exec sleep 99; fi\n'
     'if [ "$1" = start ]; then exec python3 -c "import socket, time;'
     " s = socket.create_server(('127.0.0.1', $PORT)); time.sleep(99)\"; fi\n"
     'while [ "$1" != -- ]; do shift; done; shift; "$@"',
@@ -212,7 +213,7 @@ def test_the_end_of_the_script_of_ssh_ends_the_run_and_ray_everywhere(stubs):
     try:
         wait_for(stubs / "started")
         deadline = time.monotonic() + 20
-        while len((stubs / "ray").read_text().splitlines()) < 3:
+        while (stubs / "ray").read_text().count("start ") < 3:
             assert time.monotonic() < deadline
             time.sleep(0.02)
     finally:
@@ -231,7 +232,7 @@ def test_the_end_of_the_script_of_ssh_ends_the_run_and_ray_everywhere(stubs):
     ), said
     started = (stubs / "ray").read_text().splitlines()
     assert sum("--head" in line for line in started) == 1
-    assert sum("--address 127.0.0.1:" in line for line in started) == 2
+    assert sum("start --block --address 127.0.0.1:" in line for line in started) == 2
 
 
 if __name__ == "__main__":

@@ -47,6 +47,14 @@ until (exec 4<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
     kill -0 "$ray" || exit 1
     sleep 0.2
 done
+# The run refuses a cluster that is too small, so it waits for the other hosts. After
+# 300 s it starts with those that are there.
+joined() {
+    ray status --address "$0:$1" 2>/dev/null | grep -cE '^ +[0-9]+ node_'
+}
+until [ "$(joined "$1")" -ge 3 ] || ((SECONDS > 300)); do
+    sleep 1
+done
 munchausen train sac/gymnasium --environment.id my:Env-v0 --environment.kwargs.name 'it'"'"'s' \
     --launch ray --address "$0:$1" --ports 27510-27559 \
     --run-directory runs/two-words --resume auto --grace 100 --restarts 3 &
@@ -73,6 +81,8 @@ input() {
     exec tail --pid=$$ -f /dev/null
 }
 
+# However the script ends, the hosts are told, and no ssh keeps its output open.
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 for host in "${others[@]}"; do
     ssh "$host" "$(remote "$join_ray" "$head" "$port")" < <(input) &
 done
