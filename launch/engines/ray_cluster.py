@@ -82,6 +82,8 @@ def _started(cpus: float) -> Iterator[None]:
     os.environ.pop("RAY_AUTH_MODE", None)
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray lowers the priority of its workers: other programs would slow the roles down.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     # On a busy machine its processes need more than Ray's 30 seconds.
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "60")
     os.environ.setdefault("RAY_agent_register_timeout_ms", "60000")

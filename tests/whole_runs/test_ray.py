@@ -126,6 +126,8 @@ def test_a_run_outlives_its_actors_its_evaluator_and_their_ray_actors(command):
 @pytest.mark.parametrize("above", (False, True), ids=("role", "ray-actor"))
 def test_a_run_whose_learner_is_killed_ends_in_order(command, running, above):
     pid = command.await_role("munchausen learner ")
+    # A role has the priority of its launcher, whatever Ray gives its workers.
+    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
     os.kill(psutil.Process(pid).ppid() if above else pid, signal.SIGKILL)
     code, _, err = command.wait(30)
     assert code == 1

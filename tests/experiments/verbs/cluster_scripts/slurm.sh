@@ -29,7 +29,7 @@ head=$(hostname --all-ip-addresses | cut -d ' ' -f 1)
 
 # The token of this job's Ray; srun hands the environment on, so it is in no argument.
 RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
+export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0
 export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300
 # Paths of Ray's sockets must be short. Another user's Ray never has this folder.
 temporary=/tmp/ray-$SLURM_JOB_ID

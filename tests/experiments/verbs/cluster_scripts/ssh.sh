@@ -20,7 +20,7 @@ token=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 # When ssh is gone, so is the input, and this Ray ends.
 read -r -d '' join_ray <<'END' || true
 IFS= read -r RAY_AUTH_TOKEN
-export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
+export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0
 exec 3<&0 </dev/null
 ray=
 trap 'kill $ray 2>/dev/null; exit' TERM
@@ -38,7 +38,7 @@ END
 # When ssh is gone, so is the input, and the run saves itself and ends.
 read -r -d '' lead <<'END' || true
 IFS= read -r RAY_AUTH_TOKEN
-export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
+export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0
 exec 3<&0 </dev/null
 temporary=$(mktemp -d /tmp/ray-XXXXXX)
 ray start --head --block --port "$1" --temp-dir "$temporary" --node-manager-port 27501 --object-manager-port 27502 --runtime-env-agent-port 27503 --dashboard-agent-grpc-port 27504 --dashboard-agent-listen-port 27505 --metrics-export-port 27506 --ray-client-server-port 27507 --dashboard-port 27508 --min-worker-port 27560 --max-worker-port 27999 --disable-usage-stats &
