@@ -19,8 +19,8 @@ KL(oracle, student) = -H - E log p_student (`golden`).
 
 Deviations:
 - A Markov chain instead of Flan-T5-XL on XSum, and decoders with 2 or 3 layers instead
-  of T5; 16,000 samples of the oracle instead of 100,000, 2,000 prompts for distillation
-  instead of 200,000, and 60 passes over them.
+  of T5; 16,000 samples of the oracle instead of 100,000, 100 prompts for distillation
+  instead of 200,000, and 600 passes over them.
 - Adam with a constant rate of 0.0003, the paper's best rate, which has warm-up.
 - Passes, sizes and rates were not tuned.
 - The distance is the KL of whole completions, estimated on 1,024 prompts; the paper's
@@ -42,7 +42,9 @@ NAME = "teacher_hacking/markov"
 BATCH = 32
 # Prompts with a sample of the oracle each. With 2,000 the teacher learns them by heart.
 FITTED = 16_000
-PROMPTS, PASSES = 2_000, 60
+# The chain has 1,024 contexts. These completions show each of them about three times;
+# 2,000 show each so often that offline and online distillation do not differ.
+PROMPTS, PASSES = 100, 600
 RATE = {"optimizer.learning_rate": 3e-4}
 STUDENT = {"network.layers": 2, "network.width": 48}
 TEACHER = {"network.layers": 3, "network.width": 64}

@@ -23,12 +23,12 @@ def test_variants_differ_in_their_source_and_their_prompts_only():
     assert set(sources.values()) == {"fixed_teacher"}
     for name, each in made.items():
         assert each.agent.on_policy == (name == "online_student")
-        assert each.steps == 60 * 2_000
+        assert each.steps == 600 * 100
         assert each.agent.network == fitted[1].agent.network
         assert each.agent.teacher == fitted[0].agent.network
         assert initial_sources.adopted(each) == each
     prompts = {name: each.environment.prompts for name, each in made.items()}
-    assert (prompts["half_prompts"], prompts["fifth_prompts"]) == (1_000, 400)
+    assert (prompts["half_prompts"], prompts["fifth_prompts"]) == (50, 20)
 
 
 def test_the_golden_distance_of_the_oracle_itself_is_zero():
