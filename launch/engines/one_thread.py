@@ -8,6 +8,7 @@ nothing in a run that continues; only a run that resumes there differs from then
 its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ class Acting:
             experiment: gives environments and seeds.
             agent: gives the policy.
             store: where experience goes.
-            learner: gives the newest parameters.
+            learner: gives the newest parameters at hand.
             environment: made by `make_actor_environment` for this start.
             start: counters of the run.
         """
@@ -91,14 +92,19 @@ class Acting:
         queue = agent.storage.order == "queue"
         self._actor = Actor(
             agent.act,
-            lambda: learner.params,
+            lambda: learner.at_hand.params,
             seed=0,
             adder=store,
             version=(lambda: learner.learner_steps) if queue else None,
             reward_clip=environment.reward_clip,
         )
         self.lockstep = (
-            Lockstep(experiment, agent, lambda: learner.params, experiment.environments)
+            Lockstep(
+                experiment,
+                agent,
+                lambda: learner.at_hand.params,
+                experiment.environments,
+            )
             if experiment.evaluation.lockstep
             else None
         )
@@ -163,7 +169,9 @@ class Local:
         last = self._stages[-1]
         store = None if run.dataset is not None else _make_store(run, last.agent)
         self._batches = store or _make_sampler(run, last.agent)
-        self._turns = Turns()
+        behind = experiment.act_under_update and run.dataset is None
+        self._thread = ThreadPoolExecutor(1, "learner") if behind else None
+        self._turns = Turns(overlap=behind)
         self._loop = LearnerLoop(
             experiment,
             directory,
@@ -171,6 +179,7 @@ class Local:
             self._batches,
             clock=self._turns,
             lease=run.lease,
+            thread=self._thread,
         )
         self._learner: Learner = self._loop.learner
         self._initial = run.initial()
@@ -232,6 +241,8 @@ class Local:
 
     def close(self) -> None:
         """Closes the logs, the environments and the watchdog."""
+        if self._thread is not None:
+            self._thread.shutdown()
         self._watchdog.close()
         self._recorder.close()
         self._batches.close()
@@ -303,7 +314,7 @@ class Local:
 
     def saved(self) -> None:
         """Restarts the environments, as a run resumed from this checkpoint does."""
-        self._learner.metrics = {}  # a run resumed here has none before an update
+        self._learner.catch_up()  # a run resumed here acts with the newest parameters
         if self._acting is not None:
             self._acting.restart()
         self._turns.begin()

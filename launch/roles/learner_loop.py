@@ -6,6 +6,7 @@ a dataset. The part of the run that differs is the host of the loop.
 
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,6 +88,7 @@ class LearnerLoop:
         index: int = 0,
         clock: UpdateClock | None = None,
         lease: Lease | None = None,
+        thread: Executor | None = None,
     ):
         """Builds the learner.
 
@@ -98,6 +100,7 @@ class LearnerLoop:
             index: of the stage's seeds; 0 for the agent that acts.
             clock: measures how long updates and batches wait for each other.
             lease: the right to write to the run directory; None: no other process can.
+            thread: in which the learner computes, see `Learner`.
 
         Raises:
             UnevenBatch: the local devices cannot share the batch evenly.
@@ -107,7 +110,14 @@ class LearnerLoop:
         self._agent = stage.agent
         self._batches = batches
         seed = experiment.seeds("learner", index)[1]
-        self.learner = Learner(stage.agent, seed, batches, clock)
+        self.learner = Learner(
+            stage.agent,
+            seed,
+            batches,
+            clock,
+            updates_per_call=experiment.updates_per_call,
+            thread=thread,
+        )
         self._saver = None if stage.source == "dataset" else ReplaySaver(batches)
         self._may_write = (lambda: None) if lease is None else lease.check
         self._unsaved = self._on_grid = False
@@ -176,7 +186,7 @@ class LearnerLoop:
                 self.learner.run(owed())
             except StopIteration:
                 break
-            host.report(self.learner.metrics)
+            host.report(self.learner.at_hand.metrics)
             self._evaluate(host, evaluations)
             self._on_grid = saves.on_grid(host.done())
             # The host makes the last checkpoint: it may wait for the last evaluation.

@@ -56,9 +56,9 @@ for name in sys.argv[1:]:
         update = compile_update(
             lambda state, batch, shared: agent.update(state, batch), 12, devices
         )
-        state = agent.init(jax.random.key(1))
+        state = jax.jit(agent.init)(jax.random.key(1))
         for _ in range(5):
-            state, _ = update(state, batch, None)
+            state, _ = update(state, (batch,), None)
         results.append(jax.tree.map(np.asarray, state.params))
         leaf = jax.tree.leaves(state.params)[0]
         assert len(leaf.sharding.device_set) == len(devices), name
@@ -92,21 +92,28 @@ def test_four_devices_give_the_update_of_one(names):
 
 SHARED = """
 import jax, numpy as np
+from agents.parts.contract import TrainingState
 from launch import devices
 
 table = devices.replicate(np.arange(11.0))
 assert len(table.sharding.device_set) == 4 and table.is_fully_replicated
 rows = np.array([3, 1, 4, 1, 5, 9, 2, 6])
-update = devices.compile_update(
-    lambda state, rows, table: (state + 1, {"read": table[rows]}), 8
-)
-compiled = update.lower(2, rows, table).compile()
-places = [place.is_fully_replicated for place in compiled.input_shardings[0]]
-assert places == [True, False, True], places
-state, metrics = update(2, rows, table)
-print(int(state), *metrics["read"].astype(int))
+seen = []
+
+def read(state, rows, table):
+    # The first device has two of the eight rows, and all of the table.
+    jax.debug.inspect_array_sharding(rows, callback=lambda one: seen.append(one))
+    jax.debug.inspect_array_sharding(table, callback=lambda one: seen.append(one))
+    return state._replace(steps=state.steps + 1), {"read": table[rows]}
+
+update = devices.compile_update(read, 8)
+state = TrainingState({}, {}, {}, np.int32(2), np.uint32(0))
+state, metrics = update(state, (rows,), table)
+shapes = [place.shard_shape(of.shape) for place, of in zip(seen, (rows, table))]
+print(int(state.steps), shapes, *metrics["read"].astype(int))
 """
 
 
 def test_rows_are_sharded_and_the_table_they_index_is_replicated():
-    assert on_four_devices(SHARED) == ("3 3 1 4 1 5 9 2 6\n", "")
+    read = "3 [(2,), (11,)] 3 1 4 1 5 9 2 6\n"
+    assert on_four_devices(SHARED) == (read, "")
