@@ -22,6 +22,7 @@ from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
 from launch.roles.actor import Actor, Loop
 from launch.roles.batches import Batches
+from launch.roles.batches_ahead import BatchesAhead
 from launch.roles.context import Run
 from launch.roles.evaluator import Evaluator, Lockstep
 from launch.roles.idle_time import Turns
@@ -345,4 +346,6 @@ def _make_sampler(run: Run, agent: Agent) -> Batches:
     from launch.datasets.sampler import DatasetBatches  # runs that act read no data
 
     assert run.dataset is not None
-    return DatasetBatches(run.dataset, agent, run.experiment.seeds("replay")[1])
+    seed = run.experiment.seeds("replay")[1]
+    batches = DatasetBatches(run.dataset, agent, seed)
+    return batches if batches.on_device else BatchesAhead(batches)

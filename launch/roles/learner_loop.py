@@ -165,9 +165,11 @@ class LearnerLoop:
             host: the run around the loop.
             evaluated: the last point of the evaluation grid that is done.
             owed: learner steps to do before it is called again; None: the source of
-                batches decides.
+                batches decides, and the grids of a run that learns from a dataset.
         """
-        owed = self._batches.owed if owed is None else owed
+        if owed is None:
+            reads = self._saver is None
+            owed = (lambda: self._up_to_grids(host)) if reads else self._batches.owed
         experiment = self._experiment
         evaluations = Schedule(
             experiment.evaluation.period, experiment.steps, evaluated
@@ -195,6 +197,18 @@ class LearnerLoop:
                 saves.saved()
                 if self._on_grid:
                     host.saved()
+
+    def _up_to_grids(self, host: Host) -> int:
+        """Learner steps of a call, fewer where a grid of the run comes first."""
+        experiment, done = self._experiment, host.done()
+        periods = (
+            experiment.steps,
+            experiment.evaluation.period,
+            experiment.checkpoint.period,
+            experiment.log_period,
+        )
+        ahead = (period - done % period for period in periods)
+        return min(experiment.updates_per_call, *ahead)
 
     def _evaluate(self, host: Host, evaluations: Schedule) -> None:
         point = evaluations.due(host.done())
