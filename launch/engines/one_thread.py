@@ -6,6 +6,10 @@ interrupted, so that a run resumed there equals one that was not. A checkpoint t
 saved by wall time, at an interruption, or at the end of a run off the grid, changes
 nothing in a run that continues; only a run that resumes there differs from then on, and
 its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
+
+With `act_under_update` a second thread computes the updates. What the first one does
+never depends on how far the second one is: it acts with the parameters of before the
+turn of updates under way, and waits for their end before it starts the next turn.
 """
 
 from concurrent.futures import ThreadPoolExecutor

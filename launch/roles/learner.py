@@ -130,8 +130,7 @@ class Learner:
             if num_steps:
                 self._start_turn(self._thread, num_steps)
             return
-        before, metrics = self.learner_steps, self.metrics
-        left = num_steps
+        metrics, left = self.metrics, num_steps
         while left is None or left > 0:
             many = left is None or left >= self._updates_per_call
             taken = self._step(self._updates_per_call if many else 1)
