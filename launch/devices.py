@@ -78,11 +78,10 @@ def compile_update(
         unroll = jax.default_backend() == "cpu"
 
     def run(
-        kept: TrainingState, reused: TrainingState, batches: tuple, shared: Any
+        kept: TrainingState, reused: tuple[Any, Any], batches: tuple, shared: Any
     ) -> tuple[TrainingState, Metrics]:
-        state = kept._replace(
-            target_params=reused.target_params, opt_state=reused.opt_state
-        )
+        targets, opt_state = reused
+        state = kept._replace(target_params=targets, opt_state=opt_state)
         return _update_in_turn(update, state, batches, shared, unroll)
 
     if len(devices) == 1:
@@ -99,8 +98,8 @@ def compile_update(
     def call(
         state: TrainingState, batches: tuple, shared: Any
     ) -> tuple[TrainingState, Metrics]:
-        kept = state._replace(target_params=None, opt_state=None)
-        reused = state._replace(params=None, steps=None, key=None)
+        kept = state._replace(target_params={}, opt_state={})
+        reused = (state.target_params, state.opt_state)
         return compiled(kept, reused, batches, shared)
 
     return call

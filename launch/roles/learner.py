@@ -96,8 +96,11 @@ class Learner:
         self._clock = clock
         self._thread = thread
         self._turn: Future[None] | None = None  # under way
+        first = jax.jit(agent.init)(jax.random.key(seed))
+        self._state: TrainingState = devices.replicate(first, copy=True)
+        self.learner_steps = 0
         self.metrics: Metrics = {}
-        self.restore(jax.jit(agent.init)(jax.random.key(seed)))
+        self.catch_up()
 
     @property
     def params(self) -> Params:
@@ -239,7 +242,7 @@ class Learner:
     def restore(self, state: TrainingState) -> None:
         """Continues from a copy of a saved state."""
         self._wait()
-        self._state: TrainingState = devices.replicate(state, copy=True)
+        self._state = devices.replicate(state, copy=True)
         self.learner_steps = int(state.steps)
         self.catch_up()
 
