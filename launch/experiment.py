@@ -162,6 +162,11 @@ class Experiment:
         replays: number of replay servers, which share the transitions: actor i stores
             into server i modulo this number, so actors should be a multiple of it; one
             if local.
+        act_under_update: whether a local run acts, and draws its next batch, while the
+            learner computes: then actions and logged losses are one turn of updates
+            older. In other runs actors never wait for an update.
+        updates_per_call: K: the learner computes K updates in one call where so many
+            are owed, which saves time if they are small; equal up to rounding.
         dataset: what to learn from instead of acting: an HDF5 or npz file, a Minari
             dataset's directory or id, a run directory; empty: actors act.
         dataset_reading: what to do with the dataset's flaws; its flags begin with
@@ -190,6 +195,8 @@ class Experiment:
     environments: int = 1
     learners: int = 1
     replays: int = 1
+    act_under_update: bool = False
+    updates_per_call: int = 1
     dataset: str = ""
     dataset_reading: DatasetReading = field(
         default=REFUSE_FLAWS, metadata={"flag": "dataset"}
@@ -208,6 +215,7 @@ class Experiment:
             "environments",
             "learners",
             "replays",
+            "updates_per_call",
         ):
             checks.at_least(name, getattr(self, name), 1)
         checks.at_least("seed", self.seed, 0)

@@ -276,6 +276,11 @@ def check_shares(experiment: Experiment, mode: Mode, stages: Sequence[Stage]) ->
             f"--replays must be at most --actors {experiment.actors}, got {replays}: "
             "each actor stores into one of the replay servers"
         )
+    if learners > 1 and experiment.updates_per_call > 1:
+        raise ValueError(
+            "--updates_per_call must be 1 with several learners, which agree on each "
+            f"update, got {experiment.updates_per_call}"
+        )
     storage = stages[-1].agent.storage
     if storage.order == "queue":
         _check_queues(experiment, mode, storage)
@@ -299,6 +304,11 @@ def _check_queues(experiment: Experiment, mode: Mode, storage: Storage) -> None:
         raise ValueError(
             f"--learners must be 1 for {experiment.agent_name}, whose transitions are "
             f"queued, got {experiment.learners}"
+        )
+    if experiment.act_under_update:
+        raise ValueError(
+            f"--act_under_update must be false for {experiment.agent_name}, which "
+            "learns from actions of the newest parameters, got true"
         )
     if mode == "local":
         return  # it has one actor and one queue

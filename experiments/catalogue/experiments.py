@@ -71,6 +71,7 @@ class Named(NamedTuple):
             OverrideError: a user's agent cannot be used.
         """
         recipe, task = _recipe(self.agent_name), self.task
+        acts = recipe.dataset is None and not task.dataset
         shared = {**task.settings, **_of_some_agents(self.agent_name, task)}
         default = recipe.default()
         if recipe.dataset is None:
@@ -89,6 +90,7 @@ class Named(NamedTuple):
             steps=task.steps,
             evaluation=task.evaluation,
             environments=task.environments,
+            act_under_update=task.act_under_update and acts,
             dataset=task.dataset,
             preparation=recipe.dataset or Preparation(),
             initial=self.initial,

@@ -52,6 +52,8 @@ class Task(NamedTuple):
         environments: environments that an actor steps together.
         dataset: id of the dataset to learn from instead of acting; then steps are the
             learner's.
+        act_under_update: whether local runs act while the learner computes, which
+            speeds up acting agents, see `Experiment`.
     """
 
     description: str
@@ -65,6 +67,7 @@ class Task(NamedTuple):
     settings_by_actions: Mapping[str, Mapping[str, Any]] = {}
     environments: int = 1
     dataset: str = ""
+    act_under_update: bool = True
 
     def may_take(self, actions: str) -> bool:
         """Whether the environment takes, or may take, this kind of actions."""
@@ -239,6 +242,7 @@ TASKS: dict[str, Task] = {
         Evaluation(period=2_000, episodes=10),
         CATCH,
         fractions=FEW_FRACTIONS,
+        act_under_update=False,  # for first steps, and under a debugger
     ),
     "maze": Task(
         "reach the goal of a maze with pitfalls, seen as random vectors; at best 1",
@@ -329,6 +333,7 @@ def _language(description: str, kind: str, settings: Mapping[str, Any]) -> Task:
         settings,
         actions="tokens",
         environments=32,
+        act_under_update=False,  # agents learn from tokens of the newest parameters
     )
 
 

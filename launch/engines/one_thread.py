@@ -6,8 +6,13 @@ interrupted, so that a run resumed there equals one that was not. A checkpoint t
 saved by wall time, at an interruption, or at the end of a run off the grid, changes
 nothing in a run that continues; only a run that resumes there differs from then on, and
 its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
+
+With `act_under_update` a second thread computes the updates. What the first one does
+never depends on how far the second one is: it acts with the parameters of before the
+turn of updates under way, and waits for their end before it starts the next turn.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -21,6 +26,7 @@ from launch.experiment import Experiment
 from launch.replay.in_process import InProcess
 from launch.roles.actor import Actor, Loop
 from launch.roles.batches import Batches
+from launch.roles.batches_ahead import BatchesAhead
 from launch.roles.context import Run
 from launch.roles.evaluator import Evaluator, Lockstep
 from launch.roles.idle_time import Turns
@@ -81,7 +87,7 @@ class Acting:
             experiment: gives environments and seeds.
             agent: gives the policy.
             store: where experience goes.
-            learner: gives the newest parameters.
+            learner: gives the newest parameters at hand.
             environment: made by `make_actor_environment` for this start.
             start: counters of the run.
         """
@@ -91,14 +97,19 @@ class Acting:
         queue = agent.storage.order == "queue"
         self._actor = Actor(
             agent.act,
-            lambda: learner.params,
+            lambda: learner.at_hand.params,
             seed=0,
             adder=store,
             version=(lambda: learner.learner_steps) if queue else None,
             reward_clip=environment.reward_clip,
         )
         self.lockstep = (
-            Lockstep(experiment, agent, lambda: learner.params, experiment.environments)
+            Lockstep(
+                experiment,
+                agent,
+                lambda: learner.at_hand.params,
+                experiment.environments,
+            )
             if experiment.evaluation.lockstep
             else None
         )
@@ -163,7 +174,9 @@ class Local:
         last = self._stages[-1]
         store = None if run.dataset is not None else _make_store(run, last.agent)
         self._batches = store or _make_sampler(run, last.agent)
-        self._turns = Turns()
+        behind = experiment.act_under_update and run.dataset is None
+        self._thread = ThreadPoolExecutor(1, "learner") if behind else None
+        self._turns = Turns(overlap=behind)
         self._loop = LearnerLoop(
             experiment,
             directory,
@@ -171,6 +184,7 @@ class Local:
             self._batches,
             clock=self._turns,
             lease=run.lease,
+            thread=self._thread,
         )
         self._learner: Learner = self._loop.learner
         self._initial = run.initial()
@@ -232,6 +246,8 @@ class Local:
 
     def close(self) -> None:
         """Closes the logs, the environments and the watchdog."""
+        if self._thread is not None:
+            self._thread.shutdown()
         self._watchdog.close()
         self._recorder.close()
         self._batches.close()
@@ -303,7 +319,7 @@ class Local:
 
     def saved(self) -> None:
         """Restarts the environments, as a run resumed from this checkpoint does."""
-        self._learner.metrics = {}  # a run resumed here has none before an update
+        self._learner.catch_up()  # a run resumed here acts with the newest parameters
         if self._acting is not None:
             self._acting.restart()
         self._turns.begin()
@@ -334,4 +350,6 @@ def _make_sampler(run: Run, agent: Agent) -> Batches:
     from launch.datasets.sampler import DatasetBatches  # runs that act read no data
 
     assert run.dataset is not None
-    return DatasetBatches(run.dataset, agent, run.experiment.seeds("replay")[1])
+    seed = run.experiment.seeds("replay")[1]
+    batches = DatasetBatches(run.dataset, agent, seed)
+    return batches if batches.on_device else BatchesAhead(batches)

@@ -16,6 +16,7 @@ from launch.replay.reverb_batches import ReverbBatches
 from launch.replay.reverb_queue import QueueBatches
 from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
+from launch.roles.batches_ahead import BatchesAhead
 from launch.roles.context import Context, Run
 from launch.roles.coordinator import Coordinator
 from launch.roles.evaluator_role import EvaluatorRole
@@ -185,7 +186,7 @@ def _reverb_batches(
             acting=lambda actor: acting(actor, actors),
             extras=extras,
         )
-    return ReverbBatches(
+    batches = ReverbBatches(
         [context.address("replay", index) for index in range(experiment.replays)],
         agent.storage,
         run.spec,
@@ -195,6 +196,7 @@ def _reverb_batches(
         extras=extras,
         learners=experiment.learners,
     )
+    return BatchesAhead(batches, experiment.updates_per_call)
 
 
 def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:

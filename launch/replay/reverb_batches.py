@@ -66,6 +66,7 @@ class ReverbBatches:
         self._acting = acting
         self._extras = extras
         self._learners = learners
+        self._closed = False
         self._asked = 0.0
         self._readers: list[Any] = []
         # When to look again at servers that had no more to give, by index.
@@ -99,7 +100,8 @@ class ReverbBatches:
         Raises:
             StopIteration: the run stops, or the actors have ended and no batch comes.
         """
-        return _join([self._part(index) for index in range(len(self._readers))])
+        readers = self._readers  # `close` may come from another thread
+        return _join([self._part(index, readers) for index in range(len(readers))])
 
     def empty(self) -> Transition:
         """A made-up batch of zeros."""
@@ -160,26 +162,27 @@ class ReverbBatches:
             )
 
     def close(self) -> None:
-        """Stops requesting samples."""
+        """Stops requesting samples; ends `next` in another thread within a second."""
+        self._closed = True
         self._readers = []
 
-    def _part(self, first: int) -> Transition:
+    def _part(self, first: int, readers: Sequence[Any]) -> Transition:
         """The part of a server; of a later one if it has no more to give."""
-        replays = len(self._readers)
+        replays = len(readers)
         for index in [(first + ahead) % replays for ahead in range(replays)]:
             self._asked = time.monotonic()
             if self._asked < self._look.get(index, 0.0):
                 continue
             try:
-                return next(self._readers[index])
+                return next(readers[index])
             except StopIteration:
-                if self._stop():
+                if self._closed or self._stop():
                     raise
                 self._look[index] = self._asked + 2 * _STARVED_SECONDS
         raise StopIteration
 
     def _ended(self, index: int) -> bool:
-        return self._stop() or self._starved(index)
+        return self._closed or self._stop() or self._starved(index)
 
     def _starved(self, index: int) -> bool:
         """Whether no batch has come for a while and, without actors, none will."""

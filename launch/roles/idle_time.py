@@ -57,12 +57,19 @@ class IdleClock:
 
 
 class Turns:
-    """Idle shares of an actor and a learner that take turns in one thread.
+    """Idle shares of an actor and a learner of a local run.
 
-    While one works, the other waits.
+    If they take turns, one waits while the other works. If the learner computes in a
+    thread, the actor waits only for an update that takes longer than acting.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, overlap: bool = False) -> None:
+        """Begins to measure.
+
+        Args:
+            overlap: whether the learner computes in a thread.
+        """
+        self._overlap = overlap
         self._clock = IdleClock()
         self.begin()
 
@@ -70,6 +77,7 @@ class Turns:
         """Begins a new interval; earlier time no longer counts."""
         self._clock.reset()
         self._updates = 0
+        self._actor_waited = 0.0
         self._began = time.monotonic()
 
     def fetched(self, asked: float, running: Any) -> None:
@@ -77,7 +85,7 @@ class Turns:
 
         The learner counts as waiting since its last update: the actor acted meanwhile.
         """
-        del asked
+        self._actor_waited += time.monotonic() - asked
         self._clock.fetched(self._began, running)
 
     def dispatched(self, running: Any) -> None:
@@ -91,5 +99,8 @@ class Turns:
         if seconds < _TURNS_SECONDS:
             return None
         idle = self._clock.idle_seconds if self._updates else seconds
+        learner, actor = idle / seconds, 1 - idle / seconds
+        if self._overlap:
+            actor = self._actor_waited / seconds
         self.begin()
-        return {"learner": idle / seconds, "actor/0": 1 - idle / seconds}
+        return {"learner": learner, "actor/0": actor}

@@ -6,6 +6,7 @@ a dataset. The part of the run that differs is the host of the loop.
 
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,6 +88,7 @@ class LearnerLoop:
         index: int = 0,
         clock: UpdateClock | None = None,
         lease: Lease | None = None,
+        thread: Executor | None = None,
     ):
         """Builds the learner.
 
@@ -98,6 +100,7 @@ class LearnerLoop:
             index: of the stage's seeds; 0 for the agent that acts.
             clock: measures how long updates and batches wait for each other.
             lease: the right to write to the run directory; None: no other process can.
+            thread: in which the learner computes, see `Learner`.
 
         Raises:
             UnevenBatch: the local devices cannot share the batch evenly.
@@ -107,7 +110,14 @@ class LearnerLoop:
         self._agent = stage.agent
         self._batches = batches
         seed = experiment.seeds("learner", index)[1]
-        self.learner = Learner(stage.agent, seed, batches, clock)
+        self.learner = Learner(
+            stage.agent,
+            seed,
+            batches,
+            clock,
+            updates_per_call=experiment.updates_per_call,
+            thread=thread,
+        )
         self._saver = None if stage.source == "dataset" else ReplaySaver(batches)
         self._may_write = (lambda: None) if lease is None else lease.check
         self._unsaved = self._on_grid = False
@@ -155,9 +165,11 @@ class LearnerLoop:
             host: the run around the loop.
             evaluated: the last point of the evaluation grid that is done.
             owed: learner steps to do before it is called again; None: the source of
-                batches decides.
+                batches decides, and the grids of a run that learns from a dataset.
         """
-        owed = self._batches.owed if owed is None else owed
+        if owed is None:
+            reads = self._saver is None
+            owed = (lambda: self._up_to_grids(host)) if reads else self._batches.owed
         experiment = self._experiment
         evaluations = Schedule(
             experiment.evaluation.period, experiment.steps, evaluated
@@ -176,7 +188,7 @@ class LearnerLoop:
                 self.learner.run(owed())
             except StopIteration:
                 break
-            host.report(self.learner.metrics)
+            host.report(self.learner.at_hand.metrics)
             self._evaluate(host, evaluations)
             self._on_grid = saves.on_grid(host.done())
             # The host makes the last checkpoint: it may wait for the last evaluation.
@@ -185,6 +197,18 @@ class LearnerLoop:
                 saves.saved()
                 if self._on_grid:
                     host.saved()
+
+    def _up_to_grids(self, host: Host) -> int:
+        """Learner steps of a call, fewer where a grid of the run comes first."""
+        experiment, done = self._experiment, host.done()
+        periods = (
+            experiment.steps,
+            experiment.evaluation.period,
+            experiment.checkpoint.period,
+            experiment.log_period,
+        )
+        ahead = (period - done % period for period in periods)
+        return min(experiment.updates_per_call, *ahead)
 
     def _evaluate(self, host: Host, evaluations: Schedule) -> None:
         point = evaluations.due(host.done())

@@ -17,6 +17,7 @@ from launch.errors import Stopped
 from launch.preflight import check_devices
 from launch.roles import gang
 from launch.roles.batches import Batches
+from launch.roles.batches_ahead import BatchesAhead
 from launch.roles.context import REPORT_SECONDS, Context, Peer, Run
 from launch.roles.idle_time import IdleClock
 from launch.roles.learner_loop import LearnerLoop
@@ -201,16 +202,18 @@ class LearnerRole:
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
         self._began = time.monotonic()
-        owed = None if self._decisions is None else self._owed
+        owed = self._owed if self._decisions or dataset is None else None
         self._loop.run(self, evaluated=self.done(), owed=owed)
         if dataset is not None:
             # There is no replay to save, so the run need not wait for its evaluation.
             self._loop.save_rest(self)
 
     def _owed(self) -> int:
-        """Learner steps until the next decision of several learners."""
-        assert self._decisions is not None
-        return self._decisions.next(self._pace.left(self._learner.learner_steps))
+        """Learner steps until this is called again."""
+        left = self._pace.left(self._learner.learner_steps)
+        if self._decisions is None:
+            return min(self._batches.owed(), left)
+        return self._decisions.next(left)
 
     def act(self) -> None:
         """Does nothing: other roles act."""
@@ -328,8 +331,9 @@ def _load(run: Run) -> Prepared:
     return run.dataset or load_prepared(run.experiment, run.spec)
 
 
-def _sampler(run: Run, agent: Agent, dataset: Prepared) -> DatasetBatches:
+def _sampler(run: Run, agent: Agent, dataset: Prepared) -> Batches:
     seed = run.experiment.seeds("replay")[1]
-    return DatasetBatches(
+    batches = DatasetBatches(
         dataset, agent, seed, part=(jax.process_index(), jax.process_count())
     )
+    return batches if batches.on_device else BatchesAhead(batches)

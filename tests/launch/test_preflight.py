@@ -193,6 +193,12 @@ def refusal(mode, **changes):
             {"replays": 3, "agent.storage.min_size": 2},
             "--agent.storage.min_size must be at least --replays 3, got 2",
         ),
+        (
+            "processes",
+            {"learners": 2, "updates_per_call": 5},
+            "--updates_per_call must be 1 with several learners, which agree on each "
+            "update, got 5",
+        ),
     ],
 )
 def test_learners_and_replays_that_cannot_share_a_run_are_refused(mode, changes, said):
@@ -219,6 +225,11 @@ QUEUED = {f"agent.storage.{name}": value for name, value in QUEUE.items()}
             {"agent.storage.capacity": 13},
             "--actors must divide storage.capacity 13 of mdqn, as each actor has a "
             "queue of equal size, got 3",
+        ),
+        (
+            {"act_under_update": True},
+            "--act_under_update must be false for mdqn, which learns from actions of "
+            "the newest parameters, got true",
         ),
     ],
 )

@@ -98,3 +98,17 @@ def test_environments_of_gymnasium_take_numbers_and_no_completions():
     found = {name for name in EXPERIMENTS if name.endswith("/gymnasium")}
     assert {"dqn/gymnasium", "sac/gymnasium"} <= found
     assert "sft/gymnasium" not in found
+
+
+def test_local_runs_act_under_the_update_where_it_helps():
+    names = {
+        "mdqn/pong": True,
+        "td3/hopper": True,
+        "dqn/minatar-breakout": True,
+        "mdqn/catch": False,
+        "sft/arithmetic": False,
+        "td3_bc/hopper": False,
+        "td3/hopper-medium": False,
+    }
+    found = {name: EXPERIMENTS[name].act_under_update for name in names}
+    assert found == names

@@ -8,11 +8,14 @@ from launch.datasets.sampler import DatasetBatches
 from launch.replay.in_process import InProcess
 from launch.replay.reverb_batches import ReverbBatches
 from launch.roles.batches import Batches, Given
+from launch.roles.batches_ahead import BatchesAhead
 
 METHODS = "prepare owed next read progress stored save restore close".split()
 
 
-@pytest.mark.parametrize("source", [InProcess, ReverbBatches, DatasetBatches, Given])
+@pytest.mark.parametrize(
+    "source", [InProcess, ReverbBatches, DatasetBatches, Given, BatchesAhead]
+)
 def test_a_source_has_the_signatures_of_the_interface(source):
     public = {name for name in vars(Batches) if not name.startswith("_")}
     assert public == {*METHODS, "shared"}

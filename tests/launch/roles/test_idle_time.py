@@ -78,6 +78,18 @@ def test_actor_and_learner_that_take_turns_wait_for_each_other(now):
     assert turns.waiting() is None, "a new second has begun"
 
 
+def test_an_actor_that_acts_under_an_update_waits_only_for_its_end(now):
+    turns = idle_time.Turns(overlap=True)
+    now["now"] += 3.0  # acting
+    turns.fetched(now["now"], Running(now))
+    turns.dispatched(Running(now))  # an update in the thread, of 2 seconds
+    now["now"] += 1.0  # acting meanwhile
+    asked = now["now"]
+    now["now"] += 4.0  # waiting for an update that takes longer than others
+    turns.fetched(asked, Running(now, ready=False))
+    assert turns.waiting() == {"learner": 3 / 10, "actor/0": 4 / 10}
+
+
 def test_a_learner_without_updates_waits(now):
     turns = idle_time.Turns()
     now["now"] += 5.0

@@ -1,6 +1,8 @@
 """The learner: steps, parameters for others, and its state."""
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 import agents
 from agents.parts.contract import Transition, discrete_spec
-from launch import errors
+from launch import devices, errors
 from launch.roles.batches import Given
 from launch.roles.learner import Learner
 from tests.launch.small_experiments import changed
@@ -37,9 +39,9 @@ def batches():
         )
 
 
-def make(agent, seed=0, stream=None):
+def make(agent, seed=0, stream=None, **settings):
     stream = batches() if stream is None else stream
-    return Learner(agent, seed, Given(lambda: next(stream)))
+    return Learner(agent, seed, Given(lambda: next(stream)), **settings)
 
 
 def values(tree):
@@ -138,3 +140,104 @@ def test_taken_networks_replace_copies_in_the_targets_and_nothing_else():
         kept = values(before.target_params[name])
         assert values(after.target_params[name]) == kept
     assert values(after.opt_state) == values(before.opt_state)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The number of batches in each compiled call."""
+    sizes, compiled = [], devices.compile_update
+
+    def compile_update(*arguments):
+        call = compiled(*arguments)
+
+        def noted(state, batches, shared):
+            sizes.append(len(batches))
+            return call(state, batches, shared)
+
+        return noted
+
+    monkeypatch.setattr(devices, "compile_update", compile_update)
+    return sizes
+
+
+def test_a_turn_takes_as_many_updates_in_a_call_as_it_may(agent, calls):
+    single = make(agent)
+    single.run(8)
+    assert calls == [1] * 8
+    del calls[:]
+    several = make(agent, updates_per_call=3)
+    several.run(7)
+    several.run(1)
+    assert calls == [3, 3, 1, 1] and several.learner_steps == 8
+    for one, other in zip(*map(values, (single.params, several.params)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    ending = make(agent, stream=itertools.islice(batches(), 5), updates_per_call=3)
+    with pytest.raises(StopIteration):
+        ending.run()
+    assert ending.learner_steps == 5, "the last two came alone"
+
+
+def test_a_step_reuses_the_memory_of_all_but_what_others_read(agent):
+    learner = make(agent)
+    before = learner.save()
+    learner.step()
+    deleted = {
+        name: {leaf.is_deleted() for leaf in jax.tree.leaves(part)}
+        for name, part in before._asdict().items()
+    }
+    reused = {"target_params": {True}, "opt_state": {True}}
+    assert deleted == {"params": {False}, "steps": {False}, "key": {False}} | reused
+    saved = learner.save()
+    kept = values(saved.opt_state)
+    again = make(agent)
+    again.restore(saved)
+    again.step()
+    assert values(learner.save().opt_state) == kept, "the other has a copy"
+
+
+def test_a_caller_goes_on_with_the_parameters_of_before_the_turn_under_way(agent):
+    may_end = threading.Event()
+
+    def wait(steps):
+        assert may_end.wait(30)
+        return steps
+
+    def update(state, batch):
+        new, metrics = agent.update(state, batch)
+        # Nothing of the update is ready before the test allows it.
+        steps = jax.pure_callback(
+            wait, jax.ShapeDtypeStruct((), np.int32), new.steps, vmap_method=None
+        )
+        return new._replace(steps=steps), metrics | {"steps": steps}
+
+    with ThreadPoolExecutor(1) as thread:
+        learner = make(agent._replace(update=update), thread=thread)
+        first = values(learner.at_hand.params)
+        learner.run(0)
+        learner.run(2)
+        assert learner.learner_steps == 2 and not may_end.is_set()
+        assert values(learner.at_hand.params) == first
+        assert learner.at_hand.metrics == {}
+        seen = np.zeros((1, 10, 5), np.float32)
+        act = jax.jit(agent.act)
+        act(learner.at_hand.params, jax.random.key(0), seen, 0, False)
+        may_end.set()
+        second = values(learner.params)
+        assert values(learner.at_hand.params) == first != second
+        learner.run(1)
+        assert values(learner.at_hand.params) == second
+        assert int(learner.at_hand.metrics["steps"]) == 2
+        learner.catch_up()
+        assert values(learner.at_hand.params) == values(learner.params) != second
+        assert learner.at_hand.metrics == {}
+    same = make(agent)
+    same.run(3)
+    assert values(same.params) == values(learner.params)
+
+
+def test_an_error_in_the_thread_reaches_the_caller(agent):
+    with ThreadPoolExecutor(1) as thread:
+        learner = make(agent, thread=thread, stream=iter([1, 2]))
+        learner.run(1)
+        with pytest.raises(AttributeError, match="observation"):
+            learner.run(1)

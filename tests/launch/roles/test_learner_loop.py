@@ -165,3 +165,34 @@ def test_a_loop_continues_from_a_checkpoint(make, tmp_path):
     again = make()
     again.begin({}, checkpoint.newest(tmp_path))
     assert again.learner.learner_steps == 6
+
+
+class Reading(Host):
+    """A run whose steps are the learner's, which reads a dataset."""
+
+    def __init__(self, loop, steps):
+        super().__init__(steps)
+        self._learner, self.turns = loop.learner, []
+
+    def act(self):
+        self.turns.append(self.steps)
+
+    def report(self, metrics):
+        self.steps = self._learner.learner_steps
+
+
+def test_calls_of_several_updates_end_at_the_grids_of_a_dataset_run(catch, tmp_path):
+    settings = {"steps": 20, "evaluation.period": 9, "checkpoint.period": 7}
+    experiment = catch(settings | {"updates_per_call": 4, "log_period": 100})
+    agent = build.make_agent(experiment, build.spec_of(experiment))
+    stage = Stage(agent, source="dataset")
+    loop = LearnerLoop(experiment, tmp_path, stage, Numbered(100))
+    host = Reading(loop, 20)
+    loop.run(host, evaluated=0)
+    assert host.turns == [0, 4, 7, 9, 13, 14, 18]
+    assert [each for each in host.tape if each[0] == "evaluate"] == [
+        ("evaluate", 9, 9),
+        ("evaluate", 18, 18),
+        ("evaluate", 20, 20),
+    ]
+    assert loop.learner.learner_steps == 20
