@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import checks
+from agents.parts import checks, layers
 from agents.parts.contract import NetworkParams, Spec
 
 NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))  # Mnih et al. 2015, Nature
@@ -148,7 +148,7 @@ def _fully_connected(
 ) -> jax.Array:
     """Fully connected layers, whose parameters belong to the calling module."""
     for width in widths:
-        x = nn.Dense(width, kernel_init=initializer)(x)
+        x = layers.dense(width, initializer)(x)
         x = nn.relu(nn.LayerNorm()(x) if layer_norm else x)
     return x
 
