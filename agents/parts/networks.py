@@ -110,7 +110,7 @@ class ActionValues(nn.Module):
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
         """Action values of a batch of observations."""
-        head = nn.Dense(self.num_actions, kernel_init=nn.initializers.xavier_uniform())
+        head = layers.dense(self.num_actions, nn.initializers.xavier_uniform())
         return head(self.torso(observation))
 
 
@@ -133,11 +133,11 @@ class QuantileValues(nn.Module):
         chex.assert_rank([features, fractions], 2)
         frequencies = jnp.pi * jnp.arange(1, self.cosines + 1, dtype=jnp.float32)
         cosines = jnp.cos(frequencies[None, None] * fractions[:, :, None])
-        embed = nn.Dense(features.shape[-1], kernel_init=self.torso.initializer)
+        embed = layers.dense(features.shape[-1], self.torso.initializer)
         x = features[:, None] * nn.relu(embed(cosines))
         initializer, layer_norm = self.torso.initializer, self.torso.layer_norm
         x = _fully_connected(x, self.hidden, initializer, layer_norm)
-        return nn.Dense(self.num_actions, kernel_init=initializer)(x)
+        return layers.dense(self.num_actions, initializer)(x)
 
 
 def _fully_connected(

@@ -22,15 +22,16 @@ def both_gradients(layer, params, inputs, weights):
 
 # Many inputs for each row, few, and the two dimensions of rows that IQN has.
 @pytest.mark.parametrize("rows", [(3,), (11,), (2, 5)])
+@pytest.mark.parametrize("width", [7, 37])  # with few and many outputs
 @pytest.mark.parametrize("backend", ["cpu", "accelerator"])
-def test_parameters_outputs_and_gradients_are_flaxes(key, monkeypatch, rows, backend):
+def test_it_is_the_layer_of_flax(key, monkeypatch, rows, width, backend):
     if backend == "accelerator":
         chosen = lambda *args, cpu, default: default(*args)  # noqa: E731
         monkeypatch.setattr(jax.lax, "platform_dependent", chosen)
-    ours, flaxes = layers.dense(7, KERNEL), nn.Dense(7, kernel_init=KERNEL)
+    ours, flaxes = layers.dense(width, KERNEL), nn.Dense(width, kernel_init=KERNEL)
     inputs, weights = (
         jax.random.normal(jax.random.key(seed), (*rows, size))
-        for seed, size in ((1, 83), (2, 7))
+        for seed, size in ((1, 83), (2, width))
     )
     params = ours.init(key, inputs)
     for one, other in zip(
@@ -65,9 +66,23 @@ def test_gradients_by_hand():
     np.testing.assert_array_equal(of_params["params"]["bias"], [2.0, -1.0])
 
 
-@pytest.mark.parametrize(("inputs", "own"), [(24, True), (23, False)])
-def test_only_layers_with_many_inputs_for_each_row_have_it(key, inputs, own):
-    """Three rows: from 8 x 3 inputs on, the product has its own gradient."""
-    layer, given = layers.dense(5, KERNEL), jnp.ones((3, inputs))
-    jaxpr = jax.make_jaxpr(layer.apply)(layer.init(key, given), given)
-    assert ("custom_vjp" in str(jaxpr)) == own
+@pytest.mark.parametrize(
+    ("rows", "inputs", "width", "products"),
+    [
+        (3, 24 * 33, 33, 1),  # many inputs for each row: their gradient
+        (3, 23, 33, 0),
+        (31, 40, 5, 1),  # many inputs for each of few outputs: the kernel's gradient
+        (31, 39, 5, 0),
+        (99, 33 * 8, 33, 0),  # too many outputs
+        (3, 40, 5, 1),  # with few outputs the gradient of the inputs is fast
+    ],
+)
+def test_which_products_are_transposed(rows, inputs, width, products):
+    layer, given = layers.dense(width, KERNEL), jnp.ones((rows, inputs))
+    params = jax.eval_shape(layer.init, jax.random.key(0), given)
+
+    def loss(params, given):
+        return jnp.sum(layer.apply(params, given))
+
+    jaxpr = jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(params, given)
+    assert str(jaxpr).count("optimization_barrier") == products
