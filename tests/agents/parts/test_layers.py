@@ -11,59 +11,62 @@ from agents.parts import layers
 KERNEL = nn.initializers.xavier_uniform()
 
 
-def both_gradients(layer, params, inputs, weights):
-    """Gradients of a weighted sum of outputs, by parameters and by inputs."""
+def outputs_and_gradients(layer, params, inputs, weights):
+    """Outputs, and gradients of their weighted sum by parameters and by inputs."""
 
     def loss(params, inputs):
-        return jnp.sum(weights * layer.apply(params, inputs))
+        outputs = layer.apply(params, inputs)
+        return jnp.sum(weights * outputs), outputs
 
-    return jax.jit(jax.grad(loss, argnums=(0, 1)))(params, inputs)
+    gradients, outputs = jax.grad(loss, argnums=(0, 1), has_aux=True)(params, inputs)
+    return outputs, *gradients
 
 
-# Many inputs for each row, few, and the two dimensions of rows that IQN has.
-@pytest.mark.parametrize("rows", [(3,), (11,), (2, 5)])
-@pytest.mark.parametrize("width", [7, 37])  # with few and many outputs
-@pytest.mark.parametrize("backend", ["cpu", "accelerator"])
+@pytest.mark.parametrize(
+    ("rows", "width", "backend"),
+    [
+        ((3,), 37, "cpu"),  # many inputs for each row
+        ((11,), 7, "cpu"),  # many inputs for each of few outputs
+        ((2, 5), 37, "cpu"),  # the two dimensions of rows that IQN has
+        ((3,), 37, "accelerator"),
+    ],
+)
 def test_it_is_the_layer_of_flax(key, monkeypatch, rows, width, backend):
     if backend == "accelerator":
         chosen = lambda *args, cpu, default: default(*args)  # noqa: E731
         monkeypatch.setattr(jax.lax, "platform_dependent", chosen)
     ours, flaxes = layers.dense(width, KERNEL), nn.Dense(width, kernel_init=KERNEL)
     inputs, weights = (
-        jax.random.normal(jax.random.key(seed), (*rows, size))
+        np.random.default_rng(seed).normal(size=(*rows, size)).astype(np.float32)
         for seed, size in ((1, 83), (2, width))
     )
-    params = ours.init(key, inputs)
-    for one, other in zip(
-        jax.tree.leaves_with_path(params),
-        jax.tree.leaves_with_path(flaxes.init(key, inputs)),
-        strict=True,
-    ):
-        assert one[0] == other[0]
-        np.testing.assert_array_equal(one[1], other[1])
-    np.testing.assert_array_equal(
-        ours.apply(params, inputs), flaxes.apply(params, inputs)
-    )
-    for found, wanted in zip(
-        jax.tree.leaves(both_gradients(ours, params, inputs, weights)),
-        jax.tree.leaves(both_gradients(flaxes, params, inputs, weights)),
-        strict=True,
-    ):
-        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+    def compute(layer):
+        params = layer.init(key, inputs)
+        return params, outputs_and_gradients(layer, params, inputs, weights)
+
+    (start, found), (flaxes_start, wanted) = jax.jit(
+        lambda: (compute(ours), compute(flaxes))
+    )()
+    jax.tree.map(np.testing.assert_array_equal, start, flaxes_start)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_gradients_by_hand():
-    """y = x W with 8 inputs and one row; the input gradient is W times dy."""
-    kernel = jnp.arange(16.0).reshape(8, 2)
-    params = {"params": {"kernel": kernel, "bias": jnp.zeros(2)}}
-    inputs, weights = jnp.arange(8.0)[None] - 3, jnp.array([[2.0, -1.0]])
-    layer = layers.dense(2, KERNEL)
-    of_params, of_inputs = both_gradients(layer, params, inputs, weights)
+    """y = x W with one row, 16 inputs and 2 outputs: the input gradient is W dy."""
+    kernel = np.arange(32, dtype=np.float32).reshape(16, 2)
+    params = {"params": {"kernel": kernel, "bias": np.zeros(2, np.float32)}}
+    inputs = np.arange(16, dtype=np.float32)[None] - 3
+    weights, layer = np.array([[2.0, -1.0]], np.float32), layers.dense(2, KERNEL)
+    _, of_params, of_inputs = jax.jit(
+        lambda: outputs_and_gradients(layer, params, inputs, weights)
+    )()
     # Row k of W is (2k, 2k + 1): 2 (2k) - (2k + 1) = 2k - 1.
-    np.testing.assert_array_equal(of_inputs[0], 2 * np.arange(8.0) - 1)
-    expected = np.outer(np.arange(8.0) - 3, [2.0, -1.0])
+    np.testing.assert_array_equal(of_inputs[0], 2 * np.arange(16) - 1)
+    expected = np.outer(np.arange(16) - 3, [2, -1])
     np.testing.assert_array_equal(of_params["params"]["kernel"], expected)
-    np.testing.assert_array_equal(of_params["params"]["bias"], [2.0, -1.0])
+    np.testing.assert_array_equal(of_params["params"]["bias"], [2, -1])
 
 
 @pytest.mark.parametrize(
