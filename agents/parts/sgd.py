@@ -94,15 +94,24 @@ def periodic(period: int) -> TargetUpdate:
 
 
 def every(period: int, change: TargetUpdate) -> TargetUpdate:
-    """Targets change by `change` at every `period`-th learner step only."""
+    """Targets change by `change` at every `period`-th learner step only.
+
+    The change is computed at every step, and selected if it is due: a branch copies the
+    targets twice on CPUs, and on accelerators it waits for the host.
+    """
     checks.at_least("target_update_period", period, 1)
     if period == 1:
         return change
-    return lambda params, targets, steps: delays.either(
-        steps % period == 0,
-        lambda: change(params, targets, steps),
-        lambda: targets,
-    )
+
+    def update(params: Params, targets: Params, steps: jax.Array) -> Params:
+        due = steps % period == 0
+        return jax.tree.map(
+            lambda changed, kept: jnp.where(due, changed, kept),
+            change(params, targets, steps),
+            targets,
+        )
+
+    return update
 
 
 def polyak(step_size: float) -> TargetUpdate:
