@@ -107,6 +107,7 @@ def agent(config: Config, spec: Spec) -> Agent:
             "critic": twin_critics.critic_loss(config, policy, critic),
             "policy": policy_loss,
         },
+        policy_metrics=("imitation",),
     )
     act = exploration.never_exploring(
         lambda params, observation: policy.apply(params["policy"], observation)

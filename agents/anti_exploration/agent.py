@@ -175,6 +175,7 @@ def agent(config: Config, spec: Spec) -> Agent:
         critic=critic,
         losses={"critic": critic_loss, "policy": policy_loss},
         frozen={"cvae": cvae.make(config.autoencoder, spec).init},
+        policy_metrics=("bonus",),
     )
     storage = Storage(batch_size=config.batch_size)
     return Agent(init, update, act, storage, config.discount)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import checks, sgd
+from agents.parts import checks, layers, sgd
 from agents.parts.continuous_networks import action_size
 from agents.parts.contract import (
     Agent,
@@ -79,7 +79,7 @@ class _Layers(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        head = nn.Dense(self.size, kernel_init=nn.initializers.xavier_uniform())
+        head = layers.dense(self.size, nn.initializers.xavier_uniform())
         return head(Torso((), self.hidden)(inputs))
 
 

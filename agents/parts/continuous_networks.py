@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import networks
+from agents.parts import layers, networks
 from agents.parts.contract import NetworkParams, Spec
 from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
 from agents.parts.networks import Torso, make_torso
@@ -56,7 +56,7 @@ class _Outputs(nn.Module):
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
-        head = nn.Dense(self.size, kernel_init=self.start)
+        head = layers.dense(self.size, self.start)
         return head(self.torso(observation))
 
 

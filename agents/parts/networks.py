@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import checks
+from agents.parts import checks, layers
 from agents.parts.contract import NetworkParams, Spec
 
 NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))  # Mnih et al. 2015, Nature
@@ -110,7 +110,7 @@ class ActionValues(nn.Module):
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
         """Action values of a batch of observations."""
-        head = nn.Dense(self.num_actions, kernel_init=nn.initializers.xavier_uniform())
+        head = layers.dense(self.num_actions, nn.initializers.xavier_uniform())
         return head(self.torso(observation))
 
 
@@ -133,11 +133,11 @@ class QuantileValues(nn.Module):
         chex.assert_rank([features, fractions], 2)
         frequencies = jnp.pi * jnp.arange(1, self.cosines + 1, dtype=jnp.float32)
         cosines = jnp.cos(frequencies[None, None] * fractions[:, :, None])
-        embed = nn.Dense(features.shape[-1], kernel_init=self.torso.initializer)
+        embed = layers.dense(features.shape[-1], self.torso.initializer)
         x = features[:, None] * nn.relu(embed(cosines))
         initializer, layer_norm = self.torso.initializer, self.torso.layer_norm
         x = _fully_connected(x, self.hidden, initializer, layer_norm)
-        return nn.Dense(self.num_actions, kernel_init=initializer)(x)
+        return layers.dense(self.num_actions, initializer)(x)
 
 
 def _fully_connected(
@@ -148,7 +148,7 @@ def _fully_connected(
 ) -> jax.Array:
     """Fully connected layers, whose parameters belong to the calling module."""
     for width in widths:
-        x = nn.Dense(width, kernel_init=initializer)(x)
+        x = layers.dense(width, initializer)(x)
         x = nn.relu(nn.LayerNorm()(x) if layer_norm else x)
     return x
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import chex
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from agents.parts import checks
+from agents.parts import checks, delays
 from agents.parts.contract import (
     Init,
     Metrics,
@@ -25,7 +26,7 @@ Loss = Callable[
     [Params, Params, Transition, jax.Array],
     tuple[jax.Array, Metrics],
 ]
-# params of the loss's own network -> ([] loss, metrics)
+# params of the loss's own network -> ([] loss, metrics that include the loss)
 OwnLoss = Callable[[NetworkParams], tuple[jax.Array, Metrics]]
 # (params, target_params, learner steps done, this one included) -> target_params
 TargetUpdate = Callable[[Params, Params, jax.Array], Params]
@@ -93,14 +94,24 @@ def periodic(period: int) -> TargetUpdate:
 
 
 def every(period: int, change: TargetUpdate) -> TargetUpdate:
-    """Targets change by `change` at every `period`-th learner step only."""
+    """Targets change by `change` at every `period`-th learner step only.
+
+    The change is computed at every step, and selected if it is due: a branch copies the
+    targets twice on CPUs, and on accelerators it waits for the host.
+    """
     checks.at_least("target_update_period", period, 1)
-    return lambda params, targets, steps: _when_due(
-        period,
-        steps,
-        lambda: change(params, targets, steps),
-        lambda: targets,
-    )
+    if period == 1:
+        return change
+
+    def update(params: Params, targets: Params, steps: jax.Array) -> Params:
+        due = steps % period == 0
+        return jax.tree.map(
+            lambda changed, kept: jnp.where(due, changed, kept),
+            change(params, targets, steps),
+            targets,
+        )
+
+    return update
 
 
 def polyak(step_size: float) -> TargetUpdate:
@@ -119,26 +130,6 @@ def _networks_with_targets(params: Params, targets: Params) -> Params:
     return {name: params[name] for name in targets}
 
 
-def _when_due(
-    period: int, steps: jax.Array, move: Callable[[], Any], hold: Callable[[], Any]
-) -> Any:
-    """`move()` at every `period`-th step, else `hold()`.
-
-    A CPU computes only the branch that is due. Accelerators compute both and select: to
-    branch, an accelerator waits until the host has read the condition, and the host
-    waits until everything before the branch is computed.
-    """
-    if period == 1:
-        return move()
-    due = steps % period == 0
-    return jax.lax.platform_dependent(
-        cpu=lambda: jax.lax.cond(due, move, hold),
-        default=lambda: jax.tree.map(
-            lambda moved, held: jnp.where(due, moved, held), move(), hold()
-        ),
-    )
-
-
 def learner(
     *,
     networks: Mapping[str, Callable[[jax.Array], NetworkParams]],
@@ -146,7 +137,7 @@ def learner(
     optimizers: Mapping[str, optax.GradientTransformation],
     target_update: TargetUpdate,
     first_targets: Callable[[Params], Params] | None = None,
-    periods: Mapping[str, int] | None = None,
+    delayed: Mapping[str, delays.Delay] = MappingProxyType({}),
 ) -> tuple[Init, Update]:
     """Turns losses into the `init` and `update` of an agent.
 
@@ -162,15 +153,16 @@ def learner(
         first_targets: computes the initial targets from the online networks; by
             default copies of the networks that learn. For papers whose targets hold
             more than copies.
-        periods: k of networks that learn at every k-th learner step only. On the other
-            steps their parameters and optimisers do not change, but their losses are
-            computed.
+        delayed: networks that do not learn at every learner step.
+
+    Raises:
+        InvalidSetting: a period is below 1.
     """
-    all_periods = {name: 1 for name in losses} | dict(periods or {})
-    for name, period in all_periods.items():
-        checks.at_least(f"period of {name}", period, 1)
-    init = _make_init(networks, losses, optimizers, first_targets)
-    return init, _make_update(losses, optimizers, target_update, all_periods)
+    for name, delay in delayed.items():
+        checks.at_least(f"period of {name}", delay.period, 1)
+    delayed = {name: delay for name, delay in delayed.items() if delay.period > 1}
+    init = _make_init(networks, losses, optimizers, first_targets, delayed)
+    return init, _make_update(losses, optimizers, target_update, delayed)
 
 
 def _make_init(
@@ -178,6 +170,7 @@ def _make_init(
     losses: Mapping[str, Loss],
     optimizers: Mapping[str, optax.GradientTransformation],
     first_targets: Callable[[Params], Params] | None,
+    delayed: Mapping[str, delays.Delay],
 ) -> Init:
     """Makes the `init` of `learner`; networks get one key each, in their order."""
 
@@ -192,6 +185,8 @@ def _make_init(
         learned = {name: params[name] for name in losses}
         targets = first_targets(params) if first_targets else learned
         opt_state = {name: optimizers[name].init(params[name]) for name in losses}
+        for name, delay in delayed.items():
+            opt_state[name] = delays.begin(name, delay, opt_state[name])
         steps = jnp.zeros((), jnp.int32)
         return TrainingState(params, targets, opt_state, steps, key)
 
@@ -202,7 +197,7 @@ def _make_update(
     losses: Mapping[str, Loss],
     optimizers: Mapping[str, optax.GradientTransformation],
     target_update: TargetUpdate,
-    periods: Mapping[str, int],
+    delayed: Mapping[str, delays.Delay],
 ) -> Update:
     """Makes the `update` of `learner`; losses get one key each, in their order."""
 
@@ -214,17 +209,18 @@ def _make_update(
         metrics: Metrics = {}
         steps = state.steps + 1
         for loss_key, (name, loss) in zip(loss_keys, losses.items(), strict=True):
-            params[name], opt_state[name], value, info = _gradient_step(
-                _loss_of_own_network(
-                    loss, name, params, state.target_params, batch, loss_key
-                ),
+            own_loss = _loss_of_own_network(
+                loss, name, params, state.target_params, batch, loss_key
+            )
+            params[name], opt_state[name], info = _step(
+                own_loss,
                 optimizers[name],
                 params[name],
                 opt_state[name],
-                period=periods[name],
+                delay=delayed.get(name),
                 steps=steps,
             )
-            metrics |= {f"{name}_loss": value, **info}
+            metrics |= info
         targets = target_update(params, state.target_params, steps)
         return TrainingState(params, targets, opt_state, steps, key), metrics
 
@@ -244,32 +240,34 @@ def _loss_of_own_network(
     def own_loss(own: NetworkParams) -> tuple[jax.Array, Metrics]:
         value, info = loss({**params, name: own}, target_params, batch, key)
         chex.assert_rank(value, 0)
-        return value, info
+        return value, {f"{name}_loss": value, **info}
 
     return own_loss
 
 
-def _gradient_step(
+def _step(
     own_loss: OwnLoss,
     optimizer: optax.GradientTransformation,
     params: NetworkParams,
     opt_state: Any,
     *,
-    period: int,
+    delay: delays.Delay | None,
     steps: jax.Array,
-) -> tuple[NetworkParams, Any, jax.Array, Metrics]:
-    """A gradient step of one network at every `period`-th learner step.
+) -> tuple[NetworkParams, Any, Metrics]:
+    """A learner step of one network: a gradient step, unless its delay forbids it."""
 
-    Returns:
-        The network and its optimiser's state, both unchanged on the other steps; the
-        loss before the step; metrics.
-    """
+    def descend(before: Any) -> tuple[NetworkParams, Any, Metrics]:
+        (_, metrics), gradient = jax.value_and_grad(own_loss, has_aux=True)(params)
+        change, after = optimizer.update(gradient, before, params)
+        return optax.apply_updates(params, change), after, metrics
 
-    def descend() -> tuple:
-        (value, info), gradient = jax.value_and_grad(own_loss, has_aux=True)(params)
-        change, new_state = optimizer.update(gradient, opt_state, params)
-        return optax.apply_updates(params, change), new_state, value, info
-
-    return _when_due(
-        period, steps, descend, lambda: (params, opt_state, *own_loss(params))
+    if delay is None:
+        return descend(opt_state)
+    return delays.step(
+        delay,
+        steps,
+        params,
+        opt_state,
+        learn=lambda: descend(opt_state.optimizer),
+        measure=lambda: own_loss(params)[1],
     )

@@ -22,6 +22,7 @@ from agents.parts.contract import (
     Transition,
     Update,
 )
+from agents.parts.delays import Delay
 
 # (params, key, batch, action [B, D] at time t) -> [B], added to the target values;
 # `key` is consumed.
@@ -161,6 +162,7 @@ def learner(
     critic: Critic,
     losses: Mapping[str, sgd.Loss],
     frozen: Mapping[str, Callable[[jax.Array], NetworkParams]] = MappingProxyType({}),
+    policy_metrics: tuple[str, ...] = (),
 ) -> tuple[Init, Update]:
     """`init` and `update` of an agent with a delayed policy and delayed target copies.
 
@@ -170,6 +172,7 @@ def learner(
         critic: the network `critic`.
         losses: of `critic` and `policy`, in this order.
         frozen: `(key) -> params` of further networks, which do not learn.
+        policy_metrics: names of the metrics that the loss of `policy` returns.
     """
     return sgd.learner(
         networks={"critic": critic.init, "policy": policy.init, **frozen},
@@ -178,5 +181,5 @@ def learner(
         target_update=sgd.every(
             config.policy_delay, sgd.polyak(config.target_step_size)
         ),
-        periods={"policy": config.policy_delay},
+        delayed={"policy": Delay(config.policy_delay, policy_metrics)},
     )

@@ -147,6 +147,7 @@ def agent(config: Config, spec: Spec) -> Agent:
         critic=critic,
         losses={"critic": critic_loss, "policy": policy_loss},
         frozen={"metric": both.pair.init, "state_metric": both.state.init},
+        policy_metrics=("bonus",),
     )
     act = exploration.never_exploring(
         lambda params, observation: policy.apply(params["policy"], observation)

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import checks, networks, sgd
+from agents.parts import checks, layers, networks, sgd
 from agents.parts.continuous_networks import action_size
 from agents.parts.contract import (
     Agent,
@@ -86,7 +86,7 @@ class _Embedding(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        head = nn.Dense(self.size, kernel_init=nn.initializers.xavier_uniform())
+        head = layers.dense(self.size, nn.initializers.xavier_uniform())
         return head(self.torso(inputs))
 
 

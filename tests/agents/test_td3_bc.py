@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from agents import td3_bc
@@ -46,7 +47,7 @@ def after_two(name, key, **settings):
 
 
 def first_moments(state):
-    (moments,) = (s.mu for s in state.opt_state["policy"] if hasattr(s, "mu"))
+    moments = optax.tree_utils.tree_get(state.opt_state["policy"], "mu")
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(moments)])
 
 
