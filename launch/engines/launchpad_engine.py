@@ -26,6 +26,7 @@ from launch.engines.calls import CourierPeer
 from launch.engines.program import Node
 from launch.engines.supervisor import Rules
 from launch.experiment import SUPERVISION, Supervision
+from launch.replay import light_reverb
 from launch.roles import replay_role
 from launch.roles.context import Run, Stop
 from launch.roles.watchdog import Heartbeat
@@ -240,6 +241,7 @@ class HostedRole:
         self._stops = stops
         if stops is None:
             process.begin_role(self._name, run.experiment.name)
+            light_reverb.install()
             calls.tolerate_late_answers()
             stop: Stop = lp.stop_event()
             notice: process.Notice | OrderedStop = process.Notice(stop.is_set)

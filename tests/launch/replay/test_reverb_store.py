@@ -43,11 +43,10 @@ def make_server():
         server.stop()
 
 
-def make_tables(storage: Storage, frame_stack: int = 1):
+def make_tables(storage: Storage):
     from launch.replay import reverb_store
 
-    spec = streams.make_spec(frame_stack)
-    return reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
+    return reverb_store.make_tables(storage)
 
 
 def make_adder(client, storage: Storage, *, lanes=2, frame_stack=1, stop=lambda: False):
@@ -65,9 +64,9 @@ def make_adder(client, storage: Storage, *, lanes=2, frame_stack=1, stop=lambda:
 
 
 def make_reader(client, storage: Storage, *, frame_stack=1, stop=lambda: False):
-    from launch.replay import reverb_store
+    from launch.replay import reverb_reader
 
-    return reverb_store.ReverbReader(
+    return reverb_reader.ReverbReader(
         client.server_address,
         storage,
         streams.make_spec(frame_stack),
@@ -81,7 +80,7 @@ def test_holds_the_same_transitions_as_in_process(make_server, n_step, frame_sta
     stream = streams.record(steps=60, frame_stack=frame_stack)
     reference = streams.reference(stream, n_step=n_step, discount=DISCOUNT)
     storage = dataclasses.replace(STORAGE, n_step=n_step, min_size=len(reference))
-    client = make_server(make_tables(storage, frame_stack))
+    client = make_server(make_tables(storage))
     adder = make_adder(client, storage, frame_stack=frame_stack)
     streams.feed(adder, stream)
     adder.close()
