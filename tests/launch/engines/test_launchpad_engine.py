@@ -89,6 +89,14 @@ def test_each_of_several_replicas_listens_on_its_own_address(run):
     ]
 
 
+def test_roles_have_few_heaps_unless_the_user_chose_their_number(monkeypatch):
+    node = Node("actor", make=None, stops=1)
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    assert _environment(node)["MALLOC_ARENA_MAX"] == "2"
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    assert "MALLOC_ARENA_MAX" not in _environment(node)
+
+
 def test_several_learners_of_one_machine_compute_on_its_cpu():
     one = Node("learner", make=None, stops=1, accelerators=True)
     assert "JAX_PLATFORMS" not in _environment(one)

@@ -56,7 +56,7 @@ def run(code, *arguments):
         [sys.executable, "-c", "from pathlib import Path\n" + code, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
