@@ -2,6 +2,8 @@
 
 import dataclasses
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -102,3 +104,29 @@ def test_several_learners_of_one_machine_compute_on_its_cpu():
     assert "JAX_PLATFORMS" not in _environment(one)
     assert _environment(one._replace(replicas=2))["JAX_PLATFORMS"] == "cpu"
     assert _environment(one._replace(accelerators=False))["CUDA_VISIBLE_DEVICES"] == ""
+
+
+HOSTED = """
+import sys
+from types import SimpleNamespace
+from absl import flags
+from launchpad.launch import worker_manager
+from launch.engines.launchpad_engine import HostedRole
+from launch.engines.program import Node
+flags.FLAGS(sys.argv[:1])
+worker_manager.WorkerManager(register_in_thread=True)
+node = Node("actor", make=lambda run, context: context, stops=1)
+run = SimpleNamespace(experiment=SimpleNamespace(name="made up"), grace=1.0)
+HostedRole(node, 0, run, stops=None, addresses={}, clients={})
+import reverb
+print(reverb.Client.__module__, "tensorflow" in sys.modules, flush=True)
+import os
+os._exit(0)
+"""
+
+
+def test_a_role_that_is_a_process_imports_reverb_without_tensorflow():
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTED], capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout.split() == ["reverb.client", "False"], done.stderr
