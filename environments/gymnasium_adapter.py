@@ -7,8 +7,6 @@ import gymnasium
 import numpy as np
 from dm_env import specs
 
-from environments.action_scaling import Canonical
-
 # (float64 observation, reward, terminated) -> (reward, terminated)
 Revision = Callable[[np.ndarray, float, bool], tuple[float, bool]]
 
@@ -104,6 +102,8 @@ def _actions(space: gymnasium.Space) -> tuple[Callable, specs.Array]:
     if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0:
         return int, specs.DiscreteArray(int(space.n), np.int32, "action")
     if isinstance(space, gymnasium.spaces.Box):
+        from environments.action_scaling import Canonical  # others need no scaling
+
         canonical = Canonical(space.low, space.high)
         return canonical.native, canonical.spec()
     raise ValueError(f"action space must be a Box, or Discrete from 0, got {space}")

@@ -229,4 +229,4 @@ def _served(
 ) -> contextlib.AbstractContextManager[server.Served]:
     """A server with one queue that is never full."""
     storage = dataclasses.replace(bench.agent.storage, capacity=capacity)
-    return server.served(storage, bench.spec, frame_stack=1, extras=bench.extras)
+    return server.served(storage)

@@ -25,7 +25,8 @@ _WARM_UP_SECONDS = 4.0
 _PATIENCE_SECONDS = 240.0
 LIBRARIES = {
     "jax": "/jaxlib/",
-    "tensorflow": "/tensorflow/",
+    # Not the small library of TensorFlow's that Courier and Reverb are linked to.
+    "tensorflow": "/_pywrap_tensorflow_internal.so",
     "reverb": "/reverb/",
     "launchpad": "/courier/",
 }

@@ -86,9 +86,9 @@ class Bench:
 
     def reverb_reader(self, served: server.Served) -> Any:
         """Makes a reader of batches from the Reverb store, as in distributed runs."""
-        from launch.replay import reverb_store
+        from launch.replay import reverb_reader
 
-        return reverb_store.ReverbReader(
+        return reverb_reader.ReverbReader(
             served.address,
             self.storage,
             self.spec,
@@ -162,9 +162,7 @@ def learner(
     bench = Bench(experiment, size)
     store = bench.in_process(LANES)
     fill(bench, store, size)
-    with server.served(
-        bench.storage, bench.spec, frame_stack=bench.frame_stack
-    ) as served:
+    with server.served(bench.storage) as served:
         rate = _fed(bench, store, served, seconds)
     name, unit = "learner steps, fed", "steps/s"
     return [
@@ -258,9 +256,7 @@ def storage(experiment: Experiment, size: int = 4_000) -> list[Measurement]:
     full = dataclasses.replace(bench.storage, capacity=size)
     store = bench.in_process(LANES, full)
     fill(bench, store, 2 * size)
-    with server.served(
-        bench.storage, bench.spec, frame_stack=bench.frame_stack
-    ) as served:
+    with server.served(bench.storage) as served:
         filling = bench.filling(bench.reverb_adder(served))
         process = psutil.Process(served.pid)
         filling.add(size // 2)  # also allocates the server's fixed memory

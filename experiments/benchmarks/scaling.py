@@ -126,9 +126,7 @@ def inserts(
     """
     # Up to its least size, a store takes transitions that nobody samples.
     bench = parts.Bench(EXPERIMENTS[name], size=2 * transitions)
-    with server.served(
-        bench.storage, bench.spec, frame_stack=bench.frame_stack
-    ) as served:
+    with server.served(bench.storage) as served:
         filling = bench.filling(bench.reverb_adder(served))
         filling.add(transitions // 10)  # fills the caches
         process = psutil.Process(served.pid)

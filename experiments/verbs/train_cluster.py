@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from experiments.flags import OverrideError
-from launch import reach
 from launch.cluster import Cluster, split_actors
 from launch.experiment import Mode
 
@@ -57,4 +56,6 @@ def refuse_public(address: str, allowed: bool) -> None:
         Unfit: an address of this host is public, and the user has not said so.
     """
     if address:
+        from launch import reach  # other runs join no cluster
+
         reach.refuse_public(reach.own_addresses(), allowed)

@@ -26,6 +26,7 @@ from launch.engines.calls import CourierPeer
 from launch.engines.program import Node
 from launch.engines.supervisor import Rules
 from launch.experiment import SUPERVISION, Supervision
+from launch.replay import light_reverb
 from launch.roles import replay_role
 from launch.roles.context import Run, Stop
 from launch.roles.watchdog import Heartbeat
@@ -165,6 +166,10 @@ def _stopping(stops: "OrderedStop", caught: signals.Caught) -> Any:
 def _environment(node: Node) -> dict[str, str]:
     """Environment variables of the processes of a node."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    # glibc makes up to eight heaps for each core, and each keeps what is freed there.
+    # Two are as fast, and the learner of Pong keeps 80 MB less.
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        environment["MALLOC_ARENA_MAX"] = "2"
     # Each of several learners would take all accelerators of this machine, which one
     # learner uses all alone: several are for several machines.
     if not node.accelerators or node.replicas is not None:
@@ -240,6 +245,7 @@ class HostedRole:
         self._stops = stops
         if stops is None:
             process.begin_role(self._name, run.experiment.name)
+            light_reverb.install()
             calls.tolerate_late_answers()
             stop: Stop = lp.stop_event()
             notice: process.Notice | OrderedStop = process.Notice(stop.is_set)

@@ -200,8 +200,7 @@ def _reverb_batches(
 
 
 def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
-    # Imported in the process that needs it: Reverb brings TensorFlow along.
-    import reverb
+    import reverb  # imported in the process that needs it
 
     from launch.replay import reverb_store
 

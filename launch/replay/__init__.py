@@ -1,8 +1,8 @@
 """Replay: two stores of transitions for the learner, behind one interface.
 
 `launch.replay.in_process` is seeded and needs no other process; `launch.replay.
-reverb_store` serves runs whose actors and learner are separate processes. It imports
-Reverb (and with it TensorFlow), as `snapshot` does: import these where they are used.
+reverb_store` and `reverb_reader` serve runs whose actors and learner are separate
+processes. They import Reverb, as `snapshot` does: import these where they are used.
 """
 
 from typing import Any, Protocol

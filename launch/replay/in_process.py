@@ -10,7 +10,6 @@ import numpy as np
 
 from agents.parts.contract import Params, Spec, Storage, Transition
 from launch.errors import RunDirectoryError
-from launch.replay import relaid
 from launch.replay.rows import Row, Rows, decode
 
 
@@ -155,10 +154,13 @@ class InProcess:
         """
         if path is None:
             return
+        from launch.replay import relaid  # a run that begins does not need it
+
         progress = progress["store"]
         lanes, length = len(progress["written"]), progress["length"]
-        same = (lanes, length) == (len(self._written), self._length)
-        chosen = [] if same else self._places(progress["written"], length)
+        ours = (len(self._written), self._length)
+        same = (lanes, length) == ours
+        chosen = [] if same else relaid.places(progress["written"], length, *ours)
         for name, column in self._columns().items():
             rows = _saved(path / f"{name}.npy", column)
             if same:
@@ -172,9 +174,6 @@ class InProcess:
         self.inserted, self.sampled = progress["inserted"], progress["sampled"]
         self.size = int(np.count_nonzero(self._steps))
         self._random.bit_generator.state = progress["random"]
-
-    def _places(self, written: list[int], length: int) -> list[np.ndarray]:
-        return relaid.places(written, length, len(self._written), self._length)
 
     def _columns(self) -> dict[str, np.ndarray]:
         """The columns as `[lanes, rows, ...]`, views of this store."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from agents.parts.contract import Params, Spec, Storage, Transition
 from launch.errors import RunDirectoryError
-from launch.replay import shards
+from launch.replay import light_reverb, shards
 
 _STARVED_SECONDS = 2.0  # a batch on its way takes less
 # The entry of `progress` with the number of servers; absent in old checkpoints of one.
@@ -37,7 +37,8 @@ class ReverbBatches:
         stop: returns whether the run stops; called at least once a second.
         acting: `(index) -> bool`, whether any actor that stores into this server still
             acts; called when no batch comes.
-        extras: as the table was made with.
+        extras: spec of the extras that the policy returns with one action, see
+            `launch.build.make_extras_spec`.
         learners: K, the number of learners that share each batch; B/K of it is read.
 
     Attributes:
@@ -74,13 +75,14 @@ class ReverbBatches:
 
     def prepare(self, params: Params, tick: Callable[[], None]) -> None:
         """Connects to the servers."""
-        from launch.replay import reverb_store
+        light_reverb.remove()  # a reader is a dataset
+        from launch.replay import reverb_reader
 
         replays = len(self._addresses)
         share = self._storage.batch_size // (replays * self._learners)
         for index, address in enumerate(self._addresses):
             storage = shards.storage_of(self._storage, index, replays)
-            reader = reverb_store.ReverbReader(
+            reader = reverb_reader.ReverbReader(
                 address,
                 dataclasses.replace(storage, batch_size=share),
                 self._spec,

@@ -23,7 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents.parts.contract import Params, Spec, Storage, Transition
+from agents.parts.contract import Params, Storage, Transition
 from launch.replay import QUEUED, shards
 from launch.replay.rows import decode
 
@@ -32,15 +32,7 @@ _POLLS = 100  # looks between two questions whether its actor still acts
 _ANSWER_SECONDS = 5  # for the server's answer to a small question
 
 
-def make_queues(
-    storage: Storage,
-    spec: Spec,
-    *,
-    frame_stack: int,
-    extras: Any = (),
-    actors: int,
-    queues: Iterable[int],
-) -> list[Any]:
+def make_queues(storage: Storage, *, actors: int, queues: Iterable[int]) -> list[Any]:
     """Tables of a Reverb server of a run with a queue for each actor.
 
     An item is removed when it is sampled, the oldest first; inserts into a full table
@@ -48,23 +40,15 @@ def make_queues(
 
     Args:
         storage: of all queues together.
-        spec: of one environment; frames are stacked along the first axis.
-        frame_stack: S, frames in one observation; 1 if they are not stacked.
-        extras: spec of the extras that are stored with one action, see
-            `launch.build.make_extras_spec`.
         actors: number of actors, and of queues on all servers.
         queues: indices of the actors that store into this server.
     """
-    # Imported in the process that needs it: Reverb brings TensorFlow along.
-    import reverb
-
-    from launch.replay import reverb_store
+    import reverb  # imported in the process that needs it
 
     return [
         reverb.Table.queue(
             shards.queue_name(index),
             shards.storage_of(storage, index, actors).capacity,
-            signature=reverb_store.signature(storage, spec, frame_stack, extras),
         )
         for index in queues
     ]
@@ -98,7 +82,8 @@ class QueueBatches:
             stop: returns whether the run stops; called at least once a second.
             acting: `(index) -> bool`, whether this actor still acts; called when its
                 queue has too few transitions.
-            extras: as the tables were made with.
+            extras: spec of the extras that are stored with one action, see
+                `launch.build.make_extras_spec`.
         """
         self._addresses = addresses
         self._batch_size = storage.batch_size

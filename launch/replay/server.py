@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from agents.parts.contract import Spec, Storage
+from agents.parts.contract import Storage
+from launch.replay import light_reverb
 
 
 class Served(NamedTuple):
@@ -26,15 +27,12 @@ class Served(NamedTuple):
 
 @contextlib.contextmanager
 def served(
-    storage: Storage, spec: Spec, *, frame_stack: int, extras: Any = ()
+    storage: Storage,
 ) -> Iterator[Served]:
     """Context manager: a server runs, with the tables of a run that has one actor.
 
     Args:
         storage: as for `launch.replay.reverb_store.make_tables`.
-        spec: as for `make_tables`.
-        frame_stack: as for `make_tables`.
-        extras: as for `make_tables`.
 
     Raises:
         RuntimeError: the server did not start; the message has the reason.
@@ -43,8 +41,7 @@ def served(
 
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()
-    arguments = (theirs, storage, spec, frame_stack, extras)
-    process = processes.Process(target=_serve, args=arguments, daemon=True)
+    process = processes.Process(target=_serve, args=(theirs, storage), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -61,22 +58,20 @@ def served(
         process.join()
 
 
-def _serve(
-    parent: Connection, storage: Storage, spec: Spec, frame_stack: int, extras: Any
-) -> None:
+def _serve(parent: Connection, storage: Storage) -> None:
     """Serves until the parent closes its end."""
     # Reverb logs to standard error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
+        light_reverb.install()
         import reverb
 
         from launch.replay import reverb_queue, reverb_store
 
-        described = {"frame_stack": frame_stack, "extras": extras}
         tables = (
-            reverb_queue.make_queues(storage, spec, actors=1, queues=[0], **described)
+            reverb_queue.make_queues(storage, actors=1, queues=[0])
             if storage.order == "queue"
-            else reverb_store.make_tables(storage, spec, **described)
+            else reverb_store.make_tables(storage)
         )
         server = reverb.Server(tables)
     except Exception as error:

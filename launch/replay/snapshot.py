@@ -1,6 +1,6 @@
 """Saves a Reverb server's tables to disk, and loads them when a server starts.
 
-Importing this module imports TensorFlow.
+Importing this module imports Reverb.
 """
 
 import shutil

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from launch.build import make_agent, make_extras_spec
+from launch.build import make_agent
 from launch.replay import reverb_queue, shards
 from launch.roles.context import Context, Run
 from launch.runs import checkpoint
@@ -32,33 +32,21 @@ class ReplayRole:
             run: the run.
             context: made by the engine; gives the port of the server.
         """
-        # Imported in the process that needs it: Reverb brings TensorFlow along.
-        import reverb
+        import reverb  # imported in the process that needs it
 
         from launch.replay import reverb_store, snapshot
 
         self._stop = context.stop
-        agent = make_agent(run.experiment, run.spec)
-        extras = make_extras_spec(agent, run.spec)
+        storage = make_agent(run.experiment, run.spec).storage
         actors, replays = run.experiment.actors, run.experiment.replays
         saved = None if run.resume is None else run.resume.replay
-        if agent.storage.order == "queue":
+        if storage.order == "queue":
             saved = None  # a resumed run drops what was queued
-            tables = reverb_queue.make_queues(
-                agent.storage,
-                run.spec,
-                frame_stack=run.frame_stack,
-                extras=extras,
-                actors=actors,
-                queues=range(context.index, actors, replays),
-            )
+            queues = range(context.index, actors, replays)
+            tables = reverb_queue.make_queues(storage, actors=actors, queues=queues)
         else:
-            tables = reverb_store.make_tables(
-                shards.storage_of(agent.storage, context.index, replays),
-                run.spec,
-                frame_stack=run.frame_stack,
-                extras=extras,
-            )
+            part = shards.storage_of(storage, context.index, replays)
+            tables = reverb_store.make_tables(part)
         if saved is not None:
             saved = shards.snapshot_of(saved, context.name)
         scratch = shards.snapshot_of(run.directory / _SCRATCH, context.name)

@@ -99,8 +99,7 @@ class Watchdog:
         return lines
 
     def _limiters(self, name: str) -> list[str]:
-        # Imported late: Reverb imports TensorFlow, which is not needed otherwise.
-        import reverb
+        import reverb  # imported late: not needed otherwise
 
         from launch.replay import limiter
 

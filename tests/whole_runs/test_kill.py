@@ -52,10 +52,10 @@ def stored(tmp_path):
 
         from launch.replay import limiter, reverb_store, snapshot
 
-        spec, frame_stack, *_ = check(experiment, here=False)
+        spec = check(experiment, here=False).spec
         storage = make_agent(experiment, spec).storage
         server = reverb.Server(
-            reverb_store.make_tables(storage, spec, frame_stack=frame_stack),
+            reverb_store.make_tables(storage),
             checkpointer=snapshot.make_checkpointer(tmp_path / "served", saved.replay),
         )
         found = limiter.limiter_state(server.localhost_client())

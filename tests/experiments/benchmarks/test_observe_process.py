@@ -53,6 +53,13 @@ def test_every_process_of_a_distributed_run_is_seen():
     assert roles == "actor/0 coordinator evaluator launcher learner replay".split()
     loaded = {process.role: process.libraries for process in seen.processes}
     assert {"jax", "reverb", "tensorflow"} <= set(loaded["learner"])
+    # Only the learner reads datasets of Reverb, which are TensorFlow's.
+    assert [role for role in roles if "tensorflow" in loaded[role]] == ["learner"]
+    assert [role for role in roles if "reverb" in loaded[role]] == [
+        "actor/0",
+        "learner",
+        "replay",
+    ]
     assert seen.actor_steps > 0 and seen.learner_steps > 0
 
 

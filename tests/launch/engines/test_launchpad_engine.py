@@ -2,6 +2,8 @@
 
 import dataclasses
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -89,8 +91,42 @@ def test_each_of_several_replicas_listens_on_its_own_address(run):
     ]
 
 
+def test_roles_have_few_heaps_unless_the_user_chose_their_number(monkeypatch):
+    node = Node("actor", make=None, stops=1)
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    assert _environment(node)["MALLOC_ARENA_MAX"] == "2"
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    assert "MALLOC_ARENA_MAX" not in _environment(node)
+
+
 def test_several_learners_of_one_machine_compute_on_its_cpu():
     one = Node("learner", make=None, stops=1, accelerators=True)
     assert "JAX_PLATFORMS" not in _environment(one)
     assert _environment(one._replace(replicas=2))["JAX_PLATFORMS"] == "cpu"
     assert _environment(one._replace(accelerators=False))["CUDA_VISIBLE_DEVICES"] == ""
+
+
+HOSTED = """
+import sys
+from types import SimpleNamespace
+from absl import flags
+from launchpad.launch import worker_manager
+from launch.engines.launchpad_engine import HostedRole
+from launch.engines.program import Node
+flags.FLAGS(sys.argv[:1])
+worker_manager.WorkerManager(register_in_thread=True)
+node = Node("actor", make=lambda run, context: context, stops=1)
+run = SimpleNamespace(experiment=SimpleNamespace(name="made up"), grace=1.0)
+HostedRole(node, 0, run, stops=None, addresses={}, clients={})
+import reverb
+print(reverb.Client.__module__, "tensorflow" in sys.modules, flush=True)
+import os
+os._exit(0)
+"""
+
+
+def test_a_role_that_is_a_process_imports_reverb_without_tensorflow():
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTED], capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout.split() == ["reverb.client", "False"], done.stderr

@@ -123,8 +123,7 @@ def test_iteration_ends_without_experience_and_actors():
     from launch.replay import server
 
     storage = Storage(min_size=5, batch_size=4, capacity=100)
-    spec = streams.make_spec(1)
-    with server.served(storage, spec, frame_stack=1) as served:
+    with server.served(storage) as served:
         batches = make(served.address, acting=lambda index: False)
         batches.prepare({}, tick=lambda: None)
         began = time.monotonic()
@@ -148,9 +147,7 @@ def test_a_learner_of_two_reads_its_half_from_both_servers_and_saves_both(tmp_pa
         servers = []
         for index in range(2):
             server = reverb.Server(
-                reverb_store.make_tables(
-                    shards.storage_of(storage, index, 2), spec, frame_stack=1
-                ),
+                reverb_store.make_tables(shards.storage_of(storage, index, 2)),
                 checkpointer=snapshot.make_checkpointer(tmp_path / str(index), None),
             )
             stack.callback(server.stop)

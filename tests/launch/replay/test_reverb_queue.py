@@ -55,9 +55,6 @@ class Queues:
             reverb.Server(
                 reverb_queue.make_queues(
                     self.storage,
-                    spec,
-                    frame_stack=1,
-                    extras=extras,
                     actors=actors,
                     queues=range(index, actors, replays),
                 )

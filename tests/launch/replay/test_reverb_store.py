@@ -9,10 +9,16 @@ import dm_env
 import numpy as np
 import pytest
 
-from agents.parts.contract import Storage
 from launch.replay import limiter
 from launch.replay.in_process import InProcess
 from tests.launch.replay import recorded_streams as streams
+from tests.launch.replay.reverb_parts import (
+    DISCOUNT,
+    STORAGE,
+    make_adder,
+    make_reader,
+    make_tables,
+)
 
 pytestmark = [
     pytest.mark.reverb,
@@ -20,68 +26,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-DISCOUNT = 0.9
-# Enough samples for the min_size transitions of the streams below to show each one.
-STORAGE = Storage(
-    n_step=3, capacity=1000, min_size=40, batch_size=13, samples_per_insert=300.0
-)
-
-
-@pytest.fixture
-def make_server():
-    """Function from tables to the client of a server that ends with the test."""
-    import reverb
-
-    servers = []
-
-    def make(tables) -> reverb.Client:
-        servers.append(reverb.Server(tables))
-        return reverb.Client(f"localhost:{servers[-1].port}")
-
-    yield make
-    for server in servers:
-        server.stop()
-
-
-def make_tables(storage: Storage, frame_stack: int = 1):
-    from launch.replay import reverb_store
-
-    spec = streams.make_spec(frame_stack)
-    return reverb_store.make_tables(storage, spec, frame_stack=frame_stack)
-
-
-def make_adder(client, storage: Storage, *, lanes=2, frame_stack=1, stop=lambda: False):
-    from launch.replay import reverb_store
-
-    return reverb_store.ReverbAdder(
-        client,
-        storage,
-        streams.make_spec(frame_stack),
-        discount=DISCOUNT,
-        frame_stack=frame_stack,
-        num_environments=lanes,
-        stop=stop,
-    )
-
-
-def make_reader(client, storage: Storage, *, frame_stack=1, stop=lambda: False):
-    from launch.replay import reverb_store
-
-    return reverb_store.ReverbReader(
-        client.server_address,
-        storage,
-        streams.make_spec(frame_stack),
-        frame_stack=frame_stack,
-        stop=stop,
-    )
-
 
 @pytest.mark.parametrize(("n_step", "frame_stack"), [(1, 4), (3, 1), (3, 4)])
 def test_holds_the_same_transitions_as_in_process(make_server, n_step, frame_stack):
     stream = streams.record(steps=60, frame_stack=frame_stack)
     reference = streams.reference(stream, n_step=n_step, discount=DISCOUNT)
     storage = dataclasses.replace(STORAGE, n_step=n_step, min_size=len(reference))
-    client = make_server(make_tables(storage, frame_stack))
+    client = make_server(make_tables(storage))
     adder = make_adder(client, storage, frame_stack=frame_stack)
     streams.feed(adder, stream)
     adder.close()
@@ -194,18 +145,6 @@ def test_samples_per_insert_stay_within_the_tolerance(make_server, samples_per_i
     assert not any(thread.is_alive() for thread in threads)
 
 
-def test_a_starved_reader_notices_a_stop(make_server):
-    client = make_server(make_tables(STORAGE))
-    stop = threading.Event()
-    reader = make_reader(client, STORAGE, stop=stop.is_set)
-    threading.Timer(0.3, stop.set).start()
-    start = time.monotonic()
-    assert list(reader) == []
-    assert 0.3 <= time.monotonic() - start < 2
-    state = limiter.limiter_state(client)
-    assert state == (0, 0, 0, STORAGE.min_size, 0)
-
-
 def test_an_adder_held_up_by_the_limiter_notices_a_stop(make_server):
     storage = dataclasses.replace(STORAGE, min_size=5, samples_per_insert=2.0)
     client = make_server(make_tables(storage))
@@ -249,31 +188,3 @@ def test_only_one_of_many_blocked_writers_waits_for_the_stop():
     adder.close()
     assert len(client.waited) == 3 + 6
     assert sum(client.waited) < 4 * max(client.waited)
-
-
-def test_samples_drawn_while_the_limiter_blocks_are_not_lost(make_server):
-    storage = dataclasses.replace(
-        STORAGE, n_step=1, min_size=2, samples_per_insert=2.0, batch_size=13
-    )
-    client = make_server(make_tables(storage))
-    adder = make_adder(client, storage)
-    stop = threading.Event()
-    reader = make_reader(client, storage, stop=stop.is_set)
-    batches = []
-    thread = threading.Thread(target=lambda: batches.extend(reader))
-    thread.start()
-    stream = streams.record(steps=90, frame_stack=1)
-    halves = [stream.steps[1:40], stream.steps[40:]]
-    partial = []
-    adder.observe_first(stream.steps[0][1])
-    for half in halves:
-        for actions, timestep in half:
-            adder.observe(actions, timestep)
-        time.sleep(1.2)  # Starves the reader for longer than it waits.
-        partial.append(limiter.limiter_state(client).sampled % storage.batch_size)
-    stop.set()
-    thread.join(5)
-    assert partial[0]
-    lost = limiter.limiter_state(client).sampled - len(batches) * storage.batch_size
-    assert 0 <= lost < storage.batch_size
-    adder.close()

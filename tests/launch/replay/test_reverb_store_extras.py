@@ -22,13 +22,13 @@ STORAGE = Storage(
 def test_both_stores_hold_the_same_extras(n_step, frame_stack):
     import reverb
 
-    from launch.replay import reverb_store
+    from launch.replay import reverb_reader, reverb_store
 
     stream = streams.record(steps=60, frame_stack=frame_stack)
     reference = streams.reference(stream, n_step=n_step, discount=DISCOUNT)
     storage = dataclasses.replace(STORAGE, n_step=n_step, min_size=len(reference))
     spec, kept = streams.make_spec(frame_stack), {"frame_stack": frame_stack}
-    tables = reverb_store.make_tables(storage, spec, **kept, extras=SPEC)
+    tables = reverb_store.make_tables(storage)
     server = reverb.Server(tables)
     try:
         client = reverb.Client(f"localhost:{server.port}")
@@ -44,7 +44,7 @@ def test_both_stores_hold_the_same_extras(n_step, frame_stack):
         )
         feed(adder, stream, frame_stack)
         adder.close()
-        reader = reverb_store.ReverbReader(
+        reader = reverb_reader.ReverbReader(
             client.server_address,
             storage,
             spec,

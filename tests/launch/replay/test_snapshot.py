@@ -19,7 +19,7 @@ def start(scratch, saved=None):
     from launch.replay import reverb_store, snapshot
 
     return reverb.Server(
-        reverb_store.make_tables(STORAGE, streams.make_spec(1), frame_stack=1),
+        reverb_store.make_tables(STORAGE),
         checkpointer=snapshot.make_checkpointer(scratch, saved),
     )
 
