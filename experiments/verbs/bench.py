@@ -150,7 +150,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
         "offline": lambda: offline.offline(seconds),
         "storage": lambda: parts.storage(pong),
         "start": whole_runs.start,
-        "footprint": lambda: whole_runs.footprint(seconds),
+        "footprint": whole_runs.footprint,
         "imports": whole_runs.imports,
         "scaling": lambda: scaling.scaling(seconds),
         "language": lambda: language.language(sums, seconds),
