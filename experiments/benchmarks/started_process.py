@@ -1,12 +1,11 @@
-"""Starts a process with its descendants, pauses and ends them; none survives a signal."""
+"""Starts processes, pauses and ends them; none of them survives a signal."""
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -84,19 +83,17 @@ class Started:
 
 
 @contextlib.contextmanager
-def started(
-    command: Sequence[str], environment: Mapping[str, str] = os.environ
-) -> Iterator[Started]:
+def started(command: Sequence[str], folder: Path | None = None) -> Iterator[Started]:
     """Context with a process in a session without a terminal; the end ends it.
 
     Args:
         command: program and arguments.
-        environment: its environment variables.
+        folder: its current folder; None: this process's.
     """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
-            env=dict(environment),
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
