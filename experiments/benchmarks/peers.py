@@ -205,7 +205,7 @@ def peer_in_turns(
         counter = own / "steps"
         words = [str(_DRIVER), peer, work, str(counter), str(dataset)]
         # Without -P, our modules would hide those of the peer that have their names.
-        with started([str(python), "-P", *words], folder=own) as process:
+        with started([str(python), "-P", *words], cwd=own) as process:
             # The count of a dataset's learner steps begins with the first of them.
             first = 0 if work.startswith("td3_bc") else peer_driver.LEARNING_STARTS
             _await(process, counter, first + 10, _PATIENCE_SECONDS)

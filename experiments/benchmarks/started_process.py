@@ -83,17 +83,17 @@ class Started:
 
 
 @contextlib.contextmanager
-def started(command: Sequence[str], folder: Path | None = None) -> Iterator[Started]:
+def started(command: Sequence[str], cwd: Path | None = None) -> Iterator[Started]:
     """Context with a process in a session without a terminal; the end ends it.
 
     Args:
         command: program and arguments.
-        folder: its current folder; None: this process's.
+        cwd: its current folder; None: this process's.
     """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
-            cwd=folder,
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
