@@ -42,10 +42,10 @@ minutes.
   --only          comma-separated parts to measure, out of the list below; default all,
                   and with --peers none
   --peers         compare whole runs with those of CleanRL, SBX, Stable-Baselines3 and
-                  d3rlpy, which do the same work in turns with ours: DQN on Pong, TD3 and
-                  SAC on Hopper, TD3+BC from a dataset. The first time they are installed
-                  from package registries, which takes some gigabytes; a line names each
-                  that cannot be had or does not run, with the reason
+                  d3rlpy, which do the same work in turns with ours: DQN on Pong, TD3
+                  and SAC on Hopper, TD3+BC from a dataset. The first time they are
+                  installed from package registries, which takes some gigabytes; a line
+                  names each that cannot be had or does not run, with the reason
   --peers_folder  where they are installed; default ~/.cache/munchausen/peers
   --output        a file for the figures, in addition to the table: .json, or .csv with
                   command, commit, machine and date in each row
