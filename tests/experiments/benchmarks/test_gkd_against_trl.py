@@ -10,12 +10,6 @@ from experiments.benchmarks import gkd_against_trl
 from launch.pretrained import safetensors
 
 SMALL = gkd_against_trl.SETTINGS | {"batch": 3, "length": 5, "updates": 2, "skipped": 1}
-    **gkd_against_trl.SETTINGS,
-    "batch": 3,
-    "length": 5,
-    "updates": 2,
-    "skipped": 1,
-}
 
 
 @pytest.mark.slow
