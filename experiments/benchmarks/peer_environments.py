@@ -35,7 +35,7 @@ class Peer(NamedTuple):
 _TORCH = "torch==2.13.0"  # the newest of which wheels for CPUs are at hand
 # The versions of our own runs, so that the simulators are the same.
 _GAMES = (
-    *("gymnasium==1.4.0", "mujoco==3.17.0", "ale-py==0.12.1"),
+    *("gymnasium[mujoco]==1.4.0", "mujoco==3.17.0", "ale-py==0.12.1"),
     "opencv-python-headless==5.0.0.93",  # wrappers of Atari games resize with it
 )
 _SB3 = ("stable-baselines3==2.9.2", _TORCH, *_GAMES)

@@ -103,13 +103,14 @@ def compare(seconds: float, environments: Path) -> list[Measurement]:
                 pythons[peer] = peer_environments.python(peer, environments)
             except Unavailable as error:
                 _leave_out(name, peer, error)
-        if pythons:
-            measured += _figures(work, _turns(name, work, pythons, seconds))
+        measured += _measured(name, work, pythons, seconds)
     return measured
 
 
-def _turns(name: str, work: Work, pythons: dict[str, Path], seconds: float) -> Turns:
-    """Rates of our runs by the names of their figures, and of peers by their names."""
+def _measured(
+    name: str, work: Work, pythons: dict[str, Path], seconds: float
+) -> list[Measurement]:
+    """Figures of a work, against the peers that run."""
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(folder()) / "noise.npz"
         given: tuple[str, ...] = ()
@@ -117,9 +118,6 @@ def _turns(name: str, work: Work, pythons: dict[str, Path], seconds: float) -> T
             write_noise(data)
             given = ("--dataset", str(data))
         runs = {}
-        for title, line in work.ours.items():
-            run = in_turns((*line, *given), counted=work.counted)
-            runs[title] = stack.enter_context(run).go
         for peer, python in pythons.items():
             try:
                 loop = stack.enter_context(peer_in_turns(peer, name, python, data))
@@ -127,10 +125,15 @@ def _turns(name: str, work: Work, pythons: dict[str, Path], seconds: float) -> T
                 _leave_out(name, peer, error)
             else:
                 runs[peer] = loop.go
+        if not runs:
+            return []
+        for title, line in work.ours.items():
+            run = in_turns((*line, *given), counted=work.counted)
+            runs[title] = stack.enter_context(run).go
         measures = [
             lambda turn, key=key, go=go: {key: go(turn)} for key, go in runs.items()
         ]
-        return take_turns(measures, seconds, _TURN_SECONDS)
+        return _figures(work, take_turns(measures, seconds, _TURN_SECONDS))
 
 
 def _figures(work: Work, turns: Turns) -> list[Measurement]:

@@ -105,12 +105,19 @@ def test_figures_are_ours_against_each_peer_that_runs(
     assert (found.value, found.limit) == (80, approx(115 / 3))
     assert (found.lowest, found.highest, found.turns) == (1.2, 4.0, 3)
     assert found.least == 1.2 and found.unit == "actor steps/s"
-    assert [each[0] for each in stand_ins[1:]] == ["cleanrl"]
+    assert [each[0] for each in stand_ins[:-1]] == ["cleanrl"]
     left_out = capsys.readouterr().err.splitlines()
     assert left_out == [
         "left out: Stable-Baselines3, td3/hopper: no network",
         "left out: SBX, td3/hopper: the run ended early, with exit code 1: no GPU",
     ]
+
+
+def test_without_a_peer_nothing_is_measured(stand_ins, monkeypatch, tmp_path):
+    work = peers.WORKS["td3/hopper"]._replace(peers=("sbx", "sb3"))
+    monkeypatch.setattr(peers, "WORKS", {"td3/hopper": work})
+    assert peers.compare(0.3, tmp_path) == []
+    assert stand_ins == []
 
 
 def test_an_offline_agent_counts_learner_steps_and_gets_the_dataset(
@@ -120,7 +127,7 @@ def test_an_offline_agent_counts_learner_steps_and_gets_the_dataset(
     monkeypatch.setattr(peers, "WORKS", {name: peers.WORKS[name]})
     [found] = peers.compare(0.3, tmp_path)
     assert found.name == "TD3+BC from a dataset / d3rlpy" and found.least is None
-    (line, counted), _ = stand_ins
+    _, (line, counted) = stand_ins
     assert counted == "learner_steps" and found.unit == "learner steps/s"
     assert line[-2] == "--dataset" and line[-1].endswith("noise.npz")
 
