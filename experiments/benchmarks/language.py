@@ -15,6 +15,7 @@ from agents.parts.contract import Agent, Spec, Transition
 from agents.parts.language import assembly, sampling
 from experiments.benchmarks.measure import (
     Measurement,
+    Rates,
     Timed,
     compared,
     rates,
@@ -153,12 +154,16 @@ def generation(bench: Bench, seconds: float) -> list[Measurement]:
         )
         adder.close()
     tokens = bench.lanes * bench.spec.action.shape[0]
+
+    def by(kind: str) -> Callable[[Rates], float]:
+        return lambda rates: tokens * rates[kind]
+
     return [
         compared(
             f"tokens generated, {name}",
             turns,
-            lambda rates, kind=kind: tokens * rates[kind],
-            lambda rates: tokens * rates["bare"],
+            by(kind),
+            by("bare"),
             "tokens/s",
             least=0.8,
         )

@@ -15,6 +15,7 @@ _TURN_SECONDS = 1.0
 _LEAST_TURNS = 3
 
 Rates = Mapping[str, float]  # rates per second by name
+Measure = Callable[[float], Rates]  # measures each rate for that number of seconds
 
 
 class BenchFailed(RunFailed):
@@ -140,7 +141,7 @@ def cost(
 
 
 def take_turns(
-    measures: Sequence[Callable[[float], Rates]],
+    measures: Sequence[Measure],
     seconds: float,
     turn_seconds: float = _TURN_SECONDS,
 ) -> Turns:
@@ -149,7 +150,7 @@ def take_turns(
     A machine that slows down slows all of them and hardly changes their ratios.
 
     Args:
-        measures: measure different rates, for the number of seconds that each is given.
+        measures: measure different rates.
         seconds: time to spend on each rate, in all turns together.
         turn_seconds: the longest turn of a rate, if that makes at least three turns.
     """
@@ -161,6 +162,15 @@ def take_turns(
             found |= measure(seconds / number)
         turns.append(found)
     return Turns(turns, others.cores())
+
+
+def one_by_one(what: Mapping[str, Callable[[float], float]]) -> Measure:
+    """Makes a measure of several rates, one after the other.
+
+    Args:
+        what: by the name of the rate, a function that measures it for some seconds.
+    """
+    return lambda seconds: {name: one(seconds) for name, one in what.items()}
 
 
 class Timed(NamedTuple):

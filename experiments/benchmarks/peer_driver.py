@@ -93,7 +93,7 @@ def cleanrl(work: str, counter: Counter) -> None:
         counter.count()
         return step(self, actions)
 
-    gymnasium.vector.SyncVectorEnv.step = counted
+    gymnasium.vector.SyncVectorEnv.step = counted  # type: ignore[method-assign]
     name, environment, more = _SCRIPTS[work]
     sys.argv = [
         name,

@@ -20,6 +20,7 @@ from experiments.benchmarks.measure import (
     Measurement,
     Turns,
     compared,
+    one_by_one,
     take_turns,
 )
 from experiments.benchmarks.observe_process import in_turns
@@ -130,10 +131,8 @@ def _measured(
         for title, line in work.ours.items():
             run = in_turns((*line, *given), counted=work.counted)
             runs[title] = stack.enter_context(run).go
-        measures = [
-            lambda turn, key=key, go=go: {key: go(turn)} for key, go in runs.items()
-        ]
-        return _figures(work, take_turns(measures, seconds, _TURN_SECONDS))
+        turns = take_turns([one_by_one(runs)], seconds, _TURN_SECONDS)
+        return _figures(work, turns)
 
 
 def _figures(work: Work, turns: Turns) -> list[Measurement]:

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from experiments.benchmarks.measure import (
     Rates,
     Timed,
     compared,
+    one_by_one,
     rates,
     take_turns,
     timed_turns,
@@ -61,23 +62,23 @@ def programs(
     """
     wait = ("--environment.kwargs.milliseconds", str(milliseconds))
     with contextlib.ExitStack() as stack:
-        measures = []
+        programs = {}
         for number in actors:
             line = (*_STUB, *wait, "--actors", str(number))
             program = stack.enter_context(in_turns(line, "processes"))
-            measures.append(
-                lambda turn, number=number, program=program: {
-                    str(number): program.go(turn)
-                }
-            )
-        turns = take_turns(measures, seconds, _TURN_SECONDS)
+            programs[str(number)] = program.go
+        turns = take_turns([one_by_one(programs)], seconds, _TURN_SECONDS)
     first = actors[0]
+
+    def ideal(number: int) -> Callable[[Rates], float]:
+        return lambda rates: rates[str(first)] * number / first
+
     return [
         compared(
             f"{number} actors, steps of {milliseconds:g} ms",
             turns,
             str(number),
-            lambda rate, number=number: number * rate[str(first)] / first,
+            ideal(number),
             "actor steps/s",
         )
         for number in actors

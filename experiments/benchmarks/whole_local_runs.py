@@ -11,6 +11,7 @@ from experiments.benchmarks.measure import (
     Rates,
     Timed,
     compared,
+    one_by_one,
     rates,
     take_turns,
     timed_turns,
@@ -127,7 +128,7 @@ def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measureme
         period = max(1, round(measure(1.0)["turns"] / _ROWS))
         line = (name, *line, *_SOON, "--log_period", str(period))
         with in_turns(line) as run:
-            turns = take_turns([measure, lambda turn: {"run": run.go(turn)}], seconds)
+            turns = take_turns([measure, one_by_one({"run": run.go})], seconds)
     title, unit = f"{name}, local", "actor steps/s"
     return [
         compared(title, turns, "run", lambda rate: ideal(experiment, rate), unit, 0.85),

@@ -14,6 +14,7 @@ from experiments.benchmarks.measure import (
     Rates,
     compared,
     cost,
+    one_by_one,
     rates,
     share,
     take_turns,
@@ -42,8 +43,7 @@ def runs(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
         turns = take_turns(
             [
                 lambda turn: rates(bare, turn),
-                lambda turn: {"local": local.go(turn)},
-                lambda turn: {"processes": program.go(turn)},
+                one_by_one({"local": local.go, "processes": program.go}),
             ],
             seconds,
             _TURN_SECONDS,
