@@ -55,6 +55,8 @@ def programs(
 ) -> list[Measurement]:
     """Measures actor steps per second; the limit is that of one actor, times actors.
 
+    The programs take turns, so all of them are in memory at the same time.
+
     Args:
         milliseconds: for which a step of an environment waits.
         seconds: time to measure each program.

@@ -45,7 +45,8 @@ minutes.
                   d3rlpy, which do the same work in turns with ours: DQN on Pong, TD3
                   and SAC on Hopper, TD3+BC from a dataset. The first time they are
                   installed from package registries, which takes some gigabytes; a line
-                  names each that cannot be had or does not run, with the reason
+                  names each that cannot be had or does not run, with the reason. They
+                  compute on the CPU: if there is a GPU, set JAX_PLATFORMS=cpu for ours
   --peers_folder  where they are installed; default ~/.cache/munchausen/peers
   --output        a file for the figures, in addition to the table: .json, or .csv with
                   command, commit, machine and date in each row
