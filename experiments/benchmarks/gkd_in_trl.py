@@ -1,15 +1,14 @@
-"""TRL's half of `gkd_beside_trl`: prints the figures of its GKDTrainer.
+"""TRL's half of `gkd_against_trl`: prints the figures of its GKDTrainer.
 
-    PEERS/bin/python experiments/benchmarks/gkd_in_trl.py DIR
+    PYTHON experiments/benchmarks/gkd_in_trl.py DIR
 
-`PEERS` has torch, transformers and TRL, none of which this repository installs, and not
-this repository. So the file imports nothing else of it.
+`PYTHON` is of an environment that `peer_environments` builds: it has torch,
+transformers and TRL, and not this repository. So the file imports nothing else of it.
 """
 
 import json
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +33,7 @@ class Moment(NamedTuple):
 
 
 def measure(directory: Path) -> dict[str, float]:
-    """Distils the student for some updates; see `gkd_beside_trl.measure`."""
+    """Distils the student for some updates; see `gkd_against_trl.measure`."""
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, TrainerCallback
     from trl.experimental.gkd import GKDTrainer
@@ -62,7 +61,7 @@ def measure(directory: Path) -> dict[str, float]:
     trainer = Timed(
         model=student,
         teacher_model=teacher,
-        args=_arguments(settings),
+        args=_arguments(settings, directory / "trl"),
         data_collator=lambda rows: _collate(rows, settings["length"]),
         train_dataset=Dataset.from_dict({"prompt_ids": _prompts(directory)}),
         processing_class=_tokenizer(student.config.vocab_size),
@@ -83,7 +82,7 @@ def figures(
     On a busy machine only the CPU seconds of an update mean something.
 
     Args:
-        settings: written by `gkd_beside_trl`.
+        settings: written by `gkd_against_trl`.
         ends: when preparations ended, and then each update.
         generating: seconds of generation before each update.
         tokens: generated tokens of each batch, EOS included.
@@ -112,11 +111,11 @@ def _prompts(directory: Path) -> list[list[int]]:
     return [[token for token in row if token != PAD] for row in rows]
 
 
-def _arguments(settings: dict[str, Any]) -> Any:
+def _arguments(settings: dict[str, Any], output: Path) -> Any:
     from trl.experimental.gkd import GKDConfig
 
     return GKDConfig(
-        output_dir=tempfile.mkdtemp(),
+        output_dir=str(output),
         per_device_train_batch_size=settings["batch"],
         max_steps=settings["updates"],
         max_new_tokens=settings["length"],

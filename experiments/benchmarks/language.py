@@ -13,7 +13,14 @@ import numpy as np
 import environments
 from agents.parts.contract import Agent, Spec, Transition
 from agents.parts.language import assembly, sampling
-from experiments.benchmarks.measure import Measurement, Timed, rates, share
+from experiments.benchmarks.measure import (
+    Measurement,
+    Rates,
+    Timed,
+    compared,
+    rates,
+    timed_turns,
+)
 from launch.build import make_extras_spec, make_stages, spec_of
 from launch.experiment import Experiment
 from launch.replay import Adder, reverb_queue, server, shards
@@ -137,7 +144,7 @@ def generation(bench: Bench, seconds: float) -> list[Measurement]:
     with _served(bench, capacity=math.ceil(200 * seconds) * bench.lanes) as served:
         adder = bench.reverb_adder(served)
         distributed = bench.loop(adder)
-        rate = rates(
+        turns = timed_turns(
             {
                 "bare": Timed(bench.bare_generation()),
                 "local": Timed(turn),
@@ -147,11 +154,16 @@ def generation(bench: Bench, seconds: float) -> list[Measurement]:
         )
         adder.close()
     tokens = bench.lanes * bench.spec.action.shape[0]
+
+    def by(kind: str) -> Callable[[Rates], float]:
+        return lambda rates: tokens * rates[kind]
+
     return [
-        share(
+        compared(
             f"tokens generated, {name}",
-            tokens * rate[kind],
-            tokens * rate["bare"],
+            turns,
+            by(kind),
+            by("bare"),
             "tokens/s",
             least=0.8,
         )
@@ -177,12 +189,13 @@ def updates(bench: Bench, seconds: float) -> list[Measurement]:
     with _served(bench, capacity=batches * bench.lanes) as served:
         reader = _filled(bench, served, batch, batches)
         reverb = learner.by(reader.next)
-        rate = rates({"bare": bare, "local": local, "reverb": reverb}, seconds)
+        what = {"bare": bare, "local": local, "reverb": reverb}
+        turns = timed_turns(what, seconds)
         reader.close()
     name, unit = "language learner steps, fed", "steps/s"
     return [
-        share(f"{name} in-process", rate["local"], rate["bare"], unit, least=0.9),
-        share(f"{name} by Reverb", rate["reverb"], rate["bare"], unit, least=0.9),
+        compared(f"{name} in-process", turns, "local", "bare", unit, least=0.9),
+        compared(f"{name} by Reverb", turns, "reverb", "bare", unit, least=0.9),
     ]
 
 

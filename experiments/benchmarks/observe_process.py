@@ -3,10 +3,6 @@
 import contextlib
 import functools
 import json
-import shutil
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +12,8 @@ import psutil
 
 import munchausen
 from experiments.benchmarks.measure import BenchFailed
+from experiments.benchmarks.others_cpu import OthersCpu
+from experiments.benchmarks.started_process import Started, folder, started
 
 _NO_REST = (
     *("--checkpoint.replay", "false", "--evaluation.episodes", "1"),
@@ -51,50 +49,48 @@ class Watched(NamedTuple):
 
     Attributes:
         first: seconds from the command to the first learner step.
-        actor_steps: per second, after the warm-up; 0 if steps were not counted.
-        learner_steps: per second, after the warm-up; 0 if steps were not counted.
-        processes: processes of the run; empty if steps were not counted.
+        processes: processes of the run, after its warm-up.
+        others: cores that other processes used until the first learner step.
     """
 
     first: float
-    actor_steps: float
-    learner_steps: float
     processes: tuple[Process, ...]
+    others: float
 
 
 @functools.cache
-def watch(line: tuple[str, ...], mode: str, seconds: float) -> Watched:
+def watch(line: tuple[str, ...], mode: str) -> Watched:
     """Starts a run, observes it and ends it; results are cached by arguments.
 
     Args:
         line: the arguments of `munchausen train`.
         mode: `local` or `processes`.
-        seconds: time over which to count steps, after a warm-up; 0 counts none.
 
     Raises:
         BenchFailed: the run ended, or had no learner step in four minutes.
     """
-    with _running(line, mode) as (run, runs):
-        return _watch(run, runs, mode, seconds)
+    others = OthersCpu()
+    with _running(line, mode) as (run, rows):
+        first = _first(run, rows)
+        cores = others.cores()
+        _warm_up(run, rows)
+        main = "local" if mode == "local" else "launcher"
+        return Watched(first, _processes(run.pid, main), cores)
 
 
 class InTurns:
-    """A local run that is paused except during `go`, so that others can be measured.
+    """A run that is paused except during `go`, so that others can be measured."""
 
-    Run and other operations alternate, so that a machine that slows down slows all of
-    them and hardly changes their ratios.
-    """
-
-    def __init__(self, run: subprocess.Popen, rows: "_Rows"):
+    def __init__(self, run: Started, rows: "_Rows", counted: str):
         """Pauses the run."""
-        self._run, self._rows = run, rows
-        run.send_signal(signal.SIGSTOP)
+        self._run, self._rows, self._counted = run, rows, counted
+        run.pause()
 
     def go(self, seconds: float) -> float:
         """Continues the run for at least `seconds` and until it has logged three rows.
 
         Returns:
-            Its actor steps per second.
+            Its steps per second.
 
         Raises:
             BenchFailed: the run ended.
@@ -102,12 +98,12 @@ class InTurns:
         self._rows.read()
         times: dict[int, float] = {}
         end = time.monotonic() + seconds
-        self._run.send_signal(signal.SIGCONT)
+        self._run.resume()
         while time.monotonic() < end or len(times) < 3:
-            _check(self._run, "while it was measured")
+            self._run.check("while it was measured")
             time.sleep(min(seconds, 0.05))
-            times |= {row["actor_steps"]: row["wall_time"] for row in self._rows.read()}
-        self._run.send_signal(signal.SIGSTOP)
+            times |= {row[self._counted]: row["wall_time"] for row in self._rows.read()}
+        self._run.pause()
         return rate(times)
 
 
@@ -118,84 +114,39 @@ def rate(times: dict[int, float]) -> float:
 
 
 @contextlib.contextmanager
-def in_turns(line: Sequence[str]) -> Iterator[InTurns]:
-    """Context with a local run that is paused after its warm-up, and ended at the end.
+def in_turns(
+    line: Sequence[str], mode: str = "local", counted: str = "actor_steps"
+) -> Iterator[InTurns]:
+    """Context with a run that is paused after its warm-up, and ended at the end.
 
     Args:
         line: the arguments of `munchausen train`.
+        mode: `local` or `processes`.
+        counted: the column of its log that counts its steps.
 
     Raises:
         BenchFailed: the run ended, or had no learner step in four minutes.
     """
-    with _running(line, "local") as (run, runs):
-        rows = _Rows(runs)
+    with _running(line, mode) as (run, rows):
         _first(run, rows)
-        _after(run, rows, rows.newest["wall_time"] + _WARM_UP_SECONDS)
-        yield InTurns(run, rows)
+        _warm_up(run, rows)
+        yield InTurns(run, rows, counted)
 
 
 @contextlib.contextmanager
-def _running(line: Sequence[str], mode: str) -> Iterator[tuple[subprocess.Popen, Path]]:
+def _running(line: Sequence[str], mode: str) -> Iterator[tuple[Started, "_Rows"]]:
     """Starts a run in a temporary directory; ends it and removes the directory."""
-    runs = Path(tempfile.mkdtemp(prefix="munchausen-bench-"))
-    try:
-        with _started([*line, *_NO_REST, "--launch", mode, "--runs", str(runs)]) as run:
-            yield run, runs
-    finally:
-        shutil.rmtree(runs, ignore_errors=True)
+    with folder() as runs:
+        words = [*line, *_NO_REST, "--launch", mode, "--runs", str(runs)]
+        with started(munchausen.command("experiments.cli", "train", *words)) as run:
+            yield run, _Rows(runs)
 
 
-@contextlib.contextmanager
-def _started(line: Sequence[str]) -> Iterator[subprocess.Popen]:
-    with tempfile.TemporaryFile() as output:
-        run = subprocess.Popen(
-            munchausen.command("experiments.cli", "train", *line),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl+C reaches the run through this process
-        )
-        try:
-            yield run
-        except BenchFailed as error:
-            output.seek(0)
-            said = output.read().decode(errors="replace").strip().splitlines()[-12:]
-            raise BenchFailed("\n".join([str(error), *said])) from None
-        finally:
-            _end(run)
-
-
-def _end(run: subprocess.Popen) -> None:
-    """Ends a run with SIGTERM, or kills it after 60 s; its processes end with it."""
-    run.send_signal(signal.SIGTERM)
-    run.send_signal(signal.SIGCONT)  # a paused run receives SIGTERM only now
-    try:
-        run.wait(timeout=60)
-    except subprocess.TimeoutExpired:
-        run.kill()
-        run.wait()
-
-
-def _watch(run: subprocess.Popen, runs: Path, mode: str, seconds: float) -> Watched:
-    rows = _Rows(runs)
-    first = _first(run, rows)
-    if not seconds:
-        return Watched(first, 0.0, 0.0, ())
-    start = _after(run, rows, rows.newest["wall_time"] + _WARM_UP_SECONDS)
-    end = _after(run, rows, start["wall_time"] + seconds)
-    spent = end["wall_time"] - start["wall_time"]
-    actor_steps, learner_steps = (
-        (end[name] - start[name]) / spent for name in ("actor_steps", "learner_steps")
-    )
-    main = "local" if mode == "local" else "launcher"
-    return Watched(first, actor_steps, learner_steps, _processes(run.pid, main))
-
-
-def _first(run: subprocess.Popen, rows: "_Rows") -> float:
+def _first(run: Started, rows: "_Rows") -> float:
     """Waits for the first learner step; returns the seconds that passed."""
     began = time.monotonic()
     while not rows.newest.get("learner_steps"):
-        _check(run, "before its first learner step")
+        run.check("before its first learner step")
         if time.monotonic() - began > _PATIENCE_SECONDS:
             raise BenchFailed(f"no learner step in {_PATIENCE_SECONDS:g} seconds")
         rows.read()
@@ -203,18 +154,13 @@ def _first(run: subprocess.Popen, rows: "_Rows") -> float:
     return time.monotonic() - began
 
 
-def _after(run: subprocess.Popen, rows: "_Rows", wall_time: float) -> dict[str, Any]:
-    """Waits for a row of metrics from `wall_time` or later, and returns it."""
-    while rows.newest["wall_time"] < wall_time:
-        _check(run, "while it was measured")
+def _warm_up(run: Started, rows: "_Rows") -> None:
+    """Waits until the run has logged what it did in some seconds."""
+    end = rows.newest["wall_time"] + _WARM_UP_SECONDS
+    while rows.newest["wall_time"] < end:
+        run.check("while it warmed up")
         rows.read()
         time.sleep(0.05)
-    return rows.newest
-
-
-def _check(run: subprocess.Popen, when: str) -> None:
-    if run.poll() is not None:
-        raise BenchFailed(f"the run ended {when}, with exit code {run.returncode}")
 
 
 class _Rows:

@@ -15,7 +15,14 @@ import numpy as np
 
 from agents.parts.contract import Transition
 from agents.ploff import neighbours
-from experiments.benchmarks.measure import Measurement, Timed, cost, rates, share
+from experiments.benchmarks.measure import (
+    Measurement,
+    Rates,
+    Timed,
+    Turns,
+    compared,
+    timed_turns,
+)
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch import build
 from launch.datasets.normalization import Prepared
@@ -26,6 +33,7 @@ from launch.roles.learner import Learner
 
 _AGENTS = ("bc", "td3_bc", "anti_exploration", "ploff")
 _SIZE = 1_000_000  # stored pairs
+_LOOKUP_SHARE = 0.5  # of a step at most
 
 
 def offline(
@@ -65,18 +73,26 @@ def _learner(
     timed = {"bare": _steps(bare), "fed": _steps(Learner(agent, 0, batches))}
     if agent.tables is not None:
         timed["lookup"] = _lookup(batches, jax.jit(agent.tables.read), tables)
-    return _compared(name, rates(timed, seconds))
+    return _compared(name, timed_turns(timed, seconds))
 
 
-def _compared(name: str, rate: dict[str, float]) -> list[Measurement]:
-    """Makes an agent's figures from the rates (per second) of its timed operations."""
-    bare, lookup = rate["bare"], rate.get("lookup")
-    ideal = bare if lookup is None else 1 / (1 / bare + 1 / lookup)
-    measured = [share(f"{name} learner, offline", rate["fed"], ideal, "steps/s", 0.95)]
-    if lookup is not None:
-        part = ideal / lookup
-        measured.append(cost(f"{name} lookup, share of a step", part, 0.5, ""))
-    return measured
+def _compared(name: str, turns: Turns) -> list[Measurement]:
+    """Makes an agent's figures from the rates of its timed operations."""
+    title = f"{name} learner, offline"
+    if "lookup" not in turns.rates[0]:
+        return [compared(title, turns, "fed", "bare", "steps/s", 0.95)]
+
+    def ideal(rates: Rates) -> float:
+        return 1 / (1 / rates["bare"] + 1 / rates["lookup"])
+
+    def lookup(rates: Rates) -> float:
+        return ideal(rates) / rates["lookup"]
+
+    part = f"{name} lookup, share of a step"
+    return [
+        compared(title, turns, "fed", ideal, "steps/s", 0.95),
+        compared(part, turns, lookup, lambda _: _LOOKUP_SHARE, "", most=1.0),
+    ]
 
 
 def _steps(learner: Learner) -> Timed:

@@ -13,7 +13,15 @@ import environments
 from agents.parts.contract import Agent, Spec, Storage
 from environments import VectorEnvironment
 from experiments import flags
-from experiments.benchmarks.measure import Measurement, Timed, cost, rates, share
+from experiments.benchmarks.measure import (
+    Measurement,
+    Rates,
+    Timed,
+    Turns,
+    compared,
+    cost,
+    timed_turns,
+)
 from launch.build import make_agent
 from launch.experiment import Experiment
 from launch.preflight import check
@@ -139,14 +147,13 @@ def drawing(environment: VectorEnvironment) -> Callable[[], np.ndarray]:
     return lambda: random.uniform(-1, 1, shape).astype(action.dtype)
 
 
-def bare_updates(experiment: Experiment, seconds: float) -> float:
-    """Measures updates per second on one batch that is already on the device."""
+def bare_update(experiment: Experiment) -> Timed:
+    """Makes an update of one batch, which is on the device, as an operation to time."""
     bench = Bench(experiment, size=200)
     store = bench.in_process(LANES)
     fill(bench, store, bench.size)
     batch = jax.device_put(store.next())
-    _, timed = bench.learner(lambda: batch)
-    return rates({"bare": timed}, seconds)["bare"]
+    return bench.learner(lambda: batch)[1]
 
 
 def learner(
@@ -163,24 +170,25 @@ def learner(
     store = bench.in_process(LANES)
     fill(bench, store, size)
     with server.served(bench.storage) as served:
-        rate = _fed(bench, store, served, seconds)
+        turns = _fed(bench, store, served, seconds)
     name, unit = "learner steps, fed", "steps/s"
     return [
-        share(f"{name} in-process", rate["local"], rate["bare"], unit, least=0.95),
-        share(f"{name} by Reverb", rate["reverb"], rate["bare"], unit, least=0.9),
+        compared(f"{name} in-process", turns, "local", "bare", unit, least=0.95),
+        compared(f"{name} by Reverb", turns, "reverb", "bare", unit, least=0.9),
     ]
 
 
 def _fed(
     bench: Bench, store: InProcess, served: server.Served, seconds: float
-) -> dict[str, float]:
+) -> Turns:
     """Steps per second of three learners; their reader is freed before the server."""
     fill(bench, bench.reverb_adder(served), bench.size)
     batch, reader = jax.device_put(store.next()), bench.reverb_reader(served)
     _, bare = bench.learner(lambda: batch)
     _, local = bench.learner(store.next)
     _, distributed = bench.learner(lambda: next(reader))
-    return rates({"bare": bare, "local": local, "reverb": distributed}, seconds)
+    what = {"bare": bare, "local": local, "reverb": distributed}
+    return timed_turns(what, seconds)
 
 
 def actor(
@@ -224,7 +232,7 @@ def _acting(
         policy.select_action(observation)
         alone.step(actions)
 
-    rate = rates(
+    turns = timed_turns(
         {
             "environment": Timed(lambda: alone.step(actions)),
             "policy": Timed(lambda: policy.select_action(observation)),
@@ -235,13 +243,26 @@ def _acting(
     )
     alone.close()
     acted.close()
-    ideal = lanes / (1 / rate["environment"] + 1 / rate["policy"])
+    return _compared(lanes, turns)
+
+
+def _compared(lanes: int, turns: Turns) -> tuple[Measurement, Measurement]:
+    """Makes an actor's figures from the rates of its parts and of the whole."""
     least = 0.8 if lanes == 8 else None
     name = f"actor steps, {lanes} environment{'s' * (lanes > 1)}"
-    steps, turns = lanes * rate["whole"], lanes * rate["turns"]
+
+    def steps(rates: Rates) -> float:
+        return lanes * rates["whole"]
+
+    def ideal(rates: Rates) -> float:
+        return lanes / (1 / rates["environment"] + 1 / rates["policy"])
+
+    def only_parts(rates: Rates) -> float:
+        return lanes * rates["turns"]
+
     return (
-        share(name, steps, ideal, "steps/s", least),
-        share(f"{name}, vs parts in turns", steps, turns, "steps/s"),
+        compared(name, turns, steps, ideal, "steps/s", least),
+        compared(f"{name}, vs parts in turns", turns, steps, only_parts, "steps/s"),
     )
 
 

@@ -1,16 +1,26 @@
 """What more actors bring, and what limits them: parameters, the replay, the learner."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 import psutil
 
 from experiments.benchmarks import parts, stub_environment
-from experiments.benchmarks.measure import Measurement, cost, share
-from experiments.benchmarks.observe_process import watch
+from experiments.benchmarks.measure import (
+    Measurement,
+    Rates,
+    Timed,
+    compared,
+    one_by_one,
+    rates,
+    take_turns,
+    timed_turns,
+)
+from experiments.benchmarks.observe_process import in_turns
 from experiments.catalogue.experiments import EXPERIMENTS
 from launch.replay import server
 from launch.roles import parameters
@@ -25,6 +35,7 @@ _STUB = (
 )
 _FETCH_SHARE = 0.05  # of an actor's time at most; see `launch.roles.parameters`
 _TRANSITIONS = 8_000
+_TURN_SECONDS = 3.0  # of a program, whose roles wait for each other after a pause
 
 
 def scaling(seconds: float) -> list[Measurement]:
@@ -44,23 +55,36 @@ def programs(
 ) -> list[Measurement]:
     """Measures actor steps per second; the limit is that of one actor, times actors.
 
+    The programs take turns, so all of them are in memory at the same time.
+
     Args:
         milliseconds: for which a step of an environment waits.
         seconds: time to measure each program.
         actors: numbers of actors, from the lowest to the highest.
     """
-    measured, alone = [], 0.0
-    for number in actors:
-        line = (
-            *_STUB,
-            *("--environment.kwargs.milliseconds", str(milliseconds)),
-            *("--actors", str(number)),
+    wait = ("--environment.kwargs.milliseconds", str(milliseconds))
+    with contextlib.ExitStack() as stack:
+        programs = {}
+        for number in actors:
+            line = (*_STUB, *wait, "--actors", str(number))
+            program = stack.enter_context(in_turns(line, "processes"))
+            programs[str(number)] = program.go
+        turns = take_turns([one_by_one(programs)], seconds, _TURN_SECONDS)
+    first = actors[0]
+
+    def ideal(number: int) -> Callable[[Rates], float]:
+        return lambda rates: rates[str(first)] * number / first
+
+    return [
+        compared(
+            f"{number} actors, steps of {milliseconds:g} ms",
+            turns,
+            str(number),
+            ideal(number),
+            "actor steps/s",
         )
-        rate = watch(line, "processes", seconds).actor_steps
-        alone = alone or rate / number
-        name = f"{number} actors, steps of {milliseconds:g} ms"
-        measured.append(share(name, rate, number * alone, "actor steps/s"))
-    return measured
+        for number in actors
+    ]
 
 
 def fetches(seconds: float, name: str = "dqn/pong") -> list[Measurement]:
@@ -76,20 +100,37 @@ def fetches(seconds: float, name: str = "dqn/pong") -> list[Measurement]:
     names = parameters.network_names(bench.agent, bench.spec)
     networks = bench.agent.init(jax.random.key(0)).params
     kept = _Kept([jax.tree.map(np.asarray, networks[each]) for each in names])
+    sent = sum(each.nbytes for each in jax.tree.leaves(kept.values)) / 1e6
     with alone.served(kept, ["get_variables"]) as peer:
         fetched = parameters.Parameters(peer, names, threading.Event())
-        times = _timed(fetched.fetch, seconds)
-        kept.answers, began = 0, time.monotonic()
-        while time.monotonic() - began < seconds:
-            fetched()  # as an actor does before each call of the policy
-            time.sleep(0.001)
-        often = kept.answers / (time.monotonic() - began)
-    sent = sum(each.nbytes for each in jax.tree.leaves(kept.values))
-    took = float(np.median(times))
+        once = {"once": Timed(fetched.fetch)}
+        turns = take_turns(
+            [
+                lambda turn: rates(once, turn),
+                lambda turn: {"actor": _as_actors_do(fetched, kept, turn)},
+            ],
+            seconds,
+            _TURN_SECONDS,
+        )
     return [
-        cost("time for parameters, of an actor's", often * took, _FETCH_SHARE, ""),
-        share("fetches of parameters, one actor", often, 1 / took, "fetches/s"),
-        share("parameters, one actor", often * sent / 1e6, sent / took / 1e6, "MB/s"),
+        compared(
+            "time for parameters, of an actor's",
+            turns,
+            lambda rate: rate["actor"] / rate["once"],
+            lambda _: _FETCH_SHARE,
+            "",
+            most=1.0,
+        ),
+        compared(
+            "fetches of parameters, one actor", turns, "actor", "once", "fetches/s"
+        ),
+        compared(
+            "parameters, one actor",
+            turns,
+            lambda rate: rate["actor"] * sent,
+            lambda rate: rate["once"] * sent,
+            "MB/s",
+        ),
     ]
 
 
@@ -106,13 +147,13 @@ class _Kept:
         return 0, self.values
 
 
-def _timed(call: object, seconds: float) -> list[float]:
-    times: list[float] = []
-    while sum(times) < seconds:
-        began = time.monotonic()
-        call()  # type: ignore[operator]
-        times.append(time.monotonic() - began)
-    return times
+def _as_actors_do(fetched: parameters.Parameters, kept: _Kept, seconds: float) -> float:
+    """Fetches per second if an actor calls its policy every millisecond."""
+    kept.answers, began = 0, time.monotonic()
+    while time.monotonic() - began < seconds:
+        fetched()
+        time.sleep(0.001)
+    return kept.answers / (time.monotonic() - began)
 
 
 def inserts(
@@ -130,13 +171,21 @@ def inserts(
         filling = bench.filling(bench.reverb_adder(served))
         filling.add(transitions // 10)  # fills the caches
         process = psutil.Process(served.pid)
-        before, began = sum(process.cpu_times()[:2]), time.monotonic()
-        filling.add(transitions)
-        spent = time.monotonic() - began
-        busy = sum(process.cpu_times()[:2]) - before
+        turns = take_turns(
+            [lambda _: _inserted(filling, process, transitions // 3)], seconds=0.0
+        )
         filling.close()
-    rate, most = transitions / spent, transitions / max(busy, 0.01)
-    return [share("inserts, one writer / one core of Reverb", rate, most, "inserts/s")]
+    name = "inserts, one writer / one core of Reverb"
+    return [compared(name, turns, "writer", "core", "inserts/s")]
+
+
+def _inserted(filling: parts.Filling, process: psutil.Process, number: int) -> Rates:
+    """Inserts per second, and per second of the server's CPU."""
+    before, began = sum(process.cpu_times()[:2]), time.monotonic()
+    filling.add(number)
+    spent = time.monotonic() - began
+    busy = sum(process.cpu_times()[:2]) - before
+    return {"writer": number / spent, "core": number / max(busy, 0.01)}
 
 
 def updates(seconds: float, name: str = "dqn/pong") -> Measurement:
@@ -146,6 +195,5 @@ def updates(seconds: float, name: str = "dqn/pong") -> Measurement:
         seconds: time to measure.
         name: the experiment whose agent learns.
     """
-    experiment = EXPERIMENTS[name]
-    rate = parts.bare_updates(experiment, seconds)
-    return share("learner steps, alone", rate, rate, "steps/s")
+    turns = timed_turns({"bare": parts.bare_update(EXPERIMENTS[name])}, seconds)
+    return compared("learner steps, alone", turns, "bare", "bare", "steps/s")

@@ -1,15 +1,21 @@
 """Benchmarks of whole local runs against their parts, measured alone and in turns."""
 
 import contextlib
-import math
-import statistics
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import jax
 
 from experiments import flags
-from experiments.benchmarks.measure import Measurement, Timed, rates, share
+from experiments.benchmarks.measure import (
+    Measurement,
+    Rates,
+    Timed,
+    compared,
+    one_by_one,
+    rates,
+    take_turns,
+    timed_turns,
+)
 from experiments.benchmarks.observe_process import in_turns
 from experiments.benchmarks.parts import LANES, Bench, drawing, fill
 from experiments.catalogue.experiments import EXPERIMENTS
@@ -19,29 +25,19 @@ from launch.roles.learner import Learner
 
 _SIZE = 2_000  # transitions in the store from which batches are sampled
 _SOON = ("--agent.storage.min_size", str(_SIZE))
-_ROUND_SECONDS = 1.0  # of the run, before its parts are measured again
 _ROWS = 10  # rows of metrics per second; more would slow the run down
 
 
-class Parts(NamedTuple):
-    """Rates of a run's parts, per second.
-
-    Attributes:
-        environment: environment steps, measured alone.
-        policy: actions selected, measured alone.
-        update: learner steps on one batch that is on the device, measured alone.
-        turns: actor steps of a loop of only these parts, in the order of a run.
-    """
-
-    environment: float
-    policy: float
-    update: float
-    turns: float
-
-
 @contextlib.contextmanager
-def parts(experiment: Experiment) -> Iterator[Callable[[float], Parts]]:
-    """Context with a function that measures the parts, for some seconds each.
+def parts(experiment: Experiment) -> Iterator[Callable[[float], Rates]]:
+    """Context with a function that measures a run's parts, for some seconds each.
+
+    Its rates are:
+
+    - environment: environment steps, measured alone;
+    - policy: actions selected, measured alone;
+    - update: learner steps on one batch that is on the device, measured alone;
+    - turns: actor steps of a loop of only these parts, in the order of a run.
 
     Args:
         experiment: the experiment whose parts are measured.
@@ -62,7 +58,7 @@ def parts(experiment: Experiment) -> Iterator[Callable[[float], Parts]]:
         "turns": Timed(turns.step, update.finish),
     }
     try:
-        yield lambda seconds: Parts(**rates(timed, seconds))
+        yield lambda seconds: rates(timed, seconds)
     finally:
         environment.close()
         turns.close()
@@ -105,11 +101,11 @@ class Turns:
             environment.close()
 
 
-def ideal(experiment: Experiment, rate: Parts) -> float:
+def ideal(experiment: Experiment, rate: Rates) -> float:
     """Actor steps per second of a run whose parts are as fast as each is alone."""
     acting = 1 + experiment.evaluation.lockstep  # in lock-step the evaluator acts, too
-    seconds = acting * (1 / rate.environment + 1 / rate.policy)
-    return 1 / (seconds + _updates(experiment) / rate.update)
+    seconds = acting * (1 / rate["environment"] + 1 / rate["policy"])
+    return 1 / (seconds + _updates(experiment) / rate["update"])
 
 
 def _updates(experiment: Experiment) -> float:
@@ -121,8 +117,6 @@ def _updates(experiment: Experiment) -> float:
 def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measurement]:
     """Measures a whole local run against its parts alone, and its parts in turns.
 
-    The run and its parts alternate in short slices, as the operations of `rates` do.
-
     Args:
         name: name of the experiment.
         seconds: time to measure each figure.
@@ -130,22 +124,15 @@ def whole(name: str, seconds: float, line: Sequence[str] = ()) -> list[Measureme
     """
     values = flags.read(line, flags.fields(EXPERIMENTS[name]))[1]
     experiment = flags.replace(EXPERIMENTS[name], values, "--")
-    rounds = math.ceil(seconds / _ROUND_SECONDS)
-    seen, alone = [], []
     with parts(experiment) as measure:
-        period = max(1, round(measure(_ROUND_SECONDS).turns / _ROWS))
+        period = max(1, round(measure(1.0)["turns"] / _ROWS))
         line = (name, *line, *_SOON, "--log_period", str(period))
         with in_turns(line) as run:
-            for _ in range(rounds):
-                alone.append(measure(seconds / rounds))
-                seen.append(run.go(seconds / rounds))
-    rate = Parts(*map(statistics.mean, zip(*alone, strict=True)))
-    limits = {"": ideal(experiment, rate), ", vs parts in turns": rate.turns}
+            turns = take_turns([measure, one_by_one({"run": run.go})], seconds)
+    title, unit = f"{name}, local", "actor steps/s"
     return [
-        share(
-            f"{name}, local{beside}", statistics.mean(seen), best, "actor steps/s", 0.85
-        )
-        for beside, best in limits.items()
+        compared(title, turns, "run", lambda rate: ideal(experiment, rate), unit, 0.85),
+        compared(f"{title}, vs parts in turns", turns, "run", "turns", unit, 0.85),
     ]
 
 
@@ -160,9 +147,9 @@ def locomotion(seconds: float) -> list[Measurement]:
         batch = jax.device_put(store.next())
         _, bare = bench.learner(lambda batch=batch: batch)
         _, fed = bench.learner(store.next)
-        rate = rates({"bare": bare, "fed": fed}, seconds)
+        turns = timed_turns({"bare": bare, "fed": fed}, seconds)
         measured.append(
-            share(f"{agent} learner, fed", rate["fed"], rate["bare"], "steps/s", 0.9)
+            compared(f"{agent} learner, fed", turns, "fed", "bare", "steps/s", 0.9)
         )
         measured += whole(name, seconds)
     return measured

@@ -8,8 +8,18 @@ from collections.abc import Sequence
 import psutil
 
 from experiments.benchmarks import parts
-from experiments.benchmarks.measure import BenchFailed, Measurement, cost, share
-from experiments.benchmarks.observe_process import LIBRARIES, watch
+from experiments.benchmarks.measure import (
+    BenchFailed,
+    Measurement,
+    Rates,
+    compared,
+    cost,
+    one_by_one,
+    rates,
+    share,
+    take_turns,
+)
+from experiments.benchmarks.observe_process import LIBRARIES, in_turns, watch
 from experiments.catalogue.experiments import EXPERIMENTS
 
 PONG = (
@@ -18,6 +28,7 @@ PONG = (
 )
 CARTPOLE = ("dqn/cartpole", "--steps", "10_000_000", "--log_period", "20")
 _STEPS_PER_UPDATE = 4  # in `PONG`: batch size 32, 8 samples per insert
+_TURN_SECONDS = 3.0  # of a program, whose roles wait for each other after a pause
 
 
 def runs(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
@@ -27,32 +38,42 @@ def runs(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
         seconds: time to measure each figure.
         line: the arguments of `munchausen train`.
     """
-    experiment = EXPERIMENTS[line[0]]
-    measured = []
-    for mode, least in (("local", 0.85), ("processes", 0.75)):
-        before = parts.bare_updates(experiment, seconds / 2)
-        seen = watch(line, mode, seconds)
-        after = parts.bare_updates(experiment, seconds / 2)
-        ideal = _STEPS_PER_UPDATE * (before + after) / 2
-        name = f"whole run, {mode}"
-        measured.append(share(name, seen.actor_steps, ideal, "actor steps/s", least))
-    return measured
+    bare = {"bare": parts.bare_update(EXPERIMENTS[line[0]])}
+    with in_turns(line, "local") as local, in_turns(line, "processes") as program:
+        turns = take_turns(
+            [
+                lambda turn: rates(bare, turn),
+                one_by_one({"local": local.go, "processes": program.go}),
+            ],
+            seconds,
+            _TURN_SECONDS,
+        )
+
+    def ideal(rate: Rates) -> float:
+        return _STEPS_PER_UPDATE * rate["bare"]
+
+    return [
+        compared(f"whole run, {mode}", turns, mode, ideal, "actor steps/s", least)
+        for mode, least in (("local", 0.85), ("processes", 0.75))
+    ]
 
 
 def start(line: tuple[str, ...] = CARTPOLE) -> list[Measurement]:
     """Measures the seconds from the command to the first learner step."""
-    return [
-        cost(f"first learner step, {mode}", watch(line, mode, 0.0).first, most, "s")
-        for mode, most in (("local", 8.0), ("processes", 30.0))
-    ]
+    measured = []
+    for mode, most in (("local", 8.0), ("processes", 30.0)):
+        seen = watch(line, mode)
+        name = f"first learner step, {mode}"
+        measured.append(cost(name, seen.first, most, "s", seen.others))
+    return measured
 
 
-def footprint(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
+def footprint(line: tuple[str, ...] = PONG) -> list[Measurement]:
     """Measures each process's peak memory in a run, and names its loaded libraries."""
     total = psutil.virtual_memory().total / 2**20
     measured = []
     for mode in ("local", "processes"):
-        for process in watch(line, mode, seconds).processes:
+        for process in watch(line, mode).processes:
             name = f"peak memory, {process.role} ({' '.join(process.libraries)})"
             measured.append(share(name, process.peak / 2**20, total, "MiB"))
     return measured

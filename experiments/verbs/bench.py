@@ -1,5 +1,6 @@
 """`munchausen bench`: measures the speed and memory of each part, next to its limit."""
 
+import csv
 import json
 import os
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from experiments import flags, output_files
+from experiments.benchmarks import peer_environments, started_process
 from experiments.benchmarks.measure import Measurement
 from experiments.flags import OverrideError
 from launch.runs import provenance
@@ -30,14 +32,28 @@ Part = Literal[
 PARTS: tuple[Part, ...] = get_args(Part)
 
 HELP = """\
-usage: munchausen bench [--seconds N] [--only PART,...] [--output FILE.json]
+usage: munchausen bench [--seconds N] [--only PART,...] [--peers] [--output FILE]
 
-Prints each figure next to its limit. Both are measured in the same run, so a busy
-machine changes the figures but hardly their ratios. All parts take 15 minutes.
+Prints each figure next to its limit. Both are measured in turns, at least three of
+each, so a busy machine changes the figures but hardly their ratios. All parts take 20
+minutes.
 
-  --seconds  how long to measure each figure; default 10
-  --only     comma-separated parts to measure, out of the list below; default all
-  --output   a JSON file for the figures, in addition to the table
+  --seconds       how long to measure each figure; default 10
+  --only          comma-separated parts to measure, out of the list below; default all,
+                  and with --peers none
+  --peers         compare whole runs with those of CleanRL, SBX, Stable-Baselines3 and
+                  d3rlpy, which do the same work in turns with ours: DQN on Pong, TD3
+                  and SAC on Hopper, TD3+BC from a dataset. The first time they are
+                  installed from package registries, which takes some gigabytes; a line
+                  names each that cannot be had or does not run, with the reason. They
+                  compute on the CPU: if there is a GPU, set JAX_PLATFORMS=cpu for ours
+  --peers_folder  where they are installed; default ~/.cache/munchausen/peers
+  --output        a file for the figures, in addition to the table: .json, or .csv with
+                  command, commit, machine and date in each row
+
+Columns of the table: the figure, its limit, their ratio, the lowest and highest ratio
+of a turn and the number of turns, and the cores that other processes used meanwhile. A
+figure is marked "busy" if these were more than 0.2 cores.
 
 Parts, as figure / limit:
 
@@ -66,11 +82,15 @@ class Options:
     Attributes:
         seconds: how long to measure each figure.
         only: parts to measure.
-        output: a JSON file for the figures.
+        peers: whether to compare whole runs with those of other projects.
+        peers_folder: has the environments of the other projects.
+        output: a JSON or CSV file for the figures.
     """
 
     seconds: float = 10.0
     only: tuple[Part, ...] = PARTS
+    peers: bool = False
+    peers_folder: str = str(peer_environments.default_folder())
     output: str | None = None
 
     def __post_init__(self) -> None:
@@ -78,8 +98,8 @@ class Options:
             raise ValueError(f"must be more than 0, got {self.seconds:g}")
         if not self.only:
             raise ValueError(f"must have at least one of {', '.join(PARTS)}")
-        if self.output is not None and Path(self.output).suffix.lower() != ".json":
-            raise ValueError(f"must end in .json, got {self.output}")
+        if self.output is not None and _suffix(self.output) not in _WRITERS:
+            raise ValueError(f"must end in .json or .csv, got {self.output}")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -89,6 +109,7 @@ def main(arguments: Sequence[str]) -> int:
         OverrideError: a mistake on the command line.
         RunDirectoryError: the output cannot be written.
         BenchFailed: a measured run ended before it was stopped.
+        RunStopped: a signal ended this process.
     """
     plain, values = flags.read(arguments, flags.fields(Options()))
     if plain:
@@ -97,28 +118,32 @@ def main(arguments: Sequence[str]) -> int:
     if options.output is not None:
         output_files.check_writable(Path(options.output))
 
-    machine, load = provenance.machine(), os.getloadavg()[0]
-    measured = list(_measure(options))
-    print(f"{machine}; load {load:.1f} before, {os.getloadavg()[0]:.1f} after")
+    circumstances = provenance.circumstances()
+    load = [os.getloadavg()[0]]
+    only = options.only if "only" in values or not options.peers else ()
+    with started_process.ended_in_order():
+        measured = list(_measure(options, only))
+    load.append(os.getloadavg()[0])
+    print(f"{circumstances['machine']}; load {load[0]:.1f} before, {load[1]:.1f} after")
     print("\n".join(table(measured)))
     if options.output is not None:
-        plain_data = {
-            **provenance.circumstances(),
-            "seconds": options.seconds,
-            "load": [load, os.getloadavg()[0]],
-            "measurements": [as_dict(measurement) for measurement in measured],
-        }
+        circumstances |= {"seconds": options.seconds, "load": load}
         with output_files.draft(Path(options.output)) as file:
-            file.write_text(json.dumps(plain_data, indent=2) + "\n")
+            _WRITERS[_suffix(options.output)](file, circumstances, measured)
         print(options.output)
     return 0
 
 
-def _measure(options: Options) -> Iterator[Measurement]:
+def _measure(options: Options, only: Sequence[Part]) -> Iterator[Measurement]:
     for part in PARTS:
-        if part in options.only:
+        if part in only:
             print(f"measuring: {part}", file=sys.stderr, flush=True)
             yield from _measurers(options.seconds)[part]()
+    if options.peers:
+        from experiments.benchmarks import peers  # late, as below
+
+        print("measuring: peers", file=sys.stderr, flush=True)
+        yield from peers.compare(options.seconds, Path(options.peers_folder))
 
 
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
@@ -150,7 +175,7 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
         "offline": lambda: offline.offline(seconds),
         "storage": lambda: parts.storage(pong),
         "start": whole_runs.start,
-        "footprint": lambda: whole_runs.footprint(seconds),
+        "footprint": whole_runs.footprint,
         "imports": whole_runs.imports,
         "scaling": lambda: scaling.scaling(seconds),
         "language": lambda: language.language(sums, seconds),
@@ -159,7 +184,8 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
 
 def table(measured: Sequence[Measurement]) -> list[str]:
     """One line for each figure, next to its limit."""
-    rows = [("figure", "value", "limit", "ratio", "wanted", "")]
+    titles = "figure", "value", "limit", "ratio", "of turns", "others", "wanted", ""
+    rows: list[tuple[str, ...]] = [titles]
     verdicts = {True: "yes", False: "NO", None: ""}
     for one in measured:
         rows.append(
@@ -168,6 +194,8 @@ def table(measured: Sequence[Measurement]) -> list[str]:
                 f"{_short(one.value)} {one.unit}".rstrip(),
                 _short(one.limit),
                 f"{one.ratio:.2f}",
+                _spread(one),
+                _others(one),
                 one.wanted,
                 verdicts[one.met],
             )
@@ -175,9 +203,47 @@ def table(measured: Sequence[Measurement]) -> list[str]:
     return flags.align(rows)
 
 
-def as_dict(measurement: Measurement) -> dict[str, Any]:
-    """A measurement as a dict for JSON."""
-    return {**measurement._asdict(), "met": measurement.met}
+def _spread(one: Measurement) -> str:
+    if one.lowest is None:
+        return ""
+    return f"{one.lowest:.2f}-{one.highest:.2f} of {one.turns}"
+
+
+def _others(one: Measurement) -> str:
+    if one.others is None:
+        return ""
+    return f"{one.others:.2f}" + " busy" * one.disturbed
+
+
+def _suffix(path: str) -> str:
+    return Path(path).suffix.lower()
+
+
+def _write_json(
+    path: Path, circumstances: dict[str, Any], measured: Sequence[Measurement]
+) -> None:
+    rows = [{**one._asdict(), "met": one.met} for one in measured]
+    text = json.dumps({**circumstances, "measurements": rows}, indent=2)
+    path.write_text(text + "\n")
+
+
+def _write_csv(
+    path: Path, circumstances: dict[str, Any], measured: Sequence[Measurement]
+) -> None:
+    of_all = [circumstances[name] for name in _OF_ALL]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["figure", *_OF_EACH, *_OF_ALL])
+        for one in measured:
+            values = (getattr(one, name) for name in _OF_EACH)
+            numbers = (f"{x:.4g}" if isinstance(x, float) else x for x in values)
+            writer.writerow([one.name, *numbers, *of_all])
+
+
+_WRITERS = {".json": _write_json, ".csv": _write_csv}
+# Columns of a CSV file: of each figure, and the same for all of them.
+_OF_EACH = ("value", "unit", "limit", "ratio", "lowest", "highest", "turns", "others")
+_OF_ALL = ("command", "code", "machine", "started")
 
 
 def _short(number: float) -> str:

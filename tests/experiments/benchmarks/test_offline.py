@@ -5,6 +5,7 @@ import pytest
 
 from agents.parts.contract import Agent, Storage, Transition, never_acts
 from experiments.benchmarks import offline
+from experiments.benchmarks.measure import Turns
 from launch.datasets.normalization import Prepared
 from launch.datasets.sampler import DatasetBatches
 
@@ -19,11 +20,11 @@ def test_every_learner_is_measured_and_the_lookup_of_ploff():
 
 
 def test_the_limit_with_a_lookup_is_update_and_lookup_in_turns():
-    rate = {"bare": 300.0, "fed": 80.0, "lookup": 150.0}
-    fed, part = offline._compared("ploff", rate)
+    turns = Turns([{"bare": 300.0, "fed": 80.0, "lookup": 150.0}], 0.0)
+    fed, part = offline._compared("ploff", turns)
     assert fed.limit == pytest.approx(100) and fed.ratio == pytest.approx(0.8)
     assert part.value == pytest.approx(2 / 3) and not part.met
-    [alone] = offline._compared("bc", {"bare": 300.0, "fed": 290.0})
+    [alone] = offline._compared("bc", Turns([{"bare": 300.0, "fed": 290.0}], 0.0))
     assert alone.limit == 300.0 and alone.met
 
 

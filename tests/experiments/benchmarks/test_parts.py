@@ -3,7 +3,7 @@
 import pytest
 
 from experiments import flags
-from experiments.benchmarks import parts
+from experiments.benchmarks import measure, parts
 from experiments.catalogue.experiments import EXPERIMENTS
 from tests.experiments.benchmarks.measured_figures import check
 
@@ -34,7 +34,9 @@ def test_an_actor_is_measured_with_every_number_of_environments():
 
 
 def test_the_bare_update_is_measured():
-    assert parts.bare_updates(TINY, SECONDS) > 0
+    turns = measure.timed_turns({"bare": parts.bare_update(TINY)}, SECONDS)
+    assert len(turns.rates) == 3
+    assert all(rates["bare"] > 0 for rates in turns.rates)
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ from pytest import approx
 from experiments import flags
 from experiments.benchmarks import whole_local_runs
 from experiments.benchmarks.parts import LANES, Bench, fill
-from experiments.benchmarks.whole_local_runs import Parts
 from experiments.catalogue.experiments import EXPERIMENTS
 from experiments.verbs import bench
 from launch.experiment import Evaluation
@@ -23,7 +22,7 @@ def test_the_ideal_is_the_sum_of_all_parts():
         EXPERIMENTS["dqn/catch"],
         {"agent.storage.batch_size": 32, "agent.storage.samples_per_insert": 8.0},
     )
-    rate = Parts(environment=1_000.0, policy=500.0, update=25.0, turns=60.0)
+    rate = {"environment": 1_000.0, "policy": 500.0, "update": 25.0, "turns": 60.0}
     # 1 ms + 2 ms, and a quarter of 40 ms.
     assert whole_local_runs.ideal(experiment, rate) == approx(1 / 0.013)
     lockstep = dataclasses.replace(experiment, evaluation=Evaluation(lockstep=True))
@@ -33,7 +32,7 @@ def test_the_ideal_is_the_sum_of_all_parts():
 @pytest.mark.parametrize("name", ["dqn/catch", "td3/hopper"])
 def test_every_part_is_measured(name):
     with whole_local_runs.parts(flags.replace(EXPERIMENTS[name], SMALL)) as measure:
-        assert all(each > 0 for each in measure(SECONDS))
+        assert all(each > 0 for each in measure(SECONDS).values())
 
 
 def test_turns_alternate_actor_evaluator_and_learner_as_a_run_does(monkeypatch):
@@ -72,7 +71,8 @@ def test_whole_runs_take_turns_with_their_parts(monkeypatch):
 
     def measure(seconds):
         asked.append(("parts", seconds))
-        return Parts(300.0, 300.0, 300.0, turns=50.0 + len(asked))
+        names = ("environment", "policy", "update")
+        return dict.fromkeys(names, 300.0) | {"turns": 50.0 + len(asked)}
 
     @contextlib.contextmanager
     def in_turns(line):
@@ -83,13 +83,16 @@ def test_whole_runs_take_turns_with_their_parts(monkeypatch):
     monkeypatch.setattr(
         whole_local_runs, "parts", lambda _: contextlib.nullcontext(measure)
     )
-    minatar, beside_turns = whole_local_runs.minatar(2.4)
+    minatar, against_turns = whole_local_runs.minatar(2.4)
     start = [("parts", 1.0), ("dqn/minatar-asterix", "--log_period", "5")]
     assert asked == start + [("parts", approx(0.8)), ("run", approx(0.8))] * 3
     assert minatar.value == approx(240) and minatar.least == 0.85
     # Twice environment and policy, and a quarter of an update: 3.33 ms x 4.25.
     assert minatar.limit == approx(300 / 4.25)
-    assert (beside_turns.value, beside_turns.limit) == (minatar.value, approx(55))
+    assert (against_turns.value, against_turns.limit) == (minatar.value, approx(55))
+    # Ratios of single turns: 180 / 53, 240 / 55 and 300 / 57.
+    assert against_turns.lowest == approx(180 / 53)
+    assert against_turns.highest == approx(300 / 57)
     assert {"minatar", "locomotion"} <= set(bench.PARTS)
 
 

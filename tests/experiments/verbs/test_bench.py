@@ -1,15 +1,18 @@
 """`munchausen bench`: its table, its file and its errors; speed is not tested."""
 
+import csv
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from experiments import cli
-from experiments.benchmarks import measure
+from experiments.benchmarks import measure, peers
 from experiments.benchmarks.measure import BenchFailed
 from experiments.verbs import bench
 
@@ -18,6 +21,11 @@ from experiments.verbs import bench
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+# Ratios of 0.4, 0.5 and 0.6.
+RATES = [{"a": 2469.0 * ratio, "b": 4938.0 * 0.5} for ratio in (0.4, 0.5, 0.6)]
+TURNS = measure.Turns(RATES, others=0.25)
 
 
 @pytest.fixture
@@ -29,7 +37,7 @@ def figures(monkeypatch):
         def measured():
             asked.append(part)
             return [
-                measure.share(f"{part} speed", 1234.5, 2469.0, "steps/s", least=0.9),
+                measure.compared(f"{part} speed", TURNS, "a", "b", "steps/s", 0.9),
                 measure.cost(f"{part} size", 1.0, 8.0, "s"),
             ]
 
@@ -48,9 +56,10 @@ def test_the_table_shows_figure_limit_and_verdict(figures, capsys, elsewhere):
     assert err == "measuring: actor\nmeasuring: storage\n"
     machine, header, *rows = out.splitlines()
     assert "cores" in machine and "load" in machine
-    assert header.split() == ["figure", "value", "limit", "ratio", "wanted"]
+    assert header.split() == ("figure value limit ratio of turns others wanted".split())
     assert rows[0].split() == (
-        "actor speed 1,234 steps/s 2,469 0.50 at least 0.9 NO".split()
+        "actor speed 1,234 steps/s 2,469 0.50 0.40-0.60 of 3 0.25 busy "
+        "at least 0.9 NO".split()
     )
     assert rows[1].split() == "actor size 1 s 8 0.12 at most 1 yes".split()
     assert not os.listdir(elsewhere)
@@ -66,14 +75,60 @@ def test_the_file_has_the_same_figures_and_the_machine(figures):
     assert len(read["measurements"]) == 2 * len(bench.PARTS)
     assert read["measurements"][0] == {
         "name": "learner speed",
-        "value": 1234.5,
+        "value": pytest.approx(1234.5),
         "limit": 2469.0,
-        "ratio": 0.5,
+        "ratio": pytest.approx(0.5),
         "unit": "steps/s",
         "least": 0.9,
         "most": None,
+        "lowest": 0.4,
+        "highest": 0.6,
+        "turns": 3,
+        "others": 0.25,
         "met": False,
     }
+
+
+def test_a_csv_file_has_the_circumstances_in_each_row(figures):
+    assert cli.main(["bench", "--only", "actor", "--output", "b.csv"]) == 0
+    rows = list(csv.DictReader(Path("b.csv").read_text().splitlines()))
+    speed, size = rows
+    assert speed["figure"] == "actor speed" and size["figure"] == "actor size"
+    assert speed["value"] == "1234" or speed["value"] == "1235"
+    assert [speed[name] for name in ("lowest", "highest")] == ["0.4", "0.6"]
+    assert [speed[name] for name in ("turns", "others")] == ["3", "0.25"]
+    assert [size[name] for name in ("lowest", "turns", "others")] == ["", "1", ""]
+    for row in rows:
+        assert "cores" in row["machine"] and row["started"][:2] == "20"
+        assert row["command"] and row["code"]
+
+
+@pytest.mark.parametrize("line, parts", [([], []), (["--only", "actor"], ["actor"])])
+def test_peers_are_compared_alone_or_after_the_named_parts(
+    figures, line, parts, monkeypatch, capsys
+):
+    def compare(seconds, folder):
+        figures.append((seconds, folder))
+        return [measure.compared("TD3 / SBX", TURNS, "a", "b", "actor steps/s")]
+
+    monkeypatch.setattr(peers, "compare", compare)
+    folder = Path("elsewhere")
+    given = ["--peers", "--peers-folder", str(folder), "--seconds", "7"]
+    assert cli.main(["bench", *line, *given]) == 0
+    assert figures == [*parts, (7.0, folder)]
+    assert "TD3 / SBX" in capsys.readouterr().out
+
+
+def test_a_signal_ends_the_command_with_a_line(monkeypatch, capsys, elsewhere):
+    def measured():
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(
+        bench, "_measurers", lambda seconds: dict.fromkeys(bench.PARTS, measured)
+    )
+    assert cli.main(["bench", "--output", "b.csv"]) == 75
+    assert capsys.readouterr().err.endswith("munchausen: stopped by SIGTERM\n")
+    assert not os.listdir(elsewhere)
 
 
 def test_a_failed_measurement_prints_no_traceback(monkeypatch, capsys, elsewhere):
@@ -97,7 +152,7 @@ def test_a_failed_measurement_prints_no_traceback(monkeypatch, capsys, elsewhere
         ("--only storage,actro", "must be one of .*'actro'; .*'actor'"),
         ("--only=", "--only needs a value: learner|actor"),
         ("--only=()", "--only must have at least one of learner, actor"),
-        ("--output bench.csv", "must end in .json, got bench.csv"),
+        ("--output bench.txt", "must end in .json or .csv, got bench.txt"),
         ("--output missing/bench.json", "there is no directory missing"),
         ("--second 3", "unknown field --second; did you mean --seconds"),
     ],

@@ -1,12 +1,11 @@
 """On-policy distillation here and in TRL: the same decoders, prompts and settings.
 
-    python -m experiments.benchmarks.gkd_beside_trl prepare DIR
-    python -m experiments.benchmarks.gkd_beside_trl measure DIR
-    PEERS/bin/python experiments/benchmarks/gkd_in_trl.py DIR
+    python -m experiments.benchmarks.gkd_against_trl compare DIR
 
-`PEERS` is an environment with CPython 3.11, torch 2.13.0, transformers 5.24.0 and TRL
-1.16.0; the last two commands print one line of figures each. Run them in turns, on a
-machine that does nothing else, each under `taskset -c 0,1` if there are more cores.
+prints one line of figures for each side, three times in turns, each of a new process.
+Run it on a machine that does nothing else, under `taskset -c 0,1` if there are more
+cores. The first time, TRL is installed, in a folder that `munchausen bench --peers`
+uses, too.
 
 Teacher and student are random Gemma 3 decoders of a million parameters. A batch has 32
 prompts of 12 to 32 tokens; completions have at most 32. All of them are generated
@@ -18,6 +17,7 @@ the loop of a local run does, without environments, logs and checkpoints.
 """
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -31,7 +31,11 @@ from agents import gkd
 from agents.parts import sgd
 from agents.parts.contract import Agent, Spec, TrainingState, Transition
 from agents.parts.language import sequences, transformer
+from experiments.benchmarks import gkd_in_trl, peer_environments
 from experiments.benchmarks.gkd_in_trl import Moment, figures
+from experiments.benchmarks.others_cpu import OthersCpu
+from experiments.benchmarks.started_process import ended_in_order
+from launch.errors import RunStopped
 from launch.pretrained import safetensors
 
 SETTINGS = {
@@ -42,6 +46,7 @@ SETTINGS = {
     "learning_rate": 3e-4,
     "seed": 1,
 }
+_TURNS = 3
 DECODER = transformer.Config(vocabulary=96, width=128, layers=4, heads=4, kv_heads=2)
 PROMPT = (12, 32)  # tokens of the shortest and the longest
 
@@ -59,6 +64,37 @@ def prepare(directory: Path, settings: dict[str, Any] = SETTINGS) -> None:
     prompts[np.arange(PROMPT[1]) >= lengths[:, None]] = sequences.PAD
     np.save(directory / "prompts.npy", prompts)
     (directory / "settings.json").write_text(json.dumps(settings, indent=2))
+
+
+def compare(directory: Path, environments: Path, turns: int = _TURNS) -> None:
+    """Prints figures of both sides in turns.
+
+    Args:
+        directory: takes checkpoints, prompts and settings.
+        environments: see `peer_environments.python`.
+        turns: number of measurements of each side.
+
+    Raises:
+        Unavailable: TRL cannot be installed.
+        CalledProcessError: a side failed; its output is on standard error.
+    """
+    python = peer_environments.python("trl", environments)
+    directory.mkdir(exist_ok=True)
+    prepare(directory)
+    ours = "experiments.benchmarks.gkd_against_trl"
+    commands = {
+        "ours": [sys.executable, "-m", ours, "measure", str(directory)],
+        "TRL": [str(python), "-P", gkd_in_trl.__file__, str(directory)],
+    }
+    for _ in range(turns):
+        for side, command in commands.items():
+            others = OthersCpu()
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, text=True, check=True
+            )
+            found = json.loads(done.stdout.splitlines()[-1])
+            found |= {"cores_of_others": others.cores()}
+            print(json.dumps({"side": side, **found}), flush=True)
 
 
 def measure(directory: Path) -> dict[str, float]:
@@ -117,15 +153,24 @@ def _begin(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one of the two commands; returns the exit code."""
-    if len(arguments) != 2 or arguments[0] not in ("prepare", "measure"):
-        print("usage: gkd_beside_trl prepare|measure DIR", file=sys.stderr)
+    """Compares, or measures our side of a comparison; returns the exit code."""
+    if len(arguments) != 2 or arguments[0] not in ("compare", "measure"):
+        print("usage: gkd_against_trl compare|measure DIR", file=sys.stderr)
         return 2
     command, directory = arguments[0], Path(arguments[1])
-    if command == "prepare":
-        prepare(directory)
+    if command == "measure":
+        print(json.dumps(measure(directory)))
         return 0
-    print(json.dumps(measure(directory)))
+    try:
+        with ended_in_order():
+            compare(directory, peer_environments.default_folder())
+    except (
+        peer_environments.Unavailable,
+        subprocess.CalledProcessError,
+        RunStopped,
+    ) as error:
+        print(f"gkd_against_trl: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

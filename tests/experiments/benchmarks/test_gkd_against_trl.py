@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from agents.parts.language import sequences
-from experiments.benchmarks import gkd_beside_trl
+from experiments.benchmarks import gkd_against_trl
 from launch.pretrained import safetensors
 
-SMALL = {**gkd_beside_trl.SETTINGS, "batch": 3, "length": 5, "updates": 2, "skipped": 1}
+SMALL = gkd_against_trl.SETTINGS | {"batch": 3, "length": 5, "updates": 2, "skipped": 1}
 
 
 @pytest.mark.slow
 def test_prepared_files_are_measured(tmp_path):
-    gkd_beside_trl.prepare(tmp_path, SMALL)
+    gkd_against_trl.prepare(tmp_path, SMALL)
     prompts = np.load(tmp_path / "prompts.npy")
     assert prompts.shape == (6, 32) and (prompts[:, 0] == sequences.BOS).all()
     lengths = np.asarray(sequences.prompt_length(prompts))
@@ -24,11 +24,11 @@ def test_prepared_files_are_measured(tmp_path):
     assert not np.array_equal(student.params["embed"], teacher.params["embed"])
     assert json.loads((tmp_path / "settings.json").read_text()) == SMALL
 
-    found = gkd_beside_trl.measure(tmp_path)
+    found = gkd_against_trl.measure(tmp_path)
     assert 3 <= found["tokens"] <= 15
     assert all(value > 0 for value in found.values())
 
 
 def test_an_unknown_command_prints_the_usage(capsys):
-    assert gkd_beside_trl.main(["distil", "somewhere"]) == 2
-    assert "prepare|measure DIR" in capsys.readouterr().err
+    assert gkd_against_trl.main(["distil", "somewhere"]) == 2
+    assert "compare|measure DIR" in capsys.readouterr().err
