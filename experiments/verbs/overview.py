@@ -98,9 +98,10 @@ def _environments(title: str, actions: str) -> str:
 def _datasets() -> str:
     """The tasks with datasets, one row for those that have the same qualities."""
     qualities: dict[str, list[str]] = {}
-    for task in TASKS.values():
+    for name, task in TASKS.items():
         if task.dataset:
-            base, quality = task.dataset.rsplit("-v", 1)[0].split("/")[1:]
+            quality = task.dataset.rpartition("/")[2].rpartition("-v")[0]
+            base = name.removesuffix(f"-{quality}")
             qualities.setdefault(base, []).append(quality)
     rows: dict[str, list[str]] = {}
     for base, found in qualities.items():

@@ -30,6 +30,14 @@ def test_the_overview_names_everything_once():
     assert {"suite/*_<agent>", *SUITES} <= set(figures)
 
 
+def test_datasets_are_listed_by_the_names_of_their_environments():
+    [part] = [p for p in overview.overview().split("\n\n") if "with datasets:" in p]
+    rows = " ".join(part.split())
+    assert "adroit-door, adroit-hammer, adroit-relocate human, cloned" in rows
+    assert "expert adroit-pen random, medium, " in rows
+    assert rows.count("medium-expert, expert, human, cloned") == 1
+
+
 def test_agents_of_a_paper_share_a_line_with_its_title():
     text = overview.overview()
     assert "  mdqn, soft_dqn, advantage_learning\n" in text
