@@ -11,7 +11,7 @@ from agents import Recipe
 from experiments.catalogue import user_agents
 from experiments.catalogue.suites import SUITES
 from experiments.catalogue.tasks import TASKS
-from experiments.names import COMPUTATIONS, FIGURES
+from experiments.names import COMPUTATIONS, FIGURES, GRIDS
 
 WIDTH = 100
 _INDENT = 24
@@ -45,6 +45,7 @@ def overview() -> str:
             FIGURES,
             [("suite/*_<agent>", ", ".join(SUITES))],
         ),
+        _figures("grids of figures: sweeps of two fields, with a heat map each", GRIDS),
         _figures("computed figures: no training", COMPUTATIONS),
     ]
     return "\n\n".join([*filter(None, parts), _END])
