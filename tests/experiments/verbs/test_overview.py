@@ -6,7 +6,7 @@ import agents
 from experiments.catalogue import user_agents
 from experiments.catalogue.suites import SUITES
 from experiments.catalogue.tasks import TASKS
-from experiments.names import COMPUTATIONS, FIGURES
+from experiments.names import COMPUTATIONS, FIGURES, GRIDS
 from experiments.verbs import overview
 from tests.experiments.user_packages import STRANGER
 
@@ -25,7 +25,7 @@ def test_the_overview_names_everything_once():
     places = [name for title in words if "environ" in title for name in words[title]]
     assert {name for name, task in TASKS.items() if not task.dataset} <= set(places)
     figures = [word for title in words if "figures" in title for word in words[title]]
-    for name in [*FIGURES, *COMPUTATIONS]:
+    for name in [*FIGURES, *GRIDS, *COMPUTATIONS]:
         assert {f"{name.split('/')[0]}/", name.split("/")[1]} <= set(figures)
     assert {"suite/*_<agent>", *SUITES} <= set(figures)
 
