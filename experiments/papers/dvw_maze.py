@@ -72,8 +72,8 @@ class Settings:
             raise ValueError("must have at least one number")
         if self.iterations % self.points:
             raise ValueError(
-                f"--iterations must be a multiple of --points, got {self.iterations} "
-                f"and {self.points}"
+                f"must be a multiple of the points, got {self.iterations} iterations "
+                f"and {self.points} points"
             )
 
 
