@@ -46,12 +46,12 @@ def test_targets_by_hand():
     np.testing.assert_allclose(
         found, np.arange(1, 7).reshape(2, 3) + 0.9 * best, rtol=1e-6
     )
-    # tau 1: V(1) = ln(2 e^2 + 1) = 2.758712; ln pi = -0.758712, and -2.758712, clipped.
+    # tau 1: V(1) = ln(2 e^2 + 1) = 2.758624; ln pi = -0.758624, and -2.758624, clipped.
     settings = Config(temperature=1.0, munchausen=0.5, log_policy_floor=-1.0)
     found = fitted.targets(two_states(), q, next_states, settings)
-    bonus = 0.5 * np.array([-0.758712, -1.0, -0.758712])
+    bonus = 0.5 * np.array([-0.758624, -1.0, -0.758624])
     np.testing.assert_allclose(
-        found[1, 1], [4, 5, 6] + 0.9 * 2.758712 + bonus, rtol=1e-5
+        found[1, 1], [4, 5, 6] + 0.9 * 2.758624 + bonus, rtol=1e-5
     )
 
 
