@@ -169,11 +169,12 @@ def targets(
     """
     chex.assert_equal_shape([mdp.rewards, q, next_states[0]])
     next_values = equations.soft_value(q, config.temperature)[next_states]
-    found = mdp.rewards + mdp.discount * next_values
+    found = mdp.rewards[None] + mdp.discount * next_values
     if config.temperature == 0:
         return found
     scaled = config.temperature * jax.nn.log_softmax(q / config.temperature)
-    return found + config.munchausen * jnp.maximum(scaled, config.log_policy_floor)
+    bonus = config.munchausen * jnp.maximum(scaled, config.log_policy_floor)
+    return found + bonus[None]
 
 
 class State(NamedTuple):
@@ -239,7 +240,7 @@ def iterate(
     q = outputs(state.params["q"])
     target = jnp.mean(targets(mdp, q, next_states, config), axis=0)
     earlier = targets(mdp, outputs(state.target), next_states, config)
-    seen = jnp.mean(jnp.square(earlier - q), axis=0)
+    seen = jnp.mean(jnp.square(earlier - q[None]), axis=0)
 
     def loss(params: dict[str, Any], weight: jax.Array) -> jax.Array:
         error = outputs(params["q"]) - target
