@@ -18,13 +18,14 @@ Deviations:
   quadratic in the action. Its log-density is exact at every action of the box, and it
   is linear in the network's outputs, which is what the loss regresses; in the mean of a
   Gaussian it is not.
-- Densities are relative to that of uniform actions. Only the target's log-density is
-  clipped, and only from below.
+- Densities are relative to that of uniform actions. `log_policy_floor` clips only the
+  target's log-density, and only from below; the default clips nothing.
 - In evaluation the agent takes the median action, which was better here than the mode.
 - With n-step returns only the first step gets the log-policy.
 """
 
 import functools
+import math
 from dataclasses import dataclass
 
 import chex
@@ -49,7 +50,9 @@ class Config:
     Attributes:
         temperature: tau > 0, in units of the reward.
         munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
-        log_policy_floor: lower clip of tau ln pi in the target; at most 0.
+        log_policy_floor: lower clip of tau ln pi in the target, at most 0; none clips
+            nothing. At convergence a floor l clips actions whose advantage is below
+            (1 - alpha) l, and quadratic preferences then move outwards.
         discount: gamma.
         target_step_size: step size of the target copies at each learner step; with
             0.005 the agent learned more slowly.
@@ -64,7 +67,7 @@ class Config:
 
     temperature: float = 1.0
     munchausen: float = 0.9
-    log_policy_floor: float = -10.0
+    log_policy_floor: float | None = None
     discount: float = 0.99
     target_step_size: float = 0.02
     network: networks.Config = networks.Config("mlp", (256, 256))
@@ -75,10 +78,15 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
-        checks.between("log_policy_floor", self.log_policy_floor, -jnp.inf, 0)
+        checks.between("log_policy_floor", self.floor, -math.inf, 0)
         for name in ("munchausen", "discount"):
             checks.between(name, getattr(self, name), 0, 1)
         checks.fraction("target_step_size", self.target_step_size)
+
+    @property
+    def floor(self) -> float:
+        """Lower clip of tau ln pi in the target; minus infinity without one."""
+        return -math.inf if self.log_policy_floor is None else self.log_policy_floor
 
 
 def td_error(
@@ -130,7 +138,7 @@ def agent(config: Config, spec: Spec) -> Agent:
         td_error,
         temperature=config.temperature,
         munchausen=config.munchausen,
-        log_policy_floor=config.log_policy_floor,
+        log_policy_floor=config.floor,
     )
 
     def q_loss(

@@ -5,9 +5,9 @@ NeurIPS 2020, https://arxiv.org/abs/2003.14089.
 
 | symbol | here |
 | --- | --- |
-| lambda | `kl_weight` |
+| lambda | `kl_weight`, or by `averaging` |
 | tau | `temperature` |
-| beta = lambda / (lambda + tau) | `averaging` |
+| beta = lambda / (lambda + tau) | `averaging`, or by `kl_weight` |
 | Pi_phi | network `policy`, whose outputs are logits |
 | H_phi | network `policy`, whose outputs are h; the logits are h / tau |
 | Q_theta | network `q` |
@@ -67,6 +67,8 @@ class Config:
         storage: replay, batch size, n-step.
         critic_first: whether the critic takes its step before the policy, as in
             Algorithm 2; its target then has the policy of before that step.
+        averaging: beta in [0, 1), as the paper's grids have it: lambda is then
+            tau beta / (1 - beta) instead of `kl_weight`; none: `kl_weight` is used.
     """
 
     actor: Literal["direct", "indirect", "averaging"] = "direct"
@@ -81,26 +83,39 @@ class Config:
     exploration: EpsilonGreedy = EpsilonGreedy()
     storage: Storage = Storage()
     critic_first: bool = False
+    averaging: float | None = None
 
     def __post_init__(self) -> None:
         checks.at_least("kl_weight", self.kl_weight, 0)
         checks.at_least("temperature", self.temperature, 0)
+        if self.averaging is not None and not 0 <= self.averaging < 1:
+            wanted = "at least 0 and below 1"
+            raise checks.InvalidSetting("averaging", self.averaging, wanted)
         if self.actor == "averaging":
             checks.above("temperature", self.temperature, 0)
-        elif self.actor == "indirect" and self.kl_weight == 0:
+        elif self.actor == "indirect" and self.weight_of_kl == 0:
             checks.above("temperature", self.temperature, 0)
         checks.between("discount", self.discount, 0, 1)
 
     @property
-    def averaging(self) -> float:
+    def weight_of_kl(self) -> float:
+        """Lambda."""
+        if self.averaging is None:
+            return self.kl_weight
+        return self.temperature * self.averaging / (1 - self.averaging)
+
+    @property
+    def beta(self) -> float:
         """Beta, the weight of the past average."""
+        if self.averaging is not None:
+            return self.averaging
         return self.kl_weight / (self.kl_weight + self.temperature)
 
     @property
     def critic_weights(self) -> tuple[float, float]:
         """Weights of KL divergence and entropy in the critic's target."""
         if self.regularized_evaluation:
-            return self.kl_weight, self.temperature
+            return self.weight_of_kl, self.temperature
         return 0.0, 0.0
 
 
@@ -117,15 +132,15 @@ def policy_error(
     """
     chex.assert_rank([outputs, target_outputs, target_q], 1)
     if config.actor == "averaging":
-        average = config.averaging * target_outputs + (1 - config.averaging) * target_q
+        average = config.beta * target_outputs + (1 - config.beta) * target_q
         return jnp.mean(jnp.square(average - outputs))
     log_probs, reference = map(jax.nn.log_softmax, (outputs, target_outputs))
     if config.actor == "indirect":
-        scaled = target_q / (config.kl_weight + config.temperature)
-        goal = jax.nn.log_softmax(config.averaging * reference + scaled)
+        scaled = target_q / (config.weight_of_kl + config.temperature)
+        goal = jax.nn.log_softmax(config.beta * reference + scaled)
         return jnp.sum(jnp.exp(goal) * (goal - log_probs))
     return -equations.regularized_value(
-        target_q, log_probs, reference, config.kl_weight, config.temperature
+        target_q, log_probs, reference, config.weight_of_kl, config.temperature
     )
 
 

@@ -1,4 +1,4 @@
-"""Every name that `list` and `train` know: experiments, figures and computations.
+"""Every name that `list` and `train` know: experiments, figures, grids, computations.
 
 A paper's module is imported only when one of its names is looked up, or when all names
 are listed.
@@ -17,8 +17,9 @@ from launch.experiment import Experiment
 if TYPE_CHECKING:  # otherwise late: a single experiment needs neither
     from experiments.catalogue.computation import Computation
     from experiments.catalogue.figure import Figure
+    from experiments.catalogue.grid import Grid
 
-__all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "NAMED", "VARIANTS"]
+__all__ = ["COMPUTATIONS", "EXPERIMENTS", "FIGURES", "GRIDS", "NAMED", "VARIANTS"]
 
 Value = TypeVar("Value")
 
@@ -35,12 +36,20 @@ _FIGURES = {
     "f_divergence": "f_divergence",
 }
 
+# Modules in `experiments.papers` by the name of their grid.
+_GRIDS = {
+    "leverage/cartpole_grid": "leverage",
+    "leverage/lunarlander_grid": "leverage",
+    "leverage/asterix_grid": "leverage",
+}
+
 # Modules in `experiments.papers` by the name of their computation.
 _COMPUTATIONS = {
     "leverage/garnet": "leverage_garnet",
     "mdvi/garnet": "mdvi_garnet",
     "vwls/linear": "vwls_linear",
     "cpi/garnet": "conservative_garnet",
+    "dvw/maze_generative": "dvw_maze",
 }
 
 
@@ -50,6 +59,10 @@ def _paper(module: str) -> Any:
 
 def _computation(module: str) -> "Computation":
     return _paper(module).COMPUTATION
+
+
+def _grid(name: str) -> "Grid":
+    return _paper(_GRIDS[name]).GRIDS[name]
 
 
 class _OfFigures(Mapping[str, Value]):
@@ -94,6 +107,10 @@ VARIANTS: Mapping[str, Experiment] = _OfFigures(lambda figure: figure.experiment
 
 EXPERIMENTS: Mapping[str, Experiment] = Joined(
     experiments.EXPERIMENTS, VARIANTS, experiments.EXPERIMENTS_OF_USERS
+)
+
+GRIDS: Mapping[str, "Grid"] = Lazy(
+    {name: functools.partial(_grid, name) for name in _GRIDS}
 )
 
 COMPUTATIONS: Mapping[str, "Computation"] = Lazy(

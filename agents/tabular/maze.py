@@ -5,7 +5,7 @@ Minimax Optimality in Linear MDPs", https://arxiv.org/abs/2305.13185, Section 7.
 its code: an open grid, start top left, goal bottom right; the goal pays 1 for every
 step in it and is not absorbing; pitfalls are absorbing.
 
-Deviations:
+`reference_tiles` draws the mazes of the code. Deviations of `random_tiles`:
 - Pitfalls are distinct cells; the code draws them with replacement.
 - The four cells at the start and the four at the goal are never pitfalls; the code
   spares one cell at another corner and not the goal's diagonal neighbour.
@@ -14,6 +14,7 @@ Deviations:
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from agents.parts import checks
 from agents.tabular.mdp import MDP
@@ -44,6 +45,27 @@ def random_tiles(key: jax.Array, size: int, pitfalls: int) -> jax.Array:
     places = jax.lax.top_k(scores, pitfalls)[1]
     tiles = jnp.full(size * size, EMPTY).at[places].set(PITFALL).at[-1].set(GOAL)
     return tiles.reshape(size, size)
+
+
+def reference_tiles(seed: int, size: int = 25, pitfalls: int = 8) -> jax.Array:
+    """The `[size, size]` grid of the authors' code for a seed; they have 1 to 20.
+
+    Args:
+        seed: of numpy's older generator, as in the code.
+        size: cells along a side, at least 4.
+        pitfalls: draws of a pitfall's cell, with replacement.
+    """
+    start, goal = (0, 0), (size - 1, size - 1)
+    spared = [(0, 1), (1, 1), (1, 0), (-2, 0), (-2, -1), (-1, -2)]
+    free = np.ones((size, size), bool)
+    for cell in (start, goal, *spared):
+        free[cell] = False
+    rows, columns = np.nonzero(free)
+    places = np.random.RandomState(seed).choice(len(rows), pitfalls)
+    tiles = np.full((size, size), EMPTY)
+    tiles[rows[places], columns[places]] = PITFALL
+    tiles[goal] = GOAL
+    return jnp.asarray(tiles)
 
 
 def maze(tiles: jax.Array, *, slip: float = 0.1, discount: float = 0.995) -> MDP:

@@ -1,7 +1,7 @@
 """Computed figures: rows computed from a seed, without training, and a picture."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +16,17 @@ class Computation(NamedTuple):
     Attributes:
         name: `<paper>/<figure>`, as the command line takes it.
         description: one line.
-        compute: maps a seed to the rows of one long table, with equal keys in every
-            row. Equal seeds give equal rows.
+        compute: maps a seed, and settings if there are any, to the rows of one long
+            table, with equal keys in every row. Equal arguments give equal rows.
         draw: makes a picture of such rows, in the format of the path's suffix.
+        settings: a dataclass of what flags can change; none: nothing.
     """
 
     name: str
     description: str
-    compute: Callable[[int], list[Row]]
+    compute: Callable[..., Iterable[Row]]
     draw: Callable[[list[Row], Path], None]
+    settings: Any = None
 
 
 ROWS = "rows.csv"
@@ -38,10 +40,12 @@ class Computed:
     Attributes:
         name: of the computation.
         seed: of everything random.
+        settings: of the computation, by name.
     """
 
     name: str
     seed: int
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def is_computed(directory: Path) -> bool:

@@ -23,7 +23,7 @@ from experiments.catalogue.tasks import (
     continuous,
 )
 from experiments.flags import OverrideError
-from launch.datasets.d4rl_scores import QUALITIES
+from launch.datasets.d4rl_scores import DEMONSTRATIONS, QUALITIES
 
 PREFIX = "suite/"
 
@@ -150,6 +150,17 @@ SUITES: dict[str, Suite] = {
                 f"{name}-{quality}"
                 for quality in QUALITIES
                 for name in ("halfcheetah", "hopper", "walker2d")
+            )
+        ),
+    ),
+    "d4rl-adroit": Suite(
+        "the four tasks of the Adroit hand with D4RL's human and cloned data",
+        "Fu et al., D4RL, 2020",
+        _tasks(
+            *(
+                f"adroit-{name}-{quality}"
+                for quality in DEMONSTRATIONS
+                for name in ("pen", "door", "hammer", "relocate")
             )
         ),
     ),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import environments
-from launch.datasets.d4rl_scores import QUALITIES
+from launch.datasets.d4rl_scores import DEMONSTRATIONS, QUALITIES
 from launch.experiment import Evaluation
 
 Actions = Literal["discrete", "continuous", "tokens", "any"]
@@ -300,6 +300,17 @@ TASKS |= {
     )
     for name in ("hopper", "halfcheetah", "walker2d", "adroit-pen")
     for quality in QUALITIES
+}
+
+# D4RL's own datasets of the hand, as Minari copied them.
+TASKS |= {
+    f"adroit-{name}-{quality}": TASKS[f"adroit-{name}"]._replace(
+        description=f"the hand's {name} task, from D4RL's {quality} data",
+        steps=1_000_000,
+        dataset=f"D4RL/{name}/{quality}-v2",
+    )
+    for name in ("pen", "door", "hammer", "relocate")
+    for quality in DEMONSTRATIONS
 }
 
 # Environments of users. Agents with discrete actions have CartPole's settings, agents

@@ -7,10 +7,11 @@ which the catalogue's MinAtar tasks also have: 5 games, 10,000,000 steps, 5 seed
 shorter run still decays epsilon over the first 1,000,000 steps, so its returns follow
 the curve of the full run.
 
+`dvw/maze_generative` is the maze as the authors have it, see `dvw_maze`.
+
 Deviations:
-- Here agents act step by step in the maze; the authors update on samples from every
-  state at once and measure the gap to the optimal values. The numbers are not
-  comparable.
+- In `dvw/maze` agents act step by step; the authors update on samples from every state
+  at once and measure the gap to the optimal values. The numbers are not comparable.
 - One maze, 3 seeds; the authors use 20 mazes with 3 seeds each.
 """
 

@@ -11,7 +11,7 @@ from experiments.reporting import captions, formats, statistics
 from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group
 from launch.datasets import d4rl_scores
-from launch.datasets.d4rl_scores import QUALITIES
+from launch.datasets.d4rl_scores import DEMONSTRATIONS, QUALITIES
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 STATUSES = ("verified", "computed", "second-hand", "recalled")
@@ -83,7 +83,8 @@ def quality(dataset: str) -> str:
     if not dataset:
         return ""
     name = Path(dataset).name.lower().replace("_", "-")  # hopper_medium_expert-v2.hdf5
-    found = [quality for quality in QUALITIES if quality in name]
+    name = name.replace("humanoid", "")  # whose data no person made
+    found = [each for each in (*QUALITIES, *DEMONSTRATIONS) if each in name]
     return max(found, key=len, default="of unknown quality")
 
 

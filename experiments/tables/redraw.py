@@ -1,4 +1,7 @@
-"""Draws the evaluation curves of tables in `experiments/results/`, without their runs.
+"""Draws the tables in `experiments/results/`, without their runs.
+
+Tables of evaluations become curves; those of a computed figure become its picture, also
+where several commands computed parts of it.
 
 python -m experiments.tables.redraw asterix.csv space_invaders.csv minatar.png
 """
@@ -15,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments import output_files
+from experiments.catalogue.computation import Computation, Row
 from experiments.flags import OverrideError
-from experiments.names import EXPERIMENTS
+from experiments.names import COMPUTATIONS, EXPERIMENTS
 from experiments.reporting import (
     captions,
     formats,
@@ -140,9 +144,35 @@ def line(name: str, command: str) -> Line:
     return Line(setting_differences.title(plain), axis, label)
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def computed(tables: Iterable[Path]) -> tuple[Computation, list[Row]] | None:
+    """The computed figure of tables, with all rows; None if they are not all of one."""
+    rows = [row for path in tables for row in _read(path)]
+    named = {
+        next((word for word in command.split() if word in COMPUTATIONS), "")
+        for command in {row.get("command") or "" for row in rows}
+    }
+    if len(named) != 1 or "" in named:
+        return None
+    values = [{name: _value(text) for name, text in row.items()} for row in rows]
+    return COMPUTATIONS[named.pop()], values
+
+
+def _value(text: str) -> str | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    rows = _read(path)
     if not rows or not _NEEDED <= rows[0].keys():
         raise ValueError(
             f"{path} must be a table of evaluations from experiments.tables.from_runs"
@@ -178,6 +208,13 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         output_files.check_writable(picture)
+        figure = computed(tables)
+        if figure is not None:
+            made, rows = figure
+            with output_files.draft(picture) as draft:
+                made.draw(rows, draft)
+            print(picture)
+            return 0
         found = read(tables)
         drawn = found.panels
         looks = plots.looks([label for lines in drawn.values() for label in lines])

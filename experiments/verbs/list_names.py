@@ -1,4 +1,4 @@
-"""`munchausen list`: lists the experiments, figures and computations."""
+"""`munchausen list`: lists the experiments, figures, grids and computations."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ from experiments.flags import OverrideError
 if TYPE_CHECKING:  # otherwise late: mistakes are reported before numpy loads
     from experiments.catalogue.experiments import Named
     from experiments.catalogue.figure import Figure
+    from experiments.catalogue.grid import Grid
 
 HELP = """\
 usage: munchausen list [<word> ...] [--all] [--plugin MODULE,...]
@@ -68,7 +69,7 @@ def _lines(words: Sequence[str]) -> str:
         OverrideError: there is no such name.
     """
     from experiments.catalogue.suites import SUITES
-    from experiments.names import COMPUTATIONS, FIGURES, NAMED
+    from experiments.names import COMPUTATIONS, FIGURES, GRIDS, NAMED
 
     suites = {f"suite/{name}_<agent>": suite for name, suite in SUITES.items()}
     tables: list[list[_Row]] = [
@@ -80,6 +81,7 @@ def _lines(words: Sequence[str]) -> str:
             ("figure", "variants", "seeds", "steps", ""),
             *map(_figure, _chosen(FIGURES, words)),
         ],
+        [("grid", "sweeps", "seeds", ""), *map(_grid, _chosen(GRIDS, words))],
         [
             ("suite", "tasks", "seeds", ""),
             *(
@@ -97,7 +99,7 @@ def _lines(words: Sequence[str]) -> str:
     if not shown:
         raise OverrideError(
             f"no name contains {' and '.join(words)}"
-            + _hint(words, [*NAMED, *FIGURES, *suites, *COMPUTATIONS])
+            + _hint(words, [*NAMED, *FIGURES, *GRIDS, *suites, *COMPUTATIONS])
         )
     return "\n\n".join(shown)
 
@@ -139,4 +141,13 @@ def _figure(figure: "Figure") -> _Row:
         str(figure.seeds),
         f"{figure.steps:,}",
         figure.description,
+    )
+
+
+def _grid(grid: "Grid") -> _Row:
+    return (
+        grid.name,
+        str(len(grid.experiments)),
+        grid.flags["seeds"],
+        grid.description,
     )

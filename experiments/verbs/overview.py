@@ -11,7 +11,7 @@ from agents import Recipe
 from experiments.catalogue import user_agents
 from experiments.catalogue.suites import SUITES
 from experiments.catalogue.tasks import TASKS
-from experiments.names import COMPUTATIONS, FIGURES
+from experiments.names import COMPUTATIONS, FIGURES, GRIDS
 
 WIDTH = 100
 _INDENT = 24
@@ -45,6 +45,7 @@ def overview() -> str:
             FIGURES,
             [("suite/*_<agent>", ", ".join(SUITES))],
         ),
+        _figures("grids of figures: sweeps of two fields, with a heat map each", GRIDS),
         _figures("computed figures: no training", COMPUTATIONS),
     ]
     return "\n\n".join([*filter(None, parts), _END])
@@ -98,9 +99,10 @@ def _environments(title: str, actions: str) -> str:
 def _datasets() -> str:
     """The tasks with datasets, one row for those that have the same qualities."""
     qualities: dict[str, list[str]] = {}
-    for task in TASKS.values():
+    for name, task in TASKS.items():
         if task.dataset:
-            base, quality = task.dataset.rsplit("-v", 1)[0].split("/")[1:]
+            quality = task.dataset.rpartition("/")[2].rpartition("-v")[0]
+            base = name.removesuffix(f"-{quality}")
             qualities.setdefault(base, []).append(quality)
     rows: dict[str, list[str]] = {}
     for base, found in qualities.items():

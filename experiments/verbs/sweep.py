@@ -5,13 +5,15 @@ from datetime import datetime
 from pathlib import Path
 
 from experiments import output_files
+from experiments.flags import OverrideError
 from experiments.verbs import sweep_arguments, sweep_values, train_arguments
-from experiments.verbs.sweep_arguments import Sweep
+from experiments.verbs.sweep_arguments import Cell, Sweep
 from launch.errors import RunFailed
 
 _USAGE = f"""\
 usage: munchausen sweep <experiment> --<field> <values> [--<field> <values> ...]
                         [--seeds N] [--optuna N] [--output FILE.csv] [--dry_run true]
+                        [--measure training] [--only_results true]
 
 Trains each combination of values, a cell, like `munchausen train` with these values.
 Any field of `train` can have several values:
@@ -24,9 +26,8 @@ add values or seeds. A failed run does not end the others; the exit code is then
 
 At its end the command prints a table of the cells. It writes the return of each run to
 a CSV file, and next to it a PNG: a curve of one field, a heat map of two, or for more
-fields a heat map of the first two with the highest mean over the others. The return of
-a run is the mean of its last evaluation. The best cell has the highest mean over its
-seeds, of the cells in which every seed is complete.
+fields a heat map of the first two with the highest mean over the others. The best cell
+has the highest mean over its seeds, of the cells in which every seed is complete.
 
   --optuna N  Optuna's TPE sampler chooses N cells, with --seed as its seed, to find the
               highest mean over the seeds. It chooses from the values of each field, or
@@ -34,6 +35,10 @@ seeds, of the cells in which every seed is complete.
               larger N extends it. `make optuna` installs Optuna.
   --output    CSV file; default sweep-<time>.csv in the folder of the experiment's runs
   --dry_run   true: only lists the cells
+  --measure   the return of a run: evaluation, the default: the mean of its last
+              evaluation; training: the mean of its training episodes over all steps
+  --only_results
+              true: starts no run, and shows the results of those that are complete
 
 Ranges for --optuna:
 
@@ -75,7 +80,29 @@ def main(arguments: Sequence[str]) -> int:
     if sweep.options.dry_run:
         print("\n".join(cell.label for cell in cells))
         return 0
-    from experiments.verbs import sweep_results, sweep_runs, train_runs
+    from experiments.verbs import sweep_results
+
+    measure = sweep_results.MEASURES[sweep.options.measure]
+    failure = None
+    if not sweep.options.only_results:
+        cells, failure = _run(sweep, cells, count)
+    elif cells[0].experiments[0].initial:
+        raise OverrideError(
+            f"--only_results cannot show {sweep.name}, whose runs begin with weights "
+            "of other runs: remove it, and complete runs are kept"
+        )
+    results = sweep_results.collect(cells, sweep.train.runs, measure)
+    sweep_results.show(results, sweep, output)
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def _run(
+    sweep: Sweep, cells: Sequence[Cell], count: int
+) -> tuple[list[Cell], RunFailed | None]:
+    """Runs what is missing: the cells with their first weights, and what has failed."""
+    from experiments.verbs import sweep_runs, train_runs
     from launch.runs import existing_runs
 
     limit = sweep_runs.at_once(sweep.train, count)
@@ -89,15 +116,11 @@ def main(arguments: Sequence[str]) -> int:
     ]
     print(train_runs.overview(entries), flush=True)
     left = [entry for entry in entries if entry.state in ("missing", "cut short")]
-    failure = None
     try:
         sweep_runs.run(left, sweep.train, limit, len(left))
     except RunFailed as error:
-        failure = error
-    sweep_results.show(sweep_results.collect(cells, sweep.train.runs), sweep, output)
-    if failure is not None:
-        raise failure
-    return 0
+        return cells, error
+    return cells, None
 
 
 def _output(sweep: Sweep) -> Path:

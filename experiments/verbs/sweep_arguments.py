@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from experiments import flags
 from experiments.flags import OverrideError
@@ -33,17 +33,24 @@ class Options:
         output: CSV file of the results, with the picture next to it; none:
             sweep-<time>.csv in the folder of the experiment's runs.
         dry_run: only lists the cells.
+        measure: the return of a run: evaluation: of its last evaluation; training: of
+            its training episodes, averaged over its steps.
+        only_results: starts no run; shows the results of those that are complete.
     """
 
     optuna: int | None = None
     output: str | None = None
     dry_run: bool = False
+    measure: Literal["evaluation", "training"] = "evaluation"
+    only_results: bool = False
 
     def __post_init__(self) -> None:
         if self.optuna is not None and self.optuna < 1:
             raise ValueError(f"must be at least 1, got {self.optuna}")
         if self.output is not None and Path(self.output).suffix != ".csv":
             raise ValueError(f"must end in .csv, got {self.output}")
+        if self.optuna is not None and self.only_results:
+            raise ValueError("exclude each other: give one of them")
 
 
 class Cell(NamedTuple):
@@ -112,14 +119,14 @@ def read(arguments: Sequence[str]) -> Sweep:
     """
     named = _experiment(arguments)
     fields, own = flags.fields(named), flags.fields(Options())
-    tokens = list(_tokens(arguments))
-    mine = [argument for path, _, whole in tokens if path in own for argument in whole]
+    parts = list(tokens(arguments))
+    mine = [argument for path, _, whole in parts if path in own for argument in whole]
     _, values = flags.read(mine, own)
     options = flags.replace(Options(), values, "--")
     swept: dict[str, tuple[Any, ...] | Range] = {}
     fixed: list[str] = []
-    given = [path for path, _, _ in tokens]
-    for path, text, whole in tokens:
+    given = [path for path, _, _ in parts]
+    for path, text, whole in parts:
         if path in own:
             continue
         if path in fields and given.count(path) > 1:
@@ -137,13 +144,18 @@ def read(arguments: Sequence[str]) -> Sweep:
 
 def _experiment(arguments: Sequence[str]) -> Experiment:
     """The experiment that a command line names; refuses figures."""
-    from experiments.names import COMPUTATIONS
+    from experiments.names import COMPUTATIONS, GRIDS
 
     for argument in arguments:
         if argument in COMPUTATIONS:
             raise OverrideError(
                 f"sweep takes an experiment, and {argument} is a computed figure; name "
                 "one such as mdqn/cartpole"
+            )
+        if argument in GRIDS:
+            raise OverrideError(
+                f"sweep takes an experiment, and {argument} is a grid, whose values "
+                f"have names: use `munchausen train {argument}`"
             )
     named = train_names.find_named(arguments)
     if not isinstance(named, Experiment):
@@ -155,7 +167,7 @@ def _experiment(arguments: Sequence[str]) -> Experiment:
     return named
 
 
-def _tokens(arguments: Sequence[str]) -> Iterator[tuple[str, str | None, list[str]]]:
+def tokens(arguments: Sequence[str]) -> Iterator[tuple[str, str | None, list[str]]]:
     """Splits a command line into flags: path, text if there is one, and arguments.
 
     The path of an argument that belongs to no flag is empty. Nothing is refused here.

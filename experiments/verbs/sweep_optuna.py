@@ -2,7 +2,7 @@
 
 The study is a journal in a folder next to the runs, `optuna-<digest>`. The digest is of
 all that gives a trial its meaning: the experiment, the values or ranges of the fields,
-and the seeds.
+the seeds, and what is measured.
 """
 
 import hashlib
@@ -57,7 +57,8 @@ def run(sweep: Sweep, output: Path) -> int:
             sweep_runs.run(trials.entries(), sweep.train, limit, total, trials.ended)
         except RunFailed as error:
             failure = error
-        results = sweep_results.collect(trials.cells(), sweep.train.runs)
+        measure = sweep_results.MEASURES[sweep.options.measure]
+        results = sweep_results.collect(trials.cells(), sweep.train.runs, measure)
     sweep_results.show(results, sweep, output)
     if trials.failed:
         failed = ", ".join(map(str, trials.failed))
@@ -92,6 +93,8 @@ def _folder(sweep: Sweep, experiments: Sequence[Experiment]) -> Path:
         [experiment.seed for experiment in experiments],
         {path: repr(values) for path, values in sweep.swept.items()},
     ]
+    if sweep.options.measure != "evaluation":
+        described.append(sweep.options.measure)
     text = json.dumps(described, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     folder = Path(sweep.train.runs) / sweep.name / f"optuna-{digest}"

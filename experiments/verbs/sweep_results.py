@@ -3,7 +3,7 @@
 import csv
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,34 @@ from experiments.verbs.sweep_values import Range
 from experiments.verbs.train_summary import final_return
 from launch.runs.existing_runs import Entry, Finder
 
-MEASURE = "mean return of the last evaluation"
+
+class Measure(NamedTuple):
+    """What the return of a run is.
+
+    Attributes:
+        text: in words.
+        of: its value for a run directory; None if the run has none.
+    """
+
+    text: str
+    of: Callable[[Path], float | None]
+
+
+def training_return(directory: Path) -> float | None:
+    """Mean return of a run's training episodes over its steps; None without episodes.
+
+    "Leverage the Average" has this measure (appendix E.4).
+    """
+    from experiments.reporting import read_logs, statistics  # late: numpy
+
+    average = statistics.training_average(read_logs.read_metrics(directory).rows)
+    return None if average is None else average.by_step
+
+
+MEASURES = {
+    "evaluation": Measure("mean return of the last evaluation", final_return),
+    "training": Measure("mean training return over all steps", training_return),
+}
 
 
 class Result(NamedTuple):
@@ -23,13 +50,14 @@ class Result(NamedTuple):
     Attributes:
         cell: the cell.
         entries: the run of each seed, as it is in the run directory now.
-        returns: mean return of the last evaluation of each complete run; None for the
-            other runs.
+        returns: of each complete run; None for the other runs.
+        measure: what a return is.
     """
 
     cell: Cell
     entries: Sequence[Entry]
     returns: Sequence[float | None]
+    measure: Measure = MEASURES["evaluation"]
 
     @property
     def known(self) -> list[float]:
@@ -52,24 +80,27 @@ class Result(NamedTuple):
         return f"{len(self.known)} of {len(self.returns)}"
 
 
-def collect(cells: Sequence[Cell], root: str) -> list[Result]:
+def collect(
+    cells: Sequence[Cell], root: str, measure: Measure = MEASURES["evaluation"]
+) -> list[Result]:
     """Reads the results of cells from their run directories.
 
     Raises:
-        RunDirectoryError: the evaluations of a run cannot be read.
+        RunDirectoryError: the logs of a run cannot be read.
     """
     finder = Finder(root)
     found = []
     for cell in cells:
         entries = [finder.find(experiment) for experiment in cell.experiments]
-        found.append(Result(cell, entries, [_return(entry) for entry in entries]))
+        returns = [_return(entry, measure) for entry in entries]
+        found.append(Result(cell, entries, returns, measure))
     return found
 
 
-def _return(entry: Entry) -> float | None:
+def _return(entry: Entry, measure: Measure) -> float | None:
     if entry.state != "complete" or entry.directory is None:
         return None
-    return final_return(entry.directory)
+    return measure.of(entry.directory)
 
 
 def best(results: Sequence[Result]) -> list[Result]:
@@ -119,7 +150,8 @@ def table(results: Sequence[Result]) -> str:
         values = map(brief, result.cell.values.values())
         mark = "best" if result in winners else ""
         rows.append((*values, *shown, result.seeds, mark))
-    lines = [*flags.align(rows), f"return: {MEASURE}, averaged over complete seeds"]
+    measure = results[0].measure.text
+    lines = [*flags.align(rows), f"return: {measure}, averaged over complete seeds"]
     for result in results:
         for entry, value in zip(result.entries, result.returns, strict=True):
             if value is None:
@@ -185,7 +217,7 @@ def write_picture(path: Path, sweep: Sweep, results: Sequence[Result]) -> None:
     ]
     seeds = formats.plural(len(results[0].returns), "seed")
     names = short_names(results[0].cell.values)
-    title = f"{sweep.name}, {MEASURE}, {seeds}"
+    title = f"{sweep.name}, {results[0].measure.text}, {seeds}"
     if sweep.options.optuna is None:
         content = sweep_plots.grid(names, points, title)
     else:

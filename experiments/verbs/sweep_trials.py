@@ -24,10 +24,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments import flags
 from experiments.flags import OverrideError
-from experiments.verbs import sweep_runs
+from experiments.verbs import sweep_results, sweep_runs
 from experiments.verbs.sweep_arguments import Cell, Sweep
 from experiments.verbs.sweep_values import Range
-from experiments.verbs.train_summary import final_return
 from launch.errors import RunDirectoryError
 from launch.experiment import Experiment
 from launch.runs.existing_runs import Entry, Finder
@@ -131,7 +130,8 @@ class Trials:
                 continue
             del self._in_flight[number]
             paths = [self._ended[each] for each in cell.experiments]
-            found = [None if path is None else final_return(path) for path in paths]
+            of = sweep_results.MEASURES[self._sweep.options.measure].of
+            found = [None if path is None else of(path) for path in paths]
             known = [value for value in found if value is not None]
             if len(known) == len(found) and np.isfinite(known).all():
                 self._study.tell(number, float(np.mean(known)))

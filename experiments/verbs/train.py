@@ -1,9 +1,10 @@
-"""`munchausen train`: trains, computes or resumes an experiment, figure or run.
+"""`munchausen train`: trains, computes or resumes an experiment, figure, grid or run.
 
-`train_resume` resumes a run by its directory and `train_computed` computes a figure
-without training; both are shaped like verbs. `train_runs` runs the plan that
-`train_arguments` reads, and `train_directory` one run in the directory that it names.
-All are imported late: mistakes are reported before the libraries of a run are imported.
+`train_resume` resumes a run by its directory, `train_grid` sweeps a grid and
+`train_computed` computes a figure without training; all are shaped like verbs.
+`train_runs` runs the plan that `train_arguments` reads, and `train_directory` one run
+in the directory that it names. All are imported late: mistakes are reported before the
+libraries of a run are imported.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,10 @@ def help_text(arguments: Sequence[str]) -> str:
         from experiments.verbs import train_computed
 
         return train_computed.help_text(arguments)
+    if _sweeps(arguments):
+        from experiments.verbs import train_grid
+
+        return train_grid.help_text(arguments)
     return "\n".join(train_arguments.help_lines(arguments))
 
 
@@ -49,6 +54,10 @@ def main(arguments: Sequence[str]) -> int:
         from experiments.verbs import train_computed
 
         return train_computed.main(arguments)
+    if _sweeps(arguments):
+        from experiments.verbs import train_grid
+
+        return train_grid.main(arguments)
     plan = train_arguments.plan(arguments)
     if plan.options.run_directory is not None:
         from experiments.verbs import train_directory
@@ -76,3 +85,7 @@ def _resumes(arguments: Sequence[str]) -> bool:
 
 def _computes(arguments: Sequence[str]) -> bool:
     return any(argument in names.COMPUTATIONS for argument in arguments)
+
+
+def _sweeps(arguments: Sequence[str]) -> bool:
+    return any(argument in names.GRIDS for argument in arguments)

@@ -3,7 +3,9 @@
 import csv
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from experiments import flags, names
 from experiments.catalogue.computation import (
@@ -39,18 +41,23 @@ def help_text(arguments: Sequence[str]) -> str:
     """Description and flags of the computation that a command line names."""
     computation = _named(arguments)
     rows = [
-        (f"--{path}", flags.type_name(field.annotation), field.help)
-        for path, field in flags.fields(Options()).items()
+        (
+            f"--{path}",
+            flags.type_name(field.annotation),
+            flags.show(field.value),
+            field.help,
+        )
+        for path, field in (_own(computation) | flags.fields(Options())).items()
     ]
     lines = [
-        f"usage: munchausen train {computation.name} [--seed K] [--runs DIR]",
+        f"usage: munchausen train {computation.name} [--<field> <value> ...]",
         "",
         f"{computation.name}: {computation.description}",
         "",
         f"Writes {ROWS} and {PICTURE} into a run directory and prints a table of the",
         "last rows. Nothing is trained.",
         "",
-        *flags.align(rows),
+        *flags.align([("field", "type", "value", ""), *rows]),
     ]
     return "\n".join(lines)
 
@@ -65,25 +72,29 @@ def main(arguments: Sequence[str]) -> int:
         OverrideError: a mistake on the command line.
         RunDirectoryError: a file cannot be written.
     """
-    plain, values = flags.read(arguments, flags.fields(Options()))
+    computation = _named(arguments)
+    own = _own(computation)
+    plain, values = flags.read(arguments, flags.fields(Options()) | own)
     if len(plain) > 1:
         raise OverrideError(
             f"train takes one experiment at a time, got {plain[0]} and {plain[1]}"
         )
-    options = flags.replace(Options(), values, "--")
-    computation = _named(arguments)
+    given = {path: value for path, value in values.items() if path not in own}
+    options = flags.replace(Options(), given, "--")
+    made = (options.seed,)
+    settings: dict[str, Any] = {}
+    if computation.settings is not None:
+        changes = {path: value for path, value in values.items() if path in own}
+        changed = flags.replace(computation.settings, changes, "--")
+        settings, made = dataclasses.asdict(changed), (options.seed, changed)
     directory = run_directory.create(
-        options.runs, Computed(computation.name, options.seed)
+        options.runs, Computed(computation.name, options.seed, settings)
     )
     print(directory, flush=True)
     start = time.monotonic()
-    rows = computation.compute(options.seed)
-    seconds = time.monotonic() - start
     try:
-        with (directory / ROWS).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        rows = _write(directory / ROWS, computation.compute(*made))
+        seconds = time.monotonic() - start
         computation.draw(rows, directory / PICTURE)
     except OSError as error:
         raise RunDirectoryError(
@@ -92,6 +103,26 @@ def main(arguments: Sequence[str]) -> int:
     print("\n".join(table(rows)))
     print(f"{len(rows)} rows in {seconds:.0f} s: {directory / ROWS}, {PICTURE}")
     return 0
+
+
+def _own(computation: Computation) -> dict[str, flags.Field]:
+    """The flags of a computation alone."""
+    if computation.settings is None:
+        return {}
+    return flags.fields(computation.settings)
+
+
+def _write(path: Path, rows: Iterable[Row]) -> list[Row]:
+    """Writes each row as soon as it is computed; returns all of them."""
+    written: list[Row] = []
+    with path.open("w", newline="", encoding="utf-8", buffering=1) as file:
+        for row in rows:
+            if not written:
+                writer = csv.DictWriter(file, list(row), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row)
+            written.append(row)
+    return written
 
 
 def _named(arguments: Sequence[str]) -> Computation:

@@ -37,7 +37,7 @@ def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
     """
     choose_plugins(arguments)
     from experiments.catalogue.experiments import misfit
-    from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES
+    from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES, GRIDS
 
     known: Mapping[str, Experiment | Figure]
     for argument in arguments:
@@ -57,7 +57,7 @@ def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
     if re.search(r"-v\d+$|:", task_name) and f"{agent_name}/gymnasium" in EXPERIMENTS:
         how = any_environment(agent_name, task_name)
         raise OverrideError(f"unknown experiment {given[0]!r}; {how}")
-    hint = _hint(given[0], [*EXPERIMENTS, *FIGURES, *COMPUTATIONS])
+    hint = _hint(given[0], [*EXPERIMENTS, *FIGURES, *GRIDS, *COMPUTATIONS])
     raise OverrideError(f"unknown experiment {given[0]!r}; {hint}")
 
 

@@ -13,6 +13,10 @@ Reference = tuple[float, float]  # returns that score 0 and 100
 # Qualities of D4RL's locomotion datasets, by the policies that acted.
 QUALITIES = ("random", "medium", "medium-replay", "medium-expert", "expert")
 
+# Of its datasets of the Adroit hand: people's demonstrations, and as many steps of them
+# as of a policy that was trained to imitate them.
+DEMONSTRATIONS = ("human", "cloned")
+
 REFERENCES: dict[str, Reference] = {
     "halfcheetah": (-280.178953, 12135.0),
     "hopper": (-20.272305, 3234.3),

@@ -103,8 +103,10 @@ def test_errors_name_values_out_of_range(field, value):
         dataclasses.replace(implicit_q.Config(), **{field: value})
 
 
-def test_defaults_are_those_of_the_published_runs():
+def test_defaults_are_those_of_the_published_runs_without_their_floor_of_minus_10():
     config = implicit_q.Config()
+    assert config.log_policy_floor is None and config.floor == -np.inf
+    assert implicit_q.Config(log_policy_floor=-10.0).floor == -10.0
     assert (config.temperature, config.munchausen) == (1.0, 0.9)
     assert config.target_step_size == 0.02
     assert (config.network.layer_norm, config.value_network.layer_norm) == (False, True)

@@ -177,16 +177,38 @@ def regressed_policy(floor, *, best, scale, temperature=0.3, munchausen=0.9):
 def test_a_floor_that_binds_moves_the_policy_to_the_bounds(scale):
     """Clipped targets have a kink, which a parabola follows by moving outwards.
 
-    An action is clipped once its advantage is below (1 - alpha) floor, here -1.
+    An action is clipped once its advantage is below (1 - alpha) floor, here -1. The
+    default clips nothing.
     """
+    default = implicit_q.Config().floor
     medians = {}
-    for floor in (-np.inf, -10.0):
+    for floor in (default, -10.0):
         with double_precision():
             actions, policy = regressed_policy(floor, best=0.6, scale=scale)
         medians[floor] = actions[np.searchsorted(np.cumsum(policy), 0.5)]
     # Without a floor the policy is softmax(q / ((1 - alpha) tau)), to a bin of 2 / 31.
-    assert medians[-np.inf] == pytest.approx(0.6, abs=2 / 31)
+    assert medians[default] == pytest.approx(0.6, abs=2 / 31)
     binds = scale * (0.6 + 1) ** 2 > 1
     assert (medians[-10.0] > 0.9) == binds
     if not binds:
-        assert medians[-10.0] == medians[-np.inf]
+        assert medians[-10.0] == medians[default]
+
+
+@pytest.mark.parametrize("advantage", [-3.0, -700.0, -20_000.0])
+def test_by_default_no_advantage_is_clipped(advantage):
+    """At the fixed point tau ln pi = A / (1 - alpha), and the target keeps its alpha.
+
+    A target of 0.9 * A / 0.1 = 9 A, and with a floor of -10 one of 0.9 * -10 = -9.
+    """
+    zero, log_policy = jnp.zeros(()), jnp.asarray(advantage / 0.1 / 0.3)
+    errors = {
+        config.floor: implicit_q.td_error(
+            *(zero, zero, zero, zero, log_policy, zero),
+            temperature=0.3,
+            munchausen=0.9,
+            log_policy_floor=config.floor,
+        )
+        for config in (implicit_q.Config(), implicit_q.Config(log_policy_floor=-10.0))
+    }
+    np.testing.assert_allclose(errors[-np.inf], 9 * advantage, rtol=1e-6)
+    np.testing.assert_allclose(errors[-10.0], -9.0, rtol=1e-6)

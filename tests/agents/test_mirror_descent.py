@@ -83,6 +83,25 @@ def test_averaging_reaches_the_same_policy_through_h():
 ACTORS = ("md_direct", "md_indirect", "dual_averaging")
 
 
+def test_beta_and_the_temperature_give_the_weight_of_the_kl():
+    # beta 0.75 and tau 0.2: lambda = 0.2 * 0.75 / 0.25 = 0.6, whatever `kl_weight` is.
+    given = config("direct")
+    given = dataclasses.replace(given, averaging=0.75, temperature=0.2, kl_weight=9.0)
+    assert given.weight_of_kl == pytest.approx(0.6) and given.beta == 0.75
+    assert given.critic_weights == (given.weight_of_kl, 0.2)
+    alike = dataclasses.replace(given, averaging=None, kl_weight=0.6)
+    assert alike.weight_of_kl == 0.6 and alike.beta == pytest.approx(0.75)
+    for actor in ("direct", "indirect", "averaging"):
+        errors = [
+            mirror_descent.policy_error(
+                LOGITS, 2 * LOGITS, Q, dataclasses.replace(each, actor=actor)
+            )
+            for each in (given, alike)
+        ]
+        np.testing.assert_allclose(*errors, rtol=1e-5)
+    assert dataclasses.replace(given, averaging=0.0).weight_of_kl == 0.0
+
+
 @pytest.mark.parametrize("name", ACTORS)
 def test_unregularised_critic_of_a_greedy_policy_is_that_of_dqn(name, key):
     agent = make(name, regularized_evaluation=False)
@@ -145,6 +164,13 @@ def make_config(name):
 def test_errors_name_weights_out_of_range(settings):
     with pytest.raises(ValueError, match="temperature must be"):
         mirror_descent.Config(**settings)
+
+
+@pytest.mark.parametrize("averaging", [1.0, -0.25])
+def test_beta_must_be_below_1(averaging):
+    said = f"averaging must be at least 0 and below 1, got {averaging:g}"
+    with pytest.raises(ValueError, match=said):
+        mirror_descent.Config(actor="indirect", temperature=0.0, averaging=averaging)
 
 
 def test_mirror_descent_with_kl_accepts_zero_temperature():

@@ -8,6 +8,7 @@ from experiments.catalogue.experiments import misfit
 from experiments.catalogue.tasks import TASKS
 from experiments.names import EXPERIMENTS
 from experiments.reporting import published
+from launch.datasets import d4rl_scores
 from launch.experiment import Experiment
 from launch.runs import run_directory, serialization
 from tests.marks import quick
@@ -55,6 +56,16 @@ def test_the_documented_continuous_experiments_exist(agent_name, task_name):
     storage = experiment.agent.storage
     assert storage.batch_size == storage.samples_per_insert == 256  # 1 update a step
     assert experiment.agent.network.hidden == (256, 256)
+
+
+@pytest.mark.parametrize("hand", ["pen", "door", "hammer", "relocate"])
+@pytest.mark.parametrize("quality", ["human", "cloned"])
+@pytest.mark.parametrize("agent_name", ["anti_exploration", "ploff", "td3_bc", "bc"])
+def test_agents_learn_from_d4rls_data_of_the_hand(agent_name, hand, quality):
+    experiment = EXPERIMENTS[f"{agent_name}/adroit-{hand}-{quality}"]
+    assert experiment.dataset == f"D4RL/{hand}/{quality}-v2"
+    assert experiment.environment == EXPERIMENTS[f"iq/adroit-{hand}"].environment
+    assert d4rl_scores.reference(experiment.environment) is not None
 
 
 def test_agents_are_paired_with_tasks_of_their_action_type():

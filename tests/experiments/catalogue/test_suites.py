@@ -24,7 +24,7 @@ def test_the_atari_suites_are_the_games_with_reference_scores():
 
 def test_sizes_and_tasks():
     sizes = [len(suite.tasks) for suite in SUITES.values()]
-    assert sizes == [57, 60, 26, 26, 5, 5, 28, 15, 4]
+    assert sizes == [57, 60, 26, 26, 5, 5, 28, 15, 8, 4]
     assert SUITES["atari-57"].tasks["breakout"] is TASKS["breakout"]
     control = SUITES["control-suite"].tasks
     assert [task.environment.settings["name"] for task in control.values()] == [
@@ -79,3 +79,9 @@ def test_agents_that_learn_from_datasets_have_the_suite_with_datasets():
         for each in suites.find("suite/d4rl-locomotion_td3_bc").variants.values()
     }
     assert len(datasets) == 15 and "munchausen/walker2d/expert-v0" in datasets
+    hand = [
+        each.task.dataset
+        for each in suites.find("suite/d4rl-adroit_bc").variants.values()
+    ]
+    assert len(hand) == 8 and hand[:2] == ["D4RL/pen/human-v2", "D4RL/door/human-v2"]
+    assert hand[-1] == "D4RL/relocate/cloned-v2"

@@ -64,6 +64,7 @@ DRAWN = {
     "vwls/linear": rows_of(
         ["f = 1", "f = f*"], "scheme", samples_per_pair=3, iterations=100
     ),
+    "dvw/maze_generative": rows_of(["DQN", "f* M-DQN"], "scheme", maze=1, run=0),
     "mdvi/garnet": rows_of(["VI", "MDVI"], "scheme", part="samples", discount=0.9)
     + rows_of(["VI"], "scheme", part="horizon", discount=0.8),
 }

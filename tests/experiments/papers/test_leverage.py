@@ -1,8 +1,9 @@
-"""Leverage the Average: the trained figure."""
+"""Leverage the Average: the trained figures and grids."""
 
 import pytest
 
-from experiments.names import FIGURES
+from agents.parts import networks, sgd
+from experiments.names import FIGURES, GRIDS
 
 
 @pytest.mark.parametrize("name", ["leverage/cartpole", "leverage/lunarlander"])
@@ -32,3 +33,36 @@ def test_leverage_has_every_variant():
     )
     expected = [f"leverage/cartpole_{name}" for name in wanted.split()]
     assert list(FIGURES["leverage/cartpole"].experiments) == expected
+
+
+@pytest.mark.parametrize("game", ["asterix", "breakout", "seaquest"])
+def test_the_games_have_the_papers_settings_and_small_ones(game):
+    figure = FIGURES[f"leverage/{game}"]
+    assert figure.seeds == 3
+    agents = "dqn mdqn momentum_dqn md_direct md_indirect dual_averaging".split()
+    assert list(figure.experiments) == [f"{figure.name}_{name}" for name in agents]
+    for experiment in figure.experiments.values():
+        agent, storage = experiment.agent, experiment.agent.storage
+        assert experiment.steps == 50_000_000  # 200,000,000 frames
+        assert experiment.environment.game == game
+        assert agent.optimizer == sgd.RMSPROP
+        assert agent.network == networks.Config("nature_padded", (512,))
+        assert agent.target_update_period * storage.batch_size == 8_000 * 8
+        assert (storage.capacity, storage.batch_size) == (1_000_000, 32)
+        assert storage.samples_per_insert / storage.batch_size == 1 / 4
+        assert (storage.n_step, agent.exploration.decay_steps) == (1, 250_000)
+    for name in ("md_direct", "md_indirect", "dual_averaging"):
+        agent = figure.experiments[f"{figure.name}_{name}"].agent
+        assert (agent.kl_weight, agent.temperature) == (0.027, 0.003)
+    small = FIGURES[f"leverage/{game}-cpu"]
+    for experiment in small.experiments.values():
+        assert (experiment.steps, experiment.environment.game) == (1_000_000, game)
+        assert experiment.agent.network == networks.Config("dqn2013", (256,))
+        assert experiment.agent.storage.n_step == 1
+
+
+def test_the_grid_has_a_heat_map_for_each_way_to_fit_the_policy():
+    grid = GRIDS["leverage/cartpole_grid"]
+    names = ("md_direct", "md_indirect", "dual_averaging")
+    assert grid.experiments == tuple(f"leverage/cartpole_{name}" for name in names)
+    assert grid.flags["seeds"] == "10"

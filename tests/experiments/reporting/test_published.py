@@ -30,7 +30,7 @@ def test_every_shipped_number_has_a_source():
             assert row["source"]
             assert math.isfinite(float(row["value"]))
             assert int(row["window"]) <= int(row["frames"])
-            computed = row["environment"] in ("Garnet", "Language")
+            computed = row["environment"] in ("Garnet", "Language", "Maze")
             assert (row["statistic"] in published.STATISTICS) != computed
 
 
@@ -180,6 +180,30 @@ def test_offline_runs_are_compared_with_scores_of_their_quality(dataset, tmp_pat
     theirs = dict(table["theirs"])
     assert theirs["TD3+BC (CORL)"] == ["64.42 ± 21.52"]  # of medium-replay, not medium
     assert theirs["BC (v0)"] == ["11.8"]
+
+
+@pytest.mark.parametrize(
+    "dataset, quality",
+    [
+        ("D4RL/pen/human-v2", "human"),
+        ("d4rl/pen-cloned-v1.hdf5", "cloned"),
+        ("d4rl/humanoid-medium-v2.hdf5", "medium"),
+        ("d4rl/humanoid-v2.hdf5", "of unknown quality"),
+        ("munchausen/adroit-pen/medium-expert-v0", "medium-expert"),
+        ("", ""),
+    ],
+)
+def test_the_quality_of_a_dataset_is_the_protocol_of_its_numbers(dataset, quality):
+    assert published.quality(dataset) == quality
+
+
+def test_d4rls_data_of_the_hand_have_published_scores():
+    run = {
+        "environment": {"kind": "Adroit", "name": "pen"},
+        "dataset": "D4RL/pen/human-v2",
+    }
+    rows = published.read_published(published.environment(run))
+    assert {row.agent: row.value for row in rows}["BC (CORL)"] == 71.03
 
 
 def test_a_dataset_of_unknown_quality_has_no_published_numbers(tmp_path):

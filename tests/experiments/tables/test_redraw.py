@@ -126,3 +126,20 @@ def test_a_table_without_a_finite_return_is_one_line(tmp_path, capsys):
     assert redraw.main([str(table), str(tmp_path / "picture.svg")]) == 2
     error = capsys.readouterr().err
     assert error == f"redraw: {table}: left out 1 row without a finite return\n"
+
+
+def test_the_table_of_a_computed_figure_becomes_its_picture(tmp_path, monkeypatch):
+    table = RESULTS / "conservative_garnet.csv"
+    made, rows = redraw.computed([table])
+    assert made.name == "cpi/garnet"
+    assert isinstance(rows[0]["scheme"], str) and isinstance(rows[0]["iteration"], int)
+    assert isinstance(rows[0]["standard_error"], float)
+    drawn = []
+    figure = made._replace(
+        draw=lambda rows, path: (drawn.append(len(rows)), path.touch())
+    )
+    monkeypatch.setattr(redraw, "COMPUTATIONS", {made.name: figure})
+    picture = tmp_path / "picture.png"
+    assert redraw.main([str(table), str(table), str(picture)]) == 0
+    assert drawn == [2 * len(rows)] and picture.is_file()
+    assert redraw.computed([table, RESULTS / "pong.csv"]) is None

@@ -6,7 +6,7 @@ import agents
 from experiments.catalogue import user_agents
 from experiments.catalogue.suites import SUITES
 from experiments.catalogue.tasks import TASKS
-from experiments.names import COMPUTATIONS, FIGURES
+from experiments.names import COMPUTATIONS, FIGURES, GRIDS
 from experiments.verbs import overview
 from tests.experiments.user_packages import STRANGER
 
@@ -25,9 +25,17 @@ def test_the_overview_names_everything_once():
     places = [name for title in words if "environ" in title for name in words[title]]
     assert {name for name, task in TASKS.items() if not task.dataset} <= set(places)
     figures = [word for title in words if "figures" in title for word in words[title]]
-    for name in [*FIGURES, *COMPUTATIONS]:
+    for name in [*FIGURES, *GRIDS, *COMPUTATIONS]:
         assert {f"{name.split('/')[0]}/", name.split("/")[1]} <= set(figures)
     assert {"suite/*_<agent>", *SUITES} <= set(figures)
+
+
+def test_datasets_are_listed_by_the_names_of_their_environments():
+    [part] = [p for p in overview.overview().split("\n\n") if "with datasets:" in p]
+    rows = " ".join(part.split())
+    assert "adroit-door, adroit-hammer, adroit-relocate human, cloned" in rows
+    assert "expert adroit-pen random, medium, " in rows
+    assert rows.count("medium-expert, expert, human, cloned") == 1
 
 
 def test_agents_of_a_paper_share_a_line_with_its_title():

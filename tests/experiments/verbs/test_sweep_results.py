@@ -96,6 +96,30 @@ def test_a_search_is_drawn_with_a_panel_for_each_field(tmp_path):
         assert image.format == "PNG" and image.width > 2 * image.height
 
 
+def test_training_returns_are_averaged_over_steps_by_hand(tmp_path):
+    """Ten episodes of 1 in 100 steps, then one of 30 in the next 300."""
+    [cell, *_] = cells(1)
+    directory = run_directory.create(tmp_path, cell.experiments[0])
+    log = logs.EvaluationLog(directory)
+    log.write(300, logs.Counts(300), [1000.0], [7])
+    log.close()
+    measure = sweep_results.MEASURES["training"]
+    [read] = sweep_results.collect([cell], str(tmp_path), measure)
+    assert read.returns == [None]  # the log has no training episode
+    log = logs.MetricsLog(directory)
+    for steps, episodes, value in ((100, 10, 1.0), (400, 11, 30.0)):
+        counts = logs.Counts(steps, 4 * steps, steps // 4, episodes)
+        log.write(counts, "actor", {"episode_return": value})
+    log.close()
+    [read] = sweep_results.collect([cell], str(tmp_path), measure)
+    assert read.returns == [pytest.approx((100 * 1 + 300 * 30) / 400)]
+    lines = sweep_results.table([read]).splitlines()
+    assert lines[1].split()[:2] == ["0.5", "22.75"]
+    assert lines[2] == (
+        "return: mean training return over all steps, averaged over complete seeds"
+    )
+
+
 def test_only_complete_runs_count_and_their_last_evaluation(tmp_path):
     whole, short, _ = found = cells(1)
     for cell, grids in ((whole, (150, 300)), (short, (150,))):

@@ -1,6 +1,7 @@
 """Computed figures: their files, and the verbs that skip or refuse them."""
 
 import csv
+import dataclasses
 import glob
 import re
 
@@ -11,6 +12,7 @@ from experiments import cli, names
 from experiments.catalogue.computation import PICTURE, ROWS, Computation
 from experiments.reporting import read_runs
 from experiments.tables import from_runs
+from experiments.verbs import train_computed
 from tests.experiments import run_directories
 
 
@@ -36,6 +38,63 @@ def computation(monkeypatch):
     known = {**names.COMPUTATIONS, made.name: made}
     monkeypatch.setattr(names, "COMPUTATIONS", known)
     return made
+
+
+@dataclasses.dataclass(frozen=True)
+class Lengths:
+    """Settings of a toy.
+
+    Attributes:
+        most: number of iterations.
+    """
+
+    most: int = 4
+
+    def __post_init__(self):
+        if self.most < 1:
+            raise ValueError(f"must be at least 1, got {self.most}")
+
+
+@pytest.fixture
+def with_settings(monkeypatch):
+    """A computation that breaks after its third iteration."""
+
+    def compute(seed, settings):
+        for iteration in range(1, settings.most + 1):
+            if iteration == 4:
+                raise RuntimeError("it broke")
+            yield {"iteration": iteration, "error": seed / iteration}
+
+    made = Computation(
+        "toy/settings",
+        "errors of a toy",
+        compute,
+        lambda rows, path: path.write_bytes(f"{len(rows)} rows".encode()),
+        Lengths(),
+    )
+    monkeypatch.setattr(names, "COMPUTATIONS", {**names.COMPUTATIONS, made.name: made})
+
+
+def test_flags_change_a_computations_settings(with_settings, capsys, elsewhere):
+    assert cli.main("train toy/settings --most 2 --seed 3".split()) == 0
+    [directory] = (elsewhere / "runs/toy/settings").iterdir()
+    assert (directory / ROWS).read_text() == "iteration,error\n1,3.0\n2,1.5\n"
+    assert (directory / PICTURE).read_bytes() == b"2 rows"
+    config = yaml.safe_load((directory / "config.yaml").read_text())
+    assert config["experiment"]["settings"] == {"most": 2}
+    assert cli.main("train toy/settings --help".split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "--most int 4 number of iterations.".split() in map(str.split, lines)
+    assert cli.main("train toy/settings --most 0".split()) == 2
+    assert "--most must be at least 1, got 0" in capsys.readouterr().err
+
+
+def test_rows_are_written_as_they_come(with_settings, elsewhere):
+    with pytest.raises(RuntimeError, match="it broke"):
+        train_computed.main("toy/settings --seed 6".split())
+    [directory] = (elsewhere / "runs/toy/settings").iterdir()
+    lines = (directory / ROWS).read_text().splitlines()
+    assert lines == ["iteration,error", "1,6.0", "2,3.0", "3,2.0"]
 
 
 def test_rows_picture_and_provenance_are_written(computation, capsys, elsewhere):

@@ -1,13 +1,20 @@
 """Datasets of all formats are loaded by path or id."""
 
+import contextlib
+import io
+
+import gymnasium
 import numpy as np
 import pytest
 
 from environments import Adroit, Locomotion
+from launch.datasets import minari_writing
 from launch.datasets.load import load
+from launch.datasets.source_environment import Native
 from launch.errors import DatasetError
 from tests.launch.datasets.d4rl_files import SPEC, columns
-from tests.launch.datasets.random_data import spec_of
+from tests.launch.datasets.minari_datasets import TEXT
+from tests.launch.datasets.random_data import episodes, spec_of
 
 
 def test_actions_in_an_hdf5_file_are_scaled_from_the_environments_bounds(written_hdf5):
@@ -32,6 +39,23 @@ def test_the_environment_gives_episode_length_and_reference_returns(written_hdf5
     assert dataset.size == 199 + 49
     assert np.flatnonzero(dataset.ends).tolist() == [198, 247]
     assert dataset.reference == (-56.512833, 2880.5693087298737)
+
+
+def test_d4rls_data_of_the_hand_are_found_by_their_id(minari_root):
+    """Demonstrations of people may be longer than the 100 steps of our episodes."""
+    spec, made = spec_of(observation=45, action=24), Native("AdroitHandPen-v1")
+    logged = episodes([103, 7], observation=45, action=24)
+    bounds = np.full(24, -1, np.float32), np.full(24, 1, np.float32)
+    made = made._replace(low=bounds[0], high=bounds[1])
+    with contextlib.redirect_stderr(io.StringIO()):
+        import gymnasium_robotics
+    gymnasium.register_envs(gymnasium_robotics)
+    minari_writing.write("D4RL/pen/human-v2", logged, made, TEXT)
+    dataset = load("D4RL/pen/human-v2", spec, Adroit("pen"))
+    assert np.flatnonzero(dataset.ends).tolist() == [102, 109]
+    [note] = dataset.notes
+    assert "episodes last 200 steps" in note
+    assert "normalised scores use D4RL's, 96.2628 to 3076.83" in note
 
 
 def test_a_file_that_is_not_hdf5_is_refused(tmp_path, written_hdf5):

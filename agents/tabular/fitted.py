@@ -1,0 +1,307 @@
+"""Deep value iteration with a generative model, weighted by the targets' variance.
+
+Kitamura et al., "Regularization and Variance-Weighted Regression Achieves Minimax
+Optimality in Linear MDPs", ICML 2023, https://arxiv.org/abs/2305.13185, Section 7.2.1,
+with the settings of its code (matsuolab/Deep-Variance-Weighting-Maze).
+
+Every iteration samples next states of all pairs of states and actions, and fits the
+action values to their targets by gradient steps on all pairs at once. Letters in
+shapes: S states, A actions, F numbers of an observation.
+
+| symbol | here |
+| --- | --- |
+| tau | `temperature` |
+| alpha | `munchausen` |
+| f^2 | exp of the network `variance` |
+| eta, and what is added to f^2 | exp of the scalars `scale` and `floor` |
+| H | 1 / (1 - gamma) |
+
+Deviations:
+- Weights 1 / f*^2 are H / (Var v* + H), normalised nowhere, as the code defines them;
+  its last version replaces them by 1, and its results are not those of 1.
+"""
+
+import functools
+from typing import Any, Literal, NamedTuple
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from agents.parts import equations
+from agents.tabular import operators
+from agents.tabular.mdp import MDP
+
+# Values count the rewards of so many steps: the code rounds 1 / (1 - 0.995) down.
+STEPS = 199
+
+Weighting = Literal["none", "ideal", "learned"]
+
+
+class Config(NamedTuple):
+    """Hyper-parameters; defaults: the authors'.
+
+    Attributes:
+        weighting: of the regression: none: 1; ideal: by the variance of v*; learned: by
+            a network's variance, which is deep variance weighting.
+        temperature: tau >= 0; 0 is DQN's target.
+        munchausen: alpha in [0, 1].
+        log_policy_floor: lower clip of tau ln pi.
+        samples: next states of each pair in an iteration.
+        gradient_steps: in an iteration.
+        hidden: widths of both networks.
+        learning_rate: Adam's, of action values.
+        variance_rate: Adam's, of variances.
+        scale_rate: Adam's, of the two scalars.
+        added: to the variance, besides the learned floor.
+        weight_floor: least weight of a pair.
+    """
+
+    weighting: Weighting = "none"
+    temperature: float = 0.0
+    munchausen: float = 0.0
+    log_policy_floor: float = -1.0
+    samples: int = 3
+    gradient_steps: int = 100
+    hidden: tuple[int, ...] = (128, 128)
+    learning_rate: float = 1e-3
+    variance_rate: float = 1e-4
+    scale_rate: float = 5e-3
+    added: float = 0.1
+    weight_floor: float = 0.1
+
+
+class Network(nn.Module):
+    """Fully connected layers with ReLU, and a last layer that starts at zero."""
+
+    hidden: tuple[int, ...]
+    actions: int
+
+    @nn.compact
+    def __call__(self, observations: jax.Array) -> jax.Array:
+        """`[S, A]` outputs for `[S, F]` observations."""
+        # A normal with deviation 1 / sqrt(inputs), cut at two deviations.
+        initial = nn.initializers.variance_scaling(
+            0.87962566**2, "fan_in", "truncated_normal"
+        )
+        x = observations
+        for width in self.hidden:
+            x = nn.relu(nn.Dense(width, kernel_init=initial)(x))
+        return nn.Dense(self.actions, kernel_init=nn.initializers.zeros)(x)
+
+
+def optimal_action_values(mdp: MDP) -> jax.Array:
+    """Returns `[S, A]` q* of the first `STEPS` steps."""
+
+    def backup(_: int, q: jax.Array) -> jax.Array:
+        return mdp.backup(jnp.max(q, axis=-1))
+
+    return jax.lax.fori_loop(0, STEPS, backup, jnp.zeros_like(mdp.rewards))
+
+
+def greedy_gap(mdp: MDP, best: jax.Array, q: jax.Array) -> jax.Array:
+    """Returns `[]` max |q* - q_pi| / max q* of the policy that is greedy in q.
+
+    Args:
+        mdp: the process.
+        best: `[S, A]` from `optimal_action_values`.
+        q: `[S, A]`; equal maxima share the probability.
+    """
+    chex.assert_equal_shape([mdp.rewards, best, q])
+    highest = q == jnp.max(q, axis=-1, keepdims=True)
+    policy = highest / jnp.sum(highest, axis=-1, keepdims=True)
+    gains = jnp.sum(policy * mdp.rewards, axis=-1)
+    kept = jnp.einsum("sa,sat->st", policy, mdp.transitions)
+
+    def backup(_: int, values: jax.Array) -> jax.Array:
+        return gains + mdp.discount * kept @ values
+
+    values = jax.lax.fori_loop(0, STEPS - 1, backup, jnp.zeros_like(gains))
+    return jnp.max(jnp.abs(best - mdp.backup(values))) / jnp.max(best)
+
+
+def ideal_weights(mdp: MDP, best: jax.Array) -> jax.Array:
+    """Returns `[S, A]` H / (Var v*(s') + H)."""
+    values = jnp.max(best, axis=-1)
+    mean = mdp.transitions @ values
+    variance = mdp.transitions @ jnp.square(values) - jnp.square(mean)
+    horizon = 1 / (1 - mdp.discount)
+    return horizon / (variance + horizon)
+
+
+def learned_weights(
+    variance: jax.Array, scalars: dict[str, jax.Array], config: Config
+) -> jax.Array:
+    """Returns `[S, A]` max(eta / (variance + floor + added), weight_floor)."""
+    below = jnp.exp(scalars["floor"]) + config.added
+    weight = jnp.exp(scalars["scale"]) / (variance + below)
+    return jnp.maximum(weight, config.weight_floor)
+
+
+def scalars_loss(
+    scalars: dict[str, jax.Array], variance: jax.Array, config: Config
+) -> jax.Array:
+    """Returns `[]` loss of the scalars: weights of mean 1, floor = largest deviation.
+
+    Args:
+        scalars: ln eta and ln of the floor, `[]` each.
+        variance: `[S, A]`.
+        config: what is added to the variance.
+    """
+    floor = jnp.exp(scalars["floor"])
+    below = jax.lax.stop_gradient(floor) + config.added
+    mean = jnp.mean(jnp.exp(scalars["scale"]) / (variance + below))
+    return jnp.square(mean - 1) + jnp.square(jnp.sqrt(jnp.max(variance)) - floor)
+
+
+def targets(
+    mdp: MDP, q: jax.Array, next_states: jax.Array, config: Config
+) -> jax.Array:
+    """Returns `[N, S, A]` targets of DQN, or of Munchausen DQN.
+
+    Args:
+        mdp: gives rewards and gamma.
+        q: `[S, A]` target action values.
+        next_states: `[N, S, A]` samples.
+        config: temperature, alpha and clip.
+    """
+    chex.assert_equal_shape([mdp.rewards, q, next_states[0]])
+    next_values = equations.soft_value(q, config.temperature)[next_states]
+    found = mdp.rewards[None] + mdp.discount * next_values
+    if config.temperature == 0:
+        return found
+    scaled = config.temperature * jax.nn.log_softmax(q / config.temperature)
+    bonus = config.munchausen * jnp.maximum(scaled, config.log_policy_floor)
+    return found + bonus[None]
+
+
+class State(NamedTuple):
+    """What iterations change.
+
+    Attributes:
+        params: of `q`, `variance` and `scalars`.
+        opt_state: of the three.
+        target: parameters of `q` at the start of the last iteration.
+    """
+
+    params: dict[str, Any]
+    opt_state: Any
+    target: Any
+
+
+def _optimizer(config: Config) -> optax.GradientTransformation:
+    rates = {
+        "q": config.learning_rate,
+        "variance": config.variance_rate,
+        "scalars": config.scale_rate,
+    }
+    return optax.multi_transform(
+        {name: optax.adam(rate) for name, rate in rates.items()},
+        {name: name for name in rates},
+    )
+
+
+def _start(key: jax.Array, mdp: MDP, observations: jax.Array, config: Config) -> State:
+    network = Network(config.hidden, mdp.rewards.shape[1])
+    q_key, variance_key = jax.random.split(key)
+    params = {
+        "q": network.init(q_key, observations),
+        "variance": network.init(variance_key, observations),
+        "scalars": {"scale": jnp.ones(()), "floor": jnp.ones(())},
+    }
+    return State(params, _optimizer(config).init(params), params["q"])
+
+
+def iterate(
+    key: jax.Array,
+    state: State,
+    mdp: MDP,
+    observations: jax.Array,
+    ideal: jax.Array,
+    config: Config,
+) -> State:
+    """One iteration: targets of all pairs, then gradient steps towards them.
+
+    Args:
+        key: of the samples.
+        state: before.
+        mdp: the process.
+        observations: `[S, F]`.
+        ideal: `[S, A]` weights of `weighting="ideal"`.
+        config: hyper-parameters.
+    """
+    network = Network(config.hidden, mdp.rewards.shape[1])
+    optimizer, learned = _optimizer(config), config.weighting == "learned"
+    next_states = operators.next_states(key, mdp, config.samples)
+    outputs = functools.partial(network.apply, observations=observations)
+    frozen = jnp.exp(outputs(state.params["variance"]))
+    q = outputs(state.params["q"])
+    target = jnp.mean(targets(mdp, q, next_states, config), axis=0)
+    earlier = targets(mdp, outputs(state.target), next_states, config)
+    seen = jnp.mean(jnp.square(earlier - q[None]), axis=0)
+
+    def loss(params: dict[str, Any], weight: jax.Array) -> jax.Array:
+        error = outputs(params["q"]) - target
+        total = jnp.mean(weight * jnp.square(error))
+        if learned:
+            variance = jnp.exp(outputs(params["variance"]))
+            total += jnp.mean(optax.huber_loss(variance, seen))
+            total += scalars_loss(params["scalars"], frozen, config)
+        return total
+
+    def step(_: int, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        params, opt_state = carry
+        weight = ideal if config.weighting == "ideal" else jnp.ones_like(target)
+        if learned:
+            weight = learned_weights(frozen, params["scalars"], config)
+        gradients = jax.grad(loss)(params, jax.lax.stop_gradient(weight))
+        updates, opt_state = optimizer.update(gradients, opt_state)
+        return optax.apply_updates(params, updates), opt_state
+
+    carry = (state.params, state.opt_state)
+    params, opt_state = jax.lax.fori_loop(0, config.gradient_steps, step, carry)
+    return State(params, opt_state, state.params["q"])
+
+
+@functools.partial(jax.jit, static_argnames=("config", "iterations", "points"))
+def gaps(
+    key: jax.Array,
+    mdp: MDP,
+    observations: jax.Array,
+    *,
+    config: Config,
+    iterations: int,
+    points: int,
+) -> jax.Array:
+    """Returns `[points + 1]` gaps before the first iteration and at equal distances.
+
+    Args:
+        key: of initial weights and samples.
+        mdp: the process.
+        observations: `[S, F]`, what the networks see of each state.
+        config: hyper-parameters.
+        iterations: in all, a multiple of `points`.
+        points: number of gaps after the first.
+    """
+    chex.assert_equal(iterations % points, 0)
+    best = optimal_action_values(mdp)
+    ideal = ideal_weights(mdp, best)
+    start_key, run_key = jax.random.split(key)
+    network = Network(config.hidden, mdp.rewards.shape[1])
+
+    def gap(state: State) -> jax.Array:
+        return greedy_gap(mdp, best, network.apply(state.params["q"], observations))
+
+    def point(state: State, number: jax.Array) -> tuple[State, jax.Array]:
+        def one(offset: int, state: State) -> State:
+            at = jax.random.fold_in(run_key, number * (iterations // points) + offset)
+            return iterate(at, state, mdp, observations, ideal, config)
+
+        state = jax.lax.fori_loop(0, iterations // points, one, state)
+        return state, gap(state)
+
+    first = _start(start_key, mdp, observations, config)
+    _, found = jax.lax.scan(point, first, jnp.arange(points))
+    return jnp.concatenate([gap(first)[None], found])

@@ -1,0 +1,129 @@
+"""Deep value iteration with a generative model: its terms by hand; it learns."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.tabular import fitted, mdp
+from agents.tabular import maze as mazes
+from agents.tabular.fitted import Config
+
+SCALARS = {"scale": jnp.log(2.0), "floor": jnp.log(0.4)}
+
+
+def test_learned_weights_by_hand():
+    # 2 / (0.5 + 0.4 + 0.1) = 2, and 2 / (9.5 + 0.5) = 0.2, below the least of 0.25.
+    variance = jnp.array([[0.5, 9.5]])
+    weights = fitted.learned_weights(variance, SCALARS, Config(weight_floor=0.25))
+    np.testing.assert_allclose(weights, [[2.0, 0.25]], rtol=1e-6)
+
+
+def test_the_loss_of_the_scalars_by_hand():
+    # Weights 2 / 1 and 2 / 4.5 have the mean 11 / 9; the largest deviation is 2.
+    variance = jnp.array([[0.5, 4.0]])
+    loss, gradients = jax.value_and_grad(fitted.scalars_loss)(
+        SCALARS, variance, Config()
+    )
+    np.testing.assert_allclose(loss, (2 / 9) ** 2 + 1.6**2, rtol=1e-5)
+    # d/d ln eta: 2 (2 / 9) (11 / 9); d/d ln floor: 2 (2 - 0.4) (-0.4), no weights.
+    np.testing.assert_allclose(gradients["scale"], 44 / 81, rtol=1e-5)
+    np.testing.assert_allclose(gradients["floor"], -1.28, rtol=1e-5)
+
+
+def two_states():
+    """Two states and three actions, rewards of 1 to 6, gamma 0.9."""
+    transitions = jnp.full((2, 3, 2), 0.5)
+    rewards = jnp.arange(1.0, 7.0).reshape(2, 3)
+    return mdp.MDP(transitions, rewards, jnp.asarray(0.9))
+
+
+def test_targets_by_hand():
+    q = jnp.array([[1.0, 3.0, 0.0], [2.0, 0.0, 2.0]])
+    next_states = jnp.array([[[0, 1, 1], [0, 0, 1]], [[1, 1, 1], [1, 1, 1]]])
+    found = fitted.targets(two_states(), q, next_states, Config())
+    best = np.array([3.0, 2.0])[next_states]
+    np.testing.assert_allclose(
+        found, np.arange(1, 7).reshape(2, 3) + 0.9 * best, rtol=1e-6
+    )
+    # tau 1: V(1) = ln(2 e^2 + 1) = 2.758624; ln pi = -0.758624, and -2.758624, clipped.
+    settings = Config(temperature=1.0, munchausen=0.5, log_policy_floor=-1.0)
+    found = fitted.targets(two_states(), q, next_states, settings)
+    bonus = 0.5 * np.array([-0.758624, -1.0, -0.758624])
+    np.testing.assert_allclose(
+        found[1, 1], [4, 5, 6] + 0.9 * 2.758624 + bonus, rtol=1e-5
+    )
+
+
+def test_ideal_weights_by_hand():
+    # v* is 0 or 10 with probability 1/2: variance 25, H = 10.
+    best = jnp.array([[0.0, -3.0, 0.0], [10.0, 1.0, 2.0]])
+    weights = fitted.ideal_weights(two_states(), best)
+    np.testing.assert_allclose(weights, np.full((2, 3), 10 / 35), rtol=1e-5)
+
+
+def test_the_gap_of_a_policy_that_shares_equal_maxima():
+    """The sums of rewards of the first `STEPS` steps, state by state."""
+    process = two_states()
+    best = fitted.optimal_action_values(process)
+    # Greedily 3 and 6 in turns with probability 1/2: 4.5 a step after the first.
+    discounted = 0.9 * (1 - 0.9 ** (fitted.STEPS - 1)) / 0.1
+    np.testing.assert_allclose(
+        best, np.arange(1, 7).reshape(2, 3) + 4.5 * discounted, rtol=1e-5
+    )
+    # Equal maxima in state 0 alone: (1 + 3) / 2 and 6, i.e. 4 a step instead of 4.5.
+    q = jnp.array([[7.0, 0.0, 7.0], [0.0, 0.0, 1.0]])
+    gap = fitted.greedy_gap(process, best, q)
+    expected = 0.5 * discounted / (6 + 4.5 * discounted)
+    np.testing.assert_allclose(gap, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed, gap", [(1, 0.9332893), (2, 0.9367390), (7, 0.9391997)])
+def test_mazes_and_gaps_are_those_of_the_authors_results(seed, gap):
+    """The first gap of the results of the authors' code in three of its mazes."""
+    process = mazes.maze(mazes.reference_tiles(seed))
+    best = fitted.optimal_action_values(process)
+    found = fitted.greedy_gap(process, best, jnp.zeros_like(process.rewards))
+    np.testing.assert_allclose(found, gap, atol=2e-6)
+
+
+def small_maze():
+    return mazes.maze(mazes.reference_tiles(1, size=4, pitfalls=1), discount=0.9)
+
+
+@pytest.mark.parametrize("weighting", ["none", "ideal", "learned"])
+def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
+    process = small_maze()
+    observations = jax.random.normal(key, (16, 11))
+    config = Config(
+        weighting,
+        temperature=1e-3,
+        munchausen=0.9,
+        samples=7,
+        gradient_steps=30,
+        hidden=(23,),
+        learning_rate=1e-2,
+    )
+    found = fitted.gaps(
+        key, process, observations, config=config, iterations=60, points=3
+    )
+    assert found.shape == (4,)
+    assert found[0] > 0.3 and found[-1] < 0.1
+
+
+def test_targets_and_variances_are_of_the_iterations_before(key):
+    process, observations = small_maze(), jax.random.normal(key, (16, 5))
+    config = Config("learned", hidden=(3,), gradient_steps=2)
+    before = fitted._start(key, process, observations, config)
+    ideal = jnp.ones_like(process.rewards)
+    after = fitted.iterate(key, before, process, observations, ideal, config)
+    for old, new in zip(
+        jax.tree.leaves(before.params["q"]), jax.tree.leaves(after.target), strict=True
+    ):
+        np.testing.assert_array_equal(old, new)
+    assert not np.array_equal(
+        before.params["scalars"]["scale"], after.params["scalars"]["scale"]
+    )
+    # The first update of a weight by Adam is its rate: 0.005 for each scalar, twice.
+    moved = before.params["scalars"]["floor"] - after.params["scalars"]["floor"]
+    np.testing.assert_allclose(moved, 2 * 5e-3, rtol=1e-2)

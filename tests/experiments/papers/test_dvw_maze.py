@@ -1,0 +1,97 @@
+"""Deep variance weighting in the maze: what is computed, and its averages."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import pytest
+
+from agents.tabular import fitted
+from experiments.papers import dvw_maze
+from experiments.papers.dvw_maze import Settings
+from experiments.reporting import published
+
+
+def test_the_defaults_are_the_authors():
+    settings = Settings()
+    assert (settings.mazes, settings.first_maze, settings.seeds) == (20, 1, 3)
+    assert (settings.iterations, settings.samples) == (20_000, (3, 10))
+    penalties = dvw_maze.SCHEMES["DVW M-DQN"]
+    # Entropy coefficient (1 - alpha) tau and KL coefficient alpha tau.
+    tau, alpha = penalties["temperature"], penalties["munchausen"]
+    assert (1 - alpha) * tau == pytest.approx(1e-5)
+    assert alpha * tau == pytest.approx(0.995 * 1e-5 / 0.005)
+    assert dvw_maze.SCHEMES["f* DQN"] == {"weighting": "ideal"}
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"seeds": 0}, "must be at least 1, got 0"),
+        ({"samples": (3, 0)}, "must be at least 1, got 0"),
+        ({"samples": ()}, "must have at least one number"),
+        ({"iterations": 7, "points": 2}, "a multiple of the points, got 7 iterations"),
+    ],
+)
+def test_mistakes_are_named(changes, said):
+    with pytest.raises(ValueError, match=said):
+        dataclasses.replace(Settings(), **changes)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
+    """The gap is replaced by numbers that tell the maze's pitfalls and the config."""
+
+    def gaps(key, process, observations, *, config, iterations, points):
+        assert (iterations, observations.shape) == (6, (625, 5))
+        absorbing = jnp.sum(jnp.diagonal(process.transitions[:, 1]) == 1.0)
+        return absorbing / 100 + config.samples * jnp.arange(points + 1.0)
+
+    monkeypatch.setattr(fitted, "gaps", gaps)
+    settings = Settings(
+        mazes=2, first_maze=7, seeds=2, iterations=6, points=3, samples=(4,),
+        at_once=at_once,
+    )  # fmt: skip
+    rows = list(dvw_maze.compute(5, settings))
+    assert len(rows) == 6 * 2 * 2 * 4
+    found = {(row["scheme"], row["maze"], row["run"], row["iteration"]) for row in rows}
+    assert found == {
+        (scheme, maze, run, iteration)
+        for scheme in dvw_maze.SCHEMES
+        for maze in (7, 8)
+        for run in (0, 1)
+        for iteration in (0, 2, 4, 6)
+    }
+    [row] = [
+        row
+        for row in rows
+        if (row["scheme"], row["maze"], row["run"]) == ("M-DQN", 8, 1)
+        and row["iteration"] == 4
+    ]
+    assert row["samples"] == 4 and row["gap"] == pytest.approx(0.08 + 4 * 2)
+
+
+def test_means_and_standard_errors_by_hand():
+    rows = [
+        {"scheme": scheme, "samples": 3, "iteration": 200, "gap": gap}
+        for scheme, gap in (("DQN", 0.2), ("DQN", 0.5), ("DQN", 0.8), ("M-DQN", 0.1))
+    ]
+    dqn, mdqn = dvw_maze.means(rows)
+    assert (dqn["gap"], dqn["runs"]) == (pytest.approx(0.5), 3)
+    assert dqn["standard_error"] == pytest.approx(0.3 / 3**0.5)
+    assert (mdqn["gap"], mdqn["standard_error"], mdqn["runs"]) == (0.1, 0.0, 1)
+
+
+def test_the_authors_results_are_there_for_every_scheme():
+    rows = published.read_published({"kind": "Maze", "name": "dvw/maze_generative"})
+    assert rows == []  # the number of samples is the protocol
+    for samples, final in ((3, (0.892, 0.717, 0.606, 0.695, 0.256, 0.171)), (10, None)):
+        environment = {"kind": "Maze", "name": "dvw/maze_generative"}
+        environment["protocol"] = f"{samples} samples"
+        rows = published.read_published(environment)
+        assert [row.agent for row in rows if row.frames == 20_000] == [
+            *dvw_maze.SCHEMES
+        ]
+        assert {row.status for row in rows} == {"computed"}
+        if final is not None:
+            found = [row.value for row in rows if row.frames == 20_000]
+            assert found == [*final]
