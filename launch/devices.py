@@ -142,6 +142,14 @@ def replicate(tree: Any, *, copy: bool = False) -> Any:
     return jax.tree.map(lambda leaf: _assemble(leaf, place, 1), local(tree))
 
 
+def zeros(kind: jax.ShapeDtypeStruct) -> jax.Array:
+    """An array of zeros, whole on each device, that never was on the host."""
+    every = jax.devices()
+    where = _replicated(every) if len(every) > 1 else None
+    make = jax.jit(lambda: jnp.zeros(kind.shape, kind.dtype), out_shardings=where)
+    return make()
+
+
 def place(batch: Any) -> Any:
     """Puts a batch `[B, ...]` where an update reads it; as it is if others share it."""
     if jax.process_count() > 1:

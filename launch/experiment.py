@@ -18,6 +18,8 @@ ROLES = ("learner", "replay", "actor", "evaluator")
 # processes that Ray places on the hosts of a cluster.
 Mode = Literal["local", "threads", "processes", "ray"]
 PROCESSES = ("processes", "ray")  # the launcher itself neither acts nor learns
+# Whose memory keeps the frames of a replay.
+Place = Literal["host", "device"]
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,10 @@ class Experiment:
             older. In other runs actors never wait for an update.
         updates_per_call: K: the learner computes K updates in one call where so many
             are owed, which saves time if they are small; equal up to rounding.
+        replay: where a local run keeps the frames of its replay; device: in the memory
+            of the accelerator, whole on each device, where the update stacks them.
+            Each frame then moves to the device once, and acting takes turns with the
+            updates, whatever `act_under_update` is.
         dataset: what to learn from instead of acting: an HDF5 or npz file, a Minari
             dataset's directory or id, a run directory; empty: actors act.
         dataset_reading: what to do with the dataset's flaws; its flags begin with
@@ -197,6 +203,7 @@ class Experiment:
     replays: int = 1
     act_under_update: bool = False
     updates_per_call: int = 1
+    replay: Place = "host"
     dataset: str = ""
     dataset_reading: DatasetReading = field(
         default=REFUSE_FLAWS, metadata={"flag": "dataset"}

@@ -1,19 +1,17 @@
 """Checks, before a run starts, that its settings fit each other and this machine."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
-import psutil
 
 import environments
 from agents.parts.checks import InvalidSetting
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
-from launch import devices, surroundings
+from launch import devices, memory, surroundings
 from launch.build import make_actor_environment, make_spec, make_stages
 from launch.errors import UnevenShares
 from launch.experiment import PROCESSES, Experiment, Mode
@@ -22,116 +20,6 @@ from launch.runs.dashboards import WandbMode
 
 if TYPE_CHECKING:
     from launch.datasets.normalization import Prepared
-
-
-# Bytes without the replay: interpreter, JAX, TensorFlow, networks and environments.
-_ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
-_ONE_OF_EACH: Mapping[str, int] = {"learner": 1, "replay": 1}
-_LOCAL_BYTES = 1.0e9
-_ROW_BYTES = 16  # reward, discount, steps and flags
-# Reverb's overhead per transition. Measured as the growth of a server, frames included:
-# Pong 3.4 kB, MinAtar and Hopper 4.0 kB, Humanoid 6.2 kB.
-_ITEM_BYTES = 4_800
-
-
-def replay_bytes(storage: Storage, spec: Spec, frame_stack: int, *, local: bool) -> int:
-    """Bytes of a full replay: each frame once, uncompressed, and the overhead.
-
-    Reverb compresses images (bytes) to less than its overhead, other data hardly.
-    """
-    return storage.capacity * _transition_bytes(spec, frame_stack, local=local)
-
-
-def estimate(
-    storage: Storage,
-    spec: Spec,
-    frame_stack: int,
-    *,
-    actors: int,
-    local: bool,
-    others: Mapping[str, int] = _ONE_OF_EACH,
-) -> dict[str, float]:
-    """Estimated bytes of each role of a run; all its replicas together are one role.
-
-    Args:
-        storage: of the agent.
-        spec: of the environment.
-        frame_stack: S, frames in one observation.
-        actors: number of actors.
-        local: whether the run is one process.
-        others: number of replicas of other roles, by their names.
-    """
-    replay = replay_bytes(storage, spec, frame_stack, local=local)
-    if local:
-        return {"local": _LOCAL_BYTES + replay}
-    roles = dict(_ROLE_BYTES)
-    for role, number in {**others, "actor": actors}.items():
-        roles[role] *= number
-    roles["replay"] += replay
-    return roles
-
-
-def check_memory(
-    storage: Storage,
-    spec: Spec,
-    frame_stack: int,
-    *,
-    actors: int,
-    local: bool,
-    at_once: int = 1,
-    available: int | None = None,
-    others: Mapping[str, int] = _ONE_OF_EACH,
-) -> None:
-    """Refuses a run that does not fit into memory.
-
-    Args:
-        storage: of the agent.
-        spec: of the environment.
-        frame_stack: S, frames in one observation.
-        actors: number of actors.
-        local: whether the run is one process.
-        at_once: number of such runs that share the machine.
-        available: bytes; None asks the machine.
-        others: number of replicas of other roles, by their names.
-
-    Raises:
-        ValueError: with the estimate, and the capacity that would fit.
-    """
-    available = psutil.virtual_memory().available if available is None else available
-    available //= at_once
-    roles = estimate(
-        storage, spec, frame_stack, actors=actors, local=local, others=others
-    )
-    needed = sum(roles.values())
-    if needed <= available:
-        return
-    rest = needed - replay_bytes(storage, spec, frame_stack, local=local)
-    each_one = _transition_bytes(spec, frame_stack, local=local)
-    fitting = math.floor((available - rest) / each_one)
-    shares = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in roles.items())
-    remedy = (
-        f"--agent.storage.capacity {fitting} would fit"
-        if fitting >= storage.min_size
-        else "use fewer actors, or a machine with more memory"
-    )
-    each = f" for each of {at_once} runs" if at_once > 1 else ""
-    if at_once > 1:
-        remedy += ", or run fewer at once with --parallel"
-    raise ValueError(
-        f"the run must fit into memory: with storage.capacity {storage.capacity} it "
-        f"needs {needed / 1e9:.1f} GB ({shares}), {available / 1e9:.1f} GB are free"
-        f"{each}; {remedy}"
-    )
-
-
-def _transition_bytes(spec: Spec, frame_stack: int, *, local: bool) -> int:
-    shape = spec.observation.shape[int(frame_stack > 1) :]
-    dtype = np.dtype(spec.observation.dtype)
-    action = math.prod(spec.action.shape) * np.dtype(spec.action.dtype).itemsize
-    own = math.prod(shape) * dtype.itemsize + action + _ROW_BYTES
-    if local:
-        return own
-    return max(own, _ITEM_BYTES) if dtype == np.uint8 else own + _ITEM_BYTES
 
 
 class Ready(NamedTuple):
@@ -218,6 +106,8 @@ def _check_fit(
     check_shares(experiment, mode, stages)
     if here and mode not in PROCESSES:
         check_devices(stages)
+    if experiment.replay == "device":
+        _check_place(experiment, mode, stages[-1])
     last = stages[-1]
     if last.source == "dataset":
         from launch.datasets.load import load_prepared  # runs that act read no data
@@ -227,8 +117,29 @@ def _check_fit(
         if last.agent.tables is not None:
             last.agent.tables.check(len(dataset.transitions.reward))
         return dataset
-    check_memory(
-        last.agent.storage,
+    _check_memory(
+        experiment, mode, last.agent.storage, spec, frame_stack, at_once, here
+    )
+    return None
+
+
+def _check_memory(
+    experiment: Experiment,
+    mode: Mode,
+    storage: Storage,
+    spec: Spec,
+    frame_stack: int,
+    at_once: int,
+    here: bool,
+) -> None:
+    """Refuses a run that does not fit into the memory of machine and devices."""
+    if experiment.replay == "device" and here:
+        memory.check_device(storage, spec, frame_stack)
+        if jax.default_backend() != "cpu":  # the host keeps all but the frames
+            nothing = jax.ShapeDtypeStruct((0,), np.uint8)
+            spec, frame_stack = spec._replace(observation=nothing), 1
+    memory.check(
+        storage,
         spec,
         frame_stack,
         actors=experiment.actors,
@@ -236,7 +147,6 @@ def _check_fit(
         at_once=at_once,
         others={"learner": experiment.learners, "replay": experiment.replays},
     )
-    return None
 
 
 def check_shares(experiment: Experiment, mode: Mode, stages: Sequence[Stage]) -> None:
@@ -337,6 +247,25 @@ def check_devices(stages: Sequence[Stage]) -> None:
         raise surroundings.no_backend(str(error)) from error
     for stage in stages:
         devices.check_batch(stage.agent.storage.batch_size, sharing)
+
+
+def _check_place(experiment: Experiment, mode: Mode, stage: Stage) -> None:
+    """Refuses frames on the device where no local replay keeps them."""
+    reasons = {
+        "--launch local, as other runs have a replay server": mode != "local",
+        "an agent that acts, not one that learns from a dataset": (
+            stage.source == "dataset"
+        ),
+        "an agent with a replay, not one whose transitions are queued": (
+            stage.agent.storage.order == "queue"
+        ),
+    }
+    for needed, missing in reasons.items():
+        if missing:
+            raise ValueError(
+                f"--replay device needs {needed}; choose --replay host for "
+                f"{experiment.name} with --launch {mode}"
+            )
 
 
 def _check_offline(experiment: Experiment, agent: Agent) -> None:

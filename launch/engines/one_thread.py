@@ -174,7 +174,7 @@ class Local:
         last = self._stages[-1]
         store = None if run.dataset is not None else _make_store(run, last.agent)
         self._batches = store or _make_sampler(run, last.agent)
-        behind = experiment.act_under_update and run.dataset is None
+        behind = _acts_under_update(run)
         self._thread = ThreadPoolExecutor(1, "learner") if behind else None
         self._turns = Turns(overlap=behind)
         self._loop = LearnerLoop(
@@ -325,6 +325,16 @@ class Local:
         self._turns.begin()
 
 
+def _acts_under_update(run: Run) -> bool:
+    """Whether a thread computes the updates.
+
+    Frames on the device are valid until further ones are stored, hence not while the
+    other thread acts.
+    """
+    wanted, on_host = run.experiment.act_under_update, run.experiment.replay == "host"
+    return wanted and on_host and run.dataset is None
+
+
 def _make_store(run: Run, agent: Agent) -> "InProcess | InProcessQueue":
     if agent.storage.order == "queue":
         from launch.replay.in_process_queue import InProcessQueue
@@ -343,6 +353,7 @@ def _make_store(run: Run, agent: Agent) -> "InProcess | InProcessQueue":
         num_environments=run.experiment.environments,
         seed=run.experiment.seeds("replay")[1],
         extras=make_extras_spec(agent, run.spec),
+        place=run.experiment.replay,
     )
 
 

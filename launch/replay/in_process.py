@@ -10,6 +10,8 @@ import numpy as np
 
 from agents.parts.contract import Params, Spec, Storage, Transition
 from launch.errors import RunDirectoryError
+from launch.experiment import Place
+from launch.replay import frames
 from launch.replay.rows import Row, Rows, decode
 
 
@@ -30,15 +32,13 @@ class InProcess:
         seed: of the sampling.
         extras: spec of the extras that the policy returns with one action, see
             `launch.build.make_extras_spec`.
+        place: where the frames are, see `launch.replay.frames`.
 
     Attributes:
         inserted: transitions added so far.
         sampled: transitions sampled so far.
         size: transitions that can be sampled now.
-        shared: None, as an update reads nothing but its batch.
     """
-
-    shared = None
 
     def __init__(
         self,
@@ -50,8 +50,10 @@ class InProcess:
         num_environments: int,
         seed: int,
         extras: Any = (),
+        place: Place = "host",
     ):
         self._storage = storage
+        self._place: Place = place
         self._rows = Rows(
             storage,
             spec,
@@ -76,7 +78,8 @@ class InProcess:
     def _make_columns(self, rows: int, spec: Spec, extras: Any) -> None:
         frame_shape = spec.observation.shape[int(self._frame_stack > 1) :]
         # Lane i has rows i * length to (i + 1) * length of each column.
-        self._frame = np.zeros((rows, *frame_shape), spec.observation.dtype)
+        make_frames = frames.KINDS[self._place]
+        self._frames = make_frames(rows, frame_shape, spec.observation.dtype)
         self._action = np.zeros((rows, *spec.action.shape), spec.action.dtype)
         self._reward = np.zeros(rows, np.float32)
         self._discount = np.zeros(rows, np.float32)
@@ -88,7 +91,13 @@ class InProcess:
     @property
     def nbytes(self) -> int:
         """Bytes allocated for the rows."""
-        return sum(column.nbytes for column in self._columns().values())
+        columns = self._columns().values()
+        return self._frames.nbytes + sum(column.nbytes for column in columns)
+
+    @property
+    def shared(self) -> Any:
+        """Frames that every update reads; None if batches hold their frames."""
+        return self._frames.shared
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Adds the first timestep of every lane."""
@@ -108,10 +117,14 @@ class InProcess:
     def prepare(self, params: Params, tick: Callable[[], None]) -> None:
         """Does nothing: this store needs no preparation."""
 
-    def read(self, batch: Transition, shared: None) -> Transition:
-        """The batch itself."""
-        del shared
-        return batch
+    def read(self, batch: Transition, shared: Any) -> Transition:
+        """The batch, with the frames that it refers to."""
+        if shared is None:
+            return batch
+        return batch._replace(
+            observation=frames.gathered(batch.observation, shared),
+            next_observation=frames.gathered(batch.next_observation, shared),
+        )
 
     def progress(self) -> dict[str, Any]:
         """State that `restore` needs besides the rows, as plain data."""
@@ -133,7 +146,7 @@ class InProcess:
         """Writes the rows that are filled to a new directory."""
         path.mkdir()
         filled = min(self._length, max(self._written))
-        for name, column in self._columns().items():
+        for name, column in self._all_columns().items():
             np.save(path / f"{name}.npy", column[:, :filled])
 
     def restore(
@@ -161,12 +174,15 @@ class InProcess:
         ours = (len(self._written), self._length)
         same = (lanes, length) == ours
         chosen = [] if same else relaid.places(progress["written"], length, *ours)
-        for name, column in self._columns().items():
+        columns = self._all_columns()
+        for name, column in columns.items():
             rows = _saved(path / f"{name}.npy", column)
             if same:
                 column[:, : rows.shape[1]] = rows
             else:
                 relaid.copy(rows, chosen, column)
+        frame = columns["frame"]
+        self._frames.load(frame.reshape(-1, *frame.shape[2:]))
         self._written = list(progress["written"])
         if not same:
             self._written = [len(indices) for indices in chosen]
@@ -176,20 +192,22 @@ class InProcess:
         self._random.bit_generator.state = progress["random"]
 
     def _columns(self) -> dict[str, np.ndarray]:
-        """The columns as `[lanes, rows, ...]`, views of this store."""
+        """The columns but the frames as `[lanes, rows, ...]`, views of this store."""
         columns = {
-            "frame": self._frame,
             "action": self._action,
             "reward": self._reward,
             "discount": self._discount,
             "steps": self._steps,
         }
         columns |= {f"extras{i}": column for i, column in enumerate(self._extras)}
-        lanes = len(self._written)
-        return {
-            name: column.reshape(lanes, self._length, *column.shape[1:])
-            for name, column in columns.items()
-        }
+        return {name: self._by_lane(column) for name, column in columns.items()}
+
+    def _all_columns(self) -> dict[str, np.ndarray]:
+        """All columns; the frames may be a copy."""
+        return {"frame": self._by_lane(self._frames.to_host()), **self._columns()}
+
+    def _by_lane(self, column: np.ndarray) -> np.ndarray:
+        return column.reshape(len(self._written), self._length, *column.shape[1:])
 
     def owed(self) -> int:
         """Number of batches to sample now to keep the configured samples per insert."""
@@ -213,7 +231,7 @@ class InProcess:
             rows += lane_starts[:, None]
             ends = ends + lane_starts
         return decode(
-            self._frame.take(rows, axis=0),
+            self._frames.windows(rows),
             self._action[ends],
             self._reward[ends],
             self._discount[ends],
@@ -254,7 +272,7 @@ class InProcess:
             self._steps[evicted] = 0
             self.size -= 1
         i = start + written % self._length
-        self._frame[i] = row.frame
+        self._frames.write(i, row.frame)
         self._steps[i] = row.steps
         if row.steps:
             self._action[i] = row.action

@@ -1,16 +1,15 @@
-"""Experiments that are refused before a run starts; the memory estimate, by hand."""
+"""Experiments that are refused before a run starts."""
 
 import dataclasses
 import pickle
 import subprocess
 import sys
 
-import jax
 import numpy as np
 import pytest
 
 from agents import dqn, sac
-from agents.parts.contract import Spec, Storage, discrete_spec
+from agents.parts.contract import Stage, Storage, discrete_spec
 from environments import Catch, Classic, Gymnasium
 from environments.checks import EnvironmentFailed
 from launch import build, errors, preflight
@@ -18,70 +17,6 @@ from tests.launch.small_experiments import changed, pendulum, small_catch
 
 ATARI = discrete_spec((4, 84, 84), np.uint8, 6)
 STORAGE = Storage(capacity=1_000_000, min_size=20_000)
-
-
-def test_replay_of_atari_keeps_each_frame_once():
-    # 84 x 84 bytes and 20 for the rest, not four frames of them.
-    assert preflight.replay_bytes(STORAGE, ATARI, 4, local=True) == 1_000_000 * (
-        7_056 + 20
-    )
-
-
-def test_replay_of_vectors_counts_their_four_bytes():
-    spec = discrete_spec((7,), np.float32, 3)
-    storage = Storage(capacity=50_000)
-    assert preflight.replay_bytes(storage, spec, 1, local=True) == 50_000 * 48
-
-
-def test_actions_of_several_numbers_count_too():
-    hopper = Spec(
-        jax.ShapeDtypeStruct((11,), np.float32),
-        0,
-        jax.ShapeDtypeStruct((3,), np.float32),
-    )
-    storage = Storage(capacity=1_000_000)
-    own = preflight.replay_bytes(storage, hopper, 1, local=True)
-    assert own == 1_000_000 * (44 + 12 + 16)
-    # In Reverb the overhead counts: 4.0 kB were measured, a fifth is for safety.
-    distributed = preflight.replay_bytes(storage, hopper, 1, local=False)
-    assert 4.0e9 < distributed < 1.25 * 4.0e9
-
-
-def test_images_are_compressed_and_small_ones_cost_the_overhead():
-    storage = Storage(capacity=1_000, min_size=100)
-    minatar = discrete_spec((4, 10, 10), np.uint8, 6)
-    assert preflight.replay_bytes(storage, minatar, 1, local=False) == 1_000 * 4_800
-    assert preflight.replay_bytes(storage, ATARI, 4, local=False) == 1_000 * 7_076
-
-
-def test_the_memory_of_every_actor_counts():
-    roles = preflight.estimate(STORAGE, ATARI, 4, actors=5, local=False)
-    assert roles["actor"] == 5 * 0.7e9
-    assert roles["replay"] == 0.3e9 + 7.076e9
-    assert set(preflight.estimate(STORAGE, ATARI, 4, actors=1, local=True)) == {"local"}
-
-
-def test_a_run_that_fits_into_memory_passes():
-    preflight.check_memory(STORAGE, ATARI, 4, actors=1, local=True, available=9 * 10**9)
-
-
-def test_too_large_a_capacity_is_refused_with_one_that_would_fit():
-    # 5 GB less 1 GB for the rest, in transitions of 7,076 bytes: 565,291.
-    with pytest.raises(
-        ValueError, match=r"8\.1 GB.*5\.0 GB are free.*565291 would fit"
-    ):
-        preflight.check_memory(
-            STORAGE, ATARI, 4, actors=1, local=True, available=5 * 10**9
-        )
-    fitting = Storage(capacity=565_291)
-    preflight.check_memory(fitting, ATARI, 4, actors=1, local=True, available=5 * 10**9)
-
-
-def test_no_capacity_is_proposed_if_none_fits():
-    with pytest.raises(ValueError, match="fewer actors, or a machine with more memory"):
-        preflight.check_memory(
-            STORAGE, ATARI, 4, actors=9, local=False, available=10**9
-        )
 
 
 def test_check_returns_the_spec_of_the_environment(catch):
@@ -272,13 +207,6 @@ def test_learners_and_replays_that_divide_the_batch_may_share_it():
     preflight.check_shares(experiment, "processes", stages)
 
 
-def test_the_memory_of_every_learner_and_replay_server_counts():
-    others = {"learner": 3, "replay": 2}
-    roles = preflight.estimate(STORAGE, ATARI, 4, actors=1, local=False, others=others)
-    assert roles["learner"] == 3 * 1.0e9
-    assert roles["replay"] == 2 * 0.3e9 + 7.076e9
-
-
 def test_the_refusal_of_a_batch_names_the_agents_own_field_and_is_picklable():
     experiment = changed(
         pendulum("bc", "x.hdf5"), {"learners": 3, "agent.batch_size": 7}
@@ -291,3 +219,24 @@ def test_the_refusal_of_a_batch_names_the_agents_own_field_and_is_picklable():
         "--agent.batch_size must be a multiple of 3, as --learners 3 and --replays 1 "
         "share each batch, got 7"
     )
+
+
+@pytest.mark.parametrize("mode", ["threads", "processes", "ray"])
+def test_only_a_local_replay_may_be_on_the_device(mode):
+    experiment = small_catch({"replay": "device"})
+    preflight.check(experiment, "local", here=False)
+    with pytest.raises(ValueError, match=r"^--replay device needs --launch local"):
+        preflight.check(experiment, mode, here=False)
+
+
+def test_a_queue_and_a_dataset_are_not_on_the_device():
+    offline = changed(pendulum("bc", "x.hdf5"), {"replay": "device"})
+    stages = build.make_stages(offline, build.spec_of(offline))
+    with pytest.raises(ValueError, match=r"^--replay device needs an agent that acts"):
+        preflight._check_place(offline, "local", stages[-1])
+    catch = small_catch({"replay": "device"})
+    [stage] = build.make_stages(catch, build.spec_of(catch))
+    queue = Storage(order="queue", capacity=7, batch_size=7, samples_per_insert=1.0)
+    queued = Stage(stage.agent._replace(storage=queue))
+    with pytest.raises(ValueError, match=r"^--replay device needs an agent with a re"):
+        preflight._check_place(catch, "local", queued)

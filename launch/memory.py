@@ -1,0 +1,151 @@
+"""The memory that a run needs, before it starts: of the machine and of its devices."""
+
+import math
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+import psutil
+
+from agents.parts.contract import Spec, Storage
+
+# Bytes without the replay: interpreter, JAX, TensorFlow, networks and environments.
+_ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
+_ONE_OF_EACH: Mapping[str, int] = {"learner": 1, "replay": 1}
+_LOCAL_BYTES = 1.0e9
+_ROW_BYTES = 16  # reward, discount, steps and flags
+# Reverb's overhead per transition. Measured as the growth of a server, frames included:
+# Pong 3.4 kB, MinAtar and Hopper 4.0 kB, Humanoid 6.2 kB.
+_ITEM_BYTES = 4_800
+
+
+def replay_bytes(storage: Storage, spec: Spec, frame_stack: int, *, local: bool) -> int:
+    """Bytes of a full replay: each frame once, uncompressed, and the overhead.
+
+    Reverb compresses images (bytes) to less than its overhead, other data hardly.
+    """
+    return storage.capacity * _transition_bytes(spec, frame_stack, local=local)
+
+
+def estimate(
+    storage: Storage,
+    spec: Spec,
+    frame_stack: int,
+    *,
+    actors: int,
+    local: bool,
+    others: Mapping[str, int] = _ONE_OF_EACH,
+) -> dict[str, float]:
+    """Estimated bytes of each role of a run; all its replicas together are one role.
+
+    Args:
+        storage: of the agent.
+        spec: of the environment.
+        frame_stack: S, frames in one observation.
+        actors: number of actors.
+        local: whether the run is one process.
+        others: number of replicas of other roles, by their names.
+    """
+    replay = replay_bytes(storage, spec, frame_stack, local=local)
+    if local:
+        return {"local": _LOCAL_BYTES + replay}
+    roles = dict(_ROLE_BYTES)
+    for role, number in {**others, "actor": actors}.items():
+        roles[role] *= number
+    roles["replay"] += replay
+    return roles
+
+
+def check(
+    storage: Storage,
+    spec: Spec,
+    frame_stack: int,
+    *,
+    actors: int,
+    local: bool,
+    at_once: int = 1,
+    available: int | None = None,
+    others: Mapping[str, int] = _ONE_OF_EACH,
+) -> None:
+    """Refuses a run that does not fit into memory.
+
+    Args:
+        storage: of the agent.
+        spec: of the environment.
+        frame_stack: S, frames in one observation.
+        actors: number of actors.
+        local: whether the run is one process.
+        at_once: number of such runs that share the machine.
+        available: bytes; None asks the machine.
+        others: number of replicas of other roles, by their names.
+
+    Raises:
+        ValueError: with the estimate, and the capacity that would fit.
+    """
+    available = psutil.virtual_memory().available if available is None else available
+    available //= at_once
+    roles = estimate(
+        storage, spec, frame_stack, actors=actors, local=local, others=others
+    )
+    needed = sum(roles.values())
+    if needed <= available:
+        return
+    rest = needed - replay_bytes(storage, spec, frame_stack, local=local)
+    each_one = _transition_bytes(spec, frame_stack, local=local)
+    fitting = math.floor((available - rest) / each_one)
+    shares = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in roles.items())
+    remedy = (
+        f"--agent.storage.capacity {fitting} would fit"
+        if fitting >= storage.min_size
+        else "use fewer actors, or a machine with more memory"
+    )
+    each = f" for each of {at_once} runs" if at_once > 1 else ""
+    if at_once > 1:
+        remedy += ", or run fewer at once with --parallel"
+    raise ValueError(
+        f"the run must fit into memory: with storage.capacity {storage.capacity} it "
+        f"needs {needed / 1e9:.1f} GB ({shares}), {available / 1e9:.1f} GB are free"
+        f"{each}; {remedy}"
+    )
+
+
+def _transition_bytes(spec: Spec, frame_stack: int, *, local: bool) -> int:
+    shape = spec.observation.shape[int(frame_stack > 1) :]
+    dtype = np.dtype(spec.observation.dtype)
+    action = math.prod(spec.action.shape) * np.dtype(spec.action.dtype).itemsize
+    own = math.prod(shape) * dtype.itemsize + action + _ROW_BYTES
+    if local:
+        return own
+    return max(own, _ITEM_BYTES) if dtype == np.uint8 else own + _ITEM_BYTES
+
+
+def check_device(
+    storage: Storage, spec: Spec, frame_stack: int, free: int | None = None
+) -> None:
+    """Refuses a replay whose frames do not fit into the memory of each device.
+
+    Args:
+        storage: of the agent.
+        spec: of the environment.
+        frame_stack: S, frames in one observation.
+        free: bytes of each device; None asks the devices. Those that do not tell, as
+            CPUs, are not checked.
+
+    Raises:
+        ValueError: with the bytes, and the capacity that would fit.
+    """
+    if free is None:
+        known = [device.memory_stats() for device in jax.local_devices()]
+        rooms = [each["bytes_limit"] - each["bytes_in_use"] for each in known if each]
+        free = min(rooms, default=None)
+    shape = spec.observation.shape[int(frame_stack > 1) :]
+    frame = math.prod(shape) * np.dtype(spec.observation.dtype).itemsize
+    needed = storage.capacity * frame
+    if free is None or needed <= free:
+        return
+    raise ValueError(
+        f"--replay device must fit into each device: the frames of storage.capacity "
+        f"{storage.capacity} need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+        f"--agent.storage.capacity {free // frame} would fit, with no room for "
+        "networks, or choose --replay host"
+    )
