@@ -77,5 +77,5 @@ def test_a_learner_reads_all_servers_and_an_actor_writes_to_its_own(run, monkeyp
     experiment = dataclasses.replace(run.experiment, learners=2, replays=3)
     run = run._replace(experiment=experiment)
     batches = program._reverb_batches(run, agent_of(run), FakeContext("learner"), None)
-    assert batches._addresses == ["replay:1", "replay:2", "replay:3"]
-    assert batches._learners == 2
+    assert batches.source._addresses == ["replay:1", "replay:2", "replay:3"]
+    assert batches.source._learners == 2
