@@ -80,8 +80,8 @@ def python(name: str, folder: Path) -> Path:
         return found
     if place.exists() and not (place / "pyvenv.cfg").is_file():
         raise Unavailable(
-            f"{place} must be absent or an environment of an earlier comparison, and is "
-            "neither: name another folder with --peers_folder"
+            f"{place} must be absent or an environment of an earlier comparison, and "
+            "is neither: name another folder with --peers_folder"
         )
     print(f"installing {peer.title} into {place}", file=sys.stderr, flush=True)
     shutil.rmtree(place, ignore_errors=True)

@@ -15,7 +15,8 @@ UV = """#!/bin/sh
 echo "$*" >> {log}
 case "$*" in
   *{refused}*) echo "error: no network" >&2; echo "  hint: none" >&2; exit 2;;
-  venv*) for place; do :; done; mkdir -p $place/bin; touch $place/bin/python $place/pyvenv.cfg;;
+  venv*) for place; do :; done; mkdir -p $place/bin
+    touch $place/bin/python $place/pyvenv.cfg;;
 esac
 """
 
