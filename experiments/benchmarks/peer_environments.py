@@ -78,6 +78,11 @@ def python(name: str, folder: Path) -> Path:
     mark, found = place / "installed.txt", place / "bin" / "python"
     if mark.is_file() and mark.read_text() == wanted:
         return found
+    if place.exists() and not (place / "pyvenv.cfg").is_file():
+        raise Unavailable(
+            f"{place} must be absent or an environment of an earlier comparison, and "
+            "is neither: name another folder with --peers_folder"
+        )
     print(f"installing {peer.title} into {place}", file=sys.stderr, flush=True)
     shutil.rmtree(place, ignore_errors=True)
     try:

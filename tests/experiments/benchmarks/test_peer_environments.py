@@ -15,7 +15,8 @@ UV = """#!/bin/sh
 echo "$*" >> {log}
 case "$*" in
   *{refused}*) echo "error: no network" >&2; echo "  hint: none" >&2; exit 2;;
-  venv*) for place; do :; done; mkdir -p $place/bin; touch $place/bin/python;;
+  venv*) for place; do :; done; mkdir -p $place/bin
+    touch $place/bin/python $place/pyvenv.cfg;;
 esac
 """
 
@@ -71,6 +72,15 @@ def test_a_peer_that_cannot_be_installed_leaves_nothing_but_a_reason(uv, tmp_pat
         peer_environments.python("sbx", tmp_path / "peers")
     assert str(caught.value) == "error: no network hint: none"
     assert not (tmp_path / "peers" / "sbx").exists()
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(uv, tmp_path):
+    uv()
+    (tmp_path / "sbx").mkdir()
+    (tmp_path / "sbx" / "thesis.tex").touch()
+    with pytest.raises(Unavailable, match="sbx must be absent or an environment"):
+        peer_environments.python("sbx", tmp_path)
+    assert os.listdir(tmp_path / "sbx") == ["thesis.tex"]
 
 
 def test_without_uv_the_reason_names_it(monkeypatch, tmp_path):
