@@ -51,7 +51,7 @@ def test_targets_by_hand():
     found = fitted.targets(two_states(), q, next_states, settings)
     bonus = 0.5 * np.array([-0.758624, -1.0, -0.758624])
     np.testing.assert_allclose(
-        found[1, 1], [4, 5, 6] + 0.9 * 2.758624 + bonus, rtol=1e-5
+        found[1, 1], np.array([4, 5, 6]) + 0.9 * 2.758624 + bonus, rtol=1e-5
     )
 
 
