@@ -104,8 +104,9 @@ def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
         hidden=(23,),
         learning_rate=1e-2,
     )
+    params = fitted.first_parameters(key, 11, 5, config)
     found = fitted.gaps(
-        key, process, observations, config=config, iterations=60, points=3
+        key, process, observations, params, config=config, iterations=60, points=3
     )
     assert found.shape == (4,)
     assert found[0] > 0.3 and found[-1] < 0.1
@@ -114,7 +115,7 @@ def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
 def test_targets_and_variances_are_of_the_iterations_before(key):
     process, observations = small_maze(), jax.random.normal(key, (16, 5))
     config = Config("learned", hidden=(3,), gradient_steps=2)
-    before = fitted._start(key, process, observations, config)
+    before = fitted.start(fitted.first_parameters(key, 5, 5, config), config)
     ideal = jnp.ones_like(process.rewards)
     after = fitted.iterate(key, before, process, observations, ideal, config)
     for old, new in zip(
