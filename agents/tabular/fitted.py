@@ -24,7 +24,7 @@ Deviations:
 import functools
 import itertools
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import chex
 import flax.linen as nn
@@ -88,6 +88,14 @@ class Network(nn.Module):
         for width in self.hidden:
             x = nn.relu(nn.Dense(width)(x))
         return nn.Dense(self.actions)(x)
+
+
+def apply(
+    params: Any, observations: jax.Array, actions: int, config: Config
+) -> jax.Array:
+    """Returns `[S, A]` outputs of one network for `[S, F]` observations."""
+    network = Network(config.hidden, actions)
+    return cast(jax.Array, network.apply(params, observations))
 
 
 def optimal_action_values(mdp: MDP) -> jax.Array:
@@ -261,10 +269,11 @@ def iterate(
         ideal: `[S, A]` weights of `weighting="ideal"`.
         config: hyper-parameters.
     """
-    network = Network(config.hidden, mdp.rewards.shape[1])
     optimizer, learned = _optimizer(config), config.weighting == "learned"
     next_states = operators.next_states(key, mdp, config.samples)
-    outputs = functools.partial(network.apply, observations=observations)
+    outputs = functools.partial(
+        apply, observations=observations, actions=mdp.rewards.shape[1], config=config
+    )
     frozen = jnp.exp(outputs(state.params["variance"]))
     q = outputs(state.params["q"])
     target = jnp.mean(targets(mdp, q, next_states, config), axis=0)
@@ -319,10 +328,11 @@ def gaps(
     chex.assert_equal(iterations % points, 0)
     best = optimal_action_values(mdp)
     ideal = ideal_weights(mdp, best)
-    network = Network(config.hidden, mdp.rewards.shape[1])
+    actions = mdp.rewards.shape[1]
 
     def gap(state: State) -> jax.Array:
-        return greedy_gap(mdp, best, network.apply(state.params["q"], observations))
+        q = apply(state.params["q"], observations, actions, config)
+        return greedy_gap(mdp, best, q)
 
     def point(state: State, number: jax.Array) -> tuple[State, jax.Array]:
         def one(offset: int, state: State) -> State:

@@ -117,7 +117,7 @@ def test_the_first_iteration_is_the_authors_to_the_last_digits():
         jnp.ones_like(process.rewards),
         config,
     )
-    q = fitted.Network(config.hidden, 5).apply(state.params["q"], observations)
+    q = fitted.apply(state.params["q"], observations, 5, config)
     loss = float(jnp.mean(jnp.square(q - process.rewards)))
     assert loss == pytest.approx(0.00012232729932293296, rel=1e-3)
     others, _ = dvw_maze.draws(jax.random.key(0), config)
