@@ -8,6 +8,7 @@ import pytest
 from agents.tabular import fitted, mdp
 from agents.tabular import maze as mazes
 from agents.tabular.fitted import Config
+from tests.marks import quick
 
 SCALARS = {"scale": jnp.log(2.0), "floor": jnp.log(0.4)}
 
@@ -91,7 +92,7 @@ def small_maze():
     return mazes.maze(mazes.reference_tiles(1, size=4, pitfalls=1), discount=0.9)
 
 
-@pytest.mark.parametrize("weighting", ["none", "ideal", "learned"])
+@pytest.mark.parametrize("weighting", quick(["learned"], ["none", "ideal", "learned"]))
 def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
     process = small_maze()
     observations = jax.random.normal(key, (16, 11))
