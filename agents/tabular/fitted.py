@@ -22,7 +22,9 @@ Deviations:
 """
 
 import functools
-from typing import Any, Literal, NamedTuple
+import itertools
+import math
+from typing import Any, Literal, NamedTuple, cast
 
 import chex
 import flax.linen as nn
@@ -74,7 +76,7 @@ class Config(NamedTuple):
 
 
 class Network(nn.Module):
-    """Fully connected layers with ReLU, and a last layer that starts at zero."""
+    """Fully connected layers with ReLU; `first_parameters` gives their weights."""
 
     hidden: tuple[int, ...]
     actions: int
@@ -82,14 +84,18 @@ class Network(nn.Module):
     @nn.compact
     def __call__(self, observations: jax.Array) -> jax.Array:
         """`[S, A]` outputs for `[S, F]` observations."""
-        # A normal with deviation 1 / sqrt(inputs), cut at two deviations.
-        initial = nn.initializers.variance_scaling(
-            0.87962566**2, "fan_in", "truncated_normal"
-        )
         x = observations
         for width in self.hidden:
-            x = nn.relu(nn.Dense(width, kernel_init=initial)(x))
-        return nn.Dense(self.actions, kernel_init=nn.initializers.zeros)(x)
+            x = nn.relu(nn.Dense(width)(x))
+        return nn.Dense(self.actions)(x)
+
+
+def apply(
+    params: Any, observations: jax.Array, actions: int, config: Config
+) -> jax.Array:
+    """Returns `[S, A]` outputs of one network for `[S, F]` observations."""
+    network = Network(config.hidden, actions)
+    return cast(jax.Array, network.apply(params, observations))
 
 
 def optimal_action_values(mdp: MDP) -> jax.Array:
@@ -203,14 +209,45 @@ def _optimizer(config: Config) -> optax.GradientTransformation:
     )
 
 
-def _start(key: jax.Array, mdp: MDP, observations: jax.Array, config: Config) -> State:
-    network = Network(config.hidden, mdp.rewards.shape[1])
-    q_key, variance_key = jax.random.split(key)
-    params = {
-        "q": network.init(q_key, observations),
-        "variance": network.init(variance_key, observations),
+def first_parameters(
+    key: jax.Array, features: int, actions: int, config: Config
+) -> dict[str, Any]:
+    """Draws the first parameters of `q`, `variance` and `scalars`.
+
+    Weights are normal with deviation 1 / sqrt(inputs), cut at two deviations; those of
+    the last layers, and all biases, are 0. The order of the draws is Haiku's in the
+    authors' code, so that its key, and the older random bits, give its weights.
+
+    Args:
+        key: the authors' is `jax.random.key(0)`.
+        features: F.
+        actions: A.
+        config: the widths.
+    """
+    rest, q_key = jax.random.split(key)
+    widths = (features, *config.hidden, actions)
+
+    def network(key: jax.Array) -> dict[str, Any]:
+        layers = {}
+        for number, shape in enumerate(itertools.pairwise(widths)):
+            key, own = jax.random.split(key)
+            kernel = jax.random.truncated_normal(own, -2, 2, shape) / math.sqrt(
+                shape[0]
+            )
+            if number == len(config.hidden):
+                kernel = jnp.zeros(shape)
+            layers[f"Dense_{number}"] = {"kernel": kernel, "bias": jnp.zeros(shape[1])}
+        return {"params": layers}
+
+    return {
+        "q": network(q_key),
+        "variance": network(jax.random.split(rest)[1]),
         "scalars": {"scale": jnp.ones(()), "floor": jnp.ones(())},
     }
+
+
+def start(params: dict[str, Any], config: Config) -> State:
+    """The state before the first iteration, with its `first_parameters`."""
     return State(params, _optimizer(config).init(params), params["q"])
 
 
@@ -232,10 +269,11 @@ def iterate(
         ideal: `[S, A]` weights of `weighting="ideal"`.
         config: hyper-parameters.
     """
-    network = Network(config.hidden, mdp.rewards.shape[1])
     optimizer, learned = _optimizer(config), config.weighting == "learned"
     next_states = operators.next_states(key, mdp, config.samples)
-    outputs = functools.partial(network.apply, observations=observations)
+    outputs = functools.partial(
+        apply, observations=observations, actions=mdp.rewards.shape[1], config=config
+    )
     frozen = jnp.exp(outputs(state.params["variance"]))
     q = outputs(state.params["q"])
     target = jnp.mean(targets(mdp, q, next_states, config), axis=0)
@@ -270,6 +308,7 @@ def gaps(
     key: jax.Array,
     mdp: MDP,
     observations: jax.Array,
+    params: dict[str, Any],
     *,
     config: Config,
     iterations: int,
@@ -278,9 +317,10 @@ def gaps(
     """Returns `[points + 1]` gaps before the first iteration and at equal distances.
 
     Args:
-        key: of initial weights and samples.
+        key: of the samples.
         mdp: the process.
         observations: `[S, F]`, what the networks see of each state.
+        params: from `first_parameters`.
         config: hyper-parameters.
         iterations: in all, a multiple of `points`.
         points: number of gaps after the first.
@@ -288,20 +328,20 @@ def gaps(
     chex.assert_equal(iterations % points, 0)
     best = optimal_action_values(mdp)
     ideal = ideal_weights(mdp, best)
-    start_key, run_key = jax.random.split(key)
-    network = Network(config.hidden, mdp.rewards.shape[1])
+    actions = mdp.rewards.shape[1]
 
     def gap(state: State) -> jax.Array:
-        return greedy_gap(mdp, best, network.apply(state.params["q"], observations))
+        q = apply(state.params["q"], observations, actions, config)
+        return greedy_gap(mdp, best, q)
 
     def point(state: State, number: jax.Array) -> tuple[State, jax.Array]:
         def one(offset: int, state: State) -> State:
-            at = jax.random.fold_in(run_key, number * (iterations // points) + offset)
+            at = jax.random.fold_in(key, number * (iterations // points) + offset)
             return iterate(at, state, mdp, observations, ideal, config)
 
         state = jax.lax.fori_loop(0, iterations // points, one, state)
         return state, gap(state)
 
-    first = _start(start_key, mdp, observations, config)
+    first = start(params, config)
     _, found = jax.lax.scan(point, first, jnp.arange(points))
     return jnp.concatenate([gap(first)[None], found])

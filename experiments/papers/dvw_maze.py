@@ -11,8 +11,10 @@ A full run takes 45 minutes on one CPU core, 90 if it is weighted by learned var
 so many side by side, for a GPU.
 
 Deviations:
-- The mazes are the authors', cell by cell; random observations, weights and samples
-  are others. All schemes share them, so that they see equal noise.
+- The mazes are the authors', cell by cell. So are the observations and first weights,
+  of which the authors' runs, in all mazes and with all seeds, share one draw; with
+  `--reference_draws false` each run has its own. The samples of next states are others.
+- All schemes share their draws, so that they see equal noise.
 - In a gradient step the weights have the scalars of before the step, not of after it.
 """
 
@@ -38,6 +40,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "f* M-DQN": {"weighting": "ideal", **_PENALTIES},
 }
 FEATURES = 5  # numbers of an observation
+SIZE = 25  # cells along a side of a maze
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Settings:
         points: of each curve, after the first.
         samples: next states of each pair in an iteration.
         at_once: runs side by side in one program, for a GPU.
+        reference_draws: whether all runs have the observations and first weights of
+            the authors' runs; else each has its own.
     """
 
     mazes: int = 20
@@ -61,12 +66,13 @@ class Settings:
     points: int = 100
     samples: tuple[int, ...] = (3, 10)
     at_once: int = 1
+    reference_draws: bool = True
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             for each in value if isinstance(value, tuple) else (value,):
-                if each < 1:
+                if not isinstance(each, bool) and each < 1:
                     raise ValueError(f"must be at least 1, got {each}")
         if not self.samples:
             raise ValueError("must have at least one number")
@@ -131,14 +137,12 @@ def _gaps(
 
     start = jax.random.key(seed)
     made = [mazes.maze(mazes.reference_tiles(maze)) for maze, _ in places]
-    cells = made[0].rewards.shape[0]
-    observations = jax.random.normal(start, (cells, FEATURES))
 
     def one(key: jax.Array, process: mdp.MDP) -> jax.Array:
         return fitted.gaps(
             key,
             process,
-            observations,
+            *draws(None if settings.reference_draws else key, config),
             config=config,
             iterations=settings.iterations,
             points=settings.points,
@@ -153,6 +157,24 @@ def _gaps(
     if len(places) == 1:  # a batch of one is slower on a CPU
         return one(keys[0], made[0])[None]
     return jax.vmap(one)(keys, jax.tree.map(lambda *leaves: jnp.stack(leaves), *made))
+
+
+def draws(key: Any, config: "Config") -> tuple[Any, dict[str, Any]]:
+    """`[625, 5]` observations and the first parameters; without a key the authors'.
+
+    The authors number states by columns first, and their version of JAX drew random
+    numbers in the order that is now called not partitionable.
+    """
+    import jax
+
+    from agents.tabular import fitted
+    from agents.tabular.maze import MOVES
+
+    with jax.threefry_partitionable(key is not None):
+        first = jax.random.key(0) if key is None else key
+        seen = jax.random.normal(first, (SIZE, SIZE, FEATURES)).swapaxes(0, 1)
+        params = fitted.first_parameters(first, FEATURES, len(MOVES), config)
+    return seen.reshape(-1, FEATURES), params
 
 
 def means(rows: Iterable[Row]) -> list[Row]:

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
     from experiments.verbs import sweep_results
 
     measure = sweep_results.MEASURES[sweep.options.measure]
-    failure = None
+    failure: RunFailed | None = None
     if not sweep.options.only_results:
         cells, failure = _run(sweep, cells, count)
     elif cells[0].experiments[0].initial:
@@ -108,19 +108,19 @@ def _run(
     limit = sweep_runs.at_once(sweep.train, count)
     for cell in cells:
         sweep_runs.check(cell, sweep.train, limit)
-    cells = [sweep_runs.provided(cell, sweep.train) for cell in cells]
+    whole = [sweep_runs.provided(cell, sweep.train) for cell in cells]
     finder = existing_runs.Finder(sweep.train.runs)
     entries = [
         finder.find(cell.experiments[rank])._replace(label=cell.label)
-        for cell, rank in sweep_runs.seeds_in_turn(cells)
+        for cell, rank in sweep_runs.seeds_in_turn(whole)
     ]
     print(train_runs.overview(entries), flush=True)
     left = [entry for entry in entries if entry.state in ("missing", "cut short")]
     try:
         sweep_runs.run(left, sweep.train, limit, len(left))
     except RunFailed as error:
-        return cells, error
-    return cells, None
+        return whole, error
+    return whole, None
 
 
 def _output(sweep: Sweep) -> Path:

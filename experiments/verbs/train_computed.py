@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
         )
     given = {path: value for path, value in values.items() if path not in own}
     options = flags.replace(Options(), given, "--")
-    made = (options.seed,)
+    made: tuple[Any, ...] = (options.seed,)
     settings: dict[str, Any] = {}
     if computation.settings is not None:
         changes = {path: value for path, value in values.items() if path in own}

@@ -8,6 +8,7 @@ import pytest
 from agents.tabular import fitted, mdp
 from agents.tabular import maze as mazes
 from agents.tabular.fitted import Config
+from tests.marks import quick
 
 SCALARS = {"scale": jnp.log(2.0), "floor": jnp.log(0.4)}
 
@@ -51,7 +52,7 @@ def test_targets_by_hand():
     found = fitted.targets(two_states(), q, next_states, settings)
     bonus = 0.5 * np.array([-0.758624, -1.0, -0.758624])
     np.testing.assert_allclose(
-        found[1, 1], [4, 5, 6] + 0.9 * 2.758624 + bonus, rtol=1e-5
+        found[1, 1], np.array([4, 5, 6]) + 0.9 * 2.758624 + bonus, rtol=1e-5
     )
 
 
@@ -91,7 +92,7 @@ def small_maze():
     return mazes.maze(mazes.reference_tiles(1, size=4, pitfalls=1), discount=0.9)
 
 
-@pytest.mark.parametrize("weighting", ["none", "ideal", "learned"])
+@pytest.mark.parametrize("weighting", quick(["learned"], ["none", "ideal", "learned"]))
 def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
     process = small_maze()
     observations = jax.random.normal(key, (16, 11))
@@ -104,8 +105,9 @@ def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
         hidden=(23,),
         learning_rate=1e-2,
     )
+    params = fitted.first_parameters(key, 11, 5, config)
     found = fitted.gaps(
-        key, process, observations, config=config, iterations=60, points=3
+        key, process, observations, params, config=config, iterations=60, points=3
     )
     assert found.shape == (4,)
     assert found[0] > 0.3 and found[-1] < 0.1
@@ -114,7 +116,7 @@ def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
 def test_targets_and_variances_are_of_the_iterations_before(key):
     process, observations = small_maze(), jax.random.normal(key, (16, 5))
     config = Config("learned", hidden=(3,), gradient_steps=2)
-    before = fitted._start(key, process, observations, config)
+    before = fitted.start(fitted.first_parameters(key, 5, 5, config), config)
     ideal = jnp.ones_like(process.rewards)
     after = fitted.iterate(key, before, process, observations, ideal, config)
     for old, new in zip(

@@ -2,10 +2,13 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from agents.tabular import fitted
+from agents.tabular import maze as mazes
 from experiments.papers import dvw_maze
 from experiments.papers.dvw_maze import Settings
 from experiments.reporting import published
@@ -41,7 +44,7 @@ def test_mistakes_are_named(changes, said):
 def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
     """The gap is replaced by numbers that tell the maze's pitfalls and the config."""
 
-    def gaps(key, process, observations, *, config, iterations, points):
+    def gaps(key, process, observations, params, *, config, iterations, points):
         assert (iterations, observations.shape) == (6, (625, 5))
         absorbing = jnp.sum(jnp.diagonal(process.transitions[:, 1]) == 1.0)
         return absorbing / 100 + config.samples * jnp.arange(points + 1.0)
@@ -95,3 +98,27 @@ def test_the_authors_results_are_there_for_every_scheme():
         if final is not None:
             found = [row.value for row in rows if row.frames == 20_000]
             assert found == [*final]
+
+
+def test_the_first_iteration_is_the_authors_to_the_last_digits():
+    """Their result files have this loss after the first iteration of each run of DQN.
+
+    It depends on observations, first weights, loss and Adam, but on no sample: the
+    first targets are the rewards.
+    """
+    config = fitted.Config(gradient_steps=99)  # the loss is that of before the step
+    observations, params = dvw_maze.draws(None, config)
+    process = mazes.maze(mazes.reference_tiles(3))
+    state = fitted.iterate(
+        jax.random.key(7),
+        fitted.start(params, config),
+        process,
+        observations,
+        jnp.ones_like(process.rewards),
+        config,
+    )
+    q = fitted.apply(state.params["q"], observations, 5, config)
+    loss = float(jnp.mean(jnp.square(q - process.rewards)))
+    assert loss == pytest.approx(0.00012232729932293296, rel=1e-3)
+    others, _ = dvw_maze.draws(jax.random.key(0), config)
+    assert not np.allclose(observations, others)
