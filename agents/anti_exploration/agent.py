@@ -177,5 +177,6 @@ def agent(config: Config, spec: Spec) -> Agent:
         frozen={"cvae": cvae.make(config.autoencoder, spec).init},
         policy_metrics=("bonus",),
     )
-    storage = Storage(batch_size=config.batch_size)
-    return Agent(init, update, act, storage, config.discount)
+    return Agent(
+        init, update, act, Storage(batch_size=config.batch_size), config.discount
+    )
