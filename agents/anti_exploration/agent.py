@@ -146,8 +146,7 @@ def agent(config: Config, spec: Spec) -> Agent:
     def charge(
         params: Params, key: jax.Array, batch: Transition, action: jax.Array
     ) -> jax.Array:
-        cost = bonus(params, key, batch.next_observation, action)
-        return -config.coefficient * cost
+        return -config.coefficient * bonus(params, key, batch.next_observation, action)
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array

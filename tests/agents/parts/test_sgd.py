@@ -7,17 +7,8 @@ import optax
 import pytest
 
 from agents.parts import sgd
-from agents.parts.delays import Delay
 
 ONE = {"a": jnp.array(1.0), "b": jnp.array(10.0)}
-
-
-@pytest.fixture(params=["cpu", "accelerator"])
-def either_way(request, monkeypatch):
-    """Runs a test with the branches for CPUs and with those for accelerators."""
-    if request.param == "accelerator":
-        chosen = lambda *, cpu, default: default()  # noqa: E731
-        monkeypatch.setattr(jax.lax, "platform_dependent", chosen)
 
 
 @pytest.mark.parametrize("square_decay", [0.999, 0.99])
@@ -97,7 +88,7 @@ def test_losses_run_in_order_and_move_their_own_network(key):
     assert float(metrics["a_loss"]) == 10.0 and float(metrics["b_loss"]) == -90.0
 
 
-def test_targets_start_equal_and_are_copied_on_the_period(key, either_way):
+def test_targets_start_equal_and_are_copied_on_the_period(key):
     init, update = two_networks(sgd.periodic(3))
     state = init(key)
     assert state.target_params == state.params
@@ -150,7 +141,7 @@ def test_polyak_moves_a_fraction(key):
     np.testing.assert_allclose(state.target_params["a"], 1.0 + 0.25 * (-9.0 - 1.0))
 
 
-def test_polyak_with_a_period_moves_at_every_kth_step_only(key, either_way):
+def test_polyak_with_a_period_moves_at_every_kth_step_only(key):
     init, update = two_networks(sgd.every(2, sgd.polyak(0.25)))
     state = init(key)
     for step in (1, 2):
@@ -159,77 +150,6 @@ def test_polyak_with_a_period_moves_at_every_kth_step_only(key, either_way):
         assert moved == (step == 2)
     expected = 1.0 + 0.25 * (float(state.params["a"]) - 1.0)
     np.testing.assert_allclose(state.target_params["a"], expected)
-
-
-def slow_and_fast(metrics):
-    """A network that learns at each step, and one that learns at every third."""
-
-    def loss(params, target_params, batch, key):
-        return params["slow"] * params["fast"], {"seen": params["fast"]}
-
-    return sgd.learner(
-        networks={name: (lambda key: jnp.array(2.0)) for name in ("fast", "slow")},
-        losses={"fast": loss, "slow": loss},
-        optimizers={name: optax.adam(0.1) for name in ("fast", "slow")},
-        target_update=sgd.periodic(1),
-        delayed={"slow": Delay(3, metrics)},
-    )
-
-
-def test_a_delayed_network_and_its_optimiser_move_only_when_due(key, either_way):
-    """So do Adam's moments and count.
-
-    Its metrics are new at every step until it learns first, and then when it learns.
-    """
-    init, update = slow_and_fast(("seen",))
-    state, update, expected = init(key), jax.jit(update), {}
-    for step in range(1, 8):
-        following, metrics = update(state, None)
-        own = [(s.params["slow"], s.opt_state["slow"]) for s in (state, following)]
-        leaves = [jax.tree.leaves(pair) for pair in own]
-        same = [bool(a == b) for a, b in zip(*leaves, strict=True)]
-        assert not any(same) if step % 3 == 0 else all(same)
-        assert following.params["fast"] != state.params["fast"]
-        if step < 4 or step == 6:
-            # The network before it in the order has been updated already.
-            fast = following.params["fast"]
-            expected = {"slow_loss": state.params["slow"] * fast, "seen": fast}
-        for name, value in expected.items():
-            np.testing.assert_allclose(metrics[name], value, rtol=1e-6, err_msg=name)
-        state = following
-    assert int(state.opt_state["slow"].optimizer[0].count) == 2
-    assert int(state.opt_state["fast"][0].count) == 7
-
-
-def test_the_loss_of_a_delayed_network_is_not_computed_while_it_rests(key):
-    """The loss writes down each time that a CPU computes it."""
-    computed = []
-
-    def loss(params, target_params, batch, key):
-        jax.debug.callback(lambda: computed.append(1))
-        return params["slow"] ** 2, {}
-
-    init, update = sgd.learner(
-        networks={"slow": lambda key: jnp.array(2.0)},
-        losses={"slow": loss},
-        optimizers={"slow": optax.adam(0.1)},
-        target_update=sgd.periodic(1),
-        delayed={"slow": Delay(3)},
-    )
-    state, update, counts = init(key), jax.jit(update), []
-    for _ in range(7):
-        state, _ = update(state, None)
-        jax.effects_barrier()
-        counts.append(len(computed))
-    assert counts == [1, 2, 3, 3, 3, 4, 4]
-
-
-def test_metrics_that_a_delay_does_not_name_are_refused(key):
-    init, update = slow_and_fast(())
-    with pytest.raises(
-        ValueError, match=r"must be \['slow_loss'\], got \['seen', 'slow_loss'\]"
-    ):
-        update(init(key), None)
 
 
 def test_target_updates_out_of_range_are_refused():
