@@ -52,13 +52,13 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_its_checkpoints(
     experiment = catch(500)
     directory = run_directory.create(tmp_path, experiment)
     run_until(experiment, directory, 330, monkeypatch)
-    step = Learner.step
+    compute = Learner._compute
 
-    def diverging(self):
-        step(self)
+    def diverging(self, batches):
+        compute(self, batches)
         self.metrics = {"q_loss": float("nan")}
 
-    monkeypatch.setattr(Learner, "step", diverging)
+    monkeypatch.setattr(Learner, "_compute", diverging)
     assert cli.main(["train", "--resume", str(directory)]) == 1
     error = capsys.readouterr().err
     assert "loss of network q is nan at learner step" in error
