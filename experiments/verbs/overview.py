@@ -41,11 +41,11 @@ def overview() -> str:
         _environments("environments of language: prompts to complete", "tokens"),
         _datasets(),
         _figures(
-            "figures of papers and suites of environments: all variants and seeds",
-            FIGURES,
+            "figures of papers and suites of environments: all variants and seeds, or "
+            "the cells of a grid",
+            [*FIGURES, *GRIDS],
             [("suite/*_<agent>", ", ".join(SUITES))],
         ),
-        _figures("grids of figures: sweeps of two fields, with a heat map each", GRIDS),
         _figures("computed figures: no training", COMPUTATIONS),
     ]
     return "\n\n".join([*filter(None, parts), _END])
@@ -116,11 +116,15 @@ def _datasets() -> str:
 def _figures(
     title: str, names: Iterable[str], others: Iterable[tuple[str, str]] = ()
 ) -> str:
+    """Figures by paper, one row for papers whose figures have the same names."""
     papers: dict[str, list[str]] = {}
     for name in names:
         papers.setdefault(name.split("/")[0], []).append(name.split("/")[1])
-    rows = [(f"{p}/", ", ".join(names)) for p, names in papers.items()]
-    return _table(title, [*rows, *others])
+    rows: dict[str, list[str]] = {}
+    for paper, found in papers.items():
+        rows.setdefault(", ".join(found), []).append(f"{paper}/")
+    alike = [(", ".join(each), found) for found, each in rows.items()]
+    return _table(title, [*alike, *others])
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:

@@ -40,6 +40,8 @@ __all__ = ["GEMMA2", "GEMMA3", "Cache", "Config"]
 __all__ += ["hidden", "init", "init_cache", "logits", "prefill", "step"]
 
 _EMPTY = jnp.iinfo(jnp.int32).max  # position of a slot that holds nothing: never past
+# Not by their names: TensorFlow, once imported, gives `bfloat16` to a type of its kind.
+_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 class Cache(NamedTuple):
@@ -108,7 +110,7 @@ def hidden(params: NetworkParams, config: Config, tokens: jax.Array) -> jax.Arra
 
 def logits(params: NetworkParams, config: Config, states: jax.Array) -> jax.Array:
     """Logits of the next token: `[..., D] -> [..., V]` float32."""
-    embed = params["embed"].astype(config.dtype)
+    embed = params["embed"].astype(_DTYPES[config.dtype])
     products = jax.lax.dot_general(
         states,
         embed,
@@ -121,7 +123,7 @@ def logits(params: NetworkParams, config: Config, states: jax.Array) -> jax.Arra
 def init_cache(config: Config, batch: int, length: int) -> Cache:
     """An empty cache of `length` slots for `batch` rows."""
     shape = (batch, config.kv_heads, length, config.head_size)
-    empty = jnp.zeros(shape, config.dtype)
+    empty = jnp.zeros(shape, _DTYPES[config.dtype])
     positions = jnp.full((batch, length), _EMPTY, jnp.int32)
     layers = [(empty, empty) for _ in range(config.layers)]
     return Cache(layers, positions, jnp.zeros((), jnp.int32))
@@ -208,7 +210,7 @@ def _apply(
     # All tokens are rows of one matrix: with more axes, XLA copies transposed
     # activations for the gradients of weights.
     x = params["embed"][tokens.reshape(-1)] * math.sqrt(config.width)
-    x = x.astype(config.dtype)
+    x = x.astype(_DTYPES[config.dtype])
     age = positions[:, :, None] - key_positions[:, None]
     # By kind of layer: False is local, True is global.
     masks = {False: (age >= 0) & (age < config.window), True: age >= 0}
@@ -248,7 +250,7 @@ def _block(
         keys = jax.lax.dynamic_update_slice(old_keys, keys, (0, 0, slot, 0))
         values = jax.lax.dynamic_update_slice(old_values, values, (0, 0, slot, 0))
     attended = _attention(config, queries, keys, values, mask)
-    attended = attended @ layer["output"].astype(config.dtype)
+    attended = attended @ layer["output"].astype(_DTYPES[config.dtype])
     x = x + normed(attended, "attention_post_norm")
     gated = _gated(layer, normed(x, "mlp_norm"))
     return x + normed(gated, "mlp_post_norm"), (keys, values)
@@ -294,7 +296,7 @@ def _attention(
     )
     scores = _soft_cap(scores.reshape(b, k, g, l, -1), config.attention_cap)
     scores = jnp.where(mask[:, None, None], scores, -jnp.inf)
-    weights = jax.nn.softmax(scores).astype(config.dtype)
+    weights = jax.nn.softmax(scores).astype(_DTYPES[config.dtype])
     mixed = jnp.einsum("bkqs,bksh->bkqh", weights.reshape(b, k, g * l, -1), values)
     mixed = mixed.reshape(b, k, g, l, h).transpose(0, 3, 1, 2, 4)
     return mixed.reshape(b * l, k * g * h)

@@ -91,7 +91,8 @@ def test_critic_target_by_hand(key, charge_noise):
     settings = {"coefficient": 3.0, "charge_noise": charge_noise, "discount": 0.9}
     agent, state = started(key, **settings)
     batch = batch_of(BOX)
-    frozen, plain = make("td3", discount=0.9), state
+    frozen = make("td3", discount=0.9)
+    plain = state._replace(opt_state=frozen.init(key).opt_state)
     a_t, _ = agent.act(state.params, key, batch.next_observation, 0, True)
     loss_key = jax.random.split(state.key, 3)[1]
     if charge_noise:

@@ -6,6 +6,7 @@ import pytest
 from agents.parts.contract import Storage
 from launch.errors import RunDirectoryError
 from launch.replay import relaid
+from launch.replay.frames import HostFrames
 from launch.replay.in_process import InProcess
 from tests.launch.replay import recorded_streams as streams
 
@@ -103,7 +104,7 @@ def test_rows_of_another_environment_are_refused(tmp_path):
     old.observe_first(stream.steps[0][1])
     old.save(tmp_path / "replay")
     new = make_store(2, 90, 1, 4)
-    new._frame = np.zeros((90, 5), np.uint8)
+    new._frames = HostFrames(90, (5,), np.uint8)
     with pytest.raises(RunDirectoryError) as refused:
         new.restore(tmp_path / "replay", old.progress(), learner_steps=0)
     assert str(refused.value).endswith(

@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import math
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -170,6 +172,16 @@ def test_a_setting_changes_the_logits(field):
     other = dataclasses.replace(CONFIG, **{field: OTHER_VALUES[field]})
     change = all_logits(params, CONFIG, TOKENS) - all_logits(params, other, TOKENS)
     assert np.abs(change).max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.launchpad
+def test_tensorflow_does_not_change_what_bfloat16_is():
+    code = (
+        "import tensorflow; from tests.agents.parts.language import test_transformer;"
+        "test_transformer.test_a_setting_changes_the_logits('dtype')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("field", OTHER_SIZES)
