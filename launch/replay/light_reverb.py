@@ -58,7 +58,7 @@ def _stand_ins() -> dict[str, dict[str, Any]]:
 
 
 class _Light(abc.MetaPathFinder, abc.Loader):
-    """Finds and loads Reverb's package in place of its own `__init__`."""
+    """Finds and loads Reverb's package in place of the package's `__init__`."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: Any = None

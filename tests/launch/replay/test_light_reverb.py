@@ -51,7 +51,7 @@ SERVE = """
 
 
 def run(code, *arguments):
-    """Runs code in a process of its own; returns what it printed."""
+    """Runs code in a new process; returns what it printed."""
     done = subprocess.run(
         [sys.executable, "-c", "from pathlib import Path\n" + code, *arguments],
         capture_output=True,
