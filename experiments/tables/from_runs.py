@@ -27,6 +27,8 @@ from launch.errors import RunDirectoryError
 from launch.runs import run_directory
 from launch.runs.logs import Counts, EvaluationRow
 
+# Language tasks evaluate hundreds of completions; a row has their mean.
+_MOST_RETURNS = 200
 _PROVENANCE = ("command", "code", "machine", "started")
 COLUMNS = (
     "experiment",
@@ -68,13 +70,20 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
             "frames": evaluation.counts.frames,
             "learner_steps": evaluation.counts.learner_steps,
             "mean_return": f"{evaluation.mean_return:.6g}",
-            "returns": " ".join(f"{value:g}" for value in evaluation.returns),
+            "returns": _returns(evaluation),
             "whole_run_by_episode": f"{by_episode:.6g}",
             "whole_run_by_step": f"{by_step:.6g}",
             "wall_time": evaluation.wall_time,
             **added,
             **_measures(run, evaluation),
         }
+
+
+def _returns(evaluation: EvaluationRow) -> str:
+    """The return of each episode; empty if there are too many for a table."""
+    if len(evaluation.returns) > _MOST_RETURNS:
+        return ""
+    return " ".join(f"{value:g}" for value in evaluation.returns)
 
 
 def _measures(run: Run, evaluation: EvaluationRow) -> dict[str, Any]:

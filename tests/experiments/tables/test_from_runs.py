@@ -188,3 +188,12 @@ def test_measures_of_the_agent_have_a_column_each(elsewhere):
         ("mdqn/catch", "50", ""),
     ]
     assert "waiting_share" not in table()[0] and "policy_loss" not in table()[0]
+
+
+def test_returns_of_very_many_episodes_are_left_to_their_mean(elsewhere):
+    points = {50: [0.5] * 200, 100: [0.5] * 201}
+    run_directories.write(elsewhere / "many", evaluations=points)
+    assert from_runs.main(["many", "table.csv"]) == 0
+    few, many = sorted(table(), key=lambda row: int(row["grid"]))
+    assert few["returns"] == " ".join(["0.5"] * 200) and many["returns"] == ""
+    assert few["mean_return"] == many["mean_return"] == "0.5"
