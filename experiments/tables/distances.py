@@ -77,11 +77,24 @@ def distances(rows: Sequence[Mapping[str, str]]) -> dict[str, Distances]:
 
 
 def diagnosis(found: Distances) -> Diagnosis:
-    """The diagnosis of a variant; a rise within two standard errors is noise."""
+    """The diagnosis of a variant; a rise within four standard errors is noise.
+
+    They are four, because the minimum is that of many evaluations.
+    """
     proxy, golden = (np.maximum(each, _LEAST) for each in (found.proxy, found.golden))
-    return teacher_hacking.diagnose(
-        proxy.tolist(), golden.tolist(), noise=2 * float(found.golden_error[-1])
-    )
+    error = max(float(found.golden_error[-1]), fluctuation(golden))
+    return teacher_hacking.diagnose(proxy.tolist(), golden.tolist(), noise=4 * error)
+
+
+def fluctuation(series: np.ndarray) -> float:
+    """Standard deviation of the noise of a slowly changing series `[K]`.
+
+    Each evaluation has other prompts, which are the same for all seeds: a noise that
+    the deviation over seeds does not show. It is that of x_(t-1) - 2 x_t + x_(t+1),
+    which is 0 on a line, divided by sqrt(6). 0 if K is below 3.
+    """
+    second = np.diff(series, n=2)
+    return float(np.sqrt(np.mean(second**2) / 6)) if len(second) else 0.0
 
 
 def report(found: Mapping[str, Distances]) -> list[str]:

@@ -76,7 +76,7 @@ def await_another(command, role, pid):
 
 
 def test_a_run_outlives_its_actors_its_evaluator_and_their_ray_actors(command):
-    steps = 9_000
+    steps = 40_000
     command.munchausen(f"{catch_commands.LINE} --launch ray --steps {steps}")
     directory = catch_commands.await_run(
         command, catch_commands.is_evaluated, "rows", 300
