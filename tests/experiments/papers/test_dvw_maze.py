@@ -100,7 +100,7 @@ def test_the_authors_results_are_there_for_every_scheme():
             assert found == [*final]
 
 
-def test_the_first_iteration_is_the_authors_to_the_last_digits():
+def test_the_loss_after_the_first_iteration_is_the_authors():
     """Their result files have this loss after the first iteration of each run of DQN.
 
     It depends on observations, first weights, loss and Adam, but on no sample: the
