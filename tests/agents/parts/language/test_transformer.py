@@ -177,10 +177,16 @@ def test_a_setting_changes_the_logits(field):
 @pytest.mark.slow
 @pytest.mark.launchpad
 def test_tensorflow_does_not_change_what_bfloat16_is():
-    code = (
-        "import tensorflow; from tests.agents.parts.language import test_transformer;"
-        "test_transformer.test_a_setting_changes_the_logits('dtype')"
-    )
+    code = """
+import tensorflow
+import dataclasses
+import jax.numpy as jnp
+from agents.parts.language import transformer
+from tests.agents.parts.language import decoders
+config = dataclasses.replace(decoders.CONFIG, dtype="bfloat16")
+states = transformer.hidden(decoders.random_params(), config, jnp.ones((1, 3), int))
+assert states.dtype == jnp.bfloat16, states.dtype
+"""
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
