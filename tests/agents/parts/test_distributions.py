@@ -81,7 +81,8 @@ def test_unsquash_is_artanh_where_it_is_small(size):
 @pytest.mark.parametrize("pre_tanh", [-1e4, -20.0, 9.5, 50.0, np.inf])
 def test_squash_never_reaches_the_ends(pre_tanh):
     action = distributions.squash(jnp.float32(pre_tanh))
-    assert abs(float(action)) == LARGEST < 1.0
+    # JAX's tanh of 9.5 is some units of the last place below the largest number.
+    assert LARGEST - 4e-7 < abs(float(action)) <= LARGEST < 1.0
     assert np.isfinite(distributions.unsquash(action))
 
 
