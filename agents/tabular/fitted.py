@@ -13,7 +13,7 @@ shapes: S states, A actions, F numbers of an observation.
 | tau | `temperature` |
 | alpha | `munchausen` |
 | f^2 | exp of the network `variance` |
-| eta, and what is added to f^2 | exp of the scalars `scale` and `floor` |
+| eta, and the number added to f^2 | exp of the scalars `scale` and `floor` |
 | H | 1 / (1 - gamma) |
 
 Deviations:
@@ -154,7 +154,7 @@ def scalars_loss(
     Args:
         scalars: ln eta and ln of the floor, `[]` each.
         variance: `[S, A]`.
-        config: what is added to the variance.
+        config: gives the number that is added to the variance.
     """
     floor = jnp.exp(scalars["floor"])
     below = jax.lax.stop_gradient(floor) + config.added

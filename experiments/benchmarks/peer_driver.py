@@ -25,7 +25,7 @@ STEPS = 10**9
 LEARNING_STARTS = 1_000
 _HOPPER = "Hopper-v5"
 _PONG = "PongNoFrameskip-v4"
-# CleanRL's script for each work; there is no script of SAC for JAX.
+# CleanRL's script for each work; CleanRL has no script of SAC for JAX.
 _SCRIPTS = {
     "dqn/pong": ("dqn_atari_jax.py", _PONG, ("--start-e=0.01", "--end-e=0.01")),
     "td3/hopper": ("td3_continuous_action_jax.py", _HOPPER, ()),

@@ -111,11 +111,11 @@ def _uv(*arguments: str) -> None:
     """Runs uv.
 
     Raises:
-        Unavailable: there is no uv, or it failed.
+        Unavailable: uv is not installed, or it failed.
     """
     uv = shutil.which("uv", path=os.pathsep.join(_places()))
     if uv is None:
-        raise Unavailable("there is no uv: install it, for example with pip install uv")
+        raise Unavailable("uv must be installed and is not: run `pip install uv`")
     try:
         done = subprocess.run(
             [uv, *arguments], capture_output=True, text=True, timeout=_SECONDS

@@ -88,7 +88,7 @@ def compute(seed: int, settings: Settings) -> Iterator[Row]:
 
     Args:
         seed: of observations, initial weights and samples.
-        settings: what is computed.
+        settings: which mazes, schemes and iterations are computed.
 
     Yields:
         Rows of scheme, samples, maze, run, iteration and gap, run by run.

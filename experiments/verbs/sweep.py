@@ -101,7 +101,13 @@ def main(arguments: Sequence[str]) -> int:
 def _run(
     sweep: Sweep, cells: Sequence[Cell], count: int
 ) -> tuple[list[Cell], RunFailed | None]:
-    """Runs what is missing: the cells with their first weights, and what has failed."""
+    """Runs the cells that are missing or were cut short.
+
+    Runs that give them their first weights come first.
+
+    Returns:
+        The cells, with those runs, and the failure of some runs if there was one.
+    """
     from experiments.verbs import sweep_runs, train_runs
     from launch.runs import existing_runs
 

@@ -23,7 +23,7 @@ def help_text(arguments: Sequence[str]) -> str:
         "",
         "A flag replaces the value above, for all of them. Repeat the command to",
         "continue it: complete runs are kept. `--only_results true` starts no run and",
-        "draws what is there. `munchausen sweep --help` explains values and flags.",
+        "draws the complete runs. `munchausen sweep --help` explains values and flags.",
     ]
     return "\n".join(lines)
 

@@ -85,7 +85,7 @@ def test_a_folder_of_something_else_is_left_as_it_is(uv, tmp_path):
 
 def test_without_uv_the_reason_names_it(monkeypatch, tmp_path):
     monkeypatch.setattr(peer_environments, "_places", lambda: [str(tmp_path)])
-    with pytest.raises(Unavailable, match="there is no uv: install it"):
+    with pytest.raises(Unavailable, match="uv must be installed and is not"):
         peer_environments.python("sbx", tmp_path)
 
 

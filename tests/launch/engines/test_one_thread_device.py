@@ -2,6 +2,7 @@
 
 import pytest
 
+from launch.replay.frames import DeviceFrames
 from launch.runs import checkpoint, run_directory
 from tests.launch.greedy_runs import greedy, result
 from tests.launch.interrupted_runs import run_until
@@ -16,8 +17,16 @@ def host(tmp_path_factory):
     return run_new(tmp_path_factory.mktemp("host"), greedy(**HOST))
 
 
-def test_a_run_is_the_same_wherever_its_frames_are(host, tmp_path):
+def test_a_run_is_the_same_wherever_its_frames_are(host, tmp_path, monkeypatch):
+    written, write = [], DeviceFrames.write
+
+    def counting(self, row, frame):
+        written.append(row)
+        write(self, row, frame)
+
+    monkeypatch.setattr(DeviceFrames, "write", counting)
     device = run_new(tmp_path, greedy(replay="device"))
+    assert len(written) > 420, "every decision stores a frame on the device"
     assert result(device) == result(host)
 
 
