@@ -35,7 +35,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.parts import checks, sgd
-from agents.parts.contract import Agent, Metrics, Params, Spec, Transition
+from agents.parts.contract import Agent, Metrics, Params, Spec
 from agents.parts.language import (
     assembly,
     f_softargmax,
@@ -61,6 +61,8 @@ class Config:
         teacher: shape of the teacher; without effect if the targets are tokens.
         optimizer: Adam.
         batch_size: completions per update.
+        parts: the gradient is the sum of those of so many parts of the batch, which
+            need less memory; 0: 4 on a CPU, where they are also faster, else 1.
     """
 
     divergence: f_softargmax.Name = "alpha"
@@ -72,11 +74,13 @@ class Config:
     teacher: transformer.Config = transformer.Config(width=128, layers=4)
     optimizer: sgd.Optimizer = sgd.Optimizer(1e-3, 1e-8)
     batch_size: int = 32
+    parts: int = 0
 
     def __post_init__(self) -> None:
         checks.choices(self)
         checks.above("alpha", self.alpha, 0)
         checks.at_least("batch_size", self.batch_size, 1)
+        checks.at_least("parts", self.parts, 0)
 
 
 DISTILLATION = {"target": "teacher"}
@@ -116,25 +120,20 @@ def loss_of(
     """The Fenchel-Young loss of each token of a completion, averaged."""
     f = f_softargmax.named(config.divergence, config.alpha)
     q = 1.0 if config.measure == "ones" else 1 / spec.num_actions
-    average = assembly.AVERAGES[config.average]
 
-    def policy_loss(
-        params: Params, target_params: Params, batch: Transition, key: jax.Array
-    ) -> tuple[jax.Array, Metrics]:
-        del target_params, key
-        prompt, _ = assembly.split(batch.observation, spec)
-        logits = logits_of(params, networks, "policy", prompt, batch.action)
+    def loss(params: Params, part: assembly.Part) -> tuple[jax.Array, Metrics]:
+        prompt, completion = part.prompt, part.completion
+        logits = logits_of(params, networks, "policy", prompt, completion)
         if config.target == "teacher":
-            scores = logits_of(params, networks, "teacher", prompt, batch.action)
+            scores = logits_of(params, networks, "teacher", prompt, completion)
             target = jax.lax.stop_gradient(f_softargmax.softargmax(f, scores, q))
             losses = f_softargmax.loss(f, logits, target, q)
         else:
-            losses = f_softargmax.loss_of_labels(f, logits, batch.action, q)
-        metrics = assembly.completion_metrics(batch.action)
-        metrics["token_accuracy"] = accuracy(logits, batch.action)
-        return average(losses, sequences.completion_mask(batch.action)), metrics
+            losses = f_softargmax.loss_of_labels(f, logits, completion, q)
+        right = jnp.argmax(logits, axis=-1) == completion
+        return part.average(losses), {"token_accuracy": part.token_mean(right)}
 
-    return policy_loss
+    return assembly.loss_in_parts(config, spec, loss)
 
 
 def logits_of(

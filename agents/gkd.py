@@ -43,7 +43,6 @@ from agents.parts.language import (
     distillation,
     divergences,
     sampling,
-    sequences,
     transformer,
 )
 from agents.parts.language.assembly import Average
@@ -71,6 +70,8 @@ class Config:
         teacher: shape of the teacher.
         optimizer: Adam.
         batch_size: completions per update.
+        parts: the gradient is the sum of those of so many parts of the batch, which
+            need less memory; 0: 4 on a CPU, where they are also faster, else 1.
     """
 
     divergence: Literal[divergences.Name, "likelihood"] = "forward_kl"
@@ -86,6 +87,7 @@ class Config:
     teacher: transformer.Config = transformer.Config(width=128, layers=4)
     optimizer: sgd.Optimizer = sgd.Optimizer(3e-4, 1e-8)
     batch_size: int = 32
+    parts: int = 0
 
     def __post_init__(self) -> None:
         checks.choices(self)
@@ -96,6 +98,7 @@ class Config:
         checks.at_least("evaluation_temperature", self.evaluation_temperature, 0)
         checks.at_least("chunk", self.chunk, 0)
         checks.at_least("batch_size", self.batch_size, 1)
+        checks.at_least("parts", self.parts, 0)
         if self.divergence_weight < 1:  # Eq. (5) is an expectation over the student
             checks.at_least("on_policy", self.on_policy, 1)
             checks.at_least("batch_size", self.batch_size, 2)
@@ -105,53 +108,63 @@ SUPERVISED_KD = {"on_policy": 0.0}
 SEQ_KD = {"on_policy": 0.0, "source": "teacher", "divergence": "likelihood"}
 
 
-def reward_loss(
-    log_probs: jax.Array, old_log_probs: jax.Array, reward: jax.Array
+def advantages(reward: jax.Array) -> jax.Array:
+    """Rewards less the mean of the batch's other rewards: `[B] -> [B]`."""
+    chex.assert_rank(reward, 1)
+    return reward - (jnp.sum(reward) - reward) / (reward.size - 1)
+
+
+def reward_losses(
+    log_probs: jax.Array, old_log_probs: jax.Array, advantage: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Score-function loss: its gradient is minus that of the expected reward.
+    """Score-function losses: the gradient of their mean is minus the expected reward's.
 
     Args:
         log_probs: `[B, T]` of the tokens under the student, 0 after EOS.
         old_log_probs: `[B, T]` under the student that generated them.
-        reward: `[B]`.
+        advantage: `[B]`, see `advantages`.
 
     Returns:
-        `[]` loss, and `[B]` weights, 1 where the student has not changed.
+        `[B]` losses, and `[B]` weights, 1 where the student has not changed.
 
     Source: the first term of Eq. (5), estimated as stated under Deviations.
     """
-    chex.assert_rank([log_probs, reward], [2, 1])
+    chex.assert_rank([log_probs, advantage], [2, 1])
     chex.assert_equal_shape([log_probs, old_log_probs])
     log_prob = jnp.sum(log_probs, axis=1)
     ratio = jnp.exp(jnp.minimum(log_prob - jnp.sum(old_log_probs, axis=1), 0))
-    others = (jnp.sum(reward) - reward) / (reward.size - 1)
     weight = jax.lax.stop_gradient(ratio)
-    return -jnp.mean(weight * (reward - others) * log_prob), weight
+    return -weight * advantage * log_prob, weight
 
 
 def loss_of(config: Config, pair: distillation.Pair, spec: Spec) -> sgd.Loss:
     """The student's loss: Eq. (2), or Eq. (5) if the task's score has a weight."""
-    average = assembly.AVERAGES[config.average]
+
+    def part_loss(params: Params, part: assembly.Part) -> tuple[jax.Array, Metrics]:
+        prompt, completion = part.prompt, part.completion
+        log_probs = sampling.score(params["policy"], pair.student, prompt, completion)
+        losses = -log_probs
+        if config.divergence != "likelihood":
+            losses = pair.distances(params, config.divergence, prompt, completion)
+        loss = part.average(losses)
+        metrics = {"divergence": loss}
+        if config.divergence_weight < 1:
+            gains, weights = reward_losses(
+                log_probs, part.batch.extras["log_probs"], part.batch.reward
+            )
+            loss *= config.divergence_weight
+            loss += (1 - config.divergence_weight) * part.row_mean(gains)
+            metrics["ratio_mean"] = part.row_mean(weights)
+        return loss, metrics
+
+    in_parts = assembly.loss_in_parts(config, spec, part_loss)
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        del target_params, key
-        prompt, _ = assembly.split(batch.observation, spec)
-        log_probs = sampling.score(params["policy"], pair.student, prompt, batch.action)
-        losses = -log_probs
-        if config.divergence != "likelihood":
-            losses = pair.distances(params, config.divergence, prompt, batch.action)
-        loss = average(losses, sequences.completion_mask(batch.action))
-        metrics = assembly.completion_metrics(batch.action) | {"divergence": loss}
-        if config.divergence_weight < 1:
-            gain, weights = reward_loss(
-                log_probs, batch.extras["log_probs"], batch.reward
-            )
-            loss *= config.divergence_weight
-            loss += (1 - config.divergence_weight) * gain
-            metrics["ratio_mean"] = jnp.mean(weights)
-        return loss, metrics
+        if config.divergence_weight < 1:  # the baseline is of the whole batch
+            batch = batch._replace(reward=advantages(batch.reward))
+        return in_parts(params, target_params, batch, key)
 
     return policy_loss
 

@@ -26,21 +26,8 @@ import jax.numpy as jnp
 import optax
 
 from agents.parts import checks, sgd
-from agents.parts.contract import (
-    Agent,
-    Metrics,
-    NetworkParams,
-    Params,
-    Spec,
-    Transition,
-)
-from agents.parts.language import (
-    accumulation,
-    assembly,
-    sampling,
-    sequences,
-    transformer,
-)
+from agents.parts.contract import Agent, Metrics, Params, Spec
+from agents.parts.language import assembly, sampling, transformer
 from agents.parts.language.assembly import Average
 
 
@@ -90,26 +77,13 @@ def agent(config: Config, spec: Spec) -> Agent:
     """Builds supervised fine-tuning for a task whose actions are tokens."""
     network = assembly.for_task(config.network, spec)
 
-    def sums(
-        policy: NetworkParams, rows: tuple[jax.Array, ...]
-    ) -> tuple[jax.Array, Metrics]:
-        prompt, completion, weights, shares = rows
-        logits = sampling.completion_logits(policy, network, prompt, completion)
-        right = jnp.argmax(logits, axis=-1) == completion
-        losses = jax.vmap(token_losses)(logits, completion)
-        accuracy = sequences.weighted(right, shares)
-        return sequences.weighted(losses, weights), {"token_accuracy": accuracy}
-
-    def policy_loss(
-        params: Params, target_params: Params, batch: Transition, key: jax.Array
-    ) -> tuple[jax.Array, Metrics]:
-        del target_params, key
-        prompt, _ = assembly.split(batch.observation, spec)
-        mask = sequences.completion_mask(batch.action)
-        weights = assembly.WEIGHTS[config.average](mask)
-        rows = (prompt, batch.action, weights, sequences.token_weights(mask))
-        loss, metrics = accumulation.summed(sums, params["policy"], rows, config.parts)
-        return loss, metrics | assembly.completion_metrics(batch.action)
+    def loss(params: Params, part: assembly.Part) -> tuple[jax.Array, Metrics]:
+        logits = sampling.completion_logits(
+            params["policy"], network, part.prompt, part.completion
+        )
+        right = jnp.argmax(logits, axis=-1) == part.completion
+        losses = jax.vmap(token_losses)(logits, part.completion)
+        return part.average(losses), {"token_accuracy": part.token_mean(right)}
 
     act = assembly.acting(
         network,
@@ -119,5 +93,8 @@ def agent(config: Config, spec: Spec) -> Agent:
         evaluation_temperature=config.evaluation_temperature,
     )
     return assembly.assemble(
-        config, networks={"policy": network}, loss=policy_loss, act=act
+        config,
+        networks={"policy": network},
+        loss=assembly.loss_in_parts(config, spec, loss),
+        act=act,
     )

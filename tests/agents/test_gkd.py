@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,7 +111,7 @@ def test_losses_are_means_over_the_tokens_of_the_completions(params, log_probabi
     sharp -= np.log(np.exp(sharp).sum(axis=-1, keepdims=True))
     own = jnp.asarray(taken(student) * INSIDE, jnp.float32)
     batch = BATCH._replace(extras={"log_probs": own})
-    gain, _ = gkd.reward_loss(own, own, BATCH.reward)
+    gains, _ = gkd.reward_losses(own, own, gkd.advantages(BATCH.reward))
     forward = sequence_mean(kl(teacher, student))
     cases = [
         ({"divergence": "forward_kl"}, forward),
@@ -120,7 +121,7 @@ def test_losses_are_means_over_the_tokens_of_the_completions(params, log_probabi
         ),
         ({"teacher_temperature": 0.1}, sequence_mean(kl(sharp, student))),
         (gkd.SEQ_KD, -sequence_mean(taken(student))),
-        ({"divergence_weight": 0.25}, 0.25 * forward + 0.75 * float(gain)),
+        ({"divergence_weight": 0.25}, 0.25 * forward + 0.75 * float(gains.mean())),
     ]
     found = losses(params, batch, *(settings for settings, _ in cases))
     wanted = [value for _, value in cases]
@@ -172,15 +173,48 @@ def test_without_lambda_a_training_call_runs_no_network(params, key, monkeypatch
         assert len(calls) == wanted
 
 
-def test_reward_loss_by_hand():
+def test_reward_losses_by_hand():
     """Two completions: log p = -1 and -2, rewards 3 and 1, the second one stale."""
     log_probs = jnp.array([[-0.5, -0.5, 0.0], [-2.0, 0.0, 0.0]])
     old = jnp.array([[-1.0, -1.0, 0.0], [-1.5, 0.0, 0.0]])
-    loss, weights = gkd.reward_loss(log_probs, old, jnp.array([3.0, 1.0]))
-    # The first ratio is e, cut to 1; advantages are 3 - 1 and 1 - 3.
+    advantage = gkd.advantages(jnp.array([3.0, 1.0]))
+    assert advantage.tolist() == [2, -2]
+    losses_, weights = gkd.reward_losses(log_probs, old, advantage)
+    # The first ratio is e, cut to 1.
     assert weights.tolist() == pytest.approx([1, np.exp(-0.5)])
-    by_hand = -(1 * 2 * -1 + np.exp(-0.5) * -2 * -2) / 2
-    assert loss == pytest.approx(by_hand, rel=1e-6)
+    by_hand = [-1 * 2 * -1, -np.exp(-0.5) * -2 * -2]
+    assert losses_.tolist() == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_an_advantage_is_the_reward_less_the_mean_of_the_others():
+    found = gkd.advantages(jnp.array([1.0, 0.0, 2.0, 0.0, 4.0]))
+    assert found.tolist() == [1 - 6 / 4, -7 / 4, 2 - 5 / 4, -7 / 4, 4 - 3 / 4]
+
+
+@pytest.mark.parametrize("average", ["token_mean", "sequence_mean"])
+def test_parts_of_a_batch_have_its_loss_and_gradient(params, average):
+    """The score's baseline and all means are those of the whole batch."""
+    pair = distillation.Pair(STUDENT, TEACHER)
+
+    @jax.jit
+    def both(policy):
+        found = []
+        for parts in (1, B):
+            config = gkd.Config(divergence_weight=0.25, parts=parts, average=average)
+            loss = gkd.loss_of(config, pair, SPEC)
+            found.append(
+                jax.value_and_grad(
+                    lambda own, loss=loss: loss(
+                        {**params, "policy": own}, {}, BATCH, jax.random.key(0)
+                    ),
+                    has_aux=True,
+                )(policy)
+            )
+        return found
+
+    whole, parted = both(params["policy"])
+    chex.assert_trees_all_close(whole, parted, rtol=1e-4, atol=1e-6)
+    assert float(whole[0][1]["ratio_mean"]) < 1
 
 
 def test_measures_are_0_for_equal_networks(params, log_probabilities, key):
@@ -250,6 +284,7 @@ def test_named_limits():
         ),
         ({"divergence_weight": 0.5, "batch_size": 1}, "batch_size must be at least 2"),
         ({"chunk": -1}, "chunk must be at least 0, got -1"),
+        ({"parts": -1}, "parts must be at least 0, got -1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

@@ -11,7 +11,7 @@ columns of completions.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import chex
 import jax
@@ -23,19 +23,21 @@ from agents.parts.contract import (
     Agent,
     Measure,
     Metrics,
+    NetworkParams,
     Params,
     Spec,
     Storage,
+    Transition,
 )
-from agents.parts.language import sampling, sequences, transformer
+from agents.parts.language import (
+    accumulation,
+    sampling,
+    sequences,
+    transformer,
+)
 
 Average = Literal["token_mean", "sequence_mean"]
-AVERAGES = {
-    "token_mean": sequences.token_mean,
-    "sequence_mean": sequences.sequence_mean,
-}
-# The same means as weights `[B, T]` of a mask, for losses that are computed in parts.
-WEIGHTS = {
+_WEIGHTS = {
     "token_mean": sequences.token_weights,
     "sequence_mean": sequences.sequence_weights,
 }
@@ -49,12 +51,57 @@ class Settings(Protocol):
     """Fields that the configuration of a language paper has."""
 
     @property
+    def average(self) -> Average:
+        """Mean over all tokens of the batch, or over sequences of their means."""
+
+    @property
     def optimizer(self) -> sgd.Optimizer:
         """Optimiser of the policy."""
 
     @property
     def batch_size(self) -> int:
         """B, completions of one update."""
+
+    @property
+    def parts(self) -> int:
+        """See `accumulation.number_of_parts`."""
+
+
+class Part(NamedTuple):
+    """Some rows of a batch; sums over the parts of a batch are means over the batch.
+
+    Attributes:
+        prompt: `[b, P]`.
+        completion: `[b, T]`, the actions.
+        batch: the rows of the transitions.
+        weights: `[b, T]`, of each token in the loss.
+        token_weights: `[b, T]`, of each token in a mean over all tokens of the batch.
+        row_weights: `[b]`, of each row in a mean over all rows of the batch.
+    """
+
+    prompt: jax.Array
+    completion: jax.Array
+    batch: Transition
+    weights: jax.Array
+    token_weights: jax.Array
+    row_weights: jax.Array
+
+    def average(self, losses: jax.Array) -> jax.Array:
+        """The part's share of the configured mean: `[b, T] -> []`."""
+        return sequences.weighted(losses, self.weights)
+
+    def token_mean(self, values: jax.Array) -> jax.Array:
+        """The part's share of the mean over all tokens: `[b, T] -> []`."""
+        return sequences.weighted(values, self.token_weights)
+
+    def row_mean(self, values: jax.Array) -> jax.Array:
+        """The part's share of the mean over all rows: `[b] -> []`."""
+        chex.assert_equal_shape([values, self.row_weights])
+        return jnp.sum(values * self.row_weights)
+
+
+# (params, part) -> ([] the part's share of the loss, shares of metrics)
+PartLoss = Callable[[Params, Part], tuple[jax.Array, Metrics]]
 
 
 def for_task(network: transformer.Config, spec: Spec) -> transformer.Config:
@@ -143,6 +190,38 @@ def acting(
         return tokens, {"log_probs": log_probs} if generated else ()
 
     return act
+
+
+def loss_in_parts(config: Settings, spec: Spec, part_loss: PartLoss) -> sgd.Loss:
+    """The loss of network `policy`, computed in parts of the batch.
+
+    The metrics are those of `part_loss`, and of the completions.
+    """
+
+    def loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        del target_params, key
+        prompt, _ = split(batch.observation, spec)
+        mask = sequences.completion_mask(batch.action)
+        whole = Part(
+            prompt,
+            batch.action,
+            batch,
+            _WEIGHTS[config.average](mask),
+            sequences.token_weights(mask),
+            jnp.full(len(mask), 1 / len(mask)),
+        )
+
+        def of_part(policy: NetworkParams, part: Part) -> tuple[jax.Array, Metrics]:
+            return part_loss({**params, "policy": policy}, part)
+
+        value, metrics = accumulation.summed(
+            of_part, params["policy"], whole, config.parts
+        )
+        return value, metrics | completion_metrics(batch.action)
+
+    return loss
 
 
 def completion_metrics(completion: jax.Array) -> Metrics:

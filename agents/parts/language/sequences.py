@@ -77,7 +77,16 @@ def token_weights(mask: jax.Array) -> jax.Array:
 
 
 def sequence_weights(mask: jax.Array) -> jax.Array:
-    """Weights of `sequence_mean`: `[B, T] -> [B, T]`; they add up to 1."""
+    """Weights of the mean over sequences of each one's mean over its tokens.
+
+    Args:
+        mask: `[B, T]` bool, which tokens count; at least one in each row.
+
+    Returns:
+        `[B, T]`; they add up to 1.
+
+    Source: "On-Policy Distillation of Language Models", Eq. (2), for one sequence.
+    """
     chex.assert_rank(mask, 2)
     return mask / (jnp.sum(mask, axis=1, keepdims=True) * len(mask))
 
@@ -100,18 +109,3 @@ def token_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
         `[]`.
     """
     return weighted(values, token_weights(mask))
-
-
-def sequence_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
-    """Mean over sequences of each one's mean over tokens: all weigh the same.
-
-    Args:
-        values: `[B, T]`, one for each token.
-        mask: `[B, T]` bool, which tokens count; at least one in each row.
-
-    Returns:
-        `[]`.
-
-    Source: "On-Policy Distillation of Language Models", Eq. (2), for one sequence.
-    """
-    return weighted(values, sequence_weights(mask))

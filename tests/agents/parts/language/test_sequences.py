@@ -45,7 +45,8 @@ def test_means_by_hand():
     values = jnp.array([[1.0, 3.0, 99.0], [8.0, 99.0, 99.0]])
     mask = jnp.array([[True, True, False], [True, False, False]])
     assert sequences.token_mean(values, mask) == pytest.approx(12 / 3)
-    assert sequences.sequence_mean(values, mask) == pytest.approx((2 + 8) / 2)
+    of_sequences = sequences.weighted(values, sequences.sequence_weights(mask))
+    assert of_sequences == pytest.approx((2 + 8) / 2)
     by_hand = {"token": [1 / 3, 1 / 3, 1 / 3], "sequence": [1 / 4, 1 / 4, 1 / 2]}
     for name, weights in by_hand.items():
         found = getattr(sequences, f"{name}_weights")(mask)
@@ -68,6 +69,7 @@ def test_the_token_mean_is_one_sum_over_one_count_however_a_batch_is_split():
 
 def test_what_the_mask_hides_has_no_gradient_even_if_it_is_infinite():
     mask = jnp.array([[True, False]])
-    for mean in (sequences.token_mean, sequences.sequence_mean):
-        value, slope = jax.value_and_grad(mean)(jnp.array([[2.0, jnp.inf]]), mask)
+    for weights in (sequences.token_weights, sequences.sequence_weights):
+        mean = jax.value_and_grad(sequences.weighted)
+        value, slope = mean(jnp.array([[2.0, jnp.inf]]), weights(mask))
         assert (float(value), slope.tolist()) == (2.0, [[1.0, 0.0]])
