@@ -147,6 +147,10 @@ class UnevenShares(UnevenBatch):
         )
 
 
+class DeviceFull(ValueError):
+    """What a run keeps on a device does not fit; the message has the bytes."""
+
+
 class RunFailed(Exception):
     """A run failed before its end; the message says why and where its logs are."""
 

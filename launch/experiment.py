@@ -169,10 +169,11 @@ class Experiment:
             older. In other runs actors never wait for an update.
         updates_per_call: K: the learner computes K updates in one call where so many
             are owed, which saves time if they are small; equal up to rounding.
-        replay: where a local run keeps the frames of its replay; device: in the memory
-            of the accelerator, whole on each device, where the update stacks them.
-            Each frame then moves to the device once, and acting takes turns with the
-            updates, whatever `act_under_update` is.
+        replay: where the frames of the replay are; device: in the memory of the
+            accelerator, whole on each device of the learner, where the update stacks
+            them. Each frame then moves to the device once. A local run acts and learns
+            in turns then, whatever `act_under_update` is. In other runs the replay
+            server only passes the actors' frames on to the learner.
         dataset: what to learn from instead of acting: an HDF5 or npz file, a Minari
             dataset's directory or id, a run directory; empty: actors act.
         dataset_reading: what to do with the dataset's flaws; its flags begin with

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import jax
 import numpy as np
 import psutil
 
 from agents.parts.contract import Spec, Storage
+from launch.errors import DeviceFull
 
 # Bytes without the replay: interpreter, JAX, TensorFlow, networks and environments.
 _ROLE_BYTES = {"learner": 1.0e9, "replay": 0.3e9, "actor": 0.7e9, "evaluator": 0.7e9}
@@ -18,13 +20,20 @@ _ROW_BYTES = 16  # reward, discount, steps and flags
 # Pong 3.4 kB, MinAtar and Hopper 4.0 kB, Humanoid 6.2 kB.
 _ITEM_BYTES = 4_800
 
+# The role that keeps the replay, the one of a local run being the whole run.
+Keeper = Literal["local", "replay", "learner"]
 
-def replay_bytes(storage: Storage, spec: Spec, frame_stack: int, *, local: bool) -> int:
+
+def replay_bytes(
+    storage: Storage, spec: Spec, frame_stack: int, *, in_process: bool
+) -> int:
     """Bytes of a full replay: each frame once, uncompressed, and the overhead.
 
     Reverb compresses images (bytes) to less than its overhead, other data hardly.
     """
-    return storage.capacity * _transition_bytes(spec, frame_stack, local=local)
+    return storage.capacity * _transition_bytes(
+        spec, frame_stack, in_process=in_process
+    )
 
 
 def estimate(
@@ -33,7 +42,7 @@ def estimate(
     frame_stack: int,
     *,
     actors: int,
-    local: bool,
+    keeper: Keeper,
     others: Mapping[str, int] = _ONE_OF_EACH,
 ) -> dict[str, float]:
     """Estimated bytes of each role of a run; all its replicas together are one role.
@@ -43,16 +52,17 @@ def estimate(
         spec: of the environment.
         frame_stack: S, frames in one observation.
         actors: number of actors.
-        local: whether the run is one process.
+        keeper: the role that keeps the replay; local: the run is one process.
         others: number of replicas of other roles, by their names.
     """
-    replay = replay_bytes(storage, spec, frame_stack, local=local)
-    if local:
+    in_process = keeper != "replay"
+    replay = replay_bytes(storage, spec, frame_stack, in_process=in_process)
+    if keeper == "local":
         return {"local": _LOCAL_BYTES + replay}
     roles = dict(_ROLE_BYTES)
     for role, number in {**others, "actor": actors}.items():
         roles[role] *= number
-    roles["replay"] += replay
+    roles[keeper] += replay
     return roles
 
 
@@ -62,7 +72,7 @@ def check(
     frame_stack: int,
     *,
     actors: int,
-    local: bool,
+    keeper: Keeper,
     at_once: int = 1,
     available: int | None = None,
     others: Mapping[str, int] = _ONE_OF_EACH,
@@ -74,7 +84,7 @@ def check(
         spec: of the environment.
         frame_stack: S, frames in one observation.
         actors: number of actors.
-        local: whether the run is one process.
+        keeper: the role that keeps the replay; local: the run is one process.
         at_once: number of such runs that share the machine.
         available: bytes; None asks the machine.
         others: number of replicas of other roles, by their names.
@@ -85,13 +95,13 @@ def check(
     available = psutil.virtual_memory().available if available is None else available
     available //= at_once
     roles = estimate(
-        storage, spec, frame_stack, actors=actors, local=local, others=others
+        storage, spec, frame_stack, actors=actors, keeper=keeper, others=others
     )
     needed = sum(roles.values())
     if needed <= available:
         return
-    rest = needed - replay_bytes(storage, spec, frame_stack, local=local)
-    each_one = _transition_bytes(spec, frame_stack, local=local)
+    each_one = _transition_bytes(spec, frame_stack, in_process=keeper != "replay")
+    rest = needed - storage.capacity * each_one
     fitting = math.floor((available - rest) / each_one)
     shares = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in roles.items())
     remedy = (
@@ -109,12 +119,12 @@ def check(
     )
 
 
-def _transition_bytes(spec: Spec, frame_stack: int, *, local: bool) -> int:
+def _transition_bytes(spec: Spec, frame_stack: int, *, in_process: bool) -> int:
     shape = spec.observation.shape[int(frame_stack > 1) :]
     dtype = np.dtype(spec.observation.dtype)
     action = math.prod(spec.action.shape) * np.dtype(spec.action.dtype).itemsize
     own = math.prod(shape) * dtype.itemsize + action + _ROW_BYTES
-    if local:
+    if in_process:
         return own
     return max(own, _ITEM_BYTES) if dtype == np.uint8 else own + _ITEM_BYTES
 
@@ -132,7 +142,7 @@ def check_device(
             CPUs, are not checked.
 
     Raises:
-        ValueError: with the bytes, and the capacity that would fit.
+        DeviceFull: with the bytes, and the capacity that would fit.
     """
     if free is None:
         known = [device.memory_stats() for device in jax.local_devices()]
@@ -143,7 +153,7 @@ def check_device(
     needed = storage.capacity * frame
     if free is None or needed <= free:
         return
-    raise ValueError(
+    raise DeviceFull(
         f"--replay device must fit into each device: the frames of storage.capacity "
         f"{storage.capacity} need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
         f"--agent.storage.capacity {free // frame} would fit, with no room for "

@@ -133,9 +133,14 @@ def _check_memory(
     here: bool,
 ) -> None:
     """Refuses a run that does not fit into the memory of machine and devices."""
-    if experiment.replay == "device" and here:
-        memory.check_device(storage, spec, frame_stack)
-        if jax.default_backend() != "cpu":  # the host keeps all but the frames
+    keeper: memory.Keeper = "local" if mode == "local" else "replay"
+    if experiment.replay == "device":
+        keeper = "local" if mode == "local" else "learner"
+        asks = here and mode not in PROCESSES  # else the learner checks its devices
+        if asks:
+            memory.check_device(storage, spec, frame_stack)
+        if not asks or jax.default_backend() != "cpu":
+            # The host keeps all but the frames.
             nothing = jax.ShapeDtypeStruct((0,), np.uint8)
             spec, frame_stack = spec._replace(observation=nothing), 1
     memory.check(
@@ -143,7 +148,7 @@ def _check_memory(
         spec,
         frame_stack,
         actors=experiment.actors,
-        local=mode == "local",
+        keeper=keeper,
         at_once=at_once,
         others={"learner": experiment.learners, "replay": experiment.replays},
     )
@@ -250,9 +255,10 @@ def check_devices(stages: Sequence[Stage]) -> None:
 
 
 def _check_place(experiment: Experiment, mode: Mode, stage: Stage) -> None:
-    """Refuses frames on the device where no local replay keeps them."""
+    """Refuses frames on the device where no learner can keep them."""
     reasons = {
-        "--launch local, as other runs have a replay server": mode != "local",
+        "--learners 1, as one learner keeps them": experiment.learners > 1,
+        "--replays 1, as one server passes them on": experiment.replays > 1,
         "an agent that acts, not one that learns from a dataset": (
             stage.source == "dataset"
         ),

@@ -39,6 +39,7 @@ _EXPECTED = (
     errors.RunDirectoryError,
     errors.NotFinite,
     errors.DiskFull,
+    errors.DeviceFull,
     errors.UnevenBatch,
     errors.RankLost,
     EnvironmentFailed,

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from agents.parts.contract import Agent
+from launch import memory
 from launch.build import make_extras_spec
 from launch.engines.restarts import Budget
-from launch.replay import shards
+from launch.replay import row_table, shards
+from launch.replay.fed import Fed
+from launch.replay.in_process import InProcess
 from launch.replay.reverb_batches import ReverbBatches
 from launch.replay.reverb_queue import QueueBatches
 from launch.roles.actor_role import ActorRole
@@ -186,6 +189,8 @@ def _reverb_batches(
             acting=lambda actor: acting(actor, actors),
             extras=extras,
         )
+    if experiment.replay == "device":
+        return _fed(run, agent, context, lambda: acting(0, 1))
     batches = ReverbBatches(
         [context.address("replay", index) for index in range(experiment.replays)],
         agent.storage,
@@ -199,11 +204,52 @@ def _reverb_batches(
     return BatchesAhead(batches, experiment.updates_per_call)
 
 
+def _fed(run: Run, agent: Agent, context: Context, acting: Callable[[], bool]) -> Fed:
+    """A store on the learner's devices, with a lane for each environment.
+
+    Raises:
+        DeviceFull: it does not fit into their memory.
+    """
+    experiment = run.experiment
+    memory.check_device(agent.storage, run.spec, run.frame_stack)
+    store = InProcess(
+        agent.storage,
+        run.spec,
+        discount=agent.discount,
+        frame_stack=run.frame_stack,
+        num_environments=experiment.actors * experiment.environments,
+        seed=experiment.seeds("replay")[1],
+        extras=make_extras_spec(agent, run.spec),
+        place="device",
+    )
+    return Fed(
+        context.address("replay"),
+        agent.storage,
+        store,
+        stop=context.stop.is_set,
+        acting=acting,
+        updates_per_call=experiment.updates_per_call,
+    )
+
+
 def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
     import reverb  # imported in the process that needs it
 
     from launch.replay import reverb_store
 
+    lanes = run.experiment.environments
+    if run.experiment.replay == "device":
+        return row_table.ChunkAdder(
+            reverb.Client(context.address("replay")),
+            agent.storage,
+            run.spec,
+            discount=agent.discount,
+            frame_stack=run.frame_stack,
+            num_environments=lanes,
+            first_lane=context.index * lanes,
+            stop=context.stop.is_set,
+            extras=make_extras_spec(agent, run.spec),
+        )
     shard = shards.shard_of(context.index, run.experiment.replays)
     settings: dict[str, Any] = {}
     if agent.storage.order == "queue":
@@ -216,7 +262,7 @@ def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
         run.spec,
         discount=agent.discount,
         frame_stack=run.frame_stack,
-        num_environments=run.experiment.environments,
+        num_environments=lanes,
         stop=context.stop.is_set,
         extras=make_extras_spec(agent, run.spec),
         **settings,

@@ -102,14 +102,37 @@ class InProcess:
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Adds the first timestep of every lane."""
         for lane, row in self._rows.observe_first(timestep):
-            self._write(lane, row)
+            self.write(lane, row)
 
     def observe(
         self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
     ) -> None:
         """Adds a step: `[N, ...]` actions, the timestep they led to, their extras."""
         for lane, row in self._rows.observe(actions, timestep, extras):
-            self._write(lane, row)
+            self.write(lane, row)
+
+    def write(self, lane: int, row: Row) -> None:
+        """Adds a row of a lane, in the order in which `Rows` yields them."""
+        written = self._written[lane]
+        self._written[lane] = written + 1
+        start = lane * self._length
+        # The transition whose oldest row is overwritten now.
+        evicted = start + (written + self._window - 1) % self._length
+        if self._steps[evicted]:
+            self._steps[evicted] = 0
+            self.size -= 1
+        i = start + written % self._length
+        self._frames.write(i, row.frame)
+        self._steps[i] = row.steps
+        if row.steps:
+            self._action[i] = row.action
+            self._reward[i] = row.reward
+            self._discount[i] = row.discount
+            if self._extras:
+                for column, leaf in zip(self._extras, row.extras, strict=True):
+                    column[i] = leaf
+            self.inserted += 1
+            self.size += 1
 
     def close(self) -> None:
         """Does nothing: there is no connection to end."""
@@ -261,28 +284,6 @@ class InProcess:
                 return ends, lane_starts, steps
             rejected = np.flatnonzero(steps == 0)
             draws[rejected] = self._random.integers(high, size=len(rejected))
-
-    def _write(self, lane: int, row: Row) -> None:
-        written = self._written[lane]
-        self._written[lane] = written + 1
-        start = lane * self._length
-        # The transition whose oldest row is overwritten now.
-        evicted = start + (written + self._window - 1) % self._length
-        if self._steps[evicted]:
-            self._steps[evicted] = 0
-            self.size -= 1
-        i = start + written % self._length
-        self._frames.write(i, row.frame)
-        self._steps[i] = row.steps
-        if row.steps:
-            self._action[i] = row.action
-            self._reward[i] = row.reward
-            self._discount[i] = row.discount
-            if self._extras:
-                for column, leaf in zip(self._extras, row.extras, strict=True):
-                    column[i] = leaf
-            self.inserted += 1
-            self.size += 1
 
 
 def _saved(file: Path, column: np.ndarray) -> np.ndarray:

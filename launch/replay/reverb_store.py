@@ -6,9 +6,7 @@ each frame once and makes an item of the n + S rows that end at a completed tran
 `launch.replay.reverb_reader` reads the table. Importing this module imports Reverb.
 """
 
-import ctypes
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dm_env
@@ -18,10 +16,9 @@ import reverb
 
 from agents.parts.contract import Spec, Storage
 from launch.replay.limiter import TABLE, error_buffer
+from launch.replay.reverb_writers import Writers
 from launch.replay.rows import Row, Rows
 
-# Milliseconds between two checks for a stop while waiting for the rate limiter.
-_POLL_MS = 500
 # Largest number of items of one environment that the server has not confirmed. It
 # bounds the actor's memory and how far the actor runs ahead of the limiter; with more
 # than one, the writer does not wait for each reply.
@@ -68,9 +65,6 @@ class ReverbAdder:
         table: name of the table.
         max_pending: largest number of items of one environment that the server has not
             confirmed when a step returns.
-
-    Attributes:
-        waited_seconds: time spent waiting for the server so far.
     """
 
     def __init__(
@@ -98,19 +92,14 @@ class ReverbAdder:
         self._spec = spec
         self._max_pending = max_pending
         self._extras = jax.tree.leaves(extras)
-        self._stop = stop
-        self.waited_seconds = 0.0
-        self._stopped = False
         window = storage.n_step + frame_stack
         config = _writer_config(window, len(self._extras), table)
-        self._writers = [
-            client.structured_writer([config]) for _ in range(num_environments)
-        ]
-        # Destroying a writer blocks while the limiter holds back its items, for as long
-        # as the server lives: an actor would never exit. This reference keeps a writer
-        # alive until it has flushed.
-        for writer in self._writers:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(writer))
+        self._writers = Writers(client, config, num_environments, stop)
+
+    @property
+    def waited_seconds(self) -> float:
+        """Time spent waiting for the server so far."""
+        return self._writers.waited_seconds
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Adds the first timestep of every lane."""
@@ -124,51 +113,37 @@ class ReverbAdder:
 
     def close(self) -> None:
         """Waits until all items are stored, or for a stop, and closes the writers."""
-        while self._writers:
-            writer = self._writers.pop()
-            if self._flush(writer, 0):
-                ctypes.pythonapi.Py_DecRef(ctypes.py_object(writer))
+        self._writers.close()
 
     def _append(self, rows: Iterator[tuple[int, Row]]) -> None:
         # `end_episode` is never called: rows that complete no transition keep windows
         # within an episode, and the call would wait for every pending item.
         for lane, row in rows:
-            self._writers[lane].append(
-                Row(
-                    row.frame,
-                    np.asarray(row.action, self._spec.action.dtype),
-                    np.float32(row.reward),
-                    np.float32(row.discount),
-                    np.int32(row.steps),
-                    tuple(
-                        np.asarray(leaf, each.dtype)
-                        for leaf, each in zip(row.extras, self._extras, strict=True)
-                    ),
-                )
+            self._writers.append(
+                lane, as_arrays(row, self._spec.action.dtype, self._extras)
             )
-        for writer in self._writers:
-            self._flush(writer, self._max_pending)
+        self._writers.flush(self._max_pending)
 
-    def _flush(
-        self, writer: reverb.structured_writer.StructuredWriter, max_pending: int
-    ) -> bool:
-        """Waits until at most `max_pending` items are pending; False if stopped first.
 
-        After a stop it hardly waits: many writers must not each wait in turn.
-        """
-        began = time.monotonic()
-        try:
-            while True:
-                try:
-                    patience = 1 if self._stopped else _POLL_MS
-                    writer.flush(max_pending, timeout_ms=patience)
-                    return True
-                except reverb.errors.DeadlineExceededError:
-                    self._stopped = self._stopped or self._stop()
-                    if self._stopped:
-                        return False
-        finally:
-            self.waited_seconds += time.monotonic() - began
+def as_arrays(row: Row, action: Any, extras: Sequence[Any]) -> Row:
+    """A row whose columns have the types that the table stores.
+
+    Args:
+        row: one row.
+        action: dtype of an action.
+        extras: spec of each leaf of its extras.
+    """
+    return Row(
+        row.frame,
+        np.asarray(row.action, action),
+        np.float32(row.reward),
+        np.float32(row.discount),
+        np.int32(row.steps),
+        tuple(
+            np.asarray(leaf, each.dtype)
+            for leaf, each in zip(row.extras, extras, strict=True)
+        ),
+    )
 
 
 def _writer_config(

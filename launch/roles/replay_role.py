@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from launch.build import make_agent
-from launch.replay import reverb_queue, shards
+from launch.replay import reverb_queue, row_table, shards
 from launch.roles.context import Context, Run
 from launch.runs import checkpoint
 
@@ -44,6 +44,9 @@ class ReplayRole:
             saved = None  # a resumed run drops what was queued
             queues = range(context.index, actors, replays)
             tables = reverb_queue.make_queues(storage, actors=actors, queues=queues)
+        elif run.experiment.replay == "device":
+            saved = None  # the learner has the rows
+            tables = row_table.make_tables()
         else:
             part = shards.storage_of(storage, context.index, replays)
             tables = reverb_store.make_tables(part)

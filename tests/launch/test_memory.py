@@ -13,7 +13,7 @@ STORAGE = Storage(capacity=1_000_000, min_size=20_000)
 
 def test_replay_of_atari_keeps_each_frame_once():
     # 84 x 84 bytes and 20 for the rest, not four frames of them.
-    assert memory.replay_bytes(STORAGE, ATARI, 4, local=True) == 1_000_000 * (
+    assert memory.replay_bytes(STORAGE, ATARI, 4, in_process=True) == 1_000_000 * (
         7_056 + 20
     )
 
@@ -21,7 +21,7 @@ def test_replay_of_atari_keeps_each_frame_once():
 def test_replay_of_vectors_counts_their_four_bytes():
     spec = discrete_spec((7,), np.float32, 3)
     storage = Storage(capacity=50_000)
-    assert memory.replay_bytes(storage, spec, 1, local=True) == 50_000 * 48
+    assert memory.replay_bytes(storage, spec, 1, in_process=True) == 50_000 * 48
 
 
 def test_actions_of_several_numbers_count_too():
@@ -31,29 +31,31 @@ def test_actions_of_several_numbers_count_too():
         jax.ShapeDtypeStruct((3,), np.float32),
     )
     storage = Storage(capacity=1_000_000)
-    own = memory.replay_bytes(storage, hopper, 1, local=True)
+    own = memory.replay_bytes(storage, hopper, 1, in_process=True)
     assert own == 1_000_000 * (44 + 12 + 16)
     # In Reverb the overhead counts: 4.0 kB were measured, a fifth is for safety.
-    distributed = memory.replay_bytes(storage, hopper, 1, local=False)
+    distributed = memory.replay_bytes(storage, hopper, 1, in_process=False)
     assert 4.0e9 < distributed < 1.25 * 4.0e9
 
 
 def test_images_are_compressed_and_small_ones_cost_the_overhead():
     storage = Storage(capacity=1_000, min_size=100)
     minatar = discrete_spec((4, 10, 10), np.uint8, 6)
-    assert memory.replay_bytes(storage, minatar, 1, local=False) == 1_000 * 4_800
-    assert memory.replay_bytes(storage, ATARI, 4, local=False) == 1_000 * 7_076
+    assert memory.replay_bytes(storage, minatar, 1, in_process=False) == 1_000 * 4_800
+    assert memory.replay_bytes(storage, ATARI, 4, in_process=False) == 1_000 * 7_076
 
 
 def test_the_memory_of_every_actor_counts():
-    roles = memory.estimate(STORAGE, ATARI, 4, actors=5, local=False)
+    roles = memory.estimate(STORAGE, ATARI, 4, actors=5, keeper="replay")
     assert roles["actor"] == 5 * 0.7e9
     assert roles["replay"] == 0.3e9 + 7.076e9
-    assert set(memory.estimate(STORAGE, ATARI, 4, actors=1, local=True)) == {"local"}
+    assert set(memory.estimate(STORAGE, ATARI, 4, actors=1, keeper="local")) == {
+        "local"
+    }
 
 
 def test_a_run_that_fits_into_memory_passes():
-    memory.check(STORAGE, ATARI, 4, actors=1, local=True, available=9 * 10**9)
+    memory.check(STORAGE, ATARI, 4, actors=1, keeper="local", available=9 * 10**9)
 
 
 def test_too_large_a_capacity_is_refused_with_one_that_would_fit():
@@ -61,21 +63,31 @@ def test_too_large_a_capacity_is_refused_with_one_that_would_fit():
     with pytest.raises(
         ValueError, match=r"8\.1 GB.*5\.0 GB are free.*565291 would fit"
     ):
-        memory.check(STORAGE, ATARI, 4, actors=1, local=True, available=5 * 10**9)
+        memory.check(STORAGE, ATARI, 4, actors=1, keeper="local", available=5 * 10**9)
     fitting = Storage(capacity=565_291)
-    memory.check(fitting, ATARI, 4, actors=1, local=True, available=5 * 10**9)
+    memory.check(fitting, ATARI, 4, actors=1, keeper="local", available=5 * 10**9)
 
 
 def test_no_capacity_is_proposed_if_none_fits():
     with pytest.raises(ValueError, match="fewer actors, or a machine with more memory"):
-        memory.check(STORAGE, ATARI, 4, actors=9, local=False, available=10**9)
+        memory.check(STORAGE, ATARI, 4, actors=9, keeper="replay", available=10**9)
 
 
 def test_the_memory_of_every_learner_and_replay_server_counts():
     others = {"learner": 3, "replay": 2}
-    roles = memory.estimate(STORAGE, ATARI, 4, actors=1, local=False, others=others)
+    roles = memory.estimate(STORAGE, ATARI, 4, actors=1, keeper="replay", others=others)
     assert roles["learner"] == 3 * 1.0e9
     assert roles["replay"] == 2 * 0.3e9 + 7.076e9
+
+
+def test_the_learner_of_a_program_may_keep_the_replay():
+    """Without Reverb's overhead."""
+    storage = Storage(capacity=1_000, min_size=100)
+    hopper = discrete_spec((11,), np.float32, 3)
+    roles = memory.estimate(storage, hopper, 1, actors=2, keeper="learner")
+    own = memory.replay_bytes(storage, hopper, 1, in_process=True)
+    assert roles["replay"] == 0.3e9
+    assert roles["learner"] == 1.0e9 + own < 1.0e9 + 1_000 * 4_800
 
 
 def test_frames_that_do_not_fit_into_a_device_are_refused_with_the_bytes():

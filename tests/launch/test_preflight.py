@@ -221,12 +221,14 @@ def test_the_refusal_of_a_batch_names_the_agents_own_field_and_is_picklable():
     )
 
 
-@pytest.mark.parametrize("mode", ["threads", "processes", "ray"])
-def test_only_a_local_replay_may_be_on_the_device(mode):
+@pytest.mark.parametrize("field", ["learners", "replays"])
+def test_one_learner_and_one_server_keep_a_replay_on_the_device(field):
     experiment = small_catch({"replay": "device"})
-    preflight.check(experiment, "local", here=False)
-    with pytest.raises(ValueError, match=r"^--replay device needs --launch local"):
+    for mode in ("local", "processes"):
         preflight.check(experiment, mode, here=False)
+    several = changed(experiment, {field: 2, "actors": 2})
+    with pytest.raises(ValueError, match=rf"^--replay device needs --{field} 1, as"):
+        preflight.check(several, "processes", here=False)
 
 
 def test_a_queue_and_a_dataset_are_not_on_the_device():
