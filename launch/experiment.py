@@ -19,7 +19,8 @@ ROLES = ("learner", "replay", "actor", "evaluator")
 Mode = Literal["local", "threads", "processes", "ray"]
 PROCESSES = ("processes", "ray")  # the launcher itself neither acts nor learns
 # Whose memory keeps the frames of a replay.
-Place = Literal["host", "device"]
+Place = Literal["host", "device"]  # of frames
+Replay = Literal["host", "learner", "device"]
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,12 @@ class Experiment:
             older. In other runs actors never wait for an update.
         updates_per_call: K: the learner computes K updates in one call where so many
             are owed, which saves time if they are small; equal up to rounding.
-        replay: where the frames of the replay are; device: in the memory of the
-            accelerator, whole on each device of the learner, where the update stacks
-            them. Each frame then moves to the device once. A local run acts and learns
-            in turns then, whatever `act_under_update` is. In other runs the replay
-            server only passes the actors' frames on to the learner.
+        replay: where the replay of a program is: host, in the replay server; learner,
+            in the learner's process, to which the server passes on what the actors
+            store; device, as learner, with the frames in the memory of the accelerator,
+            whole on each device, where the update stacks them, so that each frame moves
+            to the device once. A local run has one process, and with device it acts and
+            learns in turns, whatever `act_under_update` is.
         dataset: what to learn from instead of acting: an HDF5 or npz file, a Minari
             dataset's directory or id, a run directory; empty: actors act.
         dataset_reading: what to do with the dataset's flaws; its flags begin with
@@ -204,7 +206,7 @@ class Experiment:
     replays: int = 1
     act_under_update: bool = False
     updates_per_call: int = 1
-    replay: Place = "host"
+    replay: Replay = "host"
     dataset: str = ""
     dataset_reading: DatasetReading = field(
         default=REFUSE_FLAWS, metadata={"flag": "dataset"}

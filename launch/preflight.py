@@ -106,7 +106,7 @@ def _check_fit(
     check_shares(experiment, mode, stages)
     if here and mode not in PROCESSES:
         check_devices(stages)
-    if experiment.replay == "device":
+    if experiment.replay != "host":
         _check_place(experiment, mode, stages[-1])
     last = stages[-1]
     if last.source == "dataset":
@@ -133,9 +133,9 @@ def _check_memory(
     here: bool,
 ) -> None:
     """Refuses a run that does not fit into the memory of machine and devices."""
-    keeper: memory.Keeper = "local" if mode == "local" else "replay"
+    keeper: memory.Keeper = "replay" if experiment.replay == "host" else "learner"
+    keeper = "local" if mode == "local" else keeper
     if experiment.replay == "device":
-        keeper = "local" if mode == "local" else "learner"
         asks = here and mode not in PROCESSES  # else the learner checks its devices
         if asks:
             memory.check_device(storage, spec, frame_stack)
@@ -255,10 +255,10 @@ def check_devices(stages: Sequence[Stage]) -> None:
 
 
 def _check_place(experiment: Experiment, mode: Mode, stage: Stage) -> None:
-    """Refuses frames on the device where no learner can keep them."""
+    """Refuses a replay outside of the server where no learner can keep it."""
     reasons = {
-        "--learners 1, as one learner keeps them": experiment.learners > 1,
-        "--replays 1, as one server passes them on": experiment.replays > 1,
+        "--learners 1, as one learner has it": experiment.learners > 1,
+        "--replays 1, as one server passes rows on": experiment.replays > 1,
         "an agent that acts, not one that learns from a dataset": (
             stage.source == "dataset"
         ),
@@ -269,8 +269,8 @@ def _check_place(experiment: Experiment, mode: Mode, stage: Stage) -> None:
     for needed, missing in reasons.items():
         if missing:
             raise ValueError(
-                f"--replay device needs {needed}; choose --replay host for "
-                f"{experiment.name} with --launch {mode}"
+                f"--replay {experiment.replay} needs {needed}; choose --replay host "
+                f"for {experiment.name} with --launch {mode}"
             )
 
 

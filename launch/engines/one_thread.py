@@ -331,7 +331,7 @@ def _acts_under_update(run: Run) -> bool:
     Frames on the device are valid until further ones are stored, hence not while the
     other thread acts.
     """
-    wanted, on_host = run.experiment.act_under_update, run.experiment.replay == "host"
+    wanted, on_host = run.experiment.act_under_update, run.experiment.replay != "device"
     return wanted and on_host and run.dataset is None
 
 
@@ -353,7 +353,7 @@ def _make_store(run: Run, agent: Agent) -> "InProcess | InProcessQueue":
         num_environments=run.experiment.environments,
         seed=run.experiment.seeds("replay")[1],
         extras=make_extras_spec(agent, run.spec),
-        place=run.experiment.replay,
+        place="device" if run.experiment.replay == "device" else "host",
     )
 
 

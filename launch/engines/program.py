@@ -12,6 +12,7 @@ from agents.parts.contract import Agent
 from launch import memory
 from launch.build import make_extras_spec
 from launch.engines.restarts import Budget
+from launch.experiment import Place
 from launch.replay import row_table, shards
 from launch.replay.fed import Fed
 from launch.replay.in_process import InProcess
@@ -189,7 +190,7 @@ def _reverb_batches(
             acting=lambda actor: acting(actor, actors),
             extras=extras,
         )
-    if experiment.replay == "device":
+    if experiment.replay != "host":
         return _fed(run, agent, context, lambda: acting(0, 1))
     batches = ReverbBatches(
         [context.address("replay", index) for index in range(experiment.replays)],
@@ -205,13 +206,15 @@ def _reverb_batches(
 
 
 def _fed(run: Run, agent: Agent, context: Context, acting: Callable[[], bool]) -> Fed:
-    """A store on the learner's devices, with a lane for each environment.
+    """A store in the learner's process, with a lane for each environment.
 
     Raises:
-        DeviceFull: it does not fit into their memory.
+        DeviceFull: its frames do not fit into the memory of the devices.
     """
     experiment = run.experiment
-    memory.check_device(agent.storage, run.spec, run.frame_stack)
+    place: Place = "device" if experiment.replay == "device" else "host"
+    if place == "device":
+        memory.check_device(agent.storage, run.spec, run.frame_stack)
     store = InProcess(
         agent.storage,
         run.spec,
@@ -220,7 +223,7 @@ def _fed(run: Run, agent: Agent, context: Context, acting: Callable[[], bool]) -
         num_environments=experiment.actors * experiment.environments,
         seed=experiment.seeds("replay")[1],
         extras=make_extras_spec(agent, run.spec),
-        place="device",
+        place=place,
     )
     return Fed(
         context.address("replay"),
@@ -238,7 +241,7 @@ def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
     from launch.replay import reverb_store
 
     lanes = run.experiment.environments
-    if run.experiment.replay == "device":
+    if run.experiment.replay != "host":
         return row_table.ChunkAdder(
             reverb.Client(context.address("replay")),
             agent.storage,

@@ -44,7 +44,7 @@ class ReplayRole:
             saved = None  # a resumed run drops what was queued
             queues = range(context.index, actors, replays)
             tables = reverb_queue.make_queues(storage, actors=actors, queues=queues)
-        elif run.experiment.replay == "device":
+        elif run.experiment.replay != "host":
             saved = None  # the learner has the rows
             tables = row_table.make_tables()
         else:
