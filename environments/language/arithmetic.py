@@ -5,6 +5,7 @@ least significant digit, so that each digit depends only on digits before it and
 carry. With a scratch-pad, the carry into each digit is written before the digit.
 """
 
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,14 +71,12 @@ class Sums:
 
     def score(self, prompt: np.ndarray, completion: np.ndarray) -> float:
         """1 if the completion is the answer, else 0; or the share of right tokens."""
-        right = self._answer(prompt)
-        given = completion[: completion_length(completion)]
-        right = np.append(right, EOS)
+        right = [*self._answer(prompt).tolist(), EOS]
+        given = completion[: completion_length(completion)].tolist()
         if not self._config.partial:
-            return float(np.array_equal(given, right))
-        common = min(len(right), len(given))
-        longest = max(len(right), len(given))
-        return float((given[:common] == right[:common]).sum() / longest)
+            return float(given == right)
+        same = sum(map(operator.eq, given, right))
+        return same / max(len(given), len(right))
 
     def _answer(self, prompt: np.ndarray) -> np.ndarray:
         """The answer to a prompt, without EOS."""

@@ -57,19 +57,15 @@ class Bench:
 
     def reverb_adder(self, served: server.Served) -> Adder:
         """Makes a writer to a queue of Reverb, as in programs."""
-        from launch.replay import reverb_store
-
-        return reverb_store.ReverbAdder(
+        return reverb_queue.QueueAdder(
             served.client,
             self.agent.storage,
             self.spec,
-            discount=self.agent.discount,
-            frame_stack=1,
             num_environments=self.lanes,
+            table=shards.queue_name(0),
+            chunk=self.lanes,
             stop=lambda: False,
             extras=self.extras,
-            table=shards.queue_name(0),
-            max_pending=0,
         )
 
     def loop(self, adder: Adder) -> Loop:
@@ -141,7 +137,8 @@ def generation(bench: Bench, seconds: float) -> list[Measurement]:
         _generate(local)
         queue.next()
 
-    with _served(bench, capacity=math.ceil(200 * seconds) * bench.lanes) as served:
+    batches = math.ceil(200 * seconds) + 20
+    with _served(bench, capacity=batches * bench.lanes) as served:
         adder = bench.reverb_adder(served)
         distributed = bench.loop(adder)
         turns = timed_turns(
@@ -210,7 +207,8 @@ def _filled(
     reader = reverb_queue.QueueBatches(
         [served.address],
         bench.agent.storage,
-        frame_stack=1,
+        bench.spec,
+        chunk=bench.lanes,
         stop=lambda: False,
         acting=lambda actor: False,
         extras=bench.extras,
@@ -242,4 +240,4 @@ def _served(
 ) -> contextlib.AbstractContextManager[server.Served]:
     """A server with one queue that is never full."""
     storage = dataclasses.replace(bench.agent.storage, capacity=capacity)
-    return server.served(storage)
+    return server.served(storage, chunk=bench.lanes)

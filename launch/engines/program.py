@@ -13,11 +13,11 @@ from launch import memory
 from launch.build import make_extras_spec
 from launch.engines.restarts import Budget
 from launch.experiment import Place
-from launch.replay import row_table, shards
+from launch.replay import DistributedAdder, row_table, shards
 from launch.replay.fed import Fed
 from launch.replay.in_process import InProcess
 from launch.replay.reverb_batches import ReverbBatches
-from launch.replay.reverb_queue import QueueBatches
+from launch.replay.reverb_queue import QueueAdder, QueueBatches, chunk_of
 from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
 from launch.roles.batches_ahead import BatchesAhead
@@ -185,7 +185,8 @@ def _reverb_batches(
                 for actor in range(actors)
             ],
             agent.storage,
-            frame_stack=run.frame_stack,
+            run.spec,
+            chunk=_queue_chunk(run, agent),
             stop=context.stop.is_set,
             acting=lambda actor: acting(actor, actors),
             extras=extras,
@@ -235,38 +236,30 @@ def _fed(run: Run, agent: Agent, context: Context, acting: Callable[[], bool]) -
     )
 
 
-def _reverb_adder(run: Run, agent: Agent, context: Context) -> Any:
+def _reverb_adder(run: Run, agent: Agent, context: Context) -> DistributedAdder:
     import reverb  # imported in the process that needs it
 
     from launch.replay import reverb_store
 
-    lanes = run.experiment.environments
-    if run.experiment.replay != "host":
-        return row_table.ChunkAdder(
-            reverb.Client(context.address("replay")),
-            agent.storage,
-            run.spec,
-            discount=agent.discount,
-            frame_stack=run.frame_stack,
-            num_environments=lanes,
-            first_lane=context.index * lanes,
-            stop=context.stop.is_set,
-            extras=make_extras_spec(agent, run.spec),
-        )
-    shard = shards.shard_of(context.index, run.experiment.replays)
-    settings: dict[str, Any] = {}
-    if agent.storage.order == "queue":
-        # What the server has not confirmed would be older than the queue's capacity
-        # allows.
-        settings = {"table": shards.queue_name(context.index), "max_pending": 0}
-    return reverb_store.ReverbAdder(
-        reverb.Client(context.address("replay", shard)),
-        agent.storage,
-        run.spec,
-        discount=agent.discount,
-        frame_stack=run.frame_stack,
-        num_environments=lanes,
-        stop=context.stop.is_set,
-        extras=make_extras_spec(agent, run.spec),
-        **settings,
-    )
+    experiment, storage, spec = run.experiment, agent.storage, run.spec
+    shard = shards.shard_of(context.index, experiment.replays)
+    client = reverb.Client(context.address("replay", shard))
+    lanes = experiment.environments
+    settings: dict[str, Any] = {
+        "num_environments": lanes,
+        "stop": context.stop.is_set,
+        "extras": make_extras_spec(agent, spec),
+    }
+    if storage.order == "queue":
+        table, chunk = shards.queue_name(context.index), _queue_chunk(run, agent)
+        return QueueAdder(client, storage, spec, table=table, chunk=chunk, **settings)
+    settings |= {"discount": agent.discount, "frame_stack": run.frame_stack}
+    if experiment.replay != "host":
+        first = context.index * lanes
+        return row_table.ChunkAdder(client, storage, spec, first_lane=first, **settings)
+    return reverb_store.ReverbAdder(client, storage, spec, **settings)
+
+
+def _queue_chunk(run: Run, agent: Agent) -> int:
+    experiment = run.experiment
+    return chunk_of(agent.storage, experiment.actors, experiment.environments)

@@ -43,10 +43,8 @@ class Adder(Protocol):
 
 
 class DistributedAdder(Adder, Protocol):
-    """An adder for a replay in another process; adding a step may have to wait.
+    """An adder for a replay in another process; adding a step may have to wait."""
 
-    Attributes:
-        waited_seconds: time spent waiting for the replay so far.
-    """
-
-    waited_seconds: float
+    @property
+    def waited_seconds(self) -> float:
+        """Time spent waiting for the replay so far."""

@@ -11,8 +11,7 @@ import numpy as np
 
 from agents.parts.contract import Params, Spec, Storage, Transition
 from launch.errors import RunDirectoryError
-
-_FIRST, _LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
+from launch.replay.transitions import Transitions
 
 
 class InProcessQueue:
@@ -44,19 +43,15 @@ class InProcessQueue:
                 `launch.build.make_extras_spec`.
         """
         self._storage = storage
-        observation = spec.observation
-        scalar = jax.ShapeDtypeStruct((), np.float32)
-        self._spec = Transition(
-            observation, spec.action, scalar, scalar, observation, extras
-        )
-        self._items: deque[list[Any]] = deque()  # leaves of a transition
-        self._observations: list[Any] = [None] * num_environments
+        self._transitions = Transitions(storage, spec, num_environments, extras)
+        self._spec = self._transitions.spec
+        self._items: deque[tuple[Any, ...]] = deque()  # leaves of a transition
         self.inserted = 0
         self.sampled = 0
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Begins an episode in every lane."""
-        self._observations = list(timestep.observation)
+        self._transitions.observe_first(timestep)
 
     def observe(
         self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
@@ -66,25 +61,9 @@ class InProcessQueue:
         Raises:
             ValueError: a lane steps before its first timestep.
         """
-        extras = jax.tree.map(np.asarray, extras)
-        for lane, step_type in enumerate(timestep.step_type.tolist()):
-            before, now = self._observations[lane], timestep.observation[lane]
-            self._observations[lane] = None if step_type == _LAST else now
-            if step_type == _FIRST:
-                continue
-            if before is None:
-                raise ValueError(
-                    f"environment {lane} has step type {step_type} outside of an "
-                    f"episode: expected {_FIRST} (FIRST)"
-                )
-            ends = step_type == _LAST and self._storage.terminal_at_time_limit
-            discount = 0.0 if ends else timestep.discount[lane]
-            own = jax.tree.map(lambda leaf, lane=lane: leaf[lane], extras)
-            item = Transition(
-                before, actions[lane], timestep.reward[lane], discount, now, own
-            )
-            self._items.append(jax.tree.leaves(item))
-            self.inserted += 1
+        found = self._transitions.observe(actions, timestep, extras)
+        self._items += zip(*jax.tree.leaves(found), strict=True)
+        self.inserted += len(found.reward)
 
     def close(self) -> None:
         """Does nothing: there is no connection to end."""
@@ -157,11 +136,11 @@ class InProcessQueue:
                     "saved it"
                 )
             columns.append(column)
-        self._items = deque(list(leaves) for leaves in zip(*columns, strict=True))
+        self._items = deque(zip(*columns, strict=True))
         self.inserted = progress["store"]["inserted"]
         self.sampled = progress["store"]["sampled"]
 
-    def _stack(self, items: list[list[Any]]) -> Transition:
+    def _stack(self, items: list[tuple[Any, ...]]) -> Transition:
         """Transitions as one, leaves `[B, ...]`."""
         leaves, structure = jax.tree.flatten(self._spec)
         columns = [

@@ -62,9 +62,6 @@ class ReverbAdder:
         stop: returns whether to stop waiting; items not stored by then are lost.
         extras: spec of the extras that the policy returns with one action, see
             `launch.build.make_extras_spec`.
-        table: name of the table.
-        max_pending: largest number of items of one environment that the server has not
-            confirmed when a step returns.
     """
 
     def __init__(
@@ -78,8 +75,6 @@ class ReverbAdder:
         num_environments: int,
         stop: Callable[[], bool],
         extras: Any = (),
-        table: str = TABLE,
-        max_pending: int = _MAX_PENDING,
     ):
         self._rows = Rows(
             storage,
@@ -90,10 +85,9 @@ class ReverbAdder:
             extras=extras,
         )
         self._spec = spec
-        self._max_pending = max_pending
         self._extras = jax.tree.leaves(extras)
         window = storage.n_step + frame_stack
-        config = _writer_config(window, len(self._extras), table)
+        config = _writer_config(window, len(self._extras))
         self._writers = Writers(client, config, num_environments, stop)
 
     @property
@@ -122,7 +116,7 @@ class ReverbAdder:
             self._writers.append(
                 lane, as_arrays(row, self._spec.action.dtype, self._extras)
             )
-        self._writers.flush(self._max_pending)
+        self._writers.flush(_MAX_PENDING)
 
 
 def as_arrays(row: Row, action: Any, extras: Sequence[Any]) -> Row:
@@ -146,9 +140,7 @@ def as_arrays(row: Row, action: Any, extras: Sequence[Any]) -> Row:
     )
 
 
-def _writer_config(
-    window: int, num_extras: int, table: str = TABLE
-) -> reverb.structured_writer.Config:
+def _writer_config(window: int, num_extras: int) -> reverb.structured_writer.Config:
     """Makes an item of the window that ends at each row completing a transition."""
     extras = tuple(f"extras{i}" for i in range(num_extras))
     structure = Row(*Row._fields)._replace(extras=extras)
@@ -165,5 +157,5 @@ def _writer_config(
     # `create_config` would encode the structure of the pattern with TensorFlow; only
     # Python code of Reverb that we do not use reads it.
     return reverb.structured_writer.Config(
-        flat=jax.tree.leaves(pattern), table=table, priority=1.0, conditions=[completes]
+        flat=jax.tree.leaves(pattern), table=TABLE, priority=1.0, conditions=[completes]
     )

@@ -28,11 +28,13 @@ class Served(NamedTuple):
 @contextlib.contextmanager
 def served(
     storage: Storage,
+    chunk: int = 1,
 ) -> Iterator[Served]:
     """Context manager: a server runs, with the tables of a run that has one actor.
 
     Args:
         storage: as for `launch.replay.reverb_store.make_tables`.
+        chunk: transitions of an item, if they are queued.
 
     Raises:
         RuntimeError: the server did not start; the message has the reason.
@@ -41,7 +43,9 @@ def served(
 
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()
-    process = processes.Process(target=_serve, args=(theirs, storage), daemon=True)
+    process = processes.Process(
+        target=_serve, args=(theirs, storage, chunk), daemon=True
+    )
     process.start()
     theirs.close()
     try:
@@ -58,7 +62,7 @@ def served(
         process.join()
 
 
-def _serve(parent: Connection, storage: Storage) -> None:
+def _serve(parent: Connection, storage: Storage, chunk: int) -> None:
     """Serves until the parent closes its end."""
     # Reverb logs to standard error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -69,7 +73,7 @@ def _serve(parent: Connection, storage: Storage) -> None:
         from launch.replay import reverb_queue, reverb_store
 
         tables = (
-            reverb_queue.make_queues(storage, actors=1, queues=[0])
+            reverb_queue.make_queues(storage, actors=1, queues=[0], chunk=chunk)
             if storage.order == "queue"
             else reverb_store.make_tables(storage)
         )

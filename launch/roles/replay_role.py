@@ -43,7 +43,10 @@ class ReplayRole:
         if storage.order == "queue":
             saved = None  # a resumed run drops what was queued
             queues = range(context.index, actors, replays)
-            tables = reverb_queue.make_queues(storage, actors=actors, queues=queues)
+            chunk = reverb_queue.chunk_of(storage, actors, run.experiment.environments)
+            tables = reverb_queue.make_queues(
+                storage, actors=actors, queues=queues, chunk=chunk
+            )
         elif run.experiment.replay != "host":
             saved = None  # the learner has the rows
             tables = row_table.make_tables()

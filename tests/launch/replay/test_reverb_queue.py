@@ -44,10 +44,13 @@ def storage(batch_size, capacity=None):
 class Queues:
     """Servers with a queue for each actor, and what writes to them and reads them."""
 
-    def __init__(self, batch_size, actors, replays=1, spec=SPEC, extras=EXTRAS, **more):
+    def __init__(
+        self, batch_size, actors, replays=1, spec=SPEC, extras=EXTRAS, chunk=1, **more
+    ):
         import reverb
 
         self.storage, self.spec, self.extras = storage(batch_size, **more), spec, extras
+        self.chunk = chunk
         self.stopped = threading.Event()
         self.acting = [True] * actors
         self.adders = []
@@ -57,6 +60,7 @@ class Queues:
                     self.storage,
                     actors=actors,
                     queues=range(index, actors, replays),
+                    chunk=chunk,
                 )
             )
             for index in range(replays)
@@ -68,7 +72,8 @@ class Queues:
         self.batches = reverb_queue.QueueBatches(
             self.addresses,
             self.storage,
-            frame_stack=1,
+            spec,
+            chunk=chunk,
             stop=self.stopped.is_set,
             acting=self.acting.__getitem__,
             extras=extras,
@@ -78,19 +83,15 @@ class Queues:
     def adder(self, actor, lanes):
         import reverb
 
-        from launch.replay import reverb_store
-
-        made = reverb_store.ReverbAdder(
+        made = reverb_queue.QueueAdder(
             reverb.Client(self.addresses[actor]),
             self.storage,
             self.spec,
-            discount=0.9,
-            frame_stack=1,
             num_environments=lanes,
+            table=shards.queue_name(actor),
+            chunk=self.chunk,
             stop=self.stopped.is_set,
             extras=self.extras,
-            table=shards.queue_name(actor),
-            max_pending=0,
         )
         self.adders.append(made)
         return made
@@ -149,10 +150,20 @@ class Generations:
         self.adder.observe(tokens, self.timestep(streams.FIRST), extras)
 
 
-def test_each_transition_is_taken_once_and_in_order(make_queues):
+def test_a_chunk_divides_capacity_batch_and_environments():
+    """So that full chunks fill a queue and an actor's part of a batch."""
+    assert reverb_queue.chunk_of(storage(32), actors=1, environments=32) == 32
+    assert reverb_queue.chunk_of(storage(12, 24), actors=2, environments=9) == 3
+    assert reverb_queue.chunk_of(storage(12, 20), actors=2, environments=6) == 2
+    assert reverb_queue.chunk_of(storage(12), actors=4, environments=4) == 1
+
+
+# With several lanes some steps complete fewer transitions than a chunk holds.
+@pytest.mark.parametrize("chunk", [1, 2])
+def test_each_transition_is_taken_once_and_in_order(make_queues, chunk):
     # Capacity for all, so that one thread can write and then read.
     queues = make_queues(
-        6, actors=2, capacity=1000, spec=streams.make_spec(1), extras=()
+        6, actors=2, capacity=1000, spec=streams.make_spec(1), extras=(), chunk=chunk
     )
     wanted = []
     for actor, lanes in enumerate((2, 3)):
@@ -164,7 +175,10 @@ def test_each_transition_is_taken_once_and_in_order(make_queues):
         reference = streams.reference(stream, n_step=1, discount=0.9)
         wanted += [streams.key(transition) for transition in reference]
     count = len(wanted)
-    assert queues.batches.progress() == {"store": "reverb", "queued": count}
+    progress = queues.batches.progress()
+    assert progress["store"] == "reverb"
+    assert count <= progress["queued"] <= chunk * count
+    assert (progress["queued"] == count) is (chunk == 1)
     taken = []
     with pytest.raises(StopIteration):
         while True:
@@ -175,16 +189,15 @@ def test_each_transition_is_taken_once_and_in_order(make_queues):
     assert queues.batches.progress()["queued"] == count % 6
 
 
-def test_batches_hold_completions_and_what_was_stored_with_them(make_queues):
-    queues = make_queues(6, actors=2)
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_batches_hold_completions_and_what_was_stored_with_them(make_queues, chunk):
+    queues = make_queues(6, actors=2, chunk=chunk)
     for actor, first in ((0, 0), (1, 500)):
         Generations(queues.adder(actor, 3), 3, first).add(version=7 + actor)
     batch = queues.batches.next()
     assert batch.observation.shape == (6, COLUMNS)
     assert (batch.action.shape, batch.action.dtype) == ((6, TOKENS), np.int32)
-    # Those of one generation have no order.
-    numbers = batch.action[:, 0].tolist()
-    assert sorted(numbers[:3]) == [0, 4, 8] and sorted(numbers[3:]) == [500, 504, 508]
+    assert batch.action[:, 0].tolist() == [0, 4, 8, 500, 504, 508]
     assert batch.extras["version"].tolist() == [7, 7, 7, 8, 8, 8]
     log_probs = batch.extras["agent"]["log_probs"]
     assert log_probs.dtype == np.float32
@@ -251,11 +264,11 @@ def test_a_stop_ends_the_wait_for_a_batch(make_queues):
         queues.batches.next()
 
 
-@pytest.mark.parametrize("slow", [0.02, 0.1])
-def test_no_transition_is_older_than_the_bound(make_queues, slow):
+@pytest.mark.parametrize("slow, chunk", [(0.02, 1), (0.1, 1), (0.02, 2)])
+def test_no_transition_is_older_than_the_bound(make_queues, slow, chunk):
     """Also if an actor takes much longer than the others for a generation."""
     lanes, actors, batch_size = 2, 3, 6
-    queues = make_queues(batch_size, actors=actors)
+    queues = make_queues(batch_size, actors=actors, chunk=chunk)
     steps = [0]  # of the learner
 
     def act(index):
