@@ -14,8 +14,8 @@ prompts and as many updates. The paper's claims: only offline the golden distanc
 U-shaped, more so with fewer prompts; online, it is a power law of the proxy.
 
 The oracle is a Markov chain whose conditional probabilities are known, so that the
-golden distance is its entropy's share exactly, plus a mean over its samples:
-KL(oracle, student) = -H - E log p_student (`golden`).
+golden distance is a mean over its samples y of log p_oracle(y) - log p_student(y)
+(`experiments.tables.distances`).
 
 Deviations:
 - A Markov chain instead of Flan-T5-XL on XSum, and decoders with 2 or 3 layers instead
@@ -40,6 +40,7 @@ from launch.experiment import Evaluation
 
 NAME = "teacher_hacking/markov"
 BATCH = 32
+EPISODES = 1_024  # of an evaluation
 # Prompts with a sample of the oracle each. With 2,000 the teacher learns them by heart.
 FITTED = 16_000
 # The chain has 1,024 contexts. These completions show each of them about three times;
@@ -60,7 +61,7 @@ def task(prompts: int, passes: int) -> Task:
             settings={"prompts": prompts, "prompt_columns": 4}
         ),
         steps=steps,
-        evaluation=Evaluation(period=steps // 20, episodes=1_024),
+        evaluation=Evaluation(period=steps // 20, episodes=EPISODES),
     )
 
 
@@ -95,18 +96,6 @@ FIGURES = (
         seeds=5,
     ),
 )
-
-
-def golden(reference_log_prob: float, reference_score: float, tokens: int) -> float:
-    """KL(oracle, student) of whole completions, in nats.
-
-    Args:
-        reference_log_prob: mean log-probability of the oracle's completions under the
-            student.
-        reference_score: minus the oracle's entropy of a token.
-        tokens: T, of each completion of the oracle.
-    """
-    return reference_score * tokens - reference_log_prob
 
 
 class Diagnosis(NamedTuple):

@@ -4,11 +4,15 @@ python -m experiments.tables.distances teacher_hacking.csv teacher_hacking.png
 
 The table is from `from_runs`. The proxy is its column `forward_kl`, the KL divergence
 from teacher to student of whole completions. The golden distance, that from oracle to
-student, comes from its column `reference_log_prob` and the exact entropy of the oracle.
-Both are means over seeds.
+student, comes from its column `reference_log_prob`, the mean log-probability of the
+oracle's completions under the student, and that of the same completions under the
+oracle: an evaluation's prompts and completions are drawn again from its seed. Both
+distances are means over seeds.
 """
 
 import csv
+import dataclasses
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,10 +24,11 @@ from environments.language import markov
 from experiments import flags, output_files
 from experiments.names import EXPERIMENTS
 from experiments.papers import teacher_hacking
-from experiments.papers.teacher_hacking import Diagnosis
+from experiments.papers.teacher_hacking import EPISODES, NAME, Diagnosis
 from experiments.tables import variants
 from launch import output
 from launch.errors import RunDirectoryError
+from launch.roles.evaluator import MAX_LANES
 
 _LEAST = 1e-4  # nats; an estimate of a distance may be below 0
 
@@ -52,6 +57,7 @@ def distances(rows: Sequence[Mapping[str, str]]) -> dict[str, Distances]:
     """
     proxies = variants.series(rows, "forward_kl")
     log_probs = variants.series(rows, "reference_log_prob")
+    grids = variants.series(rows, "grid")
     found = {}
     for name, seeds in proxies.items():
         if name not in EXPERIMENTS or not hasattr(EXPERIMENTS[name].agent, "teacher"):
@@ -59,12 +65,15 @@ def distances(rows: Sequence[Mapping[str, str]]) -> dict[str, Distances]:
         chain = EXPERIMENTS[name].environment
         if not isinstance(chain, markov.Markov):
             raise ValueError(f"{name} must be on a Markov chain, which is an oracle")
-        score, tokens = markov.reference_score(chain), chain.completion_columns
         steps = sorted(set.intersection(*(set(run) for run in seeds.values())))
         golden = np.array(
             [
-                [teacher_hacking.golden(run[step], score, tokens) for step in steps]
-                for run in log_probs[name].values()
+                [
+                    oracle_log_prob(chain, seed, int(grids[name][seed][step]))
+                    - run[step]
+                    for step in steps
+                ]
+                for seed, run in log_probs[name].items()
             ]
         )
         several = len(golden) > 1
@@ -74,6 +83,38 @@ def distances(rows: Sequence[Mapping[str, str]]) -> dict[str, Distances]:
             np.array(steps), proxy.mean(axis=0), golden.mean(axis=0), error
         )
     return found
+
+
+def oracle_log_prob(
+    chain: markov.Markov, seed: int, point: int, episodes: int = EPISODES
+) -> float:
+    """Mean log-probability of an evaluation's references under the oracle, in nats.
+
+    Args:
+        chain: the environment; how many prompts it has for training does not matter.
+        seed: of the run.
+        point: actor steps of the run at the evaluation.
+        episodes: of the evaluation, one for each reference.
+    """
+    alike = dataclasses.replace(chain, prompts=0)
+    return _oracle_log_prob(alike, seed, point, episodes)
+
+
+@functools.cache
+def _oracle_log_prob(
+    chain: markov.Markov, seed: int, point: int, episodes: int
+) -> float:
+    # All variants of the figure are evaluated alike.
+    experiment = dataclasses.replace(EXPERIMENTS[f"{NAME}_offline"], seed=seed)
+    environment_seed, _ = experiment.seeds("evaluator", start=point)
+    lanes = min(episodes, MAX_LANES)
+    environment = markov.make(chain, lanes, environment_seed, evaluation=True)
+    scores: list[float] = []
+    for _ in range(-(-episodes // lanes)):
+        rows = environment.reset().observation
+        prompts, references = np.split(rows, [chain.prompt_columns], axis=1)
+        scores += map(environment.task.score, prompts, references)
+    return float(np.mean(scores)) * chain.completion_columns
 
 
 def diagnosis(found: Distances) -> Diagnosis:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from environments.language import markov
 from experiments.papers import teacher_hacking
 from experiments.verbs import initial_sources
 
@@ -29,13 +28,6 @@ def test_variants_differ_in_their_source_and_their_prompts_only():
         assert initial_sources.adopted(each) == each
     prompts = {name: each.environment.prompts for name, each in made.items()}
     assert (prompts["half_prompts"], prompts["fifth_prompts"]) == (50, 20)
-
-
-def test_the_golden_distance_of_the_oracle_itself_is_zero():
-    config = markov.Markov(order=2, symbols=5, prompt_columns=2, completion_columns=7)
-    score = markov.reference_score(config)
-    assert teacher_hacking.golden(score * 7, score, 7) == 0
-    assert teacher_hacking.golden(-10.0, -1.25, 7) == 1.25
 
 
 def test_a_power_law_is_recognised_and_is_no_hacking():

@@ -1,42 +1,74 @@
 """Distances of teacher hacking from a table of its runs."""
 
 import csv
+import dataclasses
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from environments.language import markov
 from experiments.names import EXPERIMENTS
 from experiments.tables import distances, variants
+from launch.build import make_agent, spec_of
+from launch.roles.evaluator import Evaluator
 
 NAME = "teacher_hacking/markov_offline"
-COLUMNS = ("experiment", "seed", "learner_steps", "forward_kl", "reference_log_prob")
-
-
-@pytest.fixture(scope="module")
-def entropy():
-    """Of a whole completion of the oracle."""
-    chain = EXPERIMENTS[NAME].environment
-    return -markov.reference_score(chain) * chain.completion_columns
+CHAIN = EXPERIMENTS[NAME].environment
+COLUMNS = (
+    *("experiment", "seed", "grid", "learner_steps"),
+    *("forward_kl", "reference_log_prob"),
+)
 
 
 @pytest.fixture
-def table(entropy, tmp_path):
+def table(tmp_path):
     """Two seeds whose golden distances are 0.2 apart, and a run without teacher."""
-    rows = [
-        (NAME, seed, steps, proxy, -entropy - golden - 0.2 * seed)
-        for seed in (0, 1)
-        for steps, proxy, golden in ((0, 4, 3), (10, 2, 1), (20, 1, 2.5))
-    ]
+    rows = []
+    for seed in (0, 1):
+        for steps, proxy, golden in ((0, 4, 3), (10, 2, 1), (20, 1, 2.5)):
+            oracle = distances.oracle_log_prob(CHAIN, seed, 32 * steps)
+            log_prob = oracle - golden - 0.2 * seed
+            rows.append((NAME, seed, 32 * steps, steps, proxy, log_prob))
     path = tmp_path / "table.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(
-            [COLUMNS, *rows, ("teacher_hacking/markov_student", 0, 5, 1, -entropy)]
+            [COLUMNS, *rows, ("teacher_hacking/markov_student", 0, 160, 5, 1, -50)]
         )
     return path
 
 
-def test_the_golden_distance_is_exact_up_to_the_mean_over_samples(table):
+def test_references_are_those_of_the_evaluation():
+    """The evaluator measures a policy at the same prompts and references."""
+    experiment = dataclasses.replace(EXPERIMENTS[NAME], seed=3)
+    seen = []
+
+    def measure(params, key, observation):
+        del params, key
+        jax.debug.callback(lambda rows: seen.append(np.array(rows)), observation)
+        return {}
+
+    agent = make_agent(experiment, spec_of(experiment))
+    completions = jnp.zeros((32, CHAIN.completion_columns), jnp.int32) + 5
+    agent = agent._replace(measure=measure, act=lambda *_: (completions, ()))
+    Evaluator(experiment, agent, episodes=64).evaluate({}, point=960)
+    jax.effects_barrier()
+    prompts, references = np.split(np.concatenate(seen), [CHAIN.prompt_columns], axis=1)
+    scores = list(map(markov.Continuations(CHAIN).score, prompts, references))
+    assert len(scores) == 64
+    found = distances.oracle_log_prob(CHAIN, 3, 960, episodes=64)
+    assert found == pytest.approx(np.mean(scores) * CHAIN.completion_columns)
+
+
+def test_references_score_as_the_chain_does_on_average():
+    scores = [distances.oracle_log_prob(CHAIN, seed, 96) for seed in range(3)]
+    exact = markov.reference_score(CHAIN) * CHAIN.completion_columns
+    assert np.mean(scores) == pytest.approx(exact, abs=0.4)
+    assert len(set(scores)) == 3
+
+
+def test_the_golden_distance_is_the_difference_of_two_log_probabilities(table):
     [(name, found)] = distances.distances(variants.read(table)).items()
     assert name == NAME
     np.testing.assert_array_equal(found.steps, [0, 10, 20])
