@@ -39,22 +39,35 @@ def runs(seconds: float, line: tuple[str, ...] = PONG) -> list[Measurement]:
         line: the arguments of `munchausen train`.
     """
     bare = {"bare": parts.bare_update(EXPERIMENTS[line[0]])}
-    with in_turns(line, "local") as local, in_turns(line, "processes") as program:
+    fed = (*line, "--replay", "learner")
+    with (
+        in_turns(line, "local") as local,
+        in_turns(line, "processes") as program,
+        in_turns(fed, "processes") as fed_program,
+    ):
+        kinds = {
+            "local": local.go,
+            "processes": program.go,
+            "processes, --replay learner": fed_program.go,
+        }
         turns = take_turns(
-            [
-                lambda turn: rates(bare, turn),
-                one_by_one({"local": local.go, "processes": program.go}),
-            ],
-            seconds,
-            _TURN_SECONDS,
+            [lambda turn: rates(bare, turn), one_by_one(kinds)], seconds, _TURN_SECONDS
         )
 
     def ideal(rate: Rates) -> float:
         return _STEPS_PER_UPDATE * rate["bare"]
 
+    least = {"local": 0.85}
     return [
-        compared(f"whole run, {mode}", turns, mode, ideal, "actor steps/s", least)
-        for mode, least in (("local", 0.85), ("processes", 0.75))
+        compared(
+            f"whole run, {kind}",
+            turns,
+            kind,
+            ideal,
+            "actor steps/s",
+            least.get(kind, 0.75),
+        )
+        for kind in kinds
     ]
 
 
