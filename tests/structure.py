@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FUNCTION = 40  # lines without the docstring
 SHORT = "--evaluation.period 300 --evaluation.episodes 1 --steps 300".split()
 LOCAL_RUN = ("train", "mdqn/cartpole", *SHORT, "--agent.storage.min_size", "64")
-DQN_RUN = ("train", "dqn/catch", *SHORT)
+# The trace looks for the loss below the call that starts the run, hence in its thread.
+DQN_RUN = ("train", "dqn/catch", *SHORT, "--act_under_update", "false")
 
 
 class Measure(NamedTuple):

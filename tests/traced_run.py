@@ -78,11 +78,6 @@ PURPOSES = (
         "they end a run that hangs, fails or was asked to stop, or refuse its settings",
     ),
     Purpose(
-        "place",
-        ("devices",),
-        "it shares a batch among accelerators, and adds nothing on one of them",
-    ),
-    Purpose(
         "evaluate",
         ("evaluator", "evaluate", "evaluation"),
         "the episodes it plays are never stored, so never learned from",
