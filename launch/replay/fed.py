@@ -1,7 +1,7 @@
 """A store in the learner's process that the actors of a program feed through Reverb.
 
-For replays whose frames are in the memory of the learner's accelerator, see
-`launch.replay.frames`. Reverb is only the way there, see `launch.replay.row_table`.
+Reverb is only the way there, see `launch.replay.row_table`. Frames may be in the memory
+of the learner's accelerator, see `launch.replay.frames`.
 
 Importing this module imports neither Reverb nor TensorFlow.
 """

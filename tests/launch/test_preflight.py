@@ -221,13 +221,14 @@ def test_the_refusal_of_a_batch_names_the_agents_own_field_and_is_picklable():
     )
 
 
+@pytest.mark.parametrize("replay", ["learner", "device"])
 @pytest.mark.parametrize("field", ["learners", "replays"])
-def test_one_learner_and_one_server_keep_a_replay_on_the_device(field):
-    experiment = small_catch({"replay": "device"})
+def test_a_replay_outside_of_the_server_needs_one_learner_and_one_server(field, replay):
+    experiment = small_catch({"replay": replay})
     for mode in ("local", "processes"):
         preflight.check(experiment, mode, here=False)
     several = changed(experiment, {field: 2, "actors": 2})
-    with pytest.raises(ValueError, match=rf"^--replay device needs --{field} 1, as"):
+    with pytest.raises(ValueError, match=rf"^--replay {replay} needs --{field} 1, as"):
         preflight.check(several, "processes", here=False)
 
 

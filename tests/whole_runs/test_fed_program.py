@@ -1,4 +1,4 @@
-"""Programs whose replay is on the learner's device: updates, kills, and a resume."""
+"""Programs whose learner has the replay: updates, kills, and a resume."""
 
 import os
 import signal
@@ -18,12 +18,18 @@ pytestmark = [
 ]
 
 MIN_SIZE = 100
-SETTINGS = "--replay device --updates_per_call 3"
+SETTINGS = "--updates_per_call 3"
 
 
-@pytest.mark.parametrize("mode", ["processes", "threads"])
-def test_every_step_is_followed_by_its_updates_and_the_agent_learns(command, mode):
+@pytest.mark.parametrize(
+    "mode, replay",
+    [("processes", "device"), ("threads", "device"), ("processes", "learner")],
+)
+def test_every_step_is_followed_by_its_updates_and_the_agent_learns(
+    command, mode, replay
+):
     line = f"{catch_commands.LINE} {SETTINGS} --steps 6000 --launch {mode}"
+    line = f"{line} --replay {replay}"
     code, out, err = command.munchausen(line).wait(200)
     assert code == 0, err
     assert not command.alive()
@@ -50,14 +56,16 @@ def running(command):
         rows = catch_commands.metrics(directory)
         return saved and rows and rows[-1]["actor_steps"] > saved[-1]
 
-    line = catch_commands.line("processes", SETTINGS, "--checkpoint.period 300")
+    line = catch_commands.line(
+        "processes", SETTINGS, "--replay device", "--checkpoint.period 300"
+    )
     command.munchausen(line)
     return catch_commands.await_run(command, is_past_a_checkpoint, "rows", 200)
 
 
 def test_a_killed_actor_is_started_again_in_its_lanes(command):
     line = f"{catch_commands.LINE} {SETTINGS} --steps 6000 --launch processes"
-    command.munchausen(line)
+    command.munchausen(f"{line} --replay device")
     directory = catch_commands.await_run(command, catch_commands.is_evaluated, "rows")
     os.kill(command.await_role("munchausen actor/1 "), signal.SIGKILL)
     code, _, err = command.wait(300)
