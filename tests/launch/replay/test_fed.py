@@ -112,7 +112,7 @@ def read(batches):
     return jax.jit(batches.read)(batch, batches.shared)
 
 
-def await_true(condition, seconds=20):
+def await_true(condition, seconds=100):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it has not come true"
@@ -219,6 +219,7 @@ def test_actors_wait_when_too_many_samples_are_owed(make_parts):
     actor = threading.Thread(target=act, daemon=True)
     actor.start()
     store = parts.fed._store
+    await_true(lambda: (parts.fed.owed(), store.inserted > STORAGE.min_size)[1])
     await_rest(lambda: (parts.fed.owed(), len(done))[1])
     before = len(done)
     due = STORAGE.samples_per_insert * (store.inserted - STORAGE.min_size)
@@ -264,18 +265,20 @@ def test_a_stop_ends_the_wait_for_a_batch(make_parts):
     began = time.monotonic()
     with pytest.raises(StopIteration):
         parts.fed.next()
-    assert 0.2 < time.monotonic() - began < 3
+    assert 0.2 < time.monotonic() - began < 20
 
 
 def test_a_resumed_store_continues_with_the_same_batches(make_parts, tmp_path):
     parts, again = make_parts(), make_parts()
     parts.fed.prepare({}, lambda: None)
     parts.act(0, recorded(0, steps=60))
+    most = 2 * row_table.MOST_CHUNKS  # of one row each
+    await_true(lambda: (parts.fed.owed(), parts.fed.progress()[QUEUED] == most)[1])
     await_rest(lambda: (parts.fed.owed(), parts.fed.progress()[QUEUED])[1])
     parts.fed.save(tmp_path / "replay")
     progress = parts.fed.progress()
     assert progress["store"] == "reverb"  # the run is a program's
-    assert progress[QUEUED] == 2 * row_table.MOST_CHUNKS  # of one row each
+    assert progress[QUEUED] == most
     again.fed.restore(tmp_path / "replay", progress, learner_steps=1)
     assert again.fed.stored() == parts.fed.stored() > 50
     assert again.fed._store.owed() == parts.fed._store.owed() > 0
