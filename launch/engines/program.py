@@ -18,6 +18,7 @@ from launch.replay.fed import Fed
 from launch.replay.in_process import InProcess
 from launch.replay.reverb_batches import ReverbBatches
 from launch.replay.reverb_queue import QueueAdder, QueueBatches, chunk_of
+from launch.replay.rows import Rows
 from launch.roles.actor_role import ActorRole
 from launch.roles.batches import Batches
 from launch.roles.batches_ahead import BatchesAhead
@@ -254,10 +255,16 @@ def _reverb_adder(run: Run, agent: Agent, context: Context) -> DistributedAdder:
         table, chunk = shards.queue_name(context.index), _queue_chunk(run, agent)
         return QueueAdder(client, storage, spec, table=table, chunk=chunk, **settings)
     settings |= {"discount": agent.discount, "frame_stack": run.frame_stack}
-    if experiment.replay != "host":
-        first = context.index * lanes
-        return row_table.ChunkAdder(client, storage, spec, first_lane=first, **settings)
-    return reverb_store.ReverbAdder(client, storage, spec, **settings)
+    if experiment.replay == "host":
+        return reverb_store.ReverbAdder(client, storage, spec, **settings)
+    stop = settings.pop("stop")
+    return row_table.ChunkAdder(
+        client,
+        Rows(storage, spec, **settings),
+        chunk=row_table.rows_of_chunk(storage),
+        first_lane=context.index * lanes,
+        stop=stop,
+    )
 
 
 def _queue_chunk(run: Run, agent: Agent) -> int:

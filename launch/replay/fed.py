@@ -87,9 +87,9 @@ class Fed:
         self._thread.start()
 
     def owed(self) -> int:
-        """Stores what has come; then the batches that are owed, 1 to K.
+        """Stores the rows that have come, and returns how many batches are owed.
 
-        If none is owed yet, `next` waits for it.
+        The number is 1 to K. If no batch is owed yet, it is 1, and `next` waits.
         """
         self._store_waiting()
         return max(1, min(self._store.owed(), self._most))

@@ -99,7 +99,8 @@ class QueueAdder:
             num_environments: N, the number of lanes.
             table: name of the queue.
             chunk: K, see `chunk_of`.
-            stop: returns whether to stop waiting; what is not stored then is lost.
+            stop: returns whether to stop waiting; transitions that are not stored by
+                then are lost.
             extras: spec of the extras that the policy returns with one action, see
                 `launch.build.make_extras_spec`.
         """

@@ -6,7 +6,7 @@ each frame once and makes an item of the n + S rows that end at a completed tran
 `launch.replay.reverb_reader` reads the table. Importing this module imports Reverb.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dm_env
@@ -84,10 +84,8 @@ class ReverbAdder:
             num_environments=num_environments,
             extras=extras,
         )
-        self._spec = spec
-        self._extras = jax.tree.leaves(extras)
         window = storage.n_step + frame_stack
-        config = _writer_config(window, len(self._extras))
+        config = _writer_config(window, self._rows.num_extras)
         self._writers = Writers(client, config, num_environments, stop)
 
     @property
@@ -113,31 +111,8 @@ class ReverbAdder:
         # `end_episode` is never called: rows that complete no transition keep windows
         # within an episode, and the call would wait for every pending item.
         for lane, row in rows:
-            self._writers.append(
-                lane, as_arrays(row, self._spec.action.dtype, self._extras)
-            )
+            self._writers.append(lane, self._rows.as_arrays(row))
         self._writers.flush(_MAX_PENDING)
-
-
-def as_arrays(row: Row, action: Any, extras: Sequence[Any]) -> Row:
-    """A row whose columns have the types that the table stores.
-
-    Args:
-        row: one row.
-        action: dtype of an action.
-        extras: spec of each leaf of its extras.
-    """
-    return Row(
-        row.frame,
-        np.asarray(row.action, action),
-        np.float32(row.reward),
-        np.float32(row.discount),
-        np.int32(row.steps),
-        tuple(
-            np.asarray(leaf, each.dtype)
-            for leaf, each in zip(row.extras, extras, strict=True)
-        ),
-    )
 
 
 def _writer_config(window: int, num_extras: int) -> reverb.structured_writer.Config:

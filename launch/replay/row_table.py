@@ -14,7 +14,7 @@ import dm_env
 import jax
 import numpy as np
 
-from agents.parts.contract import Spec, Storage
+from agents.parts.contract import Storage
 from launch.replay.limiter import TABLE, error_buffer
 from launch.replay.rows import Row, Rows
 
@@ -62,45 +62,27 @@ class ChunkAdder:
     def __init__(
         self,
         client: "reverb.Client",
-        storage: Storage,
-        spec: Spec,
+        rows: Rows,
         *,
-        discount: float,
-        frame_stack: int,
-        num_environments: int,
+        chunk: int,
         first_lane: int,
         stop: Callable[[], bool],
-        extras: Any = (),
     ):
         """Connects.
 
         Args:
             client: of the server that holds the table.
-            storage: gives n, the number of rewards that are summed.
-            spec: of one environment; frames are stacked along the first axis.
-            discount: gamma, weighs the rewards inside an n-step transition.
-            frame_stack: S, frames in one observation; 1 if they are not stacked.
-            num_environments: N, the number of lanes.
+            rows: turns the steps into rows.
+            chunk: C, see `rows_of_chunk`.
             first_lane: of this actor's lanes in the store.
             stop: returns whether to stop waiting; rows not stored by then are lost.
-            extras: spec of the extras that the policy returns with one action, see
-                `launch.build.make_extras_spec`.
         """
         from launch.replay.reverb_writers import Writers
 
-        self._rows = Rows(
-            storage,
-            spec,
-            discount=discount,
-            frame_stack=frame_stack,
-            num_environments=num_environments,
-            extras=extras,
-        )
-        self._action = spec.action.dtype
-        self._extras = jax.tree.leaves(extras)
+        self._rows = rows
         self._first_lane = first_lane
-        self._writers = Writers(client, _writer_config(len(self._extras)), 1, stop)
-        self._size = rows_of_chunk(storage)
+        self._writers = Writers(client, _writer_config(rows.num_extras), 1, stop)
+        self._size = chunk
         self._waiting: list[tuple[int, Row]] = []
 
     @property
@@ -135,10 +117,8 @@ class ChunkAdder:
                 self._waiting = []
 
     def _send(self, waiting: Sequence[tuple[int, Row]]) -> None:
-        from launch.replay.reverb_store import as_arrays
-
         lanes, rows = zip(*waiting, strict=True)
-        arrays = [as_arrays(row, self._action, self._extras) for row in rows]
+        arrays = [self._rows.as_arrays(row) for row in rows]
         columns = jax.tree.map(lambda *leaves: np.stack(leaves), *arrays)
         self._writers.append(0, Chunk(np.array(lanes, np.int32), columns))
         self._writers.flush(_MAX_PENDING)

@@ -98,6 +98,25 @@ class Rows:
         # outside of an episode.
         self._recent: list[deque | None] = [None] * num_environments
 
+    @property
+    def num_extras(self) -> int:
+        """Number of leaves of the extras of an action."""
+        return len(self._no_extras)
+
+    def as_arrays(self, row: Row) -> Row:
+        """A row whose columns have the types that a table stores."""
+        return Row(
+            row.frame,
+            np.asarray(row.action, self._no_action.dtype),
+            np.float32(row.reward),
+            np.float32(row.discount),
+            np.int32(row.steps),
+            tuple(
+                np.asarray(leaf, none.dtype)
+                for leaf, none in zip(row.extras, self._no_extras, strict=True)
+            ),
+        )
+
     def observe_first(self, timestep: dm_env.TimeStep) -> Iterator[tuple[int, Row]]:
         """Yields (lane, row) for a timestep that is FIRST in every lane."""
         for lane in range(len(self._recent)):

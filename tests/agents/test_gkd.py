@@ -11,7 +11,13 @@ import pytest
 from agents import gkd
 from agents.parts import sgd
 from agents.parts.contract import Spec, Transition
-from agents.parts.language import distillation, sampling, sequences, transformer
+from agents.parts.language import (
+    accumulation,
+    distillation,
+    sampling,
+    sequences,
+    transformer,
+)
 from agents.parts.language.sequences import EOS, PAD
 
 P, T, V, B = 4, 3, 9, 5
@@ -192,8 +198,15 @@ def test_an_advantage_is_the_reward_less_the_mean_of_the_others():
 
 
 @pytest.mark.parametrize("average", ["token_mean", "sequence_mean"])
-def test_parts_of_a_batch_have_its_loss_and_gradient(params, average):
+def test_parts_of_a_batch_have_its_loss_and_gradient(params, average, monkeypatch):
     """The score's baseline and all means are those of the whole batch."""
+    asked, summed = [], accumulation.summed
+
+    def noted(function, own, batch, parts):
+        asked.append(parts)
+        return summed(function, own, batch, parts)
+
+    monkeypatch.setattr(accumulation, "summed", noted)
     pair = distillation.Pair(STUDENT, TEACHER)
 
     @jax.jit
@@ -213,6 +226,7 @@ def test_parts_of_a_batch_have_its_loss_and_gradient(params, average):
         return found
 
     whole, parted = both(params["policy"])
+    assert asked == [1, B]
     chex.assert_trees_all_close(whole, parted, rtol=1e-4, atol=1e-6)
     assert float(whole[0][1]["ratio_mean"]) < 1
 

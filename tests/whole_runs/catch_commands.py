@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 from pathlib import Path
 
 from launch.runs import checkpoint, checkpoint_files
@@ -33,6 +35,26 @@ def await_run(command, ready, what, seconds=100):
         found = list(Path(command.directory).glob("runs/*/*/*/"))
         if found and ready(found[0]):
             return found[0]
+
+
+def await_past_a_checkpoint(command):
+    """The run directory as soon as it has rows newer than its last checkpoint."""
+
+    def is_past_a_checkpoint(directory):
+        saved, rows = saved_steps(directory), metrics(directory)
+        return saved and rows and rows[-1]["actor_steps"] > saved[-1]
+
+    return await_run(command, is_past_a_checkpoint, "rows", 200)
+
+
+def kill_role(command, role):
+    """Kills a role without which the run ends, and checks that it ends in order."""
+    os.kill(command.await_role(f"munchausen {role} "), signal.SIGKILL)
+    code, _, err = command.wait(60)
+    assert code == 1
+    assert f"{role}/0 died (signal 9); its last lines, from " in err, err
+    assert "Traceback" not in err
+    assert not command.alive()
 
 
 def is_evaluated(directory):

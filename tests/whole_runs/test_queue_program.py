@@ -53,15 +53,9 @@ def test_every_completion_is_used_once_and_none_is_old(command, mode, more):
 @pytest.fixture
 def running(command):
     """Starts a run, and waits until it has rows newer than its last checkpoint."""
-
-    def is_past_a_checkpoint(directory):
-        saved = catch_commands.saved_steps(directory)
-        rows = catch_commands.metrics(directory)
-        return saved and rows and rows[-1]["actor_steps"] > saved[-1]
-
     line = f"{LINE} --steps 1000000 --launch processes --checkpoint.period 300"
     command.munchausen(line)
-    return catch_commands.await_run(command, is_past_a_checkpoint, "rows", 200)
+    return catch_commands.await_past_a_checkpoint(command)
 
 
 def test_killed_actors_are_started_again_and_nothing_becomes_old(command):
@@ -87,12 +81,7 @@ def test_killed_actors_are_started_again_and_nothing_becomes_old(command):
 
 @pytest.mark.parametrize("role", ["learner", "replay"])
 def test_a_run_whose_role_was_killed_can_be_resumed(command, running, role):
-    os.kill(command.await_role(f"munchausen {role} "), signal.SIGKILL)
-    code, _, err = command.wait(60)
-    assert code == 1
-    assert f"{role}/0 died (signal 9); its last lines, from " in err, err
-    assert "Traceback" not in err
-    assert not command.alive()
+    catch_commands.kill_role(command, role)
     saved = checkpoint.newest(running)
     steps, queued = saved.counts.actor_steps + 601, saved.extra["queued"]
     assert 0 <= queued <= BATCH + BATCH

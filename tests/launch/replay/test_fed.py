@@ -14,6 +14,7 @@ from launch.replay import QUEUED, row_table
 from launch.replay.fed import Fed
 from launch.replay.in_process import InProcess
 from launch.replay.limiter import TABLE, error_buffer
+from launch.replay.rows import Rows
 from tests.launch.replay import made_up_extras
 from tests.launch.replay import recorded_streams as streams
 
@@ -61,13 +62,19 @@ class Parts:
     def adder(self, actor):
         return row_table.ChunkAdder(
             self.client,
+            self.rows(),
+            chunk=row_table.rows_of_chunk(self.storage),
+            first_lane=actor * LANES,
+            stop=self.stopped.is_set,
+        )
+
+    def rows(self):
+        return Rows(
             self.storage,
             streams.make_spec(STACK),
             discount=DISCOUNT,
             frame_stack=STACK,
             num_environments=LANES,
-            first_lane=actor * LANES,
-            stop=self.stopped.is_set,
             extras=self.extras,
         )
 
@@ -150,15 +157,7 @@ def test_batches_are_those_of_a_store_that_is_fed_in_the_process(make_parts):
 
 def stored_rows(parts):
     """The rows that an actor's steps become, in its order."""
-    from launch.replay.rows import Rows
-
-    rows = Rows(
-        parts.storage,
-        streams.make_spec(STACK),
-        discount=DISCOUNT,
-        frame_stack=STACK,
-        num_environments=LANES,
-    )
+    rows = parts.rows()
     steps = recorded(0).steps
     yield from rows.observe_first(steps[0][1])
     for actions, timestep in steps[1:]:

@@ -43,12 +43,15 @@ def test_rows_that_only_fill_a_chunk_are_skipped():
 def test_an_actors_rows_arrive_once_in_order_and_in_its_lanes(make_server, monkeypatch):
     """Those of its last, incomplete chunk as well."""
     monkeypatch.setattr(row_table, "MOST_CHUNKS", 100)
-    monkeypatch.setattr(row_table, "rows_of_chunk", lambda storage: 3)
     client = make_server(row_table.make_tables())
     settings = {"discount": 0.9, "frame_stack": 4, "num_environments": LANES}
     spec, stream = streams.make_spec(4), streams.record(steps=23, frame_stack=4)
     adder = row_table.ChunkAdder(
-        client, STORAGE, spec, first_lane=FIRST_LANE, stop=lambda: False, **settings
+        client,
+        Rows(STORAGE, spec, **settings),
+        chunk=3,
+        first_lane=FIRST_LANE,
+        stop=lambda: False,
     )
     streams.feed(adder, stream)
     adder.close()
