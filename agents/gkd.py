@@ -142,13 +142,18 @@ def loss_of(config: Config, pair: distillation.Pair, spec: Spec) -> sgd.Loss:
 
     def part_loss(params: Params, part: assembly.Part) -> tuple[jax.Array, Metrics]:
         prompt, completion = part.prompt, part.completion
-        log_probs = sampling.score(params["policy"], pair.student, prompt, completion)
-        losses = -log_probs
-        if config.divergence != "likelihood":
+
+        def own_log_probs() -> jax.Array:
+            return sampling.score(params["policy"], pair.student, prompt, completion)
+
+        if config.divergence == "likelihood":
+            losses = -own_log_probs()
+        else:
             losses = pair.distances(params, config.divergence, prompt, completion)
         loss = part.average(losses)
         metrics = {"divergence": loss}
         if config.divergence_weight < 1:
+            log_probs = own_log_probs()
             gains, weights = reward_losses(
                 log_probs, part.batch.extras["log_probs"], part.batch.reward
             )

@@ -40,7 +40,9 @@ def make(**settings):
 
 @pytest.fixture(scope="module")
 def params():
-    return jax.jit(make(target="teacher").init)(jax.random.key(3)).params
+    """Of a policy, and of the teacher that a run would be given."""
+    first = jax.jit(make(target="teacher").init)(jax.random.key(3)).params
+    return {**first, "teacher": transformer.init(jax.random.key(4), TEACHER)}
 
 
 @pytest.fixture(scope="module")

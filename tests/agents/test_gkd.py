@@ -56,7 +56,9 @@ def make(**settings):
 
 @pytest.fixture(scope="module")
 def params():
-    return jax.jit(make().init)(jax.random.key(3)).params
+    """Of a student, and of the teacher that a run would be given."""
+    first = jax.jit(make().init)(jax.random.key(3)).params
+    return {**first, "teacher": transformer.init(jax.random.key(4), TEACHER)}
 
 
 @pytest.fixture(scope="module")
@@ -139,10 +141,16 @@ def test_losses_are_means_over_the_tokens_of_the_completions(params, log_probabi
 
 
 def test_only_the_student_learns():
-    """A network without an optimiser never changes, see `sgd.learner`."""
-    state = jax.eval_shape(make().init, jax.random.key(3))
+    """A network without an optimiser never changes, see `sgd.learner`.
+
+    The teacher must be given, so nothing is drawn in its place.
+    """
+    state = jax.jit(make().init)(jax.random.key(3))
     assert set(state.params) == {"policy", "teacher"}
     assert set(state.opt_state) == {"policy"}
+    drawn = transformer.init(jax.random.key(4), TEACHER)
+    zeros = jax.tree.map(jnp.zeros_like, drawn)
+    chex.assert_trees_all_equal(state.params["teacher"], zeros)
 
 
 def test_completions_are_the_teachers_in_training_and_the_students_else(params, key):
@@ -258,10 +266,12 @@ def test_forward_kl_is_the_mean_log_ratio_of_the_teachers_completions(params, ke
 
 
 @pytest.mark.slow
-def test_on_policy_distillation_lowers_the_divergence_on_its_own_completions(key):
+def test_on_policy_distillation_lowers_the_divergence_on_its_own_completions(
+    params, key
+):
     agent = make(divergence="reverse_kl")
     act, learn = jax.jit(agent.act), jax.jit(agent.update)
-    measure, state = jax.jit(agent.measure), agent.init(key)
+    measure, state = jax.jit(agent.measure), agent.init(key)._replace(params=params)
     many = jnp.tile(OBSERVATION, (6, 1))
     before = measure(state.params, key, many)
     for step in range(300):

@@ -37,7 +37,7 @@ from agents.parts.contract import NetworkParams
 from agents.parts.language.architecture import GEMMA2, GEMMA3, Config
 
 __all__ = ["GEMMA2", "GEMMA3", "Cache", "Config"]
-__all__ += ["hidden", "init", "init_cache", "logits", "prefill", "step"]
+__all__ += ["empty", "hidden", "init", "init_cache", "logits", "prefill", "step"]
 
 _EMPTY = jnp.iinfo(jnp.int32).max  # position of a slot that holds nothing: never past
 # Not by their names: TensorFlow, once imported, gives `bfloat16` to a type of its kind.
@@ -70,11 +70,25 @@ def init(key: jax.Array, config: Config) -> NetworkParams:
     checks.at_least("network.vocabulary", config.vocabulary, 1)
     embed_key, *keys = jax.random.split(key, 1 + config.layers)
     shape = (config.vocabulary, config.width)
+    # Each random array takes half a second to compile, so all layers share theirs.
+    stacked = jax.vmap(lambda key: _init_layer(key, config))(jnp.stack(keys))
     return {
         "embed": _normal(embed_key, shape, fan_in=config.width),
-        "layers": [_init_layer(layer_key, config) for layer_key in keys],
+        "layers": [
+            jax.tree.map(lambda leaf, i=i: leaf[i], stacked)
+            for i in range(config.layers)
+        ],
         "norm": jnp.zeros(config.width),
     }
+
+
+def empty(key: jax.Array, config: Config) -> NetworkParams:
+    """Zeros in the place of parameters that are given later; as `init` otherwise.
+
+    They cost no compilation, and no memory for random numbers.
+    """
+    shapes = jax.eval_shape(lambda: init(key, config))
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 def _init_layer(key: jax.Array, config: Config) -> NetworkParams:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 import subprocess
 import sys
@@ -128,6 +129,22 @@ def test_ragged_prompts_read_in_parallel_continue_each_at_its_own_column():
     wanted = all_logits(params, CONFIG, text)[np.arange(5), lengths]
     np.testing.assert_allclose(logits, wanted, atol=1e-5)
     assert states.shape == (5, 5, 12)
+
+
+def test_each_layer_has_random_numbers_that_no_other_has():
+    """Matrices keep the variance of their inputs; norms begin at 0."""
+    config = transformer.Config(7, width=64, layers=3, heads=4, kv_heads=2, hidden=40)
+    params = transformer.init(jax.random.key(5), config)
+    fan_in = {"qkv": 64, "output": 64, "gate_up": 64, "down": 40}
+    for name, inputs in fan_in.items():
+        drawn = np.stack([layer[name] for layer in params["layers"]])
+        for one, other in itertools.combinations(drawn, 2):
+            assert np.mean(one == other) < 0.01, name
+        assert drawn.std(axis=tuple(range(1, drawn.ndim))) == pytest.approx(
+            [inputs**-0.5] * 3, rel=0.05
+        )
+    norms = [v for layer in params["layers"] for n, v in layer.items() if "norm" in n]
+    assert not np.any(np.concatenate(norms))
 
 
 def test_later_columns_change_nothing():
