@@ -113,7 +113,11 @@ class LanguageEnvironment:
         self._at_first = False
 
     def reset(self) -> dm_env.TimeStep:
-        """Draws a prompt in every lane."""
+        """Draws a prompt in every lane.
+
+        Raises:
+            ValueError: the task draws what `Task.draw` must not return.
+        """
         self._at_first = True
         self._drawn = [self._draw(generator) for generator in self._generators]
         return self._timestep(dm_env.StepType.FIRST, [0.0] * len(self._drawn), 1.0)
@@ -176,12 +180,32 @@ class LanguageEnvironment:
 
     def _row(self, prompt: np.ndarray, reference: np.ndarray) -> np.ndarray:
         p, t = self.task.prompt_columns, self.task.completion_columns
+        self._check_drawn("prompt", prompt, 1, p)
+        self._check_drawn("reference", reference, 0, t)
+        if EOS in reference[:-1]:
+            raise ValueError(
+                f"a task must draw a reference that ends at its first EOS ({EOS}), got "
+                f"{list(map(int, reference))}"
+            )
         row = np.full(p + t, PAD, np.int32)
         row[: len(prompt)] = prompt
         row[p : p + len(reference)] = reference
         if 0 < len(reference) < t and reference[-1] != EOS:
             row[p + len(reference)] = EOS
         return row
+
+    def _check_drawn(
+        self, kind: str, tokens: np.ndarray, shortest: int, longest: int
+    ) -> None:
+        last = len(self.task.vocabulary) - 1
+        rule = f"a task must draw a {kind} of {shortest} to {longest} tokens"
+        if not shortest <= len(tokens) <= longest:
+            raise ValueError(f"{rule}, got {len(tokens)}")
+        if len(tokens) and not PAD < np.min(tokens) <= np.max(tokens) <= last:
+            raise ValueError(
+                f"{rule} between {PAD + 1} and {last} ({PAD} is padding), got "
+                f"{np.min(tokens)} to {np.max(tokens)}"
+            )
 
     def _check(self, actions: np.ndarray) -> None:
         shape = (self.num_environments, self.task.completion_columns)

@@ -61,6 +61,24 @@ def test_a_row_is_the_prompt_and_the_reference_each_padded(reference, padded):
     assert row.tolist() == [*prompts(False, 1)[0], PAD, *padded]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "reference", "given"),
+    [
+        ([], [6], "a prompt of 1 to 3 tokens, got 0"),
+        ([4, 5, 6, 7], [6], "a prompt of 1 to 3 tokens, got 4"),
+        ([4, 11], [6], r"a prompt .* between 1 and 10 \(0 is padding\), got 4 to 11"),
+        ([4, 5], [6, PAD], r"a reference .* between 1 and 10 .*, got 0 to 6"),
+        ([4, 5], [6, 7, 8, 9, 4], "a reference of 0 to 4 tokens, got 5"),
+        ([4, 5], [6, EOS, 7], r"a reference that ends at its first EOS \(1\), got \["),
+    ],
+)
+def test_a_task_that_draws_no_row_is_refused(prompt, reference, given, monkeypatch):
+    monkeypatch.setattr("environments.language.task.is_held_out", lambda prompt: False)
+    environment = LanguageEnvironment(Listed([(prompt, reference)]), 1, seed=0)
+    with pytest.raises(ValueError, match="a task must draw " + given):
+        environment.reset()
+
+
 def test_an_episode_is_one_step():
     environment = make([[6]], lanes=3)
     first = environment.reset()
