@@ -2,6 +2,10 @@
 
 python -m experiments.tables.from_runs runs/mdqn/cartpole runs/dqn/cartpole cartpole.csv
 python -m experiments.tables.from_runs runs/leverage/garnet leverage_garnet.csv
+python -m experiments.tables.from_runs --texts runs/gkd/facts gkd_facts.csv
+
+With `--texts`, the row of a run's last evaluation has the text metrics of its samples,
+see `experiments.language_metrics`; this takes seconds for each run.
 """
 
 import csv
@@ -11,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments import output_files
+from experiments import language_metrics, output_files
 from experiments.catalogue import computation
 from experiments.reporting import (
     find_runs,
@@ -29,6 +33,7 @@ from launch.runs.logs import Counts, EvaluationRow
 
 # Language tasks evaluate hundreds of completions; a row has their mean.
 _MOST_RETURNS = 200
+_TEXTS = "--texts"
 _PROVENANCE = ("command", "code", "machine", "started")
 COLUMNS = (
     "experiment",
@@ -99,6 +104,16 @@ def _measures(run: Run, evaluation: EvaluationRow) -> dict[str, Any]:
     }
 
 
+def _texts(run: Run) -> dict[str, float]:
+    """Text metrics of the samples of a run's last evaluation, by name; none without."""
+    if not run.samples:
+        return {}
+    return language_metrics.measure(
+        [sample.completion for sample in run.samples],
+        [sample.reference for sample in run.samples],
+    )
+
+
 def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:
     """The rows of a computation, each with its seed and provenance.
 
@@ -149,10 +164,15 @@ class Table(NamedTuple):
     notes: list[str]
 
 
-def table(roots: Sequence[Path]) -> Table:
+def table(roots: Sequence[Path], texts: bool = False) -> Table:
     """The table of the trained runs below some folders; of computations if none is.
 
+    Args:
+        roots: folders with runs.
+        texts: whether the row of a run's last evaluation has its text metrics.
+
     Raises:
+        ModuleNotFoundError: the package of a text metric is not installed.
         RunDirectoryError: a folder does not exist, no run can be read, or the
             computed figures have different columns.
     """
@@ -168,7 +188,10 @@ def table(roots: Sequence[Path]) -> Table:
         notes.append(f"left out {formats.plural(len(computed), 'computed figure')}")
     for run in reading.runs:
         try:
-            written += list(rows(run))
+            own = list(rows(run))
+            if own and texts:
+                own[-1] |= _texts(run)
+            written += own
         except RunDirectoryError as error:
             notes.append(plain_text.one_line(error))
     if not written:
@@ -208,22 +231,25 @@ def main(arguments: Sequence[str]) -> int:
     Skips computed figures, unless the directories hold nothing else; then it writes
     their rows.
     """
+    texts = _TEXTS in arguments
+    arguments = [each for each in arguments if each != _TEXTS]
     if len(arguments) < 2 or not arguments[-1].endswith(".csv"):
         print(
-            "usage: python -m experiments.tables.from_runs RUN... TABLE.csv",
+            f"usage: python -m experiments.tables.from_runs [{_TEXTS}] RUN... "
+            "TABLE.csv",
             file=sys.stderr,
         )
         return 2
     *roots, output = map(Path, arguments)
     try:
         output_files.check_writable(output)
-        found = table(roots)
+        found = table(roots, texts)
         with output_files.draft(output) as draft:
             with draft.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, found.columns, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(found.rows)
-    except RunDirectoryError as error:
+    except (ModuleNotFoundError, RunDirectoryError) as error:
         print(f"results: {error}", file=sys.stderr)
         return 2
     for note in found.notes:

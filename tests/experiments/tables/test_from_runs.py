@@ -1,6 +1,7 @@
 """Tables of runs: provenance, also of resumed runs, and refused input."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -197,3 +198,28 @@ def test_returns_of_very_many_episodes_are_left_to_their_mean(elsewhere):
     few, many = sorted(table(), key=lambda row: int(row["grid"]))
     assert few["returns"] == " ".join(["0.5"] * 200) and many["returns"] == ""
     assert few["mean_return"] == many["mean_return"] == "0.5"
+
+
+def test_text_metrics_are_those_of_the_last_evaluation(elsewhere, capsys):
+    points = {50: [0.0, 0.0], 100: [1.0, 1.0]}
+    one = run_directories.write(elsewhere / "texts", "gkd/facts", 0, points)
+    run_directories.write(elsewhere / "texts", "gkd/facts", 1, points)  # no samples
+    pairs = {50: ("z", "z"), 100: ("a b c d", "e f g h i j")}
+    samples = [
+        {"grid": grid, "prompt": "p", "completion": text, "reward": 1.0}
+        | {"reference": "a b c d"}
+        for grid, texts in pairs.items()
+        for text in texts
+    ]
+    lines = "".join(json.dumps(sample) + "\n" for sample in samples)
+    (one / "samples.jsonl").write_text(lines)
+    assert from_runs.main(["--texts", "texts", "table.csv"]) == 0
+    found = {(row["seed"], row["grid"]): row for row in table()}
+    last = found.pop(("0", "100"))
+    assert (float(last["ROUGE-1"]), float(last["Self-BLEU"])) == pytest.approx((50, 0))
+    assert float(last["length"]) == 5
+    assert {row["Self-BLEU"] for row in found.values()} == {""}
+    assert from_runs.main(["texts", "table.csv"]) == 0
+    assert "Self-BLEU" not in table()[0]
+    assert from_runs.main(["--texts", "table.csv"]) == 2
+    assert "usage:" in capsys.readouterr().err
