@@ -79,7 +79,8 @@ class Follower:
             return
         self._end_stage()
         for row in rows:
-            counts = _counts(row)
+            if row["role"] != "evaluator":  # its counts are those of older parameters
+                counts = _counts(row)
             if "episode_return" in row:
                 shown["return"] = row["episode_return"]
             if "waiting_share" in row:

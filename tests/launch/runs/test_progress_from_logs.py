@@ -80,6 +80,25 @@ def test_rows_of_another_process_are_shown(catch, tmp_path, lines):
     assert line.closed
 
 
+def test_an_evaluation_of_earlier_parameters_does_not_set_the_line_back(
+    catch, tmp_path, lines
+):
+    """Else the rate would be that of the short time since then: it was 15 times it."""
+    experiment, now = catch({"seed": 4}), Counts(200, 200, 6, 22)
+    with Follower(experiment, tmp_path, EARLIER, progress=True):
+        [line] = lines
+        recorder = Recorder(experiment, tmp_path)
+        recorder.report(now, {"q_loss": 1.0})
+        until(lambda: line.updates and line.updates[-1][0] == now)
+        earlier = Counts(100, 100, 3, 11)
+        measured = Evaluated([Episode(1.0, 9)], measures={"forward_kl": 0.5})
+        recorder.evaluation(100, earlier, measured)
+        until(lambda: "evaluation" in line.updates[-1][1])
+        recorder.close()
+    assert earlier not in [counts for counts, _ in line.updates]
+    assert line.updates[-1][0] == now
+
+
 def test_a_half_written_row_is_read_when_it_is_complete(tmp_path):
     rows, path = progress_from_logs._Rows(tmp_path), tmp_path / "metrics.jsonl"
     row = '{"actor_steps": 1, "frames": 2, "learner_steps": 3, "episodes": 4}\n'
