@@ -74,13 +74,13 @@ class Follower:
     def _update(self) -> None:
         assert self._progress is not None
         shown: dict[str, Any] = {}
-        counts, rows = None, self._rows.new()
+        rows = self._rows.new()
         if not rows and self._counts == Counts() and self._update_stage():
             return
         self._end_stage()
         for row in rows:
             if row["role"] != "evaluator":  # its counts are those of older parameters
-                counts = _counts(row)
+                self._counts = _counts(row)
             if "episode_return" in row:
                 shown["return"] = row["episode_return"]
             if "waiting_share" in row:
@@ -91,8 +91,6 @@ class Follower:
         means = [row.mean_return for row in evaluations if row.returns]
         if means:
             shown["evaluation"] = means[-1]
-        if counts is not None:
-            self._counts = counts
         self._show_roles(self._progress)
         self._progress.update(self._counts, shown)
 
