@@ -2,9 +2,9 @@
 
 python -m experiments.tables.speed speed.csv speed.png
 
-A bar is the mean of a figure's turns over that of its limit, its whisker reaches from
-the lowest to the highest ratio of a turn. Figures that were measured only once, such as
-bytes, are left out.
+A bar reaches from 1 to the mean of a figure's turns over that of its limit, its whisker
+from the lowest to the highest ratio of a turn. Left out are figures that are no rates,
+such as bytes, or were measured only once.
 """
 
 import csv
@@ -16,6 +16,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from experiments import output_files
 from experiments.benchmarks import others_cpu
@@ -26,23 +27,24 @@ from launch.errors import RunDirectoryError
 
 _NEEDED = {"figure", "value", "unit", "limit", "ratio", "lowest", "highest", "others"}
 _ROW, _EDGES = 0.3, 0.8  # inches
+_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 Row = Mapping[str, str]
 
 
 def read(table: Path) -> list[dict[str, str]]:
-    """The rows of the figures that were measured in turns.
+    """The rows of the rates that were measured in turns.
 
     Raises:
-        ValueError: it is not a table from `munchausen bench`, or has no such figure.
+        ValueError: it is not a table from `munchausen bench`, or has no such rate.
     """
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows or not _NEEDED <= rows[0].keys():
         raise ValueError(f"{table} must be a table from munchausen bench --output")
-    measured = [row for row in rows if row["lowest"]]
+    measured = [row for row in rows if row["lowest"] and row["unit"].endswith("/s")]
     if not measured:
-        raise ValueError(f"{table} must have figures that were measured in turns")
+        raise ValueError(f"{table} must have rates that were measured in turns")
     return measured
 
 
@@ -57,13 +59,17 @@ def markdown(rows: Sequence[Row]) -> list[str]:
         "| --- |" + " --- |" * 4,
     ]
     for row in rows:
-        numbers = (f"{float(row[name]):.3g}" for name in ("value", "limit"))
+        numbers = (_rate(float(row[name])) for name in ("value", "limit"))
         spread = f"{float(row['lowest']):.2f}-{float(row['highest']):.2f}"
         cells = (_title(row), *numbers, f"{float(row['ratio']):.2f}", spread)
         lines.append(f"| {' | '.join(cells)} |")
     measured = {(row["machine"], row["started"][:10]) for row in rows}
     where = "; ".join(f"{machine}, {date}" for machine, date in sorted(measured))
     return [*lines, "", f"Measured on {where}."]
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def picture(rows: Sequence[Row], format_: str) -> bytes:
@@ -81,7 +87,7 @@ def picture(rows: Sequence[Row], format_: str) -> bytes:
 
 
 def draw(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draws a bar with a whisker for each row, from the top."""
+    """Draws a bar from 1 with a whisker for each row, from the top."""
     ratio, lowest, highest = (
         np.array([float(row[name]) for row in rows])
         for name in ("ratio", "lowest", "highest")
@@ -89,8 +95,15 @@ def draw(axes: Axes, rows: Sequence[Row]) -> None:
     # The ratio of the means may lie outside a spread that is tiny.
     whiskers = np.maximum([ratio - lowest, highest - ratio], 0.0)
     places = range(len(rows))
-    axes.barh(places, ratio, xerr=whiskers, color=PALETTE[0], ecolor=INK)
+    axes.barh(places, ratio - 1, left=1, xerr=whiskers, color=PALETTE[0], ecolor=INK)
     axes.axvline(1, color=INK, linewidth=0.8)
+    axes.set_xscale("log")
+    left, right = lowest.min() / 1.1, max(highest.max(), 1) * 1.1
+    ticks = [tick for tick in _TICKS if left <= tick <= right]
+    axes.set_xlim(left, right)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_yticks(places, [_title(row) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("figure / limit")
