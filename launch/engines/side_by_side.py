@@ -3,16 +3,22 @@
 Runs that share a machine get one thread each, so that their results do not depend on
 their number. XLA 0.6.2 makes NPROC threads; it ignores `intra_op_parallelism_threads`
 and `--xla_cpu_multi_thread_eigen`.
+
+Runs that differ in their seed only compile the same programs, and share them: a decoder
+can take longer to compile than to learn.
 """
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import munchausen
 from launch import errors
@@ -36,6 +42,9 @@ _ONE_THREAD = {
 # Otherwise the first of several processes takes most of an accelerator's memory.
 _SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
+_CACHE = "JAX_COMPILATION_CACHE_DIR"
+_CACHED = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
+
 # Called with entry, directory and success of a run that has ended.
 Ended = Callable[[Entry, Path, bool], object]
 
@@ -50,8 +59,18 @@ class Child:
         wandb: WandbMode,
         alone: bool,
         grace: float = 25.0,
+        compiled: Mapping[str, str] = MappingProxyType({}),
     ):
-        """Starts the process; its output goes to a log in the run directory."""
+        """Starts the process; its output goes to a log in the run directory.
+
+        Args:
+            entry: the run.
+            directory: of the run.
+            wandb: whether Weights & Biases shows it.
+            alone: whether no other run is on this machine.
+            grace: seconds that it has to save itself after a scheduler's notice.
+            compiled: see `_compiled_once`.
+        """
         self.entry = entry
         self.directory = directory
         self.log = directory / LOG
@@ -63,7 +82,7 @@ class Child:
             self._start = output.tell()
             self.process = subprocess.Popen(
                 command,
-                env={**os.environ, **settings},
+                env={**os.environ, **settings, **compiled},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -124,12 +143,17 @@ def run(
     directories: dict[Entry, Path | None] = {}
     failed: list[str] = []
     overview = Overview(total)
-    with signals.caught_signals(exit_at_second=False) as caught:
+    with (
+        signals.caught_signals(exit_at_second=False) as caught,
+        _compiled_once(total) as compiled,
+    ):
+        begin = functools.partial(
+            _begin, root=root, wandb=wandb, grace=grace, alone=limit == 1
+        )
         try:
             while not caught:
                 while len(running) < limit and (entry := next(source, None)):
-                    begun = _begin(entry, root, wandb, grace, alone=limit == 1)
-                    directories[entry], started = begun
+                    directories[entry], started = begin(entry, compiled=compiled)
                     running += started
                 if not running:
                     break
@@ -160,15 +184,36 @@ def _take_out_ended(running: list[Child], ended: Ended) -> list[str]:
     return failed
 
 
+@contextlib.contextmanager
+def _compiled_once(runs: int) -> Iterator[Mapping[str, str]]:
+    """Environment variables by which several runs share what XLA compiles for them.
+
+    A user's own cache, `JAX_COMPILATION_CACHE_DIR`, stays as it is.
+    """
+    if runs < 2 or _CACHE in os.environ:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(
+        prefix="munchausen-compiled-", ignore_cleanup_errors=True
+    ) as folder:
+        yield {_CACHE: folder, **_CACHED}
+
+
 def _begin(
-    entry: Entry, root: str, wandb: WandbMode, grace: float, *, alone: bool
+    entry: Entry,
+    *,
+    root: str,
+    wandb: WandbMode,
+    grace: float,
+    alone: bool,
+    compiled: Mapping[str, str],
 ) -> tuple[Path, list[Child]]:
     """Starts a run, unless another process holds it; its directory and process."""
     if entry.directory and lock.is_held(entry.directory):
         return entry.directory, []
     directory = existing_runs.begin(root, entry)
     print(f"{directory}  {entry.label}".rstrip(), flush=True)
-    return directory, [Child(entry, directory, wandb, alone, grace)]
+    return directory, [Child(entry, directory, wandb, alone, grace, compiled)]
 
 
 def at_once(parallel: int | None, runs: int) -> int:

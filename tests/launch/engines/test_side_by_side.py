@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,42 @@ def test_a_run_side_by_side_with_others_has_one_thread(child):
     made = child(f"import os; print(*(os.environ[name] for name in {names}))")
     made.process.wait(20)
     assert made.lines() == ["1 1 false"]
+
+
+@pytest.mark.parametrize(
+    "seeds, users, shared",
+    [((0, 1), None, True), ((0,), None, False), ((0, 1), "/of/the/user", False)],
+)
+def test_several_runs_share_what_is_compiled_while_they_last(
+    seeds, users, shared, catch, tmp_path, monkeypatch
+):
+    popen, variable = side_by_side.subprocess.Popen, "JAX_COMPILATION_CACHE_DIR"
+    monkeypatch.delenv(variable)
+    if users is not None:
+        monkeypatch.setenv(variable, users)
+    script = f"""
+import os, pathlib
+folder = os.environ.get("{variable}")
+if {shared}:
+    pathlib.Path(folder, str(os.getpid())).touch()
+    print(len(os.listdir(folder)))
+print(folder)
+"""
+    monkeypatch.setattr(
+        side_by_side.subprocess,
+        "Popen",
+        lambda command, **options: popen([sys.executable, "-c", script], **options),
+    )
+    entries = [Entry(catch({"seed": seed})) for seed in seeds]
+    places = side_by_side.run(entries, str(tmp_path), 1).values()
+    logs = [(place / side_by_side.LOG).read_text().split() for place in places]
+    if shared:
+        (first, folder), second = logs
+        assert (first, second) == ("1", ["2", folder])
+        assert Path(folder).name.startswith("munchausen-compiled-")
+        assert not Path(folder).exists()
+    else:
+        assert logs == [[str(users)]] * len(seeds)
 
 
 @pytest.mark.parametrize(
