@@ -100,14 +100,12 @@ def draw(rows: list[Row], path: Path) -> None:
     from experiments.reporting import log_plots
 
     titles = {"exact": "exact evaluation", "sampled": "one step, one sample"}
-    panels = {
-        title: [
-            log_plots.line(name, same, x="iteration", y="error")
-            for name in dict.fromkeys(row["scheme"] for row in rows)
-            if (same := [r for r in rows if (r["part"], r["scheme"]) == (part, name)])
-        ]
-        for part, title in titles.items()
-    }
+    panels = log_plots.panels(
+        rows,
+        lambda row: (titles[row["part"]], row["scheme"]),
+        x="iteration",
+        y="error",
+    )
     log_plots.save(
         path,
         panels,

@@ -207,18 +207,12 @@ def draw(rows: list[Row], path: Path) -> None:
     """Draws the mean gap over iterations, one panel for each number of samples."""
     from experiments.reporting import log_plots
 
-    averaged = means(rows)
-    panels: dict[str, list[log_plots.Line]] = {}
-    for samples, scheme in dict.fromkeys(
-        (row["samples"], row["scheme"]) for row in averaged
-    ):
-        same = [
-            row
-            for row in averaged
-            if (row["samples"], row["scheme"]) == (samples, scheme)
-        ]
-        lines = panels.setdefault(f"{samples} samples of each pair", [])
-        lines.append(log_plots.line(scheme, same, x="iteration", y="gap"))
+    panels = log_plots.panels(
+        means(rows),
+        lambda row: (f"{row['samples']} samples of each pair", row["scheme"]),
+        x="iteration",
+        y="gap",
+    )
     log_plots.save(
         path,
         panels,

@@ -110,18 +110,11 @@ def draw(rows: list[Row], path: Path) -> None:
     """Draws the gap over samples: by scheme at gamma = 0.9, then by horizon."""
     from experiments.reporting import log_plots
 
-    panels: dict[str, list[log_plots.Line]] = {}
-    keys = ("part", "scheme", "discount")
-    for part, name, discount in dict.fromkeys(
-        tuple(row[key] for key in keys) for row in rows
-    ):
-        curve = (part, name, discount)
-        same = [row for row in rows if tuple(row[key] for key in keys) == curve]
-        title, label = name, f"discount {discount}"
-        if part == "samples":
-            title, label = label, name
-        line = log_plots.line(label, same, x="total", y="gap")
-        panels.setdefault(title, []).append(line)
+    def place(row: Row) -> tuple[str, str]:
+        scheme, discount = row["scheme"], f"discount {row['discount']}"
+        return (discount, scheme) if row["part"] == "samples" else (scheme, discount)
+
+    panels = log_plots.panels(rows, place, x="total", y="gap")
     log_plots.save(
         path,
         panels,

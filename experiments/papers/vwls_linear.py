@@ -87,12 +87,11 @@ def draw(rows: list[Row], path: Path) -> None:
     """Draws the gap over iterations, one panel for each (M, K)."""
     from experiments.reporting import log_plots
 
-    panels: dict[str, list[log_plots.Line]] = {}
-    keys = ("samples_per_pair", "iterations", "scheme")
-    for m, k, name in dict.fromkeys(tuple(row[key] for key in keys) for row in rows):
-        same = [row for row in rows if tuple(row[key] for key in keys) == (m, k, name)]
-        lines = panels.setdefault(f"M = {m} samples of a pair, K = {k}", [])
-        lines.append(log_plots.line(name, same, x="iteration", y="gap"))
+    def place(row: Row) -> tuple[str, str]:
+        m, k = row["samples_per_pair"], row["iterations"]
+        return f"M = {m} samples of a pair, K = {k}", row["scheme"]
+
+    panels = log_plots.panels(rows, place, x="iteration", y="gap")
     log_plots.save(
         path,
         panels,

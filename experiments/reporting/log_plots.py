@@ -5,7 +5,7 @@ This module imports matplotlib, so import it inside functions only.
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +69,29 @@ def line(label: str, rows: Sequence[Row], *, x: str, y: str) -> Line:
         raise ValueError(f"no rows of {label}")
     columns = [[float(row[name]) for row in rows] for name in (x, y, "standard_error")]
     return Line(label, *(np.array(column) for column in columns))
+
+
+def panels(
+    rows: Iterable[Row], place: Callable[[Row], tuple[str, str]], *, x: str, y: str
+) -> dict[str, list[Line]]:
+    """Makes the curves of a table, in the order of their first rows.
+
+    Args:
+        rows: in the order of x within each curve; see `line`.
+        place: the title of a row's panel, and the label of its curve.
+        x: name of the column on the x axis.
+        y: name of the column on the y axis.
+
+    Returns:
+        Curves by title, as `save` takes them.
+    """
+    gathered: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        gathered.setdefault(place(row), []).append(row)
+    found: dict[str, list[Line]] = {}
+    for (title, label), same in gathered.items():
+        found.setdefault(title, []).append(line(label, same, x=x, y=y))
+    return found
 
 
 def save(

@@ -23,6 +23,20 @@ def test_line_without_rows_is_refused_with_its_label():
         log_plots.line("VI", [], x="iteration", y="error")
 
 
+def test_rows_are_placed_in_panels_and_curves_in_their_order():
+    tagged = [row | {"part": part} for row in ROWS for part in ("b", "a")]
+    panels = log_plots.panels(
+        [*tagged, *(row | {"part": "c"} for row in ROWS)],
+        lambda row: ("two" if row["part"] in "ab" else "one", row["part"]),
+        x="iteration",
+        y="error",
+    )
+    labels = {title: [line.label for line in lines] for title, lines in panels.items()}
+    assert labels == {"two": ["b", "a"], "one": ["c"]}
+    for line in (*panels["two"], *panels["one"]):
+        np.testing.assert_allclose(line.y, [0.5, 0.25, 0.1])
+
+
 def test_labels_at_line_ends_do_not_overlap(tmp_path, monkeypatch):
     heights = {}
     annotate = log_plots.Axes.annotate
