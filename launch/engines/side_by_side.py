@@ -190,13 +190,17 @@ def _compiled_once(runs: int) -> Iterator[Mapping[str, str]]:
 
     A user's own cache, `JAX_COMPILATION_CACHE_DIR`, stays as it is.
     """
-    if runs < 2 or _CACHE in os.environ:
+    folder = None
+    if runs > 1 and _CACHE not in os.environ:
+        with contextlib.suppress(OSError):  # no room: then each compiles for itself
+            folder = tempfile.TemporaryDirectory(
+                prefix="munchausen-compiled-", ignore_cleanup_errors=True
+            )
+    if folder is None:
         yield {}
         return
-    with tempfile.TemporaryDirectory(
-        prefix="munchausen-compiled-", ignore_cleanup_errors=True
-    ) as folder:
-        yield {_CACHE: folder, **_CACHED}
+    with folder as place:
+        yield {_CACHE: place, **_CACHED}
 
 
 def _begin(

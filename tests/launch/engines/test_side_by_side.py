@@ -123,6 +123,16 @@ print(folder)
         assert logs == [[str(users)]] * len(seeds)
 
 
+def test_without_room_for_temporary_files_each_run_compiles_for_itself(monkeypatch):
+    def full(**options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+    monkeypatch.setattr(side_by_side.tempfile, "TemporaryDirectory", full)
+    with side_by_side._compiled_once(2) as variables:
+        assert variables == {}
+
+
 @pytest.mark.parametrize(
     "script, how",
     [
