@@ -9,7 +9,6 @@ can take longer to compile than to learn.
 """
 
 import contextlib
-import functools
 import os
 import signal
 import subprocess
@@ -18,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import munchausen
 from launch import errors
@@ -57,9 +55,8 @@ class Child:
         entry: Entry,
         directory: Path,
         wandb: WandbMode,
-        alone: bool,
+        settings: Mapping[str, str],
         grace: float = 25.0,
-        compiled: Mapping[str, str] = MappingProxyType({}),
     ):
         """Starts the process; its output goes to a log in the run directory.
 
@@ -67,14 +64,12 @@ class Child:
             entry: the run.
             directory: of the run.
             wandb: whether Weights & Biases shows it.
-            alone: whether no other run is on this machine.
+            settings: environment variables in addition to ours, see `_sharing`.
             grace: seconds that it has to save itself after a scheduler's notice.
-            compiled: see `_compiled_once`.
         """
         self.entry = entry
         self.directory = directory
         self.log = directory / LOG
-        settings = {} if alone else _ONE_THREAD | _SHARED
         command = munchausen.command(
             "launch.run", str(directory), f"--wandb={wandb}", f"--grace={grace}"
         )
@@ -82,7 +77,7 @@ class Child:
             self._start = output.tell()
             self.process = subprocess.Popen(
                 command,
-                env={**os.environ, **settings, **compiled},
+                env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -142,18 +137,16 @@ def run(
     source, running = iter(entries), list[Child]()
     directories: dict[Entry, Path | None] = {}
     failed: list[str] = []
-    overview = Overview(total)
     with (
         signals.caught_signals(exit_at_second=False) as caught,
-        _compiled_once(total) as compiled,
+        _sharing(limit, total) as settings,
+        contextlib.closing(Overview(total)) as overview,
     ):
-        begin = functools.partial(
-            _begin, root=root, wandb=wandb, grace=grace, alone=limit == 1
-        )
         try:
             while not caught:
                 while len(running) < limit and (entry := next(source, None)):
-                    directories[entry], started = begin(entry, compiled=compiled)
+                    begun = _begin(entry, root, wandb, settings, grace)
+                    directories[entry], started = begun
                     running += started
                 if not running:
                     break
@@ -163,7 +156,6 @@ def run(
                 overview.update([each.progress for each in running], waiting)
         finally:
             _end(running, caught)
-            overview.close()
     if caught:
         raise errors.Interrupted(caught[0])
     if failed:
@@ -185,39 +177,42 @@ def _take_out_ended(running: list[Child], ended: Ended) -> list[str]:
 
 
 @contextlib.contextmanager
-def _compiled_once(runs: int) -> Iterator[Mapping[str, str]]:
-    """Environment variables by which several runs share what XLA compiles for them.
+def _sharing(limit: int, total: int) -> Iterator[Mapping[str, str]]:
+    """Environment variables by which runs share the machine, and what XLA compiles.
 
-    A user's own cache, `JAX_COMPILATION_CACHE_DIR`, stays as it is.
+    A user's own cache of compiled programs, `JAX_COMPILATION_CACHE_DIR`, stays in use.
+
+    Args:
+        limit: number of runs at once.
+        total: number of all runs.
     """
+    machine = {} if limit == 1 else _ONE_THREAD | _SHARED
     folder = None
-    if runs > 1 and _CACHE not in os.environ:
+    if total > 1 and _CACHE not in os.environ:
         with contextlib.suppress(OSError):  # no room: then each compiles for itself
             folder = tempfile.TemporaryDirectory(
                 prefix="munchausen-compiled-", ignore_cleanup_errors=True
             )
     if folder is None:
-        yield {}
+        yield machine
         return
     with folder as place:
-        yield {_CACHE: place, **_CACHED}
+        yield {**machine, _CACHE: place, **_CACHED}
 
 
 def _begin(
     entry: Entry,
-    *,
     root: str,
     wandb: WandbMode,
+    settings: Mapping[str, str],
     grace: float,
-    alone: bool,
-    compiled: Mapping[str, str],
 ) -> tuple[Path, list[Child]]:
     """Starts a run, unless another process holds it; its directory and process."""
     if entry.directory and lock.is_held(entry.directory):
         return entry.directory, []
     directory = existing_runs.begin(root, entry)
     print(f"{directory}  {entry.label}".rstrip(), flush=True)
-    return directory, [Child(entry, directory, wandb, alone, grace, compiled)]
+    return directory, [Child(entry, directory, wandb, settings, grace)]
 
 
 def at_once(parallel: int | None, runs: int) -> int:

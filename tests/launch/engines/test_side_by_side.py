@@ -3,6 +3,7 @@
 import signal
 import sys
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -21,14 +22,14 @@ def child(catch, tmp_path, monkeypatch):
     """Starts a script in the place of a run."""
     popen = side_by_side.subprocess.Popen
 
-    def start(script, seed=0):
+    def start(script, seed=0, settings=MappingProxyType({})):
         def instead(command, **options):
             return popen([sys.executable, "-c", script], **options)
 
         monkeypatch.setattr(side_by_side.subprocess, "Popen", instead)
         experiment = catch({"seed": seed})
         directory = run_directory.create(tmp_path, experiment)
-        return side_by_side.Child(Entry(experiment), directory, "off", alone=False)
+        return side_by_side.Child(Entry(experiment), directory, "off", settings)
 
     return start
 
@@ -82,9 +83,13 @@ def test_the_next_run_is_taken_when_one_has_ended(catch, tmp_path, monkeypatch, 
 
 def test_a_run_side_by_side_with_others_has_one_thread(child):
     names = ("NPROC", "OMP_NUM_THREADS", "XLA_PYTHON_CLIENT_PREALLOCATE")
-    made = child(f"import os; print(*(os.environ[name] for name in {names}))")
-    made.process.wait(20)
-    assert made.lines() == ["1 1 false"]
+    script = f"import os; print(*(os.environ.get(name, '-') for name in {names}))"
+    with side_by_side._sharing(limit=2, total=1) as settings:
+        made = child(script, settings=settings)
+        made.process.wait(20)
+        assert made.lines() == ["1 1 false"]
+    with side_by_side._sharing(limit=1, total=1) as settings:
+        assert settings == {}
 
 
 @pytest.mark.parametrize(
@@ -129,8 +134,8 @@ def test_without_room_for_temporary_files_each_run_compiles_for_itself(monkeypat
 
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
     monkeypatch.setattr(side_by_side.tempfile, "TemporaryDirectory", full)
-    with side_by_side._compiled_once(2) as variables:
-        assert variables == {}
+    with side_by_side._sharing(limit=1, total=2) as settings:
+        assert settings == {}
 
 
 @pytest.mark.parametrize(
