@@ -141,16 +141,10 @@ def test_losses_are_means_over_the_tokens_of_the_completions(params, log_probabi
 
 
 def test_only_the_student_learns():
-    """A network without an optimiser never changes, see `sgd.learner`.
-
-    The teacher must be given, so nothing is drawn in its place.
-    """
-    state = jax.jit(make().init)(jax.random.key(3))
+    """A network without an optimiser never changes, see `sgd.learner`."""
+    state = jax.eval_shape(make().init, jax.random.key(3))
     assert set(state.params) == {"policy", "teacher"}
     assert set(state.opt_state) == {"policy"}
-    drawn = transformer.init(jax.random.key(4), TEACHER)
-    zeros = jax.tree.map(jnp.zeros_like, drawn)
-    chex.assert_trees_all_equal(state.params["teacher"], zeros)
 
 
 def test_completions_are_the_teachers_in_training_and_the_students_else(params, key):

@@ -256,10 +256,7 @@ def assemble(
     checks.choices(config)
     init, update = sgd.learner(
         networks={
-            name: functools.partial(
-                transformer.init if name == "policy" else transformer.empty,
-                config=network,
-            )
+            name: functools.partial(transformer.init, config=network)
             for name, network in networks.items()
         },
         losses={"policy": loss},

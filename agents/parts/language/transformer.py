@@ -37,7 +37,7 @@ from agents.parts.contract import NetworkParams
 from agents.parts.language.architecture import GEMMA2, GEMMA3, Config
 
 __all__ = ["GEMMA2", "GEMMA3", "Cache", "Config"]
-__all__ += ["empty", "hidden", "init", "init_cache", "logits", "prefill", "step"]
+__all__ += ["hidden", "init", "init_cache", "logits", "prefill", "step"]
 
 _EMPTY = jnp.iinfo(jnp.int32).max  # position of a slot that holds nothing: never past
 # Not by their names: TensorFlow, once imported, gives `bfloat16` to a type of its kind.
@@ -80,15 +80,6 @@ def init(key: jax.Array, config: Config) -> NetworkParams:
         ],
         "norm": jnp.zeros(config.width),
     }
-
-
-def empty(key: jax.Array, config: Config) -> NetworkParams:
-    """Zeros in the place of parameters that are given later; as `init` otherwise.
-
-    They cost no compilation, and no memory for random numbers.
-    """
-    shapes = jax.eval_shape(lambda: init(key, config))
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 def _init_layer(key: jax.Array, config: Config) -> NetworkParams:
