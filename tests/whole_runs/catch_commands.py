@@ -47,10 +47,10 @@ def await_past_a_checkpoint(command):
     return await_run(command, is_past_a_checkpoint, "rows", 200)
 
 
-def kill_role(command, role):
+def kill_role(command, role, seconds=60):
     """Kills a role without which the run ends, and checks that it ends in order."""
     os.kill(command.await_role(f"munchausen {role} "), signal.SIGKILL)
-    code, _, err = command.wait(60)
+    code, _, err = command.wait(seconds)
     assert code == 1
     assert f"{role}/0 died (signal 9); its last lines, from " in err, err
     assert "Traceback" not in err
