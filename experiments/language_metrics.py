@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from launch.runs.logs import Sample
+
 _ROUGE = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 
 
@@ -38,6 +40,14 @@ def measure(completions: Sequence[str], references: Sequence[str]) -> dict[str, 
         found["Self-BLEU"] = self_bleu(completions)
     lengths = [len(completion.split()) for completion in completions]
     return found | {"length": float(np.mean(lengths))}
+
+
+def of_samples(samples: Sequence[Sample]) -> dict[str, float]:
+    """As `measure`, for the samples of an evaluation, at least one."""
+    return measure(
+        [sample.completion for sample in samples],
+        [sample.reference for sample in samples],
+    )
 
 
 def rouge(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:

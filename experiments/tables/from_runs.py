@@ -106,12 +106,7 @@ def _measures(run: Run, evaluation: EvaluationRow) -> dict[str, Any]:
 
 def _texts(run: Run) -> dict[str, float]:
     """Text metrics of the samples of a run's last evaluation, by name; none without."""
-    if not run.samples:
-        return {}
-    return language_metrics.measure(
-        [sample.completion for sample in run.samples],
-        [sample.reference for sample in run.samples],
-    )
+    return language_metrics.of_samples(run.samples) if run.samples else {}
 
 
 def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:
