@@ -5,10 +5,10 @@ Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041.
 
 | symbol | here |
 | --- | --- |
-| tau | `temperature` |
+| tau | exp of the network `temperature` |
 | alpha | `munchausen` |
 | gamma | `discount` |
-| theta and phi, and their copies | `params`, `target_params` |
+| theta and phi, and their copies | network `q`, of `params` and `target_params` |
 
 Q(s, a) = tau ln pi(a|s) + V(s): value iteration with an entropy bonus of weight
 (1 - alpha) tau and a KL penalty of weight alpha tau between consecutive policies.
@@ -18,8 +18,13 @@ Deviations:
   quadratic in the action. Its log-density is exact at every action of the box, and it
   is linear in the network's outputs, which is what the loss regresses; in the mean of a
   Gaussian it is not.
+- tau is learned, as SAC's temperature is: the policy's entropy gets a target. So the
+  same settings serve rewards of 1 a step and of 10 a step.
+- Policy and value are outputs of one network.
 - Densities are relative to that of uniform actions. `log_policy_floor` clips only the
-  target's log-density, and only from below; the default clips nothing.
+  target's log-density, and only from below. Clipping raises a target, so predictions
+  below a clipped target are no error: a policy that had to follow the clipped targets
+  would move to the bounds of the actions.
 - In evaluation the agent takes the median action, which was better here than the mode.
 - With n-step returns only the first step gets the log-policy.
 """
@@ -27,6 +32,7 @@ Deviations:
 import functools
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import chex
 import jax
@@ -38,6 +44,8 @@ from agents.parts import continuous_networks as heads
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
 from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
 
+HEADS = {"histogram": heads.histogram_head, "tanh_gaussian": heads.tanh_gaussian_head}
+
 
 @dataclass(frozen=True)
 class Config:
@@ -48,30 +56,38 @@ class Config:
     (1 - alpha) tau: like SAC's temperature, this scales as 1 / D, too.
 
     Attributes:
-        temperature: tau > 0, in units of the reward.
+        temperature: tau > 0, in units of the reward; its start where it is learned.
+        target_entropy: policy entropy that tau aims at, in nats for each action
+            dimension, as in SAC; none: tau stays as it is.
         munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
         log_policy_floor: lower clip of tau ln pi in the target, at most 0; none clips
-            nothing. At convergence a floor l clips actions whose advantage is below
-            (1 - alpha) l, and quadratic preferences then move outwards.
+            nothing.
         discount: gamma.
         target_step_size: step size of the target copies at each learner step; with
             0.005 the agent learned more slowly.
-        network: torso and widths of the policy.
-        value_network: torso and widths of the value; without layer normalisation the
-            agent learned half as fast.
-        optimizer: Adam, of both networks; with the usual beta_2 of 0.999 returns on
-            Hopper ended lower.
+        shared_torso: whether policy and value are outputs of one network; two networks
+            learned more slowly.
+        network: torso and widths of the network, or of the policy alone; without layer
+            normalisation the agent learned half as fast, or not at all.
+        value_network: torso and widths of the value, if it has its own network.
+        policy: histogram: softmax(f / tau) over bins, see the deviations above;
+            tanh_gaussian: SAC's, whose log-density is not linear in the outputs.
+        optimizer: Adam, of both networks and of the temperature; with the usual beta_2
+            of 0.999 returns on Hopper ended lower.
         exploration: random actions at the start; then the policy is sampled.
         storage: replay, batch size, n-step.
     """
 
     temperature: float = 1.0
-    munchausen: float = 0.9
-    log_policy_floor: float | None = None
+    target_entropy: float | None = -1.0
+    munchausen: float = 0.5
+    log_policy_floor: float | None = -10.0
     discount: float = 0.99
     target_step_size: float = 0.02
-    network: networks.Config = networks.Config("mlp", (256, 256))
+    shared_torso: bool = True
+    network: networks.Config = networks.Config("mlp", (256, 256), layer_norm=True)
     value_network: networks.Config = networks.Config("mlp", (256, 256), layer_norm=True)
+    policy: Literal["histogram", "tanh_gaussian"] = "histogram"
     optimizer: sgd.Optimizer = sgd.Optimizer(3e-4, 1e-8, square_decay=0.99)
     exploration: RandomStart = RandomStart()
     storage: Storage = UPDATE_EACH_STEP
@@ -96,8 +112,8 @@ def td_error(
     discount_t: jax.Array,
     target_log_policy_tm1: jax.Array,
     target_v_t: jax.Array,
+    temperature: jax.Array,
     *,
-    temperature: float,
     munchausen: float,
     log_policy_floor: float,
 ) -> jax.Array:
@@ -113,59 +129,102 @@ def td_error(
         discount_t: `[]` gamma, or 0 if the episode terminated.
         target_log_policy_tm1: `[]` target copy's ln pi of the same action.
         target_v_t: `[]` target copy's state value at time t.
-        temperature: tau.
+        temperature: `[]` tau.
         munchausen: alpha.
         log_policy_floor: lower clip of tau ln pi in the target.
 
     Returns:
-        `[]` target minus prediction; gradients flow through the online values only.
+        `[]` target minus prediction; gradients flow through the online values only. 0
+        where the target is clipped and the prediction is below it.
     """
     chex.assert_rank([log_policy_tm1, v_tm1, r_t, discount_t], 0)
-    chex.assert_rank([target_log_policy_tm1, target_v_t], 0)
-    bonus = jnp.maximum(temperature * target_log_policy_tm1, log_policy_floor)
-    # With munchausen 0 the target copy's policy is not used and not computed.
-    target = r_t + (munchausen * bonus if munchausen else 0.0) + discount_t * target_v_t
-    return jax.lax.stop_gradient(target) - (temperature * log_policy_tm1 + v_tm1)
+    chex.assert_rank([target_log_policy_tm1, target_v_t, temperature], 0)
+    prediction = temperature * log_policy_tm1 + v_tm1
+    target = r_t + discount_t * target_v_t
+    if not munchausen:  # Then the target copy's policy is not computed.
+        return jax.lax.stop_gradient(target) - prediction
+    scaled = temperature * target_log_policy_tm1
+    target = target + munchausen * jnp.maximum(scaled, log_policy_floor)
+    error = jax.lax.stop_gradient(target) - prediction
+    # The floor has raised a clipped target, so a prediction below it may be right.
+    return jnp.where(scaled < log_policy_floor, jnp.minimum(error, 0.0), error)
 
 
-def agent(config: Config, spec: Spec) -> Agent:
-    """Builds IQ for an environment with continuous actions."""
-    network = heads.policy_and_value(
-        heads.histogram(config.network, spec, config.temperature),
-        heads.state_value(config.value_network, spec, field="value_network"),
-    )
+def make_q_loss(config: Config, network: heads.PolicyAndValue) -> sgd.Loss:
+    """Builds the loss of the network `q`, which holds policy and value."""
     error = functools.partial(
-        td_error,
-        temperature=config.temperature,
-        munchausen=config.munchausen,
-        log_policy_floor=config.floor,
+        td_error, munchausen=config.munchausen, log_policy_floor=config.floor
     )
 
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        policy, v_tm1 = network.apply(params["q"], batch.observation)
-        target_policy, _ = network.apply(target_params["q"], batch.observation)
-        _, target_v_t = network.apply(target_params["q"], batch.next_observation)
-        errors = jax.vmap(error)(
+        tau = jnp.exp(params["temperature"])
+        policy, v_tm1 = network.apply(params["q"], batch.observation, tau)
+        target_policy, _ = network.apply(target_params["q"], batch.observation, tau)
+        _, target_v_t = network.apply(target_params["q"], batch.next_observation, tau)
+        errors = jax.vmap(error, in_axes=(0, 0, 0, 0, 0, 0, None))(
             policy.log_ratio(batch.action),
             v_tm1,
             batch.reward,
             config.discount * batch.discount,
             target_policy.log_ratio(batch.action),
             target_v_t,
+            tau,
         )
         return jnp.mean(jnp.square(errors)), {"v_mean": jnp.mean(v_tm1)}
 
+    return q_loss
+
+
+def make_temperature_loss(
+    network: heads.PolicyAndValue, target_entropy: float
+) -> sgd.Loss:
+    """Builds the loss of the network `temperature`, which is ln tau.
+
+    tau falls while the policy's entropy exceeds `target_entropy`, in nats.
+    """
+
+    def temperature_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        tau = jnp.exp(params["temperature"])
+        policy, _ = network.apply(params["q"], batch.observation, tau)
+        entropy = jnp.mean(policy.entropy(key))
+        excess = jax.lax.stop_gradient(entropy - target_entropy)
+        metrics = {"temperature": tau, "entropy": entropy}
+        return params["temperature"] * excess, metrics
+
+    return temperature_loss
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds IQ for an environment with continuous actions."""
+    head = HEADS[config.policy](spec)
+    value_config = None if config.shared_torso else config.value_network
+    network = heads.policy_and_value(head, config.network, spec, value_config)
+    losses = {"q": make_q_loss(config, network)}
+    if config.target_entropy is not None:
+        target_entropy = config.target_entropy * heads.action_size(spec)
+        # First, so that both losses share the pass through the torso.
+        losses = {
+            "temperature": make_temperature_loss(network, target_entropy)
+        } | losses
+
     act = exploration.sampling(
-        lambda params, observation: network.apply(params["q"], observation)[0],
+        lambda params, observation: network.apply(
+            params["q"], observation, jnp.exp(params["temperature"])
+        )[0],
         spec,
         start=config.exploration.start,
     )
     init, update = sgd.learner(
-        networks={"q": network.init},
-        losses={"q": q_loss},
-        optimizers={"q": config.optimizer.make()},
+        networks={
+            "q": network.init,
+            "temperature": lambda key: jnp.log(jnp.float32(config.temperature)),
+        },
+        losses=losses,
+        optimizers={name: config.optimizer.make() for name in losses},
         target_update=sgd.polyak(config.target_step_size),
     )
     return Agent(init, update, act, config.storage, config.discount)

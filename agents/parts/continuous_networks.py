@@ -34,6 +34,32 @@ class Policy(NamedTuple):
     apply: Callable[[NetworkParams, Any], Any]
 
 
+class Head(NamedTuple):
+    """What makes distributions over actions of the outputs of a network.
+
+    Attributes:
+        size: number of outputs.
+        distribution: `(outputs [B, size], temperature [])` to distributions over
+            actions.
+    """
+
+    size: int
+    distribution: Callable[[jax.Array, jax.Array], Any]
+
+
+class PolicyAndValue(NamedTuple):
+    """A network from observations to actions and values, without its parameters.
+
+    Attributes:
+        init: `(key) -> params`.
+        apply: `(params, observation [B, ...], temperature [])` to distributions over
+            actions, and values `[B]`.
+    """
+
+    init: Callable[[jax.Array], NetworkParams]
+    apply: Callable[[NetworkParams, Any, jax.Array], tuple[Any, jax.Array]]
+
+
 class Critic(NamedTuple):
     """Networks from observations and actions to values, without their parameters.
 
@@ -82,42 +108,52 @@ def tanh_gaussian(config: networks.Config, spec: Spec) -> Policy:
         InvalidSetting: the torso does not fit the observations.
         ValueError: actions are discrete or tokens.
     """
-    size = action_size(spec)
-    module = _Outputs(make_torso(config, spec), 2 * size)
+    module = _Outputs(make_torso(config, spec), 2 * action_size(spec))
 
     def apply(params: NetworkParams, observation: Any) -> TanhGaussian:
-        mean, raw = jnp.split(_apply(module, params, observation), 2, axis=-1)
-        return TanhGaussian(Gaussian(mean, _between(raw, *LOG_STD)))
+        return _tanh_gaussian(_apply(module, params, observation))
 
     return Policy(functools.partial(_init, module, spec), apply)
 
 
-def histogram(config: networks.Config, spec: Spec, temperature: float) -> Policy:
-    """A policy over bins of each dimension of the action: softmax(f / temperature).
+def _tanh_gaussian(outputs: jax.Array) -> TanhGaussian:
+    """The distribution whose means and raw deviations are `outputs [B, 2 D]`."""
+    mean, raw = jnp.split(outputs, 2, axis=-1)
+    return TanhGaussian(Gaussian(mean, _between(raw, *LOG_STD)))
 
-    The preferences f are quadratic in the action, without a constant term. They are
-    linear in the network's outputs and similar in neighbouring bins. They start at 0,
-    so the policy starts uniform.
+
+def tanh_gaussian_head(spec: Spec) -> Head:
+    """The tanh of a diagonal Gaussian, at every temperature the same.
 
     Raises:
-        InvalidSetting: the torso does not fit the observations.
-        ValueError: actions are discrete.
+        ValueError: actions are discrete or tokens.
+    """
+    return Head(
+        2 * action_size(spec), lambda outputs, temperature: _tanh_gaussian(outputs)
+    )
+
+
+def histogram_head(spec: Spec) -> Head:
+    """Bins of each dimension of the action, with softmax(f / temperature).
+
+    The preferences f are quadratic in the action, without a constant term. They are
+    linear in the outputs and similar in neighbouring bins.
+
+    Raises:
+        ValueError: actions are discrete or tokens.
     """
     size = action_size(spec)
     # Legendre polynomials are orthogonal, so that coefficients do not interfere.
     centres = (2 * np.arange(BINS) + 1) / BINS - 1
-    basis = np.polynomial.legendre.legvander(centres, DEGREE)[:, 1:].T / temperature
-    torso, zeros = make_torso(config, spec), nn.initializers.zeros_init()
-    module = _Outputs(torso, size * DEGREE, zeros)
+    basis = np.polynomial.legendre.legvander(centres, DEGREE)[:, 1:].T
 
-    def apply(params: NetworkParams, observation: Any) -> Histogram:
-        coefficients = _apply(module, params, observation)
-        by_dimension = coefficients.reshape(-1, size, DEGREE)
+    def distribution(outputs: jax.Array, temperature: jax.Array) -> Histogram:
+        by_dimension = outputs.reshape(-1, size, DEGREE)
         # GPUs must not round these action values over tau to TF32.
         exact = jnp.matmul(by_dimension, basis.astype(np.float32), precision="highest")
-        return Histogram(exact)
+        return Histogram(exact / temperature)
 
-    return Policy(functools.partial(_init, module, spec), apply)
+    return Head(size * DEGREE, distribution)
 
 
 def deterministic(config: networks.Config, spec: Spec) -> Policy:
@@ -135,44 +171,62 @@ def deterministic(config: networks.Config, spec: Spec) -> Policy:
     return Policy(functools.partial(_init, module, spec), apply)
 
 
-def state_value(
-    config: networks.Config, spec: Spec, field: str = "network"
-) -> networks.Network:
-    """A network with one value for each observation, `[B, ...] -> [B]`.
+def policy_and_value(
+    head: Head,
+    config: networks.Config,
+    spec: Spec,
+    value_config: networks.Config | None = None,
+) -> PolicyAndValue:
+    """A policy and a state value.
+
+    Outputs start at 0, so the policy of a histogram starts uniform.
 
     Args:
+        head: makes the distribution.
         config: shape of the network.
         spec: of the environment.
-        field: name of `config` in the agent's configuration, for errors.
+        value_config: shape of a network for the value alone; none: the value is one
+            more output of the policy's network.
 
     Raises:
-        InvalidSetting: the torso does not fit the observations.
+        InvalidSetting: a torso does not fit the observations.
     """
-    module = _Outputs(make_torso(config, spec, field), 1)
+    zeros = nn.initializers.zeros_init()
+    if value_config is not None:
+        policy = _Outputs(make_torso(config, spec), head.size, zeros)
+        value = _Outputs(make_torso(value_config, spec, "value_network"), 1)
+        return _apart(head, policy, value, spec)
+    module = _Outputs(make_torso(config, spec), head.size + 1, zeros)
 
-    def apply(params: NetworkParams, observation: Any) -> jax.Array:
-        return jnp.squeeze(_apply(module, params, observation), axis=-1)
+    def apply(
+        params: NetworkParams, observation: Any, temperature: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        outputs = _apply(module, params, observation)
+        return head.distribution(outputs[:, :-1], temperature), outputs[:, -1]
 
-    return networks.Network(functools.partial(_init, module, spec), apply)
+    return PolicyAndValue(functools.partial(_init, module, spec), apply)
 
 
-def policy_and_value(policy: Policy, value: networks.Network) -> Policy:
-    """Joins a policy and a state value in one network, without shared parameters.
-
-    Its `apply` returns a pair: the output of `policy`, and values `[B]`.
-    """
+def _apart(
+    head: Head, policy: nn.Module, value: nn.Module, spec: Spec
+) -> PolicyAndValue:
+    """A policy and a value without shared parameters."""
 
     def init(key: jax.Array) -> NetworkParams:
         policy_key, value_key = jax.random.split(key)
-        return {"policy": policy.init(policy_key), "value": value.init(value_key)}
+        return {
+            "policy": _init(policy, spec, policy_key),
+            "value": _init(value, spec, value_key),
+        }
 
-    def apply(params: NetworkParams, observation: Any) -> tuple[Any, jax.Array]:
-        return (
-            policy.apply(params["policy"], observation),
-            value.apply(params["value"], observation),
-        )
+    def apply(
+        params: NetworkParams, observation: Any, temperature: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        outputs = _apply(policy, params["policy"], observation)
+        values = _apply(value, params["value"], observation)
+        return head.distribution(outputs, temperature), jnp.squeeze(values, axis=-1)
 
-    return Policy(init, apply)
+    return PolicyAndValue(init, apply)
 
 
 def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:

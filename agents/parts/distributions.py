@@ -70,6 +70,14 @@ class TanhGaussian(NamedTuple):
         """
         return self.log_prob_of_pre_tanh(unsquash(action))
 
+    def log_ratio(self, action: jax.Array) -> jax.Array:
+        """Log-density `[...]` of actions `[..., D]`, relative to uniform actions."""
+        return self.log_prob(action) + action.shape[-1] * np.log(2)
+
+    def entropy(self, key: jax.Array) -> jax.Array:
+        """An unbiased estimate `[...]` of the entropy in nats; `key` is consumed."""
+        return -self.sample_and_log_prob(key)[1]
+
     def log_prob_of_pre_tanh(self, pre_tanh: jax.Array) -> jax.Array:
         """Log-density `[...]` of the actions tanh(u) for u `[..., D]`, of any size.
 
@@ -120,6 +128,14 @@ class Histogram(NamedTuple):
         index = jnp.clip(jnp.floor((action + 1) * (bins / 2)), 0, bins - 1)
         log_probability = _at(jax.nn.log_softmax(self.logits), index.astype(jnp.int32))
         return jnp.sum(log_probability + np.log(bins), axis=-1)
+
+    def entropy(self, key: jax.Array) -> jax.Array:
+        """The entropy `[...]` in nats, summed over dimensions; exact, without `key`."""
+        log_probability = jax.nn.log_softmax(self.logits)
+        probability = jnp.exp(log_probability)
+        # A bin's density is its probability over its width, 2 / K.
+        log_density = log_probability + np.log(self.logits.shape[-1] / 2)
+        return -jnp.sum(probability * log_density, axis=(-2, -1))
 
 
 def _at(values: jax.Array, index: jax.Array) -> jax.Array:

@@ -14,8 +14,8 @@ from tests.agents.cases import BOX, batch_of, leaves_equal, make
 
 
 def td_error(log_policy_tm1=-0.4, v_tm1=0.7, r_t=0.3, discount_t=0.9, **settings):
+    """With a temperature of 0.5."""
     settings = {
-        "temperature": 0.5,
         "munchausen": 0.8,
         "log_policy_floor": -10.0,
         "target_log_policy_tm1": -2.0,
@@ -23,8 +23,7 @@ def td_error(log_policy_tm1=-0.4, v_tm1=0.7, r_t=0.3, discount_t=0.9, **settings
         **settings,
     }
     arrays = (log_policy_tm1, v_tm1, r_t, discount_t)
-    for name in ("target_log_policy_tm1", "target_v_t"):
-        settings[name] = jnp.asarray(settings[name])
+    arrays += (settings.pop("target_log_policy_tm1"), settings.pop("target_v_t"), 0.5)
     return implicit_q.td_error(*map(jnp.asarray, arrays), **settings)
 
 
@@ -33,14 +32,24 @@ def test_td_error_by_hand():
     np.testing.assert_allclose(td_error(), 0.8, rtol=1e-6)
 
 
-def test_only_the_targets_log_policy_is_clipped_and_from_below_only():
-    # 0.5 * -2 = -1 becomes -0.25: 0.3 + 0.8 * -0.25 + 1.8 - 0.5 = 1.4
-    np.testing.assert_allclose(td_error(log_policy_floor=-0.25), 1.4, rtol=1e-6)
-    # The prediction: 0.5 * -100 + 0.7, unclipped.
-    error = td_error(log_policy_tm1=-100.0, log_policy_floor=-0.25)
-    np.testing.assert_allclose(error, 0.3 - 0.2 + 1.8 + 50 - 0.7, rtol=1e-6)
+def test_the_targets_log_policy_is_clipped_from_below_only():
+    # 0.5 * -2 = -1 becomes -0.25; the prediction 1.3 + 0.5 * -0.4 is above the target:
+    # 0.3 + 0.8 * -0.25 + 0.9 * 0.2 - 1.1
+    error = td_error(v_tm1=1.3, target_v_t=0.2, log_policy_floor=-0.25)
+    np.testing.assert_allclose(error, -0.82, rtol=1e-6)
     # A density above 1: 0.3 + 0.8 * 0.5 * 3 + 1.8 - 0.5 = 2.8
     np.testing.assert_allclose(td_error(target_log_policy_tm1=3.0), 2.8, rtol=1e-6)
+
+
+def test_a_prediction_below_a_clipped_target_is_no_error():
+    # 0.3 + 0.8 * -0.25 + 1.8 = 1.9, which the floor has raised by 0.6, is above 0.5.
+    def below(log_policy, floor):
+        return td_error(log_policy_tm1=log_policy, log_policy_floor=floor)
+
+    np.testing.assert_allclose(below(-0.4, -0.25), 0.0)
+    np.testing.assert_allclose(jax.grad(below)(-0.4, -0.25), 0.0)
+    # Of a target that is not clipped it is: 0.3 + 0.8 * -1 + 1.8 - (0.5 * -100 + 0.7)
+    np.testing.assert_allclose(below(-100.0, -1.0), 50.6, rtol=1e-6)
 
 
 def test_a_terminal_state_has_no_value():
@@ -72,13 +81,11 @@ def perturbed(params, scale=0.3):
 def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     """tau ln of the mean of exp(Q / tau) over all actions is V, up to grid error."""
     spec = BOX._replace(action=jax.ShapeDtypeStruct((1,), np.dtype(np.float32)))
+    head = continuous_networks.histogram_head(spec)
     config = networks.Config("mlp", (13,))
-    network = continuous_networks.policy_and_value(
-        continuous_networks.histogram(config, spec, temperature),
-        continuous_networks.state_value(config, spec),
-    )
+    network = continuous_networks.policy_and_value(head, config, spec)
     observation = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
-    policy, v = network.apply(perturbed(network.init(key)), observation)
+    policy, v = network.apply(perturbed(network.init(key)), observation, temperature)
     grid = (np.arange(3_100) + 0.5) / 1_550 - 1  # midpoints, 100 in each bin
     log_ratio = jax.vmap(lambda action: policy.log_ratio(jnp.full((5, 1), action)))
     log_policy = np.asarray(log_ratio(grid.astype(np.float32)), np.float64)
@@ -103,14 +110,27 @@ def test_errors_name_values_out_of_range(field, value):
         dataclasses.replace(implicit_q.Config(), **{field: value})
 
 
-def test_defaults_are_those_of_the_published_runs_without_their_floor_of_minus_10():
-    config = implicit_q.Config()
-    assert config.log_policy_floor is None and config.floor == -np.inf
-    assert implicit_q.Config(log_policy_floor=-10.0).floor == -10.0
-    assert (config.temperature, config.munchausen) == (1.0, 0.9)
-    assert config.target_step_size == 0.02
-    assert (config.network.layer_norm, config.value_network.layer_norm) == (False, True)
-    assert config.optimizer == sgd.Optimizer(3e-4, 1e-8, square_decay=0.99)
+def test_the_temperature_moves_the_entropy_to_its_target(key):
+    """Only in the step's direction: tau falls while the policy is too random."""
+    batch, rate = batch_of(BOX), 1e-3
+    optimizer = sgd.Optimizer(rate)
+    start = np.log(2.0) * 3  # nats of uniform actions in [-1, 1]^3
+    for target_entropy, direction in ((-1.0, -1), (0.9, 1)):
+        agent = make(
+            "iq", temperature=0.3, target_entropy=target_entropy, optimizer=optimizer
+        )
+        state, metrics = jax.jit(agent.update)(agent.init(key), batch)
+        np.testing.assert_allclose(metrics["entropy"], start, rtol=1e-5)
+        np.testing.assert_allclose(metrics["temperature"], 0.3, rtol=1e-6)
+        moved = np.log(0.3) + direction * rate
+        np.testing.assert_allclose(state.params["temperature"], moved, rtol=1e-5)
+
+
+def test_without_a_target_entropy_the_temperature_stays(key):
+    agent = make("iq", temperature=0.3, target_entropy=None)
+    state, metrics = jax.jit(agent.update)(agent.init(key), batch_of(BOX))
+    np.testing.assert_allclose(state.params["temperature"], np.log(0.3), rtol=1e-6)
+    assert set(metrics) == {"q_loss", "v_mean"}
 
 
 def test_updates_sample_no_next_action():
@@ -122,31 +142,43 @@ def test_updates_sample_no_next_action():
     assert leaves_equal(one.params, two.params)
 
 
-def test_the_loss_by_hand(key):
+VALUE_CONFIG = networks.Config("mlp", (11, 5), layer_norm=True)
+
+
+@pytest.mark.parametrize("policy", ["histogram", "tanh_gaussian"])
+@pytest.mark.parametrize("shared_torso", [True, False])
+def test_the_loss_by_hand(shared_torso, policy, key):
     batch, temperature = batch_of(BOX), 0.3
-    policy_config = networks.Config("mlp", (13,))
-    value_config = networks.Config("mlp", (11, 5), layer_norm=True)
     network = continuous_networks.policy_and_value(
-        continuous_networks.histogram(policy_config, BOX, temperature),
-        continuous_networks.state_value(value_config, BOX),
+        implicit_q.HEADS[policy](BOX),
+        networks.Config("mlp", (13,), layer_norm=True),
+        BOX,
+        None if shared_torso else VALUE_CONFIG,
     )
-    params = perturbed(make("iq", value_network=value_config).init(key).params["q"])
-    policy, v_tm1 = network.apply(params, batch.observation)
-    _, v_t = network.apply(params, batch.next_observation)
+    settings = {
+        "policy": policy,
+        "shared_torso": shared_torso,
+        "target_entropy": None,
+        "value_network": VALUE_CONFIG,
+        "temperature": temperature,
+    }
+    params = perturbed(make("iq", **settings).init(key).params["q"])
+    policy, v_tm1 = network.apply(params, batch.observation, temperature)
+    _, v_t = network.apply(params, batch.next_observation, temperature)
     scaled = temperature * np.asarray(policy.log_ratio(batch.action))
-    floor = float(np.median(scaled))  # which binds for five of the eleven actions
+    floor = float(np.mean(np.sort(scaled)[4:6]))  # it binds for 5 of the 11 actions
     target = batch.reward + 0.7 * np.maximum(scaled, floor) + 0.9 * batch.discount * v_t
-    agent = make(
-        "iq",
-        value_network=value_config,
-        munchausen=0.7,
-        temperature=temperature,
-        log_policy_floor=floor,
-        discount=0.9,
+    agent = make("iq", munchausen=0.7, log_policy_floor=floor, discount=0.9, **settings)
+    state = agent.init(key)
+    state = state._replace(
+        params={**state.params, "q": params},
+        target_params={**state.target_params, "q": params},
     )
-    state = agent.init(key)._replace(params={"q": params}, target_params={"q": params})
     _, metrics = jax.jit(agent.update)(state, batch)
-    expected = np.mean(np.square(target - scaled - v_tm1))
+    error = target - scaled - v_tm1
+    clipped = scaled < floor
+    assert np.any(clipped & (error > 0))
+    expected = np.mean(np.square(np.where(clipped, np.minimum(error, 0), error)))
     np.testing.assert_allclose(metrics["q_loss"], expected, rtol=1e-5)
 
 
@@ -155,10 +187,13 @@ def test_the_policy_starts_uniform_and_its_preferences_are_quadratic(key):
     observation = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
     coefficients = {}
     for temperature in (0.5, 2.0):
-        head = continuous_networks.histogram(config, BOX, temperature)
-        start = head.init(key)
-        np.testing.assert_array_equal(head.apply(start, observation).logits, 0.0)
-        logits = head.apply(perturbed(start), observation).logits
+        head = continuous_networks.histogram_head(BOX)
+        network = continuous_networks.policy_and_value(head, config, BOX)
+        start = network.init(key)
+        uniform, v = network.apply(start, observation, temperature)
+        np.testing.assert_array_equal(uniform.logits, 0.0)
+        np.testing.assert_array_equal(v, np.zeros(5))
+        logits = network.apply(perturbed(start), observation, temperature)[0].logits
         centres = np.linspace(-30 / 31, 30 / 31, 31)
         fits = np.polynomial.legendre.legfit(
             centres, np.asarray(logits, np.float64).reshape(15, 31).T, 2

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 from scipy.special import logsumexp
 
 from agents import implicit_q
@@ -25,7 +26,6 @@ def td_errors(log_policy_tm1, v_tm1, r_t, policy, v_t, *, temperature, munchause
     """`[S, A]` TD errors of all states and actions."""
     error = functools.partial(
         implicit_q.td_error,
-        temperature=temperature,
         munchausen=munchausen,
         log_policy_floor=-np.inf,
     )
@@ -36,6 +36,7 @@ def td_errors(log_policy_tm1, v_tm1, r_t, policy, v_t, *, temperature, munchause
         jnp.full_like(r_t, DISCOUNT),
         jnp.log(policy),
         v_t,
+        jnp.full_like(r_t, temperature),
     )
     return jax.vmap(error)(*map(jnp.ravel, arrays)).reshape(r_t.shape)
 
@@ -139,76 +140,77 @@ def test_a_larger_kl_weight_makes_policy_steps_smaller():
     assert first_steps[0] > 1.2 * first_steps[1] > 3 * first_steps[2]
 
 
-def regressed_policy(floor, *, best, scale, temperature=0.3, munchausen=0.9):
+BINS = (2 * np.arange(31) + 1) / 31 - 1
+TEMPERATURE, MUNCHAUSEN, BEST = 0.3, 0.9, 0.6
+
+
+def regressed_policy(floor, scale):
     """The fixed point of IQ at one state with one action, regressed on all actions.
 
-    Action values are -scale (a - best)^2. The preferences are quadratic, as are those
-    of the agent's policy, and can represent these values exactly.
+    Action values are -scale (a - 0.6)^2. The preferences are quadratic, as are those of
+    the agent's policy, and can represent these values exactly.
 
     Returns:
-        Centres of the bins, and their probabilities.
+        Probabilities of the bins.
     """
-    actions = (2 * np.arange(31) + 1) / 31 - 1
-    basis = np.polynomial.legendre.legvander(actions, 2)
-    error = functools.partial(
-        implicit_q.td_error,
-        temperature=temperature,
-        munchausen=munchausen,
-        log_policy_floor=floor,
+    basis = np.polynomial.legendre.legvander(BINS, 2)
+    values = -scale * (BINS - BEST) ** 2
+    error = jax.vmap(
+        functools.partial(
+            implicit_q.td_error,
+            munchausen=MUNCHAUSEN,
+            log_policy_floor=floor,
+        )
     )
-    zeros = jnp.zeros(31)
-    values = -scale * jnp.asarray(actions - best) ** 2
+
+    def log_ratio(coefficients):
+        logits = basis[:, 1:] @ coefficients[1:] / TEMPERATURE
+        return logits - logsumexp(logits) + np.log(31)
 
     @jax.jit
-    def targets(log_ratio):
-        return jax.vmap(error)(zeros, zeros, values, zeros, log_ratio, zeros)
+    def errors(coefficients, target_log_ratio):
+        zeros = jnp.zeros(31)
+        # The prediction, tau ln pi + V, is linear in the coefficients.
+        given = (zeros, basis @ coefficients, jnp.asarray(values), zeros)
+        return error(*given, target_log_ratio, zeros, zeros + TEMPERATURE)
 
-    log_ratio = np.zeros(31)
+    jacobian = jax.jit(jax.jacobian(errors))
+    found = np.zeros(3)
     for _ in range(300):
-        _, *slopes = np.linalg.lstsq(
-            basis, targets(jnp.asarray(log_ratio)), rcond=None
-        )[0]
-        logits = basis[:, 1:] @ slopes / temperature
-        log_ratio = logits - logsumexp(logits) + np.log(31)
-    return actions, np.exp(log_ratio) / 31
+        target = log_ratio(found)
+        found = least_squares(errors, found, jacobian, args=(target,)).x
+    return np.exp(log_ratio(found)) / 31
 
 
-@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
-def test_a_floor_that_binds_moves_the_policy_to_the_bounds(scale):
-    """Clipped targets have a kink, which a parabola follows by moving outwards.
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0, 30.0])
+@pytest.mark.parametrize("floor", [implicit_q.Config().floor, -np.inf, -1.0])
+def test_a_floor_does_not_move_the_policy(floor, scale):
+    """The fixed point is softmax(q / ((1 - alpha) tau)), although clipped targets are
+    too high: once an advantage is below (1 - alpha) floor.
 
-    An action is clipped once its advantage is below (1 - alpha) floor, here -1. The
-    default clips nothing.
+    If predictions were pulled up to clipped targets, whose kink no parabola follows,
+    the median would be 0.97 for a floor of -10 and a scale of 1 or 3.
     """
-    default = implicit_q.Config().floor
-    medians = {}
-    for floor in (default, -10.0):
-        with double_precision():
-            actions, policy = regressed_policy(floor, best=0.6, scale=scale)
-        medians[floor] = actions[np.searchsorted(np.cumsum(policy), 0.5)]
-    # Without a floor the policy is softmax(q / ((1 - alpha) tau)), to a bin of 2 / 31.
-    assert medians[default] == pytest.approx(0.6, abs=2 / 31)
-    binds = scale * (0.6 + 1) ** 2 > 1
-    assert (medians[-10.0] > 0.9) == binds
-    if not binds:
-        assert medians[-10.0] == medians[default]
+    with double_precision():
+        policy = regressed_policy(floor, scale)
+    exact = np.exp(-scale * (BINS - BEST) ** 2 / ((1 - MUNCHAUSEN) * TEMPERATURE))
+    np.testing.assert_allclose(policy, exact / exact.sum(), atol=1e-4)
 
 
 @pytest.mark.parametrize("advantage", [-3.0, -700.0, -20_000.0])
-def test_by_default_no_advantage_is_clipped(advantage):
-    """At the fixed point tau ln pi = A / (1 - alpha), and the target keeps its alpha.
+def test_the_floor_bounds_the_targets_of_the_worst_actions(advantage):
+    """At the fixed point tau ln pi = A / (1 - alpha): 10 A for an alpha of 0.9.
 
-    A target of 0.9 * A / 0.1 = 9 A, and with a floor of -10 one of 0.9 * -10 = -9.
+    So a target of 9 A without a floor, and at least 0.9 * -10 with a floor of -10.
     """
-    zero, log_policy = jnp.zeros(()), jnp.asarray(advantage / 0.1 / 0.3)
+    zero, log_policy = jnp.zeros(()), jnp.asarray(10 * advantage / TEMPERATURE)
     errors = {
-        config.floor: implicit_q.td_error(
-            *(zero, zero, zero, zero, log_policy, zero),
-            temperature=0.3,
-            munchausen=0.9,
-            log_policy_floor=config.floor,
+        floor: implicit_q.td_error(
+            *(zero, zero, zero, zero, log_policy, zero, zero + TEMPERATURE),
+            munchausen=MUNCHAUSEN,
+            log_policy_floor=floor,
         )
-        for config in (implicit_q.Config(), implicit_q.Config(log_policy_floor=-10.0))
+        for floor in (-np.inf, -10.0)
     }
     np.testing.assert_allclose(errors[-np.inf], 9 * advantage, rtol=1e-6)
     np.testing.assert_allclose(errors[-10.0], -9.0, rtol=1e-6)

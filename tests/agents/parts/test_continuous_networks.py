@@ -22,7 +22,12 @@ def test_sizes(key):
     torso = (7 * 13 + 13) + (13 * 5 + 5)
     assert count(heads.tanh_gaussian(CONFIG, BOX).init(key)) == torso + (5 * 6 + 6)
     assert count(heads.deterministic(CONFIG, BOX).init(key)) == torso + (5 * 3 + 3)
-    assert count(heads.state_value(CONFIG, BOX).init(key)) == torso + (5 + 1)
+    head, other = heads.histogram_head(BOX), networks.Config("mlp", (11,))
+    shared = heads.policy_and_value(head, CONFIG, BOX).init(key)
+    assert count(shared) == torso + (5 * 7 + 7)
+    apart = heads.policy_and_value(head, CONFIG, BOX, other).init(key)
+    assert count(apart["policy"]) == torso + (5 * 6 + 6)
+    assert count(apart["value"]) == (7 * 11 + 11) + (11 + 1)
     one = (10 * 13 + 13) + (13 * 5 + 5) + (5 + 1)  # the action joins the observation
     assert count(heads.critics(CONFIG, BOX, number=4).init(key)) == 4 * one
 

@@ -160,6 +160,16 @@ def test_the_median_of_a_histogram_halves_its_mass():
     np.testing.assert_allclose(Histogram(jnp.zeros((1, 7))).median(), 0.0, atol=1e-6)
 
 
+def test_the_entropy_of_a_histogram_is_that_of_scipy(key):
+    expected = sum(exact.entropy() for exact in exact_histograms())
+    np.testing.assert_allclose(
+        Histogram(jnp.asarray(LOGITS)).entropy(key), expected, rtol=1e-5
+    )
+    # Of uniform actions in [-1, 1]^3: 3 ln 2.
+    uniform = Histogram(jnp.zeros((3, 31))).entropy(key)
+    np.testing.assert_allclose(uniform, 3 * np.log(2), rtol=1e-6)
+
+
 def test_bins_without_probability_are_never_drawn():
     """Also where the first bin, or all bins but one, have probability 0 in float32."""
     logits = jnp.array([[-200.0, 0.0, -200.0, 0.0], [-200.0, -200.0, -200.0, 0.0]])
