@@ -16,6 +16,7 @@ from launch.runs import logs
 from launch.runs.logs import EvaluationRow, Sample
 
 WAITING = "waiting_share"  # suffix of metrics that measure how long a role waited
+ACTION_GAP = "action_gap"  # the learner's metric of agents with discrete actions
 _COLUMNS = [name for name in logs.EVALUATION_COLUMNS if name != "mean_return"]
 _NAMED = 3  # lines that a sentence names
 
@@ -180,7 +181,7 @@ def _is_metrics_row(row: Any) -> bool:
 
 def _is_measured(name: str) -> bool:
     """Whether a report uses this metric."""
-    return name == "episode_return" or name.endswith(WAITING)
+    return name in ("episode_return", ACTION_GAP) or name.endswith(WAITING)
 
 
 def _finite(*values: Any) -> bool:

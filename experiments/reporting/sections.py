@@ -17,6 +17,7 @@ from experiments.reporting import (
     statistics,
 )
 from experiments.reporting.plots import Drawing, Look
+from experiments.reporting.read_logs import ACTION_GAP
 from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group
 from experiments.reporting.statistics import Estimate
@@ -72,6 +73,7 @@ def section(
         "labels": [group.label for group in groups],
         "evaluation": _evaluation(name, groups, looks),
         "training": _training(name, groups, looks),
+        "action_gap": _action_gap(name, groups, looks),
         "finals": _finals(groups),
         "comparison": _comparison(name, groups, looks) if several else None,
         "whole_runs": _whole_runs(groups),
@@ -156,6 +158,29 @@ def _training(
         *captions.ends(groups),
     ]
     return Panel(drawing, "Training return", " ".join(caption))
+
+
+def _action_gap(
+    name: str, groups: Sequence[Group], looks: Mapping[str, Look]
+) -> Panel | None:
+    """The difference that Figure 2 of "Munchausen Reinforcement Learning" shows."""
+    lines = {
+        group.label: curve
+        for group in groups
+        if (curve := statistics.metric_curve(group.runs, ACTION_GAP)) is not None
+    }
+    if not lines:
+        return None
+    drawing = plots.curves(
+        f"{name}-action-gap", lines, looks, "action gap", statistics.axis(groups[0])
+    )
+    caption = [
+        "Value of the best action minus that of the second best, in the learner's "
+        "batches.",
+        captions.lines(groups, lines.values()),
+        *captions.ends(groups),
+    ]
+    return Panel(drawing, "Action gap", " ".join(caption))
 
 
 def _finals(groups: Sequence[Group]) -> list[Row]:

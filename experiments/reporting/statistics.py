@@ -119,17 +119,43 @@ def evaluation_curve(runs: Sequence[Run]) -> Curve:
 
 def training_curve(runs: Sequence[Run]) -> Curve | None:
     """Mean return of training episodes in bins of actor steps; None if none ended."""
+    logs = [_training(run.metrics) for run in runs]
+    return _binned(runs, [(log.steps, log.returns, log.episodes) for log in logs])
+
+
+def metric_curve(runs: Sequence[Run], name: str) -> Curve | None:
+    """Mean of a metric of the learner in bins of steps; None if no run has logged it.
+
+    A value that is not finite is left out.
+    """
+    points = []
+    for run in runs:
+        rows = [row for row in run.metrics if row.get(name) is not None]
+        steps = np.array([row[f"{run.counted}_steps"] for row in rows], float)
+        values = np.array([row[name] for row in rows], float)
+        points.append((steps, values, np.ones(len(rows))))
+    return _binned(runs, points)
+
+
+def _binned(
+    runs: Sequence[Run], points: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
+) -> Curve | None:
+    """Weighted means of each run's points in bins of its steps; None without points.
+
+    Args:
+        runs: the runs of one agent.
+        points: steps, values and weights of each run, `[K]` each.
+    """
     end = max(run.clock for run in runs)
     edges = np.linspace(0, end, TRAINING_BINS + 1)
     centres = (edges[1:] + edges[:-1]) / 2
     series = []
-    for run in runs:
-        log = _training(run.metrics)
-        if len(log.steps):
-            index = np.searchsorted(edges, log.steps) - 1
+    for steps, values, weights in points:
+        if len(steps):
+            index = np.searchsorted(edges, steps) - 1
             index = np.clip(index, 0, TRAINING_BINS - 1)
-            total = np.bincount(index, log.episodes * log.returns, TRAINING_BINS)
-            weight = np.bincount(index, log.episodes, TRAINING_BINS)
+            total = np.bincount(index, weights * values, TRAINING_BINS)
+            weight = np.bincount(index, weights, TRAINING_BINS)
             filled = weight > 0
             series.append((centres[filled], total[filled] / weight[filled]))
     return aggregate(series) if series else None

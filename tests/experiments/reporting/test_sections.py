@@ -7,7 +7,7 @@ import pytest
 
 from experiments.reporting import bootstrap
 from tests.experiments.report_pages import ATARI, POINTS, ROWS, report, text_of
-from tests.experiments.run_directories import write
+from tests.experiments.run_directories import metrics_row, write
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,18 @@ def test_agents_are_compared_on_each_environment(elsewhere, capsys):
     assert text.count("interquartile mean") == 1  # one agent on Pong
     assert "Text metrics" not in text  # no run has samples
     assert "Completions" not in text
+
+
+def test_the_action_gap_is_drawn_where_agents_have_logged_it(elsewhere):
+    gaps = [metrics_row(step, "learner", 1.0, action_gap=0.5) for step in (50, 100)]
+    write(elsewhere / "gaps", "mdqn/catch", 0, POINTS, [*ROWS, *gaps])
+    write(elsewhere / "none", "dqn/catch", 0, POINTS, ROWS)
+    drawn = {}
+    for name in ("gaps", "none"):
+        assert report(name, "--output", f"{name}.html") == 0
+        drawn[name] = text_of((elsewhere / f"{name}.html").read_text())
+    assert "Action gap" in drawn["gaps"] and "best action minus" in drawn["gaps"]
+    assert "Action gap" not in drawn["none"]
 
 
 def write_samples(run, completions):

@@ -61,6 +61,26 @@ def test_runs_that_share_no_step_have_no_mean():
     assert [x.tolist() for x, _ in curve.apart] == [[1.0, 2.0], [3.0]]
 
 
+def test_a_metric_of_the_learner_is_averaged_in_bins_of_steps(tmp_path):
+    rows = [
+        metrics_row(10, "actor", 1.0, episode_return=0.0),
+        metrics_row(10, "learner", 1.0, action_gap=0.25),
+        metrics_row(99, "learner", 2.0, action_gap=float("nan")),
+        metrics_row(100, "learner", 2.0, action_gap=2.0),
+        metrics_row(100, "learner", 2.0, action_gap=7.0),
+    ]
+    write(tmp_path, seed=0, evaluations=POINTS, metrics=rows)
+    other = [metrics_row(step, "learner", 1.0, action_gap=1.0) for step in (10, 100)]
+    write(tmp_path, seed=1, evaluations=POINTS, metrics=other)
+    runs = groups_of(tmp_path)["mdqn"]
+    curve = statistics.metric_curve(runs, "action_gap")
+    np.testing.assert_allclose(curve.x, [9.5, 99.5])
+    # 0.25 and the mean of 2 and 7; seed 1 has 1 at both.
+    np.testing.assert_allclose(curve.mean, [(0.25 + 1) / 2, (4.5 + 1) / 2])
+    np.testing.assert_allclose(curve.high, [1.0, 4.5])
+    assert statistics.metric_curve(runs, "entropy") is None
+
+
 def test_training_returns_are_weighted_by_episodes(tmp_path):
     rows = [
         metrics_row(10, "actor", 1.0, episodes=1, episode_return=0.0),
