@@ -58,7 +58,8 @@ class Config:
     Attributes:
         temperature: tau > 0, in units of the reward; its start where it is learned.
         target_entropy: policy entropy that tau aims at, in nats for each action
-            dimension, as in SAC; none: tau stays as it is.
+            dimension, as in SAC; ln 2 is that of uniform actions; none: tau stays as
+            it is.
         munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
         log_policy_floor: lower clip of tau ln pi in the target, at most 0; none clips
             nothing.
@@ -94,6 +95,9 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
+        if self.target_entropy is not None:
+            lowest, highest = heads.HISTOGRAM_ENTROPY
+            checks.between("target_entropy", self.target_entropy, lowest, highest)
         checks.between("log_policy_floor", self.floor, -math.inf, 0)
         for name in ("munchausen", "discount"):
             checks.between(name, getattr(self, name), 0, 1)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +20,8 @@ from agents.parts.networks import Torso, make_torso
 LOG_STD = (-5.0, 2.0)
 # Bins of a dimension of the action, and the degree of the preferences over them.
 BINS, DEGREE = 31, 2
+# The least and the largest entropy of a dimension: one bin, all bins.
+HISTOGRAM_ENTROPY = (math.log(2 / BINS), math.log(2))
 
 
 class Policy(NamedTuple):

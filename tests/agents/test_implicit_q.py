@@ -99,6 +99,8 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     ("field", "value"),
     [
         ("temperature", 0.0),
+        ("target_entropy", 0.7),
+        ("target_entropy", -2.8),
         ("munchausen", 1.5),
         ("log_policy_floor", 0.5),
         ("discount", -0.1),
@@ -111,19 +113,26 @@ def test_errors_name_values_out_of_range(field, value):
 
 
 def test_the_temperature_moves_the_entropy_to_its_target(key):
-    """Only in the step's direction: tau falls while the policy is too random."""
-    batch, rate = batch_of(BOX), 1e-3
-    optimizer = sgd.Optimizer(rate)
-    start = np.log(2.0) * 3  # nats of uniform actions in [-1, 1]^3
-    for target_entropy, direction in ((-1.0, -1), (0.9, 1)):
-        agent = make(
-            "iq", temperature=0.3, target_entropy=target_entropy, optimizer=optimizer
-        )
-        state, metrics = jax.jit(agent.update)(agent.init(key), batch)
-        np.testing.assert_allclose(metrics["entropy"], start, rtol=1e-5)
+    """One step of Adam is as long as the learning rate."""
+    rate, target = 1e-3, 0.6
+    agent = make(
+        "iq",
+        temperature=0.3,
+        target_entropy=target,
+        optimizer=sgd.Optimizer(rate),
+    )
+    start = agent.init(key)
+    peaked = start._replace(params={**start.params, "q": perturbed(start.params["q"])})
+    found = []
+    # A uniform policy, of ln 2 a dimension, is too random, and a peaked one is not.
+    for state, direction in ((start, -1), (peaked, 1)):
+        after, metrics = jax.jit(agent.update)(state, batch_of(BOX))
         np.testing.assert_allclose(metrics["temperature"], 0.3, rtol=1e-6)
         moved = np.log(0.3) + direction * rate
-        np.testing.assert_allclose(state.params["temperature"], moved, rtol=1e-5)
+        np.testing.assert_allclose(after.params["temperature"], moved, rtol=1e-5)
+        found.append(float(metrics["entropy"]))
+    assert found[0] == pytest.approx(3 * np.log(2), rel=1e-5)
+    assert found[1] < 3 * target
 
 
 def test_without_a_target_entropy_the_temperature_stays(key):
