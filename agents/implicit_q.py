@@ -5,7 +5,7 @@ Implicit Q-values", AISTATS 2022, https://arxiv.org/abs/2108.07041.
 
 | symbol | here |
 | --- | --- |
-| tau | exp of the network `temperature` |
+| tau | exp of `log_temperature` in the network `q` |
 | alpha | `munchausen` |
 | gamma | `discount` |
 | theta and phi, and their copies | network `q`, of `params` and `target_params` |
@@ -32,7 +32,7 @@ Deviations:
 import functools
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import chex
 import jax
@@ -42,7 +42,15 @@ from agents.parts import checks, networks, sgd
 from agents.parts import continuous_exploration as exploration
 from agents.parts import continuous_networks as heads
 from agents.parts.continuous_exploration import UPDATE_EACH_STEP, RandomStart
-from agents.parts.contract import Agent, Metrics, Params, Spec, Storage, Transition
+from agents.parts.contract import (
+    Agent,
+    Metrics,
+    NetworkParams,
+    Params,
+    Spec,
+    Storage,
+    Transition,
+)
 
 HEADS = {"histogram": heads.histogram_head, "tanh_gaussian": heads.tanh_gaussian_head}
 
@@ -73,7 +81,7 @@ class Config:
         value_network: torso and widths of the value, if it has its own network.
         policy: histogram: softmax(f / tau) over bins, see the deviations above;
             tanh_gaussian: SAC's, whose log-density is not linear in the outputs.
-        optimizer: Adam, of both networks and of the temperature; with the usual beta_2
+        optimizer: Adam, of networks and temperature; with the usual beta_2
             of 0.999 returns on Hopper ended lower.
         exploration: random actions at the start; then the policy is sampled.
         storage: replay, batch size, n-step.
@@ -154,8 +162,13 @@ def td_error(
     return jnp.where(scaled < log_policy_floor, jnp.minimum(error, 0.0), error)
 
 
-def make_q_loss(config: Config, network: heads.PolicyAndValue) -> sgd.Loss:
-    """Builds the loss of the network `q`, which holds policy and value."""
+def make_q_loss(
+    config: Config, network: heads.PolicyAndValue, target_entropy: float | None
+) -> sgd.Loss:
+    """Builds the loss of the network `q`: policy, value and ln tau.
+
+    tau falls while the policy's entropy exceeds `target_entropy`, in nats.
+    """
     error = functools.partial(
         td_error, munchausen=config.munchausen, log_policy_floor=config.floor
     )
@@ -163,10 +176,12 @@ def make_q_loss(config: Config, network: heads.PolicyAndValue) -> sgd.Loss:
     def q_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        tau = jnp.exp(params["temperature"])
-        policy, v_tm1 = network.apply(params["q"], batch.observation, tau)
-        target_policy, _ = network.apply(target_params["q"], batch.observation, tau)
-        _, target_v_t = network.apply(target_params["q"], batch.next_observation, tau)
+        log_tau = params["q"]["log_temperature"]
+        tau = jnp.exp(jax.lax.stop_gradient(log_tau))
+        online, target = params["q"]["network"], target_params["q"]["network"]
+        policy, v_tm1 = network.apply(online, batch.observation, tau)
+        target_policy, _ = network.apply(target, batch.observation, tau)
+        _, target_v_t = network.apply(target, batch.next_observation, tau)
         errors = jax.vmap(error, in_axes=(0, 0, 0, 0, 0, 0, None))(
             policy.log_ratio(batch.action),
             v_tm1,
@@ -176,59 +191,42 @@ def make_q_loss(config: Config, network: heads.PolicyAndValue) -> sgd.Loss:
             target_v_t,
             tau,
         )
-        return jnp.mean(jnp.square(errors)), {"v_mean": jnp.mean(v_tm1)}
+        metrics = {"v_mean": jnp.mean(v_tm1)}
+        loss = jnp.mean(jnp.square(errors))
+        if target_entropy is None:
+            return loss, metrics
+        entropy = jnp.mean(policy.entropy(key))
+        metrics |= {"temperature": tau, "entropy": entropy}
+        # A term of value 0, whose slope in ln tau is the excess of entropy.
+        excess = jax.lax.stop_gradient(entropy - target_entropy)
+        return loss + excess * (log_tau - jax.lax.stop_gradient(log_tau)), metrics
 
     return q_loss
 
 
-def make_temperature_loss(
-    network: heads.PolicyAndValue, target_entropy: float
-) -> sgd.Loss:
-    """Builds the loss of the network `temperature`, which is ln tau.
-
-    tau falls while the policy's entropy exceeds `target_entropy`, in nats.
-    """
-
-    def temperature_loss(
-        params: Params, target_params: Params, batch: Transition, key: jax.Array
-    ) -> tuple[jax.Array, Metrics]:
-        tau = jnp.exp(params["temperature"])
-        policy, _ = network.apply(params["q"], batch.observation, tau)
-        entropy = jnp.mean(policy.entropy(key))
-        excess = jax.lax.stop_gradient(entropy - target_entropy)
-        metrics = {"temperature": tau, "entropy": entropy}
-        return params["temperature"] * excess, metrics
-
-    return temperature_loss
-
-
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
-    head = HEADS[config.policy](spec)
     value_config = None if config.shared_torso else config.value_network
-    network = heads.policy_and_value(head, config.network, spec, value_config)
-    losses = {"q": make_q_loss(config, network)}
-    if config.target_entropy is not None:
-        target_entropy = config.target_entropy * heads.action_size(spec)
-        # First, so that both losses share the pass through the torso.
-        losses = {
-            "temperature": make_temperature_loss(network, target_entropy)
-        } | losses
-
-    act = exploration.sampling(
-        lambda params, observation: network.apply(
-            params["q"], observation, jnp.exp(params["temperature"])
-        )[0],
-        spec,
-        start=config.exploration.start,
+    network = heads.policy_and_value(
+        HEADS[config.policy](spec), config.network, spec, value_config
     )
+    target_entropy = config.target_entropy
+    if target_entropy is not None:
+        target_entropy *= heads.action_size(spec)
+
+    def start(key: jax.Array) -> NetworkParams:
+        log_temperature = jnp.log(jnp.float32(config.temperature))
+        return {"network": network.init(key), "log_temperature": log_temperature}
+
+    def policy(params: Params, observation: Any) -> Any:
+        tau = jnp.exp(params["q"]["log_temperature"])
+        return network.apply(params["q"]["network"], observation, tau)[0]
+
     init, update = sgd.learner(
-        networks={
-            "q": network.init,
-            "temperature": lambda key: jnp.log(jnp.float32(config.temperature)),
-        },
-        losses=losses,
-        optimizers={name: config.optimizer.make() for name in losses},
+        networks={"q": start},
+        losses={"q": make_q_loss(config, network, target_entropy)},
+        optimizers={"q": config.optimizer.make()},
         target_update=sgd.polyak(config.target_step_size),
     )
+    act = exploration.sampling(policy, spec, start=config.exploration.start)
     return Agent(init, update, act, config.storage, config.discount)

@@ -122,14 +122,18 @@ def test_the_temperature_moves_the_entropy_to_its_target(key):
         optimizer=sgd.Optimizer(rate),
     )
     start = agent.init(key)
-    peaked = start._replace(params={**start.params, "q": perturbed(start.params["q"])})
+    own = start.params["q"]
+    network = perturbed(own["network"])
+    peaked = start._replace(params={"q": {**own, "network": network}})
     found = []
     # A uniform policy, of ln 2 a dimension, is too random, and a peaked one is not.
     for state, direction in ((start, -1), (peaked, 1)):
         after, metrics = jax.jit(agent.update)(state, batch_of(BOX))
         np.testing.assert_allclose(metrics["temperature"], 0.3, rtol=1e-6)
         moved = np.log(0.3) + direction * rate
-        np.testing.assert_allclose(after.params["temperature"], moved, rtol=1e-5)
+        np.testing.assert_allclose(
+            after.params["q"]["log_temperature"], moved, rtol=1e-5
+        )
         found.append(float(metrics["entropy"]))
     assert found[0] == pytest.approx(3 * np.log(2), rel=1e-5)
     assert found[1] < 3 * target
@@ -138,7 +142,9 @@ def test_the_temperature_moves_the_entropy_to_its_target(key):
 def test_without_a_target_entropy_the_temperature_stays(key):
     agent = make("iq", temperature=0.3, target_entropy=None)
     state, metrics = jax.jit(agent.update)(agent.init(key), batch_of(BOX))
-    np.testing.assert_allclose(state.params["temperature"], np.log(0.3), rtol=1e-6)
+    np.testing.assert_allclose(
+        state.params["q"]["log_temperature"], np.log(0.3), rtol=1e-6
+    )
     assert set(metrics) == {"q_loss", "v_mean"}
 
 
@@ -171,18 +177,16 @@ def test_the_loss_by_hand(shared_torso, policy, key):
         "value_network": VALUE_CONFIG,
         "temperature": temperature,
     }
-    params = perturbed(make("iq", **settings).init(key).params["q"])
+    own = make("iq", **settings).init(key).params["q"]
+    params = perturbed(own["network"])
     policy, v_tm1 = network.apply(params, batch.observation, temperature)
     _, v_t = network.apply(params, batch.next_observation, temperature)
     scaled = temperature * np.asarray(policy.log_ratio(batch.action))
     floor = float(np.mean(np.sort(scaled)[4:6]))  # it binds for 5 of the 11 actions
     target = batch.reward + 0.7 * np.maximum(scaled, floor) + 0.9 * batch.discount * v_t
     agent = make("iq", munchausen=0.7, log_policy_floor=floor, discount=0.9, **settings)
-    state = agent.init(key)
-    state = state._replace(
-        params={**state.params, "q": params},
-        target_params={**state.target_params, "q": params},
-    )
+    both = {"q": {**own, "network": params}}
+    state = agent.init(key)._replace(params=both, target_params=both)
     _, metrics = jax.jit(agent.update)(state, batch)
     error = target - scaled - v_tm1
     clipped = scaled < floor
