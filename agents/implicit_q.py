@@ -80,7 +80,8 @@ class Config:
             normalisation the agent learned half as fast, or not at all.
         value_network: torso and widths of the value, if it has its own network.
         policy: histogram: softmax(f / tau) over bins, see the deviations above;
-            tanh_gaussian: SAC's, whose log-density is not linear in the outputs.
+            tanh_gaussian: SAC's, for comparisons; its log-density is not linear in the
+            outputs, and on random actions it learned only with a large, fixed tau.
         optimizer: Adam, of networks and temperature; with the usual beta_2
             of 0.999 returns on Hopper ended lower.
         exploration: random actions at the start; then the policy is sampled.
