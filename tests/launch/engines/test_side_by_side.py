@@ -160,7 +160,8 @@ def end(number, frame):
     raise SystemExit
 signal.signal(signal.SIGINT, end)
 signal.signal(signal.SIGTERM, end)
-print("ready", flush=True)
+# In one write, so that no signal comes before the line's end.
+print("ready\\n", end="", flush=True)
 time.sleep(60)
 """
 
