@@ -74,10 +74,10 @@ class Config:
         discount: gamma.
         target_step_size: step size of the target copies at each learner step; with
             0.005 the agent learned more slowly.
-        shared_torso: whether policy and value are outputs of one network; two networks
-            learned more slowly.
+        shared_torso: whether policy and value are outputs of one network, which saves
+            a third of the operations of an update.
         network: torso and widths of the network, or of the policy alone; without layer
-            normalisation the agent learned half as fast, or not at all.
+            normalisation the agent learned more slowly.
         value_network: torso and widths of the value, if it has its own network.
         policy: histogram: softmax(f / tau) over bins, see the deviations above;
             tanh_gaussian: SAC's, for comparisons; its log-density is not linear in the

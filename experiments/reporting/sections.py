@@ -1,6 +1,6 @@
 """Builds a report's section on one environment, as text, numbers and drawings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from experiments.reporting.plots import Drawing, Look
 from experiments.reporting.read_logs import ACTION_GAP
 from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group
-from experiments.reporting.statistics import Estimate
+from experiments.reporting.statistics import Curve, Estimate
 
 
 class Row(NamedTuple):
@@ -141,11 +141,7 @@ def _deaths(groups: Sequence[Group]) -> dict[str, list[float]]:
 def _training(
     name: str, groups: Sequence[Group], looks: Mapping[str, Look]
 ) -> Panel | None:
-    lines = {
-        group.label: curve
-        for group in groups
-        if (curve := statistics.training_curve(group.runs)) is not None
-    }
+    lines = _known_curves(groups, statistics.training_curve)
     if not lines:
         return None
     drawing = plots.curves(
@@ -164,11 +160,9 @@ def _action_gap(
     name: str, groups: Sequence[Group], looks: Mapping[str, Look]
 ) -> Panel | None:
     """The difference that Figure 2 of "Munchausen Reinforcement Learning" shows."""
-    lines = {
-        group.label: curve
-        for group in groups
-        if (curve := statistics.metric_curve(group.runs, ACTION_GAP)) is not None
-    }
+    lines = _known_curves(
+        groups, lambda runs: statistics.metric_curve(runs, ACTION_GAP)
+    )
     if not lines:
         return None
     drawing = plots.curves(
@@ -181,6 +175,14 @@ def _action_gap(
         *captions.ends(groups),
     ]
     return Panel(drawing, "Action gap", " ".join(caption))
+
+
+def _known_curves(
+    groups: Sequence[Group], curve: Callable[[Sequence[Run]], Curve | None]
+) -> dict[str, Curve]:
+    """The curve of each agent that has one, by label."""
+    found = {group.label: curve(group.runs) for group in groups}
+    return {label: each for label, each in found.items() if each is not None}
 
 
 def _finals(groups: Sequence[Group]) -> list[Row]:

@@ -112,6 +112,22 @@ def test_saturated_samples_keep_a_finite_density(key):
     assert np.all(np.asarray(action) < 1.0) and np.isfinite(log_prob)
 
 
+def test_ratio_and_entropy_of_a_tanh_gaussian_are_those_of_its_density(key):
+    base = Gaussian(jnp.array([0.3, -0.5]), jnp.log(jnp.array([0.4, 0.7])))
+    grid = (np.arange(400) + 0.5) / 200 - 1
+    pairs = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+    pairs = jnp.asarray(pairs, jnp.float32)
+    many = Gaussian(*(jnp.broadcast_to(each, pairs.shape) for each in base))
+    ratios = np.exp(np.float64(TanhGaussian(many).log_ratio(pairs)))
+    # Relative to the density 1/4 of uniform actions, so the mean over the box is 1.
+    np.testing.assert_allclose(ratios.mean(), 1.0, rtol=1e-3)
+    exact = -np.mean(ratios * np.log(ratios / 4))
+    many = Gaussian(*(jnp.broadcast_to(each, (20_000, 2)) for each in base))
+    drawn = TanhGaussian(many).entropy(key)
+    assert drawn.shape == (20_000,)
+    np.testing.assert_allclose(drawn.mean(), exact, atol=0.03)
+
+
 LOGITS = np.float32([[0.3, -2.0, 1.1, 0.0, 0.7], [-9.0, 0.0, 4.0, 30.0, 2.0]])
 
 

@@ -36,12 +36,11 @@ def test_each_policy_is_small_and_has_a_row_that_tells_how_it_was_made(rows):
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_a_policy_plays_as_its_row_says(name, rows, elsewhere):
-    returns = evaluate_run(zoo.find(name), episodes=1, seed=0)
-    lowest, highest = (
-        float(rows[name][f"{end}_return"]) for end in ("lowest", "highest")
-    )
-    # The row is of 20 environments at once, which XLA rounds differently.
-    assert 0.99 * lowest <= returns[0] <= 1.01 * highest
+    # Not seed 0, whose first episode may be an end of the row's range: XLA rounds the
+    # actions of one environment otherwise than those of the row's twenty.
+    returns = evaluate_run(zoo.find(name), episodes=1, seed=1)
+    row = rows[name]
+    assert float(row["lowest_return"]) <= returns[0] <= float(row["highest_return"])
 
 
 def test_a_policy_is_loaded_by_its_name(elsewhere):
