@@ -1,7 +1,7 @@
 """Runs one experiment in its directory: the entry point of all modes.
 
 `launch.engines.side_by_side` starts a local run in a separate process with
-`munchausen.command("launch.run", RUN, "--wandb=MODE")`.
+`munchausen.command("launch.run", RUN, "--wandb=MODE", "--lock=DESCRIPTOR")`.
 """
 
 import os
@@ -37,7 +37,7 @@ from launch.runs import (
 )
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
-from launch.runs.lock import locked
+from launch.runs.lock import adopted, locked
 from launch.runs.run_directory import PRETRAINING
 
 TRACEBACK = "environment_error.txt"
@@ -212,8 +212,9 @@ def main(arguments: Sequence[str]) -> int:
     """Starts a local run, or resumes it from its newest checkpoint.
 
     Args:
-        arguments: run directory, `--wandb=MODE` and `--grace=SECONDS`, as the launching
-            process writes them; the last two may be missing.
+        arguments: run directory, `--wandb=MODE`, `--grace=SECONDS`, and with
+            `--lock=DESCRIPTOR` the open file of the run's lock, as the launching
+            process writes them; all but the first may be missing.
 
     Returns:
         The exit code.
@@ -225,7 +226,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         experiment = run_directory.read_experiment(path)
         settle()
-        with locked(path):
+        held = adopted(int(flags["lock"])) if "lock" in flags else locked(path)
+        with held:
             resume = existing_runs.checkpoint_to_resume(path, local=True)
             start = 0 if resume is None else resume.counts.actor_steps
             ready = preflight.check(experiment, directory=path, start=start)

@@ -121,7 +121,7 @@ def _run(
         for cell, rank in sweep_runs.seeds_in_turn(whole)
     ]
     print(train_runs.overview(entries), flush=True)
-    left = [entry for entry in entries if entry.state in ("missing", "cut short")]
+    left = [entry for entry in entries if entry.is_left]
     try:
         sweep_runs.run(left, sweep.train, limit, len(left))
     except RunFailed as error:

@@ -72,7 +72,7 @@ def run(
         options: flags of `train`.
         limit: number of runs at once.
         total: number of entries.
-        ended: called with entry, directory and success when a run has ended by itself.
+        ended: see `side_by_side.Ended`.
 
     Raises:
         RunFailed: some runs failed; the others were run to their end.
@@ -109,8 +109,8 @@ def _run_in_turn(
             ready = train_runs.check(
                 entry.experiment, options.launch, options.wandb, here=here
             )
-            directory = train_runs.run_here(entry, options, ready)
-            succeeded = True
+            taken = train_runs.run_here(entry, options, ready)
+            directory, succeeded = taken.directory, taken.entry.state != "held"
         except (OverrideError, RunDirectoryError, RunFailed) as error:
             failed.append(entry.title)
             print(f"{entry.title} failed: {error}", file=sys.stderr, flush=True)

@@ -12,9 +12,9 @@ from launch import errors, preflight, ranks, surroundings
 from launch import run as launch_run
 from launch.experiment import PROCESSES, Experiment, Mode
 from launch.preflight import Ready
-from launch.runs import existing_runs
+from launch.runs import existing_runs, run_directory
 from launch.runs.dashboards import WandbMode
-from launch.runs.existing_runs import Entry
+from launch.runs.existing_runs import Entry, Finder, Taken
 
 
 def run(plan: Plan) -> int:
@@ -43,14 +43,14 @@ def run(plan: Plan) -> int:
     if plan.continued:
         entries = existing_runs.find(options.runs, plan.experiments)
         print(overview(entries), flush=True)
-    left = [entry for entry in entries if entry.state in ("missing", "cut short")]
+    left = [entry for entry in entries if entry.is_left]
     directories = {entry: entry.directory for entry in entries if entry not in left}
     if several:
         directories |= _run_side_by_side(left, plan, at_once)
     else:
         for entry in left:
             fit = ready[entry.experiment.name]
-            directories[entry] = run_here(entry, options, fit)
+            directories[entry] = run_here(entry, options, fit).directory
     summarise_all(entries, directories)
     return 0
 
@@ -79,17 +79,28 @@ def _run_side_by_side(
     return {**directories}
 
 
-def run_here(entry: Entry, options: Options, ready: Ready) -> Path:
+def run_here(entry: Entry, options: Options, ready: Ready) -> Taken:
     """Runs one experiment in this process, or as a program that it launches.
+
+    Does nothing if another process runs it or has completed it.
 
     Raises:
         RunFailed: the run ended early.
         RunStopped: a signal ended the run; it has saved a checkpoint.
-        RunDirectoryError: its directory cannot be written or read.
+        RunDirectoryError: its directory cannot be written or read, or it was begun with
+            another --launch.
     """
-    local = options.launch == "local"
-    with existing_runs.held(options.runs, entry, local=local) as (directory, resume):
-        print(f"{directory}  {entry.label}".rstrip(), flush=True)
+    with existing_runs.taken(Finder(options.runs), entry) as taken:
+        entry, directory, file = taken
+        if file is None:
+            print(taken, flush=True)
+            return taken
+        resume = None
+        if entry.state == "cut short":
+            local = options.launch == "local"
+            resume = existing_runs.checkpoint_to_resume(directory, local=local)
+            run_directory.record_resume(directory, entry.experiment)
+        print(taken, flush=True)
         launch_run.run_experiment(
             entry.experiment,
             directory,
@@ -100,7 +111,7 @@ def run_here(entry: Entry, options: Options, ready: Ready) -> Path:
             supervision=options.supervision(),
             cluster=options.cluster(),
         )
-    return directory
+    return taken
 
 
 def check(

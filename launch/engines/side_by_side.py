@@ -17,14 +17,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import munchausen
 from launch import errors
 from launch.engines import process, signals
 from launch.errors import RunFailed
-from launch.runs import existing_runs, lock
+from launch.runs import existing_runs, run_directory
 from launch.runs.dashboards import WandbMode
-from launch.runs.existing_runs import Entry
+from launch.runs.existing_runs import Entry, Finder
 from launch.runs.progress import Overview
 from launch.runs.provenance import kept_off_gpus
 
@@ -43,7 +44,8 @@ _SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 _CACHE = "JAX_COMPILATION_CACHE_DIR"
 _CACHED = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
 
-# Called with entry, directory and success of a run that has ended.
+# Called with entry, directory and success of a run that has ended, or that another
+# process has taken: success is then whether it is complete.
 Ended = Callable[[Entry, Path, bool], object]
 
 
@@ -55,15 +57,19 @@ class Child:
         entry: Entry,
         directory: Path,
         wandb: WandbMode,
+        lock: IO[str],
         settings: Mapping[str, str],
         grace: float = 25.0,
     ):
         """Starts the process; its output goes to a log in the run directory.
 
+        The process holds the run's lock, also after this one has closed it.
+
         Args:
             entry: the run.
             directory: of the run.
             wandb: whether Weights & Biases shows it.
+            lock: of the run, see `launch.runs.lock.take`.
             settings: environment variables in addition to ours, see `_sharing`.
             grace: seconds that it has to save itself after a scheduler's notice.
         """
@@ -71,7 +77,11 @@ class Child:
         self.directory = directory
         self.log = directory / LOG
         command = munchausen.command(
-            "launch.run", str(directory), f"--wandb={wandb}", f"--grace={grace}"
+            "launch.run",
+            str(directory),
+            f"--wandb={wandb}",
+            f"--grace={grace}",
+            f"--lock={lock.fileno()}",
         )
         with self.log.open("ab") as output:
             self._start = output.tell()
@@ -81,6 +91,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                pass_fds=[lock.fileno()],
                 # Ctrl+C reaches the launcher only, which then ends each run once.
                 start_new_session=True,
                 preexec_fn=process.dying_with(os.getpid()),
@@ -121,7 +132,7 @@ def run(
         wandb: whether Weights & Biases shows them.
         grace: seconds that each has to save itself after a scheduler's notice.
         total: number of entries; None: their length.
-        ended: called with entry, directory and success when a run has ended by itself.
+        ended: see `Ended`; not called for runs that a signal ends.
 
     Returns:
         The directory of each.
@@ -134,7 +145,7 @@ def run(
     if total is None:
         entries = list(entries)
         total = len(entries)
-    source, running = iter(entries), list[Child]()
+    source, finder, running = iter(entries), Finder(root), list[Child]()
     directories: dict[Entry, Path | None] = {}
     failed: list[str] = []
     with (
@@ -145,7 +156,7 @@ def run(
         try:
             while not caught:
                 while len(running) < limit and (entry := next(source, None)):
-                    begun = _begin(entry, root, wandb, settings, grace)
+                    begun = _begin(entry, finder, wandb, settings, grace, ended)
                     directories[entry], started = begun
                     running += started
                 if not running:
@@ -202,17 +213,26 @@ def _sharing(limit: int, total: int) -> Iterator[Mapping[str, str]]:
 
 def _begin(
     entry: Entry,
-    root: str,
+    finder: Finder,
     wandb: WandbMode,
     settings: Mapping[str, str],
     grace: float,
+    ended: Ended,
 ) -> tuple[Path, list[Child]]:
-    """Starts a run, unless another process holds it; its directory and process."""
-    if entry.directory and lock.is_held(entry.directory):
-        return entry.directory, []
-    directory = existing_runs.begin(root, entry)
-    print(f"{directory}  {entry.label}".rstrip(), flush=True)
-    return directory, [Child(entry, directory, wandb, settings, grace)]
+    """Starts a run, unless another process runs it or has completed it.
+
+    Returns:
+        Its directory, and its process if it was started.
+    """
+    with existing_runs.taken(finder, entry) as taken:
+        now, directory, file = taken
+        print(taken, flush=True)
+        if file is None:
+            ended(entry, directory, now.state == "complete")
+            return directory, []
+        if now.state == "cut short":
+            run_directory.record_resume(directory, now.experiment)
+        return directory, [Child(now, directory, wandb, file, settings, grace)]
 
 
 def at_once(parallel: int | None, runs: int) -> int:

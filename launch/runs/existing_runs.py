@@ -1,17 +1,21 @@
-"""Finds which runs of a figure or sweep exist already, and where each resumes."""
+"""Finds which runs of a figure or sweep exist already, and where each resumes.
+
+The same command may run several times at once, on one machine or on several that share
+the folder of runs. So each run is sought again when its turn comes, see `taken`.
+"""
 
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 from launch.errors import RunDirectoryError
-from launch.experiment import Experiment, Origin
+from launch.experiment import Experiment
 from launch.runs import checkpoint, lock, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
 
-State = Literal["missing", "cut short", "complete", "held"]
+State = Literal["new", "missing", "cut short", "complete", "held"]
 
 
 class Entry(NamedTuple):
@@ -20,15 +24,20 @@ class Entry(NamedTuple):
     Attributes:
         experiment: the run's experiment.
         directory: the run directory, if the run was begun.
-        state: `held` if a process runs it now.
+        state: `new` if it begins whatever runs exist; `held` if a process runs it now.
         label: what tells the run from others of its experiment and seed, such as
             `temperature 0.03`; empty if nothing has to.
     """
 
     experiment: Experiment
     directory: Path | None = None
-    state: State = "missing"
+    state: State = "new"
     label: str = ""
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the run has to be begun or resumed."""
+        return self.state not in ("complete", "held")
 
     @property
     def title(self) -> str:
@@ -38,7 +47,11 @@ class Entry(NamedTuple):
 
 
 class Finder:
-    """Finds existing runs; reads the configuration of each only once."""
+    """Finds existing runs; reads the configuration of each only once.
+
+    Attributes:
+        root: the directory of all runs.
+    """
 
     def __init__(self, root: str):
         """Reads nothing yet.
@@ -46,8 +59,10 @@ class Finder:
         Args:
             root: the directory of all runs.
         """
-        self._root = Path(root)
-        self._known: dict[tuple[str, int], dict[Experiment, list[_Begun]]] = {}
+        self.root = root
+        self._seen: set[Path] = set()
+        # Runs by their settings, oldest first.
+        self._begun: dict[Experiment, list[tuple[Path, Experiment]]] = {}
 
     def find(self, experiment: Experiment) -> Entry:
         """Finds the existing run of an experiment, if there is one.
@@ -55,32 +70,38 @@ class Finder:
         A run matches an experiment if both have the same configuration; a run with
         fewer steps matches, too, and is extended. Of several matches the complete one
         is taken, else the held one, else the one that got furthest. A run that has
-        saved something keeps its origins. Runs that began after the first search for
-        their name and seed are not found.
+        saved something keeps its origins.
 
         Raises:
             RunDirectoryError: a matching run's evaluations cannot be read.
         """
-        place = (experiment.name, experiment.seed)
-        if place not in self._known:
-            self._known[place] = _begun(self._root, experiment)
-        matching = self._known[place].get(_identity(experiment), [])
-        found = [
-            Entry(
-                dataclasses.replace(
-                    experiment, origins=each.origins or experiment.origins
-                ),
-                each.path,
-                _state(each.path, experiment),
+        found = []
+        for path, begun in self._matching(experiment):
+            origins = begun.origins if checkpoint.reached(path) else ()
+            kept = dataclasses.replace(
+                experiment, origins=origins or experiment.origins
             )
-            for each in matching
-            if each.steps <= experiment.steps
-        ]
+            found.append(Entry(kept, path, _state(path, experiment)))
         for state in ("complete", "held"):
             for entry in found:
                 if entry.state == state:
                     return entry
-        return max(found, key=_reached, default=Entry(experiment))
+        return max(found, key=_reached, default=Entry(experiment, state="missing"))
+
+    def _matching(self, experiment: Experiment) -> list[tuple[Path, Experiment]]:
+        """The runs with an experiment's settings and no more steps, oldest first."""
+        folder = Path(self.root) / experiment.name
+        for path in sorted(folder.glob(f"seed{experiment.seed}-*")):
+            if path in self._seen:
+                continue
+            try:
+                begun = run_directory.read_experiment(path)
+            except RunDirectoryError:
+                continue  # not a run, a run of another version, or just being made
+            self._seen.add(path)
+            self._begun.setdefault(_identity(begun), []).append((path, begun))
+        same = self._begun.get(_identity(experiment), [])
+        return [(path, each) for path, each in same if each.steps <= experiment.steps]
 
 
 def find(root: str, experiments: Sequence[Experiment]) -> list[Entry]:
@@ -94,36 +115,56 @@ def find(root: str, experiments: Sequence[Experiment]) -> list[Entry]:
     return [finder.find(experiment) for experiment in experiments]
 
 
-def begin(root: str, entry: Entry) -> Path:
-    """Makes or updates the directory of a run that another process is to run.
+class Taken(NamedTuple):
+    """A run whose turn has come.
 
-    Raises:
-        RunDirectoryError: it cannot be written, or another process writes to it.
+    Attributes:
+        entry: the run as it is now.
+        directory: its directory.
+        lock: the run's lock, for the process that runs it; None: nothing is left to
+            do, since the run is complete or held.
     """
-    if entry.directory is None:
-        return run_directory.create(root, entry.experiment)
-    with lock.locked(entry.directory):
-        run_directory.record_resume(entry.directory, entry.experiment)
-    return entry.directory
+
+    entry: Entry
+    directory: Path
+    lock: IO[str] | None
+
+    def __str__(self) -> str:
+        """The line that a launcher prints: directory, label, and who runs it if not it.
+
+        A run that is complete or held by another process says so.
+        """
+        others = {"complete": "complete", "held": "held by another process"}
+        parts = [str(self.directory), self.entry.label]
+        return "  ".join(filter(None, [*parts, others.get(self.entry.state, "")]))
 
 
 @contextlib.contextmanager
-def held(
-    root: str, entry: Entry, *, local: bool
-) -> Iterator[tuple[Path, Checkpoint | None]]:
-    """Context manager: locks a run; gives its directory and the checkpoint to resume.
+def taken(finder: Finder, entry: Entry) -> Iterator[Taken]:
+    """Context manager: takes a run whose turn has come, and makes its directory.
+
+    Unless it is `new`, the run is sought again: since the plan was made, another
+    command may have begun or completed it.
+
+    Args:
+        finder: of the runs of this command.
+        entry: the run, as it was planned.
 
     Raises:
-        RunDirectoryError: the run was begun with another --launch, cannot be written,
-            is written by another process, or has no usable checkpoint.
+        RunDirectoryError: the directory cannot be written to, or another process took
+            the run at this moment.
     """
-    directory = entry.directory or run_directory.create(root, entry.experiment)
-    with lock.locked(directory):
-        resume = None
-        if entry.directory is not None:
-            resume = checkpoint_to_resume(directory, local=local)
-            run_directory.record_resume(directory, entry.experiment)
-        yield directory, resume
+    with contextlib.ExitStack() as turn:
+        if entry.state != "new":
+            turn.enter_context(lock.turn(Path(finder.root) / entry.experiment.name))
+            found = finder.find(entry.experiment)
+            entry = found._replace(label=entry.label)
+        directory = entry.directory
+        if directory is None:
+            directory = run_directory.create(finder.root, entry.experiment)
+        file = lock.take(directory) if entry.is_left else None
+    with file or contextlib.nullcontext():
+        yield Taken(entry, directory, file)
 
 
 def checkpoint_to_resume(directory: Path, *, local: bool) -> Checkpoint | None:
@@ -156,28 +197,6 @@ def is_complete(directory: Path, experiment: Experiment) -> bool:
         path = directory / logs.EVALUATIONS
         raise RunDirectoryError(f"cannot read {path}: {error}") from error
     return bool(rows) and rows[-1].grid >= experiment.steps
-
-
-class _Begun(NamedTuple):
-    """A run directory; the steps of its configuration; origins, if it has learned."""
-
-    path: Path
-    steps: int
-    origins: tuple[Origin, ...]
-
-
-def _begun(root: Path, experiment: Experiment) -> dict[Experiment, list[_Begun]]:
-    """The runs of this name and seed by their identity, oldest first."""
-    found: dict[Experiment, list[_Begun]] = {}
-    for path in sorted((root / experiment.name).glob(f"seed{experiment.seed}-*")):
-        try:
-            configured = run_directory.read_experiment(path)
-        except RunDirectoryError:
-            continue  # not a run, or a run of another version
-        origins = configured.origins if checkpoint.reached(path) else ()
-        begun = _Begun(path, configured.steps, origins)
-        found.setdefault(_identity(configured), []).append(begun)
-    return found
 
 
 def _identity(experiment: Experiment) -> Experiment:

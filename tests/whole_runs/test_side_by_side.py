@@ -51,6 +51,12 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
+def two_have_learned(root):
+    """Whether two runs have logged something, hence have something to save."""
+    logs = list(root.glob("dqn/catch/*/metrics.jsonl"))
+    return len(logs) == 2 and all(each.stat().st_size for each in logs)
+
+
 @pytest.mark.parametrize(("threads", "at_once"), [("1", True), ("2", False)])
 @pytest.mark.parametrize(
     "begin",
@@ -139,7 +145,7 @@ print(sum(spent) - max(spent), max(spent))
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_has_every_run_save_itself_once(number, tmp_path):
     launcher = start(tmp_path, "dqn/catch", *ENDLESS, "--seeds", "3", "--parallel", "2")
-    wait_for(lambda: len(list(tmp_path.glob("dqn/catch/*/metrics.jsonl"))) == 2)
+    wait_for(lambda: two_have_learned(tmp_path))
     launcher.send_signal(number)
     out, err = launcher.communicate(timeout=60)
     assert launcher.returncode == errors.exit_code(number)
@@ -156,7 +162,7 @@ def test_a_signal_has_every_run_save_itself_once(number, tmp_path):
 @pytest.mark.slow
 def test_a_killed_launcher_leaves_no_orphan(tmp_path):
     launcher = start(tmp_path, "dqn/catch", *ENDLESS, "--seeds", "2", "--parallel", "2")
-    wait_for(lambda: len(list(tmp_path.glob("dqn/catch/*/metrics.jsonl"))) == 2)
+    wait_for(lambda: two_have_learned(tmp_path))
     children = psutil.Process(launcher.pid).children()
     assert len(children) == 2
     launcher.kill()
@@ -215,9 +221,41 @@ def test_runs_at_once_are_at_most_all_runs():
 def test_a_run_that_another_process_took_since_the_plan_is_left_to_it(tmp_path, capsys):
     directory = run_directory.create(tmp_path, EXPERIMENTS["dqn/catch"])
     before = (directory / "config.yaml").read_bytes()
-    entry = Entry(EXPERIMENTS["dqn/catch"], directory, "cut short")
+    entry = Entry(EXPERIMENTS["dqn/catch"], state="missing")
+    told = []
     with locked(directory):
-        found = side_by_side.run([entry], str(tmp_path), 1)
+        found = side_by_side.run(
+            [entry], str(tmp_path), 1, ended=lambda *each: told.append(each)
+        )
     assert found == {entry: directory}
+    assert told == [(entry, directory, False)]
+    assert capsys.readouterr().out == f"{directory}  held by another process\n"
     assert (directory / "config.yaml").read_bytes() == before
     assert sorted(path.name for path in directory.iterdir()) == [".lock", "config.yaml"]
+
+
+@pytest.mark.slow
+def test_the_same_command_twice_at_once_shares_the_runs(tmp_path):
+    short = [each.replace("600", "60").replace("300", "60") for each in QUICK]
+    line = ["sweep", "dqn/catch", *short, "--agent.discount", "0.5,0.9,0.99"]
+    line += ["--seeds", "2", "--parallel", "1", "--runs", str(tmp_path)]
+    command = [sys.executable, "-m", "experiments.cli", *line]
+    launchers = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    outputs = [launcher.communicate(timeout=240)[0] for launcher in launchers]
+    assert [launcher.returncode for launcher in launchers] == [0, 0]
+    runs = list(tmp_path.glob("dqn/catch/seed*"))
+    assert len(runs) == 6
+    for directory in runs:
+        [evaluation] = rows(directory / "evaluations.csv")
+        assert evaluation["grid"] == "60"
+        # One of the launchers ran it, and the other one has passed it over.
+        lines = [
+            line
+            for output in outputs
+            for line in output.splitlines()
+            if line.split("  ")[0] == str(directory)
+        ]
+        ran = [each for each in lines if not each.endswith(("complete", "process"))]
+        assert len(ran) == 1 and len(lines) <= 2

@@ -10,7 +10,7 @@ import pytest
 from launch.engines import side_by_side
 from launch.engines.signals import Caught
 from launch.errors import RunFailed
-from launch.runs import existing_runs, logs, run_directory
+from launch.runs import lock, logs, run_directory
 from launch.runs.existing_runs import Entry
 
 # This process has used JAX by now; a launcher never has.
@@ -29,7 +29,9 @@ def child(catch, tmp_path, monkeypatch):
         monkeypatch.setattr(side_by_side.subprocess, "Popen", instead)
         experiment = catch({"seed": seed})
         directory = run_directory.create(tmp_path, experiment)
-        return side_by_side.Child(Entry(experiment), directory, "off", settings)
+        entry = Entry(experiment)
+        with lock.take(directory) as file:
+            return side_by_side.Child(entry, directory, "off", file, settings)
 
     return start
 
@@ -198,18 +200,26 @@ def test_runs_that_do_not_end_are_killed_by_a_second_signal(child):
 
 
 def test_a_failed_run_does_not_end_the_others(catch, tmp_path, monkeypatch, capsys):
-    begin = existing_runs.begin
+    create = run_directory.create
 
-    def spoil(root, entry):
-        directory = begin(root, entry)
-        if entry.experiment.seed == 0:
+    def spoil(root, experiment):
+        directory = create(root, experiment)
+        if experiment.seed == 0:
             (directory / run_directory.CONFIG).write_text("experiment: {}")
         return directory
 
-    monkeypatch.setattr(existing_runs, "begin", spoil)
+    monkeypatch.setattr(run_directory, "create", spoil)
     experiments = [catch({"seed": seed, "steps": 20}) for seed in (0, 1)]
     with pytest.raises(RunFailed, match="1 of 2 runs failed: mdqn/catch seed 0"):
         side_by_side.run([Entry(each) for each in experiments], str(tmp_path), 2)
     assert "mdqn/catch seed 0 failed (exit code 2)" in capsys.readouterr().err
     [other] = tmp_path.glob("mdqn/catch/seed1-*")
     assert logs.read_evaluations(other)[-1].grid == 20
+
+
+def test_a_run_is_locked_from_its_beginning_to_the_end_of_its_process(child):
+    waiting = child("import time; time.sleep(60)")
+    assert lock.is_held(waiting.directory)
+    waiting.process.kill()
+    waiting.process.wait()
+    assert not lock.is_held(waiting.directory)

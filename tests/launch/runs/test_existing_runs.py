@@ -5,7 +5,7 @@ import pytest
 from launch.errors import RunDirectoryError
 from launch.runs import existing_runs, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
-from launch.runs.existing_runs import Entry
+from launch.runs.existing_runs import Entry, Finder
 from launch.runs.lock import locked
 
 
@@ -22,7 +22,7 @@ def evaluate(directory, point):
 
 def test_a_run_is_missing_then_cut_short_then_complete(catch, tmp_path):
     wanted = catch()
-    assert find(tmp_path, wanted) == Entry(wanted)
+    assert find(tmp_path, wanted) == Entry(wanted, state="missing")
     directory = run_directory.create(tmp_path, wanted)
     evaluate(directory, 200)
     assert find(tmp_path, wanted) == Entry(wanted, directory, "cut short")
@@ -62,7 +62,7 @@ def test_a_configuration_that_was_edited_by_hand_is_passed_over(catch, tmp_path)
     text = path.read_text()
     assert "discount: 0.99\n" in text
     path.write_text(text.replace("discount: 0.99\n", "discount: {a: 1}\n"))
-    assert find(tmp_path, catch()) == Entry(catch())
+    assert find(tmp_path, catch()) == Entry(catch(), state="missing")
 
 
 def test_a_label_is_part_of_the_title(catch):
@@ -70,24 +70,43 @@ def test_a_label_is_part_of_the_title(catch):
     assert Entry(catch(), label="a 1").title == "mdqn/catch seed 0 (a 1)"
 
 
-def test_a_run_begins_in_a_new_directory_and_resumes_in_the_same_one(catch, tmp_path):
-    directory = existing_runs.begin(str(tmp_path), Entry(catch()))
-    assert run_directory.read_experiment(directory) == catch()
-    longer = catch({"steps": 400})
-    again = existing_runs.begin(str(tmp_path), Entry(longer, directory, "cut short"))
-    assert again == directory
-    assert run_directory.read_experiment(directory) == longer
-    assert len(run_directory.read_config(directory)["resumed"]) == 1
+def test_a_new_run_begins_whatever_runs_exist(catch, tmp_path):
+    begun = []
+    for _ in range(2):
+        with existing_runs.taken(Finder(str(tmp_path)), Entry(catch())) as taken:
+            assert find(tmp_path, catch()).state == "held"
+            begun.append(taken.directory)
+    assert len(set(begun)) == 2
+    assert [run_directory.read_experiment(each) for each in begun] == [catch()] * 2
 
 
-def test_a_run_is_held_while_it_runs(catch, tmp_path):
-    with existing_runs.held(str(tmp_path), Entry(catch()), local=True) as held:
-        directory, resume = held
-        assert resume is None
-        taken = Entry(catch(), directory, "cut short")
-        with pytest.raises(RunDirectoryError, match="written by another process"):
-            existing_runs.begin(str(tmp_path), taken)
-    assert find(tmp_path, catch()).state == "cut short"
+def test_a_planned_run_is_sought_again_when_its_turn_comes(catch, tmp_path):
+    wanted, label = catch(), "cell 7"
+    planned = find(tmp_path, wanted)._replace(label=label)
+    assert planned.state == "missing" and planned.is_left
+
+    def state():
+        with existing_runs.taken(Finder(str(tmp_path)), planned) as taken:
+            assert (taken.lock is None) == (not taken.entry.is_left)
+            assert taken.entry.label == label
+            return taken.entry.state, taken.directory, str(taken)
+
+    with existing_runs.taken(Finder(str(tmp_path)), planned) as taken:
+        directory = taken.directory
+        assert taken.entry.state == "missing" and str(taken) == f"{directory}  {label}"
+        others = f"{directory}  {label}  held by another process"
+        assert state() == ("held", directory, others)
+    assert state() == ("cut short", directory, f"{directory}  {label}")
+    evaluate(directory, 300)
+    assert state() == ("complete", directory, f"{directory}  {label}  complete")
+    assert [directory] == list(tmp_path.glob("mdqn/catch/seed*"))
+
+
+def test_a_finder_sees_runs_that_began_after_its_first_search(catch, tmp_path):
+    finder = Finder(str(tmp_path))
+    assert finder.find(catch()).state == "missing"
+    directory = run_directory.create(tmp_path, catch())
+    assert finder.find(catch()) == Entry(catch(), directory, "cut short")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from launch.errors import RunDirectoryError
-from launch.runs.lock import is_held, locked
+from launch.runs.lock import adopted, is_held, locked, take, turn
 
 LAUNCHER = """
 import os, subprocess, sys
@@ -33,6 +34,57 @@ def test_a_held_lock_keeps_others_out(tmp_path):
                 pass
     with locked(tmp_path):
         pass
+
+
+def test_a_lock_is_passed_to_a_child_which_holds_it_alone_then(tmp_path):
+    script = """
+import sys
+from launch.runs.lock import adopted
+with adopted(int(sys.argv[1])):
+    print("held", flush=True)
+    input()
+print("free", flush=True)
+input()
+"""
+    with take(tmp_path) as file:
+        child = subprocess.Popen(
+            [sys.executable, "-c", script, str(file.fileno())],
+            pass_fds=[file.fileno()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    with child:
+        assert child.stdout.readline() == "held\n"
+        assert is_held(tmp_path)
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "free\n"
+        assert not is_held(tmp_path)
+        child.communicate("\n")
+
+
+def test_the_process_that_adopts_a_lock_keeps_others_out(tmp_path):
+    with take(tmp_path) as file:
+        descriptor = os.dup(file.fileno())
+    with adopted(descriptor):
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)
+
+
+def test_turns_in_a_folder_come_one_after_the_other(tmp_path):
+    folder, entered = tmp_path / "runs" / "dqn", threading.Event()
+
+    def enter():
+        with turn(folder):
+            entered.set()
+
+    waiting = threading.Thread(target=enter)
+    with turn(folder):
+        waiting.start()
+        assert not entered.wait(0.2)
+    waiting.join(20)
+    assert entered.is_set()
 
 
 def test_a_role_that_outlives_its_launcher_keeps_others_out(tmp_path):
