@@ -1,8 +1,9 @@
 """Suites: the sets of tasks over which papers aggregate their results, as data.
 
-`train suite/<suite>_<agent>` trains an agent on all tasks of a suite; `report --suite`
-aggregates over the tasks. The runs have the names of single experiments, so that a run
-of `mdqn/breakout` is one of `suite/atari-57_mdqn` as well.
+`train suite/<suite>_<agent>` trains an agent on all tasks of a suite, and
+`train <agent>/<task>` on one of them; `report --suite` aggregates over the tasks. The
+runs have the names of single experiments, so that a run of `mdqn/breakout` is one of
+`suite/atari-57_mdqn` as well.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from experiments.catalogue.tasks import (
 )
 from experiments.flags import OverrideError
 from launch.datasets.d4rl_scores import DEMONSTRATIONS, QUALITIES
+from launch.experiment import Experiment
 
 PREFIX = "suite/"
 
@@ -202,6 +204,20 @@ def find(name: str) -> Figure:
     }
     steps = max(task.steps for task in suite.tasks.values())
     return Figure(name, suite.description, steps, variants, suite.seeds)
+
+
+def experiment(name: str) -> Experiment | None:
+    """The experiment of an agent on a task that only suites have; None without one.
+
+    Args:
+        name: `<agent>/<task>`, such as `sac/finger-spin`.
+    """
+    agent_name, _, task_name = name.partition("/")
+    recipe = _agents().get(agent_name)
+    for suite_name, suite in SUITES.items():
+        if recipe and task_name in suite.tasks and fits(recipe, suite):
+            return find(f"{PREFIX}{suite_name}_{agent_name}").experiments[name]
+    return None
 
 
 def look_up(suite_name: str) -> Suite:

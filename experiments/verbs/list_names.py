@@ -18,7 +18,7 @@ usage: munchausen list [<word> ...] [--all] [--plugin MODULE,...]
 
 Prints an overview of what `train` takes: agents, environments, suites of environments,
 figures of papers (all of their variants and seeds), and computed figures. With words: a
-line for each name that has all of the words.
+line for each name that has all of the words, and each suite with such a task.
 
   --all     a line for each name
   --plugin  modules of yours, each with a REGISTRY of agents"""
@@ -87,7 +87,7 @@ def _lines(words: Sequence[str]) -> str:
             *(
                 (name, str(len(suite.tasks)), str(suite.seeds), suite.description)
                 for name, suite in suites.items()
-                if all(word in name for word in words)
+                if all(word in " ".join([name, *suite.tasks]) for word in words)
             ),
         ],
         [

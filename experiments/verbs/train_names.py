@@ -36,29 +36,39 @@ def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
         OverrideError: it names none, or --plugin a module without usable agents.
     """
     choose_plugins(arguments)
-    from experiments.catalogue.experiments import misfit
-    from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES, GRIDS
+    from experiments.names import EXPERIMENTS, FIGURES
 
     known: Mapping[str, Experiment | Figure]
     for argument in arguments:
         for known in (EXPERIMENTS, FIGURES):
             if argument in known:
                 return known[argument]
-    given = plain(arguments)
-    if any(argument.startswith("suite/") for argument in given):
-        from experiments.catalogue import suites  # one experiment does not need it
+    from experiments.catalogue import suites  # most experiments do not need it
 
-        return suites.find(next(each for each in given if each.startswith("suite/")))
+    given = plain(arguments)
+    for argument in given:
+        if argument.startswith(suites.PREFIX):
+            return suites.find(argument)
+        if (of_suite := suites.experiment(argument)) is not None:
+            return of_suite
+    raise OverrideError(_why_unknown(given))
+
+
+def _why_unknown(given: Sequence[str]) -> str:
+    """Why the first name of a command line names nothing, and what was meant."""
+    from experiments.catalogue.experiments import misfit
+    from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES, GRIDS
+
     for reason in filter(None, map(misfit, given)):
-        raise OverrideError(reason)
+        return reason
     if not given:
-        raise OverrideError("name an experiment first, such as mdqn/cartpole")
+        return "name an experiment first, such as mdqn/cartpole"
     agent_name, _, task_name = given[0].partition("/")
     if re.search(r"-v\d+$|:", task_name) and f"{agent_name}/gymnasium" in EXPERIMENTS:
         how = any_environment(agent_name, task_name)
-        raise OverrideError(f"unknown experiment {given[0]!r}; {how}")
+        return f"unknown experiment {given[0]!r}; {how}"
     hint = _hint(given[0], [*EXPERIMENTS, *FIGURES, *GRIDS, *COMPUTATIONS])
-    raise OverrideError(f"unknown experiment {given[0]!r}; {hint}")
+    return f"unknown experiment {given[0]!r}; {hint}"
 
 
 def plain(arguments: Sequence[str]) -> list[str]:

@@ -55,6 +55,31 @@ def test_names_of_games_are_those_that_the_flag_of_the_game_gives():
 
 
 @pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("sac/finger-spin", {"name": "finger-spin"}),
+        ("mdqn/alien", {"game": "alien"}),
+        ("mdqn/alien-cpu", {"game": "alien"}),
+    ],
+)
+def test_one_task_of_a_suite_is_an_experiment_by_its_name(name, settings):
+    from experiments.verbs import train_arguments
+
+    [single] = train_arguments.plan([name, "--seed", "3"]).experiments
+    assert (single.name, single.seed) == (name, 3)
+    for field, value in settings.items():
+        assert getattr(single.environment, field) == value
+
+
+def test_the_experiment_of_a_task_is_the_one_of_its_suite():
+    found = suites.find("suite/atari-26-cpu_iqn").experiments["iqn/alien-cpu"]
+    assert suites.experiment("iqn/alien-cpu") == found
+    assert suites.experiment("sac/alien-cpu") is None
+    assert suites.experiment("nobody/alien-cpu") is None
+    assert suites.experiment("iqn/nothing") is None
+
+
+@pytest.mark.parametrize(
     "name, said",
     [
         ("suite/minatar5_dqn", "unknown suite 'minatar5'; did you mean 'minatar-5'?"),
