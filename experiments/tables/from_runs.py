@@ -10,6 +10,7 @@ see `experiments.language_metrics`; this takes seconds for each run.
 
 import csv
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,18 +18,22 @@ from typing import Any, NamedTuple
 
 from experiments import language_metrics, output_files
 from experiments.catalogue import computation
+from experiments.flags import OverrideError
+from experiments.names import EXPERIMENTS
 from experiments.reporting import (
     find_runs,
     formats,
     plain_text,
     read_logs,
     read_runs,
+    setting_differences,
     statistics,
 )
 from experiments.reporting.read_run import Run
+from experiments.verbs import train_arguments
 from launch import output
 from launch.errors import RunDirectoryError
-from launch.runs import run_directory
+from launch.runs import run_directory, serialization
 from launch.runs.logs import Counts, EvaluationRow
 
 # Language tasks evaluate hundreds of completions; a row has their mean.
@@ -55,6 +60,7 @@ COLUMNS = (
 def rows(run: Run) -> Iterator[dict[str, Any]]:
     """One row for each evaluation of a run, with the command and code to reproduce it.
 
+    A sweep's command does not tell which cell a run is; `command` then trains this run.
     `whole_run_*` are mean training returns from the start of the run to the
     evaluation; see `statistics.Average`. The agent's measures have a column each.
 
@@ -62,6 +68,8 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
         RunDirectoryError: the run did not record where it comes from.
     """
     added = _provenance(run.directory, run.config)
+    if " sweep " in added["command"]:
+        added["command"] = alone(run.directory)
     for evaluation in run.evaluations:
         average = statistics.training_average(
             run.metrics, evaluation.counts.actor_steps
@@ -82,6 +90,37 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
             **added,
             **_measures(run, evaluation),
         }
+
+
+def alone(directory: Path) -> str:
+    """The command line of `train` that trains one run of a sweep.
+
+    Raises:
+        RunDirectoryError: today's program has no such experiment, or no flags for it.
+    """
+    experiment = run_directory.read_experiment(directory)
+    name = experiment.name
+    try:
+        usual, own = (
+            setting_differences.flat(serialization.to_plain(each))
+            for each in (EXPERIMENTS[name], experiment)
+        )
+        changed = [
+            f"--{path}={value}"
+            for path, value in own.items()
+            if usual.get(path) != value
+        ]
+        line = [name, f"--seed={experiment.seed}", *changed]
+        found = train_arguments.plan(line).experiments
+    except (KeyError, OverrideError) as error:
+        reason = f"cannot tell the command that trains {directory}: {error}"
+        raise RunDirectoryError(reason) from error
+    if found != [experiment]:
+        raise RunDirectoryError(
+            f"cannot tell the command that trains {directory}: no flags of `train` "
+            "give its settings"
+        )
+    return f"munchausen train {shlex.join(line)}"
 
 
 def _returns(evaluation: EvaluationRow) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 import yaml
 
 from experiments.reporting import page, read_runs
-from experiments.tables import from_runs
+from experiments.tables import from_runs, redraw
+from experiments.verbs import train_arguments
 from launch.errors import RunDirectoryError
+from launch.runs import logs, run_directory
 from tests.experiments import run_directories
 
 
@@ -59,6 +62,27 @@ def test_a_resumed_run_lists_each_command_with_its_code(run):
         "munchausen train --resume here --steps 200 (feed); "
         "munchausen train --resume here --steps 300 (beef)"
     )
+
+
+def test_a_run_of_a_sweep_has_the_command_that_trains_it_alone(elsewhere):
+    line = ["mdqn/catch", "--seed=7", "--agent.discount=0.5", "--steps=1_300"]
+    [experiment] = train_arguments.plan(line).experiments
+    run = run_directory.create("runs", experiment)
+    change(run, command="munchausen sweep mdqn/catch --agent.discount 0.5,0.9")
+    log = logs.EvaluationLog(run)
+    log.write(1_300, logs.Counts(1_300), [1.0], [9])
+    log.close()
+    assert from_runs.main(["runs", "table.csv"]) == 0
+    [row] = table()
+    _, _, arguments = row["command"].partition("munchausen train ")
+    assert train_arguments.plan(shlex.split(arguments)).experiments == [experiment]
+    assert redraw.line("mdqn/catch", row["command"]).label == "mdqn, discount 0.5"
+
+
+def test_a_run_of_a_sweep_whose_experiment_is_gone_is_named(run, capsys):
+    change(run, command="munchausen sweep mdqn/catch --agent.discount 0.5,0.9")
+    assert from_runs.main(["runs", "table.csv"]) == 2
+    assert str(run.name) in capsys.readouterr().err
 
 
 def test_a_report_of_a_resumed_run_lists_each_command_and_version(run):
