@@ -69,7 +69,7 @@ def add(run: Path, name: str, steps: int | None = None) -> dict[str, Any]:
     text = yaml.safe_dump(config, sort_keys=False)
     (folder / run_directory.CONFIG).write_text(text, encoding="utf-8")
     policy_file.save(folder / zoo.POLICY, params)
-    returns = evaluate_run(folder, EPISODES, SEED)
+    returns = evaluate_run(folder, EPISODES, SEED).returns
     row = {
         "policy": f"{zoo.PREFIX}/{name}",
         "experiment": config["experiment"]["name"],

@@ -12,7 +12,8 @@ from launch.policies import zoo
 HELP = f"""\
 usage: munchausen evaluate <run directory> [--episodes N] [--seed K]
 
-Plays the policy of the newest checkpoint; prints mean return and standard error.
+Plays the policy of the newest checkpoint; prints mean return and standard error, the
+mean discounted return, which the agent's values estimate, and the agent's measures.
 Instead of a run, it can play a trained policy of the zoo:
 {", ".join(zoo.names())}.
 
@@ -40,7 +41,7 @@ class Options:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Plays some episodes; prints the mean return and its standard error.
+    """Plays some episodes; prints the mean return, its standard error, and measures.
 
     Raises:
         OverrideError: a mistake on the command line.
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     directory = zoo.find(plain[0])
     from launch.policies.evaluate import evaluate_run
 
-    returns = evaluate_run(directory, options.episodes, options.seed)
+    evaluated = evaluate_run(directory, options.episodes, options.seed)
+    returns = evaluated.returns
     spread = statistics.stdev(returns) if len(returns) > 1 else math.nan
     error = spread / math.sqrt(len(returns))
     shown = f"{error:.3g}" if math.isfinite(error) else "unknown"
@@ -61,4 +63,6 @@ def main(arguments: Sequence[str]) -> int:
         f"mean return {statistics.fmean(returns):.4g}  standard error {shown}  "
         f"episodes {len(returns)}"
     )
+    for name, value in evaluated.measures.items():
+        print(f"{name.replace('_', ' ')} {value:.4g}")
     return 0

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from launch.policies import saved_policy
 from launch.roles.evaluator import Evaluator
+from launch.runs.logs import Evaluated
 
 
-def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:
-    """Plays the policy that a run saved last; gives the return of each episode.
+def evaluate_run(directory: Path, episodes: int, seed: int) -> Evaluated:
+    """Plays the policy that a run saved last.
 
     Args:
         directory: a run directory.
@@ -21,5 +22,4 @@ def evaluate_run(directory: Path, episodes: int, seed: int) -> list[float]:
     experiment, agent, params = saved_policy.load(directory)
     evaluator = Evaluator(dataclasses.replace(experiment, seed=seed), agent, episodes)
     # Not a point of the run's own grid: even with the run's seed, episodes are new.
-    played = evaluator.evaluate(params, point=experiment.steps + 1)
-    return [episode.episode_return for episode in played.episodes]
+    return evaluator.evaluate(params, point=experiment.steps + 1)

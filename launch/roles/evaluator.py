@@ -1,7 +1,7 @@
 """Evaluation in a separate environment: of one policy, or in step with training."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import environments
 from agents.parts.contract import Agent, Params
@@ -76,12 +76,15 @@ class Evaluator:
         try:
             self._actor.reseed(seed, actor_steps=point)
             self._notes.begin(environment, params, seed)
-            episodes = self._play(Loop(environment, self._actor, point), tick)
-            return Evaluated(episodes, self._notes.samples, self._notes.measures())
+            played = self._play(Loop(environment, self._actor, point), tick)
+            measures = self._notes.measures([len(lane) for lane in played])
+            episodes = [episode for lane in played for episode in lane]
+            return Evaluated(episodes, self._notes.samples, measures)
         finally:
             environment.close()
 
-    def _play(self, loop: Loop, tick: Callable[[], None]) -> Sequence[Episode]:
+    def _play(self, loop: Loop, tick: Callable[[], None]) -> list[list[Episode]]:
+        """Plays the episodes of each lane."""
         if self._steps:
             return self._play_steps(loop, tick)
         played: list[list[Episode]] = [[] for _ in self._shares]
@@ -92,9 +95,9 @@ class Evaluator:
             for lane, episode in loop.step():
                 if len(played[lane]) < self._shares[lane]:
                     played[lane].append(episode)
-        return [episode for lane in played for episode in lane]
+        return played
 
-    def _play_steps(self, loop: Loop, tick: Callable[[], None]) -> Sequence[Episode]:
+    def _play_steps(self, loop: Loop, tick: Callable[[], None]) -> list[list[Episode]]:
         """Plays each episode that begins before the lanes have taken all steps."""
         played: list[list[Episode]] = [[] for _ in self._shares]
         playing = set(range(len(played)))  # the lanes whose episode counts
@@ -106,7 +109,7 @@ class Evaluator:
                     played[lane].append(episode)
                     if loop.actor_steps >= end:
                         playing.remove(lane)
-        return [episode for lane in played for episode in lane]
+        return played
 
 
 class Lockstep:

@@ -1,6 +1,10 @@
-"""What an evaluation finds besides returns: completions, the agent's measures."""
+"""What an evaluation finds besides returns: completions, and measures.
 
-from collections.abc import Mapping
+The discounted return is what the agent's values estimate: an agent with a discount of
+0.99 learns little from what happens after 300 steps, and may fall then.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dm_env
@@ -12,6 +16,7 @@ from environments.vector import VectorEnvironment
 from launch.runs.logs import Sample
 
 MOST_SAMPLES = 256  # of one evaluation
+DISCOUNTED = "discounted_return"
 
 _FIRST, _LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
 
@@ -30,8 +35,9 @@ class Notes:
         """Listens to nothing before `begin`.
 
         Args:
-            agent: gives `measure`, if it has one.
+            agent: gives its discount, and `measure` if it has one.
         """
+        self._discount = agent.discount
         self._measure = jax.jit(agent.measure) if agent.measure is not None else None
         self.samples: list[Sample] = []
 
@@ -48,13 +54,32 @@ class Notes:
         self._key = jax.random.key(seed)
         self._measured: list[Mapping[str, Any]] = []
         self.samples = []
+        self._clip = environment.reward_clip or np.inf
+        self._sums = np.zeros(environment.num_environments)
+        self._weights = np.ones(environment.num_environments)
+        self._ended: list[list[float]] = [[] for _ in self._sums]
 
-    def measures(self) -> dict[str, float]:
-        """Means of the agent's measures over the evaluation."""
-        if not self._measured:
-            return {}
-        means = jax.tree.map(lambda *values: np.mean(values), *self._measured)
-        return {name: float(value) for name, value in means.items()}
+    def measures(self, episodes: Sequence[int]) -> dict[str, float]:
+        """Means over the evaluation: of the agent's measures, of discounted returns.
+
+        Discounted returns are of rewards as the replay stores them, hence clipped where
+        the environment says so. An agent without a discount has none.
+
+        Args:
+            episodes: number of episodes of each lane that count, from its first on.
+        """
+        means: dict[str, float] = {}
+        if self._measured:
+            found = jax.tree.map(lambda *values: np.mean(values), *self._measured)
+            means = {name: float(value) for name, value in found.items()}
+        counted = [
+            value
+            for lane, number in zip(self._ended, episodes, strict=True)
+            for value in lane[:number]
+        ]
+        if counted and self._discount < 1:
+            means[DISCOUNTED] = float(np.mean(counted))
+        return means
 
     def observe_first(self, timestep: dm_env.TimeStep) -> None:
         """Measures at the first timestep of every lane."""
@@ -67,6 +92,7 @@ class Notes:
         """Notes completions at a LAST of all lanes; measures at a FIRST of all."""
         del extras
         types = timestep.step_type
+        self._add_rewards(timestep)
         if self._task is not None and (types == _LAST).all():
             self._note(actions, timestep.reward)
         self._observation = timestep.observation
@@ -75,6 +101,15 @@ class Notes:
 
     def close(self) -> None:
         """Does nothing."""
+
+    def _add_rewards(self, timestep: dm_env.TimeStep) -> None:
+        first = timestep.step_type == _FIRST
+        rewards = np.clip(timestep.reward, -self._clip, self._clip)
+        self._sums = np.where(first, 0.0, self._sums + self._weights * rewards)
+        discounts = self._discount * timestep.discount
+        self._weights = np.where(first, 1.0, self._weights * discounts)
+        for lane in np.flatnonzero(timestep.step_type == _LAST):
+            self._ended[lane].append(float(self._sums[lane]))
 
     def _take_measures(self) -> None:
         if self._measure is not None:

@@ -62,12 +62,17 @@ class Evaluated(NamedTuple):
     Attributes:
         episodes: that were played, lane after lane.
         samples: the first completions, if the episodes are completions.
-        measures: the agent's measures, by name.
+        measures: the agent's measures and the mean discounted return, by name.
     """
 
     episodes: Sequence[Episode]
     samples: Sequence[Sample] = ()
     measures: Mapping[str, float] = MappingProxyType({})
+
+    @property
+    def returns(self) -> list[float]:
+        """Of each episode."""
+        return [episode.episode_return for episode in self.episodes]
 
 
 class Counts(NamedTuple):

@@ -16,7 +16,7 @@ def trained(tmp_path_factory):
 
 
 def test_a_run_is_evaluated_on_held_out_prompts(trained, capsys):
-    returns = evaluate_run(trained, episodes=9, seed=3)
+    returns = evaluate_run(trained, episodes=9, seed=3).returns
     assert len(returns) == 9 and set(returns) <= {0.0, 1.0}
     assert cli.main(["evaluate", str(trained), "--episodes", "9", "--seed", "3"]) == 0
     assert f"mean return {sum(returns) / 9:.4g} " in capsys.readouterr().out

@@ -39,7 +39,7 @@ def check(directory, steps):
     owed = (last.actor_steps - 100) * 32 / 32
     assert abs(last.learner_steps - owed) < 320 / 32 + 16
     assert checkpoint.newest(directory).counts.learner_steps == last.learner_steps
-    assert len(evaluate_run(directory, 3, 0)) == 3
+    assert len(evaluate_run(directory, 3, 0).returns) == 3
     assert saved_policy.load_policy(directory) is not None
 
 

@@ -36,7 +36,7 @@ def test_a_policy_of_the_zoo_plays_like_its_run(run, folder, capsys):
     assert zoo.names() == ["zoo/small-catch"]
     [row] = table.table()
     assert row["policy"] == "zoo/small-catch" and row["actor_steps"] == "9"
-    returns = evaluate_run(run, table.EPISODES, table.SEED)
+    returns = evaluate_run(run, table.EPISODES, table.SEED).returns
     assert float(row["mean_return"]) == pytest.approx(np.mean(returns))
     assert float(row["lowest_return"]) == min(returns)
     assert float(row["highest_return"]) == max(returns)

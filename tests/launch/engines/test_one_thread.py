@@ -39,8 +39,9 @@ def test_samples_per_insert_is_exact(finished, untimed):
 
 def test_every_role_reports(finished, untimed):
     rows = untimed(finished[0])["metrics.jsonl"]
-    assert {row["role"] for row in rows} == {"actor", "learner"}
-    assert all({"episode_return", "q_loss"} & row.keys() for row in rows)
+    assert {row["role"] for row in rows} == {"actor", "learner", "evaluator"}
+    expected = {"episode_return", "q_loss", "discounted_return"}
+    assert all(expected & row.keys() for row in rows)
 
 
 def test_mdqn_learns_catch_to_the_optimum(catch, tmp_path):

@@ -24,7 +24,7 @@ def test_a_run_learns_evaluates_and_saves_a_policy(name, dataset, tmp_path):
     assert saved.counts == logs.Counts(learner_steps=90)
     action = saved_policy.load_policy(directory)(np.zeros((2, 4), np.float32))
     assert action.shape == (2, 1) and np.all(np.abs(action) <= 1)
-    assert len(evaluate_run(directory, episodes=2, seed=1)) == 2
+    assert len(evaluate_run(directory, episodes=2, seed=1).returns) == 2
     has_stage = name in STAGED
     assert (directory / "pretraining" / "metrics.csv").exists() == has_stage
 
