@@ -16,6 +16,10 @@ def evaluate_run(directory: Path, episodes: int, seed: int) -> Evaluated:
         episodes: how many to play.
         seed: of environments and policy, instead of the run's own.
 
+    Returns:
+        The episodes, the samples of a language task, and the measures; `returns` is the
+        list of the episodes' returns.
+
     Raises:
         RunDirectoryError: not a run, or a run without a checkpoint.
     """

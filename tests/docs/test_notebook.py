@@ -44,8 +44,7 @@ def test_the_notebook_runs_and_its_agent_learns(tmp_path):
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute"]
     subprocess.run(
         [*command, str(NOTEBOOK), "--output-dir", str(tmp_path), "--output", "again"],
-        check=True,
-        capture_output=True,
+        check=True,  # what it prints is shown if it fails
         cwd=tmp_path,
     )
     [result] = [
