@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from experiments import language_metrics, output_files
 from experiments.catalogue import computation
 from experiments.flags import OverrideError
-from experiments.names import EXPERIMENTS
 from experiments.reporting import (
     find_runs,
     formats,
@@ -101,9 +100,10 @@ def alone(directory: Path) -> str:
     experiment = run_directory.read_experiment(directory)
     name = experiment.name
     try:
+        [default] = train_arguments.plan([name]).experiments
         usual, own = (
             setting_differences.flat(serialization.to_plain(each))
-            for each in (EXPERIMENTS[name], experiment)
+            for each in (default, experiment)
         )
         changed = [
             f"--{path}={value}"
@@ -112,7 +112,7 @@ def alone(directory: Path) -> str:
         ]
         line = [name, f"--seed={experiment.seed}", *changed]
         found = train_arguments.plan(line).experiments
-    except (KeyError, OverrideError) as error:
+    except OverrideError as error:
         reason = f"cannot tell the command that trains {directory}: {error}"
         raise RunDirectoryError(reason) from error
     if found != [experiment]:

@@ -20,7 +20,7 @@ import numpy as np
 from experiments import output_files
 from experiments.catalogue.computation import Computation, Row
 from experiments.flags import OverrideError
-from experiments.names import COMPUTATIONS, EXPERIMENTS
+from experiments.names import COMPUTATIONS
 from experiments.reporting import (
     captions,
     formats,
@@ -133,7 +133,8 @@ def line(name: str, command: str) -> Line:
     """
     experiment = _planned(name, command)
     plain = serialization.to_plain(experiment)
-    usual = setting_differences.flat(serialization.to_plain(EXPERIMENTS[name]))
+    [default] = train_arguments.plan([name]).experiments
+    usual = setting_differences.flat(serialization.to_plain(default))
     changed = [
         f"{path.rpartition('.')[2]} {value}"
         for path, value in setting_differences.flat(plain).items()

@@ -64,11 +64,12 @@ def test_a_resumed_run_lists_each_command_with_its_code(run):
     )
 
 
-def test_a_run_of_a_sweep_has_the_command_that_trains_it_alone(elsewhere):
-    line = ["mdqn/catch", "--seed=7", "--agent.discount=0.5", "--steps=1_300"]
+@pytest.mark.parametrize("name", ["mdqn/catch", "mdqn/alien-cpu"])  # of a suite
+def test_a_run_of_a_sweep_has_the_command_that_trains_it_alone(elsewhere, name):
+    line = [name, "--seed=7", "--agent.discount=0.5", "--steps=1_300"]
     [experiment] = train_arguments.plan(line).experiments
     run = run_directory.create("runs", experiment)
-    change(run, command="munchausen sweep mdqn/catch --agent.discount 0.5,0.9")
+    change(run, command=f"munchausen sweep {name} --agent.discount 0.5,0.9")
     log = logs.EvaluationLog(run)
     log.write(1_300, logs.Counts(1_300), [1.0], [9])
     log.close()
@@ -76,7 +77,7 @@ def test_a_run_of_a_sweep_has_the_command_that_trains_it_alone(elsewhere):
     [row] = table()
     _, _, arguments = row["command"].partition("munchausen train ")
     assert train_arguments.plan(shlex.split(arguments)).experiments == [experiment]
-    assert redraw.line("mdqn/catch", row["command"]).label == "mdqn, discount 0.5"
+    assert redraw.line(name, row["command"]).label == "mdqn, discount 0.5"
 
 
 def test_a_run_of_a_sweep_whose_experiment_is_gone_is_named(run, capsys):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.names import EXPERIMENTS
 from experiments.tables import redraw
+from experiments.verbs import train_names
 
 RESULTS = Path(redraw.__file__).parents[1] / "results"
 HEAD = ("experiment", "seed", "grid", "mean_return", "command")
@@ -63,7 +63,8 @@ def test_todays_program_accepts_every_committed_command(path):
     with path.open() as file:
         for row in csv.DictReader(file):
             agent = redraw.line(row["experiment"], row["command"]).label.split(",")[0]
-            assert agent == EXPERIMENTS[row["experiment"]].agent_name
+            named = train_names.find_named([row["experiment"]])
+            assert agent == named.agent_name
 
 
 def test_runs_with_the_same_command_and_seed_are_not_mixed(tmp_path):
