@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,8 @@ from launch.errors import RunDirectoryError
 
 FILE = ".lock"
 _TURN = ".turn"
+_TRIES = 5
+_PAUSE_SECONDS = 0.02
 # What a file system without locks answers, such as NFS or Lustre without that option.
 _UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -46,7 +49,7 @@ def take(directory: Path) -> IO[str]:
     file = _open(directory / FILE)
     try:
         os.set_inheritable(file.fileno(), True)
-        if reason := _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if reason := _lock_soon(file):
             print(
                 f"munchausen: the file system of {directory} has no locks "
                 f"({reason}): start no second process that writes this run",
@@ -93,6 +96,18 @@ def turn(folder: Path) -> Iterator[None]:
     with _open(folder / _TURN) as file:
         _lock(file, fcntl.LOCK_EX)
         yield
+
+
+def _lock_soon(file: IO[str]) -> str:
+    """Locks a file although others may be looking, which takes them microseconds.
+
+    Returns and raises: see `_lock`.
+    """
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(BlockingIOError):
+            return _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(_PAUSE_SECONDS)
+    return _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _open(path: Path) -> IO[str]:

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from launch.errors import RunDirectoryError
-from launch.runs.lock import adopted, is_held, locked, take, turn
+from launch.runs.lock import FILE, adopted, is_held, locked, take, turn
 
 LAUNCHER = """
 import os, subprocess, sys
@@ -34,6 +34,20 @@ def test_a_held_lock_keeps_others_out(tmp_path):
                 pass
     with locked(tmp_path):
         pass
+
+
+def test_a_process_that_only_looks_keeps_nobody_out(tmp_path, monkeypatch):
+    with (tmp_path / FILE).open("w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        pauses = []
+
+        def pause(seconds):
+            pauses.append(seconds)
+            fcntl.flock(looking, fcntl.LOCK_UN)
+
+        monkeypatch.setattr("launch.runs.lock.time.sleep", pause)
+        with locked(tmp_path):
+            assert len(pauses) == 1
 
 
 def test_a_lock_is_passed_to_a_child_which_holds_it_alone_then(tmp_path):
