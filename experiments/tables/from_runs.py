@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from experiments import language_metrics, output_files
 from experiments.catalogue import computation
 from experiments.flags import OverrideError
+from experiments.names import GRIDS
 from experiments.reporting import (
     find_runs,
     formats,
@@ -59,7 +60,8 @@ COLUMNS = (
 def rows(run: Run) -> Iterator[dict[str, Any]]:
     """One row for each evaluation of a run, with the command and code to reproduce it.
 
-    A sweep's command does not tell which cell a run is; `command` then trains this run.
+    The command of a sweep or grid does not tell which cell a run is; `command` is then
+    the one that trains this run alone.
     `whole_run_*` are mean training returns from the start of the run to the
     evaluation; see `statistics.Average`. The agent's measures have a column each.
 
@@ -67,7 +69,7 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
         RunDirectoryError: the run did not record where it comes from.
     """
     added = _provenance(run.directory, run.config)
-    if " sweep " in added["command"]:
+    if _has_cells(added["command"]):
         added["command"] = alone(run.directory)
     for evaluation in run.evaluations:
         average = statistics.training_average(
@@ -89,6 +91,11 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
             **added,
             **_measures(run, evaluation),
         }
+
+
+def _has_cells(command: str) -> bool:
+    """Whether a command line sweeps, as `sweep` does and `train` of a grid."""
+    return any(word == "sweep" or word in GRIDS for word in command.split())
 
 
 def alone(directory: Path) -> str:
@@ -113,12 +120,14 @@ def alone(directory: Path) -> str:
         line = [name, f"--seed={experiment.seed}", *changed]
         found = train_arguments.plan(line).experiments
     except OverrideError as error:
-        reason = f"cannot tell the command that trains {directory}: {error}"
-        raise RunDirectoryError(reason) from error
+        raise RunDirectoryError(
+            f"the experiment of {directory}, a run of a sweep, must be one that "
+            f"`train` knows: {error}; read the run with the version that began it"
+        ) from error
     if found != [experiment]:
         raise RunDirectoryError(
-            f"cannot tell the command that trains {directory}: no flags of `train` "
-            "give its settings"
+            f"flags of `train` must be able to give the settings of {directory}, a run "
+            "of a sweep, and give others: read the run with the version that began it"
         )
     return f"munchausen train {shlex.join(line)}"
 

@@ -12,8 +12,8 @@ from launch.policies import zoo
 HELP = f"""\
 usage: munchausen evaluate <run directory> [--episodes N] [--seed K]
 
-Plays the policy of the newest checkpoint; prints mean return and standard error, the
-mean discounted return, which the agent's values estimate, and the agent's measures.
+Plays the policy of the newest checkpoint. Prints the mean return with its standard
+error, the mean discounted return with the agent's discount, and the agent's measures.
 Instead of a run, it can play a trained policy of the zoo:
 {", ".join(zoo.names())}.
 

@@ -55,7 +55,7 @@ def find_named(arguments: Sequence[str]) -> "Experiment | Figure":
 
 
 def _why_unknown(given: Sequence[str]) -> str:
-    """Why the first name of a command line names nothing, and what was meant."""
+    """Says why `train` does not know a name, and which known name is near."""
     from experiments.catalogue.experiments import misfit
     from experiments.names import COMPUTATIONS, EXPERIMENTS, FIGURES, GRIDS
 

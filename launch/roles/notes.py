@@ -1,7 +1,8 @@
 """What an evaluation finds besides returns: completions, and measures.
 
-The discounted return is what the agent's values estimate: an agent with a discount of
-0.99 learns little from what happens after 300 steps, and may fall then.
+The discounted return is what the agent's values estimate, apart from their bonus for
+entropy. An agent with a discount of 0.99 learns little from what happens after 300
+steps, and may fall then.
 """
 
 from collections.abc import Mapping, Sequence

@@ -64,12 +64,24 @@ def test_a_resumed_run_lists_each_command_with_its_code(run):
     )
 
 
-@pytest.mark.parametrize("name", ["mdqn/catch", "mdqn/alien-cpu"])  # of a suite
-def test_a_run_of_a_sweep_has_the_command_that_trains_it_alone(elsewhere, name):
+@pytest.mark.parametrize(
+    "name, command",
+    [
+        ("mdqn/catch", "sweep mdqn/catch --agent.discount 0.5,0.9"),
+        (
+            "mdqn/alien-cpu",
+            "sweep mdqn/alien-cpu --agent.discount 0.5,0.9",
+        ),  # a suite's
+        ("mdqn/catch", "train leverage/cartpole_grid --steps 1_300"),
+    ],
+)
+def test_a_run_of_a_sweep_has_the_command_that_trains_it_alone(
+    elsewhere, name, command
+):
     line = [name, "--seed=7", "--agent.discount=0.5", "--steps=1_300"]
     [experiment] = train_arguments.plan(line).experiments
     run = run_directory.create("runs", experiment)
-    change(run, command=f"munchausen sweep {name} --agent.discount 0.5,0.9")
+    change(run, command=f"munchausen {command}")
     log = logs.EvaluationLog(run)
     log.write(1_300, logs.Counts(1_300), [1.0], [9])
     log.close()

@@ -217,6 +217,14 @@ def test_a_failed_run_does_not_end_the_others(catch, tmp_path, monkeypatch, caps
     assert logs.read_evaluations(other)[-1].grid == 20
 
 
+def test_a_run_is_extended_in_its_directory_with_the_new_length(catch, tmp_path):
+    directory = run_directory.create(tmp_path, catch({"steps": 20}))
+    entry = Entry(catch({"steps": 40}), state="missing")
+    assert side_by_side.run([entry], str(tmp_path), 1) == {entry: directory}
+    assert [row.grid for row in logs.read_evaluations(directory)] == [40]
+    assert len(run_directory.read_config(directory)["resumed"]) == 1
+
+
 def test_a_run_is_locked_from_its_beginning_to_the_end_of_its_process(child):
     waiting = child("import time; time.sleep(60)")
     assert lock.is_held(waiting.directory)

@@ -54,8 +54,16 @@ def make(monkeypatch, catch, scripted):
 def test_lanes_share_the_episodes_fairly(make, episodes, lanes, shares):
     evaluator, environments = make(episodes, lanes)
     for point in (100, 200):
-        played = evaluator.evaluate({}, point).episodes
+        found = evaluator.evaluate({}, point)
+        played = found.episodes
         assert len(played) == episodes
+        # Rewards come at the end, and the environment clips them to 1 for the learner.
+        # Further episodes of fast lanes do not count.
+        clipped = [min(each.episode_return, 1.0) for each in played]
+        weights = [0.99 ** (each.length - 1) for each in played]
+        discounted = np.multiply(clipped, weights)
+        measured = {"discounted_return": pytest.approx(np.mean(discounted))}
+        assert found.measures == measured
         # Short episodes end first: taking those would favour the first lanes.
         lengths = Counter(episode.length for episode in played)
         assert [lengths[lane + 1] for lane in range(len(shares))] == shares

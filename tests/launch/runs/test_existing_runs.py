@@ -1,9 +1,11 @@
 """Existing runs: where each resumes, and which process may run it."""
 
+import threading
+
 import pytest
 
 from launch.errors import RunDirectoryError
-from launch.runs import existing_runs, logs, run_directory
+from launch.runs import existing_runs, lock, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.existing_runs import Entry, Finder
 from launch.runs.lock import locked
@@ -100,6 +102,21 @@ def test_a_planned_run_is_sought_again_when_its_turn_comes(catch, tmp_path):
     evaluate(directory, 300)
     assert state() == ("complete", directory, f"{directory}  {label}  complete")
     assert [directory] == list(tmp_path.glob("mdqn/catch/seed*"))
+
+
+def test_a_planned_run_is_taken_in_turn(catch, tmp_path):
+    planned, entered = find(tmp_path, catch()), threading.Event()
+
+    def take():
+        with existing_runs.taken(Finder(str(tmp_path)), planned):
+            entered.set()
+
+    waiting = threading.Thread(target=take)
+    with lock.turn(tmp_path / "mdqn" / "catch"):
+        waiting.start()
+        assert not entered.wait(0.2)
+    waiting.join(20)
+    assert entered.is_set()
 
 
 def test_a_finder_sees_runs_that_began_after_its_first_search(catch, tmp_path):
