@@ -58,15 +58,18 @@ def _normalize(statistics: NetworkParams, observation: Any) -> Any:
 def make_spec(environment: dm_env.Environment) -> Spec:
     """Describes an environment, single or vectorised, to an agent."""
     observation, action = environment.observation_spec(), environment.action_spec()
-    num_actions = 0
+    num_actions, references = 0, True
     if isinstance(action, dm_env.specs.DiscreteArray):
         num_actions = action.num_values
     elif np.issubdtype(action.dtype, np.integer):
         num_actions = int(np.max(action.maximum)) + 1  # tokens of a vocabulary
+        largest = np.broadcast_to(observation.maximum, observation.shape)
+        references = bool(np.any(largest[-action.shape[0] :]))  # padding is 0
     return Spec(
         observation=jax.ShapeDtypeStruct(observation.shape, observation.dtype),
         num_actions=num_actions,
         action=jax.ShapeDtypeStruct(action.shape, action.dtype),
+        references=references,
     )
 
 

@@ -29,11 +29,14 @@ class Spec(NamedTuple):
             discrete, `[D]` float32 in [-1, 1] if continuous, `[T]` int32 if an action
             is a completion of T tokens. Then an observation is `[P + T]` int32: a
             prompt, then its reference completion.
+        references: whether there are such completions; without them those columns of
+            an observation are padding.
     """
 
     observation: jax.ShapeDtypeStruct
     num_actions: int
     action: jax.ShapeDtypeStruct
+    references: bool = True
 
     @property
     def kind(self) -> Literal["discrete", "continuous", "tokens"]:

@@ -46,8 +46,8 @@ class Task(Protocol):
 
         Returns:
             The prompt, at least 1 and at most P tokens, and the reference, at most T
-            tokens without EOS, or with it as the last one; none: the task has no
-            reference.
+            tokens without EOS, or with it as the last one. A task without references
+            returns none with any prompt; agents that imitate references refuse it.
         """
 
     def score(self, prompt: np.ndarray, completion: np.ndarray) -> float:
@@ -107,6 +107,8 @@ class LanguageEnvironment:
         seeds = vector.lane_seeds(num_environments, seed)
         self._generators = [np.random.default_rng(each) for each in seeds]
         self._evaluation = evaluation
+        _, reference = task.draw(np.random.default_rng(0), evaluation)
+        self._has_references = len(reference) > 0
         limited = prompts and not evaluation
         self._prompts = list(_distinct(task, prompts)) if limited else []
         self._drawn: list[tuple[np.ndarray, np.ndarray]] = []
@@ -139,13 +141,19 @@ class LanguageEnvironment:
         return self._timestep(dm_env.StepType.LAST, scores, 0.0)
 
     def observation_spec(self) -> specs.BoundedArray:
-        """`[P + T]` int32: the prompt, then the reference, each padded on the right."""
-        columns = self.task.prompt_columns + self.task.completion_columns
-        return self._tokens_spec(columns, "prompt_and_reference")
+        """`[P + T]` int32: the prompt, then the reference, each padded on the right.
+
+        The largest token of a reference's columns is PAD if the task has none.
+        """
+        p, t = self.task.prompt_columns, self.task.completion_columns
+        last = len(self.task.vocabulary) - 1
+        largest = last if self._has_references else [last] * p + [PAD] * t
+        return specs.BoundedArray((p + t,), np.int32, 0, largest, "prompt_and_reference")
 
     def action_spec(self) -> specs.BoundedArray:
         """`[T]` int32: a completion with EOS, then PAD."""
-        return self._tokens_spec(self.task.completion_columns, "completion")
+        shape, last = (self.task.completion_columns,), len(self.task.vocabulary) - 1
+        return specs.BoundedArray(shape, np.int32, 0, last, "completion")
 
     def reward_spec(self) -> specs.Array:
         """`[]` float32, the score."""
@@ -157,10 +165,6 @@ class LanguageEnvironment:
 
     def close(self) -> None:
         """Does nothing."""
-
-    def _tokens_spec(self, columns: int, name: str) -> specs.BoundedArray:
-        last = len(self.task.vocabulary) - 1
-        return specs.BoundedArray((columns,), np.int32, 0, last, name)
 
     def _draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         if self._prompts:
@@ -181,7 +185,12 @@ class LanguageEnvironment:
     def _row(self, prompt: np.ndarray, reference: np.ndarray) -> np.ndarray:
         p, t = self.task.prompt_columns, self.task.completion_columns
         self._check_drawn("prompt", prompt, 1, p)
-        self._check_drawn("reference", reference, 0, t)
+        self._check_drawn("reference", reference, int(self._has_references), t)
+        if len(reference) and not self._has_references:
+            raise ValueError(
+                "a task must draw a reference with each prompt or with none, but drew "
+                f"none at first and then {list(map(int, reference))}"
+            )
         if EOS in reference[:-1]:
             raise ValueError(
                 f"a task must draw a reference that ends at its first EOS ({EOS}), got "

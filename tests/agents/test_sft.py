@@ -110,3 +110,8 @@ def test_completions_are_stored_in_a_queue_and_used_once():
 def test_errors_name_values_out_of_range(field, value):
     with pytest.raises(ValueError, match=rf"{field} must be .*, got "):
         sft.agent(dataclasses.replace(sft.Config(), **{field: value}), SPEC)
+
+
+def test_a_task_without_references_is_refused():
+    with pytest.raises(ValueError, match="learns from reference completions, but the "):
+        sft.agent(sft.Config(network=NETWORK), SPEC._replace(references=False))

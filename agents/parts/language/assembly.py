@@ -161,7 +161,16 @@ def acting(
         temperature: of the policy in training.
         evaluation_temperature: of the policy in evaluation; 0 is greedy.
         source: of the other completions in training.
+
+    Raises:
+        ValueError: the policy must imitate references, and the task has none.
     """
+    if source is references and generated < 1 and not spec.references:
+        raise ValueError(
+            "this agent learns from reference completions, but the task has none: let "
+            "its `draw` return a reference with each prompt, or choose an agent whose "
+            "policy or teacher generates all completions"
+        )
     [columns] = spec.action.shape
 
     def act(

@@ -10,6 +10,7 @@ import environments
 from environments import Arithmetic
 from environments.language.task import LanguageEnvironment, is_held_out
 from environments.language.vocabulary import EOS, PAD, Vocabulary
+from launch.build import make_spec
 
 FIRST, LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
 
@@ -68,7 +69,7 @@ def test_a_row_is_the_prompt_and_the_reference_each_padded(reference, padded):
         ([4, 5, 6, 7], [6], "a prompt of 1 to 3 tokens, got 4"),
         ([4, 11], [6], r"a prompt .* between 1 and 10 \(0 is padding\), got 4 to 11"),
         ([4, 5], [6, PAD], r"a reference .* between 1 and 10 .*, got 0 to 6"),
-        ([4, 5], [6, 7, 8, 9, 4], "a reference of 0 to 4 tokens, got 5"),
+        ([4, 5], [6, 7, 8, 9, 4], "a reference of 1 to 4 tokens, got 5"),
         ([4, 5], [6, EOS, 7], r"a reference that ends at its first EOS \(1\), got \["),
     ],
 )
@@ -77,6 +78,20 @@ def test_a_task_that_draws_no_row_is_refused(prompt, reference, given, monkeypat
     environment = LanguageEnvironment(Listed([(prompt, reference)]), 1, seed=0)
     with pytest.raises(ValueError, match="a task must draw " + given):
         environment.reset()
+
+
+@pytest.mark.parametrize(
+    ("references", "given"),
+    [
+        ([[], [6]], "of 1 to 4 tokens, got 0"),  # the first draw is the second pair
+        ([[6, 7], []], r"with each prompt or with none, but .* then \[6, 7\]"),
+    ],
+)
+def test_a_task_has_references_for_all_prompts_or_for_none(references, given):
+    environment = make(references, lanes=20)
+    with pytest.raises(ValueError, match="a task must draw a reference " + given):
+        for _ in range(20):
+            environment.reset()
 
 
 def test_an_episode_is_one_step():
@@ -108,6 +123,14 @@ def test_specs_describe_the_tokens():
     assert (seen.dtype, action.dtype) == (np.int32, np.int32)
     assert (int(action.minimum), int(action.maximum)) == (0, 10)
     assert (int(seen.minimum), int(seen.maximum)) == (0, 10)
+    assert make_spec(environment).references
+
+
+def test_the_spec_tells_that_a_task_has_no_references():
+    environment = make([[]])
+    assert environment.observation_spec().maximum.tolist() == [10] * 3 + [PAD] * 4
+    environment.observation_spec().validate(environment.reset().observation[0])
+    assert not make_spec(environment).references
 
 
 @pytest.mark.parametrize(
