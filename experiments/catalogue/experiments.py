@@ -146,8 +146,9 @@ def misfit(name: str) -> str | None:
     recipe, wanted = recipes[agent_name], TASKS[task_name].actions
     fitting = [other for other in recipes if _fit(recipes[other], TASKS[task_name])]
     tasks = [other for other in TASKS if _fit(recipe, TASKS[other])]
+    has = "discrete or continuous" if wanted == "any" else wanted
     return (
-        f"{agent_name} takes {recipe.actions} actions, but {task_name} has {wanted} "
+        f"{agent_name} takes {recipe.actions} actions, but {task_name} has {has} "
         f"ones; agents for {task_name}: {', '.join(fitting)}; tasks for {agent_name}: "
         f"{', '.join(tasks)}"
     )

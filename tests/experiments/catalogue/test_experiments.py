@@ -86,6 +86,7 @@ def test_a_misfit_lists_fitting_agents_and_tasks():
         and "cartpole" in message
     )
     assert "\n" not in message
+    assert "gymnasium has discrete or continuous ones" in misfit("sft/gymnasium")
     assert misfit("mdqn/hoper") is None and misfit("hopper") is None
 
 
