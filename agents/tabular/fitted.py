@@ -24,6 +24,7 @@ Deviations:
 import functools
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, cast
 
 import chex
@@ -303,7 +304,28 @@ def iterate(
     return State(params, opt_state, state.params["q"])
 
 
-@functools.partial(jax.jit, static_argnames=("config", "iterations", "points"))
+class Run(NamedTuple):
+    """A run under way; the arrays of several runs have `[N]` in front.
+
+    Attributes:
+        key: `[]` of the samples.
+        mdp: the process.
+        observations: `[S, F]`, what the networks see of each state.
+        best: `[S, A]` optimal action values.
+        ideal: `[S, A]` weights of `weighting="ideal"`.
+        iteration: `[]` int32, number of iterations done.
+        state: what they changed.
+    """
+
+    key: jax.Array
+    mdp: MDP
+    observations: jax.Array
+    best: jax.Array
+    ideal: jax.Array
+    iteration: jax.Array
+    state: State
+
+
 def gaps(
     key: jax.Array,
     mdp: MDP,
@@ -313,8 +335,8 @@ def gaps(
     config: Config,
     iterations: int,
     points: int,
-) -> jax.Array:
-    """Returns `[points + 1]` gaps before the first iteration and at equal distances.
+) -> Iterator[jax.Array]:
+    """Computes one run, or N runs at once if all arrays have `[N]` in front.
 
     Args:
         key: of the samples.
@@ -324,24 +346,52 @@ def gaps(
         config: hyper-parameters.
         iterations: in all, a multiple of `points`.
         points: number of gaps after the first.
+
+    Yields:
+        `[]` or `[N]` gaps before the first iteration, and then at equal distances, each
+        as soon as it is computed.
     """
     chex.assert_equal(iterations % points, 0)
+    along = jax.vmap if key.ndim else lambda function: function
+    of_run = along(functools.partial(_gap, config=config))
+    advance = along(
+        functools.partial(_advance, config=config, iterations=iterations // points)
+    )
+    run = along(functools.partial(_begin, config=config))(
+        key, mdp, observations, params
+    )
+    yield of_run(run)
+    for _ in range(points):
+        run = advance(run)
+        yield of_run(run)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _begin(
+    key: jax.Array,
+    mdp: MDP,
+    observations: jax.Array,
+    params: dict[str, Any],
+    config: Config,
+) -> Run:
     best = optimal_action_values(mdp)
     ideal = ideal_weights(mdp, best)
-    actions = mdp.rewards.shape[1]
+    state = start(params, config)
+    return Run(key, mdp, observations, best, ideal, jnp.int32(0), state)
 
-    def gap(state: State) -> jax.Array:
-        q = apply(state.params["q"], observations, actions, config)
-        return greedy_gap(mdp, best, q)
 
-    def point(state: State, number: jax.Array) -> tuple[State, jax.Array]:
-        def one(offset: int, state: State) -> State:
-            at = jax.random.fold_in(key, number * (iterations // points) + offset)
-            return iterate(at, state, mdp, observations, ideal, config)
+@functools.partial(jax.jit, static_argnames=("config", "iterations"))
+def _advance(run: Run, config: Config, iterations: int) -> Run:
+    def one(offset: int, state: State) -> State:
+        key = jax.random.fold_in(run.key, run.iteration + offset)
+        return iterate(key, state, run.mdp, run.observations, run.ideal, config)
 
-        state = jax.lax.fori_loop(0, iterations // points, one, state)
-        return state, gap(state)
+    state = jax.lax.fori_loop(0, iterations, one, run.state)
+    return run._replace(iteration=run.iteration + iterations, state=state)
 
-    first = start(params, config)
-    _, found = jax.lax.scan(point, first, jnp.arange(points))
-    return jnp.concatenate([gap(first)[None], found])
+
+@functools.partial(jax.jit, static_argnames="config")
+def _gap(run: Run, config: Config) -> jax.Array:
+    actions = run.mdp.rewards.shape[1]
+    q = apply(run.state.params["q"], run.observations, actions, config)
+    return greedy_gap(run.mdp, run.best, q)

@@ -148,7 +148,9 @@ class LanguageEnvironment:
         p, t = self.task.prompt_columns, self.task.completion_columns
         last = len(self.task.vocabulary) - 1
         largest = last if self._has_references else [last] * p + [PAD] * t
-        return specs.BoundedArray((p + t,), np.int32, 0, largest, "prompt_and_reference")
+        return specs.BoundedArray(
+            (p + t,), np.int32, 0, largest, "prompt_and_reference"
+        )
 
     def action_spec(self) -> specs.BoundedArray:
         """`[T]` int32: a completion with EOS, then PAD."""

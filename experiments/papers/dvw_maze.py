@@ -7,8 +7,9 @@ https://arxiv.org/abs/2305.13185, with the settings of its code
 each pair in each of 20,000 iterations. The gap is max |q* - q_pi| / max q*.
 
 A full run takes 45 minutes on one CPU core, 90 if it is weighted by learned variances:
-`--mazes 1 --first_maze 7 --seeds 1 --iterations 2_000` does a part. `--at_once 60` runs
-so many side by side, for a GPU.
+`--mazes 1 --first_maze 7 --seeds 1 --iterations 2_000` does a part, `--schemes
+"DQN,f* DQN"` two of the six. `--at_once 60` runs
+so many side by side, for a GPU. Each gap is written as soon as it is computed.
 
 Deviations:
 - The mazes are the authors', cell by cell. So are the observations and first weights,
@@ -54,6 +55,7 @@ class Settings:
         iterations: of a run, each with 100 gradient steps; a multiple of points.
         points: of each curve, after the first.
         samples: next states of each pair in an iteration.
+        schemes: which of the six.
         at_once: runs side by side in one program, for a GPU.
         reference_draws: whether all runs have the observations and first weights of
             the authors' runs; else each has its own.
@@ -65,6 +67,7 @@ class Settings:
     iterations: int = 20_000
     points: int = 100
     samples: tuple[int, ...] = (3, 10)
+    schemes: tuple[str, ...] = tuple(SCHEMES)
     at_once: int = 1
     reference_draws: bool = True
 
@@ -72,10 +75,16 @@ class Settings:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             for each in value if isinstance(value, tuple) else (value,):
-                if not isinstance(each, bool) and each < 1:
+                if isinstance(each, int) and not isinstance(each, bool) and each < 1:
                     raise ValueError(f"must be at least 1, got {each}")
         if not self.samples:
             raise ValueError("must have at least one number")
+        unknown = [name for name in self.schemes if name not in SCHEMES]
+        if unknown or not self.schemes:
+            raise ValueError(
+                f"schemes must be some of {', '.join(SCHEMES)}, got "
+                f"{', '.join(unknown) or 'none'}"
+            )
         if self.iterations % self.points:
             raise ValueError(
                 f"must be a multiple of the points, got {self.iterations} iterations "
@@ -91,7 +100,7 @@ def compute(seed: int, settings: Settings) -> Iterator[Row]:
         settings: which mazes, schemes and iterations are computed.
 
     Yields:
-        Rows of scheme, samples, maze, run, iteration and gap, run by run.
+        Rows of scheme, samples, maze, run, iteration and gap.
     """
     from agents.tabular import fitted
 
@@ -101,13 +110,12 @@ def compute(seed: int, settings: Settings) -> Iterator[Row]:
     )
     chunks = list(_chunks(list(places), settings.at_once))
     distance = settings.iterations // settings.points
-    for samples, chunk, (scheme, changes) in itertools.product(
-        settings.samples, chunks, SCHEMES.items()
+    for samples, chunk, scheme in itertools.product(
+        settings.samples, chunks, settings.schemes
     ):
-        config = fitted.Config(samples=samples, **changes)
-        found = _gaps(seed, chunk, config, settings)
-        for (maze, run), curve in zip(chunk, found, strict=True):
-            for point, gap in enumerate(curve):
+        config = fitted.Config(samples=samples, **SCHEMES[scheme])
+        for point, gaps in enumerate(_gaps(seed, chunk, config, settings)):
+            for (maze, run), gap in zip(chunk, gaps, strict=True):
                 yield {
                     "scheme": scheme,
                     "samples": samples,
@@ -127,36 +135,32 @@ def _chunks(
 
 def _gaps(
     seed: int, places: list[tuple[int, int]], config: "Config", settings: Settings
-) -> Any:
-    """`[N, points + 1]` gaps of some mazes and runs."""
+) -> Iterator[Any]:
+    """Yields `[N]` gaps of some mazes and runs for each point, as they are computed."""
     import jax
     import jax.numpy as jnp
 
-    from agents.tabular import fitted, mdp
+    from agents.tabular import fitted
     from agents.tabular import maze as mazes
 
     start = jax.random.key(seed)
-    made = [mazes.maze(mazes.reference_tiles(maze)) for maze, _ in places]
 
-    def one(key: jax.Array, process: mdp.MDP) -> jax.Array:
-        return fitted.gaps(
-            key,
-            process,
-            *draws(None if settings.reference_draws else key, config),
-            config=config,
-            iterations=settings.iterations,
-            points=settings.points,
-        )
+    def inputs(maze: int, run: int) -> Any:
+        key = jax.random.fold_in(jax.random.fold_in(start, maze), run)
+        process = mazes.maze(mazes.reference_tiles(maze))
+        drawn = draws(None if settings.reference_draws else key, config)
+        return key, process, *drawn
 
-    keys = jnp.stack(
-        [
-            jax.random.fold_in(jax.random.fold_in(start, maze), run)
-            for maze, run in places
-        ]
-    )
-    if len(places) == 1:  # a batch of one is slower on a CPU
-        return one(keys[0], made[0])[None]
-    return jax.vmap(one)(keys, jax.tree.map(lambda *leaves: jnp.stack(leaves), *made))
+    made = [inputs(*place) for place in places]
+    alone = len(made) == 1  # a batch of one is slower on a CPU
+    together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
+    for found in fitted.gaps(
+        *(made[0] if alone else together),
+        config=config,
+        iterations=settings.iterations,
+        points=settings.points,
+    ):
+        yield jnp.atleast_1d(found)
 
 
 def draws(key: Any, config: "Config") -> tuple[Any, dict[str, Any]]:

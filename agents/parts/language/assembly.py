@@ -165,12 +165,8 @@ def acting(
     Raises:
         ValueError: the policy must imitate references, and the task has none.
     """
-    if source is references and generated < 1 and not spec.references:
-        raise ValueError(
-            "this agent learns from reference completions, but the task has none: let "
-            "its `draw` return a reference with each prompt, or choose an agent whose "
-            "policy or teacher generates all completions"
-        )
+    if source is references and generated < 1:
+        _check_references(spec)
     [columns] = spec.action.shape
 
     def act(
@@ -199,6 +195,15 @@ def acting(
         return tokens, {"log_probs": log_probs} if generated else ()
 
     return act
+
+
+def _check_references(spec: Spec) -> None:
+    if not spec.references:
+        raise ValueError(
+            "this agent learns from reference completions, but the task has none: let "
+            "its `draw` return a reference with each prompt, or choose an agent whose "
+            "policy or teacher generates all completions"
+        )
 
 
 def loss_in_parts(config: Settings, spec: Spec, part_loss: PartLoss) -> sgd.Loss:

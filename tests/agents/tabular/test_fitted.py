@@ -106,11 +106,31 @@ def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
         learning_rate=1e-2,
     )
     params = fitted.first_parameters(key, 11, 5, config)
-    found = fitted.gaps(
-        key, process, observations, params, config=config, iterations=60, points=3
-    )
-    assert found.shape == (4,)
+    settings = {"config": config, "iterations": 60, "points": 3}
+    found = [*fitted.gaps(key, process, observations, params, **settings)]
+    assert [gap.shape for gap in found] == [()] * 4
     assert found[0] > 0.3 and found[-1] < 0.1
+
+
+def test_runs_at_once_are_those_alone(key):
+    process = small_maze()
+    keys = jax.random.split(key, 3)
+    config = Config("learned", samples=2, gradient_steps=3, hidden=(7,))
+    made = [
+        (
+            key,
+            process,
+            jax.random.normal(key, (16, 5)),
+            fitted.first_parameters(key, 5, 5, config),
+        )
+        for key in keys
+    ]
+    settings = {"config": config, "iterations": 4, "points": 2}
+    together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
+    found = jnp.stack([*fitted.gaps(*together, **settings)])
+    assert found.shape == (3, 3)
+    alone = jnp.stack([jnp.stack([*fitted.gaps(*one, **settings)]) for one in made])
+    np.testing.assert_allclose(found, alone.T, rtol=1e-4)
 
 
 def test_targets_and_variances_are_of_the_iterations_before(key):

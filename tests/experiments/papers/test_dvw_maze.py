@@ -32,6 +32,8 @@ def test_the_defaults_are_the_authors():
         ({"seeds": 0}, "must be at least 1, got 0"),
         ({"samples": (3, 0)}, "must be at least 1, got 0"),
         ({"samples": ()}, "must have at least one number"),
+        ({"schemes": ("DQN", "IQN")}, "some of DQN, .*, f. M-DQN, got IQN"),
+        ({"schemes": ()}, "some of DQN, .*, f. M-DQN, got none"),
         ({"iterations": 7, "points": 2}, "a multiple of the points, got 7 iterations"),
     ],
 )
@@ -45,9 +47,12 @@ def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
     """The gap is replaced by numbers that tell the maze's pitfalls and the config."""
 
     def gaps(key, process, observations, params, *, config, iterations, points):
-        assert (iterations, observations.shape) == (6, (625, 5))
-        absorbing = jnp.sum(jnp.diagonal(process.transitions[:, 1]) == 1.0)
-        return absorbing / 100 + config.samples * jnp.arange(points + 1.0)
+        assert (iterations, observations.shape[-2:]) == (6, (625, 5))
+        moved = jnp.diagonal(process.transitions[..., 1, :], axis1=-2, axis2=-1)
+        absorbing = jnp.sum(moved == 1.0, axis=-1)
+        assert absorbing.shape == key.shape
+        for point in range(points + 1):
+            yield absorbing / 100 + config.samples * point
 
     monkeypatch.setattr(fitted, "gaps", gaps)
     settings = Settings(
@@ -71,6 +76,13 @@ def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
         and row["iteration"] == 4
     ]
     assert row["samples"] == 4 and row["gap"] == pytest.approx(0.08 + 4 * 2)
+
+
+def test_only_the_named_schemes_run(monkeypatch):
+    monkeypatch.setattr(fitted, "gaps", lambda *inputs, **settings: iter([0.5]))
+    settings = Settings(mazes=1, seeds=1, samples=(3,), schemes=("f* DQN", "DQN"))
+    found = [row["scheme"] for row in dvw_maze.compute(0, settings)]
+    assert found == ["f* DQN", "DQN"]
 
 
 def test_means_and_standard_errors_by_hand():
