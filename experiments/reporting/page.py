@@ -74,8 +74,20 @@ def render(reading: Reading, wanted: Wanted | None = None) -> bytes:
     return text.encode("utf-8", errors="backslashreplace")
 
 
-def picture(reading: Reading, format_: str) -> bytes:
-    """Returns the bytes of a PNG or SVG file with only the evaluation curves."""
+def picture(reading: Reading, format_: str, wanted: Wanted | None = None) -> bytes:
+    """Returns the bytes of a PNG or SVG file.
+
+    It has the evaluation curves, or a suite's profiles and improvements.
+
+    Raises:
+        OverrideError: no agent has the label of the suite's baseline.
+        RunDirectoryError: the suite's runs give neither profiles nor improvements.
+    """
+    if wanted is not None:
+        from experiments.reporting import suite_section
+
+        looks = _looks(reading, wanted.runs.labels)
+        return suite_section.picture(wanted.runs, wanted.baseline, looks, format_)
     panels = {
         (title, statistics.axis(groups[0])): {
             group.label: statistics.evaluation_curve(group.runs) for group in groups

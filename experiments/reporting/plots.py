@@ -1,5 +1,6 @@
 """Draws figures: SVG inlined in a page, with the page's colours, and picture files."""
 
+import functools
 import io
 import re
 import textwrap
@@ -192,21 +193,30 @@ def profiles(
         looks_: looks by label.
         x_label: what the thresholds are.
     """
+    return both(
+        name, lambda axes: draw_profiles(axes, thresholds, lines, looks_, x_label)
+    )
 
-    def draw(axes: Axes) -> None:
-        for label, curve in lines.items():
-            colour = looks_[label].colour
-            axes.fill_between(
-                thresholds, curve.low, curve.high, color=colour, alpha=0.15, lw=0
-            )
-            line = axes.plot(thresholds, curve.mean, color=colour)
-            _dash(line[0], looks_[label])
-        axes.set_ylim(-0.02, 1.04)
-        axes.set_xlabel(x_label)
-        axes.set_ylabel("share of seeds above")
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
 
-    return both(name, draw)
+def draw_profiles(
+    axes: Axes,
+    thresholds: np.ndarray,
+    lines: Mapping[str, Curve],
+    looks_: Mapping[str, Look],
+    x_label: str,
+) -> None:
+    """Draws what `profiles` does into a panel."""
+    for label, curve in lines.items():
+        colour = looks_[label].colour
+        axes.fill_between(
+            thresholds, curve.low, curve.high, color=colour, alpha=0.15, lw=0
+        )
+        line = axes.plot(thresholds, curve.mean, color=colour, label=label)
+        _dash(line[0], looks_[label])
+    axes.set_ylim(-0.02, 1.04)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel("share of seeds above")
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICKS))
 
 
 def picture(
@@ -223,6 +233,30 @@ def picture(
         format_: `png` or `svg`.
         y_label: label of each panel's y axis.
     """
+
+    def drawn(x_label: str, lines: Mapping[str, Curve], axes: Axes) -> None:
+        _draw_curves(axes, lines, looks_)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+
+    return arranged(
+        [
+            (title, functools.partial(drawn, x_label, lines))
+            for (title, x_label), lines in panels.items()
+        ],
+        format_,
+    )
+
+
+def arranged(
+    panels: Sequence[tuple[str, Callable[[Axes], None]]], format_: str
+) -> bytes:
+    """Returns the bytes of a picture file with at most three panels in a row.
+
+    Args:
+        panels: title of each panel, and what draws it.
+        format_: `png` or `svg`.
+    """
     rows = -(-len(panels) // 3)
     columns = -(-len(panels) // rows)
     size = (WIDE[0] if columns == 1 else NARROW[0] * columns, 3.4 * rows)
@@ -232,13 +266,12 @@ def picture(
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
-        for axes, (panel, lines) in zip(grid.flat, panels.items(), strict=False):
-            title, x_label = panel
-            _draw_curves(axes, lines, looks_)
-            letters = int(size[0] / columns * LETTERS)
+        letters = int(size[0] / columns * LETTERS)
+        for axes, (title, draw) in zip(grid.flat, panels, strict=False):
+            draw(axes)
             axes.set_title(textwrap.fill(title, letters), **_TITLE)
-            axes.set_xlabel(x_label)
-            axes.set_ylabel(y_label)
+            if not axes.get_legend_handles_labels()[1]:
+                continue
             legend = axes.legend(frameon=False, loc="best")
             legend.set_in_layout(False)  # dozens of labels would squeeze the axes
             for text in legend.get_texts():

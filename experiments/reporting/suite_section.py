@@ -1,9 +1,11 @@
 """Builds a report's section on a suite: tables and drawings over its tasks."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from experiments.catalogue.suites import Suite
 from experiments.flags import OverrideError
@@ -20,8 +22,10 @@ from experiments.reporting import (
 from experiments.reporting.plots import Look
 from experiments.reporting.scales import Scale
 from experiments.reporting.sections import Panel
+from experiments.reporting.statistics import Curve
 from experiments.reporting.suite_runs import Played, SuiteRuns
 from experiments.reporting.suite_scores import Aggregates
+from launch.errors import RunDirectoryError
 
 _THRESHOLDS = 101
 _HIGHEST = 8.0  # score in a profile, as in rliable's; a few Atari games go beyond 100
@@ -103,6 +107,51 @@ def section(
     }
 
 
+def picture(
+    runs: SuiteRuns, baseline: str | None, looks: Mapping[str, Look], format_: str
+) -> bytes:
+    """Returns a picture file: profiles, and each agent's gains over the baseline.
+
+    Args:
+        runs: of the suite's tasks.
+        baseline: as in `section`.
+        looks: how each agent is drawn, by label.
+        format_: `png` or `svg`.
+
+    Raises:
+        OverrideError: no agent has the label of the baseline.
+        RunDirectoryError: there is nothing to draw.
+    """
+    reference = _baseline(baseline, runs.labels)
+    panels: list[tuple[str, Callable[[Axes], None]]] = []
+    for each in _scaled(runs):
+        try:
+            x, lines = _shares(_selected(each, runs).scores)
+        except ValueError:  # no task in common, as the page says
+            continue
+        shares = functools.partial(
+            plots.draw_profiles,
+            thresholds=x,
+            lines=lines,
+            looks_=looks,
+            x_label=each.name,
+        )
+        panels.append((f"Performance profile, {each.name}", shares))
+    for label in runs.labels:
+        gains = _gains(label, reference, runs).by_task
+        if label != reference and gains:
+            bars = functools.partial(
+                suite_plots.draw_improvements, gains=gains, look=looks[label]
+            )
+            panels.append((f"{label} against {reference}", bars))
+    if not panels:
+        raise RunDirectoryError(
+            "a picture of a suite needs two agents on a task, or tasks with reference "
+            "returns, and the runs have neither"
+        )
+    return plots.arranged(panels, format_)
+
+
 def _baseline(wanted: str | None, labels: Sequence[str]) -> str:
     if wanted is None:
         return "dqn" if "dqn" in labels else labels[0]
@@ -172,16 +221,6 @@ def _aggregates(
     name: str, scaled: ScaledTasks, runs: SuiteRuns, looks: Mapping[str, Look]
 ) -> dict[str, Any]:
     """Statistics and profile of all agents over the tasks that all of them have."""
-    scores = {
-        label: {
-            task: [
-                suite_scores.normalise(value, *scaled.scales[task]) for value in values
-            ]
-            for task, values in by_task.items()
-            if task in scaled.scales
-        }
-        for label, by_task in runs.returns().items()
-    }
     left_out = [
         f"{one.name}: no reference returns"
         for one in runs.played
@@ -190,7 +229,7 @@ def _aggregates(
     found: dict[str, Any] = dict.fromkeys(("rows", "tasks", "profile"), ())
     found |= {"scale": scaled.name}
     try:
-        chosen = suite_scores.select(scores, [one.name for one in scaled.tasks])
+        chosen = _selected(scaled, runs)
     except ValueError as error:
         return found | {"left_out": [*left_out, f"no aggregate: {error}"]}
     return found | {
@@ -204,6 +243,25 @@ def _aggregates(
     }
 
 
+def _selected(scaled: ScaledTasks, runs: SuiteRuns) -> suite_scores.Selection:
+    """The normalised scores that all agents have.
+
+    Raises:
+        ValueError: the agents have no task in common.
+    """
+    scores = {
+        label: {
+            task: [
+                suite_scores.normalise(value, *scaled.scales[task]) for value in values
+            ]
+            for task, values in by_task.items()
+            if task in scaled.scales
+        }
+        for label, by_task in runs.returns().items()
+    }
+    return suite_scores.select(scores, [one.name for one in scaled.tasks])
+
+
 def _cells(found: Aggregates, seeds: int) -> list[tuple[str, str]]:
     """Pairs of a number and its interval; the last one has no interval."""
     shown = [(formats.number(each.mean), formats.interval(each)) for each in found]
@@ -213,17 +271,23 @@ def _cells(found: Aggregates, seeds: int) -> list[tuple[str, str]]:
 def _profile(
     name: str, scale: str, tables: Mapping[str, np.ndarray], looks: Mapping[str, Look]
 ) -> Panel:
+    x, lines = _shares(tables)
+    drawing = plots.profiles(f"{name}-profile", x, lines, looks, scale)
+    caption = "Share of the runs of all these tasks with a score above each value."
+    if any(table.max() > x[-1] for table in tables.values()):
+        caption += f" The axis ends at {_HIGHEST:g}; some scores are higher."
+    return Panel(drawing, f"Performance profile, {scale}", caption)
+
+
+def _shares(tables: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, Curve]]:
+    """Thresholds, and the share of each agent's scores above them."""
     pooled = np.concatenate([table.ravel() for table in tables.values()])
     low, high = float(pooled.min()), float(pooled.max())
     cut = low < _HIGHEST < high
     high = _HIGHEST if cut else high
     margin = 0.05 * (high - low) or 0.5
     x = np.linspace(low - margin, high + margin * (not cut), _THRESHOLDS)
-    lines = {label: suite_scores.profile(table, x) for label, table in tables.items()}
-    drawing = plots.profiles(f"{name}-profile", x, lines, looks, scale)
-    caption = "Share of the runs of all these tasks with a score above each value."
-    caption += f" The axis ends at {_HIGHEST:g}; some scores are higher." * cut
-    return Panel(drawing, f"Performance profile, {scale}", caption)
+    return x, {label: suite_scores.profile(table, x) for label, table in tables.items()}
 
 
 def _against(

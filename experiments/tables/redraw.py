@@ -8,8 +8,6 @@ python -m experiments.tables.redraw asterix.csv space_invaders.csv minatar.png
 
 import csv
 import functools
-import math
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +17,6 @@ import numpy as np
 
 from experiments import output_files
 from experiments.catalogue.computation import Computation, Row
-from experiments.flags import OverrideError
 from experiments.names import COMPUTATIONS
 from experiments.reporting import (
     captions,
@@ -29,13 +26,11 @@ from experiments.reporting import (
     statistics,
 )
 from experiments.reporting.statistics import Curve
+from experiments.tables import rows
 from experiments.verbs import train_arguments
 from launch import output
 from launch.errors import RunDirectoryError
-from launch.experiment import Experiment
 from launch.runs import serialization
-
-_NEEDED = {"experiment", "seed", "grid", "mean_return", "command"}
 
 
 class Line(NamedTuple):
@@ -79,8 +74,8 @@ def read(tables: Iterable[Path]) -> Picture:
     notes: list[str] = []
     for path in tables:
         lost = 0
-        for row in _rows(path):
-            found = _point(row)
+        for row in rows.evaluations(path):
+            found = rows.point(row)
             if found is None:
                 lost += 1
                 continue
@@ -91,21 +86,11 @@ def read(tables: Iterable[Path]) -> Picture:
                 raise ValueError(f"{path}: {row['command']!r} is at {grid} steps twice")
             run[grid] = value
         if lost:
-            rows = formats.plural(lost, "row")
-            notes.append(f"{path}: left out {rows} without a finite return")
+            counted = formats.plural(lost, "row")
+            notes.append(f"{path}: left out {counted} without a finite return")
     if not runs:
         raise ValueError("; ".join(notes) or "no table was named")
     return _picture(runs, notes)
-
-
-def _point(row: Mapping[str, str]) -> tuple[int, int, float] | None:
-    """Seed, step and mean return of a row; None if one is not a finite number."""
-    try:
-        seed, grid = int(row["seed"]), int(row["grid"])
-        value = float(row["mean_return"])
-    except (TypeError, ValueError):  # an empty cell, a word, or a row that is too short
-        return None
-    return (seed, grid, value) if math.isfinite(value) else None
 
 
 def _picture(runs: _Runs, notes: list[str]) -> Picture:
@@ -131,7 +116,7 @@ def line(name: str, command: str) -> Line:
     Raises:
         ValueError: today's program does not run that experiment with this command.
     """
-    experiment = _planned(name, command)
+    experiment = rows.planned(name, command)
     plain = serialization.to_plain(experiment)
     [default] = train_arguments.plan([name]).experiments
     usual = setting_differences.flat(serialization.to_plain(default))
@@ -147,14 +132,14 @@ def line(name: str, command: str) -> Line:
 
 def computed(tables: Iterable[Path]) -> tuple[Computation, list[Row]] | None:
     """The computed figure of tables, with all rows; None if they are not all of one."""
-    rows = [row for path in tables for row in _read(path)]
+    every = [row for path in tables for row in rows.read(path)]
     named = {
         next((word for word in command.split() if word in COMPUTATIONS), "")
-        for command in {row.get("command") or "" for row in rows}
+        for command in {row.get("command") or "" for row in every}
     }
     if len(named) != 1 or "" in named:
         return None
-    values = [{name: _value(text) for name, text in row.items()} for row in rows]
+    values = [{name: _value(text) for name, text in row.items()} for row in every]
     return COMPUTATIONS[named.pop()], values
 
 
@@ -167,35 +152,9 @@ def _value(text: str) -> str | float:
     return text
 
 
-def _read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    rows = _read(path)
-    if not rows or not _NEEDED <= rows[0].keys():
-        raise ValueError(
-            f"{path} must be a table of evaluations from experiments.tables.from_runs"
-        )
-    return rows
-
-
 def _series(run: Mapping[int, float]) -> tuple[np.ndarray, np.ndarray]:
     grid = sorted(run)
     return np.array(grid, float), np.array([run[point] for point in grid])
-
-
-def _planned(name: str, command: str) -> Experiment:
-    _, _, arguments = command.partition(" train ")
-    try:
-        experiments = train_arguments.plan(shlex.split(arguments)).experiments
-    except OverrideError as error:
-        raise ValueError(f"{command!r} does not run any more: {error}") from error
-    found = [each for each in experiments if each.name == name]
-    if not found:
-        raise ValueError(f"{command!r} does not run {name}")
-    return found[0]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -211,9 +170,9 @@ def main(arguments: Sequence[str]) -> int:
         output_files.check_writable(picture)
         figure = computed(tables)
         if figure is not None:
-            made, rows = figure
+            made, computed_rows = figure
             with output_files.draft(picture) as draft:
-                made.draw(rows, draft)
+                made.draw(computed_rows, draft)
             print(picture)
             return 0
         found = read(tables)

@@ -32,7 +32,8 @@ be in progress. Runs that cannot be read or are not complete are named.
              the first one
   --output   file of the page; default report.html in the run directory, or
              ./report.html for several runs or if that directory is read-only
-  --picture  file for the evaluation curves alone; then a page needs --output"""
+  --picture  file for the evaluation curves alone or, with --suite, for the suite's
+             profiles and improvements; then a page needs --output"""
 
 _PAGE = "report.html"
 _LINES = 20  # on the terminal, about runs that are shown in part
@@ -44,7 +45,8 @@ class Options:
 
     Attributes:
         output: file of the page.
-        picture: file for the evaluation curves alone.
+        picture: file for the evaluation curves alone or, with a suite, for its
+            profiles and improvements.
         suite: name of a suite to aggregate over.
         baseline: label of the agent that the suite's others are compared with.
     """
@@ -87,12 +89,12 @@ def main(arguments: Sequence[str]) -> int:
     from experiments.reporting import page
 
     content = {}
+    chosen = _sorted(reading, options, suite) if suite else None
     if "page" in wanted:
-        chosen = _sorted(reading, options, suite) if suite else None
         content[wanted["page"]] = page.render(reading, chosen)
     if "picture" in wanted:
         path = wanted["picture"]
-        content[path] = page.picture(reading, path.suffix[1:].lower())
+        content[path] = page.picture(reading, path.suffix[1:].lower(), chosen)
     _write(content)
     _name_what_lacks(reading, named_on_page="page" in wanted)
     for path in content:

@@ -1,8 +1,11 @@
 """The section on a suite: its numbers as a reader sees them."""
 
+import re
+
 import pytest
 
-from experiments.catalogue.suites import SUITES
+from experiments.catalogue.suites import SUITES, Suite
+from experiments.catalogue.tasks import TASKS
 from experiments.flags import OverrideError
 from experiments.reporting import (
     bootstrap,
@@ -11,6 +14,7 @@ from experiments.reporting import (
     suite_runs,
     suite_section,
 )
+from launch.errors import RunDirectoryError
 from tests.experiments.report_pages import report, text_of
 from tests.experiments.run_directories import write
 
@@ -67,6 +71,26 @@ def section(baseline=None):
     runs = suite_runs.sort(groups, "minatar-5", suite)
     looks = plots.looks(runs.labels)
     return suite_section.section("minatar-5", suite, runs, baseline, looks)
+
+
+def test_a_picture_has_the_profile_and_the_gains(root):
+    assert report("runs", "--suite", "minatar-5", "--picture", "suite.svg") == 0
+    assert not (root / "report.html").exists()
+    comments = re.findall(r"<!-- (.*) -->", (root / "suite.svg").read_text())
+    for text in ("Performance profile, DQN-normalised", "mdqn against dqn", "dqn"):
+        assert comments.count(text) == 1, text
+    assert "share of seeds above" in comments and "minatar-breakout" in comments
+
+
+def test_nothing_to_draw_is_one_line(root, capsys):
+    """One agent, on a task without reference returns."""
+    one = write(root / "one", "dqn/catch", 0, {100: [1.0]})
+    suite = Suite("none", "nowhere", {"catch": TASKS["catch"]})
+    reading = read_runs.read([str(one)])
+    groups = [group for members in reading.groups.values() for group in members]
+    runs = suite_runs.sort(groups, "none", suite)
+    with pytest.raises(RunDirectoryError, match="two agents on a task, or tasks with"):
+        suite_section.picture(runs, None, plots.looks(runs.labels), "png")
 
 
 def test_another_baseline(root):
