@@ -14,11 +14,15 @@ shapes: S states, A actions, F numbers of an observation.
 | alpha | `munchausen` |
 | f^2 | exp of the network `variance` |
 | eta, and the number added to f^2 | exp of the scalars `scale` and `floor` |
-| H | 1 / (1 - gamma) |
+| gamma of the targets | `discount` |
+| H | `STEPS` |
 
 Deviations:
-- Weights 1 / f*^2 are H / (Var v* + H), normalised nowhere, as the code defines them;
-  its last version replaces them by 1, and its results are not those of 1.
+- Targets are discounted by .99, and q* and the gap by the process's .995, as in the
+  authors' runs: their solver has its own discount, which their script leaves at .99.
+  Losses in their result files tell (`tests/experiments/papers/test_dvw_maze.py`).
+- Weights 1 / f*^2 are H / (Var v* + H) with H = 199, normalised nowhere. The released
+  code has 200, and replaces these weights by 1; the result files have 199.
 """
 
 import functools
@@ -37,7 +41,7 @@ from agents.parts import equations
 from agents.tabular import operators
 from agents.tabular.mdp import MDP
 
-# Values count the rewards of so many steps: the code rounds 1 / (1 - 0.995) down.
+# H: values count the rewards of so many steps. The code rounds 1 / (1 - 0.995) down.
 STEPS = 199
 
 Weighting = Literal["none", "ideal", "learned"]
@@ -51,6 +55,7 @@ class Config(NamedTuple):
             a network's variance, which is deep variance weighting.
         temperature: tau >= 0; 0 is DQN's target.
         munchausen: alpha in [0, 1].
+        discount: gamma of the targets.
         log_policy_floor: lower clip of tau ln pi.
         samples: next states of each pair in an iteration.
         gradient_steps: in an iteration.
@@ -65,6 +70,7 @@ class Config(NamedTuple):
     weighting: Weighting = "none"
     temperature: float = 0.0
     munchausen: float = 0.0
+    discount: float = 0.99
     log_policy_floor: float = -1.0
     samples: int = 3
     gradient_steps: int = 100
@@ -134,8 +140,7 @@ def ideal_weights(mdp: MDP, best: jax.Array) -> jax.Array:
     values = jnp.max(best, axis=-1)
     mean = mdp.transitions @ values
     variance = mdp.transitions @ jnp.square(values) - jnp.square(mean)
-    horizon = 1 / (1 - mdp.discount)
-    return horizon / (variance + horizon)
+    return STEPS / (variance + STEPS)
 
 
 def learned_weights(
@@ -169,14 +174,14 @@ def targets(
     """Returns `[N, S, A]` targets of DQN, or of Munchausen DQN.
 
     Args:
-        mdp: gives rewards and gamma.
+        mdp: gives rewards.
         q: `[S, A]` target action values.
         next_states: `[N, S, A]` samples.
-        config: temperature, alpha and clip.
+        config: temperature, alpha, gamma and clip.
     """
     chex.assert_equal_shape([mdp.rewards, q, next_states[0]])
     next_values = equations.soft_value(q, config.temperature)[next_states]
-    found = mdp.rewards[None] + mdp.discount * next_values
+    found = mdp.rewards[None] + config.discount * next_values
     if config.temperature == 0:
         return found
     scaled = config.temperature * jax.nn.log_softmax(q / config.temperature)

@@ -42,25 +42,28 @@ def two_states():
 def test_targets_by_hand():
     q = jnp.array([[1.0, 3.0, 0.0], [2.0, 0.0, 2.0]])
     next_states = jnp.array([[[0, 1, 1], [0, 0, 1]], [[1, 1, 1], [1, 1, 1]]])
-    found = fitted.targets(two_states(), q, next_states, Config())
+    config = Config(discount=0.8)  # the process has 0.9
+    found = fitted.targets(two_states(), q, next_states, config)
     best = np.array([3.0, 2.0])[next_states]
     np.testing.assert_allclose(
-        found, np.arange(1, 7).reshape(2, 3) + 0.9 * best, rtol=1e-6
+        found, np.arange(1, 7).reshape(2, 3) + 0.8 * best, rtol=1e-6
     )
     # tau 1: V(1) = ln(2 e^2 + 1) = 2.758624; ln pi = -0.758624, and -2.758624, clipped.
-    settings = Config(temperature=1.0, munchausen=0.5, log_policy_floor=-1.0)
-    found = fitted.targets(two_states(), q, next_states, settings)
+    config = Config(
+        temperature=1.0, munchausen=0.5, log_policy_floor=-1.0, discount=0.8
+    )
+    found = fitted.targets(two_states(), q, next_states, config)
     bonus = 0.5 * np.array([-0.758624, -1.0, -0.758624])
     np.testing.assert_allclose(
-        found[1, 1], np.array([4, 5, 6]) + 0.9 * 2.758624 + bonus, rtol=1e-5
+        found[1, 1], np.array([4, 5, 6]) + 0.8 * 2.758624 + bonus, rtol=1e-5
     )
 
 
 def test_ideal_weights_by_hand():
-    # v* is 0 or 10 with probability 1/2: variance 25, H = 10.
+    # v* is 0 or 10 with probability 1/2: variance 25, H = 199.
     best = jnp.array([[0.0, -3.0, 0.0], [10.0, 1.0, 2.0]])
     weights = fitted.ideal_weights(two_states(), best)
-    np.testing.assert_allclose(weights, np.full((2, 3), 10 / 35), rtol=1e-5)
+    np.testing.assert_allclose(weights, np.full((2, 3), 199 / 224), rtol=1e-5)
 
 
 def test_the_gap_of_a_policy_that_shares_equal_maxima():
@@ -100,6 +103,7 @@ def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
         weighting,
         temperature=1e-3,
         munchausen=0.9,
+        discount=0.9,
         samples=7,
         gradient_steps=30,
         hidden=(23,),

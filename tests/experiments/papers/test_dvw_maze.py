@@ -18,6 +18,7 @@ def test_the_defaults_are_the_authors():
     settings = Settings()
     assert (settings.mazes, settings.first_maze, settings.seeds) == (20, 1, 3)
     assert (settings.iterations, settings.samples) == (20_000, (3, 10))
+    assert settings.discount == fitted.Config().discount == 0.99
     penalties = dvw_maze.SCHEMES["DVW M-DQN"]
     # Entropy coefficient (1 - alpha) tau and KL coefficient alpha tau.
     tau, alpha = penalties["temperature"], penalties["munchausen"]
@@ -33,6 +34,7 @@ def test_the_defaults_are_the_authors():
         ({"samples": (3, 0)}, "must be at least 1, got 0"),
         ({"samples": ()}, "must have at least one number"),
         ({"schemes": ("DQN", "IQN")}, "some of DQN, .*, f. M-DQN, got IQN"),
+        ({"discount": 1.0}, r"discount must be in \[0, 1\), got 1.0"),
         ({"schemes": ()}, "some of DQN, .*, f. M-DQN, got none"),
         ({"iterations": 7, "points": 2}, "a multiple of the points, got 7 iterations"),
     ],
@@ -112,25 +114,38 @@ def test_the_authors_results_are_there_for_every_scheme():
             assert found == [*final]
 
 
-def test_the_loss_after_the_first_iteration_is_the_authors():
-    """Their result files have this loss after the first iteration of each run of DQN.
+@pytest.mark.parametrize(
+    ("scheme", "maze", "theirs"),
+    [
+        ("DQN", 3, 0.00012232729932293296),  # the same in all mazes
+        ("f* DQN", 6, 6.90311862854287e-05),  # 6.862e-05 with H = 200 in the weights
+        ("f* DQN", 4, 0.00010657926031854004),  # 9.61e-05 with H = 100
+    ],
+)
+def test_the_loss_after_the_first_iteration_is_the_authors(scheme, maze, theirs):
+    """Their result files have this loss after the first iteration of each run.
 
-    It depends on observations, first weights, loss and Adam, but on no sample: the
-    first targets are the rewards.
+    It depends on observations, first weights, loss, weights and Adam, but on no sample:
+    the first targets are the rewards.
     """
-    config = fitted.Config(gradient_steps=99)  # the loss is that of before the step
+    changes = dvw_maze.SCHEMES[scheme]
+    # The loss is that of before the step.
+    config = fitted.Config(gradient_steps=99, **changes)
     observations, params = dvw_maze.draws(None, config)
-    process = mazes.maze(mazes.reference_tiles(3))
+    process = mazes.maze(mazes.reference_tiles(maze))
+    best = fitted.optimal_action_values(process)
+    weights = fitted.ideal_weights(process, best)
     state = fitted.iterate(
         jax.random.key(7),
         fitted.start(params, config),
         process,
         observations,
-        jnp.ones_like(process.rewards),
+        weights,
         config,
     )
     q = fitted.apply(state.params["q"], observations, 5, config)
-    loss = float(jnp.mean(jnp.square(q - process.rewards)))
-    assert loss == pytest.approx(0.00012232729932293296, rel=1e-3)
+    weights = weights if scheme == "f* DQN" else jnp.ones_like(weights)
+    loss = float(jnp.mean(weights * jnp.square(q - process.rewards)))
+    assert loss == pytest.approx(theirs, rel=2e-3)
     others, _ = dvw_maze.draws(jax.random.key(0), config)
     assert not np.allclose(observations, others)
