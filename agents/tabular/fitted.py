@@ -13,7 +13,7 @@ shapes: S states, A actions, F numbers of an observation.
 | tau | `temperature` |
 | alpha | `munchausen` |
 | f^2 | exp of the network `variance` |
-| eta, and the number added to f^2 | exp of the scalars `scale` and `floor` |
+| eta | exp of the scalar `scale` |
 | gamma of the targets | `discount` |
 | H | `STEPS` |
 
@@ -23,12 +23,14 @@ Deviations:
   Losses in their result files tell (`tests/experiments/papers/test_dvw_maze.py`).
 - Weights 1 / f*^2 are H / (Var v* + H) with H = 199, normalised nowhere. The released
   code has 200, and replaces these weights by 1; the result files have 199.
+- Learned weights are eta / (f^2 + .1), and the variance's learning rate is .001, as in
+  the result files. The released code has a second scalar in the place of .1, and .0001.
 """
 
 import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple, cast
 
 import chex
@@ -62,8 +64,8 @@ class Config(NamedTuple):
         hidden: widths of both networks.
         learning_rate: Adam's, of action values.
         variance_rate: Adam's, of variances.
-        scale_rate: Adam's, of the two scalars.
-        added: to the variance, besides the learned floor.
+        scale_rate: Adam's, of ln eta.
+        variance_floor: added to every variance.
         weight_floor: least weight of a pair.
     """
 
@@ -76,9 +78,9 @@ class Config(NamedTuple):
     gradient_steps: int = 100
     hidden: tuple[int, ...] = (128, 128)
     learning_rate: float = 1e-3
-    variance_rate: float = 1e-4
+    variance_rate: float = 1e-3
     scale_rate: float = 5e-3
-    added: float = 0.1
+    variance_floor: float = 0.1
     weight_floor: float = 0.1
 
 
@@ -143,29 +145,28 @@ def ideal_weights(mdp: MDP, best: jax.Array) -> jax.Array:
     return STEPS / (variance + STEPS)
 
 
-def learned_weights(
-    variance: jax.Array, scalars: dict[str, jax.Array], config: Config
-) -> jax.Array:
-    """Returns `[S, A]` max(eta / (variance + floor + added), weight_floor)."""
-    below = jnp.exp(scalars["floor"]) + config.added
-    weight = jnp.exp(scalars["scale"]) / (variance + below)
+def learned_weights(variance: jax.Array, scale: jax.Array, config: Config) -> jax.Array:
+    """Returns `[S, A]` max(eta / (variance + variance_floor), weight_floor).
+
+    Args:
+        variance: `[S, A]`.
+        scale: `[]` ln eta.
+        config: gives the floors.
+    """
+    weight = jnp.exp(scale) / (variance + config.variance_floor)
     return jnp.maximum(weight, config.weight_floor)
 
 
-def scalars_loss(
-    scalars: dict[str, jax.Array], variance: jax.Array, config: Config
-) -> jax.Array:
-    """Returns `[]` loss of the scalars: weights of mean 1, floor = largest deviation.
+def scale_loss(scale: jax.Array, variance: jax.Array, config: Config) -> jax.Array:
+    """Returns `[]` loss of ln eta: the weights, without their floor, have the mean 1.
 
     Args:
-        scalars: ln eta and ln of the floor, `[]` each.
+        scale: `[]` ln eta.
         variance: `[S, A]`.
-        config: gives the number that is added to the variance.
+        config: gives the variance's floor.
     """
-    floor = jnp.exp(scalars["floor"])
-    below = jax.lax.stop_gradient(floor) + config.added
-    mean = jnp.mean(jnp.exp(scalars["scale"]) / (variance + below))
-    return jnp.square(mean - 1) + jnp.square(jnp.sqrt(jnp.max(variance)) - floor)
+    mean = jnp.mean(jnp.exp(scale) / (variance + config.variance_floor))
+    return jnp.square(mean - 1)
 
 
 def targets(
@@ -193,8 +194,8 @@ class State(NamedTuple):
     """What iterations change.
 
     Attributes:
-        params: of `q`, `variance` and `scalars`.
-        opt_state: of the three.
+        params: of `q`, `variance` and `scale`.
+        opt_state: of each.
         target: parameters of `q` at the start of the last iteration.
     """
 
@@ -203,22 +204,18 @@ class State(NamedTuple):
     target: Any
 
 
-def _optimizer(config: Config) -> optax.GradientTransformation:
-    rates = {
-        "q": config.learning_rate,
-        "variance": config.variance_rate,
-        "scalars": config.scale_rate,
+def _optimizers(config: Config) -> dict[str, optax.GradientTransformation]:
+    return {
+        "q": optax.adam(config.learning_rate),
+        "variance": optax.adam(config.variance_rate),
+        "scale": optax.adam(config.scale_rate),
     }
-    return optax.multi_transform(
-        {name: optax.adam(rate) for name, rate in rates.items()},
-        {name: name for name in rates},
-    )
 
 
 def first_parameters(
     key: jax.Array, features: int, actions: int, config: Config
 ) -> dict[str, Any]:
-    """Draws the first parameters of `q`, `variance` and `scalars`.
+    """Draws the first parameters of `q`, `variance` and `scale`.
 
     Weights are normal with deviation 1 / sqrt(inputs), cut at two deviations; those of
     the last layers, and all biases, are 0. The order of the draws is Haiku's in the
@@ -248,13 +245,15 @@ def first_parameters(
     return {
         "q": network(q_key),
         "variance": network(jax.random.split(rest)[1]),
-        "scalars": {"scale": jnp.ones(()), "floor": jnp.ones(())},
+        "scale": jnp.ones(()),
     }
 
 
 def start(params: dict[str, Any], config: Config) -> State:
     """The state before the first iteration, with its `first_parameters`."""
-    return State(params, _optimizer(config).init(params), params["q"])
+    optimizers = _optimizers(config)
+    opt_state = {name: optimizers[name].init(params[name]) for name in optimizers}
+    return State(params, opt_state, params["q"])
 
 
 def iterate(
@@ -275,7 +274,7 @@ def iterate(
         ideal: `[S, A]` weights of `weighting="ideal"`.
         config: hyper-parameters.
     """
-    optimizer, learned = _optimizer(config), config.weighting == "learned"
+    optimizers, learned = _optimizers(config), config.weighting == "learned"
     next_states = operators.next_states(key, mdp, config.samples)
     outputs = functools.partial(
         apply, observations=observations, actions=mdp.rewards.shape[1], config=config
@@ -286,27 +285,30 @@ def iterate(
     earlier = targets(mdp, outputs(state.target), next_states, config)
     seen = jnp.mean(jnp.square(earlier - q[None]), axis=0)
 
-    def loss(params: dict[str, Any], weight: jax.Array) -> jax.Array:
-        error = outputs(params["q"]) - target
-        total = jnp.mean(weight * jnp.square(error))
-        if learned:
-            variance = jnp.exp(outputs(params["variance"]))
-            total += jnp.mean(optax.huber_loss(variance, seen))
-            total += scalars_loss(params["scalars"], frozen, config)
-        return total
-
     def step(_: int, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        params, opt_state = carry
+        params, opt_state = map(dict, carry)
+
+        def descend(name: str, loss: Callable[[Any], jax.Array]) -> None:
+            updates, opt_state[name] = optimizers[name].update(
+                jax.grad(loss)(params[name]), opt_state[name]
+            )
+            params[name] = optax.apply_updates(params[name], updates)
+
         weight = ideal if config.weighting == "ideal" else jnp.ones_like(target)
         if learned:
-            weight = learned_weights(frozen, params["scalars"], config)
-        gradients = jax.grad(loss)(params, jax.lax.stop_gradient(weight))
-        updates, opt_state = optimizer.update(gradients, opt_state)
-        return optax.apply_updates(params, updates), opt_state
+            descend("variance", lambda own: _huber(jnp.exp(outputs(own)), seen))
+            descend("scale", lambda own: scale_loss(own, frozen, config))
+            weight = learned_weights(frozen, params["scale"], config)
+        descend("q", lambda own: jnp.mean(weight * jnp.square(outputs(own) - target)))
+        return params, opt_state
 
     carry = (state.params, state.opt_state)
     params, opt_state = jax.lax.fori_loop(0, config.gradient_steps, step, carry)
     return State(params, opt_state, state.params["q"])
+
+
+def _huber(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    return jnp.mean(optax.huber_loss(prediction, target))
 
 
 class Run(NamedTuple):

@@ -12,13 +12,13 @@ A full run takes 45 minutes on one CPU core, 90 if it is weighted by learned var
 so many side by side, for a GPU. Each gap is written as soon as it is computed.
 
 Deviations:
-- The targets' discount is .99: the authors' runs have it, the paper has .995. See
+- The targets' discount is .99: the authors' runs have it, the paper has .995. This and
+  other settings are those of their result files, not of their released code; see
   `agents/tabular/fitted.py`.
 - The mazes are the authors', cell by cell. So are the observations and first weights,
   of which the authors' runs, in all mazes and with all seeds, share one draw; with
   `--reference_draws false` each run has its own. The samples of next states are others.
 - All schemes share their draws, so that they see equal noise.
-- In a gradient step the weights have the scalars of before the step, not of after it.
 """
 
 import dataclasses

@@ -10,26 +10,23 @@ from agents.tabular import maze as mazes
 from agents.tabular.fitted import Config
 from tests.marks import quick
 
-SCALARS = {"scale": jnp.log(2.0), "floor": jnp.log(0.4)}
+SCALE = jnp.log(2.0)
 
 
 def test_learned_weights_by_hand():
-    # 2 / (0.5 + 0.4 + 0.1) = 2, and 2 / (9.5 + 0.5) = 0.2, below the least of 0.25.
-    variance = jnp.array([[0.5, 9.5]])
-    weights = fitted.learned_weights(variance, SCALARS, Config(weight_floor=0.25))
+    # 2 / (0.9 + 0.1) = 2, and 2 / (9.9 + 0.1) = 0.2, below the least of 0.25.
+    variance = jnp.array([[0.9, 9.9]])
+    weights = fitted.learned_weights(variance, SCALE, Config(weight_floor=0.25))
     np.testing.assert_allclose(weights, [[2.0, 0.25]], rtol=1e-6)
 
 
-def test_the_loss_of_the_scalars_by_hand():
-    # Weights 2 / 1 and 2 / 4.5 have the mean 11 / 9; the largest deviation is 2.
-    variance = jnp.array([[0.5, 4.0]])
-    loss, gradients = jax.value_and_grad(fitted.scalars_loss)(
-        SCALARS, variance, Config()
-    )
-    np.testing.assert_allclose(loss, (2 / 9) ** 2 + 1.6**2, rtol=1e-5)
-    # d/d ln eta: 2 (2 / 9) (11 / 9); d/d ln floor: 2 (2 - 0.4) (-0.4), no weights.
-    np.testing.assert_allclose(gradients["scale"], 44 / 81, rtol=1e-5)
-    np.testing.assert_allclose(gradients["floor"], -1.28, rtol=1e-5)
+def test_the_loss_of_the_scale_by_hand():
+    # Weights 2 / 1 and 2 / 4.5 have the mean 11 / 9.
+    variance = jnp.array([[0.9, 4.4]])
+    loss, gradient = jax.value_and_grad(fitted.scale_loss)(SCALE, variance, Config())
+    np.testing.assert_allclose(loss, (2 / 9) ** 2, rtol=1e-5)
+    # d/d ln eta: 2 (2 / 9) (11 / 9)
+    np.testing.assert_allclose(gradient, 44 / 81, rtol=1e-5)
 
 
 def two_states():
@@ -147,9 +144,7 @@ def test_targets_and_variances_are_of_the_iterations_before(key):
         jax.tree.leaves(before.params["q"]), jax.tree.leaves(after.target), strict=True
     ):
         np.testing.assert_array_equal(old, new)
-    assert not np.array_equal(
-        before.params["scalars"]["scale"], after.params["scalars"]["scale"]
-    )
-    # The first update of a weight by Adam is its rate: 0.005 for each scalar, twice.
-    moved = before.params["scalars"]["floor"] - after.params["scalars"]["floor"]
+    # ln eta starts at 1. The first weights are e / 1.1, more than 1, so it falls by its
+    # rate in each step; Adam's first steps have that length.
+    moved = before.params["scale"] - after.params["scale"]
     np.testing.assert_allclose(moved, 2 * 5e-3, rtol=1e-2)

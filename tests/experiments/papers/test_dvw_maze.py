@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from agents.tabular import fitted
@@ -120,6 +121,7 @@ def test_the_authors_results_are_there_for_every_scheme():
         ("DQN", 3, 0.00012232729932293296),  # the same in all mazes
         ("f* DQN", 6, 6.90311862854287e-05),  # 6.862e-05 with H = 200 in the weights
         ("f* DQN", 4, 0.00010657926031854004),  # 9.61e-05 with H = 100
+        ("DVW DQN", 1, 0.0002982403093483299),  # 7.7e-05 with the released code
     ],
 )
 def test_the_loss_after_the_first_iteration_is_the_authors(scheme, maze, theirs):
@@ -128,24 +130,45 @@ def test_the_loss_after_the_first_iteration_is_the_authors(scheme, maze, theirs)
     It depends on observations, first weights, loss, weights and Adam, but on no sample:
     the first targets are the rewards.
     """
-    changes = dvw_maze.SCHEMES[scheme]
-    # The loss is that of before the step.
-    config = fitted.Config(gradient_steps=99, **changes)
-    observations, params = dvw_maze.draws(None, config)
     process = mazes.maze(mazes.reference_tiles(maze))
     best = fitted.optimal_action_values(process)
-    weights = fitted.ideal_weights(process, best)
-    state = fitted.iterate(
-        jax.random.key(7),
-        fitted.start(params, config),
-        process,
-        observations,
-        weights,
-        config,
-    )
-    q = fitted.apply(state.params["q"], observations, 5, config)
-    weights = weights if scheme == "f* DQN" else jnp.ones_like(weights)
+    ideal = fitted.ideal_weights(process, best)
+
+    def after(steps):
+        config = fitted.Config(gradient_steps=steps, **dvw_maze.SCHEMES[scheme])
+        observations, params = dvw_maze.draws(None, config)
+        first = fitted.start(params, config)
+        key = jax.random.key(7)
+        state = fitted.iterate(key, first, process, observations, ideal, config)
+        q = fitted.apply(state.params["q"], observations, 5, config)
+        return q, state.params["scale"], config
+
+    q, _, config = after(99)  # the loss is that of before the last step
+    weights = {"DQN": 1.0, "f* DQN": ideal}.get(scheme)
+    if weights is None:  # the network's first variance is 1 everywhere
+        weights = fitted.learned_weights(jnp.ones_like(q), after(100)[1], config)
     loss = float(jnp.mean(weights * jnp.square(q - process.rewards)))
     assert loss == pytest.approx(theirs, rel=2e-3)
+
+
+def test_the_first_variance_loss_and_scale_loss_are_the_authors():
+    """Also in the result files; the targets of the variance are squared rewards."""
+    process = mazes.maze(mazes.reference_tiles(1))
+    config = fitted.Config("learned", gradient_steps=99)
+    observations, params = dvw_maze.draws(None, config)
+    first, ideal = fitted.start(params, config), jnp.ones_like(process.rewards)
+    key = jax.random.key(7)
+    state = fitted.iterate(key, first, process, observations, ideal, config)
+    log_variance = fitted.apply(state.params["variance"], observations, 5, config)
+    seen = jnp.square(process.rewards)
+    loss = jnp.mean(optax.huber_loss(jnp.exp(log_variance), seen))
+    assert float(loss) == pytest.approx(0.0011253150878474116, rel=1e-3)
+    loss = fitted.scale_loss(state.params["scale"], ideal, config)
+    assert float(loss) == pytest.approx(0.4443771541118622, rel=1e-4)
+
+
+def test_the_authors_draws_are_not_ours():
+    config = fitted.Config()
+    observations, _ = dvw_maze.draws(None, config)
     others, _ = dvw_maze.draws(jax.random.key(0), config)
     assert not np.allclose(observations, others)
