@@ -116,19 +116,28 @@ def test_the_authors_results_are_there_for_every_scheme():
 
 
 @pytest.mark.parametrize(
-    ("scheme", "maze", "theirs"),
+    ("scheme", "maze", "theirs", "tolerance"),
     [
-        ("DQN", 3, 0.00012232729932293296),  # the same in all mazes
-        ("f* DQN", 6, 6.90311862854287e-05),  # 6.862e-05 with H = 200 in the weights
-        ("f* DQN", 4, 0.00010657926031854004),  # 9.61e-05 with H = 100
-        ("DVW DQN", 1, 0.0002982403093483299),  # 7.7e-05 with the released code
+        ("DQN", 3, 0.00012232729932293296, 1e-3),  # the same in all mazes
+        (
+            "f* DQN",
+            6,
+            6.90311862854287e-05,
+            2e-3,
+        ),  # 6.862e-05 with H = 200 in the weights
+        ("f* DQN", 4, 0.00010657926031854004, 2e-3),  # 9.61e-05 with H = 100
+        ("DVW DQN", 1, 0.0002982403093483299, 2e-3),  # 7.7e-05 in the released code
+        # 29.8e-05 with a discount of .995; the targets' rounding changes it.
+        ("DVW M-DQN", 2, 0.0002461251278873533, 2e-2),
     ],
 )
-def test_the_loss_after_the_first_iteration_is_the_authors(scheme, maze, theirs):
+def test_the_loss_after_the_first_iteration_is_the_authors(
+    scheme, maze, theirs, tolerance
+):
     """Their result files have this loss after the first iteration of each run.
 
     It depends on observations, first weights, loss, weights and Adam, but on no sample:
-    the first targets are the rewards.
+    the first targets are the rewards, with penalties plus (.99 - .995) tau ln 5.
     """
     process = mazes.maze(mazes.reference_tiles(maze))
     best = fitted.optimal_action_values(process)
@@ -148,7 +157,7 @@ def test_the_loss_after_the_first_iteration_is_the_authors(scheme, maze, theirs)
     if weights is None:  # the network's first variance is 1 everywhere
         weights = fitted.learned_weights(jnp.ones_like(q), after(100)[1], config)
     loss = float(jnp.mean(weights * jnp.square(q - process.rewards)))
-    assert loss == pytest.approx(theirs, rel=2e-3)
+    assert loss == pytest.approx(theirs, rel=tolerance)
 
 
 def test_the_first_variance_loss_and_scale_loss_are_the_authors():
