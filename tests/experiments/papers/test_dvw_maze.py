@@ -119,12 +119,8 @@ def test_the_authors_results_are_there_for_every_scheme():
     ("scheme", "maze", "theirs", "tolerance"),
     [
         ("DQN", 3, 0.00012232729932293296, 1e-3),  # the same in all mazes
-        (
-            "f* DQN",
-            6,
-            6.90311862854287e-05,
-            2e-3,
-        ),  # 6.862e-05 with H = 200 in the weights
+        # 6.862e-05 with H = 200 in the weights.
+        ("f* DQN", 6, 6.90311862854287e-05, 2e-3),
         ("f* DQN", 4, 0.00010657926031854004, 2e-3),  # 9.61e-05 with H = 100
         ("DVW DQN", 1, 0.0002982403093483299, 2e-3),  # 7.7e-05 in the released code
         # 29.8e-05 with a discount of .995; the targets' rounding changes it.
