@@ -18,6 +18,8 @@ from agents.parts.contract import (
     never_acts,
 )
 from environments import Arithmetic, Catch, Locomotion
+from environments.language.task import LanguageEnvironment
+from environments.language.vocabulary import Vocabulary
 from launch import build
 from launch.build import NORMALIZER, make_agent, make_extras_spec, make_spec, normalized
 from launch.datasets.normalization import prepare
@@ -64,6 +66,22 @@ def test_a_spec_of_a_language_task_has_tokens_as_actions():
     assert (spec.kind, spec.num_actions) == ("tokens", 16)
     assert (spec.action.shape, spec.action.dtype) == ((4,), np.int32)
     assert (spec.observation.shape, spec.observation.dtype) == ((10,), np.int32)
+    assert spec.references
+
+
+def test_the_spec_tells_that_a_task_has_no_references():
+    class Scored:
+        vocabulary = Vocabulary("abcdefg")
+        prompt_columns = 3
+        completion_columns = 4
+
+        def draw(self, generator, evaluation):
+            return generator.integers(4, 11, size=3), np.zeros(0, np.int32)
+
+        def score(self, prompt, completion):
+            return float(completion[0])
+
+    assert not make_spec(LanguageEnvironment(Scored(), 2, seed=0)).references
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import environments
 from environments import Arithmetic
 from environments.language.task import LanguageEnvironment, is_held_out
 from environments.language.vocabulary import EOS, PAD, Vocabulary
-from launch.build import make_spec
 
 FIRST, LAST = int(dm_env.StepType.FIRST), int(dm_env.StepType.LAST)
 
@@ -123,14 +122,12 @@ def test_specs_describe_the_tokens():
     assert (seen.dtype, action.dtype) == (np.int32, np.int32)
     assert (int(action.minimum), int(action.maximum)) == (0, 10)
     assert (int(seen.minimum), int(seen.maximum)) == (0, 10)
-    assert make_spec(environment).references
 
 
-def test_the_spec_tells_that_a_task_has_no_references():
+def test_the_spec_has_no_token_in_the_place_of_references_that_do_not_exist():
     environment = make([[]])
     assert environment.observation_spec().maximum.tolist() == [10] * 3 + [PAD] * 4
     environment.observation_spec().validate(environment.reset().observation[0])
-    assert not make_spec(environment).references
 
 
 @pytest.mark.parametrize(
