@@ -2,7 +2,7 @@
 
 Kitamura et al., "Regularization and Variance-Weighted Regression Achieves Minimax
 Optimality in Linear MDPs", ICML 2023, https://arxiv.org/abs/2305.13185, Section 7.2.1,
-with the settings of its code (matsuolab/Deep-Variance-Weighting-Maze).
+with the settings of its result files (matsuolab/Deep-Variance-Weighting-Maze).
 
 Every iteration samples next states of all pairs of states and actions, and fits the
 action values to their targets by gradient steps on all pairs at once. Letters in
