@@ -33,8 +33,8 @@ def groups(tables: Iterable[Path]) -> list[Group]:
     """The runs in some tables, those of one agent together.
 
     Raises:
-        ValueError: a file is not a table of evaluations, or today's program does not
-            accept a row's command.
+        ValueError: a file is not a table of evaluations, today's program does not
+            accept a row's command, or two runs have the same label and seed.
     """
     found: dict[redraw.Line, dict[int, Run]] = {}
     for path in tables:
@@ -45,6 +45,10 @@ def groups(tables: Iterable[Path]) -> list[Group]:
             own = found.setdefault(redraw.line(row["experiment"], row["command"]), {})
             if point.seed not in own:
                 own[point.seed] = _run(row, point.seed)
+            if any(each.grid == point.grid for each in own[point.seed].evaluations):
+                raise ValueError(
+                    f"{path}: {row['command']!r} is at {point.grid} steps twice"
+                )
             own[point.seed] = _extended(own[point.seed], point)
     return [
         Group(own.label, [runs[seed] for seed in sorted(runs)])

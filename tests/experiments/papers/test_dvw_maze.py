@@ -20,6 +20,7 @@ def test_the_defaults_are_the_authors():
     assert (settings.mazes, settings.first_maze, settings.seeds) == (20, 1, 3)
     assert (settings.iterations, settings.samples) == (20_000, (3, 10))
     assert settings.discount == fitted.Config().discount == 0.99
+    assert fitted.Config().weight_floor == 0
     penalties = dvw_maze.SCHEMES["DVW M-DQN"]
     # Entropy coefficient (1 - alpha) tau and KL coefficient alpha tau.
     tau, alpha = penalties["temperature"], penalties["munchausen"]
@@ -51,6 +52,7 @@ def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
 
     def gaps(key, process, observations, params, *, config, iterations, points):
         assert (iterations, observations.shape[-2:]) == (6, (625, 5))
+        assert config.discount == 0.97
         moved = jnp.diagonal(process.transitions[..., 1, :], axis1=-2, axis2=-1)
         absorbing = jnp.sum(moved == 1.0, axis=-1)
         assert absorbing.shape == key.shape
@@ -60,7 +62,7 @@ def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
     monkeypatch.setattr(fitted, "gaps", gaps)
     settings = Settings(
         mazes=2, first_maze=7, seeds=2, iterations=6, points=3, samples=(4,),
-        at_once=at_once,
+        discount=0.97, at_once=at_once,
     )  # fmt: skip
     rows = list(dvw_maze.compute(5, settings))
     assert len(rows) == 6 * 2 * 2 * 4
