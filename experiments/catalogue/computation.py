@@ -1,5 +1,6 @@
 """Computed figures: rows computed from a seed, without training, and a picture."""
 
+import csv
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,9 @@ class Computation(NamedTuple):
             table, with equal keys in every row. Equal arguments give equal rows.
         draw: makes a picture of such rows, in the format of the path's suffix.
         settings: a dataclass of what flags can change; none: nothing.
+        finished: maps settings, and the rows that an interrupted computation wrote, to
+            the rows that need not be computed again; `compute` then takes those as a
+            third argument, and leaves them out. None: a computation cannot resume.
     """
 
     name: str
@@ -27,6 +31,7 @@ class Computation(NamedTuple):
     compute: Callable[..., Iterable[Row]]
     draw: Callable[[list[Row], Path], None]
     settings: Any = None
+    finished: Callable[[Any, list[Row]], list[Row]] | None = None
 
 
 ROWS = "rows.csv"
@@ -46,6 +51,33 @@ class Computed:
     name: str
     seed: int
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def value(text: str) -> str | float:
+    """A cell of a table as the whole number, number or word that it holds."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows that a computation has written whole; none if there is no such file.
+
+    A computation that is killed, or whose disk is full, may leave part of a line.
+
+    Raises:
+        OSError: the file cannot be read.
+        UnicodeDecodeError: it is not text.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = lines[:-1] if lines and not lines[-1].endswith("\n") else lines
+    rows = csv.DictReader(whole)
+    return [{name: value(text) for name, text in row.items()} for row in rows]
 
 
 def is_computed(directory: Path) -> bool:

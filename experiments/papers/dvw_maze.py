@@ -10,6 +10,7 @@ A full run takes 45 minutes on one CPU core, 90 if it is weighted by learned var
 `--mazes 1 --first_maze 7 --seeds 1 --iterations 2_000` does a part, `--schemes
 "DQN,f* DQN"` two of the six. `--at_once 60` runs
 so many side by side, for a GPU. Each gap is written as soon as it is computed.
+`munchausen train --resume DIRECTORY` goes on after the last complete run.
 
 Deviations:
 - The targets' discount is .99: the authors' runs have it, the paper has .995. This and
@@ -21,6 +22,7 @@ Deviations:
 - All schemes share their draws, so that they see equal noise.
 """
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
@@ -99,12 +101,26 @@ class Settings:
             )
 
 
-def compute(seed: int, settings: Settings) -> Iterator[Row]:
+_RUN = ("samples", "scheme", "maze", "run")  # columns that tell the runs apart
+
+
+def _run(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _RUN)
+
+
+def finished(settings: Settings, rows: list[Row]) -> list[Row]:
+    """The rows of the runs that have all their points."""
+    counts = collections.Counter(map(_run, rows))
+    return [row for row in rows if counts[_run(row)] == settings.points + 1]
+
+
+def compute(seed: int, settings: Settings, done: Iterable[Row] = ()) -> Iterator[Row]:
     """Computes the gap of each scheme in each maze over iterations.
 
     Args:
         seed: of observations, initial weights and samples.
         settings: which mazes, schemes and iterations are computed.
+        done: rows of the runs that need not be computed.
 
     Yields:
         Rows of scheme, samples, maze, run, iteration and gap.
@@ -117,9 +133,13 @@ def compute(seed: int, settings: Settings) -> Iterator[Row]:
     )
     chunks = list(_chunks(list(places), settings.at_once))
     distance = settings.iterations // settings.points
-    for samples, chunk, scheme in itertools.product(
+    known = set(map(_run, done))
+    for samples, together, scheme in itertools.product(
         settings.samples, chunks, settings.schemes
     ):
+        chunk = [each for each in together if (samples, scheme, *each) not in known]
+        if not chunk:
+            continue
         config = fitted.Config(
             samples=samples, discount=settings.discount, **SCHEMES[scheme]
         )
@@ -242,4 +262,5 @@ COMPUTATION = Computation(
     compute=compute,
     draw=draw,
     settings=Settings(),
+    finished=finished,
 )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments import output_files
-from experiments.catalogue.computation import Computation, Row
+from experiments.catalogue.computation import Computation, Row, value
 from experiments.names import COMPUTATIONS
 from experiments.reporting import (
     captions,
@@ -79,12 +79,12 @@ def read(tables: Iterable[Path]) -> Picture:
             if found is None:
                 lost += 1
                 continue
-            seed, grid, value = found
+            seed, grid, mean_return = found
             own = line(row["experiment"], row["command"])
             run = runs.setdefault(own, {}).setdefault(seed, {})
             if grid in run:
                 raise ValueError(f"{path}: {row['command']!r} is at {grid} steps twice")
-            run[grid] = value
+            run[grid] = mean_return
         if lost:
             counted = formats.plural(lost, "row")
             notes.append(f"{path}: left out {counted} without a finite return")
@@ -139,17 +139,8 @@ def computed(tables: Iterable[Path]) -> tuple[Computation, list[Row]] | None:
     }
     if len(named) != 1 or "" in named:
         return None
-    values = [{name: _value(text) for name, text in row.items()} for row in every]
+    values = [{name: value(text) for name, text in row.items()} for row in every]
     return COMPUTATIONS[named.pop()], values
-
-
-def _value(text: str) -> str | float:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _series(run: Mapping[int, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ libraries of a run are imported.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from experiments import names
 from experiments.verbs import train_arguments
@@ -19,7 +20,7 @@ def help_text(arguments: Sequence[str]) -> str:
     Raises:
         OverrideError: the command line names something that does not exist.
     """
-    if _resumes(arguments):
+    if _resumed(arguments) is not None:
         from experiments.verbs import train_resume
 
         return train_resume.HELP
@@ -46,9 +47,13 @@ def main(arguments: Sequence[str]) -> int:
         RunFailed: a run ended early.
         RunStopped: a signal ended it; runs that had begun saved a checkpoint.
     """
-    if _resumes(arguments):
-        from experiments.verbs import train_resume
+    resumed = _resumed(arguments)
+    if resumed is not None:
+        from experiments.catalogue import computation
+        from experiments.verbs import train_computed, train_resume
 
+        if resumed and computation.is_computed(Path(resumed)):
+            return train_computed.resume(resumed, arguments)
         return train_resume.main(arguments)
     if _computes(arguments):
         from experiments.verbs import train_computed
@@ -72,15 +77,15 @@ def main(arguments: Sequence[str]) -> int:
     return train_runs.run(plan)
 
 
-def _resumes(arguments: Sequence[str]) -> bool:
-    """Whether a command line names a run to resume, other than by --resume auto."""
+def _resumed(arguments: Sequence[str]) -> str | None:
+    """What a command line names to resume, other than by --resume auto."""
     after = [*arguments[1:], ""]
     values = [
         following if flag == "--resume" else flag.removeprefix("--resume=")
         for flag, following in zip(arguments, after, strict=False)
         if flag == "--resume" or flag.startswith("--resume=")
     ]
-    return any(value != "auto" for value in values)
+    return next((value for value in values if value != "auto"), None)
 
 
 def _computes(arguments: Sequence[str]) -> bool:

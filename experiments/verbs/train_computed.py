@@ -1,4 +1,7 @@
-"""`munchausen train <computation>`: computes rows, a picture and a table."""
+"""`munchausen train <computation>`: computes rows, a picture and a table.
+
+`munchausen train --resume DIRECTORY` continues one that was interrupted.
+"""
 
 import csv
 import dataclasses
@@ -7,17 +10,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import flags, names
+from experiments import flags, names, output_files
 from experiments.catalogue.computation import (
     PICTURE,
     ROWS,
     Computation,
     Computed,
     Row,
+    read_rows,
 )
 from experiments.flags import OverrideError
 from launch.errors import RunDirectoryError
-from launch.runs import run_directory
+from launch.runs import run_directory, serialization
+from launch.runs.lock import locked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,9 +96,84 @@ def main(arguments: Sequence[str]) -> int:
         options.runs, Computed(computation.name, options.seed, settings)
     )
     print(directory, flush=True)
+    if computation.finished is not None:
+        print(f"If it is interrupted: munchausen train --resume {directory}")
+    with locked(directory):
+        return _compute(computation, directory, made, [])
+
+
+def resume(named: str, arguments: Sequence[str]) -> int:
+    """Continues an interrupted computation, with its own seed and settings.
+
+    Args:
+        named: its directory.
+        arguments: the command line, which has only this directory.
+
+    Raises:
+        OverrideError: the command line has other flags, the computation cannot be
+            continued, or it is complete.
+        RunDirectoryError: the directory cannot be read or written, or does not fit this
+            version.
+    """
+    for argument in arguments:
+        if argument not in ("--resume", named, f"--resume={named}"):
+            raise OverrideError(
+                "--resume takes no other argument for a computed figure; remove "
+                f"{argument}"
+            )
+    directory = Path(named)
+    with locked(directory):
+        computation, seed, settings = _configured(directory)
+        if computation.finished is None:
+            raise OverrideError(
+                f"{computation.name} does not save parts that --resume could continue: "
+                f"start it again with munchausen train {computation.name}"
+            )
+        try:
+            written = read_rows(directory / ROWS)
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunDirectoryError(f"cannot read {directory / ROWS}") from error
+        done = computation.finished(settings, written)
+        if (directory / PICTURE).exists():
+            raise OverrideError(f"the figure is complete: {directory / PICTURE}")
+        run_directory.record_resume(
+            directory,
+            Computed(computation.name, seed, dataclasses.asdict(settings)),
+            {"rows": len(done)},
+        )
+        print(f"{directory}: keeps {len(done):,} of {len(written):,} rows", flush=True)
+        return _compute(computation, directory, (seed, settings, done), done)
+
+
+def _configured(directory: Path) -> tuple[Computation, int, Any]:
+    """The computation, seed and settings in a directory's `config.yaml`.
+
+    Raises:
+        RunDirectoryError: it does not fit this version.
+    """
+    plain = run_directory.read_config(directory)["experiment"]
+    path = directory / run_directory.CONFIG
+    computation = names.COMPUTATIONS.get(plain["name"])
+    if computation is None:
+        raise RunDirectoryError(f"{path} names an unknown figure, {plain['name']}")
+    found, kind = plain["settings"], type(computation.settings)
+    known = dataclasses.asdict(computation.settings) if computation.settings else {}
+    if different := sorted(found.keys() ^ known.keys()):
+        raise RunDirectoryError(
+            f"{path} does not fit this version, which differs in the setting "
+            f"{different[0]}: start the figure again"
+        )
+    settings = serialization.from_plain(kind, found) if known else None
+    return computation, plain["seed"], settings
+
+
+def _compute(
+    computation: Computation, directory: Path, made: tuple[Any, ...], done: list[Row]
+) -> int:
+    """Computes the rows that are missing, draws the picture and prints a table."""
     start = time.monotonic()
     try:
-        rows = _write(directory / ROWS, computation.compute(*made))
+        rows = _write(directory / ROWS, done, computation.compute(*made))
         seconds = time.monotonic() - start
         computation.draw(rows, directory / PICTURE)
     except OSError as error:
@@ -112,13 +192,24 @@ def _own(computation: Computation) -> dict[str, flags.Field]:
     return flags.fields(computation.settings)
 
 
-def _write(path: Path, rows: Iterable[Row]) -> list[Row]:
-    """Writes each row as soon as it is computed; returns all of them."""
-    written: list[Row] = []
-    with path.open("w", newline="", encoding="utf-8", buffering=1) as file:
+def _write(path: Path, done: list[Row], rows: Iterable[Row]) -> list[Row]:
+    """Keeps the rows that are done, and writes each other as soon as it is computed.
+
+    Returns:
+        All of them.
+    """
+    with output_files.draft(path) as draft:  # the old file stays until this is whole
+        _append(draft, [], done)
+    return _append(path, done, rows)
+
+
+def _append(path: Path, before: list[Row], rows: Iterable[Row]) -> list[Row]:
+    """Appends rows to a table; returns those before and these."""
+    written = [*before]
+    with path.open("a", newline="", encoding="utf-8", buffering=1) as file:
         for row in rows:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
             if not written:
-                writer = csv.DictWriter(file, list(row), lineterminator="\n")
                 writer.writeheader()
             writer.writerow(row)
             written.append(row)

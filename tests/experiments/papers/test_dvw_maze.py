@@ -90,6 +90,31 @@ def test_only_the_named_schemes_run(monkeypatch):
     assert found == ["f* DQN", "DQN"]
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_complete_runs_are_not_computed_again(at_once, monkeypatch):
+    """The gap is replaced by the number of the key, so that it tells the run."""
+
+    def gaps(key, *inputs, iterations, **settings):
+        numbers = (
+            jax.random.bits(key) if not key.ndim else jax.vmap(jax.random.bits)(key)
+        )
+        for iteration in range(3):
+            yield numbers % 1000 / 7 + iteration
+
+    monkeypatch.setattr(fitted, "gaps", gaps)
+    settings = Settings(
+        mazes=2, seeds=2, iterations=4, points=2, samples=(3, 5),
+        schemes=("DQN", "f* DQN"), at_once=at_once,
+    )  # fmt: skip
+    whole = list(dvw_maze.compute(1, settings))
+    assert len(whole) == 2 * 2 * 2 * 2 * 3
+    written = whole[: len(whole) // 2 + 1]  # one point of a run, or of a chunk's first
+    done = dvw_maze.finished(settings, written)
+    assert len(done) == 24
+    rest = list(dvw_maze.compute(1, settings, done))
+    assert done + rest == whole
+
+
 def test_means_and_standard_errors_by_hand():
     rows = [
         {"scheme": scheme, "samples": 3, "iteration": 200, "gap": gap}

@@ -161,7 +161,7 @@ def test_reports_and_tables_skip_a_computation(computation, elsewhere, capsys):
     assert [row["whole_run_by_step"] for row in table] == ["1", "5"]
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "record", "train --resume"])
+@pytest.mark.parametrize("verb", ["evaluate", "record"])
 def test_verbs_that_need_an_agent_refuse_a_computation(verb, computation, capsys):
     cli.main("train toy/figure --runs here".split())
     [directory] = glob.glob("here/toy/figure/*")
@@ -188,3 +188,134 @@ def test_a_table_of_a_computation_has_rows_and_provenance(computation, capsys):
     assert [row["error"] for row in table] == ["2.0", "1.0", "0.5"] * 2
     assert {row["seed"] for row in table} == {"2"}
     assert all(row["machine"] and row["started"] and row["command"] for row in table)
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """Settings of a toy of several runs.
+
+    Attributes:
+        schemes: names of the runs.
+        points: of each run.
+    """
+
+    schemes: tuple[str, ...] = ("VI", "MoVI", "CPI")
+    points: int = 2
+
+
+@pytest.fixture
+def of_runs(monkeypatch):
+    """A computation of three runs: the points it has computed, those that break it."""
+    computed, breaking = [], []
+
+    def compute(seed, settings, done=()):
+        known = {row["scheme"] for row in done}
+        for scheme in settings.schemes:
+            if scheme in known:
+                continue
+            for point in range(settings.points):
+                if (scheme, point) in breaking:
+                    raise KeyboardInterrupt
+                computed.append((scheme, point))
+                yield {"scheme": scheme, "point": point, "error": (seed + point) / 3}
+
+    def finished(settings, rows):
+        names = [row["scheme"] for row in rows]
+        return [r for r in rows if names.count(r["scheme"]) == settings.points]
+
+    made = Computation(
+        "toy/runs",
+        "errors of a toy",
+        compute,
+        lambda rows, path: path.write_text("".join(r["scheme"][0] for r in rows)),
+        Runs(),
+        finished,
+    )
+    monkeypatch.setattr(names, "COMPUTATIONS", {**names.COMPUTATIONS, made.name: made})
+    return computed, breaking
+
+
+def test_an_interrupted_computation_goes_on_after_its_last_complete_run(
+    of_runs, elsewhere, capsys
+):
+    computed, breaking = of_runs
+    assert cli.main("train toy/runs --seed 4 --runs whole".split()) == 0
+    [whole] = elsewhere.glob("whole/toy/runs/*")
+    breaking.append(("MoVI", 1))
+    assert cli.main("train toy/runs --seed 4 --runs cut".split()) == 130
+    [cut] = elsewhere.glob("cut/toy/runs/*")
+    said = f"munchausen train --resume {cut.relative_to(elsewhere)}"
+    assert said in capsys.readouterr().out
+    with (cut / ROWS).open("a") as file:
+        file.write("MoVI,1,1.6")  # the process was killed while it wrote this row
+    computed.clear()
+    breaking.clear()
+    assert cli.main(["train", "--resume", f"{cut.relative_to(elsewhere)}/"]) == 0
+    assert computed == [("MoVI", 0), ("MoVI", 1), ("CPI", 0), ("CPI", 1)]
+    assert (cut / ROWS).read_text() == (whole / ROWS).read_text()
+    assert (cut / PICTURE).read_text() == "VVMMCC"
+    config = yaml.safe_load((cut / "config.yaml").read_text())
+    assert [each["rows"] for each in config["resumed"]] == [2]
+    assert config["experiment"] == {
+        "kind": "Computed",
+        "name": "toy/runs",
+        "seed": 4,
+        "settings": {"schemes": ["VI", "MoVI", "CPI"], "points": 2},
+    }
+    assert from_runs.main(["cut", "toy.csv"]) == 0
+    with open("toy.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 6 and all(row["resumed"] for row in table)
+
+
+def test_a_computation_that_ended_before_its_first_row_goes_on(of_runs, elsewhere):
+    computed, breaking = of_runs
+    breaking.append(("VI", 0))
+    assert cli.main("train toy/runs --points 1".split()) == 130
+    [directory] = elsewhere.glob("runs/toy/runs/*")
+    breaking.clear()
+    assert cli.main(["train", f"--resume={directory}"]) == 0
+    assert computed == [("VI", 0), ("MoVI", 0), ("CPI", 0)]
+
+
+@pytest.mark.parametrize(
+    "more, edit, said",
+    [
+        ("--seed 3", {}, "no other argument for a computed figure; remove --seed"),
+        ("", {"points": None}, "which differs in the setting points: start the figure"),
+        ("", {"depth": 3}, "which differs in the setting depth"),
+    ],
+)
+def test_what_cannot_continue_is_said_in_one_line(
+    more, edit, said, of_runs, elsewhere, capsys
+):
+    _, breaking = of_runs
+    breaking.append(("CPI", 1))
+    cli.main("train toy/runs".split())
+    [directory] = elsewhere.glob("runs/toy/runs/*")
+    path = directory / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    settings = config["experiment"]["settings"] | edit
+    config["experiment"]["settings"] = {
+        name: value for name, value in settings.items() if value is not None
+    }
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    rows = (directory / ROWS).read_bytes()
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", str(directory), *more.split()]) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+    assert (directory / ROWS).read_bytes() == rows
+
+
+def test_a_complete_figure_and_one_without_parts_do_not_resume(
+    of_runs, with_settings, elsewhere, capsys, monkeypatch
+):
+    assert cli.main("train toy/settings --most 2".split()) == 0
+    [directory] = elsewhere.glob("runs/toy/settings/*")
+    assert cli.main(["train", "--resume", str(directory)]) == 2
+    assert "start it again with munchausen train toy/set" in capsys.readouterr().err
+    assert cli.main("train toy/runs".split()) == 0
+    [directory] = elsewhere.glob("runs/toy/runs/*")
+    assert cli.main(["train", "--resume", str(directory)]) == 2
+    assert "the figure is complete" in capsys.readouterr().err
