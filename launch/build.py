@@ -159,8 +159,8 @@ def _check_actions(experiment: Experiment, recipe: Recipe, spec: Spec) -> None:
         ]
         name = getattr(experiment.environment, "id", "the environment")
         raise ValueError(
-            f"{experiment.agent_name} must have an environment with "
-            f"{recipe.actions} actions, but {name} has {kind} ones: choose one of "
+            f"{experiment.agent_name} must have an environment whose actions are "
+            f"{recipe.actions}, but those of {name} are {kind}: choose one of "
             f"{', '.join(fitting)}"
         )
 

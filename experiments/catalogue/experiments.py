@@ -148,9 +148,9 @@ def misfit(name: str) -> str | None:
     tasks = [other for other in TASKS if _fit(recipe, TASKS[other])]
     has = "discrete or continuous" if wanted == "any" else wanted
     return (
-        f"{agent_name} takes {recipe.actions} actions, but {task_name} has {has} "
-        f"ones; agents for {task_name}: {', '.join(fitting)}; tasks for {agent_name}: "
-        f"{', '.join(tasks)}"
+        f"{agent_name} takes actions that are {recipe.actions}, but those of "
+        f"{task_name} are {has}; agents for {task_name}: {', '.join(fitting)}; tasks "
+        f"for {agent_name}: {', '.join(tasks)}"
     )
 
 

@@ -20,7 +20,6 @@ from experiments.catalogue.computation import Computation, Row, value
 from experiments.names import COMPUTATIONS
 from experiments.reporting import (
     captions,
-    formats,
     plots,
     setting_differences,
     statistics,
@@ -73,21 +72,14 @@ def read(tables: Iterable[Path]) -> Picture:
     runs: _Runs = {}
     notes: list[str] = []
     for path in tables:
-        lost = 0
-        for row in rows.evaluations(path):
-            found = rows.point(row)
-            if found is None:
-                lost += 1
-                continue
-            seed, grid, mean_return = found
+        table = rows.points(path)
+        notes += table.notes
+        for row, (seed, grid, mean_return) in table.found:
             own = line(row["experiment"], row["command"])
             run = runs.setdefault(own, {}).setdefault(seed, {})
             if grid in run:
                 raise ValueError(f"{path}: {row['command']!r} is at {grid} steps twice")
             run[grid] = mean_return
-        if lost:
-            counted = formats.plural(lost, "row")
-            notes.append(f"{path}: left out {counted} without a finite return")
     if not runs:
         raise ValueError("; ".join(notes) or "no table was named")
     return _picture(runs, notes)

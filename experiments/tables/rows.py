@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.flags import OverrideError
+from experiments.reporting import formats
 from experiments.verbs import train_arguments
 from launch.experiment import Experiment
 
@@ -41,6 +42,32 @@ def evaluations(path: Path) -> list[dict[str, str]]:
             f"{path} must be a table of evaluations from experiments.tables.from_runs"
         )
     return rows
+
+
+class Points(NamedTuple):
+    """The evaluations of a table.
+
+    Attributes:
+        found: rows with a finite return, and the evaluation in each.
+        notes: one sentence about the other rows; none if there are none.
+    """
+
+    found: list[tuple[dict[str, str], Point]]
+    notes: list[str]
+
+
+def points(path: Path) -> Points:
+    """Reads a table of evaluations.
+
+    Raises:
+        ValueError: the file is not such a table.
+    """
+    every = [(row, point(row)) for row in evaluations(path)]
+    found = [(row, point) for row, point in every if point is not None]
+    lost = len(every) - len(found)
+    counted = formats.plural(lost, "row")
+    left_out = f"{path}: left out {counted} without a finite return"
+    return Points(found, [left_out] if lost else [])
 
 
 def point(row: Mapping[str, str]) -> Point | None:

@@ -10,7 +10,7 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments import flags, output_files
 from experiments.catalogue import suites
@@ -29,20 +29,32 @@ _AGGREGATES = ("mean", "median", "IQM", "optimality gap", "seeds")
 _GAINS = ("tasks above", "median gain", "mean gain", "P(improvement)", "95 %")
 
 
-def groups(tables: Iterable[Path]) -> list[Group]:
-    """The runs in some tables, those of one agent together.
+class Groups(NamedTuple):
+    """The runs in some tables.
+
+    Attributes:
+        found: those of one agent together.
+        notes: sentences about rows left out.
+    """
+
+    found: list[Group]
+    notes: list[str]
+
+
+def groups(tables: Iterable[Path]) -> Groups:
+    """Reads the runs in some tables.
 
     Raises:
         ValueError: a file is not a table of evaluations, today's program does not
             accept a row's command, or two runs have the same label and seed.
     """
-    found: dict[redraw.Line, dict[int, Run]] = {}
+    by_line: dict[redraw.Line, dict[int, Run]] = {}
+    notes: list[str] = []
     for path in tables:
-        for row in rows.evaluations(path):
-            point = rows.point(row)
-            if point is None:
-                continue
-            own = found.setdefault(redraw.line(row["experiment"], row["command"]), {})
+        table = rows.points(path)
+        notes += table.notes
+        for row, point in table.found:
+            own = by_line.setdefault(redraw.line(row["experiment"], row["command"]), {})
             if point.seed not in own:
                 own[point.seed] = _run(row, point.seed)
             if any(each.grid == point.grid for each in own[point.seed].evaluations):
@@ -50,10 +62,11 @@ def groups(tables: Iterable[Path]) -> list[Group]:
                     f"{path}: {row['command']!r} is at {point.grid} steps twice"
                 )
             own[point.seed] = _extended(own[point.seed], point)
-    return [
+    found = [
         Group(own.label, [runs[seed] for seed in sorted(runs)])
-        for own, runs in found.items()
+        for own, runs in by_line.items()
     ]
+    return Groups(found, notes)
 
 
 def _run(row: dict[str, str], seed: int) -> Run:
@@ -116,7 +129,8 @@ def main(arguments: Sequence[str]) -> int:
         suite = suites.look_up(name)
         for picture in pictures:
             output_files.check_writable(picture)
-        runs = suite_runs.sort(groups(map(Path, tables)), name, suite)
+        read = groups(map(Path, tables))
+        runs = suite_runs.sort(read.found, name, suite)
         looks = plots.looks(runs.labels)
         print("\n".join(lines(suite_section.section(name, suite, runs, None, looks))))
         for picture in pictures:
@@ -126,6 +140,8 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, OverrideError, RunDirectoryError, ValueError, csv.Error) as error:
         print(f"suite: {error}", file=sys.stderr)
         return 2
+    for note in read.notes:
+        print(f"suite: {note}", file=sys.stderr)
     return 0
 
 

@@ -238,8 +238,8 @@ def _check_agent(directory: Path, experiment: Experiment) -> None:
     recipe = agents.find(experiment.agent_name)
     if recipe.actions != "continuous":
         raise DatasetError(
-            f"{directory} is a run of {experiment.agent_name}, which takes "
-            f"{recipe.actions} actions: collect from a run of td3, sac or iq"
+            f"{directory} is a run of {experiment.agent_name}, whose "
+            f"actions are {recipe.actions}: collect from a run of td3, sac or iq"
         )
     if experiment.dataset:
         raise DatasetError(

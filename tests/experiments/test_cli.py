@@ -31,10 +31,10 @@ def elsewhere(tmp_path, monkeypatch):
         ("train", "name an experiment first"),
         ("train mdqn/pnog", "unknown experiment 'mdqn/pnog'; .* mean 'mdqn/pong'"),
         ("train mdqnn/catch", "unknown experiment 'mdqnn/catch'; .* mean 'mdqn/catch'"),
-        ("train mdqn/hopper", "mdqn takes discrete actions, but hopper has continuo"),
+        ("train mdqn/hopper", "mdqn takes actions that are discrete, but those of"),
         (
             "train --seed 1 sac/pong",
-            "sac takes continuous .* for pong: dqn, dqn_rmsprop, .*",
+            "sac takes actions that are continuous, .* for pong: dqn, dqn_rmsprop, .*",
         ),
         ("train mdqn/pong dqn/pong", "one experiment at a time"),
         (

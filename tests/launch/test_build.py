@@ -87,13 +87,13 @@ def test_the_spec_tells_that_a_task_has_no_references():
 @pytest.mark.parametrize(
     ("agent", "environment", "message"),
     [
-        ("sft", Catch(), "sft must have .* tokens actions, but .* discrete ones"),
+        ("sft", Catch(), "sft must have .* actions are tokens, but .* are discrete: "),
         (
             "mdqn",
             Arithmetic(),
-            "mdqn must have .* discrete actions, but .* tokens .*sft",
+            "mdqn must have .* actions are discrete, but .* are tokens: .*sft",
         ),
-        ("sac", Arithmetic(), "sac must have .* continuous actions, but .* tokens"),
+        ("sac", Arithmetic(), "sac must have .* are continuous, but .* are tokens: "),
     ],
 )
 def test_agents_with_other_actions_are_refused(agent, environment, message):

@@ -65,8 +65,8 @@ def test_actions_of_another_kind_name_fitting_agents(
     with pytest.raises(ValueError, match="choose one of ") as caught:
         preflight.check(changed, here=False)
     assert str(caught.value).startswith(
-        f"{name} must have an environment with {wanted} actions, but {own.id} has "
-        f"{found} ones: choose one of "
+        f"{name} must have an environment whose actions are {wanted}, but those of "
+        f"{own.id} are {found}: choose one of "
     )
     assert "\n" not in str(caught.value)
 

@@ -26,7 +26,7 @@ def test_a_run_is_evaluated_on_held_out_prompts(trained, capsys):
     ("arguments", "message"),
     [
         (["record"], "Arithmetic is a language task and has no pictures"),
-        (["collect", "--quality", "expert"], "which takes tokens actions"),
+        (["collect", "--quality", "expert"], "whose actions are tokens"),
     ],
 )
 def test_what_needs_pictures_or_a_box_is_refused_in_one_line(
@@ -51,8 +51,8 @@ def test_a_report_shows_completions(trained, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["mdqn/arithmetic"], "mdqn takes discrete actions, but arithmetic has tokens"),
-        (["sft/catch"], "sft takes tokens actions, but catch has discrete"),
+        (["mdqn/arithmetic"], "mdqn takes actions that are discrete, but those of"),
+        (["sft/catch"], "sft takes actions that are tokens, but those of catch"),
         (
             ["sft/arithmetic", "--environment.digits=1", "--environment.prompts=99"],
             "environment.prompts must be at most ",

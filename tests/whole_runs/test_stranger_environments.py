@@ -107,7 +107,7 @@ def test_mistakes_are_one_line_before_anything_is_written(command):
         ),
         (
             "train sac/gymnasium --environment.id stranger_envs:Swing",
-            "sac must have an environment with continuous actions, but stranger_envs:",
+            "sac must have an environment whose actions are continuous, but those of ",
         ),
         ("train sac/Pendulum-v1", "use sac/gymnasium --environment.id Pendulum-v1"),
         (

@@ -80,13 +80,15 @@ def test_agents_are_paired_with_tasks_of_their_action_type():
 
 def test_a_misfit_lists_fitting_agents_and_tasks():
     message = misfit("mdqn/hopper")
-    assert message.startswith("mdqn takes discrete actions, but hopper has continuous ")
+    assert message.startswith(
+        "mdqn takes actions that are discrete, but those of hopper are "
+    )
     assert (
         "for hopper: iq, sac, td3, td3_2018, bc, td3_bc," in message
         and "cartpole" in message
     )
     assert "\n" not in message
-    assert "gymnasium has discrete or continuous ones" in misfit("sft/gymnasium")
+    assert "those of gymnasium are discrete or continuous; " in misfit("sft/gymnasium")
     assert misfit("mdqn/hoper") is None and misfit("hopper") is None
 
 

@@ -176,7 +176,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(line, message, run, capsys
 
 def test_an_agent_with_discrete_actions_is_refused(tmp_path, capsys):
     directory = run_directory.create(tmp_path / "runs", EXPERIMENTS["dqn/catch"])
-    assert "dqn, which takes discrete actions" in refused(capsys, str(directory))
+    assert "dqn, whose actions are discrete" in refused(capsys, str(directory))
 
 
 def test_a_run_that_learned_from_a_dataset_is_refused(tmp_path, capsys, spec):

@@ -65,7 +65,7 @@ def test_equal_seeds_collect_equal_datasets(run):
 
 def test_runs_that_never_explored_continuous_actions_are_refused(catch, tmp_path):
     discrete = run_directory.create(tmp_path, catch())
-    with pytest.raises(DatasetError, match="mdqn, which takes discrete actions"):
+    with pytest.raises(DatasetError, match="mdqn, whose actions are discrete"):
         collect.collect(Request(discrete, "expert", 9))
     offline = run_directory.create(tmp_path, pendulum("td3", "x.hdf5"))
     with pytest.raises(DatasetError, match=r"learned from x\.hdf5 and never explored"):
