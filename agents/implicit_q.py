@@ -205,12 +205,17 @@ def make_q_loss(
     return q_loss
 
 
-def agent(config: Config, spec: Spec) -> Agent:
-    """Builds IQ for an environment with continuous actions."""
+def make_network(config: Config, spec: Spec) -> heads.PolicyAndValue:
+    """Builds the network that `params["q"]["network"]` belongs to."""
     value_config = None if config.shared_torso else config.value_network
-    network = heads.policy_and_value(
+    return heads.policy_and_value(
         HEADS[config.policy](spec), config.network, spec, value_config
     )
+
+
+def agent(config: Config, spec: Spec) -> Agent:
+    """Builds IQ for an environment with continuous actions."""
+    network = make_network(config, spec)
     target_entropy = config.target_entropy
     if target_entropy is not None:
         target_entropy *= heads.action_size(spec)
