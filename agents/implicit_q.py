@@ -21,10 +21,13 @@ Deviations:
 - tau is learned, as SAC's temperature is: the policy's entropy gets a target. So the
   same settings serve rewards of 1 a step and of 10 a step.
 - Policy and value are outputs of one network.
-- Densities are relative to that of uniform actions. `log_policy_floor` clips only the
-  target's log-density, and only from below. Clipping raises a target, so predictions
-  below a clipped target are no error: a policy that had to follow the clipped targets
-  would move to the bounds of the actions.
+- The entropy bonus counts from the target entropy: ln pi is relative to a density with
+  that entropy, or to uniform actions if tau is fixed. A policy at its target is so
+  neither paid nor charged for another step. Relative to uniform actions each step would
+  cost (1 - alpha) tau times its divergence from them, and falling would end that cost.
+- `log_policy_floor` clips only the target's log-density, and only from below. Clipping
+  raises a target, so predictions below a clipped target are no error: a policy that had
+  to follow the clipped targets would move to the bounds of the actions.
 - In evaluation the agent takes the median action, which was better here than the mode.
 - With n-step returns only the first step gets the log-policy.
 """
@@ -59,15 +62,15 @@ HEADS = {"histogram": heads.histogram_head, "tanh_gaussian": heads.tanh_gaussian
 class Config:
     """Hyper-parameters; the defaults are ours, since the paper's were not available.
 
-    tau is the reward for a nat of ln pi(a|s), relative to uniform actions in
-    [-1, 1]^D, and scales as rewards do. At convergence the entropy has weight
+    tau is the reward for a nat of ln pi(a|s), with actions in [-1, 1]^D, and scales as
+    rewards do. At convergence the entropy has weight
     (1 - alpha) tau: like SAC's temperature, this scales as 1 / D, too.
 
     Attributes:
         temperature: tau > 0, in units of the reward; its start where it is learned.
         target_entropy: policy entropy that tau aims at, in nats for each action
             dimension, as in SAC; ln 2 is that of uniform actions; none: tau stays as
-            it is.
+            it is. The entropy bonus is 0 at the target.
         munchausen: alpha in [0, 1]; 0 is entropy only, 1 is KL only.
         log_policy_floor: lower clip of tau ln pi in the target, at most 0; none clips
             nothing.
@@ -136,7 +139,7 @@ def td_error(
 
     Args:
         log_policy_tm1: `[]` online ln pi of the action taken at time t-1, relative to
-            uniform actions.
+            `reference` (see there).
         v_tm1: `[]` online value of the state at time t-1.
         r_t: `[]` reward.
         discount_t: `[]` gamma, or 0 if the episode terminated.
@@ -163,13 +166,30 @@ def td_error(
     return jnp.where(scaled < log_policy_floor, jnp.minimum(error, 0.0), error)
 
 
+def reference(target_entropy: float | None, actions: int) -> float:
+    """Ln of the density to which ln pi is relative, as a constant in the loss.
+
+    Args:
+        target_entropy: of each dimension; none: the density is that of uniform actions.
+        actions: D, the number of dimensions.
+    """
+    per_dimension = -math.log(2) if target_entropy is None else -target_entropy
+    return per_dimension * actions
+
+
 def make_q_loss(
-    config: Config, network: heads.PolicyAndValue, target_entropy: float | None
+    config: Config, network: heads.PolicyAndValue, actions: int
 ) -> sgd.Loss:
     """Builds the loss of the network `q`: policy, value and ln tau.
 
-    tau falls while the policy's entropy exceeds `target_entropy`, in nats.
+    tau falls while the policy's entropy exceeds its target.
+
+    Args:
+        config: hyper-parameters.
+        network: of policy and value.
+        actions: D, the number of dimensions of an action.
     """
+    base = reference(config.target_entropy, actions)
     error = functools.partial(
         td_error, munchausen=config.munchausen, log_policy_floor=config.floor
     )
@@ -184,22 +204,22 @@ def make_q_loss(
         target_policy, _ = network.apply(target, batch.observation, tau)
         _, target_v_t = network.apply(target, batch.next_observation, tau)
         errors = jax.vmap(error, in_axes=(0, 0, 0, 0, 0, 0, None))(
-            policy.log_ratio(batch.action),
+            policy.log_prob(batch.action) - base,
             v_tm1,
             batch.reward,
             config.discount * batch.discount,
-            target_policy.log_ratio(batch.action),
+            target_policy.log_prob(batch.action) - base,
             target_v_t,
             tau,
         )
         metrics = {"v_mean": jnp.mean(v_tm1)}
         loss = jnp.mean(jnp.square(errors))
-        if target_entropy is None:
+        if config.target_entropy is None:
             return loss, metrics
         entropy = jnp.mean(policy.entropy(key))
         metrics |= {"temperature": tau, "entropy": entropy}
         # A term of value 0, whose slope in ln tau is the excess of entropy.
-        excess = jax.lax.stop_gradient(entropy - target_entropy)
+        excess = jax.lax.stop_gradient(entropy - actions * config.target_entropy)
         return loss + excess * (log_tau - jax.lax.stop_gradient(log_tau)), metrics
 
     return q_loss
@@ -216,9 +236,6 @@ def make_network(config: Config, spec: Spec) -> heads.PolicyAndValue:
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds IQ for an environment with continuous actions."""
     network = make_network(config, spec)
-    target_entropy = config.target_entropy
-    if target_entropy is not None:
-        target_entropy *= heads.action_size(spec)
 
     def start(key: jax.Array) -> NetworkParams:
         log_temperature = jnp.log(jnp.float32(config.temperature))
@@ -230,7 +247,7 @@ def agent(config: Config, spec: Spec) -> Agent:
 
     init, update = sgd.learner(
         networks={"q": start},
-        losses={"q": make_q_loss(config, network, target_entropy)},
+        losses={"q": make_q_loss(config, network, heads.action_size(spec))},
         optimizers={"q": config.optimizer.make()},
         target_update=sgd.polyak(config.target_step_size),
     )

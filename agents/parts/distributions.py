@@ -70,10 +70,6 @@ class TanhGaussian(NamedTuple):
         """
         return self.log_prob_of_pre_tanh(unsquash(action))
 
-    def log_ratio(self, action: jax.Array) -> jax.Array:
-        """Log-density `[...]` of actions `[..., D]`, relative to uniform actions."""
-        return self.log_prob(action) + action.shape[-1] * np.log(2)
-
     def entropy(self, key: jax.Array) -> jax.Array:
         """An unbiased estimate `[...]` of the entropy in nats; `key` is consumed."""
         return -self.sample_and_log_prob(key)[1]
@@ -121,13 +117,14 @@ class Histogram(NamedTuple):
         place = index + jnp.clip((share - begin) / inside, 0.0, 1.0)
         return 2 * place / bins - 1
 
-    def log_ratio(self, action: jax.Array) -> jax.Array:
-        """Log-density `[...]` of actions `[..., D]`, relative to uniform actions."""
+    def log_prob(self, action: jax.Array) -> jax.Array:
+        """Log-density `[...]` of actions `[..., D]`."""
         chex.assert_equal_shape([action, self.logits[..., 0]])
         bins = self.logits.shape[-1]
         index = jnp.clip(jnp.floor((action + 1) * (bins / 2)), 0, bins - 1)
         log_probability = _at(jax.nn.log_softmax(self.logits), index.astype(jnp.int32))
-        return jnp.sum(log_probability + np.log(bins), axis=-1)
+        # A bin's density is its probability over its width, 2 / K.
+        return jnp.sum(log_probability + np.log(bins / 2), axis=-1)
 
     def entropy(self, key: jax.Array) -> jax.Array:
         """The entropy `[...]` in nats, summed over dimensions; exact, without `key`."""

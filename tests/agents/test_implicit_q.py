@@ -87,8 +87,8 @@ def test_the_softmax_identity_holds_on_a_grid_of_actions(key, temperature):
     observation = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
     policy, v = network.apply(perturbed(network.init(key)), observation, temperature)
     grid = (np.arange(3_100) + 0.5) / 1_550 - 1  # midpoints, 100 in each bin
-    log_ratio = jax.vmap(lambda action: policy.log_ratio(jnp.full((5, 1), action)))
-    log_policy = np.asarray(log_ratio(grid.astype(np.float32)), np.float64)
+    log_prob = jax.vmap(lambda action: policy.log_prob(jnp.full((5, 1), action)))
+    log_policy = np.asarray(log_prob(grid.astype(np.float32)), np.float64) + np.log(2)
     assert log_policy.std() > 0.1
     q = temperature * log_policy + v[None]
     recovered = temperature * (logsumexp(q / temperature, axis=0) - np.log(3_100))
@@ -163,7 +163,8 @@ VALUE_CONFIG = networks.Config("mlp", (11, 5), layer_norm=True)
 
 @pytest.mark.parametrize("policy", ["histogram", "tanh_gaussian"])
 @pytest.mark.parametrize("shared_torso", [True, False])
-def test_the_loss_by_hand(shared_torso, policy, key):
+@pytest.mark.parametrize("target_entropy", [None, -1.5])
+def test_the_loss_by_hand(target_entropy, shared_torso, policy, key):
     batch, temperature = batch_of(BOX), 0.3
     network = continuous_networks.policy_and_value(
         implicit_q.HEADS[policy](BOX),
@@ -174,7 +175,7 @@ def test_the_loss_by_hand(shared_torso, policy, key):
     settings = {
         "policy": policy,
         "shared_torso": shared_torso,
-        "target_entropy": None,
+        "target_entropy": target_entropy,
         "value_network": VALUE_CONFIG,
         "temperature": temperature,
     }
@@ -182,7 +183,9 @@ def test_the_loss_by_hand(shared_torso, policy, key):
     params = perturbed(own["network"])
     policy, v_tm1 = network.apply(params, batch.observation, temperature)
     _, v_t = network.apply(params, batch.next_observation, temperature)
-    scaled = temperature * np.asarray(policy.log_ratio(batch.action))
+    # Three dimensions; uniform actions have an entropy of ln 2 in each.
+    entropy = 3 * (np.log(2) if target_entropy is None else target_entropy)
+    scaled = temperature * (np.asarray(policy.log_prob(batch.action)) + entropy)
     floor = float(np.mean(np.sort(scaled)[4:6]))  # it binds for 5 of the 11 actions
     target = batch.reward + 0.7 * np.maximum(scaled, floor) + 0.9 * batch.discount * v_t
     agent = make("iq", munchausen=0.7, log_policy_floor=floor, discount=0.9, **settings)
@@ -217,6 +220,22 @@ def test_the_policy_starts_uniform_and_its_preferences_are_quadratic(key):
         np.testing.assert_allclose(fits[0], 0.0, atol=1e-5)  # no constant term
         coefficients[temperature] = temperature * fits
     np.testing.assert_allclose(coefficients[0.5], coefficients[2.0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("target_entropy", "bonus"),
+    # Uniform actions have ln 2 in each of three dimensions, so with a target of -1 they
+    # have 3 (ln 2 + 1) more than the target.
+    [(np.log(2), 0.0), (-1.0, 3 * (np.log(2) + 1)), (None, 0.0)],
+)
+def test_a_policy_at_its_target_entropy_is_not_paid_for_a_step(
+    target_entropy, bonus, key
+):
+    agent = make("iq", temperature=0.3, munchausen=0.75, target_entropy=target_entropy)
+    state, batch = agent.init(key), batch_of(BOX)  # policy uniform, values 0
+    _, metrics = jax.jit(agent.update)(state, batch)
+    errors = batch.reward + (1 - 0.75) * 0.3 * bonus
+    np.testing.assert_allclose(metrics["q_loss"], np.mean(errors**2), rtol=1e-5)
 
 
 def test_without_munchausen_the_target_policy_is_not_computed(key):

@@ -112,16 +112,16 @@ def test_saturated_samples_keep_a_finite_density(key):
     assert np.all(np.asarray(action) < 1.0) and np.isfinite(log_prob)
 
 
-def test_ratio_and_entropy_of_a_tanh_gaussian_are_those_of_its_density(key):
+def test_density_and_entropy_of_a_tanh_gaussian_are_those_of_its_density(key):
     base = Gaussian(jnp.array([0.3, -0.5]), jnp.log(jnp.array([0.4, 0.7])))
     grid = (np.arange(400) + 0.5) / 200 - 1
     pairs = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
     pairs = jnp.asarray(pairs, jnp.float32)
     many = Gaussian(*(jnp.broadcast_to(each, pairs.shape) for each in base))
-    ratios = np.exp(np.float64(TanhGaussian(many).log_ratio(pairs)))
-    # Relative to the density 1/4 of uniform actions, so the mean over the box is 1.
-    np.testing.assert_allclose(ratios.mean(), 1.0, rtol=1e-3)
-    exact = -np.mean(ratios * np.log(ratios / 4))
+    densities = np.exp(np.float64(TanhGaussian(many).log_prob(pairs)))
+    # The box has an area of 4.
+    np.testing.assert_allclose(4 * densities.mean(), 1.0, rtol=1e-3)
+    exact = -4 * np.mean(densities * np.log(densities))
     many = Gaussian(*(jnp.broadcast_to(each, (20_000, 2)) for each in base))
     drawn = TanhGaussian(many).entropy(key)
     assert drawn.shape == (20_000,)
@@ -142,23 +142,23 @@ def exact_histograms():
 
 
 def test_histogram_density_is_that_of_scipy():
-    """Everywhere in the box, both ends included, relative to the density 1/4."""
+    """Everywhere in the box, both ends included."""
     action = np.float32([[-1.0, 0.5], [-0.7, -0.39], [0.19, 0.21], [1 - 2.0**-24, 1.0]])
     logits = jnp.broadcast_to(LOGITS, (4, 2, 5))
     expected = sum(
         exact.logpdf(np.clip(action[:, dimension].astype(float), -1, 1 - 1e-9))
         for dimension, exact in enumerate(exact_histograms())
     )
-    result = Histogram(logits).log_ratio(jnp.asarray(action))
-    np.testing.assert_allclose(result, expected + np.log(4), rtol=2e-5)
+    result = Histogram(logits).log_prob(jnp.asarray(action))
+    np.testing.assert_allclose(result, expected, rtol=2e-5)
 
 
 def test_the_density_of_a_histogram_integrates_to_one():
     grid = (np.arange(50) + 0.5) / 25 - 1
     pairs = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
     logits = jnp.broadcast_to(LOGITS, (len(pairs), 2, 5))
-    ratios = np.exp(Histogram(logits).log_ratio(jnp.asarray(pairs, jnp.float32)))
-    np.testing.assert_allclose(ratios.mean(), 1.0, rtol=1e-5)
+    densities = np.exp(Histogram(logits).log_prob(jnp.asarray(pairs, jnp.float32)))
+    np.testing.assert_allclose(4 * densities.mean(), 1.0, rtol=1e-5)
 
 
 def test_samples_of_a_histogram_have_its_distribution(key):
