@@ -20,7 +20,10 @@ Deviations:
   Gaussian it is not.
 - tau is learned, as SAC's temperature is: the policy's entropy gets a target. So the
   same settings serve rewards of 1 a step and of 10 a step.
-- Policy and value are outputs of one network.
+- Policy and value are outputs of one network. `members` of these learn from the same
+  targets, which have the least of their values, as in SAC and TD3: a policy prefers
+  actions whose value it overestimates. The policy that acts has the mean of their
+  preferences.
 - The entropy bonus counts from the target entropy: ln pi is relative to a density with
   that entropy, or to uniform actions if tau is fixed. A policy at its target is so
   neither paid nor charged for another step. Relative to uniform actions each step would
@@ -77,6 +80,8 @@ class Config:
         discount: gamma.
         target_step_size: step size of the target copies at each learner step; with
             0.005 the agent learned more slowly.
+        members: number M of networks; with one the agent learned faster by the clock,
+            and its returns on Hopper were not steady.
         shared_torso: whether policy and value are outputs of one network, which saves
             a third of the operations of an update.
         network: torso and widths of the network, or of the policy alone; without layer
@@ -97,6 +102,7 @@ class Config:
     log_policy_floor: float | None = -10.0
     discount: float = 0.99
     target_step_size: float = 0.02
+    members: int = 2
     shared_torso: bool = True
     network: networks.Config = networks.Config("mlp", (256, 256), layer_norm=True)
     value_network: networks.Config = networks.Config("mlp", (256, 256), layer_norm=True)
@@ -114,6 +120,7 @@ class Config:
         for name in ("munchausen", "discount"):
             checks.between(name, getattr(self, name), 0, 1)
         checks.fraction("target_step_size", self.target_step_size)
+        checks.at_least("members", self.members, 1)
 
     @property
     def floor(self) -> float:
@@ -133,18 +140,19 @@ def td_error(
     munchausen: float,
     log_policy_floor: float,
 ) -> jax.Array:
-    """Implicit-Q TD error of one transition.
+    """Implicit-Q TD error of one member at one transition.
 
     The bootstrap <pi, q - tau ln pi> at time t is V(s_t): no next action is needed.
 
     Args:
-        log_policy_tm1: `[]` online ln pi of the action taken at time t-1, relative to
-            `reference` (see there).
-        v_tm1: `[]` online value of the state at time t-1.
+        log_policy_tm1: `[]` the member's online ln pi of the action taken at time t-1,
+            relative to `reference` (see there).
+        v_tm1: `[]` its online value of the state at time t-1.
         r_t: `[]` reward.
         discount_t: `[]` gamma, or 0 if the episode terminated.
-        target_log_policy_tm1: `[]` target copy's ln pi of the same action.
-        target_v_t: `[]` target copy's state value at time t.
+        target_log_policy_tm1: `[]` ln pi of the same action of the target copies'
+            policy.
+        target_v_t: `[]` state value at time t, the least of the target copies.
         temperature: `[]` tau.
         munchausen: alpha.
         log_policy_floor: lower clip of tau ln pi in the target.
@@ -177,16 +185,26 @@ def reference(target_entropy: float | None, actions: int) -> float:
     return per_dimension * actions
 
 
+def joint(policies: Any) -> Any:
+    """The policy that acts: the mean of the members' parameters.
+
+    Args:
+        policies: a distribution with leaves `[M, B, ...]`.
+    """
+    return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), policies)
+
+
 def make_q_loss(
     config: Config, network: heads.PolicyAndValue, actions: int
 ) -> sgd.Loss:
-    """Builds the loss of the network `q`: policy, value and ln tau.
+    """Builds the loss of the network `q`: policies, values and ln tau.
 
-    tau falls while the policy's entropy exceeds its target.
+    It is summed over the members. tau falls while the entropy of the policy that acts
+    exceeds its target.
 
     Args:
         config: hyper-parameters.
-        network: of policy and value.
+        network: members of policy and value.
         actions: D, the number of dimensions of an action.
     """
     base = reference(config.target_entropy, actions)
@@ -200,23 +218,25 @@ def make_q_loss(
         log_tau = params["q"]["log_temperature"]
         tau = jnp.exp(jax.lax.stop_gradient(log_tau))
         online, target = params["q"]["network"], target_params["q"]["network"]
-        policy, v_tm1 = network.apply(online, batch.observation, tau)
-        target_policy, _ = network.apply(target, batch.observation, tau)
+        policies, v_tm1 = network.apply(online, batch.observation, tau)
+        target_policies, _ = network.apply(target, batch.observation, tau)
         _, target_v_t = network.apply(target, batch.next_observation, tau)
-        errors = jax.vmap(error, in_axes=(0, 0, 0, 0, 0, 0, None))(
-            policy.log_prob(batch.action) - base,
+        log_policies = jax.vmap(lambda policy: policy.log_prob(batch.action))(policies)
+        of_batch = jax.vmap(error, in_axes=(0, 0, 0, 0, 0, 0, None))
+        errors = jax.vmap(of_batch, in_axes=(0, 0, *[None] * 5))(
+            log_policies - base,
             v_tm1,
             batch.reward,
             config.discount * batch.discount,
-            target_policy.log_prob(batch.action) - base,
-            target_v_t,
+            joint(target_policies).log_prob(batch.action) - base,
+            jnp.min(target_v_t, axis=0),
             tau,
         )
         metrics = {"v_mean": jnp.mean(v_tm1)}
-        loss = jnp.mean(jnp.square(errors))
+        loss = jnp.sum(jnp.mean(jnp.square(errors), axis=1))
         if config.target_entropy is None:
             return loss, metrics
-        entropy = jnp.mean(policy.entropy(key))
+        entropy = jnp.mean(joint(policies).entropy(key))
         metrics |= {"temperature": tau, "entropy": entropy}
         # A term of value 0, whose slope in ln tau is the excess of entropy.
         excess = jax.lax.stop_gradient(entropy - actions * config.target_entropy)
@@ -226,11 +246,12 @@ def make_q_loss(
 
 
 def make_network(config: Config, spec: Spec) -> heads.PolicyAndValue:
-    """Builds the network that `params["q"]["network"]` belongs to."""
+    """Builds the networks that `params["q"]["network"]` belongs to."""
     value_config = None if config.shared_torso else config.value_network
-    return heads.policy_and_value(
+    one = heads.policy_and_value(
         HEADS[config.policy](spec), config.network, spec, value_config
     )
+    return heads.ensemble(one, config.members)
 
 
 def agent(config: Config, spec: Spec) -> Agent:
@@ -243,7 +264,7 @@ def agent(config: Config, spec: Spec) -> Agent:
 
     def policy(params: Params, observation: Any) -> Any:
         tau = jnp.exp(params["q"]["log_temperature"])
-        return network.apply(params["q"]["network"], observation, tau)[0]
+        return joint(network.apply(params["q"]["network"], observation, tau)[0])
 
     init, update = sgd.learner(
         networks={"q": start},

@@ -232,6 +232,22 @@ def _apart(
     return PolicyAndValue(init, apply)
 
 
+def ensemble(network: PolicyAndValue, members: int) -> PolicyAndValue:
+    """Networks of the same shape with independent parameters.
+
+    Parameters, distributions and values have an axis `[M]` in front.
+
+    Args:
+        network: one of them.
+        members: M.
+    """
+
+    def init(key: jax.Array) -> NetworkParams:
+        return jax.vmap(network.init)(jax.random.split(key, members))
+
+    return PolicyAndValue(init, jax.vmap(network.apply, in_axes=(0, None, None)))
+
+
 def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
     """Critics of the same shape with independent parameters.
 

@@ -104,7 +104,7 @@ def rows(episodes: Sequence[Episode], discount: float) -> Iterator[dict[str, Any
 
 
 def value_of(agent: str, config: Any, spec: Spec) -> Value:
-    """The state value of IQ.
+    """The state value of IQ, the least of its networks'.
 
     Raises:
         ValueError: the agent is another one.
@@ -115,7 +115,8 @@ def value_of(agent: str, config: Any, spec: Spec) -> Value:
 
     def value(params: Params, observation: Any) -> jax.Array:
         tau = jnp.exp(params["q"]["log_temperature"])
-        return network.apply(params["q"]["network"], observation, tau)[1]
+        values = network.apply(params["q"]["network"], observation, tau)[1]
+        return jnp.min(values, axis=0)
 
     return jax.jit(value)
 

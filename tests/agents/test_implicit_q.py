@@ -123,7 +123,7 @@ def test_the_temperature_moves_the_entropy_to_its_target(key):
     )
     start = agent.init(key)
     own = start.params["q"]
-    network = perturbed(own["network"], scale=0.1)
+    network = perturbed(own["network"], scale=0.15)
     peaked = start._replace(params={"q": {**own, "network": network}})
     found = []
     # A uniform policy, of ln 2 a dimension, is too random, and a peaked one is not.
@@ -163,8 +163,8 @@ VALUE_CONFIG = networks.Config("mlp", (11, 5), layer_norm=True)
 
 @pytest.mark.parametrize("policy", ["histogram", "tanh_gaussian"])
 @pytest.mark.parametrize("shared_torso", [True, False])
-@pytest.mark.parametrize("target_entropy", [None, -1.5])
-def test_the_loss_by_hand(target_entropy, shared_torso, policy, key):
+@pytest.mark.parametrize(("target_entropy", "members"), [(None, 1), (-1.5, 3)])
+def test_the_loss_by_hand(target_entropy, members, shared_torso, policy, key):
     batch, temperature = batch_of(BOX), 0.3
     network = continuous_networks.policy_and_value(
         implicit_q.HEADS[policy](BOX),
@@ -172,7 +172,9 @@ def test_the_loss_by_hand(target_entropy, shared_torso, policy, key):
         BOX,
         None if shared_torso else VALUE_CONFIG,
     )
+    network = continuous_networks.ensemble(network, members)
     settings = {
+        "members": members,
         "policy": policy,
         "shared_torso": shared_torso,
         "target_entropy": target_entropy,
@@ -181,21 +183,31 @@ def test_the_loss_by_hand(target_entropy, shared_torso, policy, key):
     }
     own = make("iq", **settings).init(key).params["q"]
     params = perturbed(own["network"])
-    policy, v_tm1 = network.apply(params, batch.observation, temperature)
+    policies, v_tm1 = network.apply(params, batch.observation, temperature)
     _, v_t = network.apply(params, batch.next_observation, temperature)
     # Three dimensions; uniform actions have an entropy of ln 2 in each.
     entropy = 3 * (np.log(2) if target_entropy is None else target_entropy)
-    scaled = temperature * (np.asarray(policy.log_prob(batch.action)) + entropy)
+    members_policies = [
+        jax.tree.map(lambda leaf, i=i: leaf[i], policies) for i in range(members)
+    ]
+    log_policies = [each.log_prob(batch.action) for each in members_policies]
+    own_scaled = temperature * (np.stack(log_policies) + entropy)
+    joint = jax.tree.map(lambda leaf: leaf.mean(axis=0), policies)
+    scaled = temperature * (np.asarray(joint.log_prob(batch.action)) + entropy)
     floor = float(np.mean(np.sort(scaled)[4:6]))  # it binds for 5 of the 11 actions
-    target = batch.reward + 0.7 * np.maximum(scaled, floor) + 0.9 * batch.discount * v_t
+    least = np.min(np.asarray(v_t), axis=0)
+    assert members == 1 or np.all(np.max(v_t, axis=0) > least)
+    future = 0.9 * batch.discount * least
+    target = batch.reward + 0.7 * np.maximum(scaled, floor) + future
     agent = make("iq", munchausen=0.7, log_policy_floor=floor, discount=0.9, **settings)
     both = {"q": {**own, "network": params}}
     state = agent.init(key)._replace(params=both, target_params=both)
     _, metrics = jax.jit(agent.update)(state, batch)
-    error = target - scaled - v_tm1
+    error = target - own_scaled - np.asarray(v_tm1)
     clipped = scaled < floor
     assert np.any(clipped & (error > 0))
-    expected = np.mean(np.square(np.where(clipped, np.minimum(error, 0), error)))
+    kept = np.where(clipped, np.minimum(error, 0), error)
+    expected = np.sum(np.mean(np.square(kept), axis=1))
     np.testing.assert_allclose(metrics["q_loss"], expected, rtol=1e-5)
 
 
@@ -235,7 +247,8 @@ def test_a_policy_at_its_target_entropy_is_not_paid_for_a_step(
     state, batch = agent.init(key), batch_of(BOX)  # policy uniform, values 0
     _, metrics = jax.jit(agent.update)(state, batch)
     errors = batch.reward + (1 - 0.75) * 0.3 * bonus
-    np.testing.assert_allclose(metrics["q_loss"], np.mean(errors**2), rtol=1e-5)
+    both = 2 * np.mean(errors**2)
+    np.testing.assert_allclose(metrics["q_loss"], both, rtol=1e-5)
 
 
 def test_without_munchausen_the_target_policy_is_not_computed(key):
