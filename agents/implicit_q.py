@@ -181,17 +181,7 @@ def reference(target_entropy: float | None, actions: int) -> float:
         target_entropy: of each dimension; none: the density is that of uniform actions.
         actions: D, the number of dimensions.
     """
-    per_dimension = -math.log(2) if target_entropy is None else -target_entropy
-    return per_dimension * actions
-
-
-def joint(policies: Any) -> Any:
-    """The policy that acts: the mean of the members' parameters.
-
-    Args:
-        policies: a distribution with leaves `[M, B, ...]`.
-    """
-    return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), policies)
+    return -actions * (math.log(2) if target_entropy is None else target_entropy)
 
 
 def make_q_loss(
@@ -221,14 +211,13 @@ def make_q_loss(
         policies, v_tm1 = network.apply(online, batch.observation, tau)
         target_policies, _ = network.apply(target, batch.observation, tau)
         _, target_v_t = network.apply(target, batch.next_observation, tau)
-        log_policies = jax.vmap(lambda policy: policy.log_prob(batch.action))(policies)
         of_batch = jax.vmap(error, in_axes=(0, 0, 0, 0, 0, 0, None))
         errors = jax.vmap(of_batch, in_axes=(0, 0, *[None] * 5))(
-            log_policies - base,
+            jax.vmap(lambda policy: policy.log_prob(batch.action))(policies) - base,
             v_tm1,
             batch.reward,
             config.discount * batch.discount,
-            joint(target_policies).log_prob(batch.action) - base,
+            heads.joint(target_policies).log_prob(batch.action) - base,
             jnp.min(target_v_t, axis=0),
             tau,
         )
@@ -236,7 +225,7 @@ def make_q_loss(
         loss = jnp.sum(jnp.mean(jnp.square(errors), axis=1))
         if config.target_entropy is None:
             return loss, metrics
-        entropy = jnp.mean(joint(policies).entropy(key))
+        entropy = jnp.mean(heads.joint(policies).entropy(key))
         metrics |= {"temperature": tau, "entropy": entropy}
         # A term of value 0, whose slope in ln tau is the excess of entropy.
         excess = jax.lax.stop_gradient(entropy - actions * config.target_entropy)
@@ -247,9 +236,11 @@ def make_q_loss(
 
 def make_network(config: Config, spec: Spec) -> heads.PolicyAndValue:
     """Builds the networks that `params["q"]["network"]` belongs to."""
-    value_config = None if config.shared_torso else config.value_network
     one = heads.policy_and_value(
-        HEADS[config.policy](spec), config.network, spec, value_config
+        HEADS[config.policy](spec),
+        config.network,
+        spec,
+        None if config.shared_torso else config.value_network,
     )
     return heads.ensemble(one, config.members)
 
@@ -259,12 +250,14 @@ def agent(config: Config, spec: Spec) -> Agent:
     network = make_network(config, spec)
 
     def start(key: jax.Array) -> NetworkParams:
-        log_temperature = jnp.log(jnp.float32(config.temperature))
-        return {"network": network.init(key), "log_temperature": log_temperature}
+        return {
+            "network": network.init(key),
+            "log_temperature": jnp.log(jnp.float32(config.temperature)),
+        }
 
     def policy(params: Params, observation: Any) -> Any:
         tau = jnp.exp(params["q"]["log_temperature"])
-        return joint(network.apply(params["q"]["network"], observation, tau)[0])
+        return heads.joint(network.apply(params["q"]["network"], observation, tau)[0])
 
     init, update = sgd.learner(
         networks={"q": start},

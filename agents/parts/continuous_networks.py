@@ -248,6 +248,15 @@ def ensemble(network: PolicyAndValue, members: int) -> PolicyAndValue:
     return PolicyAndValue(init, jax.vmap(network.apply, in_axes=(0, None, None)))
 
 
+def joint(distributions: Any) -> Any:
+    """The distributions whose parameters are the means of an ensemble's.
+
+    Args:
+        distributions: of an `ensemble`, with leaves `[M, B, ...]`.
+    """
+    return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), distributions)
+
+
 def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
     """Critics of the same shape with independent parameters.
 

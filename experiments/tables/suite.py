@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from experiments import flags, output_files
 from experiments.catalogue import suites
 from experiments.flags import OverrideError
-from experiments.reporting import plots, suite_runs, suite_section
+from experiments.reporting import formats, plots, suite_runs, suite_section
 from experiments.reporting.read_run import Run
 from experiments.reporting.read_runs import Group
 from experiments.tables import redraw, rows
@@ -101,7 +101,7 @@ def lines(section: dict[str, Any]) -> Iterator[str]:
     )
     for each in section["aggregates"]:
         yield ""
-        yield f"{each['scale']}, over {len(each['tasks'])} tasks"
+        yield f"{each['scale']}, over {formats.plural(len(each['tasks']), 'task')}"
         yield from each["left_out"]
         found = [
             (label, *(" ".join(filter(None, cell)) for cell in cells))
