@@ -80,8 +80,8 @@ class Config:
         discount: gamma.
         target_step_size: step size of the target copies at each learner step; with
             0.005 the agent learned more slowly.
-        members: number M of networks; with one the agent learned faster by the clock,
-            and its returns on Hopper were not steady.
+        members: number M of networks; with one an update takes half of the time, and
+            returns on Hopper fell more often.
         shared_torso: whether policy and value are outputs of one network, which saves
             a third of the operations of an update.
         network: torso and widths of the network, or of the policy alone; without layer
