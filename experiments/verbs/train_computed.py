@@ -97,7 +97,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     print(directory, flush=True)
     if computation.finished is not None:
-        print(f"If it is interrupted: munchausen train --resume {directory}")
+        said = f"If it is interrupted: munchausen train --resume {directory}"
+        print(said, flush=True)  # a signal ends the process without writing buffers
     with locked(directory):
         return _compute(computation, directory, made, [])
 
