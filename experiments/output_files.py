@@ -1,9 +1,11 @@
 """Output files of the verbs: paths are checked before any work, writes are atomic."""
 
 import contextlib
+import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from launch.errors import RunDirectoryError
 
@@ -50,3 +52,18 @@ def draft(path: Path) -> Iterator[Path]:
         raise RunDirectoryError(f"cannot write {path}: {reason}") from error
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def write_table(
+    path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Writes a CSV file with a line of column names and a line for each row.
+
+    Raises:
+        RunDirectoryError: writing failed; a file that was there is unchanged.
+    """
+    with draft(path) as unfinished:
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)

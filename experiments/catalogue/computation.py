@@ -64,20 +64,23 @@ def value(text: str) -> str | float:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows that a computation has written whole; none if there is no such file.
+    """Reads the complete rows of a computation's table. A missing file has none.
 
     A computation that is killed, or whose disk is full, may leave part of a line.
 
     Raises:
         OSError: the file cannot be read.
-        UnicodeDecodeError: it is not text.
+        ValueError: it is not text, or a line has more or fewer cells than the first.
     """
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     whole = lines[:-1] if lines and not lines[-1].endswith("\n") else lines
-    rows = csv.DictReader(whole)
-    return [{name: value(text) for name, text in row.items()} for row in rows]
+    names, *cells = csv.reader(whole) if whole else [[]]
+    return [
+        {name: value(text) for name, text in zip(names, row, strict=True)}
+        for row in cells
+    ]
 
 
 def is_computed(directory: Path) -> bool:

@@ -10,7 +10,7 @@ A full run takes 45 minutes on one CPU core, 90 if it is weighted by learned var
 `--mazes 1 --first_maze 7 --seeds 1 --iterations 2_000` does a part, `--schemes
 "DQN,f* DQN"` two of the six. `--at_once 60` runs
 so many side by side, for a GPU. Each gap is written as soon as it is computed.
-`munchausen train --resume DIRECTORY` goes on after the last complete run.
+`munchausen train --resume DIRECTORY` keeps the complete runs and computes the others.
 
 Deviations:
 - The targets' discount is .99: the authors' runs have it, the paper has .995. This and

@@ -6,7 +6,6 @@ states (shuffled), and on uniform actions; and how well its order separates logg
 uniform actions (area under the ROC curve; 0.5 is chance).
 """
 
-import csv
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
@@ -155,11 +154,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         output_files.check_writable(output)
         found = [row(Path(directory)) for directory in arguments[:-1]]
-        with output_files.draft(output) as draft:
-            with draft.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(found)
+        output_files.write_table(output, list(found[0]), found)
     except (errors.RunDirectoryError, ValueError) as error:
         print(f"separation: {error}", file=sys.stderr)
         return 2

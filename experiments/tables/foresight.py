@@ -6,7 +6,6 @@ follows, at states counted from the start of an episode, and, if the episode ter
 at states counted from its end. V(s) holds the entropy bonus too, the return does not.
 """
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -182,15 +181,11 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) < 2 or not arguments[-1].endswith(".csv"):
         print(USAGE, file=sys.stderr)
         return 2
-    *directories, written = map(Path, arguments)
+    *directories, path = map(Path, arguments)
     try:
-        output_files.check_writable(written)
+        output_files.check_writable(path)
         found = [row for each in directories for row in table(each)]
-        with output_files.draft(written) as draft:
-            with draft.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(found)
+        output_files.write_table(path, list(found[0]), found)
     except (errors.RunDirectoryError, ValueError) as error:
         print(f"foresight: {error}", file=sys.stderr)
         return 2

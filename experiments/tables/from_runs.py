@@ -287,11 +287,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         output_files.check_writable(output)
         found = table(roots, texts)
-        with output_files.draft(output) as draft:
-            with draft.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, found.columns, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(found.rows)
+        output_files.write_table(output, found.columns, found.rows)
     except (ModuleNotFoundError, RunDirectoryError) as error:
         print(f"results: {error}", file=sys.stderr)
         return 2

@@ -94,11 +94,8 @@ def table() -> list[dict[str, Any]]:
 
 
 def _write_table(rows: Sequence[dict[str, Any]]) -> None:
-    with output_files.draft(zoo.TABLE) as draft:
-        with draft.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(sorted(rows, key=lambda row: row["policy"]))
+    ordered = sorted(rows, key=lambda row: row["policy"])
+    output_files.write_table(zoo.TABLE, COLUMNS, ordered)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -132,8 +132,11 @@ def resume(named: str, arguments: Sequence[str]) -> int:
             )
         try:
             written = read_rows(directory / ROWS)
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunDirectoryError(f"cannot read {directory / ROWS}") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RunDirectoryError(
+                f"cannot read {directory / ROWS}: {reason}; start the figure again"
+            ) from error
         done = computation.finished(settings, written)
         if (directory / PICTURE).exists():
             raise OverrideError(f"the figure is complete: {directory / PICTURE}")
@@ -156,7 +159,10 @@ def _configured(directory: Path) -> tuple[Computation, int, Any]:
     path = directory / run_directory.CONFIG
     computation = names.COMPUTATIONS.get(plain["name"])
     if computation is None:
-        raise RunDirectoryError(f"{path} names an unknown figure, {plain['name']}")
+        raise RunDirectoryError(
+            f"{path} must name a figure of this version, got {plain['name']}: "
+            "`munchausen list` has them"
+        )
     found, kind = plain["settings"], type(computation.settings)
     known = dataclasses.asdict(computation.settings) if computation.settings else {}
     if different := sorted(found.keys() ^ known.keys()):
@@ -164,7 +170,10 @@ def _configured(directory: Path) -> tuple[Computation, int, Any]:
             f"{path} does not fit this version, which differs in the setting "
             f"{different[0]}: start the figure again"
         )
-    settings = serialization.from_plain(kind, found) if known else None
+    try:
+        settings = serialization.from_plain(kind, found) if known else None
+    except (TypeError, ValueError) as error:
+        raise RunDirectoryError(f"{path} has unusable settings: {error}") from error
     return computation, plain["seed"], settings
 
 
@@ -176,7 +185,9 @@ def _compute(
     try:
         rows = _write(directory / ROWS, done, computation.compute(*made))
         seconds = time.monotonic() - start
-        computation.draw(rows, directory / PICTURE)
+        # Its presence says that the figure is complete.
+        with output_files.draft(directory / PICTURE) as draft:
+            computation.draw(rows, draft)
     except OSError as error:
         raise RunDirectoryError(
             f"cannot write to {directory}: {error.strerror}"

@@ -34,8 +34,9 @@ usage: munchausen train --resume <run directory> [--steps N] [--launch MODE]
 Resumes a run from its newest checkpoint, with its own settings; --steps extends it. A
 local run resumes in local mode, a run of threads or processes in either of these modes.
 A run that learns from a dataset resumes in any mode, by default local. A run that has
-done all its steps, but not its last evaluation, only evaluates. A computed figure of
-several runs goes on after the last complete one, and takes no other flag.
+done all its steps, but not its last evaluation, only evaluates. For a computed figure
+of several runs, `train` keeps the complete runs and computes the others. The command
+line then has no other flag.
 
 Other fields that can change: --environments, --actors, --learners, --log_period,
 --stall_seconds, --evaluation.*, --checkpoint.*, and those of --agent.* that do not

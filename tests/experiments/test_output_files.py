@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.output_files import check_writable, draft
+from experiments.output_files import check_writable, draft, write_table
 from launch.errors import RunDirectoryError
 
 
@@ -41,3 +41,13 @@ def test_a_draft_that_fails_leaves_the_old_file_alone(tmp_path):
         hidden.write_text("half")
         raise OSError(28, "no space left on device")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_table_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "table.csv"
+    write_table(path, ["name", "return"], [{"name": "IQ, M-IQN", "return": 2.5}])
+    assert path.read_text() == 'name,return\n"IQ, M-IQN",2.5\n'
+    with pytest.raises(ValueError, match="seed"):
+        write_table(path, ["name"], [{"name": "a"}, {"seed": 3}])
+    assert path.read_text().endswith("2.5\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["table.csv"]

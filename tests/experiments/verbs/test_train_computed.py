@@ -284,6 +284,7 @@ def test_a_computation_that_ended_before_its_first_row_goes_on(of_runs, elsewher
         ("--seed 3", {}, "no other argument for a computed figure; remove --seed"),
         ("", {"points": None}, "which differs in the setting points: start the figure"),
         ("", {"depth": 3}, "which differs in the setting depth"),
+        ("", {"points": {"kind": "Runs"}}, "config.yaml has unusable settings: "),
     ],
 )
 def test_what_cannot_continue_is_said_in_one_line(
@@ -319,3 +320,39 @@ def test_a_complete_figure_and_one_without_parts_do_not_resume(
     [directory] = elsewhere.glob("runs/toy/runs/*")
     assert cli.main(["train", "--resume", str(directory)]) == 2
     assert "the figure is complete" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", ["CPI", "CPI,1,2.0,3"])
+def test_a_damaged_row_is_named_and_the_file_is_kept(row, of_runs, elsewhere, capsys):
+    _, breaking = of_runs
+    breaking.append(("CPI", 1))
+    cli.main("train toy/runs".split())
+    [directory] = elsewhere.glob("runs/toy/runs/*")
+    with (directory / ROWS).open("a") as file:
+        file.write(f"{row}\n")
+    before = (directory / ROWS).read_text()
+    assert cli.main(["train", "--resume", str(directory)]) == 2
+    err = capsys.readouterr().err
+    assert f"cannot read {directory / ROWS}: " in err and err.count("\n") == 2
+    assert (directory / ROWS).read_text() == before
+
+
+def test_a_picture_that_was_not_finished_is_drawn_again(
+    of_runs, elsewhere, monkeypatch
+):
+    computed, _ = of_runs
+    whole = names.COMPUTATIONS["toy/runs"]
+
+    def draw(rows, path):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    known = {**names.COMPUTATIONS, "toy/runs": whole._replace(draw=draw)}
+    with monkeypatch.context() as patched:
+        patched.setattr(names, "COMPUTATIONS", known)
+        assert cli.main("train toy/runs --points 1".split()) == 130
+    [directory] = elsewhere.glob("runs/toy/runs/*")
+    assert not (directory / PICTURE).exists()
+    computed.clear()
+    assert cli.main(["train", "--resume", str(directory)]) == 0
+    assert not computed and (directory / PICTURE).read_text() == "VMC"
