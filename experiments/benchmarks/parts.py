@@ -23,7 +23,7 @@ from experiments.benchmarks.measure import (
     timed_turns,
 )
 from launch.build import make_agent
-from launch.experiment import Experiment
+from launch.experiment import Experiment, Place
 from launch.preflight import check
 from launch.replay import Adder, server
 from launch.replay.in_process import InProcess
@@ -67,8 +67,10 @@ class Bench:
         """Makes `lanes` environments with a fixed seed."""
         return environments.make(self.experiment.environment, lanes, seed=1)
 
-    def in_process(self, lanes: int, storage: Storage | None = None) -> InProcess:
-        """Makes an empty store, as in local runs."""
+    def in_process(
+        self, lanes: int, storage: Storage | None = None, place: Place = "host"
+    ) -> InProcess:
+        """Makes an empty store, as in local runs, with its frames in that place."""
         return InProcess(
             storage or self.storage,
             self.spec,
@@ -76,6 +78,7 @@ class Bench:
             frame_stack=self.frame_stack,
             num_environments=lanes,
             seed=0,
+            place=place,
         )
 
     def reverb_adder(self, served: server.Served) -> Adder:

@@ -13,10 +13,12 @@ from experiments import flags, output_files
 from experiments.benchmarks import peer_environments, started_process
 from experiments.benchmarks.measure import Measurement
 from experiments.flags import OverrideError
+from launch import surroundings
 from launch.runs import provenance
 
 Part = Literal[
     "learner",
+    "dispatch",
     "actor",
     "runs",
     "minatar",
@@ -30,12 +32,15 @@ Part = Literal[
     "language",
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
+_NEED_REVERB: frozenset[Part] = frozenset(
+    ("learner", "runs", "storage", "start", "footprint", "scaling", "language")
+)
 
 HELP = """\
 usage: munchausen bench [--seconds N] [--only PART,...] [--peers] [--output FILE]
 
 Prints each figure next to its limit. Both are measured in turns, at least three of
-each, so a busy machine changes the figures but hardly their ratios. All parts take 20
+each, so a busy machine changes the figures but hardly their ratios. All parts take 25
 minutes.
 
   --seconds       how long to measure each figure; default 10
@@ -58,6 +63,8 @@ figure is marked "busy" if these were more than 0.2 cores.
 Parts, as figure / limit:
 
   learner    learner steps/s from each store / the same update on one batch
+  dispatch   updates/s of M-DQN and IQN on Pong with 1, 2 and 4 updates in a call, from
+             a replay on the host and on the device / the same updates on one batch
   actor      actor steps/s with 1, 8 and 32 games of Pong / environment and policy, each
              alone, and both in turns with nothing else
   runs       actor steps/s of whole runs of DQN on Pong / 4 x the update alone
@@ -120,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
 
     circumstances = provenance.circumstances()
     load = [os.getloadavg()[0]]
-    only = options.only if "only" in values or not options.peers else ()
+    only = _measurable(options, named="only" in values)
     with started_process.ended_in_order():
         measured = list(_measure(options, only))
     load.append(os.getloadavg()[0])
@@ -132,6 +139,25 @@ def main(arguments: Sequence[str]) -> int:
             _WRITERS[_suffix(options.output)](file, circumstances, measured)
         print(options.output)
     return 0
+
+
+def _measurable(options: Options, *, named: bool) -> Sequence[Part]:
+    """The parts to measure; without Reverb, those that need it are left out.
+
+    Raises:
+        OverrideError: a named part needs Reverb, which does not exist for this Python.
+    """
+    if options.peers and not named:
+        return ()
+    missing = [part for part in options.only if part in _NEED_REVERB]
+    if not missing or sys.version_info[:2] == surroundings.DISTRIBUTED:
+        return options.only
+    need = f"{', '.join(missing)}: Reverb exists for CPython 3.10 only"
+    rest = [part for part in PARTS if part not in _NEED_REVERB]
+    if named:
+        raise OverrideError(f"--only {need}; this Python measures {', '.join(rest)}")
+    print(f"left out: {need}", file=sys.stderr, flush=True)
+    return rest
 
 
 def _measure(options: Options, only: Sequence[Part]) -> Iterator[Measurement]:
@@ -149,6 +175,7 @@ def _measure(options: Options, only: Sequence[Part]) -> Iterator[Measurement]:
 def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     # Imported late: mistakes are reported before jax is imported.
     from experiments.benchmarks import (
+        dispatch,
         language,
         offline,
         parts,
@@ -168,6 +195,11 @@ def _measurers(seconds: float) -> dict[Part, Callable[[], list[Measurement]]]:
     )
     return {
         "learner": lambda: parts.learner(pong, seconds),
+        "dispatch": lambda: [
+            one
+            for name in ("mdqn/pong", "iqn/pong")
+            for one in dispatch.dispatch(EXPERIMENTS[name], seconds)
+        ],
         "actor": lambda: parts.actor(pong, seconds / 2),
         "runs": lambda: whole_runs.runs(seconds),
         "minatar": lambda: whole_local_runs.minatar(seconds),

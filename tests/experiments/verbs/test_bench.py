@@ -15,6 +15,7 @@ from experiments import cli
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.measure import BenchFailed
 from experiments.verbs import bench
+from launch import surroundings
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,7 @@ def figures(monkeypatch):
     monkeypatch.setattr(
         bench, "_measurers", lambda seconds: {part: make(part) for part in bench.PARTS}
     )
+    monkeypatch.setattr(surroundings, "DISTRIBUTED", sys.version_info[:2])
     return asked
 
 
@@ -119,6 +121,35 @@ def test_peers_are_compared_alone_or_after_the_named_parts(
     assert "TD3 / SBX" in capsys.readouterr().out
 
 
+OTHERS = ["dispatch", "actor", "minatar", "locomotion", "offline", "imports"]
+
+
+def test_without_reverb_the_parts_that_need_it_are_left_out(
+    figures, monkeypatch, capsys
+):
+    monkeypatch.setattr(surroundings, "DISTRIBUTED", (3, 1))
+    assert cli.main(["bench"]) == 0
+    assert figures == OTHERS
+    assert capsys.readouterr().err.startswith(
+        "left out: learner, runs, storage, start, footprint, scaling, language: Reverb "
+        "exists for CPython 3.10 only\nmeasuring: dispatch\n"
+    )
+
+
+def test_without_reverb_a_named_part_that_needs_it_is_refused(
+    figures, monkeypatch, capsys
+):
+    monkeypatch.setattr(surroundings, "DISTRIBUTED", (3, 1))
+    assert cli.main(["bench", "--only", "offline,storage"]) == 2
+    out, err = capsys.readouterr()
+    assert not figures and not out
+    assert err == (
+        "munchausen: --only storage: Reverb exists for CPython 3.10 only; this Python "
+        "measures dispatch, actor, minatar, locomotion, offline, imports\n"
+    )
+
+
+@pytest.mark.usefixtures("figures")
 def test_a_signal_ends_the_command_with_a_line(monkeypatch, capsys, elsewhere):
     def measured():
         signal.raise_signal(signal.SIGTERM)
@@ -131,6 +162,7 @@ def test_a_signal_ends_the_command_with_a_line(monkeypatch, capsys, elsewhere):
     assert not os.listdir(elsewhere)
 
 
+@pytest.mark.usefixtures("figures")
 def test_a_failed_measurement_prints_no_traceback(monkeypatch, capsys, elsewhere):
     def failed():
         raise BenchFailed("the run ended")
@@ -151,7 +183,7 @@ def test_a_failed_measurement_prints_no_traceback(monkeypatch, capsys, elsewhere
         ("--only", "--only needs a value: learner|actor"),
         ("--only storage,actro", "must be one of .*'actro'; .*'actor'"),
         ("--only=", "--only needs a value: learner|actor"),
-        ("--only=()", "--only must have at least one of learner, actor"),
+        ("--only=()", "--only must have at least one of learner, dispatch, actor"),
         ("--output bench.txt", "must end in .json or .csv, got bench.txt"),
         ("--output missing/bench.json", "there is no directory missing"),
         ("--second 3", "unknown field --second; did you mean --seconds"),
