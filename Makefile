@@ -20,7 +20,7 @@ PYTEST := $(VENV)/bin/python -m pytest
 WORKERS = $(shell cores=$$(nproc); echo $$(( cores < 4 ? cores + 1 : 4 )))
 SOURCES := munchausen.py agents environments launch experiments tests docs
 LIBPYTHON := libpython3.10.so.1.0
-DEMO := train mdqn/boxing-cpu --launch processes --steps 24000 --runs runs/demo
+DEMO := train mdqn/boxing-demo --launch processes --steps 24000 --runs runs/demo
 LOCK := $(UV) pip compile setup.cfg --extra dev --generate-hashes
 
 export UV_HTTP_TIMEOUT ?= 300

@@ -162,7 +162,7 @@ PONG_CPU = {
 
 # For `make demo`: the return in Boxing rises within minutes. The first evaluation is of
 # the policy before the first update.
-BOXING_CPU = PONG_CPU | {
+BOXING_DEMO = PONG_CPU | {
     "optimizer.learning_rate": 5e-4,
     "target_update_period": 250,
     "exploration.start": 4_000,
@@ -207,12 +207,12 @@ TASKS: dict[str, Task] = {
         PONG_CPU,
         environments=8,
     ),
-    "boxing-cpu": Task(
-        "Atari Boxing on a computer without GPU: the return rises within minutes",
+    "boxing-demo": Task(
+        "Atari Boxing for `make demo`: the return rises within minutes, without a GPU",
         Environment("Atari", {"game": "boxing"}),
         100_000,
         Evaluation(period=4_000, episodes=4),
-        BOXING_CPU,
+        BOXING_DEMO,
         environments=8,
     ),
     "breakout": atari("Atari Breakout in the paper's settings", "breakout"),

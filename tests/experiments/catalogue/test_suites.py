@@ -7,7 +7,7 @@ import pytest
 from environments.atari_games import games
 from experiments.catalogue import suites
 from experiments.catalogue.suites import SUITES
-from experiments.catalogue.tasks import TASKS
+from experiments.catalogue.tasks import TASKS, Task
 from experiments.flags import OverrideError
 from experiments.reporting import scales
 
@@ -33,6 +33,19 @@ def test_sizes_and_tasks():
     small = SUITES["atari-26-cpu"].tasks["alien-cpu"]
     assert small.environment.settings == {"game": "alien"}
     assert small.settings == TASKS["pong-cpu"].settings
+
+
+def test_a_name_is_one_task_wherever_it_is_found():
+    """Else a suite's run and the single run of the same name have other settings."""
+    places = [TASKS, *(suite.tasks for suite in SUITES.values())]
+    found: dict[str, list[Task]] = {}
+    for tasks in places:
+        for name, task in tasks.items():
+            found.setdefault(name, []).append(task._replace(description=""))
+    differing = {
+        name for name, same in found.items() if same.count(same[0]) < len(same)
+    }
+    assert not differing
 
 
 def test_a_suite_of_an_agent_is_the_single_experiments():
