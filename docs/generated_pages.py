@@ -22,7 +22,10 @@ from experiments import cli, flags
 from experiments.catalogue.experiments import NAMED
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "experiments/results/README.md"
+RESULTS = {
+    "results.md": ROOT / "experiments/results/README.md",
+    "iq_history.md": ROOT / "experiments/results/iq_history.md",
+}
 NOTEBOOK = ROOT / "docs/catch.ipynb"
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 
@@ -41,7 +44,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the generated pages."""
     pages = {"agents/index.md": _overview(), "commands.md": _commands()}
     pages |= {_agent_page(module): _agent(module) for module in _modules()}
-    pages["results.md"], copied = _results()
+    results, copied = _results()
+    pages |= results
     pages["catch.md"], pictures = _notebook()
     for name, content in (pages | pictures).items():
         files.append(File.generated(config, name, content=content))
@@ -167,26 +171,30 @@ def _help(arguments: list[str]) -> str:
     return printed.getvalue().rstrip()
 
 
-def _results() -> tuple[str, dict[str, Path]]:
-    """The page of results, and the pictures and tables that it links to."""
+def _results() -> tuple[dict[str, str], dict[str, Path]]:
+    """The pages of results, and the pictures and tables that they link to."""
     copied: dict[str, Path] = {}
+    pages = {path: page for page, path in RESULTS.items()}
+    pages[ROOT / "README.md"] = "index.md"
+    pages |= {
+        ROOT / f"{module.replace('.', '/')}.py": _agent_page(module)
+        for module in _modules()
+    }
 
     def target(match: re.Match[str]) -> str:
         text, link, anchor = match[1], match[2], match[3] or ""
-        path = (RESULTS.parent / link).resolve()
-        name = str(path.relative_to(ROOT))
-        module = name.removesuffix(".py").replace("/", ".")
+        path = (source.parent / link).resolve()
         if path.suffix in (".csv", ".png"):
             copied[f"files/{path.parent.name}/{path.name}"] = path
             return f"[{text}](files/{path.parent.name}/{path.name})"
-        if module in _modules():
-            return f"[{text}]({_agent_page(module)}{anchor})"
-        if name == "README.md":
-            return f"[{text}](index.md{anchor})"
+        if path in pages:
+            return f"[{text}]({pages[path]}{anchor})"
         return text  # a file of the repository that has no page
 
-    text = _LINK.sub(target, RESULTS.read_text(encoding="utf-8"))
-    return text, copied
+    texts = {}
+    for page, source in RESULTS.items():
+        texts[page] = _LINK.sub(target, source.read_text(encoding="utf-8"))
+    return texts, copied
 
 
 def _notebook() -> tuple[str, dict[str, bytes]]:

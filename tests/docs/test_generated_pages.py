@@ -57,11 +57,14 @@ def test_each_agent_is_on_one_page_with_its_fields(pages):
 
 
 def test_links_of_the_results_lead_to_pages_or_copies(pages):
-    text, copied = pages._results()
+    texts, copied = pages._results()
+    text, history = texts["results.md"], texts["iq_history.md"]
     assert "[`mdqn.py`](agents/mdqn.md)" in text
     assert "](files/results/minatar.png)" in text
-    assert copied["files/results/minatar.png"].is_file()
-    assert "](../" not in text
+    assert "(iq_history.md)" in text and "(results.md#locomotion)" in history
+    assert {"files/results/minatar.png", "files/results/iq_walker.csv"} <= set(copied)
+    assert all(path.is_file() for path in copied.values())
+    assert "](../" not in text + history
 
 
 def test_the_page_of_commands_has_every_verb(pages):
