@@ -42,14 +42,13 @@ def dispatch(
         together: the values of K, with 1 among them.
     """
     bench = Bench(experiment, size)
+    what: dict[str, Timed] = {}
     with contextlib.ExitStack() as opened:
-        what = {
-            (place, many): _calls(bench, batches, many)
-            for many in together
-            for place, batches in opened.enter_context(_sources(bench, many)).items()
-        }
-        named = {_rate(place, many): timed for (place, many), timed in what.items()}
-        turns = timed_turns(named, seconds)
+        for many in together:
+            sources = opened.enter_context(_sources(bench, many))
+            for name, batches in sources.items():
+                what[_rate(name, many)] = _calls(bench, batches, many)
+        turns = timed_turns(what, seconds)
     measured = []
     for many in together:
         alone = functools.partial(_updates, "alone", many)
@@ -59,8 +58,10 @@ def dispatch(
         )
         for place in _FED:
             fed = functools.partial(_updates, place, many)
-            name = f"{title}, replay on the {place}"
-            measured.append(compared(name, turns, fed, alone, "steps/s", least=0.9))
+            from_replay = f"{title}, replay on the {place}"
+            measured.append(
+                compared(from_replay, turns, fed, alone, "steps/s", least=0.9)
+            )
     return measured
 
 
