@@ -152,11 +152,14 @@ def _measurable(options: Options, *, named: bool) -> Sequence[Part]:
     missing = [part for part in options.only if part in _NEED_REVERB]
     if not missing or sys.version_info[:2] == surroundings.DISTRIBUTED:
         return options.only
-    need = f"{', '.join(missing)}: Reverb exists for CPython 3.10 only"
+    found = ".".join(map(str, sys.version_info[:2]))
+    need = f"Reverb, hence CPython 3.10; this is {found}"
     rest = [part for part in PARTS if part not in _NEED_REVERB]
     if named:
-        raise OverrideError(f"--only {need}; this Python measures {', '.join(rest)}")
-    print(f"left out: {need}", file=sys.stderr, flush=True)
+        raise OverrideError(
+            f"--only {','.join(missing)} needs {need}; choose from {', '.join(rest)}"
+        )
+    print(f"left out: {', '.join(missing)}, which need {need}", file=sys.stderr)
     return rest
 
 

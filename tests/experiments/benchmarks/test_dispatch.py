@@ -40,3 +40,25 @@ def test_rates_of_calls_are_counted_in_updates(monkeypatch):
     assert [one.value for one in measured] == [10, 8, 5, 30, 24, 15]
     assert [one.limit for one in measured] == [10, 10, 10, 10, 30, 30]
     assert [one.met for one in measured] == [None, False, False, None, False, False]
+
+
+def test_each_learner_has_its_replay_and_its_number_of_updates(monkeypatch):
+    made = []
+
+    class Noted(dispatch.Learner):
+        def __init__(self, agent, seed, batches, *, updates_per_call):
+            on_device = batches.shared is not None
+            made.append((type(batches).__name__, on_device, updates_per_call))
+            super().__init__(agent, seed, batches, updates_per_call=updates_per_call)
+
+    monkeypatch.setattr(dispatch, "Learner", Noted)
+    dispatch.dispatch(TINY, 0.01, size=100, together=(1, 3))
+    assert made == [
+        (name, on_device, many)
+        for many in (1, 3)
+        for name, on_device in [
+            ("Given", False),
+            ("BatchesAhead", False),
+            ("InProcess", True),
+        ]
+    ]

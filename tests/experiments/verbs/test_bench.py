@@ -121,6 +121,7 @@ def test_peers_are_compared_alone_or_after_the_named_parts(
     assert "TD3 / SBX" in capsys.readouterr().out
 
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 OTHERS = ["dispatch", "actor", "minatar", "locomotion", "offline", "imports"]
 
 
@@ -131,8 +132,8 @@ def test_without_reverb_the_parts_that_need_it_are_left_out(
     assert cli.main(["bench"]) == 0
     assert figures == OTHERS
     assert capsys.readouterr().err.startswith(
-        "left out: learner, runs, storage, start, footprint, scaling, language: Reverb "
-        "exists for CPython 3.10 only\nmeasuring: dispatch\n"
+        "left out: learner, runs, storage, start, footprint, scaling, language, which "
+        f"need Reverb, hence CPython 3.10; this is {PYTHON}\nmeasuring: dispatch\n"
     )
 
 
@@ -144,8 +145,8 @@ def test_without_reverb_a_named_part_that_needs_it_is_refused(
     out, err = capsys.readouterr()
     assert not figures and not out
     assert err == (
-        "munchausen: --only storage: Reverb exists for CPython 3.10 only; this Python "
-        "measures dispatch, actor, minatar, locomotion, offline, imports\n"
+        "munchausen: --only storage needs Reverb, hence CPython 3.10; this is "
+        f"{PYTHON}; choose from {', '.join(OTHERS)}\n"
     )
 
 
