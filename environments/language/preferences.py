@@ -100,25 +100,6 @@ def tilt(
     return Tilted(np.stack(log_policies[::-1]), reward, kl)
 
 
-def best_of(rewards: np.ndarray, most: int) -> float:
-    """Expected largest reward of `most` independent draws.
-
-    Args:
-        rewards: `[M]` of completions of one prompt, drawn from the reference policy.
-        most: N, how many completions the largest is taken of.
-
-    Source: the i-th smallest of M rewards is the largest of N with probability
-    (i / M)^N - ((i - 1) / M)^N.
-    """
-    below = np.arange(len(rewards) + 1) / len(rewards)
-    return float((np.sort(rewards) * np.diff(below**most)).sum())
-
-
-def quantile(rewards: np.ndarray, reward: float) -> float:
-    """Share of the reference policy's rewards `[M]` that are at most `reward`."""
-    return float((rewards <= reward).mean())
-
-
 @functools.lru_cache(maxsize=4)
 def reference(config: Preferences) -> chain.Chain:
     """The chain of a config, drawn once in a process."""

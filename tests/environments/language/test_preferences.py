@@ -70,16 +70,6 @@ def test_no_other_policy_lies_above_the_front(problem):
         assert (np.exp(other) * reward).sum() - temperature * kl < best
 
 
-def test_best_of_and_quantile_of_three_rewards():
-    rewards = np.array([4.0, 1.0, 2.0])
-    # (1 - 0)/9 * 1 + (4 - 1)/9 * 2 + (9 - 4)/9 * 4
-    assert preferences.best_of(rewards, 2) == pytest.approx(3.0)
-    assert preferences.best_of(rewards, 1) == pytest.approx(7 / 3)
-    assert preferences.quantile(rewards, 1.0) == pytest.approx(1 / 3)
-    assert preferences.quantile(rewards, 3.9) == pytest.approx(2 / 3)
-    assert preferences.quantile(rewards, 0.9) == 0.0
-
-
 CONFIG = environments.Preferences(symbols=3, completion_columns=4)
 
 
