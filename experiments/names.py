@@ -49,6 +49,7 @@ _COMPUTATIONS = {
     "mdvi/garnet": "mdvi_garnet",
     "vwls/linear": "vwls_linear",
     "cpi/garnet": "conservative_garnet",
+    "politex/garnet": "politex_garnet",
     "dvw/maze_generative": "dvw_maze",
 }
 

@@ -55,7 +55,6 @@ def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
         Rows of part, scheme, iteration, error (mean over Garnets), standard_error,
         jitter (of the whole run) and garnets.
     """
-    import jax
     import numpy as np
 
     from agents.parts.double_precision import double_precision
@@ -65,9 +64,7 @@ def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
 
     rows = []
     with double_precision():
-        mdp_key, noise_key = jax.random.split(jax.random.key(seed))
-        mdps = g.batch(jax.random.split(mdp_key, garnets), DISCOUNT)
-        keys = jax.random.split(noise_key, garnets)
+        mdps, keys = g.drawn(seed, garnets, DISCOUNT)
         parts = (
             ("exact", None, operators.exact, start_values),
             ("sampled", 1, operators.sampled, None),

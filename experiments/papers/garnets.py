@@ -14,8 +14,22 @@ from agents.tabular import schemes, solvers
 from agents.tabular.mdp import MDP, garnet
 from agents.tabular.operators import Model
 from agents.tabular.schemes import Scheme
+from experiments.catalogue.computation import Row
 
 STATES, ACTIONS, BRANCHING = 30, 4, 4  # "Leverage the Average", Appendix D
+
+
+def drawn(seed: int, number: int, discount: float) -> tuple[MDP, jax.Array]:
+    """Draws Garnets, as `batch`, and a key of the noise for each.
+
+    Args:
+        seed: of the Garnets and of the keys.
+        number: N, of Garnets.
+        discount: gamma.
+    """
+    mdp_key, noise_key = jax.random.split(jax.random.key(seed))
+    mdps = batch(jax.random.split(mdp_key, number), discount)
+    return mdps, jax.random.split(noise_key, number)
 
 
 @functools.partial(jax.jit, static_argnames="discount")
@@ -58,6 +72,32 @@ def policies(
         return states.log_policy[chosen]
 
     return jax.jit(jax.vmap(one))(mdps, keys)
+
+
+def curve(
+    scheme: Scheme,
+    model: Callable[[MDP], Model],
+    mdps: MDP,
+    keys: jax.Array,
+    iterations: Sequence[int],
+    temperature: float = 0.0,
+) -> list[Row]:
+    """A scheme's error at each iteration: arguments of `policies`, `relative_errors`.
+
+    Returns:
+        Rows of iteration, error (mean over Garnets), standard_error and garnets.
+    """
+    found = policies(scheme, model, mdps, keys, iterations)
+    summaries = summary(relative_errors(mdps, found, temperature))
+    return [
+        {
+            "iteration": iteration,
+            "error": mean,
+            "standard_error": error,
+            "garnets": len(keys),
+        }
+        for iteration, mean, error in zip(iterations, *summaries, strict=True)
+    ]
 
 
 @functools.partial(jax.jit, static_argnames="temperature")

@@ -79,34 +79,18 @@ def compute(seed: int, garnets: int = GARNETS) -> list[Row]:
     Returns:
         Rows of scheme, iteration, error (mean over Garnets), standard_error, garnets.
     """
-    import jax
-
     from agents.parts.double_precision import double_precision
     from agents.tabular import operators
     from experiments.papers import garnets as g
 
-    rows = []
+    rows: list[Row] = []
     with double_precision():
-        mdp_key, noise_key = jax.random.split(jax.random.key(seed))
-        mdps = g.batch(jax.random.split(mdp_key, garnets), DISCOUNT)
-        keys = jax.random.split(noise_key, garnets)
+        mdps, keys = g.drawn(seed, garnets, DISCOUNT)
         for name, scheme in schemes().items():
             model = operators.exact if "exact" in name else operators.sampled
-            found = g.policies(scheme, model, mdps, keys, ITERATIONS)
             temperature = TEMPERATURE if "beta" in name else 0.0
-            means, errors = g.summary(g.relative_errors(mdps, found, temperature))
-            rows += [
-                {
-                    "scheme": name,
-                    "iteration": iteration,
-                    "error": mean,
-                    "standard_error": error,
-                    "garnets": garnets,
-                }
-                for iteration, mean, error in zip(
-                    ITERATIONS, means, errors, strict=True
-                )
-            ]
+            found = g.curve(scheme, model, mdps, keys, ITERATIONS, temperature)
+            rows += [{"scheme": name, **row} for row in found]
     return rows
 
 

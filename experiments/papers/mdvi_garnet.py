@@ -75,8 +75,6 @@ def _gaps(
     seed: int, discount: float, name: str, samples: tuple[int, ...], garnets: int
 ) -> list[Row]:
     """Returns one row for each number of samples of one scheme."""
-    import jax
-
     from agents.parts.double_precision import double_precision
     from agents.tabular import operators
     from experiments.papers import garnets as g
@@ -84,9 +82,7 @@ def _gaps(
     scheme, iterations = schemes(discount)[name]
     rows = []
     with double_precision():
-        mdp_key, noise_key = jax.random.split(jax.random.key(seed))
-        mdps = g.batch(jax.random.split(mdp_key, garnets), discount)
-        keys = jax.random.split(noise_key, garnets)
+        mdps, keys = g.drawn(seed, garnets, discount)
         for count in samples:
 
             def model(mdp: operators.MDP, count: int = count) -> operators.Model:

@@ -36,3 +36,22 @@ def test_summary_is_mean_and_standard_error():
     means, spread = garnets.summary(jnp.array([[1.0, 4.0], [3.0, 4.0]]))
     assert means == [2.0, 4.0] and spread == pytest.approx([1.0, 0.0])
     assert garnets.summary(jnp.array([[5.0]])) == ([5.0], [0.0])
+
+
+def test_garnets_and_noise_of_a_seed_are_drawn_once():
+    mdps, keys = garnets.drawn(7, 5, 0.9)
+    assert mdps.rewards.shape[0] == len(keys) == 5
+    again, other = garnets.drawn(7, 5, 0.9)[0], garnets.drawn(8, 5, 0.9)[0]
+    np.testing.assert_array_equal(mdps.transitions, again.transitions)
+    assert (mdps.rewards != other.rewards).any()
+    assert len({tuple(data) for data in jax.random.key_data(keys).tolist()}) == 5
+
+
+def test_a_curve_has_the_mean_error_of_each_iteration(mdps):
+    keys = jax.random.split(jax.random.key(1), 3)
+    arguments = schemes.value_iteration(), operators.exact, mdps, keys, (2, 7)
+    errors = garnets.relative_errors(mdps, garnets.policies(*arguments), 0.25)
+    for row, several in zip(garnets.curve(*arguments, 0.25), errors.T, strict=True):
+        assert row["iteration"] in (2, 7) and row["garnets"] == 3
+        assert row["error"] == pytest.approx(np.mean(several))
+        assert row["standard_error"] == pytest.approx(np.std(several, ddof=1) / 3**0.5)
