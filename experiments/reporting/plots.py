@@ -69,11 +69,6 @@ class Look(NamedTuple):
         """The colour in matplotlib's format."""
         return PALETTE[self.hue]
 
-    @property
-    def dasharray(self) -> str:
-        """The dashes in SVG's format."""
-        return " ".join(str(2 * length) for length in self.dashes)
-
 
 class Drawing(NamedTuple):
     """A figure as inlined SVG, in one or two widths.
