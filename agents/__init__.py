@@ -140,6 +140,7 @@ REGISTRY: dict[str, Recipe] = {
     "td3": Recipe("agents.td3", actions="continuous"),
     "td3_2018": Recipe("agents.td3", "ORIGINAL", actions="continuous"),
     "sft": Recipe("agents.sft", actions="tokens"),
+    "inverse_rl": Recipe("agents.inverse_rl", actions="tokens"),
     "gkd": Recipe("agents.gkd", actions="tokens"),
     "supervised_kd": Recipe("agents.gkd", "SUPERVISED_KD", actions="tokens"),
     "seq_kd": Recipe("agents.gkd", "SEQ_KD", actions="tokens"),

@@ -34,6 +34,7 @@ _FIGURES = {
     "gkd": "gkd",
     "teacher_hacking": "teacher_hacking",
     "f_divergence": "f_divergence",
+    "inverse_rl": "inverse_rl",
 }
 
 # Modules in `experiments.papers` by the name of their grid.
