@@ -112,7 +112,7 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
             config.td_weight * squared - log_probs - config.entropy_weight * entropy
         )
         return part.average(losses), {
-            "log_probability": part.token_mean(log_probs),
+            "log_prob": part.token_mean(log_probs),
             "squared_reward": part.token_mean(squared),
             "entropy": part.token_mean(entropy),
         }
@@ -147,7 +147,7 @@ def agent(config: Config, spec: Spec) -> Agent:
         mask = sequences.completion_mask(reference)
         implied, log_probs = of_tokens(logits, reference, config.discount)
         return {
-            "reference_log_probability": sequences.token_mean(log_probs, mask),
+            "reference_log_prob": sequences.token_mean(log_probs, mask),
             "reference_reward": sequences.token_mean(implied, mask),
         }
 

@@ -136,7 +136,7 @@ def test_measures_are_of_the_references(key):
     scores = jax.jit(sampling.score, static_argnums=1)(
         params["policy"], network, PROMPTS, REFERENCES
     )
-    assert measured["reference_log_probability"] == pytest.approx(
+    assert measured["reference_log_prob"] == pytest.approx(
         float(scores.sum() / 11), rel=1e-5
     )
     logits = jax.jit(sampling.completion_logits, static_argnums=1)(
