@@ -146,9 +146,10 @@ def agent(config: Config, spec: Spec) -> Agent:
         logits = logits_of(params, network, prompt, reference)
         mask = sequences.completion_mask(reference)
         implied, log_probs = of_tokens(logits, reference, config.discount)
+        sums = {"reference_log_prob": log_probs, "reference_reward": implied}
         return {
-            "reference_log_prob": sequences.token_mean(log_probs, mask),
-            "reference_reward": sequences.token_mean(implied, mask),
+            name: jnp.mean(jnp.sum(values, axis=1, where=mask))
+            for name, values in sums.items()
         }
 
     act = assembly.acting(
