@@ -16,6 +16,8 @@ is the temporal-difference term. With lambda = 0 the loss is that of `sft`, in w
 adding a number to all logits of a state changes nothing.
 
 An entropy bonus is the paper's other baseline (`entropy_weight`, with lambda = 0).
+`measure` gives the log-probability and the reward of whole references, which show
+whether the policy over-fits.
 
 Deviations:
 - We have not seen the paper's lambda, gamma and learning rates; the defaults are ours.
