@@ -12,8 +12,8 @@ has no experiments; ours illustrate it. Each scheme evaluates its policy to the 
 
 With a constant eta the last two have equal policies, so one curve stands for both. The
 Garnets are those of "Leverage the Average" (30 states, 4 actions, 4 successors, gamma
-0.9). Part `exact` evaluates each policy in the true MDP; in part `noisy`, every
-iteration adds normal noise to all rewards before. The error is
+0.9). Part `exact` evaluates each policy in the true MDP, part `noisy` in one whose
+rewards have normal noise, drawn again in every iteration. The error is
 ||q* - q_pi||_1 / ||q*||_1.
 
 Deviations:

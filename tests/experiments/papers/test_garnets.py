@@ -38,7 +38,7 @@ def test_summary_is_mean_and_standard_error():
     assert garnets.summary(jnp.array([[5.0]])) == ([5.0], [0.0])
 
 
-def test_garnets_and_noise_of_a_seed_are_drawn_once():
+def test_a_seed_draws_its_garnets_and_a_key_of_noise_for_each():
     mdps, keys = garnets.drawn(7, 5, 0.9)
     assert mdps.rewards.shape[0] == len(keys) == 5
     again, other = garnets.drawn(7, 5, 0.9)[0], garnets.drawn(8, 5, 0.9)[0]
