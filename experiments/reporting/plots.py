@@ -69,6 +69,11 @@ class Look(NamedTuple):
         """The colour in matplotlib's format."""
         return PALETTE[self.hue]
 
+    @property
+    def dasharray(self) -> str:
+        """The dashes in SVG's format; the page's template reads it."""
+        return " ".join(str(2 * length) for length in self.dashes)
+
 
 class Drawing(NamedTuple):
     """A figure as inlined SVG, in one or two widths.

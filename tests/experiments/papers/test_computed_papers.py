@@ -61,6 +61,8 @@ DRAWN = {
     "leverage/garnet": rows_of(leverage_garnet.schemes(), "scheme"),
     "cpi/garnet": rows_of(["rate 1", "rate 0.1"], "scheme", part="exact")
     + rows_of(["rate 1", "rate 0.01"], "scheme", part="sampled"),
+    "politex/garnet": rows_of(["CPI, rate 0.1"], "scheme", part="exact")
+    + rows_of(["CPI, rate 0.1", "Politex, eta 1"], "scheme", part="noisy"),
     "vwls/linear": rows_of(
         ["f = 1", "f = f*"], "scheme", samples_per_pair=3, iterations=100
     ),
