@@ -110,13 +110,7 @@ def draw(rows: list[Row], path: Path) -> None:
         ]
         for title, names in PANELS.items()
     }
-    log_plots.save(
-        path,
-        panels,
-        x_label="iteration",
-        y_label="normalised error of the policy",
-        lowest=1e-4,
-    )
+    log_plots.save_policy_errors(path, panels)
 
 
 COMPUTATION = Computation(

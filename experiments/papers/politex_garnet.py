@@ -105,13 +105,7 @@ def draw(rows: list[Row], path: Path) -> None:
         x="iteration",
         y="error",
     )
-    log_plots.save(
-        path,
-        panels,
-        x_label="iteration",
-        y_label="normalised error of the policy",
-        lowest=1e-4,
-    )
+    log_plots.save_policy_errors(path, panels)
 
 
 COMPUTATION = Computation(

@@ -94,6 +94,17 @@ def panels(
     return found
 
 
+def save_policy_errors(path: Path, panels: Mapping[str, Sequence[Line]]) -> None:
+    """Writes a figure of normalised errors of policies over iterations, by `save`."""
+    save(
+        path,
+        panels,
+        x_label="iteration",
+        y_label="normalised error of the policy",
+        lowest=1e-4,
+    )
+
+
 def save(
     path: Path,
     panels: Mapping[str, Sequence[Line]],

@@ -128,10 +128,17 @@ def _figures(
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    """A title and indented rows; what does not fit continues below its column."""
+    """A title and indented rows; what does not fit continues below its column.
+
+    The text of a name that is too long for its column follows it where one line holds
+    both.
+    """
     lines = [title]
     for name, text in rows:
         if len(name) > _INDENT - 4:
+            if len(line := f"  {name}  {text}") <= WIDTH:
+                lines.append(line)
+                continue
             lines.append(f"  {name}")
             name = ""
         lines += textwrap.wrap(

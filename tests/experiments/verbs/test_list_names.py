@@ -16,7 +16,7 @@ def elsewhere(tmp_path, monkeypatch):
 def test_list_shows_an_overview_that_fits_a_screen(capsys):
     assert cli.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= 85 and max(map(len, lines)) <= 100
+    assert len(lines) <= 80 and max(map(len, lines)) <= 100
     assert "  Catch                 catch" in lines
 
 
