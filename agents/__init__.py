@@ -144,6 +144,7 @@ REGISTRY: dict[str, Recipe] = {
     "gkd": Recipe("agents.gkd", actions="tokens"),
     "supervised_kd": Recipe("agents.gkd", "SUPERVISED_KD", actions="tokens"),
     "seq_kd": Recipe("agents.gkd", "SEQ_KD", actions="tokens"),
+    "warp": Recipe("agents.warp", actions="tokens"),
     "f_divergence": Recipe("agents.f_divergence", actions="tokens"),
     "f_distillation": Recipe("agents.f_divergence", "DISTILLATION", actions="tokens"),
     "bc": _offline("agents.bc"),

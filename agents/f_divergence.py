@@ -133,7 +133,9 @@ def loss_of(
         right = jnp.argmax(logits, axis=-1) == completion
         return part.average(losses), {"token_accuracy": part.token_mean(right)}
 
-    return assembly.loss_in_parts(config, spec, loss)
+    return assembly.loss_in_parts(
+        spec, loss, parts=config.parts, average=config.average
+    )
 
 
 def logits_of(

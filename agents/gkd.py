@@ -32,9 +32,7 @@ Deviations:
 from dataclasses import dataclass
 from typing import Literal
 
-import chex
 import jax
-import jax.numpy as jnp
 
 from agents.parts import checks, sgd
 from agents.parts.contract import Agent, Metrics, Params, Spec, Transition
@@ -42,6 +40,7 @@ from agents.parts.language import (
     assembly,
     distillation,
     divergences,
+    policy_gradient,
     sampling,
     transformer,
 )
@@ -108,35 +107,6 @@ SUPERVISED_KD = {"on_policy": 0.0}
 SEQ_KD = {"on_policy": 0.0, "source": "teacher", "divergence": "likelihood"}
 
 
-def advantages(reward: jax.Array) -> jax.Array:
-    """Rewards less the mean of the batch's other rewards: `[B] -> [B]`."""
-    chex.assert_rank(reward, 1)
-    return reward - (jnp.sum(reward) - reward) / (reward.size - 1)
-
-
-def reward_losses(
-    log_probs: jax.Array, old_log_probs: jax.Array, advantage: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Score-function losses: the gradient of their mean is minus the expected reward's.
-
-    Args:
-        log_probs: `[B, T]` of the tokens under the student, 0 after EOS.
-        old_log_probs: `[B, T]` under the student that generated them.
-        advantage: `[B]`, see `advantages`.
-
-    Returns:
-        `[B]` losses, and `[B]` weights, 1 where the student has not changed.
-
-    Source: the first term of Eq. (5), estimated as stated under Deviations.
-    """
-    chex.assert_rank([log_probs, advantage], [2, 1])
-    chex.assert_equal_shape([log_probs, old_log_probs])
-    log_prob = jnp.sum(log_probs, axis=1)
-    ratio = jnp.exp(jnp.minimum(log_prob - jnp.sum(old_log_probs, axis=1), 0))
-    weight = jax.lax.stop_gradient(ratio)
-    return -weight * advantage * log_prob, weight
-
-
 def loss_of(config: Config, pair: distillation.Pair, spec: Spec) -> sgd.Loss:
     """The student's loss: Eq. (2), or Eq. (5) if the task's score has a weight."""
 
@@ -154,7 +124,7 @@ def loss_of(config: Config, pair: distillation.Pair, spec: Spec) -> sgd.Loss:
         metrics = {"divergence": loss}
         if config.divergence_weight < 1:
             log_probs = own_log_probs()
-            gains, weights = reward_losses(
+            gains, weights = policy_gradient.losses(
                 log_probs, part.batch.extras["log_probs"], part.batch.reward
             )
             loss *= config.divergence_weight
@@ -162,13 +132,15 @@ def loss_of(config: Config, pair: distillation.Pair, spec: Spec) -> sgd.Loss:
             metrics["ratio_mean"] = part.row_mean(weights)
         return loss, metrics
 
-    in_parts = assembly.loss_in_parts(config, spec, part_loss)
+    in_parts = assembly.loss_in_parts(
+        spec, part_loss, parts=config.parts, average=config.average
+    )
 
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         if config.divergence_weight < 1:  # the baseline is of the whole batch
-            batch = batch._replace(reward=advantages(batch.reward))
+            batch = batch._replace(reward=policy_gradient.advantages(batch.reward))
         return in_parts(params, target_params, batch, key)
 
     return policy_loss

@@ -119,7 +119,9 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
             "entropy": part.token_mean(entropy),
         }
 
-    return assembly.loss_in_parts(config, spec, loss)
+    return assembly.loss_in_parts(
+        spec, loss, parts=config.parts, average=config.average
+    )
 
 
 def logits_of(

@@ -95,6 +95,8 @@ def agent(config: Config, spec: Spec) -> Agent:
     return assembly.assemble(
         config,
         networks={"policy": network},
-        loss=assembly.loss_in_parts(config, spec, loss),
+        loss=assembly.loss_in_parts(
+            spec, loss, parts=config.parts, average=config.average
+        ),
         act=act,
     )

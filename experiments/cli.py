@@ -33,6 +33,7 @@ VERBS = {
     "evaluate": "evaluate",
     "record": "record",
     "collect": "collect",
+    "merge": "merge",
     "report": "report",
     "bench": "bench",
     "doctor": "doctor",
@@ -59,6 +60,8 @@ usage: munchausen <verb> ...
   evaluate <run directory> [...] play a run's saved policy and print its mean return
   record <run directory> [...]   record a video of the saved policy, with score and step
   collect <run directory> [...]  write a dataset that a run's policies collect
+  merge <run directory> ... --output <directory> [...]
+                                 merge language policies, or export one
   report <run directory> ... [...]
                                  write a page of curves and tables, for one run or many
   bench [...]                    measure speed and memory, next to their limits

@@ -35,6 +35,7 @@ _FIGURES = {
     "teacher_hacking": "teacher_hacking",
     "f_divergence": "f_divergence",
     "inverse_rl": "inverse_rl",
+    "warp": "warp",
 }
 
 # Modules in `experiments.papers` by the name of their grid.

@@ -246,9 +246,9 @@ def _check_earlier(stage: Stage, kept: Params, batch: Transition) -> None:
         )
 
 
-def batch_with_extras(one: Compiled, spec: Spec) -> Transition:
+def batch_with_extras(one: Compiled, spec: Spec, seed: int = 0) -> Transition:
     """A batch for the update, with the extras that the policy stores."""
-    batch = batch_for(one.agent, spec)
+    batch = batch_for(one.agent, spec, seed)
     if one.agent.tables is not None:
         return batch
     key = jax.random.key(3)

@@ -93,6 +93,12 @@ def periodic(period: int) -> TargetUpdate:
     )
 
 
+def fixed(params: Params, targets: Params, steps: jax.Array) -> Params:
+    """Targets stay the networks with which the run began: a `TargetUpdate`."""
+    del params, steps
+    return targets
+
+
 def every(period: int, change: TargetUpdate) -> TargetUpdate:
     """Targets change by `change` at every `period`-th learner step only.
 

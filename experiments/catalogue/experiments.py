@@ -24,6 +24,9 @@ QUANTILE_AGENTS = ("iqn", "miqn")
 # Agents that learn from a teacher, and begin with a student that was trained before.
 STUDENT_AGENTS = ("gkd", "supervised_kd", "seq_kd")
 
+# Agents that improve the policy of supervised fine-tuning, and measure how far it goes.
+REWARDED_AGENTS = ("warp",)
+
 # Language agents whose evaluation is always greedy.
 GREEDY_AGENTS = ("f_divergence", "f_distillation")
 
@@ -217,6 +220,8 @@ def _first_weights(agent_name: str, task_name: str) -> dict[str, str]:
     """The experiments that give an agent's networks their first weights."""
     if agent_name == "f_distillation":  # a teacher that was trained with the same loss
         return {"teacher": f"f_divergence/{task_name}-teacher"}
+    if agent_name in REWARDED_AGENTS:
+        return dict.fromkeys(("policy", "sft"), f"sft/{task_name}")
     if agent_name not in STUDENT_AGENTS:
         return {}
     return {"teacher": f"sft/{task_name}-teacher", "policy": f"sft/{task_name}"}

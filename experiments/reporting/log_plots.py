@@ -1,4 +1,4 @@
-"""Draws lines on logarithmic axes, each labelled at its end.
+"""Draws lines, as a rule on logarithmic axes, each labelled at its end.
 
 This module imports matplotlib, so import it inside functions only.
 """
@@ -34,6 +34,7 @@ _STYLE = {
     "text.parse_math": True,
 }
 _SIZE = (4.2, 3.6)  # inches, of one panel
+_LEAST = 1e-12  # that a logarithmic axis draws
 _GAP = 0.058  # between two labels, as a fraction of the axes' height
 
 
@@ -113,8 +114,9 @@ def save(
     y_label: str,
     lowest: float,
     logarithmic_x: bool = True,
+    logarithmic_y: bool = True,
 ) -> None:
-    """Writes a figure of panels side by side, which share one logarithmic y axis.
+    """Writes a figure of panels side by side, which share one y axis.
 
     Args:
         path: the picture file; its suffix is the format.
@@ -122,7 +124,8 @@ def save(
         x_label: label of every panel's x axis.
         y_label: label of the shared y axis.
         lowest: lower end of the y axis; smaller values are not shown.
-        logarithmic_x: whether the x axis is logarithmic, too.
+        logarithmic_x: whether the x axis is logarithmic.
+        logarithmic_y: whether the y axis is logarithmic.
     """
     with matplotlib.rc_context(_STYLE):
         size = (_SIZE[0] * len(panels), _SIZE[1])
@@ -131,13 +134,14 @@ def save(
         for axes, (title, lines) in zip(all_axes, panels.items(), strict=True):
             axes.set_title(title, loc="left", fontsize=9.5)
             axes.set_xlabel(x_label)
-            axes.set_yscale("log")
+            if logarithmic_y:
+                axes.set_yscale("log")
             if logarithmic_x:
                 axes.set_xscale("log")
             for rank, one in enumerate(lines):
                 _plot(axes, one, rank)
         highest = max(float(one.y.max()) for lines in panels.values() for one in lines)
-        all_axes[0].set_ylim(lowest, 1.4 * highest)
+        all_axes[0].set_ylim(lowest, (1.4 if logarithmic_y else 1.05) * highest)
         all_axes[0].set_ylabel(y_label)
         for axes, lines in zip(all_axes, panels.values(), strict=True):
             _name(axes, lines)
@@ -146,7 +150,9 @@ def save(
 
 def _plot(axes: Axes, one: Line, rank: int) -> None:
     colour = PALETTE[rank % len(PALETTE)]
-    low = np.maximum(one.y - 2 * one.error, 1e-12)
+    low = one.y - 2 * one.error
+    if axes.get_yscale() == "log":
+        low = np.maximum(low, _LEAST)
     axes.fill_between(one.x, low, one.y + 2 * one.error, color=colour, alpha=0.15, lw=0)
     drawn = axes.plot(one.x, one.y, color=colour, linewidth=1.5)[0]
     dashes = DASHES[rank % len(DASHES)]
@@ -156,11 +162,12 @@ def _plot(axes: Axes, one: Line, rank: int) -> None:
 
 def _name(axes: Axes, lines: Sequence[Line]) -> None:
     """Writes each label next to its line's end, moved where labels would overlap."""
-    low, high = (math.log(limit) for limit in axes.get_ylim())
+    scale = math.log if axes.get_yscale() == "log" else float
+    low, high = map(scale, axes.get_ylim())
     heights = {}
     for rank, one in enumerate(lines):
-        end = math.log(max(float(one.y[-1]), 1e-12))
-        heights[rank] = min(max((end - low) / (high - low), 0.0), 1.0)
+        end = scale(float(np.clip(one.y[-1], *axes.get_ylim())))
+        heights[rank] = (end - low) / (high - low)
     ranks = sorted(heights, key=lambda rank: heights[rank])
     for below, above in itertools.pairwise(ranks):
         heights[above] = max(heights[above], heights[below] + _GAP)

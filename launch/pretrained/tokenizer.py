@@ -157,22 +157,22 @@ def _unreadable(path: Path, error: Exception) -> PretrainedError:
     return PretrainedError(f"cannot read {path}: {' '.join(str(error).split())}")
 
 
-def check_pair(teacher: Path, policy: Path) -> None:
-    """Refuses a teacher whose tokens mean something else than the policy's.
+def check_pair(one: Path, other: Path) -> None:
+    """Refuses two checkpoints whose tokens mean different things.
 
     Args:
-        teacher: directory of a checkpoint.
-        policy: directory of a checkpoint.
+        one: directory of a checkpoint, such as a teacher's.
+        other: directory of a checkpoint, such as its policy's.
 
     Raises:
         PretrainedError: their vocabularies, end tokens or tokenizers differ.
     """
-    ours, theirs = _identity(policy), _identity(teacher)
+    ours, theirs = _identity(other), _identity(one)
     for name, found in theirs.items():
         if found != ours[name]:
             raise PretrainedError(
-                f"a teacher and its policy must have the same {name}, but the teacher "
-                f"{teacher} has {found} and the policy {policy} has {ours[name]}"
+                f"checkpoints that are used together must have the same {name}, but "
+                f"{one} has {found} and {other} has {ours[name]}"
             )
 
 

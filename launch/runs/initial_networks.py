@@ -173,23 +173,27 @@ def check_tokenizers(origins: Sequence[Origin]) -> None:
         tokenizer.check_pair(other, policy)
 
 
-def check_fit(own: Learned, network: str, source: Learned, taken: str) -> None:
+def check_fit(
+    own: Learned, network: str, source: Learned, taken: str, said: str = ""
+) -> None:
     """Refuses weights for another vocabulary, or of other shapes.
 
     Args:
-        own: the networks of the run to begin.
+        own: the networks that are to have the weights.
         network: the one of them that is given weights.
         source: the networks that may give them.
         taken: the one of them that gives them.
+        said: what the message calls the weights; empty: by the flag that names them.
 
     Raises:
         ValueError: they do not fit; the message names the first difference.
     """
+    said = said or f"--initial.{network}"
     pairs = itertools.zip_longest(own.words, source.words)
     for token, (left, right) in enumerate(pairs):
         if left != right and own.words and source.words:
             raise ValueError(
-                f"--initial.{network} must have the vocabulary of {own.name}, "
+                f"{said} must have the vocabulary of {own.name}, "
                 f"{len(own.words)} tokens, but {source.name} has another one of "
                 f"{len(source.words)}: token {token} is {left!r} in the first and "
                 f"{right!r} in the second"
@@ -199,7 +203,7 @@ def check_fit(own: Learned, network: str, source: Learned, taken: str) -> None:
         wanted, found = needed.get(name, "no array"), given.get(name, "no array")
         if wanted != found:
             raise ValueError(
-                f"--initial.{network} must fit {own.name}: {name} must be "
+                f"{said} must fit {own.name}: {name} must be "
                 f"{wanted}, but in {taken} of {source.name} it is {found}"
             )
 

@@ -31,7 +31,7 @@ def check_finished(directory: Path) -> None:
         rows = logs.read_evaluations(directory)
         done = rows[-1].grid if rows else 0
         raise RunDirectoryError(
-            f"a run that gives first weights must be finished, but {directory} was "
+            f"a run that gives weights must be finished, but {directory} was "
             f"evaluated last after {done:,} of {experiment.steps:,} steps: continue it "
             f"with `munchausen train --resume {directory}`"
         )

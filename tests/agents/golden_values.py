@@ -13,10 +13,10 @@ import numpy as np
 import optax
 
 from agents import REGISTRY
+from agents.parts.conformance import batch_with_extras
 from tests.agents.cases import (
     ENVIRONMENTS,
     FAST,
-    batch_for,
     compile_agent,
     compiled,
     observations,
@@ -44,7 +44,7 @@ def computed(stage):
     name, _, earlier = stage.partition("/")
     spec = specs(name)[0]
     one = compile_agent(stages(name)[stage]) if earlier else compiled(name, spec)
-    state, batch, metrics = one.state, batch_for(one.agent, spec, seed=5), []
+    state, batch, metrics = one.state, batch_with_extras(one, spec, seed=5), []
     for _ in range(UPDATES):
         state, row = one.update(state, batch)
         metrics.append({name: float(value) for name, value in sorted(row.items())})

@@ -14,6 +14,7 @@ from agents.parts.contract import Spec, Transition
 from agents.parts.language import (
     accumulation,
     distillation,
+    policy_gradient,
     sampling,
     sequences,
     transformer,
@@ -119,7 +120,9 @@ def test_losses_are_means_over_the_tokens_of_the_completions(params, log_probabi
     sharp -= np.log(np.exp(sharp).sum(axis=-1, keepdims=True))
     own = jnp.asarray(taken(student) * INSIDE, jnp.float32)
     batch = BATCH._replace(extras={"log_probs": own})
-    gains, _ = gkd.reward_losses(own, own, gkd.advantages(BATCH.reward))
+    gains, _ = policy_gradient.losses(
+        own, own, policy_gradient.advantages(BATCH.reward)
+    )
     forward = sequence_mean(kl(teacher, student))
     cases = [
         ({"divergence": "forward_kl"}, forward),
@@ -179,24 +182,6 @@ def test_without_lambda_a_training_call_runs_no_network(params, key, monkeypatch
         jax.block_until_ready(act(params, key, OBSERVATION, 0, evaluation))
         jax.effects_barrier()
         assert len(calls) == wanted
-
-
-def test_reward_losses_by_hand():
-    """Two completions: log p = -1 and -2, rewards 3 and 1, the second one stale."""
-    log_probs = jnp.array([[-0.5, -0.5, 0.0], [-2.0, 0.0, 0.0]])
-    old = jnp.array([[-1.0, -1.0, 0.0], [-1.5, 0.0, 0.0]])
-    advantage = gkd.advantages(jnp.array([3.0, 1.0]))
-    assert advantage.tolist() == [2, -2]
-    losses_, weights = gkd.reward_losses(log_probs, old, advantage)
-    # The first ratio is e, cut to 1.
-    assert weights.tolist() == pytest.approx([1, np.exp(-0.5)])
-    by_hand = [-1 * 2 * -1, -np.exp(-0.5) * -2 * -2]
-    assert losses_.tolist() == pytest.approx(by_hand, rel=1e-6)
-
-
-def test_an_advantage_is_the_reward_less_the_mean_of_the_others():
-    found = gkd.advantages(jnp.array([1.0, 0.0, 2.0, 0.0, 4.0]))
-    assert found.tolist() == [1 - 6 / 4, -7 / 4, 2 - 5 / 4, -7 / 4, 4 - 3 / 4]
 
 
 @pytest.mark.parametrize("average", ["token_mean", "sequence_mean"])

@@ -42,19 +42,44 @@ def summed(
         batch: leaves `[B, ...]`.
         parts: see `number_of_parts`.
     """
-    rows = jax.tree.leaves(batch)[0].shape[0]
-    number = number_of_parts(parts, rows)
+    number = number_of_parts(parts, _rows(batch))
     if number == 1:
         return function(params, batch)
-    # Each part takes every `number`-th row, so that devices that share a batch share
-    # each part.
-    split = jax.tree.map(
-        lambda leaf: leaf.reshape(rows // number, number, *leaf.shape[1:]).swapaxes(
-            0, 1
-        ),
-        batch,
+    return _summed_with_gradient(function)(params, _split(batch, number))
+
+
+def mapped(function: Callable[[Any], Any], batch: Any, parts: int) -> Any:
+    """A function of each row, computed in parts; without gradient.
+
+    Args:
+        function: of leaves `[b, ...]`; those of its result are `[b, ...]`, too.
+        batch: leaves `[B, ...]`.
+        parts: see `number_of_parts`.
+
+    Returns:
+        Leaves `[B, ...]`.
+    """
+    rows = _rows(batch)
+    found = jax.lax.map(function, _split(batch, number_of_parts(parts, rows)))
+    joined = jax.tree.map(
+        lambda leaf: leaf.swapaxes(0, 1).reshape(rows, *leaf.shape[2:]), found
     )
-    return _summed_with_gradient(function)(params, split)
+    return jax.lax.stop_gradient(joined)
+
+
+def _rows(batch: Any) -> int:
+    return jax.tree.leaves(batch)[0].shape[0]
+
+
+def _split(batch: Any, number: int) -> Any:
+    """Leaves `[B, ...] -> [number, B / number, ...]`.
+
+    Each part takes every `number`-th row, so that devices that share a batch share each
+    part.
+    """
+    return jax.tree.map(
+        lambda leaf: leaf.reshape(-1, number, *leaf.shape[1:]).swapaxes(0, 1), batch
+    )
 
 
 def _summed_with_gradient(function: PartLoss) -> PartLoss:

@@ -51,20 +51,12 @@ class Settings(Protocol):
     """Fields that the configuration of a language paper has."""
 
     @property
-    def average(self) -> Average:
-        """Mean over all tokens of the batch, or over sequences of their means."""
-
-    @property
     def optimizer(self) -> sgd.Optimizer:
         """Optimiser of the policy."""
 
     @property
     def batch_size(self) -> int:
         """B, completions of one update."""
-
-    @property
-    def parts(self) -> int:
-        """See `accumulation.number_of_parts`."""
 
 
 class Part(NamedTuple):
@@ -206,10 +198,19 @@ def _check_references(spec: Spec) -> None:
         )
 
 
-def loss_in_parts(config: Settings, spec: Spec, part_loss: PartLoss) -> sgd.Loss:
+def loss_in_parts(
+    spec: Spec, part_loss: PartLoss, *, parts: int, average: Average = "token_mean"
+) -> sgd.Loss:
     """The loss of network `policy`, computed in parts of the batch.
 
     The metrics are those of `part_loss`, and of the completions.
+
+    Args:
+        spec: of the task.
+        part_loss: of some rows.
+        parts: see `accumulation.number_of_parts`.
+        average: of `Part.average`: mean over all tokens of the batch, or over sequences
+            of their means.
     """
 
     def loss(
@@ -222,7 +223,7 @@ def loss_in_parts(config: Settings, spec: Spec, part_loss: PartLoss) -> sgd.Loss
             prompt,
             batch.action,
             batch,
-            _WEIGHTS[config.average](mask),
+            _WEIGHTS[average](mask),
             sequences.token_weights(mask),
             jnp.full(len(mask), 1 / len(mask)),
         )
@@ -230,9 +231,7 @@ def loss_in_parts(config: Settings, spec: Spec, part_loss: PartLoss) -> sgd.Loss
         def of_part(policy: NetworkParams, part: Part) -> tuple[jax.Array, Metrics]:
             return part_loss({**params, "policy": policy}, part)
 
-        value, metrics = accumulation.summed(
-            of_part, params["policy"], whole, config.parts
-        )
+        value, metrics = accumulation.summed(of_part, params["policy"], whole, parts)
         return value, metrics | completion_metrics(batch.action)
 
     return loss
@@ -254,6 +253,7 @@ def assemble(
     loss: sgd.Loss,
     act: Act,
     measure: Measure | None = None,
+    target_update: sgd.TargetUpdate | None = None,
 ) -> Agent:
     """Builds an agent whose network `policy` learns; each completion is used once.
 
@@ -263,6 +263,7 @@ def assemble(
         loss: of the policy.
         act: see `Agent`.
         measure: see `Agent`.
+        target_update: of the target of `policy`; None: nothing reads the target.
 
     Raises:
         InvalidSetting: a setting is not among the choices that its type lists.
@@ -275,7 +276,7 @@ def assemble(
         },
         losses={"policy": loss},
         optimizers={"policy": config.optimizer.make()},
-        target_update=sgd.periodic(1),  # nothing reads the target
+        target_update=target_update or sgd.periodic(1),
     )
     size = config.batch_size
     storage = Storage(

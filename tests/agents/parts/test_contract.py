@@ -65,8 +65,9 @@ def test_agent_fulfils_its_contract(check, name, spec):
 
 
 def test_repeated_updates_on_one_batch_reduce_the_loss(name):
-    agent, state, update, _, _ = compiled(name, specs(name)[0])
-    batch, losses = batch_for(agent, specs(name)[0]), []
+    one = compiled(name, specs(name)[0])
+    state, update = one.state, one.update
+    batch, losses = conformance.batch_with_extras(one, specs(name)[0]), []
     for _ in range(200):
         state, metrics = update(state, batch)
         losses.append({n: float(v) for n, v in metrics.items() if n.endswith("_loss")})
@@ -101,8 +102,9 @@ def branches_on_gpus(jaxpr):
 
 @each_case
 def test_on_a_gpu_the_host_waits_for_no_branch(name, spec, key):
-    agent, state, *_ = compiled(name, spec)
-    batch = batch_for(agent, spec)
+    one = compiled(name, spec)
+    agent, state = one.agent, one.state
+    batch = conformance.batch_with_extras(one, spec)
     observation = observations(spec, ENVIRONMENTS)
     update = jax.make_jaxpr(agent.update)(state, batch)
     act = jax.make_jaxpr(agent.act)(state.params, key, observation, 0, False)
@@ -116,7 +118,8 @@ def test_only_agents_that_sample_completions_store_extras(name, key):
     _, state, _, act, _ = compiled(name, spec)
     _, extras = act(state.params, key, observations(spec, ENVIRONMENTS), 0, False)
     shapes = jax.tree.map(np.shape, extras)
-    assert shapes == ({"log_probs": (ENVIRONMENTS, 4)} if name == "gkd" else ())
+    stored = {"log_probs": (ENVIRONMENTS, 4)}
+    assert shapes == (stored if name in ("gkd", "warp") else ())
 
 
 @pytest.mark.parametrize("name", DISCRETE)

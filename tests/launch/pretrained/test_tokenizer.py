@@ -136,7 +136,7 @@ def pair(tmp_path):
 def refusal(teacher, policy):
     with pytest.raises(PretrainedError) as caught:
         tokenizer.check_pair(teacher, policy)
-    start = "a teacher and its policy must have the same "
+    start = "checkpoints that are used together must have the same "
     assert str(caught.value).startswith(start) and "\n" not in str(caught.value)
     return str(caught.value).removeprefix(start)
 
@@ -158,7 +158,7 @@ def test_other_vocabularies_are_refused(pair):
     teacher, policy = pair
     describe(policy, vocab_size=61)
     assert refusal(teacher, policy) == (
-        f"vocab_size, but the teacher {teacher} has 59 and the policy {policy} has 61"
+        f"vocab_size, but {teacher} has 59 and {policy} has 61"
     )
 
 
@@ -166,8 +166,7 @@ def test_other_end_tokens_are_refused(pair):
     teacher, policy = pair
     describe(teacher, eos_token_id=[1, 6])
     assert refusal(teacher, policy) == (
-        f"eos_token_id, but the teacher {teacher} has [1, 6] and the policy {policy} "
-        "has [1]"
+        f"eos_token_id, but {teacher} has [1, 6] and {policy} has [1]"
     )
 
 
@@ -175,7 +174,7 @@ def test_other_tokenizers_of_equal_size_are_refused(pair):
     teacher, policy = pair
     add_json(policy, words=[*WORDS[:3], "bat"])
     message = refusal(teacher, policy)
-    assert message.startswith(f"tokenizer, but the teacher {teacher} has SHA-256 ")
+    assert message.startswith(f"tokenizer, but {teacher} has SHA-256 ")
     (policy / "tokenizer.json").unlink()
     message = refusal(teacher, policy)
-    assert message.endswith(f"and the policy {policy} has none")
+    assert message.endswith(f"and {policy} has none")

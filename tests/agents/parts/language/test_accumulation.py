@@ -57,3 +57,16 @@ def test_parts_have_equal_sizes():
     found = [accumulation.number_of_parts(*pair) for pair in ((4, 32), (4, 6), (3, 11))]
     assert found == [4, 2, 1]
     assert accumulation.number_of_parts(0, 32) == 4  # tests run on a CPU
+
+
+@pytest.mark.parametrize("parts", [1, 3, 4, 8])
+def test_rows_that_are_mapped_in_parts_keep_their_places(parts):
+    def function(rows):
+        inputs, targets, _ = rows
+        return {"sum": inputs.sum(axis=1) - targets, "double": 2 * inputs}
+
+    found = accumulation.mapped(function, BATCH, parts)
+    np.testing.assert_allclose(found["sum"], ROWS[0].sum(axis=1) - ROWS[1], rtol=1e-5)
+    np.testing.assert_array_equal(found["double"], 2 * ROWS[0])
+    slope = jax.grad(lambda x: accumulation.mapped(jnp.sin, x, parts).sum())(ROWS[0])
+    assert not slope.any()

@@ -1,0 +1,140 @@
+"""Merges the weights of language policies, and writes them as a checkpoint."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from agents.parts.contract import NetworkParams
+from agents.parts.language import merging, transformer
+from agents.parts.language.sequences import EOS
+from launch.errors import PretrainedError
+from launch.pretrained import config_file, safetensors, tokenizer
+from launch.runs import initial_networks, initial_weights
+from launch.runs.initial_networks import POLICY, Learned, is_pretrained
+
+Method = Literal["slerp", "lerp"]
+
+
+class Request(NamedTuple):
+    """What to merge.
+
+    Attributes:
+        sources: finished runs, or checkpoints of Hugging Face; at least one.
+        base: the run or checkpoint with whose weights the sources began; None: unknown,
+            which only the linear merge of whole weights allows.
+        method: linear, or on the sphere.
+        weight: of the last of two sources; None: all weigh the same.
+        fraction: of the way from the base to the merge.
+    """
+
+    sources: tuple[Path, ...]
+    base: Path | None = None
+    method: Method = "slerp"
+    weight: float | None = None
+    fraction: float = 1.0
+
+
+class Merged(NamedTuple):
+    """A merged decoder.
+
+    Attributes:
+        config: of the decoder, with its vocabulary.
+        params: of the decoder.
+        cosines: between the task vectors of the first two sources, by layer; empty
+            without a base or with one source.
+    """
+
+    config: transformer.Config
+    params: NetworkParams
+    cosines: dict[str, float]
+
+
+def merge(request: Request) -> Merged:
+    """Merges the policies of finished runs.
+
+    Raises:
+        RunDirectoryError: a source is no finished run and no checkpoint, or cannot be
+            read.
+        PretrainedError: a source is not a language policy, or the sources do not fit.
+    """
+    directories = [*request.sources, *([request.base] if request.base else [])]
+    learned = [initial_networks.learned_at(each) for each in directories]
+    config = _config(learned[0], directories[0])
+    for directory, each in zip(directories[1:], learned[1:], strict=True):
+        _config(each, directory)
+        try:
+            initial_networks.check_fit(
+                learned[0], POLICY, each, POLICY, said=str(directory)
+            )
+        except ValueError as error:
+            raise PretrainedError(str(error)) from error
+    checkpoints = [each for each in directories if is_pretrained(each)]
+    for other in checkpoints[1:]:
+        tokenizer.check_pair(other, checkpoints[0])
+    weights = [weights_of(each) for each in directories]
+    tuned = weights[: len(request.sources)]
+    base = weights[-1] if request.base else None
+    params = merged(request, base, tuned)
+    cosines = {}
+    if base is not None and len(tuned) > 1:
+        cosines = merging.cosines(base, tuned[0], tuned[1])
+    vocabulary = int(np.shape(params["embed"])[0])
+    return Merged(
+        dataclasses.replace(config, vocabulary=vocabulary),
+        params,
+        {name: float(value) for name, value in cosines.items()},
+    )
+
+
+def merged(
+    request: Request, base: NetworkParams | None, tuned: Sequence[NetworkParams]
+) -> NetworkParams:
+    """The merge of weights, as a request has it."""
+    if len(tuned) == 1:
+        whole = tuned[0]
+    else:
+        method = {"slerp": merging.slerp, "lerp": merging.lerp}[request.method]
+        whole = method(tuned[0] if base is None else base, tuned, request.weight)
+    return whole if base is None else merging.towards(base, whole, request.fraction)
+
+
+def weights_of(directory: Path) -> NetworkParams:
+    """The policy's weights of a finished run or a checkpoint.
+
+    Raises:
+        RunDirectoryError: the run is not finished, or its weights cannot be read.
+    """
+    origin = initial_weights.origin(POLICY, directory, POLICY)
+    return initial_weights.load([origin])[POLICY]
+
+
+def save(request: Request, found: Merged, directory: Path) -> None:
+    """Writes a merge as a checkpoint of Hugging Face.
+
+    End tokens and tokenizer are those of the first source that has them.
+
+    Raises:
+        PretrainedError: the checkpoint cannot be written.
+    """
+    pretrained = [each for each in request.sources if is_pretrained(each)]
+    words = [each for each in pretrained if tokenizer.files(each)]
+    safetensors.save(
+        directory,
+        found.config,
+        found.params,
+        eos=config_file.read(pretrained[0]).eos if pretrained else (EOS,),
+        tokenizer_of=words[0] if words else None,
+    )
+
+
+def _config(learned: Learned, directory: Path) -> transformer.Config:
+    config = learned.architectures.get(POLICY)
+    if not isinstance(config, transformer.Config):
+        raise PretrainedError(
+            f"only policies of language agents can be merged, but {directory} is of "
+            f"{learned.name}"
+        )
+    return config

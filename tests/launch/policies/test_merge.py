@@ -1,0 +1,124 @@
+"""Merged checkpoints: the merge is what is written, and misfits are refused."""
+
+import re
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from agents.parts.language import merging
+from launch.errors import PretrainedError, RunDirectoryError
+from launch.policies import merge, saved_policy
+from launch.policies.merge import Request
+from launch.pretrained import safetensors
+from launch.runs import run_directory
+from tests.launch.language_runs import sums
+from tests.launch.local_runs import run_new
+from tests.launch.pretrained.checkpoints import GEMMA, change, copy, describe
+from tests.launch.small_experiments import small_catch
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return run_new(tmp_path_factory.mktemp("runs"), sums())
+
+
+@pytest.fixture
+def three(tmp_path):
+    """A checkpoint, and two others whose weights differ from it at random."""
+    generator = np.random.default_rng(0)
+    found = []
+    for name in ("base", "one", "two"):
+        (tmp_path / name).mkdir()
+        directory = copy("gemma2", tmp_path / name)
+        if name != "base":
+            change(directory, lambda tensors: noisy(tensors, generator))
+        found.append(directory)
+    return found
+
+
+def noisy(tensors, generator):
+    for name, tensor in tensors.items():
+        tensors[name] = tensor + np.float32(0.1 * generator.normal(size=tensor.shape))
+
+
+def saved(request, tmp_path):
+    directory = tmp_path / "merged"
+    merge.save(request, merge.merge(request), directory)
+    return safetensors.load(directory)
+
+
+def test_one_run_alone_is_exported(trained, tmp_path):
+    found = saved(Request((trained,)), tmp_path)
+    params = saved_policy.load(trained)[2]["policy"]
+    chex.assert_trees_all_close(found.params, params, rtol=0, atol=0)
+    assert (found.config.vocabulary, found.config.width) == (16, 8)
+    assert found.eos == (1,)
+
+
+@pytest.mark.parametrize("method", ["slerp", "lerp"])
+@pytest.mark.parametrize(("weight", "fraction"), [(None, 1.0), (0.25, 0.5)])
+def test_a_merge_is_that_of_the_weights(method, weight, fraction, three, tmp_path):
+    base, one, two = three
+    describe(one, eos_token_id=[1, 6])
+    describe(two, eos_token_id=[1, 6])
+    describe(base, eos_token_id=[6, 1])
+    request = Request((one, two), base, method, weight, fraction)
+    found = saved(request, tmp_path)
+    start, *tuned = (safetensors.load(each).params for each in three)
+    whole = getattr(merging, method)(start, tuned, weight)
+    wanted = merging.towards(start, whole, fraction)
+    chex.assert_trees_all_close(found.params, wanted, atol=1e-6)
+    assert found.eos == (1, 6)
+    assert found.config == safetensors.load(one).config
+
+
+def test_cosines_are_between_the_first_two_sources(three):
+    base, one, two = three
+    found = merge.merge(Request((one, two, one), base)).cosines
+    assert list(found) == ["embed", *(f"layers/{i}" for i in range(4)), "norm"]
+    start, *tuned = (safetensors.load(each).params for each in three)
+    wanted = merging.cosines(start, *tuned)
+    np.testing.assert_allclose(list(found.values()), list(wanted.values()), rtol=1e-5)
+    assert merge.merge(Request((one, two), method="lerp")).cosines == {}
+    assert merge.merge(Request((one,), base)).cosines == {}
+
+
+def test_a_run_and_a_checkpoint_of_it_merge_to_it(trained, tmp_path):
+    exported = tmp_path / "exported"
+    merge.save(Request((trained,)), merge.merge(Request((trained,))), exported)
+    found = merge.merge(Request((trained, exported), method="lerp"))
+    chex.assert_trees_all_close(found.params, merge.weights_of(trained), atol=1e-6)
+    assert jax.tree.leaves(found.params)[0].dtype == np.float32
+
+
+def refusal(request, kind=PretrainedError):
+    with pytest.raises(kind) as caught:
+        merge.merge(request)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_does_not_fit_is_refused(three, trained, tmp_path):
+    base, one, _ = three
+    other = GEMMA / "gemma3"
+    message = refusal(Request((one, other), base))
+    assert message.startswith(f"{other} must fit {one}: ")
+    assert re.search(r": layers/0/\w+ must be .*, but in policy of .* it is ", message)
+    assert refusal(Request((one, trained), base)).startswith(f"{trained} must fit ")
+    describe(base, eos_token_id=[1, 6])
+    assert "must have the same eos_token_id" in refusal(Request((one,), base))
+
+
+def test_runs_of_other_agents_are_refused(tmp_path):
+    run = run_directory.create(tmp_path, small_catch())
+    assert refusal(Request((run,))) == (
+        f"only policies of language agents can be merged, but {run} is of mdqn/catch"
+    )
+
+
+def test_unfinished_runs_are_refused(tmp_path):
+    run = run_directory.create(tmp_path, sums())
+    message = refusal(Request((run,)), RunDirectoryError)
+    assert message.startswith("a run that gives weights must be finished, but ")
