@@ -29,20 +29,16 @@ Deviations:
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from agents.parts import checks, sgd
 from agents.parts.contract import Agent, Metrics, Params, Spec, Transition
 from agents.parts.language import (
-    accumulation,
     assembly,
     distillation,
     policy_gradient,
     sampling,
-    sequences,
     transformer,
 )
 
@@ -88,12 +84,11 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
     """The score-function loss of r_beta = r - beta log(pi_theta / pi_theta_ema)."""
 
     def part_loss(params: Params, part: assembly.Part) -> tuple[jax.Array, Metrics]:
-        old, prompt = part.batch.extras, part.prompt
-        log_probs = sampling.score(params["policy"], network, prompt, part.completion)
-        log_ratio = jnp.sum(log_probs, axis=1) - old["anchor_log_prob"]
-        reward = part.batch.reward - config.anchor_weight * log_ratio
-        losses, weights = policy_gradient.losses(
-            log_probs, old["log_probs"], reward - old["baseline"]
+        log_probs = sampling.score(
+            params["policy"], network, part.prompt, part.completion
+        )
+        losses, weights, log_ratio = policy_gradient.anchored_losses(
+            log_probs, part.batch.extras, config.anchor_weight
         )
         return part.row_mean(losses), {
             "score": part.row_mean(part.batch.reward),
@@ -106,19 +101,14 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
     def policy_loss(
         params: Params, target_params: Params, batch: Transition, key: jax.Array
     ) -> tuple[jax.Array, Metrics]:
-        def anchor_log_prob(rows: tuple[jax.Array, jax.Array]) -> jax.Array:
-            log_probs = sampling.score(target_params["policy"], network, *rows)
-            return jnp.sum(log_probs, axis=1)
-
         prompt, _ = assembly.split(batch.observation, spec)
-        rows = (prompt, batch.action)
-        anchor = accumulation.mapped(anchor_log_prob, rows, config.parts)
-        log_ratio = jnp.sum(batch.extras["log_probs"], axis=1) - anchor
-        baseline = policy_gradient.others_mean(
-            batch.reward - config.anchor_weight * log_ratio
+        anchor = assembly.log_prob(
+            target_params["policy"], network, prompt, batch.action, config.parts
         )
-        more = {"anchor_log_prob": anchor, "baseline": baseline}
-        batch = batch._replace(extras={**batch.extras, **more})
+        extras = policy_gradient.anchored(
+            batch.reward, config.anchor_weight, anchor, batch.extras
+        )
+        batch = batch._replace(extras=extras)
         return in_parts(params, target_params, batch, key)
 
     return policy_loss
@@ -127,18 +117,6 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
 def agent(config: Config, spec: Spec) -> Agent:
     """Builds WARP's policy gradient for a task whose actions are tokens."""
     network = assembly.for_task(config.network, spec)
-    [columns] = spec.action.shape
-    pair = distillation.Pair(student=network, teacher=network)
-
-    def measure(params: Params, key: jax.Array, observation: Any) -> Metrics:
-        prompt, _ = assembly.split(observation, spec)
-        policy = params["policy"]
-        made, _ = sampling.generate(policy, network, key, prompt, columns)
-        both = {"policy": policy, "teacher": params["sft"]}
-        kl = pair.distances(both, "reverse_kl", prompt, made)
-        mask = sequences.completion_mask(made)
-        return {"sft_kl": jnp.mean(jnp.sum(kl, axis=1, where=mask))}
-
     step_size = config.anchor_step_size
     return assembly.assemble(
         config,
@@ -151,6 +129,6 @@ def agent(config: Config, spec: Spec) -> Agent:
             temperature=config.temperature,
             evaluation_temperature=config.evaluation_temperature,
         ),
-        measure=measure,
+        measure=distillation.distance_from("sft", network, spec),
         target_update=sgd.polyak(step_size) if step_size else sgd.fixed,
     )

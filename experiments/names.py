@@ -36,6 +36,7 @@ _FIGURES = {
     "f_divergence": "f_divergence",
     "inverse_rl": "inverse_rl",
     "warp": "warp",
+    "jbond": "jbond",
 }
 
 # Modules in `experiments.papers` by the name of their grid.

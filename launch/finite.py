@@ -29,6 +29,15 @@ def check_timestep(timestep: dm_env.TimeStep, actor_steps: int) -> None:
             )
 
 
+def check_scores(scores: np.ndarray, actor_steps: int) -> None:
+    """Raises NotFinite if a score `[N, K]` of a further action is NaN or infinite."""
+    for lane, number in np.argwhere(~np.isfinite(scores)):
+        raise NotFinite(
+            f"the environment returned a non-finite score of {scores[lane, number]} in "
+            f"lane {lane} at actor step {actor_steps}"
+        )
+
+
 def _sums_to_a_number(values: np.ndarray) -> bool:
     if values.size <= _FEW:
         return math.isfinite(sum(values.ravel().tolist()))

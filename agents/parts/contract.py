@@ -70,6 +70,21 @@ class Transition(NamedTuple):
     extras: Any = ()
 
 
+class Others(NamedTuple):
+    """Further actions at an observation, which the environment only scores.
+
+    A policy of a language task may return them in its extras, under any name. Before
+    they are stored, the actor replaces `rewards` by the task's scores.
+
+    Attributes:
+        actions: `[N, K, ...]`, K further actions of each environment.
+        rewards: `[N, K]` float32; from `act`, zeros.
+    """
+
+    actions: Any
+    rewards: Any
+
+
 @dataclass(frozen=True)
 class Storage:
     """How an agent's transitions are stored and sampled, in any kind of store.

@@ -140,6 +140,32 @@ class LanguageEnvironment:
         ]
         return self._timestep(dm_env.StepType.LAST, scores, 0.0)
 
+    def score(self, completions: np.ndarray) -> np.ndarray:
+        """Scores further completions of the prompts of a FIRST; nothing changes.
+
+        Args:
+            completions: `[N, K, T]`, K of each lane.
+
+        Returns:
+            `[N, K]` float32.
+
+        Raises:
+            ValueError: they are not completions of the vocabulary, or no prompt waits.
+        """
+        if not self._at_first:
+            raise ValueError("score needs prompts that wait: call it before step")
+        if completions.ndim != 3:
+            raise ValueError(
+                f"completions to score must be [N, K, T], got {[*completions.shape]}"
+            )
+        for k in range(completions.shape[1]):
+            self._check(completions[:, k])
+        scores = [
+            [self.task.score(prompt, completion) for completion in row]
+            for (prompt, _), row in zip(self._drawn, completions, strict=True)
+        ]
+        return np.array(scores, np.float32)
+
     def observation_spec(self) -> specs.BoundedArray:
         """`[P + T]` int32: the prompt, then the reference, each padded on the right.
 

@@ -25,7 +25,7 @@ QUANTILE_AGENTS = ("iqn", "miqn")
 STUDENT_AGENTS = ("gkd", "supervised_kd", "seq_kd")
 
 # Agents that improve the policy of supervised fine-tuning, and measure how far it goes.
-REWARDED_AGENTS = ("warp",)
+REWARDED_AGENTS = ("warp", "jbond")
 
 # Language agents whose evaluation is always greedy.
 GREEDY_AGENTS = ("f_divergence", "f_distillation")
@@ -221,7 +221,8 @@ def _first_weights(agent_name: str, task_name: str) -> dict[str, str]:
     if agent_name == "f_distillation":  # a teacher that was trained with the same loss
         return {"teacher": f"f_divergence/{task_name}-teacher"}
     if agent_name in REWARDED_AGENTS:
-        return dict.fromkeys(("policy", "sft"), f"sft/{task_name}")
+        anchor = ["anchor"] if agent_name == "jbond" else []
+        return dict.fromkeys(["policy", "sft", *anchor], f"sft/{task_name}")
     if agent_name not in STUDENT_AGENTS:
         return {}
     return {"teacher": f"sft/{task_name}-teacher", "policy": f"sft/{task_name}"}

@@ -7,7 +7,7 @@ import dm_env
 import jax
 import numpy as np
 
-from agents.parts.contract import Act, Params
+from agents.parts.contract import Act, Others, Params
 from environments.vector import VectorEnvironment
 from launch import finite, staleness
 from launch.replay import Adder
@@ -89,6 +89,29 @@ class Actor:
             self._extras = staleness.stored_extras(self._extras, versions)
         return np.asarray(actions)
 
+    def score_others(self, score: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Scores the further actions that `select_action` left in the extras, if any.
+
+        Args:
+            score: `actions [N, K, ...] -> [N, K]`, of the environment.
+
+        Raises:
+            NotFinite: a score is NaN or infinite.
+        """
+        if self._adder is None:
+            return
+
+        def scored(leaf: Any) -> Any:
+            if not isinstance(leaf, Others):
+                return leaf
+            rewards = score(np.asarray(leaf.actions))
+            finite.check_scores(rewards, self.actor_steps)
+            return leaf._replace(rewards=rewards)
+
+        self._extras = jax.tree.map(
+            scored, self._extras, is_leaf=lambda leaf: isinstance(leaf, Others)
+        )
+
     def skip_action(self) -> None:
         """Counts a call of the policy whose actions would be ignored."""
         self._calls += 1
@@ -125,6 +148,7 @@ class Loop:
     ):
         """Starts at an episode boundary, `actor_steps` into the run."""
         self._environment = environment
+        self._score = getattr(environment, "score", None)  # of a language task
         self._actor = actor
         self._timestep: dm_env.TimeStep | None = None
         self._all_ended = False  # then actions are ignored
@@ -155,6 +179,8 @@ class Loop:
             self._actor.skip_action()
         else:
             self._action = self._actor.select_action(self._timestep.observation)
+            if self._score is not None:
+                self._actor.score_others(self._score)
         timestep = self._environment.step(self._action)
         self._actor.observe(self._action, timestep)
         self._timestep = timestep

@@ -17,6 +17,7 @@ from agents.parts.conformance import batch_with_extras
 from tests.agents.cases import (
     ENVIRONMENTS,
     FAST,
+    batch_for,
     compile_agent,
     compiled,
     observations,
@@ -44,7 +45,11 @@ def computed(stage):
     name, _, earlier = stage.partition("/")
     spec = specs(name)[0]
     one = compile_agent(stages(name)[stage]) if earlier else compiled(name, spec)
-    state, batch, metrics = one.state, batch_with_extras(one, spec, seed=5), []
+    if earlier:  # this stage never acts, so it has no extras
+        batch = batch_for(one.agent, spec, seed=5)
+    else:
+        batch = batch_with_extras(one, spec, seed=5)
+    state, metrics = one.state, []
     for _ in range(UPDATES):
         state, row = one.update(state, batch)
         metrics.append({name: float(value) for name, value in sorted(row.items())})

@@ -189,6 +189,29 @@ def acting(
     return act
 
 
+def log_prob(
+    params: NetworkParams,
+    network: transformer.Config,
+    prompt: jax.Array,
+    completion: jax.Array,
+    parts: int,
+) -> jax.Array:
+    """Log-probabilities `[B]` of whole completions; without gradient, in parts.
+
+    Args:
+        params: of a decoder.
+        network: of the decoder.
+        prompt: `[B, P]`.
+        completion: `[B, T]`.
+        parts: see `accumulation.number_of_parts`.
+    """
+
+    def of_rows(rows: tuple[jax.Array, jax.Array]) -> jax.Array:
+        return jnp.sum(sampling.score(params, network, *rows), axis=1)
+
+    return accumulation.mapped(of_rows, (prompt, completion), parts)
+
+
 def _check_references(spec: Spec) -> None:
     if not spec.references:
         raise ValueError(

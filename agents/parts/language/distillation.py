@@ -134,3 +134,24 @@ def measure_of(pair: Pair, spec: Spec) -> Measure:
         }
 
     return measure
+
+
+def distance_from(name: str, network: transformer.Config, spec: Spec) -> Measure:
+    """The KL divergence from `policy` to another network of its shape: `<name>_kl`.
+
+    It is that of whole completions, in nats: the sum of the exact divergences at each
+    token of one sample of the policy for each prompt, averaged over prompts.
+    """
+    [columns] = spec.action.shape
+    pair = Pair(student=network, teacher=network)
+
+    def measure(params: Params, key: jax.Array, observation: Any) -> Metrics:
+        prompt, _ = assembly.split(observation, spec)
+        policy = params["policy"]
+        made, _ = sampling.generate(policy, network, key, prompt, columns)
+        both = {"policy": policy, "teacher": params[name]}
+        kl = pair.distances(both, "reverse_kl", prompt, made)
+        mask = sequences.completion_mask(made)
+        return {f"{name}_kl": jnp.mean(jnp.sum(kl, axis=1, where=mask))}
+
+    return measure

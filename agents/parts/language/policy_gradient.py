@@ -1,7 +1,14 @@
 """Policy gradients of whole completions: score functions, with the others as baseline.
 
-Letters in shapes: B completions, T columns of each.
+With an anchor, the reward is r(y) - w log(pi(y) / pi_anchor(y)): its mean is the mean
+of r less w times the KL divergence from the policy to the anchor. The log-ratio changes
+with the policy, so each part of a batch computes it anew. The baseline must be known
+before; it has the log-ratio of the policy that generated the completions.
+
+Letters in shapes: B completions of a batch, b of a part of it, T columns of each.
 """
+
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -44,3 +51,58 @@ def losses(
     ratio = jnp.exp(jnp.minimum(log_prob - jnp.sum(old_log_probs, axis=1), 0))
     weight = jax.lax.stop_gradient(ratio)
     return -weight * jax.lax.stop_gradient(advantage) * log_prob, weight
+
+
+class Anchored(NamedTuple):
+    """What the loss of a completion with an anchor needs; leaves `[B, ...]`.
+
+    Attributes:
+        reward: r, `[B]`.
+        anchor_log_prob: `[B]` of whole completions under the anchor.
+        baseline: `[B]`, of the reward with the log-ratio.
+        old_log_probs: `[B, T]` under the policy that generated the completions.
+        extras: of the agent, leaves `[B, ...]`.
+    """
+
+    reward: jax.Array
+    anchor_log_prob: jax.Array
+    baseline: jax.Array
+    old_log_probs: jax.Array
+    extras: Any
+
+
+def anchored(
+    reward: jax.Array, weight: float, anchor_log_prob: jax.Array, extras: Any
+) -> Anchored:
+    """Computes the baselines of a whole batch.
+
+    Args:
+        reward: r, `[B]`.
+        weight: w, of the log-ratio.
+        anchor_log_prob: `[B]`, see `Anchored`.
+        extras: of the agent, with `log_probs` `[B, T]` of the policy that generated.
+    """
+    chex.assert_equal_shape([reward, anchor_log_prob])
+    old_log_probs = extras["log_probs"]
+    log_ratio = jnp.sum(old_log_probs, axis=1) - anchor_log_prob
+    baseline = others_mean(reward - weight * log_ratio)
+    return Anchored(reward, anchor_log_prob, baseline, old_log_probs, extras)
+
+
+def anchored_losses(
+    log_probs: jax.Array, rows: Anchored, weight: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """As `losses`, with the log-ratio to an anchor in the reward.
+
+    Args:
+        log_probs: `[b, T]` of the tokens under the policy, 0 after EOS.
+        rows: `[b, ...]` of a batch.
+        weight: w, of the log-ratio.
+
+    Returns:
+        `[b]` losses, `[b]` weights as of `losses`, and `[b]` log-ratios.
+    """
+    log_ratio = jnp.sum(log_probs, axis=1) - rows.anchor_log_prob
+    advantage = rows.reward - weight * log_ratio - rows.baseline
+    found, weights = losses(log_probs, rows.old_log_probs, advantage)
+    return found, weights, log_ratio

@@ -11,7 +11,7 @@ import pytest
 from agents import REGISTRY
 from agents.parts import conformance
 from agents.parts.checks import InvalidSetting
-from agents.parts.contract import Storage
+from agents.parts.contract import Others, Storage
 from agents.parts.delays import Delayed
 from tests.agents import golden_values
 from tests.agents.cases import (
@@ -119,7 +119,9 @@ def test_only_agents_that_sample_completions_store_extras(name, key):
     _, extras = act(state.params, key, observations(spec, ENVIRONMENTS), 0, False)
     shapes = jax.tree.map(np.shape, extras)
     stored = {"log_probs": (ENVIRONMENTS, 4)}
-    assert shapes == (stored if name in ("gkd", "warp") else ())
+    others = {"others": Others((ENVIRONMENTS, 2, 4), (ENVIRONMENTS, 2))}
+    wanted = {"gkd": stored, "warp": stored, "jbond": stored | others}
+    assert shapes == wanted.get(name, ())
 
 
 @pytest.mark.parametrize("name", DISCRETE)

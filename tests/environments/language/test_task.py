@@ -218,3 +218,34 @@ def test_a_task_without_prompts_for_evaluation_is_refused():
 def test_there_is_at_least_one_lane():
     with pytest.raises(ValueError, match="environments must be at least 1, got 0"):
         make([[6]], lanes=0)
+
+
+def test_further_completions_are_scored_and_change_nothing():
+    environment = make([[6]], lanes=2)
+    environment.reset()
+    begin = 10 * prompts(False, 1)[0][0]
+    further = np.full((2, 3, 4), 7, np.int32)
+    further[1, :, 0] = [4, 5, 6]
+    scores = environment.score(further)
+    assert scores.dtype == np.float32
+    assert scores.tolist() == [[begin + 7] * 3, [begin + 4, begin + 5, begin + 6]]
+    last = environment.step(further[:, 0])
+    assert last.step_type.tolist() == [LAST] * 2
+    assert last.reward.tolist() == [begin + 7, begin + 4]
+    with pytest.raises(ValueError, match="score needs prompts that wait"):
+        environment.score(further)
+
+
+@pytest.mark.parametrize(
+    ("completions", "message"),
+    [
+        (np.zeros((2, 4), np.int32), r"must be \[N, K, T\], got \[2, 4\]"),
+        (np.zeros((2, 3, 5), np.int32), r"\[2, 4\] between 0 and 10, got \[2, 5\]"),
+        (np.full((2, 3, 4), 11), "between 0 and 10, got 11 to 11"),
+    ],
+)
+def test_further_completions_must_be_of_the_vocabulary(completions, message):
+    environment = make([[6]], lanes=2)
+    environment.reset()
+    with pytest.raises(ValueError, match=message):
+        environment.score(completions)

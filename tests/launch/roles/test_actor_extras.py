@@ -1,7 +1,13 @@
 """The extras that a policy returns reach the replay with its actions."""
 
+import jax.numpy as jnp
 import numpy as np
+import pytest
 
+import environments
+from agents.parts.contract import Others
+from environments import Arithmetic
+from launch.errors import NotFinite
 from launch.roles.actor import Actor, Loop
 
 
@@ -27,3 +33,62 @@ def test_an_actor_remembers_the_extras_of_its_last_actions(scripted):
         ([2, 102], [-1, -101]),
         ([3, 103], [-2, -102]),
     ]
+
+
+class Stored:
+    """An adder that keeps the extras of each step."""
+
+    def __init__(self):
+        self.extras = []
+
+    def observe_first(self, timestep):
+        pass
+
+    def observe(self, actions, timestep, extras):
+        self.extras.append(extras)
+
+
+def sums(environment):
+    """Arithmetic whose policy returns two further completions for each prompt."""
+    [columns] = environment.action_spec().shape
+
+    def act(params, key, observation, actor_steps, evaluation):
+        tokens = observation[:, -columns:]
+        others = jnp.stack([tokens, jnp.full_like(tokens, 5)], axis=1)
+        scores = jnp.zeros((len(tokens), 2))
+        return tokens, {"seen": tokens[:, 0], "others": Others(others, scores)}
+
+    return act
+
+
+def test_further_actions_are_scored_before_they_are_stored():
+    """The reference is right, a row of fives is not."""
+    environment = environments.make(Arithmetic(), 3, seed=0)
+    told = Stored()
+    actor = Actor(sums(environment), dict, seed=0, adder=told, version=lambda: 7)
+    loop = Loop(environment, actor)
+    for _ in range(3):  # completions, a FIRST, completions
+        loop.step()
+    for stored in (told.extras[0], told.extras[2]):
+        assert stored["version"].tolist() == [7, 7, 7]
+        others = stored["agent"]["others"]
+        assert others.rewards.tolist() == [[1, 0]] * 3
+        assert others.actions.shape[:2] == (3, 2)
+
+
+def test_nothing_is_scored_where_nothing_is_stored(monkeypatch):
+    environment = environments.make(Arithmetic(), 3, seed=0)
+    monkeypatch.setattr(environment, "score", None)
+    Loop(environment, Actor(sums(environment), dict, seed=0)).step()
+    actor = Actor(sums(environment), dict, seed=0)
+    actor.select_action(environment.reset().observation)
+    actor.score_others(lambda actions: pytest.fail("an evaluation needs no scores"))
+
+
+def test_a_score_that_is_no_number_ends_the_run():
+    environment = environments.make(Arithmetic(), 3, seed=0)
+    actor = Actor(sums(environment), dict, seed=0, adder=Stored())
+    actor.select_action(environment.reset().observation)
+    message = "non-finite score of nan in lane 2 at actor step 0"
+    with pytest.raises(NotFinite, match=message):
+        actor.score_others(lambda actions: np.array([[1, 2], [3, 4], [np.nan, 0]]))

@@ -1,0 +1,191 @@
+"""J-BOND: rewards, loss and anchor by hand, samples of the anchor, that it learns."""
+
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents import jbond
+from agents.parts import sgd
+from agents.parts.contract import Others, Spec, Transition
+from agents.parts.language import sampling, transformer
+from agents.parts.language.sequences import EOS, PAD
+
+P, T, V, B = 4, 3, 9, 5
+SPEC = Spec(
+    observation=jax.ShapeDtypeStruct((P + T,), np.dtype(np.int32)),
+    num_actions=V,
+    action=jax.ShapeDtypeStruct((T,), np.dtype(np.int32)),
+    references=False,
+)
+NETWORK = transformer.Config(V, width=12, layers=1, heads=2, kv_heads=1)
+PROMPTS = jnp.array(
+    [[4, 5, PAD, PAD], [6, 4, 7, PAD], [8, 6, 5, 4], [7, 8, PAD, PAD], [5, 7, 6, PAD]]
+)
+COMPLETIONS = jnp.array([[4, 5, 6], [EOS, 0, 0], [7, EOS, 0], [8, 8, EOS], [5, EOS, 0]])
+OBSERVATION = jnp.concatenate([PROMPTS, jnp.full((B, T), PAD)], axis=1)
+REWARD = np.array([1.0, 0.0, 2.0, 0.0, 4.0])
+# Worse than both, equal to one, between, better than both, equal to both.
+OTHERS = np.array([[2.0, 1.5], [0.0, 3.0], [5.0, 1.0], [-1.0, -2.0], [4.0, 4.0]])
+R_J = np.array([-math.log(16), 0, 0, 0, 0])
+BETTER = [0, 1, 0, 0, 0]
+DRAWN = jnp.stack([COMPLETIONS[::-1], jnp.roll(COMPLETIONS, 1, axis=0)], axis=1)
+
+
+def make(**settings):
+    settings = {"network": NETWORK, "optimizer": sgd.Optimizer(1e-2, 1e-8)} | settings
+    return jbond.agent(jbond.Config(**settings), SPEC)
+
+
+def test_rewards_by_hand():
+    found = jbond.rewards(jnp.float32(REWARD), jnp.float32(OTHERS))
+    np.testing.assert_allclose(found, R_J, rtol=1e-6)
+
+
+def test_the_better_sample_of_the_anchor():
+    found = jbond.best(Others(DRAWN, jnp.float32(OTHERS)))
+    wanted = np.asarray(DRAWN)[np.arange(B), BETTER]
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    """A policy, the older one that generated, and an anchor."""
+    return [transformer.init(jax.random.key(seed), NETWORK) for seed in (3, 4, 5)]
+
+
+def scores(params, completions):
+    score = jax.jit(sampling.score, static_argnums=1)
+    return np.asarray(score(params, NETWORK, PROMPTS, completions), np.float64)
+
+
+def batch_of(old):
+    return Transition(
+        observation=OBSERVATION,
+        action=COMPLETIONS,
+        reward=jnp.float32(REWARD),
+        discount=jnp.zeros(B),
+        next_observation=OBSERVATION,
+        extras={
+            "log_probs": jnp.float32(old),
+            "others": Others(DRAWN, jnp.float32(OTHERS)),
+        },
+    )
+
+
+@pytest.mark.parametrize("parts", [1, B])
+def test_loss_and_gradient_by_hand(networks, parts):
+    policy, older, anchor = networks
+    beta, gamma = 0.3, 0.7
+    new, old, fixed = (scores(each, COMPLETIONS).sum(axis=1) for each in networks)
+    better = DRAWN[np.arange(B), np.array(BETTER)]
+    config = jbond.Config(backward_weight=beta, regularization=gamma, parts=parts)
+    loss = jbond.loss_of(config, NETWORK, SPEC)
+    batch = batch_of(scores(older, COMPLETIONS))
+
+    @jax.jit
+    def value(own):
+        params = {"policy": own, "anchor": anchor}
+        return loss(params, {}, batch, jax.random.key(0))
+
+    found, metrics = value(policy)
+    before = beta * R_J - (beta + gamma) * (old - fixed)
+    baseline = (before.sum() - before) / (B - 1)
+    advantage = beta * R_J - (beta + gamma) * (new - fixed) - baseline
+    weight = np.minimum(np.exp(new - old), 1) * advantage
+    likelihood = scores(policy, better).sum(axis=1)
+    by_hand = -(1 - beta) * likelihood - weight * new
+    assert found == pytest.approx(by_hand.mean(), rel=1e-4)
+    assert metrics["best_log_prob"] == pytest.approx(likelihood.mean(), rel=1e-4)
+    assert metrics["anchor_score"] == pytest.approx(OTHERS.mean())
+    assert metrics["anchor_kl"] == pytest.approx((new - fixed).mean(), rel=1e-4)
+
+    def surrogate(own):
+        def score(completion):
+            return sampling.score(own, NETWORK, PROMPTS, completion).sum(axis=1)
+
+        backward = jnp.float32(weight) * score(COMPLETIONS)
+        return -((1 - beta) * score(better) + backward).mean()
+
+    gradient = jax.jit(jax.grad(lambda own: value(own)[0]))(policy)
+    wanted = jax.jit(jax.grad(surrogate))(policy)
+    chex.assert_trees_all_close(gradient, wanted, rtol=1e-3, atol=1e-5)
+
+
+def test_an_update_moves_the_anchor_towards_the_new_policy(networks, key):
+    agent = make(anchor_step_size=0.25)
+    first = agent.init(key)
+    after, _ = jax.jit(agent.update)(first, batch_of(scores(networks[1], COMPLETIONS)))
+    wanted = jax.tree.map(
+        lambda old, new: 0.75 * old + 0.25 * new,
+        first.params["anchor"],
+        after.params["policy"],
+    )
+    chex.assert_trees_all_close(after.params["anchor"], wanted, atol=1e-6)
+    chex.assert_trees_all_equal(after.params["sft"], first.params["sft"])
+
+
+def test_two_samples_of_the_anchor_come_with_each_of_the_policy(key):
+    """Samples are more likely under the network that drew them than under another."""
+    agent = make()
+    params = agent.init(key).params
+    many = jnp.tile(OBSERVATION, (40, 1))
+    prompts = many[:, :P]
+    _, extras = jax.jit(agent.act)(params, key, many, 0, False)
+    others = extras["others"]
+    assert others.actions.shape == (200, 2, T) and not others.rewards.any()
+    assert (others.actions[:, 0] != others.actions[:, 1]).any(axis=1).mean() > 0.5
+
+    def mean_log_prob(name, tokens):
+        found = sampling.score(params[name], NETWORK, prompts, tokens)
+        return found.sum(axis=1).mean()
+
+    for k in range(2):
+        own = mean_log_prob("anchor", others.actions[:, k])
+        assert own > mean_log_prob("policy", others.actions[:, k]) + 1
+    _, extras = jax.jit(agent.act)(params, key, many, 0, True)
+    assert not extras["others"].actions.any()
+
+
+def test_it_finds_the_completion_with_the_best_reward(key):
+    """The reward is the number of tokens 7, with a little noise that breaks ties."""
+    agent = make(anchor_step_size=0.1)
+    state = agent.init(key)
+    act, update = jax.jit(agent.act), jax.jit(agent.update)
+    observation = jnp.tile(OBSERVATION, (7, 1))
+    generator = np.random.default_rng(0)
+
+    def reward_of(tokens):
+        noise = 0.1 * generator.normal(size=tokens.shape[:-1])
+        return jnp.float32((np.asarray(tokens) == 7).sum(axis=-1) + noise)
+
+    for i in range(120):
+        key = jax.random.fold_in(jax.random.key(6), i)
+        tokens, extras = act(state.params, key, observation, 0, False)
+        others = extras["others"]
+        extras["others"] = others._replace(rewards=reward_of(others.actions))
+        reward = reward_of(tokens)
+        batch = Transition(observation, tokens, reward, 0 * reward, observation, extras)
+        state, metrics = update(state, batch)
+    assert metrics["score"] > 2.5
+    greedy, _ = act(state.params, key, OBSERVATION, 0, True)
+    np.testing.assert_array_equal(greedy, np.full((B, T), 7))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("backward_weight", 1.1),
+        ("anchor_step_size", -0.1),
+        ("regularization", -0.1),
+        ("evaluation_temperature", -1.0),
+        ("batch_size", 1),
+        ("parts", -1),
+    ],
+)
+def test_errors_name_values_out_of_range(field, value):
+    with pytest.raises(ValueError, match=rf"{field} must be .*, got "):
+        make(**{field: value})
