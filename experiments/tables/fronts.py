@@ -2,10 +2,11 @@
 
 python -m experiments.tables.fronts warp_anchors.csv warp_anchors.png
 
-A line goes through the evaluations of a variant, as means over seeds, and its band is
-two standard errors. The x axis is the column `sft_kl`, the divergence from the
-supervised policy, in nats. On the task `preferences` a dotted line has the best reward
-at each divergence from the chain, to which the supervised policy was fitted.
+A line is the mean over seeds of a variant's rewards at equal divergence, interpolated
+between the evaluations, as far as all seeds go; its band is two standard errors. The x
+axis is the column `sft_kl`, the divergence from the supervised policy, in nats. On the
+task `preferences` a dotted line has the best reward at each divergence from the chain,
+to which the supervised policy was fitted.
 """
 
 import csv
@@ -24,11 +25,12 @@ from launch import output
 from launch.errors import RunDirectoryError
 
 BEST = "best possible"
+_POINTS = 30  # of a line
 _TEMPERATURES = np.geomspace(0.02, 3, 40)  # of the tilted policies
 
 
-def trajectories(rows: Sequence[Mapping[str, str]]) -> list[Line]:
-    """The way of each variant through divergence and reward, in the order of steps.
+def lines(rows: Sequence[Mapping[str, str]]) -> list[Line]:
+    """The reward of each variant over the divergence.
 
     Raises:
         ValueError: the table lacks the divergence, or a reward for one.
@@ -37,12 +39,18 @@ def trajectories(rows: Sequence[Mapping[str, str]]) -> list[Line]:
     rewards = variants.series(rows, "mean_return")
     found = []
     for name, seeds in divergences.items():
-        steps = sorted(set.intersection(*(set(run) for run in seeds.values())))
-        x = np.array([[run[step] for step in steps] for run in seeds.values()])
-        y = np.array([[rewards[name][seed][step] for step in steps] for seed in seeds])
+        ways = [
+            np.array(
+                sorted((x, rewards[name][seed][step]) for step, x in run.items())
+            ).T
+            for seed, run in seeds.items()
+        ]
+        x = np.linspace(
+            max(way[0, 0] for way in ways), min(way[0, -1] for way in ways), _POINTS
+        )
+        y = np.array([np.interp(x, way[0], way[1]) for way in ways])
         error = y.std(axis=0, ddof=1 if len(y) > 1 else 0) / np.sqrt(len(y))
-        label = variants.split(name)[1]
-        found.append(Line(label, x.mean(axis=0), y.mean(axis=0), error))
+        found.append(Line(variants.split(name)[1], x, y.mean(axis=0), error))
     return found
 
 
@@ -64,16 +72,16 @@ def _names(rows: Sequence[Mapping[str, str]]) -> set[str]:
 
 
 def draw(rows: Sequence[Mapping[str, str]], path: Path) -> None:
-    """Draws the trajectories of a table, and the best front where it is known."""
-    lines = trajectories(rows)
-    largest = max(float(each.x.max()) for each in lines)
+    """Draws the lines of a table, and the best front where it is known."""
+    found = lines(rows)
+    largest = max(float(each.x.max()) for each in found)
     for task in {EXPERIMENTS[name].environment for name in _names(rows)}:
         if isinstance(task, preferences.Preferences):
-            lines.append(best(task, largest))
-    lowest = min(float(each.y.min()) for each in lines)
+            found.append(best(task, largest))
+    lowest = min(float(each.y.min()) for each in found)
     save(
         path,
-        {"reward over distance": lines},
+        {"reward over distance": found},
         x_label="KL divergence from the supervised policy, in nats",
         y_label="golden reward",
         lowest=lowest - 0.05,

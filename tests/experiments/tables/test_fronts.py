@@ -31,11 +31,15 @@ def table(tmp_path):
     return write(tmp_path / "table.csv", rows)
 
 
-def test_a_line_is_the_mean_over_seeds_at_their_common_steps(table):
-    [line] = fronts.trajectories(variants.read(table))
+def test_a_line_is_the_mean_over_seeds_at_equal_divergence(table):
+    """From 2 to 4: the first seed rises to 0.75 at 3 and then by 0.05 each nat."""
+    [line] = fronts.lines(variants.read(table))
     assert line.label == "ema"
-    assert line.x.tolist() == [1.5, 3.5] and line.y.tolist() == [0.375, 0.5]
-    assert line.error.tolist() == pytest.approx([0.125, 0.25])
+    assert (line.x[0], line.x[-1]) == (2, 4)
+    first = np.interp(line.x, [2, 3, 8], [0.5, 0.75, 1.0])
+    np.testing.assert_allclose(line.y, (first + 0.25) / 2)
+    # Two seeds: half their difference is the standard error of their mean.
+    np.testing.assert_allclose(line.error, (first - 0.25) / 2)
 
 
 def test_the_best_front_is_that_of_the_tilted_policies():
