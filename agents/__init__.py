@@ -145,6 +145,7 @@ REGISTRY: dict[str, Recipe] = {
     "supervised_kd": Recipe("agents.gkd", "SUPERVISED_KD", actions="tokens"),
     "seq_kd": Recipe("agents.gkd", "SEQ_KD", actions="tokens"),
     "warp": Recipe("agents.warp", actions="tokens"),
+    "rlef": Recipe("agents.rlef", actions="tokens"),
     "jbond": Recipe("agents.jbond", actions="tokens"),
     "f_divergence": Recipe("agents.f_divergence", actions="tokens"),
     "f_distillation": Recipe("agents.f_divergence", "DISTILLATION", actions="tokens"),

@@ -37,6 +37,7 @@ _FIGURES = {
     "inverse_rl": "inverse_rl",
     "warp": "warp",
     "jbond": "jbond",
+    "rlef": "rlef",
 }
 
 # Modules in `experiments.papers` by the name of their grid.

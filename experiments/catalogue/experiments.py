@@ -24,8 +24,13 @@ QUANTILE_AGENTS = ("iqn", "miqn")
 # Agents that learn from a teacher, and begin with a student that was trained before.
 STUDENT_AGENTS = ("gkd", "supervised_kd", "seq_kd")
 
-# Agents that improve the policy of supervised fine-tuning, and measure how far it goes.
-REWARDED_AGENTS = ("warp", "jbond")
+# Agents that improve the policy of supervised fine-tuning and measure how far it goes,
+# with the networks that begin with its weights.
+REWARDED_AGENTS = {
+    "warp": ("policy", "sft"),
+    "jbond": ("policy", "sft", "anchor"),
+    "rlef": ("policy", "sft", "value"),
+}
 
 # Language agents whose evaluation is always greedy.
 GREEDY_AGENTS = ("f_divergence", "f_distillation")
@@ -221,8 +226,7 @@ def _first_weights(agent_name: str, task_name: str) -> dict[str, str]:
     if agent_name == "f_distillation":  # a teacher that was trained with the same loss
         return {"teacher": f"f_divergence/{task_name}-teacher"}
     if agent_name in REWARDED_AGENTS:
-        anchor = ["anchor"] if agent_name == "jbond" else []
-        return dict.fromkeys(["policy", "sft", *anchor], f"sft/{task_name}")
+        return dict.fromkeys(REWARDED_AGENTS[agent_name], f"sft/{task_name}")
     if agent_name not in STUDENT_AGENTS:
         return {}
     return {"teacher": f"sft/{task_name}-teacher", "policy": f"sft/{task_name}"}

@@ -222,9 +222,14 @@ def _check_references(spec: Spec) -> None:
 
 
 def loss_in_parts(
-    spec: Spec, part_loss: PartLoss, *, parts: int, average: Average = "token_mean"
+    spec: Spec,
+    part_loss: PartLoss,
+    *,
+    parts: int,
+    average: Average = "token_mean",
+    network: str = "policy",
 ) -> sgd.Loss:
-    """The loss of network `policy`, computed in parts of the batch.
+    """The loss of a network, computed in parts of the batch.
 
     The metrics are those of `part_loss`, and of the completions.
 
@@ -234,6 +239,7 @@ def loss_in_parts(
         parts: see `accumulation.number_of_parts`.
         average: of `Part.average`: mean over all tokens of the batch, or over sequences
             of their means.
+        network: name of the network that learns.
     """
 
     def loss(
@@ -251,10 +257,10 @@ def loss_in_parts(
             jnp.full(len(mask), 1 / len(mask)),
         )
 
-        def of_part(policy: NetworkParams, part: Part) -> tuple[jax.Array, Metrics]:
-            return part_loss({**params, "policy": policy}, part)
+        def of_part(own: NetworkParams, part: Part) -> tuple[jax.Array, Metrics]:
+            return part_loss({**params, network: own}, part)
 
-        value, metrics = accumulation.summed(of_part, params["policy"], whole, parts)
+        value, metrics = accumulation.summed(of_part, params[network], whole, parts)
         return value, metrics | completion_metrics(batch.action)
 
     return loss
@@ -275,15 +281,19 @@ def assemble(
     networks: Mapping[str, transformer.Config],
     loss: sgd.Loss,
     act: Act,
+    critic_loss: sgd.Loss | None = None,
     measure: Measure | None = None,
     target_update: sgd.TargetUpdate | None = None,
 ) -> Agent:
-    """Builds an agent whose network `policy` learns; each completion is used once.
+    """Builds an agent that uses each completion once.
+
+    The network `policy` learns, and with a critic the network `value` after it.
 
     Args:
         config: the paper's.
-        networks: by name, with their vocabulary; those besides `policy` must be given.
+        networks: by name, with their vocabulary; those that do not learn must be given.
         loss: of the policy.
+        critic_loss: of `value`, a decoder; None: there is no critic.
         act: see `Agent`.
         measure: see `Agent`.
         target_update: of the target of `policy`; None: nothing reads the target.
@@ -292,13 +302,14 @@ def assemble(
         InvalidSetting: a setting is not among the choices that its type lists.
     """
     checks.choices(config)
+    losses = {"policy": loss} | ({"value": critic_loss} if critic_loss else {})
     init, update = sgd.learner(
         networks={
             name: functools.partial(transformer.init, config=network)
             for name, network in networks.items()
         },
-        losses={"policy": loss},
-        optimizers={"policy": config.optimizer.make()},
+        losses=losses,
+        optimizers={name: config.optimizer.make() for name in losses},
         target_update=target_update or sgd.periodic(1),
     )
     size = config.batch_size
@@ -316,5 +327,5 @@ def assemble(
         storage,
         discount=1.0,
         measure=measure,
-        given=tuple(name for name in networks if name != "policy"),
+        given=tuple(name for name in networks if name not in losses),
     )

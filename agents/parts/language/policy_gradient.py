@@ -45,12 +45,21 @@ def losses(
 
     Source: REINFORCE (Williams, 1992), whose importance weights are cut at 1.
     """
-    chex.assert_rank([log_probs, advantage], [2, 1])
-    chex.assert_equal_shape([log_probs, old_log_probs])
-    log_prob = jnp.sum(log_probs, axis=1)
-    ratio = jnp.exp(jnp.minimum(log_prob - jnp.sum(old_log_probs, axis=1), 0))
-    weight = jax.lax.stop_gradient(ratio)
-    return -weight * jax.lax.stop_gradient(advantage) * log_prob, weight
+    chex.assert_rank(advantage, 1)
+    each = jnp.broadcast_to(advantage[:, None], log_probs.shape)
+    return token_losses(log_probs, old_log_probs, each)
+
+
+def token_losses(
+    log_probs: jax.Array, old_log_probs: jax.Array, advantage: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """As `losses`, with an advantage `[B, T]` of each token."""
+    chex.assert_rank(log_probs, 2)
+    chex.assert_equal_shape([log_probs, old_log_probs, advantage])
+    log_ratio = jnp.sum(log_probs - old_log_probs, axis=1)
+    weight = jax.lax.stop_gradient(jnp.exp(jnp.minimum(log_ratio, 0)))
+    constant = jax.lax.stop_gradient(advantage)
+    return -weight * jnp.sum(constant * log_probs, axis=1), weight
 
 
 class Anchored(NamedTuple):

@@ -120,7 +120,10 @@ def test_only_agents_that_sample_completions_store_extras(name, key):
     shapes = jax.tree.map(np.shape, extras)
     stored = {"log_probs": (ENVIRONMENTS, 4)}
     others = {"others": Others((ENVIRONMENTS, 2, 4), (ENVIRONMENTS, 2))}
-    wanted = {"gkd": stored, "warp": stored, "jbond": stored | others}
+    wanted = {
+        **dict.fromkeys(("gkd", "warp", "rlef"), stored),
+        "jbond": stored | others,
+    }
     assert shapes == wanted.get(name, ())
 
 
