@@ -8,6 +8,7 @@ mean reward with standard error, and its KL divergence from the supervised polic
 merges play the same prompts.
 """
 
+import shlex
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ EPISODES = 2_048
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the second run
 FRACTIONS = (0.15, 0.3, 0.45, 0.6, 0.8)  # from the base to the merge with equal weights
 METHODS: tuple[Method, ...] = ("slerp", "lerp")
-_SOURCE = ("command", "code", "machine", "started")
+_SOURCE = ("code", "machine", "started")
 
 
 def requests(runs: Sequence[Path], base: Path) -> Iterator[Request]:
@@ -86,6 +87,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         output_files.check_writable(table)
         source = {key: provenance.circumstances()[key] for key in _SOURCE}
+        source["command"] = (
+            f"python -m experiments.tables.merges {shlex.join(arguments)}"
+        )
         rows = [row | source for row in measure((one, two), base, EPISODES)]
         output_files.write_table(table, list(rows[0]), rows)
     except RunDirectoryError as error:

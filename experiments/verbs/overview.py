@@ -60,18 +60,16 @@ def _with(recipes: Mapping[str, Recipe], actions: str) -> dict[str, Recipe]:
 
 
 def _agents(title: str, recipes: Mapping[str, Recipe]) -> str:
-    """A line or two for each paper: its agents, and as much of its title as fits."""
+    """A line for each paper: its agents, and as much of its title as fits."""
     papers: dict[str, list[str]] = {}
     for name, recipe in recipes.items():
         papers.setdefault(recipe.module, []).append(name)
-    room = WIDTH - _INDENT
-    rows = [
-        (
-            ", ".join(names),
-            textwrap.shorten(first_line(module), room, placeholder=" ..."),
-        )
-        for module, names in papers.items()
-    ]
+    rows = []
+    for module, names in papers.items():
+        name = ", ".join(names)
+        room = WIDTH - max(_INDENT, len(name) + 4)
+        text = textwrap.shorten(first_line(module), room, placeholder=" ...")
+        rows.append((name, text))
     return _table(title, rows)
 
 

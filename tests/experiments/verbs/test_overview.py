@@ -40,8 +40,8 @@ def test_datasets_are_listed_by_the_names_of_their_environments():
 
 def test_agents_of_a_paper_share_a_line_with_its_title():
     text = overview.overview()
-    assert "  mdqn, soft_dqn, advantage_learning\n" in text
-    assert "Munchausen DQN: soft Q-learning that adds the scaled log-policy" in text
+    assert "  mdqn, soft_dqn, advantage_learning  Munchausen DQN: soft Q-" in text
+    assert "  md_direct, md_indirect, dual_averaging  Mirror descent and " in text
     [line] = [line for line in text.splitlines() if line.startswith("  td3_bc ")]
     assert line.split() == [
         *"td3_bc TD3+BC: TD3 whose policy also imitates the actions of the".split(),
@@ -55,9 +55,8 @@ def test_agents_of_a_plugin_are_shown(monkeypatch):
     [part] = [p for p in overview.overview().split("\n\n") if "of yours" in p]
     assert part.splitlines() == [
         "agents of yours",
-        "  double_dqn, hasty_double_dqn",
-        " " * 24
-        + "Double DQN: the online network chooses the action that the target ...",
+        "  double_dqn, hasty_double_dqn  Double DQN: the online network chooses the "
+        "action that the ...",
     ]
 
 
