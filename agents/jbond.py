@@ -18,7 +18,8 @@ sample. The backward KL has weight beta and is a policy gradient of
 r_J(y) - log(pi(y) / pi_anchor(y)), where r_J is -log 16 if y is worse than both samples
 of the anchor, and 0 otherwise (Eq. 17). Gamma weighs one more KL(pi, pi_anchor). After
 each update the anchor moves a fraction eta towards the policy, so the target moves
-ahead as well: the best of 2, of 4, of 8, ...
+ahead as well: the best of 2, of 4, of 8, ... Samples with equal scores give no signal,
+so scores should be nearly continuous.
 
 The network `sft` is the policy from which `measure` gives the distance; it never
 learns. The anchor begins as it is given, as a rule equal to `sft`.
@@ -110,7 +111,7 @@ def rewards(own: jax.Array, others: jax.Array) -> jax.Array:
     Returns:
         `[B]`.
 
-    Source: Eq. (17).
+    Source: Eq. (17); Appendix A.4 has <= instead of <.
     """
     chex.assert_shape(others, (*own.shape, SAMPLES))
     return jnp.where(own < jnp.min(others, axis=1), -math.log(16), 0.0)

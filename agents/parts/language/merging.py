@@ -46,7 +46,7 @@ def slerp(
         weight: of the last of two; None: all weigh the same. Of more than two, run
             m + 1 is merged into the merge of the first m with weight 1 / (m + 1).
 
-    Source: Eq. (SLERP) of Section 3.2; M > 2 as in its appendix.
+    Source: SLERP in Section 3; more than two runs as in the appendix.
     """
     return _folded(base, tuned, weight, _slerp_of_layer)
 
