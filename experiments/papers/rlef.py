@@ -3,9 +3,9 @@
 Roit et al., "Factually Consistent Summarization via Reinforcement Learning with Textual
 Entailment Feedback", ACL 2023, https://arxiv.org/abs/2306.00186. `rlef/weights` begins
 with supervised fine-tuning (`sft`) on references of which three in ten have a planted
-error, and varies the weight of the KL term (`alpha_<weight>`). The paper's claims: more claims are entailed than
-after fine-tuning, the summaries resemble the references less (ROUGE), and both the more
-so the smaller the weight.
+error, and varies the weight of the KL term (`alpha_<weight>`). The paper's claims: more
+claims are entailed than after fine-tuning, the summaries resemble the references less
+(ROUGE), and both the more so the smaller the weight.
 
 Deviations:
 - Summaries of six facts and decoders of 120,000 parameters instead of XSum and T5; the
