@@ -15,8 +15,9 @@ critic regresses the sum of the rewards that follow; the policy ascends the diff
 between that sum and the critic's value. `measure` gives KL(pi, pi_SFT).
 
 The critic is a decoder of the policy's shape and, as in the paper, begins with the
-weights of supervised fine-tuning. Its value is the logit of PAD, which is no token of
-any completion, minus that of `sft`; so it begins at 0, without further parameters.
+weights of supervised fine-tuning. Its value is its logit of PAD minus the logit that
+`sft` gives PAD. No completion contains PAD, so the critic needs no further parameters,
+and its values begin at 0.
 
 Deviations:
 - The reward is the task's score: on `facts` the exact share of claims that the prompt

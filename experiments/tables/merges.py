@@ -49,7 +49,7 @@ def measure(
         RunDirectoryError: a run or the base cannot be read, they do not fit, or the
             runs do not measure the divergence.
     """
-    merge.merge(Request(tuple(runs), base))  # refuses what does not fit
+    merge.merge(Request(tuple(runs), base))  # refuses runs that do not fit
     weights = [merge.weights_of(each) for each in (*runs, base)]
     experiment, agent, params = saved_policy.load(runs[0])
     if "sft" not in params:

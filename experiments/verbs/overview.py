@@ -126,7 +126,7 @@ def _figures(
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    """A title and indented rows; what does not fit continues below its column.
+    """A title and indented rows; a text that is too long continues below its column.
 
     The text of a name that is too long for its column follows it where one line holds
     both.

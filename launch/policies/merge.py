@@ -56,8 +56,8 @@ def merge(request: Request) -> Merged:
     """Merges the policies of finished runs.
 
     Raises:
-        RunDirectoryError: a source is no finished run and no checkpoint, or cannot be
-            read.
+        RunDirectoryError: a source is neither a finished run nor a checkpoint, or it
+            cannot be read.
         PretrainedError: a source is not a language policy, or the sources do not fit.
     """
     directories = [*request.sources, *([request.base] if request.base else [])]

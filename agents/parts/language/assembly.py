@@ -293,7 +293,7 @@ def assemble(
         config: the paper's.
         networks: by name, with their vocabulary; those that do not learn must be given.
         loss: of the policy.
-        critic_loss: of `value`, a decoder; None: there is no critic.
+        critic_loss: of `value`, a decoder; None: the agent has no critic.
         act: see `Agent`.
         measure: see `Agent`.
         target_update: of the target of `policy`; None: nothing reads the target.

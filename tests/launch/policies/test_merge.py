@@ -1,4 +1,4 @@
-"""Merged checkpoints: the merge is what is written, and misfits are refused."""
+"""Merged checkpoints: their weights, and sources that must be refused."""
 
 import re
 
