@@ -147,6 +147,8 @@ REGISTRY: dict[str, Recipe] = {
     "warp": Recipe("agents.warp", actions="tokens"),
     "rlef": Recipe("agents.rlef", actions="tokens"),
     "jbond": Recipe("agents.jbond", actions="tokens"),
+    "reward_model": Recipe("agents.reward_model", actions="tokens"),
+    "warm": Recipe("agents.warm", actions="tokens"),
     "f_divergence": Recipe("agents.f_divergence", actions="tokens"),
     "f_distillation": Recipe("agents.f_divergence", "DISTILLATION", actions="tokens"),
     "bc": _offline("agents.bc"),

@@ -24,16 +24,17 @@ QUANTILE_AGENTS = ("iqn", "miqn")
 # Agents that learn from a teacher, and begin with a student that was trained before.
 STUDENT_AGENTS = ("gkd", "supervised_kd", "seq_kd")
 
-# Agents that improve the policy of supervised fine-tuning and measure how far it goes,
-# with the networks that begin with its weights.
-REWARDED_AGENTS = {
+# Agents that begin with supervised fine-tuning, and the networks that have its weights.
+TUNED_AGENTS = {
     "warp": ("policy", "sft"),
     "jbond": ("policy", "sft", "anchor"),
     "rlef": ("policy", "sft", "value"),
+    "reward_model": ("reward", "sft"),
+    "warm": ("policy", "sft"),
 }
 
-# Language agents whose evaluation is always greedy.
-GREEDY_AGENTS = ("f_divergence", "f_distillation")
+# Language agents whose evaluation has no temperature to set.
+FIXED_EVALUATION = ("f_divergence", "f_distillation", "reward_model")
 
 # Replaces the size of the decoder that learns, for a teacher.
 # A larger network needs a smaller rate than the task's settings have.
@@ -84,7 +85,7 @@ class Named(NamedTuple):
         default = recipe.default()
         if recipe.dataset is None:
             shared |= _by_actions(self.agent_name, recipe, task)
-        if self.agent_name in GREEDY_AGENTS:
+        if self.agent_name in FIXED_EVALUATION:
             shared.pop("evaluation_temperature", None)
         if self.agent_name not in agents.REGISTRY:
             # A task's settings are for our agents; a user's agent has its own fields.
@@ -225,8 +226,10 @@ def _first_weights(agent_name: str, task_name: str) -> dict[str, str]:
     """The experiments that give an agent's networks their first weights."""
     if agent_name == "f_distillation":  # a teacher that was trained with the same loss
         return {"teacher": f"f_divergence/{task_name}-teacher"}
-    if agent_name in REWARDED_AGENTS:
-        return dict.fromkeys(REWARDED_AGENTS[agent_name], f"sft/{task_name}")
+    if agent_name in TUNED_AGENTS:
+        tuned = dict.fromkeys(TUNED_AGENTS[agent_name], f"sft/{task_name}")
+        learned = {"reward": f"reward_model/{task_name}"}
+        return tuned | learned if agent_name == "warm" else tuned
     if agent_name not in STUDENT_AGENTS:
         return {}
     return {"teacher": f"sft/{task_name}-teacher", "policy": f"sft/{task_name}"}

@@ -1,4 +1,4 @@
-"""`munchausen merge`: merges the weights of language policies, or exports one."""
+"""`munchausen merge`: merges weights of language policies, or exports them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ usage: munchausen merge <source> [<source> ...] --output DIRECTORY [--base SOURC
 
 Merges the policies of finished runs of language agents, and writes a checkpoint of
 Hugging Face, as `--initial.policy` reads it. With one source it exports its policy. A
-source is a run directory, or a directory with such a checkpoint of Gemma 2 or 3.
+source is a run directory, or a directory with such a checkpoint of Gemma 2 or 3. Of
+runs of `reward_model` it merges the reward models, for `--initial.reward`.
 
   --output    directory to make
   --base      the run or checkpoint with whose weights the sources began; a merge on the
@@ -27,7 +28,11 @@ source is a run directory, or a directory with such a checkpoint of Gemma 2 or 3
 
 One iteration of WARP, whose runs began with runs/sft:
 
-  munchausen merge runs/one runs/two --base runs/sft --fraction 0.3 --output merged"""
+  munchausen merge runs/one runs/two --base runs/sft --fraction 0.3 --output merged
+
+The reward model of WARM:
+
+  munchausen merge runs/one runs/two runs/three --method lerp --output merged"""
 
 
 @dataclass(frozen=True)

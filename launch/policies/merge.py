@@ -1,4 +1,8 @@
-"""Merges the weights of language policies, and writes them as a checkpoint."""
+"""Merges the weights of language policies or reward models, and writes a checkpoint.
+
+Of a run that learns no policy, such as one of `reward_model`, the network that it
+learns is merged.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -53,12 +57,12 @@ class Merged(NamedTuple):
 
 
 def merge(request: Request) -> Merged:
-    """Merges the policies of finished runs.
+    """Merges the policies of finished runs, or their reward models.
 
     Raises:
         RunDirectoryError: a source is neither a finished run nor a checkpoint, or it
             cannot be read.
-        PretrainedError: a source is not a language policy, or the sources do not fit.
+        PretrainedError: a source is not of a language agent, or the sources do not fit.
     """
     directories = [*request.sources, *([request.base] if request.base else [])]
     learned = [initial_networks.learned_at(each) for each in directories]
@@ -67,7 +71,11 @@ def merge(request: Request) -> Merged:
         _config(each, directory)
         try:
             initial_networks.check_fit(
-                learned[0], POLICY, each, POLICY, said=str(directory)
+                learned[0],
+                _network(learned[0]),
+                each,
+                _network(each),
+                said=str(directory),
             )
         except ValueError as error:
             raise PretrainedError(str(error)) from error
@@ -102,13 +110,14 @@ def merged(
 
 
 def weights_of(directory: Path) -> NetworkParams:
-    """The policy's weights of a finished run or a checkpoint.
+    """The weights that a merge takes from a finished run or a checkpoint.
 
     Raises:
         RunDirectoryError: the run is not finished, or its weights cannot be read.
     """
-    origin = initial_weights.origin(POLICY, directory, POLICY)
-    return initial_weights.load([origin])[POLICY]
+    network = _network(initial_networks.learned_at(directory))
+    origin = initial_weights.origin(network, directory, network)
+    return initial_weights.load([origin])[network]
 
 
 def save(request: Request, found: Merged, directory: Path) -> None:
@@ -130,11 +139,15 @@ def save(request: Request, found: Merged, directory: Path) -> None:
     )
 
 
+def _network(learned: Learned) -> str:
+    return POLICY if POLICY in learned.params else min(learned.learned)
+
+
 def _config(learned: Learned, directory: Path) -> transformer.Config:
-    config = learned.architectures.get(POLICY)
+    config = learned.architectures.get(_network(learned))
     if not isinstance(config, transformer.Config):
         raise PretrainedError(
-            f"only policies of language agents can be merged, but {directory} is of "
+            f"only networks of language agents can be merged, but {directory} is of "
             f"{learned.name}"
         )
     return config

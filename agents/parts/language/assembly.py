@@ -1,8 +1,8 @@
 """Assembles agents whose action is a completion, from networks, a loss and a policy.
 
 An observation is a prompt, then the task's reference completion; the action is a
-completion. The network that learns and acts is `policy`; others, such as a teacher,
-keep the parameters that they are given.
+completion. The network that learns and acts is `policy`, if the paper does not say
+otherwise; others, such as a teacher, keep the parameters that they are given.
 
 Letters in shapes: B sequences, N environments of one actor, P columns of prompts, T
 columns of completions.
@@ -281,28 +281,30 @@ def assemble(
     networks: Mapping[str, transformer.Config],
     loss: sgd.Loss,
     act: Act,
+    learned: str = "policy",
     critic_loss: sgd.Loss | None = None,
     measure: Measure | None = None,
     target_update: sgd.TargetUpdate | None = None,
 ) -> Agent:
     """Builds an agent that uses each completion once.
 
-    The network `policy` learns, and with a critic the network `value` after it.
+    One network learns, and with a critic the network `value` after it.
 
     Args:
         config: the paper's.
         networks: by name, with their vocabulary; those that do not learn must be given.
-        loss: of the policy.
-        critic_loss: of `value`, a decoder; None: the agent has no critic.
+        loss: of the network that learns.
         act: see `Agent`.
+        learned: name of the network that learns.
+        critic_loss: of `value`, a decoder; None: the agent has no critic.
         measure: see `Agent`.
-        target_update: of the target of `policy`; None: nothing reads the target.
+        target_update: of the target of `learned`; None: nothing reads the target.
 
     Raises:
         InvalidSetting: a setting is not among the choices that its type lists.
     """
     checks.choices(config)
-    losses = {"policy": loss} | ({"value": critic_loss} if critic_loss else {})
+    losses = {learned: loss} | ({"value": critic_loss} if critic_loss else {})
     init, update = sgd.learner(
         networks={
             name: functools.partial(transformer.init, config=network)

