@@ -66,7 +66,7 @@ def test_agent_fulfils_its_contract(check, name, spec):
 
 def test_repeated_updates_on_one_batch_reduce_the_loss(name):
     if name in ("warm", "warp"):
-        # Its gradient is right, see the agents' own tests, but its value has no meaning.
+        # Its gradient is right, see the agents' tests, but its value has no meaning.
         pytest.skip("the loss of a policy gradient need not fall")
     one = compiled(name, specs(name)[0])
     state, update = one.state, one.update
