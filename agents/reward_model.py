@@ -11,15 +11,15 @@ Benefits of Weight Averaged Reward Models" averages the weights of several
 | r_phi | `reward.rewards` of the network `reward` |
 | -log sigma(r_phi(x, y+) - r_phi(x, y-)) | `pair_losses` |
 
-The network `reward` begins with weights of a language policy, as a rule those of `sft`.
-In evaluation the action is the best of N samples of `sft` by the learned reward, so the
+The network `reward` must begin with the weights of `sft`; then all rewards are 0. In
+evaluation the action is the best of N samples of `sft` by the learned reward, so the
 return says what the reward is worth: its least value is that of `sft`.
 
 Deviations:
 - Pairs are new in each update, where WARM has a data set of 12,000 to 120,000 pairs;
   `environment.prompts` limits the prompts only.
 - WARM trains a linear head first, which all reward models share. Here the head is the
-  embedding of PAD, which they share if they begin with the same policy.
+  embedding of PAD, which they share as they begin with the same policy.
 - The defaults of rate and batch suit small networks.
 """
 
@@ -115,7 +115,7 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
     def part_loss(params: Params, part: assembly.Part) -> tuple[jax.Array, Metrics]:
         pairs: Pairs = part.batch.extras
         first, second = (
-            reward.rewards(params["reward"], network, part.prompt, each)
+            reward.rewards(params["reward"], params["sft"], network, part.prompt, each)
             for each in (part.completion, pairs.other)
         )
         right = pairs.sign * (first - second) >= 0
@@ -166,7 +166,7 @@ def acting(config: Config, network: transformer.Config, spec: Spec) -> Act:
         def best() -> tuple[jax.Array, jax.Array]:
             many, tokens = drawn(config.candidates)
             flat = tokens.reshape(-1, columns)
-            found = reward.rewards(params["reward"], network, many, flat)
+            found = reward.rewards(params["reward"], params["sft"], network, many, flat)
             rank = jnp.argmax(found.reshape(tokens.shape[:2]), axis=1)
             chosen = jnp.take_along_axis(tokens, rank[:, None, None], axis=1)[:, 0]
             return chosen, jnp.full_like(tokens[:, :1], sequences.PAD)

@@ -18,8 +18,9 @@ hacking). The paper's claim: the average of several reward models, which share t
 first weights, is exploited later and less than one of them.
 
 `reward_model` trains one of them; `munchausen merge --method lerp` averages finished
-runs, and `--initial.reward` takes the result or a single run. The networks `reward` and
-`sft` do not learn. `measure` gives KL(pi_theta, pi_sft).
+runs, and `--initial.reward` takes the result or a single run. `sft` must be the policy
+with which they began. The networks `reward` and `sft` do not learn. `measure` gives
+KL(pi_theta, pi_sft).
 
 Deviations:
 - The baseline is the mean of the batch's other rewards, with their KL terms, where the
@@ -103,7 +104,9 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
             params["sft"], network, prompt, batch.action, config.parts
         )
         learned = accumulation.mapped(
-            lambda rows: reward.rewards(params["reward"], network, *rows),
+            lambda rows: reward.rewards(
+                params["reward"], params["sft"], network, *rows
+            ),
             (prompt, batch.action),
             config.parts,
         )

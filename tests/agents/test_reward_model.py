@@ -83,11 +83,11 @@ def test_pair_losses_by_hand():
 
 @pytest.mark.parametrize("parts", [1, B])
 def test_the_loss_is_the_mean_over_pairs_that_are_not_equal(key, parts):
-    params = transformer.init(jax.random.key(3), NETWORK)
+    params, sft = (transformer.init(jax.random.key(seed), NETWORK) for seed in (3, 4))
     loss = reward_model.loss_of(reward_model.Config(parts=parts), NETWORK, SPEC)
-    found, metrics = jax.jit(loss)({"reward": params}, {}, BATCH, key)
+    found, metrics = jax.jit(loss)({"reward": params, "sft": sft}, {}, BATCH, key)
     first, second = (
-        np.float64(reward.rewards(params, NETWORK, PROMPTS, each))
+        np.float64(reward.rewards(params, sft, NETWORK, PROMPTS, each))
         for each in (FIRST, SECOND)
     )
     margin = (np.array(SIGNS) * (first - second))[UNEQUAL]

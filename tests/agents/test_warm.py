@@ -46,7 +46,7 @@ def test_loss_by_hand(key, parts):
     }
     new, old, sft = (scores[name].sum(axis=1) for name in names[:3])
     learned = np.float64(
-        reward.rewards(params["reward"], NETWORK, PROMPTS, COMPLETIONS)
+        reward.rewards(params["reward"], params["sft"], NETWORK, PROMPTS, COMPLETIONS)
     )
     batch = Transition(
         observation=OBSERVATION,
@@ -83,7 +83,8 @@ def test_the_policy_climbs_the_learned_reward_whatever_the_score(key):
         batch = Transition(observation, tokens, score, 0 * score, observation, extras)
         state, metrics = update(state, batch)
         rewards.append(float(metrics["reward_mean"]))
-    learned = reward.rewards(first.params["reward"], NETWORK, PROMPTS, COMPLETIONS)
+    given = [first.params[name] for name in agent.given]
+    learned = reward.rewards(*given, NETWORK, PROMPTS, COMPLETIONS)
     assert np.mean(rewards[-9:]) - np.mean(rewards[:9]) > np.std(learned)
     for name in agent.given:
         jax.tree.map(
