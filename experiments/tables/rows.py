@@ -85,17 +85,30 @@ def planned(name: str, command: str) -> Experiment:
 
     Args:
         name: of the experiment.
-        command: the recorded command; XLA's flags may precede it.
+        command: the recorded command; XLA's flags may precede it. Its directories with
+            first weights may be those of another machine, so they are not looked up.
 
     Raises:
         ValueError: today's program does not run that experiment with this command.
     """
     _, _, arguments = command.partition(" train ")
     try:
-        experiments = train_arguments.plan(shlex.split(arguments)).experiments
+        experiments = train_arguments.plan(_without_weights(arguments)).experiments
     except OverrideError as error:
         raise ValueError(f"{command!r} does not run any more: {error}") from error
     found = [each for each in experiments if each.name == name]
     if not found:
         raise ValueError(f"{command!r} does not run {name}")
     return found[0]
+
+
+def _without_weights(arguments: str) -> list[str]:
+    """The words of a command line without its flags `--initial.NETWORK SOURCE`."""
+    found: list[str] = []
+    words = iter(shlex.split(arguments))
+    for word in words:
+        if not word.startswith("--initial."):
+            found.append(word)
+        elif "=" not in word:
+            next(words, None)
+    return found

@@ -28,6 +28,13 @@ def test_the_experiment_is_that_of_the_command():
     assert planned.environment.game == "freeway"
 
 
+def test_directories_with_first_weights_are_not_looked_up():
+    places = "--initial.policy gone/run --initial.sft=gone/too"
+    command = f"munchausen train warp/preferences {places} --steps 640"
+    planned = rows.planned("warp/preferences", command)
+    assert planned.steps == 640
+
+
 @pytest.mark.parametrize(
     ("name", "command", "said"),
     [
