@@ -12,11 +12,11 @@ Benefits of Weight Averaged Reward Models" averages the weights of several
 | -log sigma(r_phi(x, y+) - r_phi(x, y-)) | `pair_losses` |
 
 The network `reward` must begin with the weights of `sft`; then all rewards are 0. In
-evaluation the action is the best of N samples of `sft` by the learned reward, so the
-return says what the reward is worth: its least value is that of `sft`.
+evaluation the action is the best of N samples of `sft` by the learned reward. So the
+return says what the reward is worth: with one that knows nothing, it is that of `sft`.
 
 Deviations:
-- Pairs are new in each update, where WARM has a data set of 12,000 to 120,000 pairs;
+- Pairs are new in each update, where WARM has a fixed data set of them;
   `environment.prompts` limits the prompts only.
 - WARM trains a linear head first, which all reward models share. Here the head is the
   embedding of PAD, which they share as they begin with the same policy.
