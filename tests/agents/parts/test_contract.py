@@ -65,13 +65,13 @@ def test_agent_fulfils_its_contract(check, name, spec):
 
 
 def test_repeated_updates_on_one_batch_reduce_the_loss(name):
-    if name in ("warm", "warp"):
-        # Its gradient is right, see the agents' tests, but its value has no meaning.
-        pytest.skip("the loss of a policy gradient need not fall")
+    # Far from the policy that generated the batch, the weights min(1, pi / pi_old) of a
+    # policy gradient change, and its loss may rise. The first updates reduce it.
+    updates, last = (3, 1) if name == "warm" else (200, 9)
     one = compiled(name, specs(name)[0])
     state, update = one.state, one.update
     batch, losses = conformance.batch_with_extras(one, specs(name)[0]), []
-    for _ in range(200):
+    for _ in range(updates):
         state, metrics = update(state, batch)
         losses.append({n: float(v) for n, v in metrics.items() if n.endswith("_loss")})
     falling = set(losses[0])
@@ -81,7 +81,7 @@ def test_repeated_updates_on_one_batch_reduce_the_loss(name):
     assert falling
     for loss in falling:
         first = losses[0][loss]
-        assert np.mean([later[loss] for later in losses[-9:]]) < first, loss
+        assert np.mean([later[loss] for later in losses[-last:]]) < first, loss
 
 
 def branches_on_gpus(jaxpr):
