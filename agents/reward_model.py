@@ -153,22 +153,21 @@ def acting(config: Config, network: transformer.Config, spec: Spec) -> Act:
         del actor_steps
         prompt, _ = assembly.split(observation, spec)
 
-        def drawn(number: int) -> tuple[jax.Array, jax.Array]:
-            """Prompts `[N number, P]`, completions `[N, number, T]`."""
-            many = jnp.repeat(prompt, number, axis=0)
-            found = sampling.generate(params["sft"], network, key, many, columns)
-            return many, found.tokens.reshape(len(prompt), number, columns)
+        def drawn(number: int) -> jax.Array:
+            return sampling.generate_several(
+                params["sft"], network, key, prompt, number, columns
+            )
 
         def pair() -> tuple[jax.Array, jax.Array]:
-            _, tokens = drawn(2)
+            tokens = drawn(2)
             return tokens[:, 0], tokens[:, 1:]
 
         def best() -> tuple[jax.Array, jax.Array]:
-            many, tokens = drawn(config.candidates)
+            tokens = drawn(config.candidates)
+            many = jnp.repeat(prompt, config.candidates, axis=0)
             flat = tokens.reshape(-1, columns)
             found = reward.rewards(params["reward"], params["sft"], network, many, flat)
-            rank = jnp.argmax(found.reshape(tokens.shape[:2]), axis=1)
-            chosen = jnp.take_along_axis(tokens, rank[:, None, None], axis=1)[:, 0]
+            chosen = sequences.best(tokens, found.reshape(tokens.shape[:2]))
             return chosen, jnp.full_like(tokens[:, :1], sequences.PAD)
 
         action, other = jax.lax.cond(evaluation, best, pair)

@@ -36,7 +36,8 @@ _FIGURES = {
     "f_divergence": "f_divergence",
     "inverse_rl": "inverse_rl",
     "warp": "warp",
-    "jbond": "jbond",
+    "bond": "bond",
+    "jbond": "bond",
     "rlef": "rlef",
 }
 
@@ -83,7 +84,10 @@ class _OfFigures(Mapping[str, Value]):
     def _of_paper(self, paper: str) -> Mapping[str, Value]:
         if paper not in _FIGURES:
             return {}
-        return Joined(*map(self._of, _paper(_FIGURES[paper]).FIGURES))
+        figures = _paper(_FIGURES[paper]).FIGURES
+        return Joined(
+            *(self._of(each) for each in figures if each.name.startswith(f"{paper}/"))
+        )
 
     def __getitem__(self, name: str) -> Value:
         return self._of_paper(name.partition("/")[0])[name]

@@ -27,6 +27,7 @@ STUDENT_AGENTS = ("gkd", "supervised_kd", "seq_kd")
 # Agents that begin with supervised fine-tuning, and the networks that have its weights.
 TUNED_AGENTS = {
     "warp": ("policy", "sft"),
+    "bond": ("policy", "sft", "anchor"),
     "jbond": ("policy", "sft", "anchor"),
     "rlef": ("policy", "sft", "value"),
     "reward_model": ("reward", "sft"),

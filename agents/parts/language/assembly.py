@@ -24,6 +24,7 @@ from agents.parts.contract import (
     Measure,
     Metrics,
     NetworkParams,
+    Others,
     Params,
     Spec,
     Storage,
@@ -187,6 +188,46 @@ def acting(
         return tokens, {"log_probs": log_probs} if generated else ()
 
     return act
+
+
+def with_others(
+    act: Act, name: str, network: transformer.Config, spec: Spec, number: int
+) -> Act:
+    """Adds samples of another network for the same prompts, which the actor scores.
+
+    They are in the extras of `act` as `others`; in evaluation none are drawn.
+
+    Args:
+        act: gives the completions that count, and their extras.
+        name: of the other network.
+        network: shape of the other network.
+        spec: of the task.
+        number: K, of samples for each prompt.
+    """
+    [columns] = spec.action.shape
+
+    def both(
+        params: Params,
+        key: jax.Array,
+        observation: Any,
+        actor_steps: Any,
+        evaluation: Any,
+    ) -> tuple[jax.Array, Any]:
+        own_key, other_key = jax.random.split(key)
+        tokens, extras = act(params, own_key, observation, actor_steps, evaluation)
+        prompt, _ = split(observation, spec)
+        shape = (len(prompt), number, columns)
+        others = jax.lax.cond(
+            evaluation,
+            lambda: jnp.full(shape, sequences.PAD, jnp.int32),
+            lambda: sampling.generate_several(
+                params[name], network, other_key, prompt, number, columns
+            ),
+        )
+        scores = jnp.zeros(shape[:2])  # the actor replaces them
+        return tokens, {**extras, "others": Others(others, scores)}
+
+    return both
 
 
 def log_prob(

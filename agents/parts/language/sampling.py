@@ -91,6 +91,29 @@ def generate(
     return last.completion
 
 
+def generate_several(
+    params: NetworkParams,
+    config: transformer.Config,
+    key: jax.Array,
+    prompt: jax.Array,
+    number: int,
+    length: int,
+) -> jax.Array:
+    """Draws the tokens `[B, number, T]` of several completions for each prompt.
+
+    Args:
+        params: of the decoder.
+        config: of the decoder.
+        key: consumed.
+        prompt: `[B, P]`, as of `generate`.
+        number: of completions for each prompt.
+        length: T.
+    """
+    many = jnp.repeat(prompt, number, axis=0)
+    tokens = generate(params, config, key, many, length).tokens
+    return tokens.reshape(len(prompt), number, length)
+
+
 def _draw(
     scores: jax.Array,
     key: jax.Array,

@@ -109,3 +109,16 @@ def token_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
         `[]`.
     """
     return weighted(values, token_weights(mask))
+
+
+def best(tokens: jax.Array, scores: jax.Array) -> jax.Array:
+    """The completion with the highest score of each row: `[B, K, T] -> [B, T]`.
+
+    Args:
+        tokens: `[B, K, T]`.
+        scores: `[B, K]`; of equal ones the first counts.
+    """
+    chex.assert_rank([tokens, scores], [3, 2])
+    chex.assert_equal_shape_prefix([tokens, scores], 2)
+    rank = jnp.argmax(scores, axis=1)
+    return jnp.take_along_axis(tokens, rank[:, None, None], axis=1)[:, 0]

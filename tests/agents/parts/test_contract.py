@@ -122,11 +122,16 @@ def test_only_agents_that_sample_completions_store_extras(name, key):
     _, extras = act(state.params, key, observations(spec, ENVIRONMENTS), 0, False)
     shapes = jax.tree.map(np.shape, extras)
     stored = {"log_probs": (ENVIRONMENTS, 4)}
-    others = {"others": Others((ENVIRONMENTS, 2, 4), (ENVIRONMENTS, 2))}
+
+    def others(number):
+        shapes = (ENVIRONMENTS, number, 4), (ENVIRONMENTS, number)
+        return {"others": Others(*shapes)}
+
     wanted = {
         **dict.fromkeys(("gkd", "warp", "rlef", "warm"), stored),
-        "jbond": stored | others,
-        "reward_model": {"others": Others((ENVIRONMENTS, 1, 4), (ENVIRONMENTS, 1))},
+        "bond": stored | others(16),
+        "jbond": stored | others(2),
+        "reward_model": others(1),
     }
     assert shapes == wanted.get(name, ())
 

@@ -142,6 +142,20 @@ def loss_and_gradient(prompt, completion):
     return jax.jit(jax.value_and_grad(loss))(random_params())
 
 
+def test_several_completions_follow_their_own_prompt(key):
+    """A policy that is certain repeats itself for a prompt; others differ."""
+    params = random_params()
+    certain = params | {"norm": 1e4 * params["norm"]}
+    uncapped = dataclasses.replace(CONFIG, final_cap=0.0)
+    several = jax.jit(sampling.generate_several, static_argnums=(1, 4, 5))
+    found = several(certain, uncapped, key, PROMPTS, 3, T)
+    greedy = generate(certain, uncapped, key, PROMPTS, T, 0.0).tokens
+    assert found.shape == (len(PROMPTS), 3, T)
+    np.testing.assert_array_equal(found, np.repeat(greedy[:, None], 3, axis=1))
+    drawn = several(params, CONFIG, key, PROMPTS, 3, T)
+    assert (drawn[:, 0] != drawn[:, 1]).any(axis=1).all()
+
+
 def test_pad_columns_and_the_order_of_rows_change_neither_loss_nor_gradient():
     found = loss_and_gradient(PROMPTS, COMPLETIONS)
     order = np.array([3, 0, 4, 2, 1])

@@ -73,3 +73,10 @@ def test_what_the_mask_hides_has_no_gradient_even_if_it_is_infinite():
         mean = jax.value_and_grad(sequences.weighted)
         value, slope = mean(jnp.array([[2.0, jnp.inf]]), weights(mask))
         assert (float(value), slope.tolist()) == (2.0, [[1.0, 0.0]])
+
+
+def test_the_best_of_several_completions_is_the_first_with_the_highest_score():
+    tokens = jnp.arange(2 * 3 * 4).reshape(2, 3, 4)
+    scores = jnp.array([[1.0, 5.0, 2.0], [3.0, -1.0, 3.0]])
+    found = sequences.best(tokens, scores)
+    assert found.tolist() == [[4, 5, 6, 7], [12, 13, 14, 15]]
