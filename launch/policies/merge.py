@@ -67,6 +67,7 @@ def merge(request: Request) -> Merged:
     directories = [*request.sources, *([request.base] if request.base else [])]
     learned = [initial_networks.learned_at(each) for each in directories]
     config = _config(learned[0], directories[0])
+    _check_kind(request.sources, learned)
     for directory, each in zip(directories[1:], learned[1:], strict=True):
         _config(each, directory)
         try:
@@ -141,6 +142,22 @@ def save(request: Request, found: Merged, directory: Path) -> None:
 
 def _network(learned: Learned) -> str:
     return POLICY if POLICY in learned.params else min(learned.learned)
+
+
+def _check_kind(sources: Sequence[Path], learned: Sequence[Learned]) -> None:
+    """Refuses policies among reward models; a checkpoint may be either."""
+    runs = [
+        (source, _network(each))
+        for source, each in zip(sources, learned, strict=False)  # then comes the base
+        if not is_pretrained(source)
+    ]
+    for source, network in runs[1:]:
+        first, other = runs[0]
+        if network != other:
+            raise PretrainedError(
+                f"sources must all be policies or all be reward models, but {first} "
+                f"learned {other} and {source} learned {network}: merge them apart"
+            )
 
 
 def _config(learned: Learned, directory: Path) -> transformer.Config:

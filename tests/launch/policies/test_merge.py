@@ -95,15 +95,22 @@ def test_a_run_and_a_checkpoint_of_it_merge_to_it(trained, tmp_path):
     assert jax.tree.leaves(found.params)[0].dtype == np.float32
 
 
-def test_reward_models_merge_to_weights_for_a_reward_model(trained, tmp_path):
-    """The base may be the policy with which they began."""
+@pytest.fixture(scope="module")
+def reward_models(trained, tmp_path_factory):
+    """Two runs that learned a reward."""
     first = {"reward": str(trained), "sft": str(trained)}
     agent = changed(REGISTRY["reward_model"].default(), SMALL)
     model = sums(name="reward_model/arithmetic", agent_name="reward_model", agent=agent)
-    one, two = (
-        run_new(tmp_path / "runs", dataclasses.replace(model, initial=first, seed=seed))
+    runs = tmp_path_factory.mktemp("rewards")
+    return [
+        run_new(runs, dataclasses.replace(model, initial=first, seed=seed))
         for seed in (1, 2)
-    )
+    ]
+
+
+def test_reward_models_merge_to_weights_for_a_reward_model(trained, reward_models):
+    """The base may be the policy with which they began."""
+    one, two = reward_models
     found = merge.merge(Request((one, two), trained, "lerp"))
     learned = [saved_policy.load(each)[2]["reward"] for each in (one, two)]
     wanted = jax.tree.map(lambda a, b: (a + b) / 2, *learned)
@@ -127,6 +134,17 @@ def test_what_does_not_fit_is_refused(three, trained, tmp_path):
     assert refusal(Request((one, trained), base)).startswith(f"{trained} must fit ")
     describe(base, eos_token_id=[1, 6])
     assert "must have the same eos_token_id" in refusal(Request((one,), base))
+
+
+def test_a_policy_among_reward_models_is_refused(trained, reward_models):
+    """Their shapes are equal, so only the runs can tell."""
+    one, _ = reward_models
+    for sources in ((one, trained), (trained, one)):
+        assert refusal(Request(sources, trained)) == (
+            f"sources must all be policies or all be reward models, but {sources[0]} "
+            f"learned {'reward' if sources[0] == one else 'policy'} and {sources[1]} "
+            f"learned {'policy' if sources[0] == one else 'reward'}: merge them apart"
+        )
 
 
 def test_runs_of_other_agents_are_refused(tmp_path):
