@@ -12,7 +12,6 @@ from agents import REGISTRY
 from agents.parts import conformance
 from agents.parts.checks import InvalidSetting
 from agents.parts.contract import Others, Storage
-from agents.parts.delays import Delayed
 from tests.agents import golden_values
 from tests.agents.cases import (
     ACTIONS,
@@ -197,37 +196,9 @@ def test_every_stage_of_every_agent_has_golden_values():
     assert GOLDEN.keys() == stages
 
 
-def assert_close(found, wanted, path):
-    """Compares two nests of dictionaries, lists and numbers, float32 apart."""
-    if isinstance(wanted, dict):
-        assert sorted(found) == sorted(wanted), path
-        for name in wanted:
-            assert_close(found[name], wanted[name], f"{path} {name}")
-    elif wanted and isinstance(wanted, list) and isinstance(wanted[0], dict):
-        assert len(found) == len(wanted), path
-        for index, pair in enumerate(zip(found, wanted, strict=True)):
-            assert_close(*pair, f"{path} {index}")
-    else:
-        np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-6, err_msg=path)
-
-
-def with_rests(name, wanted):
-    """The file's numbers, which are those of losses computed at every update.
-
-    A policy that learns at every second update keeps its metrics at the third.
-    """
-    if "/" in name:
-        return wanted
-    states = compiled(name, specs(name)[0]).state.opt_state.values()
-    kept = [n for state in states if isinstance(state, Delayed) for n in state.metrics]
-    first, second, third = wanted["metrics"]
-    third = third | {metric: second[metric] for metric in kept}
-    return wanted | {"metrics": [first, second, third]}
-
-
 @pytest.mark.parametrize("name", sorted(GOLDEN))
 def test_agent_computes_its_golden_values(name):
-    assert_close(golden_values.computed(name), with_rests(name, GOLDEN[name]), name)
+    golden_values.assert_close(golden_values.computed(name), GOLDEN[name], name)
 
 
 @pytest.mark.parametrize(
