@@ -127,11 +127,17 @@ class Config:
         checks.at_least("anchor_period", self.anchor_period, 1)
         for name in ("best_of", "batch_size"):  # the batch for the baseline
             checks.at_least(name, getattr(self, name), 2)
-        if self.quantile_samples:
-            checks.at_least("quantile_samples", self.quantile_samples, self.best_of)
-        elif self.best_of != 2:
+        if self.quantile_samples and self.quantile_samples < self.best_of:
             raise checks.InvalidSetting(
-                "best_of", self.best_of, "2 if quantile_samples is 0: r_J is for 2"
+                "quantile_samples",
+                self.quantile_samples,
+                f"0, or at least best_of, {self.best_of}",
+            )
+        if not self.quantile_samples and self.best_of != 2:
+            raise checks.InvalidSetting(
+                "best_of",
+                self.best_of,
+                "2 without quantile_samples: r_J compares with two samples",
             )
 
     @property

@@ -247,6 +247,7 @@ def test_it_finds_the_completion_with_the_best_reward(key, settings):
         ("best_of", 1),
         ("best_of", 3),
         ("quantile_samples", 1),
+        ("quantile_samples", -1),
         ("regularization", -0.1),
         ("evaluation_temperature", -1.0),
         ("batch_size", 1),
