@@ -1,4 +1,4 @@
-"""BOND and J-BOND: towards the policy that is the best of N samples, by one sample.
+"""BOND and J-BOND: one sample of the policy becomes as good as the best of N samples.
 
 Sessa et al., "BOND: Aligning LLMs with Best-of-N Distillation", ICLR 2025,
 https://arxiv.org/abs/2407.14622. Agents: `bond`, and `jbond` of its Algorithm 2, whose
@@ -33,8 +33,8 @@ The network `sft` is the policy from which `measure` gives the distance; it neve
 learns. The anchor begins as it is given, as a rule equal to `sft`.
 
 The metric `forward_kl` is KL(best of N, pi) = E[log pi_anchor(y') - log pi(y')] + log N
-- (N - 1) / N over best samples y', exact where no scores are equal. The backward KL is
-`anchor_kl` - log N - (N - 1) `log_quantile`, as far as the estimated quantiles go.
+- (N - 1) / N over best samples y', exact if samples hardly ever have equal scores. The
+backward KL is `anchor_kl` - log N - (N - 1) `log_quantile`, with estimated quantiles.
 
 Deviations:
 - The default rate and batch suit small networks; the paper has 3e-6 with 100 steps of
@@ -156,7 +156,7 @@ def log_quantiles(own: jax.Array, others: jax.Array) -> jax.Array:
     Returns:
         `[B]` in [-log(k + 1), 0].
 
-    Source: Section 4.1, whose estimate has no sample for y.
+    Source: the paper's Monte Carlo estimate, which leaves y out.
     """
     chex.assert_rank([own, others], [1, 2])
     no_better = jnp.sum(others <= own[:, None], axis=1)

@@ -5,7 +5,7 @@ python -m experiments.tables.best_of RUN bond_best_of.csv
 RUN is a finished run that learned a language policy. Each row has a number N, the mean
 score of the best of N samples with its standard error over prompts, and the KL
 divergence log N - (N - 1) / N of the policy that takes the best of N samples from the
-one that draws them, which is exact where no scores are equal.
+one that draws them. It is exact if samples hardly ever have equal scores, else a bound.
 """
 
 import math
