@@ -344,7 +344,8 @@ def gaps(
     config: Config,
     iterations: int,
     points: int,
-) -> Iterator[jax.Array]:
+    after: tuple[int, State] | None = None,
+) -> Iterator[tuple[jax.Array, State]]:
     """Computes one run, or N runs at once if all arrays have `[N]` in front.
 
     Args:
@@ -355,24 +356,29 @@ def gaps(
         config: hyper-parameters.
         iterations: in all, a multiple of `points`.
         points: number of gaps after the first.
+        after: the number of a point of this run, 0 for the first, and the state there:
+            the run goes on from it. None: the run begins.
 
     Yields:
-        `[]` or `[N]` gaps before the first iteration, and then at equal distances, each
-        as soon as it is computed.
+        The `[]` or `[N]` gap and the state, before the first iteration and then at
+        equal distances, each as soon as it is computed.
     """
     chex.assert_equal(iterations % points, 0)
+    distance = iterations // points
     along = jax.vmap if key.ndim else lambda function: function
     of_run = along(functools.partial(_gap, config=config))
-    advance = along(
-        functools.partial(_advance, config=config, iterations=iterations // points)
-    )
+    advance = along(functools.partial(_advance, config=config, iterations=distance))
     run = along(functools.partial(_begin, config=config))(
         key, mdp, observations, params
     )
-    yield of_run(run)
-    for _ in range(points):
+    if after is None:
+        yield of_run(run), run.state
+    first, state = after or (0, run.state)
+    done = jnp.full_like(run.iteration, first * distance)
+    run = run._replace(iteration=done, state=state)
+    for _ in range(first, points):
         run = advance(run)
-        yield of_run(run)
+        yield of_run(run), run.state
 
 
 @functools.partial(jax.jit, static_argnames="config")

@@ -23,7 +23,8 @@ class Computation(NamedTuple):
         settings: a dataclass of what flags can change; none: nothing.
         finished: maps settings, and the rows that an interrupted computation wrote, to
             the rows that need not be computed again; `compute` then takes those as a
-            third argument, and leaves them out. None: a computation cannot resume.
+            third argument, and leaves them out, and an `Unfinished` as a fourth. None:
+            a computation cannot resume.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Computation(NamedTuple):
 
 ROWS = "rows.csv"
 PICTURE = "figure.png"
+UNFINISHED = "unfinished.npz"
 
 
 @dataclasses.dataclass(frozen=True)

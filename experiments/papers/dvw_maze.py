@@ -10,7 +10,7 @@ A full run takes 45 minutes on one CPU core, 90 if it is weighted by learned var
 `--mazes 1 --first_maze 7 --seeds 1 --iterations 2_000` does a part, `--schemes
 "DQN,f* DQN"` two of the six. `--at_once 60` runs
 so many side by side, for a GPU. Each gap is written as soon as it is computed.
-`munchausen train --resume DIRECTORY` keeps the complete runs and computes the others.
+`munchausen train --resume DIRECTORY` goes on from the last gap that was computed.
 
 Deviations:
 - The targets' discount is .99: the authors' runs have it, the paper has .995. This and
@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.catalogue.computation import Computation, Row
+from experiments.catalogue.unfinished import Unfinished
 
 if TYPE_CHECKING:  # otherwise late: JAX is slow to import
     from agents.tabular.fitted import Config
@@ -114,13 +115,19 @@ def finished(settings: Settings, rows: list[Row]) -> list[Row]:
     return [row for row in rows if counts[_run(row)] == settings.points + 1]
 
 
-def compute(seed: int, settings: Settings, done: Iterable[Row] = ()) -> Iterator[Row]:
+def compute(
+    seed: int,
+    settings: Settings,
+    done: Iterable[Row] = (),
+    unfinished: Unfinished | None = None,
+) -> Iterator[Row]:
     """Computes the gap of each scheme in each maze over iterations.
 
     Args:
         seed: of observations, initial weights and samples.
         settings: which mazes, schemes and iterations are computed.
         done: rows of the runs that need not be computed.
+        unfinished: keeps the run under way, and may hold one to go on with.
 
     Yields:
         Rows of scheme, samples, maze, run, iteration and gap.
@@ -143,7 +150,8 @@ def compute(seed: int, settings: Settings, done: Iterable[Row] = ()) -> Iterator
         config = fitted.Config(
             samples=samples, discount=settings.discount, **SCHEMES[scheme]
         )
-        for point, gaps in enumerate(_gaps(seed, chunk, config, settings)):
+        found = _gaps(seed, chunk, config, settings, unfinished)
+        for point, gaps in enumerate(found):
             for (maze, run), gap in zip(chunk, gaps, strict=True):
                 yield {
                     "scheme": scheme,
@@ -163,9 +171,16 @@ def _chunks(
 
 
 def _gaps(
-    seed: int, places: list[tuple[int, int]], config: "Config", settings: Settings
+    seed: int,
+    places: list[tuple[int, int]],
+    config: "Config",
+    settings: Settings,
+    unfinished: Unfinished | None,
 ) -> Iterator[Any]:
-    """Yields `[N]` gaps of some mazes and runs for each point, as they are computed."""
+    """Yields `[N]` gaps of some mazes and runs for each point, as they are computed.
+
+    Those of a run under way come from its file, and the others follow from its state.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -183,13 +198,27 @@ def _gaps(
     made = [inputs(*place) for place in places]
     alone = len(made) == 1  # a batch of one is slower on a CPU
     together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
-    for found in fitted.gaps(
-        *(made[0] if alone else together),
+    key, process, seen, params = made[0] if alone else together
+    name = f"{seed} {places} {config} {settings}"
+    earlier = None
+    if unfinished is not None:
+        earlier = unfinished.load(name, fitted.start(params, config))
+    values = [] if earlier is None else [*earlier.values]
+    yield from values
+    for gap, state in fitted.gaps(
+        key,
+        process,
+        seen,
+        params,
         config=config,
         iterations=settings.iterations,
         points=settings.points,
+        after=None if earlier is None else (len(values) - 1, earlier.state),
     ):
-        yield jnp.atleast_1d(found)
+        values.append(jnp.atleast_1d(gap))
+        if unfinished is not None:
+            unfinished.save(name, values, state)
+        yield values[-1]
 
 
 def draws(key: Any, config: "Config") -> tuple[Any, dict[str, Any]]:

@@ -14,11 +14,13 @@ from experiments import flags, names, output_files
 from experiments.catalogue.computation import (
     PICTURE,
     ROWS,
+    UNFINISHED,
     Computation,
     Computed,
     Row,
     read_rows,
 )
+from experiments.catalogue.unfinished import Unfinished
 from experiments.flags import OverrideError
 from launch.errors import RunDirectoryError
 from launch.runs import run_directory, serialization
@@ -99,6 +101,7 @@ def main(arguments: Sequence[str]) -> int:
     if computation.finished is not None:
         said = f"If it is interrupted: munchausen train --resume {directory}"
         print(said, flush=True)  # a signal ends the process without writing buffers
+        made = (*made, [], Unfinished(directory / UNFINISHED))
     with locked(directory):
         return _compute(computation, directory, made, [])
 
@@ -145,8 +148,14 @@ def resume(named: str, arguments: Sequence[str]) -> int:
             Computed(computation.name, seed, dataclasses.asdict(settings)),
             {"rows": len(done)},
         )
-        print(f"{directory}: keeps {len(done):,} of {len(written):,} rows", flush=True)
-        return _compute(computation, directory, (seed, settings, done), done)
+        unfinished = Unfinished(directory / UNFINISHED)
+        goes_on = ", and goes on with the run under way" * unfinished.path.exists()
+        print(
+            f"{directory}: keeps {len(done):,} rows of complete runs{goes_on}",
+            flush=True,
+        )
+        made = (seed, settings, done, unfinished)
+        return _compute(computation, directory, made, done)
 
 
 def _configured(directory: Path) -> tuple[Computation, int, Any]:
@@ -188,6 +197,7 @@ def _compute(
         # Its presence says that the figure is complete.
         with output_files.draft(directory / PICTURE) as draft:
             computation.draw(rows, draft)
+        (directory / UNFINISHED).unlink(missing_ok=True)
     except OSError as error:
         raise RunDirectoryError(
             f"cannot write to {directory}: {error.strerror}"

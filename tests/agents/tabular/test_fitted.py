@@ -108,12 +108,13 @@ def test_a_fit_of_all_pairs_finds_the_way(weighting, key):
     )
     params = fitted.first_parameters(key, 11, 5, config)
     settings = {"config": config, "iterations": 60, "points": 3}
-    found = [*fitted.gaps(key, process, observations, params, **settings)]
+    run = fitted.gaps(key, process, observations, params, **settings)
+    found = [gap for gap, _ in run]
     assert [gap.shape for gap in found] == [()] * 4
     assert found[0] > 0.3 and found[-1] < 0.1
 
 
-def test_runs_at_once_are_those_alone(key):
+def test_runs_at_once_are_those_alone_and_go_on_from_a_state(key):
     process = small_maze()
     keys = jax.random.split(key, 3)
     config = Config("learned", samples=2, gradient_steps=3, hidden=(7,))
@@ -128,10 +129,19 @@ def test_runs_at_once_are_those_alone(key):
     ]
     settings = {"config": config, "iterations": 4, "points": 2}
     together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
-    found = jnp.stack([*fitted.gaps(*together, **settings)])
-    assert found.shape == (3, 3)
-    alone = jnp.stack([jnp.stack([*fitted.gaps(*one, **settings)]) for one in made])
-    np.testing.assert_allclose(found, alone.T, rtol=1e-4)
+
+    def found(inputs, **more):
+        return jnp.stack([gap for gap, _ in fitted.gaps(*inputs, **settings, **more)])
+
+    whole = found(together)
+    assert whole.shape == (3, 3)
+    alone = jnp.stack([found(one) for one in made])
+    np.testing.assert_allclose(whole, alone.T, rtol=1e-4)
+    for inputs, gaps in ((together, whole), (made[1], alone[1])):
+        for point, (_, state) in enumerate(fitted.gaps(*inputs, **settings)):
+            if point < 2:
+                rest = found(inputs, after=(point, state))
+                np.testing.assert_array_equal(rest, gaps[point + 1 :])
 
 
 def test_targets_and_variances_are_of_the_iterations_before(key):

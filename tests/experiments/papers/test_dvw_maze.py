@@ -1,6 +1,8 @@
 """Deep variance weighting in the maze: what is computed, and its averages."""
 
 import dataclasses
+import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,7 @@ import pytest
 
 from agents.tabular import fitted
 from agents.tabular import maze as mazes
+from experiments.catalogue.unfinished import Unfinished
 from experiments.papers import dvw_maze
 from experiments.papers.dvw_maze import Settings
 from experiments.reporting import published
@@ -50,14 +53,14 @@ def test_mistakes_are_named(changes, said):
 def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
     """The gap is replaced by numbers that tell the maze's pitfalls and the config."""
 
-    def gaps(key, process, observations, params, *, config, iterations, points):
-        assert (iterations, observations.shape[-2:]) == (6, (625, 5))
+    def gaps(key, process, observations, params, *, config, iterations, points, after):
+        assert after is None and (iterations, observations.shape[-2:]) == (6, (625, 5))
         assert config.discount == 0.97
         moved = jnp.diagonal(process.transitions[..., 1, :], axis1=-2, axis2=-1)
         absorbing = jnp.sum(moved == 1.0, axis=-1)
         assert absorbing.shape == key.shape
         for point in range(points + 1):
-            yield absorbing / 100 + config.samples * point
+            yield absorbing / 100 + config.samples * point, ()
 
     monkeypatch.setattr(fitted, "gaps", gaps)
     settings = Settings(
@@ -84,7 +87,7 @@ def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
 
 
 def test_only_the_named_schemes_run(monkeypatch):
-    monkeypatch.setattr(fitted, "gaps", lambda *inputs, **settings: iter([0.5]))
+    monkeypatch.setattr(fitted, "gaps", lambda *inputs, **settings: iter([(0.5, ())]))
     settings = Settings(mazes=1, seeds=1, samples=(3,), schemes=("f* DQN", "DQN"))
     found = [row["scheme"] for row in dvw_maze.compute(0, settings)]
     assert found == ["f* DQN", "DQN"]
@@ -99,7 +102,7 @@ def test_complete_runs_are_not_computed_again(at_once, monkeypatch):
             jax.random.bits(key) if not key.ndim else jax.vmap(jax.random.bits)(key)
         )
         for iteration in range(3):
-            yield numbers % 1000 / 7 + iteration
+            yield numbers % 1000 / 7 + iteration, ()
 
     monkeypatch.setattr(fitted, "gaps", gaps)
     settings = Settings(
@@ -113,6 +116,36 @@ def test_complete_runs_are_not_computed_again(at_once, monkeypatch):
     assert len(done) == 24
     rest = list(dvw_maze.compute(1, settings, done))
     assert done + rest == whole
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_run_goes_on_from_its_last_point(at_once, monkeypatch, tmp_path):
+    """Interrupted anywhere, the rows are those of a computation that was not."""
+    small = functools.partial(fitted.Config, gradient_steps=2, hidden=(7,))
+    monkeypatch.setattr(fitted, "Config", small)
+    settings = Settings(
+        mazes=1, seeds=2, iterations=3, points=3, samples=(2,),
+        schemes=("DVW DQN",), at_once=at_once,
+    )  # fmt: skip
+    whole = list(dvw_maze.compute(1, settings))
+    advanced = []
+    advance = fitted._advance
+
+    def counted(run, config, iterations):
+        advanced.append(iterations)
+        return advance(run, config, iterations)
+
+    monkeypatch.setattr(fitted, "_advance", counted)
+    unfinished = Unfinished(tmp_path / "unfinished.npz")
+    written = list(itertools.islice(dvw_maze.compute(1, settings, [], unfinished), 5))
+    assert written == whole[:5]
+    advanced.clear()
+    done = dvw_maze.finished(settings, written)
+    rest = list(dvw_maze.compute(1, settings, done, unfinished))
+    assert done + rest == whole
+    # Alone, the first run is complete and the second at its start; together, both have
+    # two points after the first.
+    assert len(advanced) == {1: 3, 2: 1}[at_once]
 
 
 def test_means_and_standard_errors_by_hand():

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from experiments import cli, names
-from experiments.catalogue.computation import PICTURE, ROWS, Computation
+from experiments.catalogue.computation import PICTURE, ROWS, UNFINISHED, Computation
 from experiments.reporting import read_runs
 from experiments.tables import from_runs
 from experiments.verbs import train_computed
@@ -208,16 +208,21 @@ def of_runs(monkeypatch):
     """A computation of three runs: the points it has computed, those that break it."""
     computed, breaking = [], []
 
-    def compute(seed, settings, done=()):
+    def compute(seed, settings, done, unfinished):
         known = {row["scheme"] for row in done}
         for scheme in settings.schemes:
             if scheme in known:
                 continue
+            earlier = unfinished.load(scheme, ())
+            errors = [] if earlier is None else earlier.values.tolist()
             for point in range(settings.points):
-                if (scheme, point) in breaking:
-                    raise KeyboardInterrupt
-                computed.append((scheme, point))
-                yield {"scheme": scheme, "point": point, "error": (seed + point) / 3}
+                if len(errors) == point:
+                    if (scheme, point) in breaking:
+                        raise KeyboardInterrupt
+                    computed.append((scheme, point))
+                    errors.append((seed + point) / 3)
+                    unfinished.save(scheme, errors, ())
+                yield {"scheme": scheme, "point": point, "error": errors[point]}
 
     def finished(settings, rows):
         names = [row["scheme"] for row in rows]
@@ -235,7 +240,7 @@ def of_runs(monkeypatch):
     return computed, breaking
 
 
-def test_an_interrupted_computation_goes_on_after_its_last_complete_run(
+def test_an_interrupted_computation_goes_on_after_its_last_point(
     of_runs, elsewhere, capsys
 ):
     computed, breaking = of_runs
@@ -251,7 +256,9 @@ def test_an_interrupted_computation_goes_on_after_its_last_complete_run(
     computed.clear()
     breaking.clear()
     assert cli.main(["train", "--resume", f"{cut.relative_to(elsewhere)}/"]) == 0
-    assert computed == [("MoVI", 0), ("MoVI", 1), ("CPI", 0), ("CPI", 1)]
+    assert computed == [("MoVI", 1), ("CPI", 0), ("CPI", 1)]
+    assert "keeps 2 rows of complete runs, and goes on with" in capsys.readouterr().out
+    assert not (cut / UNFINISHED).exists() and not (whole / UNFINISHED).exists()
     assert (cut / ROWS).read_text() == (whole / ROWS).read_text()
     assert (cut / PICTURE).read_text() == "VVMMCC"
     config = yaml.safe_load((cut / "config.yaml").read_text())
