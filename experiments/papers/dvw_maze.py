@@ -181,24 +181,11 @@ def _gaps(
 
     Those of a run under way come from its file, and the others follow from its state.
     """
-    import jax
     import jax.numpy as jnp
 
     from agents.tabular import fitted
-    from agents.tabular import maze as mazes
 
-    start = jax.random.key(seed)
-
-    def inputs(maze: int, run: int) -> Any:
-        key = jax.random.fold_in(jax.random.fold_in(start, maze), run)
-        process = mazes.maze(mazes.reference_tiles(maze))
-        drawn = draws(None if settings.reference_draws else key, config)
-        return key, process, *drawn
-
-    made = [inputs(*place) for place in places]
-    alone = len(made) == 1  # a batch of one is slower on a CPU
-    together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
-    key, process, seen, params = made[0] if alone else together
+    key, process, seen, params = _inputs(seed, places, config, settings)
     name = f"{seed} {places} {config} {settings}"
     earlier = None
     if unfinished is not None:
@@ -219,6 +206,29 @@ def _gaps(
         if unfinished is not None:
             unfinished.save(name, values, state)
         yield values[-1]
+
+
+def _inputs(
+    seed: int, places: list[tuple[int, int]], config: "Config", settings: Settings
+) -> Any:
+    """Key, process, observations and first parameters of a run, or of N stacked."""
+    import jax
+    import jax.numpy as jnp
+
+    from agents.tabular import maze as mazes
+
+    start = jax.random.key(seed)
+
+    def inputs(maze: int, run: int) -> Any:
+        key = jax.random.fold_in(jax.random.fold_in(start, maze), run)
+        process = mazes.maze(mazes.reference_tiles(maze))
+        drawn = draws(None if settings.reference_draws else key, config)
+        return key, process, *drawn
+
+    made = [inputs(*place) for place in places]
+    if len(made) == 1:  # a batch of one is slower on a CPU
+        return made[0]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
 
 
 def draws(key: Any, config: "Config") -> tuple[Any, dict[str, Any]]:
