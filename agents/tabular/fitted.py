@@ -357,7 +357,7 @@ def gaps(
         iterations: in all, a multiple of `points`.
         points: number of gaps after the first.
         after: the number of a point of this run, 0 for the first, and the state there:
-            the run goes on from it. None: the run begins.
+            the run continues there. None: the run begins.
 
     Yields:
         The `[]` or `[N]` gap and the state, before the first iteration and then at

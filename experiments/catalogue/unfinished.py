@@ -1,4 +1,4 @@
-"""What the interrupted part of a computed figure needs to go on, in one file."""
+"""A file with the state of the part of a computed figure that was interrupted."""
 
 import zipfile
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from launch.errors import RunDirectoryError
 
 
 class Part(NamedTuple):
-    """A part under way.
+    """A part that is not complete.
 
     Attributes:
-        values: `[points, ...]`, what its rows show so far.
-        state: a tree of arrays, from which the part goes on.
+        values: `[points, ...]`, the numbers in its rows so far.
+        state: a tree of arrays; the computation continues from it.
     """
 
     values: Any
@@ -22,7 +22,7 @@ class Part(NamedTuple):
 
 
 class Unfinished:
-    """Keeps the newest part under way in a file; a new one replaces it whole."""
+    """Keeps the newest part in a file; each save replaces the whole file."""
 
     def __init__(self, path: Path):
         """Reads and writes nothing.
@@ -36,7 +36,7 @@ class Unfinished:
         """Replaces the part in the file.
 
         Args:
-            name: tells the part, with all that its state depends on.
+            name: identifies the part; it lists all that the state depends on.
             values: equal shapes, see `Part`.
             state: see `Part`.
 
@@ -52,7 +52,7 @@ class Unfinished:
             np.savez(file, *arrays, name=np.array(name))
 
     def load(self, name: str, like: Any) -> Part | None:
-        """The part in the file; None if there is no file, or it has another part.
+        """Reads the part; None if there is no file, or if it holds another part.
 
         Args:
             name: of the part.

@@ -9,8 +9,8 @@ the supervised policy, and the best reward that there can be at each divergence.
 the backward KL (`n4_beta_0.5`); and the best of 2 samples of an anchor that becomes the
 policy every 100 updates (`iterated`). The paper's claims: beta of 0.5 has a small
 forward and a small backward KL, each of which another beta neglects; without
-iterations reward and log-quantile saturate, the sooner the smaller N is, and with
-iterations they go on.
+iterations reward and log-quantile saturate, the sooner the smaller N is; with
+iterations both keep rising.
 
 `jbond/anchors` trains J-BOND with two rates of the moving anchor (`eta_<rate>`), and
 the slower one with regularisation (`gamma_1`). The paper's claim: its reward at equal

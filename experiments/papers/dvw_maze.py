@@ -10,7 +10,7 @@ A full run takes 45 minutes on one CPU core, 90 if it is weighted by learned var
 `--mazes 1 --first_maze 7 --seeds 1 --iterations 2_000` does a part, `--schemes
 "DQN,f* DQN"` two of the six. `--at_once 60` runs
 so many side by side, for a GPU. Each gap is written as soon as it is computed.
-`munchausen train --resume DIRECTORY` goes on from the last gap that was computed.
+`munchausen train --resume DIRECTORY` continues after the last gap that was computed.
 
 Deviations:
 - The targets' discount is .99: the authors' runs have it, the paper has .995. This and
@@ -127,7 +127,7 @@ def compute(
         seed: of observations, initial weights and samples.
         settings: which mazes, schemes and iterations are computed.
         done: rows of the runs that need not be computed.
-        unfinished: keeps the run under way, and may hold one to go on with.
+        unfinished: saves the state of each run; a saved run continues from there.
 
     Yields:
         Rows of scheme, samples, maze, run, iteration and gap.
@@ -179,7 +179,7 @@ def _gaps(
 ) -> Iterator[Any]:
     """Yields `[N]` gaps of some mazes and runs for each point, as they are computed.
 
-    Those of a run under way come from its file, and the others follow from its state.
+    The gaps of a saved run are read from its file; the next follow from its state.
     """
     import jax.numpy as jnp
 

@@ -149,9 +149,9 @@ def resume(named: str, arguments: Sequence[str]) -> int:
             {"rows": len(done)},
         )
         unfinished = Unfinished(directory / UNFINISHED)
-        goes_on = ", and goes on with the run under way" * unfinished.path.exists()
         print(
-            f"{directory}: keeps {len(done):,} rows of complete runs{goes_on}",
+            f"{directory}: keeps {len(done):,} rows of complete runs; an incomplete "
+            "run continues after its last saved point",
             flush=True,
         )
         made = (seed, settings, done, unfinished)

@@ -1,4 +1,4 @@
-"""The best of N samples: by hand, of a small run, and what is refused."""
+"""The best of N samples: numbers by hand, a small run, and runs that are refused."""
 
 import csv
 import dataclasses

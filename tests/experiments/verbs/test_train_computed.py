@@ -257,7 +257,7 @@ def test_an_interrupted_computation_goes_on_after_its_last_point(
     breaking.clear()
     assert cli.main(["train", "--resume", f"{cut.relative_to(elsewhere)}/"]) == 0
     assert computed == [("MoVI", 1), ("CPI", 0), ("CPI", 1)]
-    assert "keeps 2 rows of complete runs, and goes on with" in capsys.readouterr().out
+    assert "keeps 2 rows of complete runs; an incomplete" in capsys.readouterr().out
     assert not (cut / UNFINISHED).exists() and not (whole / UNFINISHED).exists()
     assert (cut / ROWS).read_text() == (whole / ROWS).read_text()
     assert (cut / PICTURE).read_text() == "VVMMCC"
