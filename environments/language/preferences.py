@@ -13,6 +13,7 @@ column: `tilted` computes it. No policy lies above it.
 """
 
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,8 +21,10 @@ import numpy as np
 
 from environments.checks import check_at_least
 from environments.language import chain
-from environments.language.task import LanguageEnvironment
+from environments.language.task import LanguageEnvironment, is_held_out
 from environments.language.vocabulary import PAD, SPECIAL, completion_length
+
+_MOST_PROMPTS = 2**20  # that `evaluation_ends` enumerates
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,27 @@ def tilted(config: Preferences, temperature: float) -> Tilted:
     log_probs = np.log(reference(config).probs[inner])
     length = config.completion_columns
     return tilt(log_probs, weights(config)[inner], length, temperature)
+
+
+def evaluation_ends(config: Preferences) -> np.ndarray:
+    """`[S]` probabilities of the symbol that ends a prompt of evaluation; exact.
+
+    Raises:
+        ValueError: there are too many prompts to enumerate them.
+    """
+    symbols, columns = config.symbols, config.prompt_columns
+    if symbols**columns > _MOST_PROMPTS:
+        raise ValueError(
+            f"prompts must be at most {_MOST_PROMPTS:,} to enumerate them, but "
+            f"{columns} columns of {symbols} symbols have {symbols**columns:,}"
+        )
+    probs = reference(config).probs[SPECIAL:, SPECIAL:]
+    ends = np.zeros(symbols)
+    for prompt in itertools.product(range(symbols), repeat=columns):
+        tokens = np.array(prompt)
+        if is_held_out(tokens + SPECIAL):
+            ends[tokens[-1]] += probs[tokens[:-1], tokens[1:]].prod()
+    return ends / ends.sum()
 
 
 class GoldenRewards:

@@ -5,7 +5,7 @@ python -m experiments.tables.fronts warp_anchors.csv warp_anchors.png
 A line is the mean over seeds of a variant's rewards at equal divergence, interpolated
 between the evaluations, as far as all seeds go; its band is two standard errors. The x
 axis is the column `sft_kl`, the divergence from the supervised policy, in nats. On the
-task `preferences` a dotted line has the best reward at each divergence from the chain,
+task `preferences` a dash-dotted line has the best reward at each divergence from the chain,
 to which the supervised policy was fitted.
 """
 
@@ -57,11 +57,13 @@ def lines(rows: Sequence[Mapping[str, str]]) -> list[Line]:
 def best(config: preferences.Preferences, largest: float) -> Line:
     """The best reward at each divergence from the chain, up to the largest.
 
-    Prompts end in each symbol equally often.
+    Both are means over the prompts of evaluation. The policy with the best mean reward
+    at a mean divergence is tilted with the same temperature after all prompts.
     """
+    ends = preferences.evaluation_ends(config)
     tilted = [preferences.tilted(config, each) for each in _TEMPERATURES[::-1]]
-    kl = np.array([each.kl.mean() for each in tilted])
-    reward = np.array([each.reward.mean() for each in tilted])
+    kl = np.array([ends @ each.kl for each in tilted])
+    reward = np.array([ends @ each.reward for each in tilted])
     shown = kl <= largest
     return Line(BEST, kl[shown], reward[shown], np.zeros(shown.sum()))
 

@@ -106,3 +106,23 @@ def test_samples_of_the_tilted_policy_have_its_reward():
     assert error < 0.02
     assert abs(np.mean(rewards) - tilted.reward[2]) < 4 * error
     assert tilted.reward[2] > preferences.tilted(CONFIG, 1e6).reward[2] + 4 * error
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_prompts_of_evaluation_end_in_symbols_as_often_as_computed(columns):
+    config = environments.Preferences(symbols=17, prompt_columns=columns, layout=4)
+    ends = preferences.evaluation_ends(config)
+    assert ends.shape == (17,) and ends.sum() == pytest.approx(1.0)
+    lanes = 5_000
+    environment = preferences.make(config, lanes, seed=2, evaluation=True)
+    prompts = environment.reset().observation[:, :columns]
+    drawn = np.bincount(prompts[:, -1] - 4, minlength=17) / lanes
+    assert (abs(drawn - ends) <= 4 * np.sqrt(ends * (1 - ends) / lanes)).all()
+    # The law is far from uniform: with one column, few symbols are for evaluation.
+    assert abs(ends - 1 / 17).sum() > 0.3
+
+
+def test_too_many_prompts_are_not_enumerated():
+    config = environments.Preferences(symbols=33, prompt_columns=5)
+    with pytest.raises(ValueError, match="at most 1,048,576 .* have 39,135,393"):
+        preferences.evaluation_ends(config)
