@@ -5,7 +5,7 @@ python -m experiments.tables.fronts warp_anchors.csv warp_anchors.png
 A line is the mean over seeds of a variant's rewards at equal divergence, interpolated
 between the evaluations, as far as all seeds go; its band is two standard errors. The x
 axis is the column `sft_kl`, the divergence from the supervised policy, in nats. On the
-task `preferences` a dash-dotted line has the best reward at each divergence from the chain,
+task `preferences` the last line has the best reward at each divergence from the chain,
 to which the supervised policy was fitted.
 """
 

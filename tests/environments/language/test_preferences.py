@@ -124,5 +124,5 @@ def test_prompts_of_evaluation_end_in_symbols_as_often_as_computed(columns):
 
 def test_too_many_prompts_are_not_enumerated():
     config = environments.Preferences(symbols=33, prompt_columns=5)
-    with pytest.raises(ValueError, match="at most 1,048,576 .* have 39,135,393"):
+    with pytest.raises(ValueError, match=r"at most 1,048,576 .* have 39,135,393"):
         preferences.evaluation_ends(config)
