@@ -35,12 +35,15 @@ class Recipe(NamedTuple):
         actions: kind of actions that the agent supports.
         dataset: how to prepare the dataset of an agent that learns only from datasets;
             None: actors collect experience, unless the experiment names a dataset.
+        shared: fields of `Config`, by network, in which a run that gives the network
+            its weights must agree with this agent, if its agent has these fields.
     """
 
     module: str
     variant: str = ""
     actions: Literal["discrete", "continuous", "tokens"] = "discrete"
     dataset: Preparation | None = None
+    shared: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     @property
     def config(self) -> type:
@@ -151,7 +154,12 @@ REGISTRY: dict[str, Recipe] = {
     "reward_model": Recipe("agents.reward_model", actions="tokens"),
     "warm": Recipe("agents.warm", actions="tokens"),
     "f_divergence": Recipe("agents.f_divergence", actions="tokens"),
-    "f_distillation": Recipe("agents.f_divergence", "DISTILLATION", actions="tokens"),
+    "f_distillation": Recipe(
+        "agents.f_divergence",
+        "DISTILLATION",
+        actions="tokens",
+        shared={"teacher": ("divergence", "alpha", "measure")},
+    ),
     "bc": _offline("agents.bc"),
     "td3_bc": _offline("agents.td3_bc"),
     "anti_exploration": _offline("agents.anti_exploration.agent", scale_rewards=True),

@@ -46,7 +46,8 @@ Deviations:
   its Eq. (19); here it descends.
 - The baseline of the policy gradient, as in the paper the mean of the batch's other
   rewards, includes the regularisation.
-- Completions that an older policy generated are weighted by min(1, pi / pi_old).
+- Completions that an older policy generated are weighted by min(1, pi / pi_old). The
+  anchor's samples have no weight: in a program they may be of an older anchor.
 """
 
 import math
@@ -122,11 +123,12 @@ class Config:
         checks.choices(self)
         for name in ("backward_weight", "anchor_step_size"):
             checks.between(name, getattr(self, name), 0, 1)
-        for name in ("regularization", "evaluation_temperature", "parts"):
+        for name in ("regularization", "evaluation_temperature"):
             checks.at_least(name, getattr(self, name), 0)
         checks.at_least("anchor_period", self.anchor_period, 1)
         for name in ("best_of", "batch_size"):  # the batch for the baseline
             checks.at_least(name, getattr(self, name), 2)
+        checks.parts(self.parts, self.batch_size)
         if self.quantile_samples and self.quantile_samples < self.best_of:
             raise checks.InvalidSetting(
                 "quantile_samples",

@@ -80,7 +80,7 @@ class Config:
         checks.choices(self)
         checks.above("alpha", self.alpha, 0)
         checks.at_least("batch_size", self.batch_size, 1)
-        checks.at_least("parts", self.parts, 0)
+        checks.parts(self.parts, self.batch_size)
 
 
 DISTILLATION = {"target": "teacher"}

@@ -97,10 +97,20 @@ class Config:
         checks.at_least("evaluation_temperature", self.evaluation_temperature, 0)
         checks.at_least("chunk", self.chunk, 0)
         checks.at_least("batch_size", self.batch_size, 1)
-        checks.at_least("parts", self.parts, 0)
+        checks.parts(self.parts, self.batch_size)
         if self.divergence_weight < 1:  # Eq. (5) is an expectation over the student
             checks.at_least("on_policy", self.on_policy, 1)
             checks.at_least("batch_size", self.batch_size, 2)
+        if self.on_policy == 1 and self.source != "reference":
+            raise checks.InvalidSetting(
+                "source", self.source, "reference if on_policy is 1, which uses none"
+            )
+        if self.on_policy == 1 and self.divergence == "likelihood":
+            # The mean gradient of -log p_S over the student's own samples is 0.
+            wanted = (
+                "below 1 if divergence is likelihood, which own samples cannot raise"
+            )
+            raise checks.InvalidSetting("on_policy", self.on_policy, wanted)
 
 
 SUPERVISED_KD = {"on_policy": 0.0}

@@ -74,7 +74,7 @@ class Config:
         for name in ("td_weight", "entropy_weight", "evaluation_temperature"):
             checks.at_least(name, getattr(self, name), 0)
         checks.at_least("batch_size", self.batch_size, 1)
-        checks.at_least("parts", self.parts, 0)
+        checks.parts(self.parts, self.batch_size)
 
 
 def rewards(logits: jax.Array, completion: jax.Array, discount: float) -> jax.Array:

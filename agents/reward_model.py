@@ -11,7 +11,8 @@ Benefits of Weight Averaged Reward Models" averages the weights of several
 | r_phi | `reward.rewards` of the network `reward` |
 | -log sigma(r_phi(x, y+) - r_phi(x, y-)) | `pair_losses` |
 
-The network `reward` must begin with the weights of `sft`; then all rewards are 0. In
+The network `reward` must begin with the weights of `sft`; then all rewards are 0. The
+metric `accuracy` counts a pair of equal rewards as right, so it begins at 1. In
 evaluation the action is the best of N samples of `sft` by the learned reward. So the
 return says what the reward is worth: with one that knows nothing, it is that of `sft`.
 
@@ -69,7 +70,7 @@ class Config:
         checks.between("flipped", self.flipped, 0, 1)
         for name in ("candidates", "batch_size"):
             checks.at_least(name, getattr(self, name), 1)
-        checks.at_least("parts", self.parts, 0)
+        checks.parts(self.parts, self.batch_size)
 
 
 class Pairs(NamedTuple):

@@ -69,9 +69,10 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.choices(self)
-        for name in ("kl_weight", "evaluation_temperature", "parts"):
+        for name in ("kl_weight", "evaluation_temperature"):
             checks.at_least(name, getattr(self, name), 0)
         checks.at_least("batch_size", self.batch_size, 1)
+        checks.parts(self.parts, self.batch_size)
 
 
 def returns(

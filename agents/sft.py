@@ -56,7 +56,7 @@ class Config:
         checks.choices(self)
         checks.at_least("evaluation_temperature", self.evaluation_temperature, 0)
         checks.at_least("batch_size", self.batch_size, 1)
-        checks.at_least("parts", self.parts, 0)
+        checks.parts(self.parts, self.batch_size)
 
 
 def token_losses(logits: jax.Array, completion: jax.Array) -> jax.Array:

@@ -71,9 +71,10 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.choices(self)
-        for name in ("anchor_weight", "evaluation_temperature", "parts"):
+        for name in ("anchor_weight", "evaluation_temperature"):
             checks.at_least(name, getattr(self, name), 0)
         checks.at_least("batch_size", self.batch_size, 2)  # for the baseline
+        checks.parts(self.parts, self.batch_size)
 
 
 def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss:

@@ -77,7 +77,7 @@ class Config:
             checks.at_least(name, getattr(self, name), 0)
         checks.above("temperature", self.temperature, 0)
         checks.at_least("batch_size", self.batch_size, 2)  # for the baseline
-        checks.at_least("parts", self.parts, 0)
+        checks.parts(self.parts, self.batch_size)
 
 
 def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss:

@@ -56,6 +56,13 @@ def fraction(field: str, value: float) -> None:
         raise InvalidSetting(field, value, "above 0 and at most 1")
 
 
+def parts(parts: int, batch_size: int) -> None:
+    """Raises InvalidSetting unless a batch has so many equal parts; 0: chosen later."""
+    at_least("parts", parts, 0)
+    if parts and batch_size % parts:
+        raise InvalidSetting("parts", parts, f"a divisor of batch_size {batch_size}")
+
+
 def choices(config: Any) -> None:
     """Raises InvalidSetting if a field has a value that its type does not name.
 

@@ -15,7 +15,8 @@ usage: munchausen merge <source> [<source> ...] --output DIRECTORY [--base SOURC
 Merges the policies of finished runs of language agents, and writes a checkpoint of
 Hugging Face, as `--initial.policy` reads it. With one source it exports its policy. A
 source is a run directory, or a directory with such a checkpoint of Gemma 2 or 3. Of
-runs of `reward_model` it merges the reward models, for `--initial.reward`.
+runs of `reward_model` it merges the reward models, for `--initial.reward`. Runs must
+have begun with the same weights: train them with the same `--initial`.
 
   --output    directory to make
   --base      the run or checkpoint with whose weights the sources began; a merge on the
@@ -30,7 +31,7 @@ One iteration of WARP, whose runs began with runs/sft:
 
   munchausen merge runs/one runs/two --base runs/sft --fraction 0.3 --output merged
 
-The reward model of WARM:
+The reward model of WARM, whose runs had `--initial.sft runs/sft`:
 
   munchausen merge runs/one runs/two runs/three --method lerp --output merged"""
 

@@ -172,14 +172,35 @@ def _plan(
 
 def _replaced(base: Experiment, changes: Mapping[str, Any]) -> Experiment:
     """The experiment with new values; first weights come with their architectures."""
-    first = {path: new for path, new in changes.items() if path.startswith("initial.")}
-    experiment = flags.replace(base, first, "--")
+    first = {
+        path: new
+        for path, new in changes.items()
+        if path.startswith(("initial.", "environment."))
+    }
+    experiment = flags.replace(base, _with_anchor(base, first), "--")
     if experiment.initial:
         from experiments.verbs import initial_sources  # imports the agent and JAX
 
         experiment = initial_sources.adopted(experiment)
     rest = {path: new for path, new in changes.items() if path not in first}
     return flags.replace(experiment, rest, "--")
+
+
+def _with_anchor(base: Experiment, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The changes, and the weights of `sft` for networks that begin as `sft` does.
+
+    The caller may name others for them. Policies that continue fine-tuning, values and
+    rewards begin with the weights of the supervised policy, whichever it is.
+    """
+    anchor = changes.get("initial.sft")
+    if anchor is None:
+        return changes
+    alike = {
+        f"initial.{network}": anchor
+        for network, text in base.initial.items()
+        if text == base.initial.get("sft")
+    }
+    return {**alike, **changes}
 
 
 def help_lines(arguments: Sequence[str]) -> list[str]:

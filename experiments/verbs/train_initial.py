@@ -6,6 +6,7 @@ with the same seed, exists below --runs.
 
 import dataclasses
 
+import agents
 from experiments.flags import OverrideError
 from experiments.verbs import initial_sources, train_runs
 from experiments.verbs.initial_sources import Source
@@ -34,7 +35,7 @@ def provided(plan: Plan) -> Plan:
     options = plan.options
     sources = {
         experiment: {
-            network: initial_sources.find(network, text, experiment.seed)
+            network: initial_sources.find(network, text, experiment)
             for network, text in experiment.initial.items()
         }
         for experiment in _to_begin(plan)
@@ -45,6 +46,7 @@ def provided(plan: Plan) -> Plan:
     for experiment in {each.name: each for each in sources}.values():
         train_runs.check(experiment, options.launch, options.wandb, here=False)
         _check_fit(experiment, sources[experiment])
+        _print_other_tasks(experiment, sources[experiment])
     named = list[Experiment]()
     for each in [each for found in sources.values() for each in found.values()]:
         if isinstance(each.place, Experiment):
@@ -87,6 +89,39 @@ def _check_fit(experiment: Experiment, sources: dict[str, Source]) -> None:
             initial_networks.check_fit(own, network, source.learned, source.network)
         except ValueError as error:
             raise OverrideError(errors.in_flags(error, experiment)) from error
+        _check_shared(experiment, network, source)
+
+
+def _check_shared(experiment: Experiment, network: str, source: Source) -> None:
+    """Refuses a run whose agent differs in what it must share with the experiment's."""
+    learner = source.learned.experiment
+    shared = agents.find(experiment.agent_name).shared.get(network, ())
+    for field in shared if learner else ():
+        needed = getattr(experiment.agent, field)
+        given = getattr(learner.agent, field, needed)
+        if given != needed:
+            raise OverrideError(
+                f"--initial.{network} must have learned with --agent.{field} {needed}, "
+                f"as {experiment.name} does, but {source.learned.name} has {given}: "
+                f"choose another run, or add --agent.{field} {given}"
+            )
+
+
+def _print_other_tasks(experiment: Experiment, sources: dict[str, Source]) -> None:
+    """Names settings of the task with which first weights were not learned."""
+    for network, source in sources.items():
+        learner = source.learned.experiment
+        if learner is None:
+            continue
+        own, other = experiment.environment, learner.environment
+        for field in initial_sources.differences(own, other):
+            if field != "prompts":
+                print(
+                    f"--initial.{network}: {learner.name} learned with "
+                    f"--environment.{field} {getattr(other, field)}, this run has "
+                    f"{getattr(own, field)}",
+                    flush=True,
+                )
 
 
 def _train(experiments: list[Experiment], options: Options) -> None:

@@ -16,7 +16,7 @@ from agents.parts.language import merging, transformer
 from agents.parts.language.sequences import EOS
 from launch.errors import PretrainedError
 from launch.pretrained import config_file, safetensors, tokenizer
-from launch.runs import initial_networks, initial_weights
+from launch.runs import initial_networks, initial_weights, run_directory
 from launch.runs.initial_networks import POLICY, Learned, is_pretrained
 
 Method = Literal["slerp", "lerp"]
@@ -69,7 +69,7 @@ def merge(request: Request) -> Merged:
     config = _config(learned[0], directories[0])
     _check_kind(request.sources, learned)
     for directory, each in zip(directories[1:], learned[1:], strict=True):
-        _config(each, directory)
+        other = _config(each, directory)
         try:
             initial_networks.check_fit(
                 learned[0],
@@ -80,6 +80,8 @@ def merge(request: Request) -> Merged:
             )
         except ValueError as error:
             raise PretrainedError(str(error)) from error
+        _check_alike(config, other, directories[0], directory)
+    _check_beginnings(request.sources, request.base)
     checkpoints = [each for each in directories if is_pretrained(each)]
     for other in checkpoints[1:]:
         tokenizer.check_pair(other, checkpoints[0])
@@ -157,6 +159,88 @@ def _check_kind(sources: Sequence[Path], learned: Sequence[Learned]) -> None:
             raise PretrainedError(
                 f"sources must all be policies or all be reward models, but {first} "
                 f"learned {other} and {source} learned {network}: merge them apart"
+            )
+
+
+def _check_alike(
+    first: transformer.Config, other: transformer.Config, one: Path, two: Path
+) -> None:
+    """Refuses decoders that compute differently although their shapes are equal."""
+    left, right = _computation(first), _computation(other)
+    for name, value in left.items():
+        if right[name] != value:
+            raise PretrainedError(
+                f"decoders must agree in {name} to be merged, but {one} has {value} "
+                f"and {two} has {right[name]}"
+            )
+
+
+def _computation(config: transformer.Config) -> dict[str, object]:
+    """The fields of a decoder that shapes of weights do not show."""
+    found = dataclasses.asdict(config)
+    for name in ("vocabulary", "head", "hidden", "dtype", "remat"):
+        del found[name]
+    return found | {"query_scalar": config.query_scalar or config.head_size}
+
+
+class _Lineage(NamedTuple):
+    """Weights that came before those of a network, and its own.
+
+    Attributes:
+        own: name of the network's weights.
+        known: names of all weights of the lineage that are known.
+        first: the oldest of them, as a message calls it.
+        whole: whether `first` is known to be the first.
+    """
+
+    own: str
+    known: frozenset[str]
+    first: str
+    whole: bool
+
+
+def _lineage(directory: Path) -> _Lineage:
+    """Follows the first weights of a run back to random ones, or to a checkpoint."""
+    network = _network(initial_networks.learned_at(directory))
+    sha256 = initial_weights.origin(network, directory, network).sha256
+    own, first = f"{sha256}#{network}", str(directory)
+    known = {own}
+    while run_directory.is_run(directory):  # one that gave weights may be gone
+        experiment = run_directory.read_experiment(directory)
+        found = [each for each in experiment.origins if each.network == network]
+        if not found:
+            first = f"random weights of seed {experiment.seed}"
+            return _Lineage(own, frozenset(known | {first}), first, whole=True)
+        [origin] = found
+        known.add(f"{origin.sha256}#{origin.source}")
+        first, network = origin.path, origin.source
+        path = Path(origin.path)
+        directory = path if is_pretrained(path) else initial_networks.run_of(path)
+    return _Lineage(own, frozenset(known), first, whole=False)
+
+
+def _check_beginnings(sources: Sequence[Path], base: Path | None) -> None:
+    """Refuses sources that did not begin with the base, or not with shared weights.
+
+    The mean of weights is of use only near weights that they share. Nothing is known
+    of a checkpoint without its run, so that it is taken.
+    """
+    lineages = {each: _lineage(each) for each in sources}
+    start = None if base is None else _lineage(base)
+    first, *others = lineages
+    for source, lineage in lineages.items():
+        if start and start.own not in lineage.known and lineage.whole:
+            raise PretrainedError(
+                f"sources must have begun with the weights of --base {base}, but "
+                f"{source} began with {lineage.first}"
+            )
+    for other in others:
+        one, two = lineages[first], lineages[other]
+        if one.whole and two.whole and not one.known & two.known:
+            raise PretrainedError(
+                f"sources must have begun with the same weights, but {first} began "
+                f"with {one.first} and {other} with {two.first}: train them with the "
+                "same source of --initial"
             )
 
 

@@ -32,6 +32,7 @@ class Learned(NamedTuple):
         learned: names of the networks that the run learns.
         architectures: the configuration of each network; None where it has none.
         words: the vocabulary of its language task or tokenizer; empty if unknown.
+        experiment: of the run; None of a checkpoint.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Learned(NamedTuple):
     learned: frozenset[str]
     architectures: Mapping[str, Any]
     words: tuple[str, ...]
+    experiment: Experiment | None = None
 
 
 @functools.lru_cache(maxsize=32)
@@ -56,6 +58,7 @@ def learned_by(experiment: Experiment) -> Learned:
         frozenset(state.opt_state),
         {name: architecture(experiment.agent, name)[1] for name in state.params},
         words,
+        experiment,
     )
 
 

@@ -104,6 +104,7 @@ def test_loss_and_gradient_by_hand(networks, others, parts):
     config = bond.Config(
         backward_weight=beta,
         regularization=gamma,
+        batch_size=B,
         parts=parts,
         quantile_samples=samples if others is THREE else 0,
     )

@@ -200,7 +200,9 @@ def test_parts_of_a_batch_have_its_loss_and_gradient(params, average, monkeypatc
     def both(policy):
         found = []
         for parts in (1, B):
-            config = gkd.Config(divergence_weight=0.25, parts=parts, average=average)
+            config = gkd.Config(
+                divergence_weight=0.25, batch_size=B, parts=parts, average=average
+            )
             loss = gkd.loss_of(config, pair, SPEC)
             found.append(
                 jax.value_and_grad(
@@ -288,6 +290,9 @@ def test_named_limits():
         ({"divergence_weight": 0.5, "batch_size": 1}, "batch_size must be at least 2"),
         ({"chunk": -1}, "chunk must be at least 0, got -1"),
         ({"parts": -1}, "parts must be at least 0, got -1"),
+        ({"parts": 5}, "parts must be a divisor of batch_size 32, got 5"),
+        ({"source": "teacher"}, "source must be reference if on_policy is 1, .*, got"),
+        ({"divergence": "likelihood"}, "on_policy must be below 1 if .*, got 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

@@ -84,7 +84,9 @@ def test_pair_losses_by_hand():
 @pytest.mark.parametrize("parts", [1, B])
 def test_the_loss_is_the_mean_over_pairs_that_are_not_equal(key, parts):
     params, sft = (transformer.init(jax.random.key(seed), NETWORK) for seed in (3, 4))
-    loss = reward_model.loss_of(reward_model.Config(parts=parts), NETWORK, SPEC)
+    loss = reward_model.loss_of(
+        reward_model.Config(batch_size=B, parts=parts), NETWORK, SPEC
+    )
     found, metrics = jax.jit(loss)({"reward": params, "sft": sft}, {}, BATCH, key)
     first, second = (
         np.float64(reward.rewards(params, sft, NETWORK, PROMPTS, each))

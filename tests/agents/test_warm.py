@@ -56,7 +56,9 @@ def test_loss_by_hand(key, parts):
         next_observation=OBSERVATION,
         extras={"log_probs": jnp.float32(scores["old"])},
     )
-    loss = warm.loss_of(warm.Config(anchor_weight=0.3, parts=parts), NETWORK, SPEC)
+    loss = warm.loss_of(
+        warm.Config(anchor_weight=0.3, batch_size=B, parts=parts), NETWORK, SPEC
+    )
     found, metrics = jax.jit(loss)(params, {}, batch, key)
     before = learned - 0.3 * (old - sft)
     baseline = (before.sum() - before) / (B - 1)

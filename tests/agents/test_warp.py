@@ -62,7 +62,7 @@ def test_loss_by_hand(networks, scores, parts):
     """The KL term has today's ratio in the reward, and the old one in the baseline."""
     policy, _, anchor = networks
     new, old, fixed = (each.sum(axis=1) for each in scores)
-    config = warp.Config(anchor_weight=0.3, parts=parts)
+    config = warp.Config(anchor_weight=0.3, batch_size=B, parts=parts)
     loss = warp.loss_of(config, NETWORK, SPEC)
 
     @jax.jit

@@ -45,12 +45,13 @@ def test_a_run_gives_its_architecture_and_flags_may_change_it(small):
 
 
 def test_a_text_is_a_directory_or_else_an_experiment(small, tmp_path, monkeypatch):
-    found = initial_sources.find("q", "dqn/catch", seed=3)
+    own = dataclasses.replace(EXPERIMENTS["mdqn/catch"], seed=3)
+    found = initial_sources.find("q", "dqn/catch", own)
     assert found.place == dataclasses.replace(EXPERIMENTS["dqn/catch"], seed=3)
     assert (found.network, found.learned.name) == ("q", "dqn/catch")
     (tmp_path / "dqn").mkdir()
     small.rename(tmp_path / "dqn" / "catch")
-    found = initial_sources.find("q", "dqn/catch#q", seed=3)
+    found = initial_sources.find("q", "dqn/catch#q", own)
     assert (found.place, found.network) == (Path("dqn/catch"), "q")
     assert found.learned.architectures["q"].hidden == (13,)
 
@@ -94,3 +95,69 @@ def test_a_checkpoint_of_hugging_face_gives_its_architecture():
     assert (teacher.vocabulary, teacher.width, teacher.layers) == (59, 32, 4)
     assert (student.vocabulary, student.width) == (0, 64)
     assert experiment.initial["policy"] == "sft/markov"
+
+
+def sources(*words):
+    """The experiments that give a run its weights, by network."""
+    own = planned(*words)
+    found = {
+        network: initial_sources.find(network, text, own)
+        for network, text in own.initial.items()
+    }
+    return {network: each.place for network, each in found.items()}
+
+
+def test_default_sources_follow_the_task_but_not_its_number_of_prompts():
+    line = "gkd/arithmetic --environment.digits 3 --environment.prompts 70 --seed 4"
+    found = sources(*line.split())
+    for network, name in {"policy": "", "teacher": "-teacher"}.items():
+        defined = EXPERIMENTS[f"sft/arithmetic{name}"]
+        task = dataclasses.replace(defined.environment, digits=3)
+        assert found[network] == dataclasses.replace(defined, environment=task, seed=4)
+
+
+def test_the_sources_of_a_source_follow_the_task_and_the_supervised_policy(small):
+    line = (
+        "warm/preferences --environment.layout 5 --initial.sft sft/preferences#policy"
+    )
+    found = sources(*line.split())
+    assert found["reward"].environment.layout == 5
+    assert found["reward"].initial == dict.fromkeys(
+        ("reward", "sft"), "sft/preferences#policy"
+    )
+    defined = sources("warm/preferences")["reward"]
+    assert defined == EXPERIMENTS["reward_model/preferences"]
+    line = "reward_model/preferences --environment.layout 5"
+    assert {each.environment.layout for each in sources(*line.split()).values()} == {5}
+
+
+def test_a_source_that_the_caller_names_is_as_it_is_defined():
+    line = "gkd/arithmetic --environment.digits 3 --initial.teacher sft/arithmetic"
+    assert sources(*line.split())["teacher"] == EXPERIMENTS["sft/arithmetic"]
+
+
+def test_the_default_teacher_of_an_f_divergence_has_its_loss():
+    line = "f_distillation/markov --agent.alpha 2 --agent.measure uniform"
+    teacher = sources(*line.split())["teacher"]
+    defined = EXPERIMENTS["f_divergence/markov-teacher"]
+    agent = dataclasses.replace(defined.agent, alpha=2.0, measure="uniform")
+    assert teacher == dataclasses.replace(defined, agent=agent)
+
+
+@pytest.mark.parametrize(
+    "agent_name, alike",
+    [("rlef", "policy value"), ("reward_model", "reward"), ("jbond", "policy anchor")],
+)
+def test_networks_begin_as_the_supervised_policy_that_the_caller_names(
+    agent_name, alike
+):
+    line = f"{agent_name}/facts --initial.sft gkd/facts#policy"
+    initial = planned(*line.split()).initial
+    assert {initial[network] for network in alike.split()} == {"gkd/facts#policy"}
+    other = alike.split()[-1]
+    initial = planned(*line.split(), f"--initial.{other}", "sft/facts").initial
+    assert initial[other] == "sft/facts"
+    assert initial["sft"] == "gkd/facts#policy"
+    # The supervised policy does not follow a policy that the caller names.
+    line = f"{agent_name}/facts --initial.{other} gkd/facts#policy"
+    assert planned(*line.split()).initial["sft"] == "sft/facts"

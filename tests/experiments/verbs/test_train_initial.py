@@ -111,6 +111,13 @@ def trained(monkeypatch):
             "--initial.teacher must name a network of mdqn: one of q",
         ),
         (f"{LINE} --actors 2", "a local run has one actor, got --actors 2"),
+        (
+            "train f_distillation/markov --agent.alpha 2 --initial.teacher "
+            "f_divergence/markov-teacher#policy",
+            "--initial.teacher must have learned with --agent.alpha 2.0, as "
+            "f_distillation/markov does, but f_divergence/markov-teacher has 1.5: "
+            "choose another run, or add --agent.alpha 1.5",
+        ),
     ],
 )
 def test_nothing_is_trained_before_all_is_checked(line, said, trained, capsys):
@@ -118,6 +125,18 @@ def test_nothing_is_trained_before_all_is_checked(line, said, trained, capsys):
     [error] = capsys.readouterr().err.splitlines()
     assert said in error
     assert trained == []
+
+
+def test_another_task_of_the_first_weights_is_named(trained, capsys):
+    line = "train gkd/arithmetic --environment.digits 3 --initial.teacher sft/text"
+    assert cli.main(line.split()) == 2
+    line = line.replace("sft/text", "sft/arithmetic-teacher#policy")
+    assert cli.main(line.split()) == 2  # nothing was trained
+    note, _ = capsys.readouterr().out.splitlines()
+    assert note == (
+        "--initial.teacher: sft/arithmetic-teacher learned with --environment.digits "
+        "2, this run has 3"
+    )
 
 
 def test_a_figure_trains_each_source_of_each_seed_once(trained, monkeypatch, capsys):
