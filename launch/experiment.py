@@ -159,9 +159,8 @@ class Experiment:
         seed: seed of all random numbers.
         actors: number of actors; one if local.
         environments: environments that each actor steps together.
-        learners: number of learner processes, which share each batch; one if local.
-            Each needs a machine to itself for its GPUs: on one machine several learners
-            compute on the CPU, whereas one learner uses all of its GPUs.
+        learners: number of learner processes, which share each batch; one if local. One
+            learner uses all GPUs of its host; several compute on the CPU of one host.
         replays: number of replay servers, which share the transitions: actor i stores
             into server i modulo this number, so actors should be a multiple of it; one
             if local.

@@ -1,7 +1,9 @@
 """The memory that a run needs, before it starts: of the machine and of its devices."""
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
 import jax
@@ -92,7 +94,7 @@ def check(
     Raises:
         ValueError: with the estimate, and the capacity that would fit.
     """
-    available = psutil.virtual_memory().available if available is None else available
+    available = free() if available is None else available
     available //= at_once
     roles = estimate(
         storage, spec, frame_stack, actors=actors, keeper=keeper, others=others
@@ -117,6 +119,50 @@ def check(
         f"needs {needed / 1e9:.1f} GB ({shares}), {available / 1e9:.1f} GB are free"
         f"{each}; {remedy}"
     )
+
+
+def free(root: Path = Path("/")) -> int:
+    """Bytes that this process can still use: of the machine, and within its cgroups.
+
+    A container, a Slurm job and a pod may have less than their machine. What the files
+    of a cgroup say is left out if they cannot be read.
+
+    Args:
+        root: where `proc` and `sys` are.
+    """
+    found = [psutil.virtual_memory().available]
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            found += _left(root / "sys/fs/cgroup", path, "memory.max", "memory.current")
+        elif "memory" in controllers.split(","):
+            top = root / "sys/fs/cgroup/memory"
+            names = "memory.limit_in_bytes", "memory.usage_in_bytes"
+            found += _left(top, path, *names)
+    return min(found)
+
+
+def _left(top: Path, path: str, limit: str, used: str) -> Iterator[int]:
+    """Bytes left in a cgroup and those that contain it, below the top of their tree."""
+    own = top / path.lstrip("/")
+    for group in (own, *own.parents):
+        if not group.is_relative_to(top):
+            return
+        with contextlib.suppress(OSError, ValueError):  # "max" is no limit
+            most = int((group / limit).read_text())
+            taken = int((group / used).read_text())
+            yield max(most - taken + _cached(group / "memory.stat"), 0)
+
+
+def _cached(stat: Path) -> int:
+    """Bytes of files in memory that the kernel can drop."""
+    rows = (line.split() for line in stat.read_text().splitlines())
+    values = {name: int(value) for name, value in rows}
+    return values.get("total_inactive_file", values.get("inactive_file", 0))
 
 
 def _transition_bytes(spec: Spec, frame_stack: int, *, in_process: bool) -> int:

@@ -143,14 +143,18 @@ def _check_memory(
             # The host keeps all but the frames.
             nothing = jax.ShapeDtypeStruct((0,), np.uint8)
             spec, frame_stack = spec._replace(observation=nothing), 1
+    others = {"learner": experiment.learners, "replay": experiment.replays}
+    actors = experiment.actors
+    if mode == "ray":  # actors and evaluator run wherever the cluster has room
+        actors = others["evaluator"] = 0
     memory.check(
         storage,
         spec,
         frame_stack,
-        actors=experiment.actors,
+        actors=actors,
         keeper=keeper,
         at_once=at_once,
-        others={"learner": experiment.learners, "replay": experiment.replays},
+        others=others,
     )
 
 

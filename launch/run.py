@@ -17,6 +17,7 @@ import setproctitle
 from environments.checks import EnvironmentFailed
 from environments.vector import VectorEnvironment
 from launch import errors, preflight
+from launch.build import make_stages
 from launch.cluster import HERE, Cluster
 from launch.errors import (
     RunDirectoryError,
@@ -93,7 +94,7 @@ def run_experiment(
         generation.take(directory),
     )
     if resume is not None:
-        _tell_difference(directory, resume, mode)
+        _tell_difference(made, resume, mode)
     try:
         _start(made, mode, ready.environment, supervision, cluster)
     except _FAILURES as error:
@@ -109,9 +110,11 @@ def run_experiment(
         raise RunStopped(f"{error}; {left}", error.signal) from error
 
 
-def _tell_difference(directory: Path, resume: Checkpoint, mode: Mode) -> None:
+def _tell_difference(run: Run, resume: Checkpoint, mode: Mode) -> None:
     """Tells how a resumed run differs from an uninterrupted one, if it does."""
-    step = resume.counts.clock
+    directory, step = run.directory, resume.counts.clock
+    last = make_stages(run.experiment, run.spec)[-1]
+    replays = last.source != "dataset" and last.agent.storage.order != "queue"
     if resume.replay_of is not None:
         print(
             f"{directory}: the replay is that of step {resume.replay_of:,}; there was "
@@ -125,6 +128,13 @@ def _tell_difference(directory: Path, resume: Checkpoint, mode: Mode) -> None:
             f"step {step:,} are dropped",
             flush=True,
         )
+    if resume.replay is None and replays:
+        print(
+            f"{directory}: the replay was not saved at step {step:,}, so it begins "
+            "empty; from there on the run differs from one that was not interrupted",
+            flush=True,
+        )
+        return
     exact = resume.extra.get(checkpoint.EXACT, True)  # older checkpoints do not know
     if mode == "local" and not exact:
         print(

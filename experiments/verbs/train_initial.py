@@ -96,7 +96,9 @@ def _check_shared(experiment: Experiment, network: str, source: Source) -> None:
     """Refuses a run whose agent differs in what it must share with the experiment's."""
     learner = source.learned.experiment
     shared = agents.find(experiment.agent_name).shared.get(network, ())
-    for field in shared if learner else ():
+    if learner is None:  # a checkpoint says nothing about its loss
+        return
+    for field in shared:
         needed = getattr(experiment.agent, field)
         given = getattr(learner.agent, field, needed)
         if given != needed:

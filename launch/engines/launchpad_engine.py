@@ -170,8 +170,8 @@ def _environment(node: Node) -> dict[str, str]:
     # Two are as fast, and the learner of Pong keeps 80 MB less.
     if "MALLOC_ARENA_MAX" not in os.environ:
         environment["MALLOC_ARENA_MAX"] = "2"
-    # Each of several learners would take all accelerators of this machine, which one
-    # learner uses all alone: several are for several machines.
+    # Each of several learners would take all accelerators of their host, which one
+    # learner uses all alone.
     if not node.accelerators or node.replicas is not None:
         environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     return environment

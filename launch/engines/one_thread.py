@@ -311,11 +311,16 @@ class Local:
         self._turns.begin()
 
     def exact(self, on_grid: bool) -> bool:
-        """Whether the environments restart at the checkpoint also if the run continues.
+        """Whether a run that resumes here equals one that was not interrupted.
 
-        A run that learns from a dataset has none to restart.
+        The environments restart at checkpoints of the grid, also if the run continues;
+        a run that learns from a dataset has none. The replay must be saved with it.
         """
-        return on_grid or self._acting is None
+        if self._acting is None:
+            return True
+        # A queue is empty whenever the run saves itself.
+        is_queue = self._stages[-1].agent.storage.order == "queue"
+        return on_grid and (is_queue or self._run.experiment.checkpoint.replay)
 
     def saved(self) -> None:
         """Restarts the environments, as a run resumed from this checkpoint does."""

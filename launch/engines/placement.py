@@ -62,8 +62,13 @@ def _find(role: str, text: str, hosts: Sequence[Host]) -> Host:
 
 
 def gpus(node: Node, host: Host | None) -> float:
-    """GPUs for a role: all of its host, as for a process of this machine."""
-    return host.gpus if node.accelerators and host is not None else 0.0
+    """GPUs for a role: all of its host, as for a process of this machine.
+
+    Several learners share a host, and so compute on its CPU.
+    """
+    if host is None or node.replicas is not None:
+        return 0.0
+    return host.gpus if node.accelerators else 0.0
 
 
 def cpus(nodes: Sequence[Node], actors: int) -> float:

@@ -29,7 +29,9 @@ class Budget(NamedTuple):
     silent_lives: int = 2
 
 
-MOST_IN_A_RUN = 100  # restarts of all roles together
+# Restarts of all roles together within an hour, apart from one for each role: when
+# hosts are reclaimed, many roles end at once.
+MOST_IN_AN_HOUR = 100
 
 
 class NoRestart(Exception):

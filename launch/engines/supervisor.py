@@ -5,6 +5,7 @@ The supervisor knows no engine: an engine gives it a function that starts a role
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -12,7 +13,7 @@ from typing import NamedTuple, Protocol
 from launch import errors
 from launch.engines import signals, stopping
 from launch.engines.program import Node
-from launch.engines.restarts import MOST_IN_A_RUN, NoRestart, Restarts
+from launch.engines.restarts import MOST_IN_AN_HOUR, NoRestart, Restarts
 from launch.engines.signals import Caught
 from launch.roles.roster import Roster
 from launch.runs import events
@@ -167,7 +168,7 @@ class Supervisor:
         self._start = start
         self._link = link
         self._rules = rules
-        self._restarts = 0
+        self._restarts = deque[float]()  # times of those within the last hour
         self._lost: list[Role] = []
         self.roles: list[Role] = []
 
@@ -219,20 +220,27 @@ class Supervisor:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         roster = self._link.roster() if role.node.restarts else Roster()
         try:
-            if self._restarts >= MOST_IN_A_RUN:
-                raise NoRestart(f"{self._restarts} restarts in one run are too many")
+            self._check_restarts()
             wait = role.plan_restart(roster.has_reported(role.name, role.life))
         except NoRestart as error:
             self._record(events.LOST, role, how, roster)
             self._give_up(role, how, error)
             return
-        self._restarts += 1
+        self._restarts.append(time.monotonic())
         self._record(events.RESTART, role, how, roster)
         print(
             f"{role.title} died ({how}) and is started again in {wait:.1f} s; see "
             f"{role.handle.log}",
             file=sys.stderr,
         )
+
+    def _check_restarts(self) -> None:
+        """Raises NoRestart if the roles have died too often within an hour."""
+        hour_ago = time.monotonic() - 3600.0
+        while self._restarts and self._restarts[0] < hour_ago:
+            self._restarts.popleft()
+        if len(self._restarts) >= MOST_IN_AN_HOUR + len(self.roles):
+            raise NoRestart(f"{len(self._restarts)} restarts in an hour are too many")
 
     def _give_up(self, role: Role, how: str, error: NoRestart) -> None:
         """Goes on without a role if enough others of its node are left."""

@@ -69,7 +69,7 @@ def merge(request: Request) -> Merged:
     config = _config(learned[0], directories[0])
     _check_kind(request.sources, learned)
     for directory, each in zip(directories[1:], learned[1:], strict=True):
-        other = _config(each, directory)
+        config_of_other = _config(each, directory)
         try:
             initial_networks.check_fit(
                 learned[0],
@@ -80,7 +80,7 @@ def merge(request: Request) -> Merged:
             )
         except ValueError as error:
             raise PretrainedError(str(error)) from error
-        _check_alike(config, other, directories[0], directory)
+        _check_alike(config, config_of_other, directories[0], directory)
     _check_beginnings(request.sources, request.base)
     checkpoints = [each for each in directories if is_pretrained(each)]
     for other in checkpoints[1:]:

@@ -165,6 +165,7 @@ class Loop:
     def reset(self) -> None:
         """Begins a new episode in every lane and forgets unfinished ones."""
         self._timestep = self._environment.reset()
+        finite.check_timestep(self._timestep, self.actor_steps)
         self._all_ended = False
         self._returns = [0.0] * len(self._returns)
         self._begun = [self._steps] * len(self._begun)
@@ -182,18 +183,20 @@ class Loop:
             if self._score is not None:
                 self._actor.score_others(self._score)
         timestep = self._environment.step(self._action)
+        # Plain numbers: with few lanes one operation of numpy costs more than all this.
+        types = timestep.step_type.tolist()
+        begun = types.count(_FIRST)  # lanes that took no decision: actions ignored
+        decided = len(types) - begun
+        # Before it is stored: each resumed run would load a NaN of the replay again.
+        finite.check_timestep(timestep, self.actor_steps + decided)
         self._actor.observe(self._action, timestep)
         self._timestep = timestep
         self._steps += 1
-        # Plain numbers: with few lanes one operation of numpy costs more than all this.
-        types = timestep.step_type.tolist()
         rewards = timestep.reward.tolist()
         self._returns = [x + y for x, y in zip(self._returns, rewards, strict=True)]
         self._all_ended = types.count(_LAST) == len(types)
-        begun = types.count(_FIRST)  # lanes that took no decision: actions ignored
-        self.actor_steps += len(types) - begun
-        self._actor.actor_steps += len(types) - begun
-        finite.check_timestep(timestep, self.actor_steps)
+        self.actor_steps += decided
+        self._actor.actor_steps += decided
         return self._turned(types) if begun or _LAST in types else []
 
     def _turned(self, types: Sequence[int]) -> Sequence[tuple[int, Episode]]:

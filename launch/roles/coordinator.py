@@ -50,7 +50,7 @@ class Coordinator:
         self._watchdog = Watchdog(run.experiment.stall_seconds, run.directory, servers)
         self._directory = run.directory
         self._open = True
-        self._failure: errors.DiskFull | None = None
+        self._failure: errors.DiskFull | errors.NotFinite | None = None
         self._counter = counting.Counter()
         self._counter.increment(**run.start._asdict())
         self._lock = threading.Lock()
@@ -58,6 +58,8 @@ class Coordinator:
         self._waiting: dict[str, float] = {}
         actors = 0 if self._offline else run.experiment.actors
         self._actors = {f"actor/{index}" for index in range(actors)}
+        # One ends only when all have done the steps of the run together.
+        self._an_actor_has_ended = False
         self._members: dict[str, Member] = {}
         self._evaluated = logs.last_evaluated_step(run.directory, run.start.clock)
         self._learning = self._evaluating = True
@@ -168,9 +170,9 @@ class Coordinator:
         )
         with self._writing() as is_open:
             self._moved("evaluator")
-            self._evaluated = max(self._evaluated, grid_step)
             if is_open:
                 self._recorder.evaluation(grid_step, Counts(*counts), evaluated)
+            self._evaluated = max(self._evaluated, grid_step)
 
     def evaluated(self) -> int:
         """The last point of the evaluation grid that is done."""
@@ -191,6 +193,7 @@ class Coordinator:
         """Notes that an actor has done its last step and stored its experience."""
         with self._lock:
             self._actors.discard(name)
+            self._an_actor_has_ended = True
 
     def learner_ended(self) -> None:
         """Notes that the learner has done its last step; it still serves parameters."""
@@ -210,6 +213,9 @@ class Coordinator:
         """
         with self._lock:
             indices = [int(name.rpartition("/")[2]) for name in self._actors]
+            done = self._offline or self._an_actor_has_ended
+        if not indices and not done:  # all wait for a place, and come back
+            return True
         return any(shards.shard_of(index, stores) == store for index in indices)
 
     def learning(self) -> bool:
@@ -236,11 +242,14 @@ class Coordinator:
     def _writing(self) -> Iterator[bool]:
         """Context manager to write logs; yields False if they are closed already.
 
-        Write errors are raised by `run`, not in the role that called.
+        Write errors, and numbers that are not finite, are raised by `run`, not in the
+        role that called: if it were started again, it would take the row as written.
         """
         try:
             with self._lock:
                 yield self._open
+        except errors.NotFinite as error:
+            self._failure = error
         except OSError as error:
             reason = str(error.strerror or error).lower()
             self._failure = errors.DiskFull(
@@ -253,6 +262,7 @@ class Coordinator:
         Raises:
             Stalled: no role reported progress for too long.
             DiskFull: a log could not be written.
+            NotFinite: a metric or a return was NaN or infinite.
         """
         try:
             while not self._finished.wait(0.1) and not self._stop.is_set():

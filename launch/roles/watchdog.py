@@ -173,6 +173,11 @@ class LocalWatchdog:
             elif now - self._last >= self._seconds:
                 with self._path.open("w", encoding="utf-8") as file:
                     faulthandler.dump_traceback(file)
+                said = (
+                    f"munchausen: the run made no progress for {self._seconds:g} s; "
+                    f"the stacks of its threads are in {self._path}\n"
+                )
+                os.write(2, said.encode())  # sys.stderr may be locked by what hangs
                 os._exit(1)
 
     def close(self) -> None:

@@ -4,8 +4,11 @@ A checkpoint is a directory named after the steps of the run. Whatever begins wi
 and ends in `.partial` next to it is a draft, or the rest of one.
 """
 
+import ctypes
+import errno
 import functools
 import json
+import os
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
@@ -131,12 +134,36 @@ def steps(root: Path) -> list[int]:
 
 
 def replace(final: Path, draft: Path) -> None:
-    """Moves a draft into place, and only then removes the checkpoint it replaces."""
-    aside = draft.with_name(f".{final.name}.old.partial")
-    if final.exists():
+    """Moves a draft into place, and only then removes the checkpoint it replaces.
+
+    Whenever the process is killed, one of the two is in place. Only on a file system
+    that cannot exchange two directories there is a moment between two renames.
+    """
+    if not final.exists():
+        draft.rename(final)
+    elif _exchange(final, draft):
+        discard(draft)  # the old one
+    else:
+        aside = draft.with_name(f".{final.name}.old.partial")
         final.rename(aside)
-    draft.rename(final)
-    discard(aside)
+        draft.rename(final)
+        discard(aside)
+
+
+def _exchange(one: Path, two: Path) -> bool:
+    """Exchanges two directories at once; False if the file system cannot."""
+    # Python has no function for it. glibc has it since 2.28; musl has it not.
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    paths = os.fsencode(one.absolute()), os.fsencode(two.absolute())
+    here, exchange = -100, 2  # AT_FDCWD, which absolute paths ignore; RENAME_EXCHANGE
+    if rename(here, paths[0], here, paths[1], exchange) == 0:
+        return True
+    error = ctypes.get_errno()
+    if error in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(error, os.strerror(error), str(one))
 
 
 def discard(path: Path) -> None:

@@ -20,6 +20,9 @@ from launch.runs.logs import Counts
 from launch.runs.replay_saving import ReplaySaver, Saving
 
 # How the operating system and numpy report a full disk.
+# Keys of `extra` that belong to the rows of a replay: those of a replay, and those of
+# one in the learner, whose server is `store`.
+_OF_REPLAY = ("store", "rows")
 _FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")
 
 
@@ -156,8 +159,7 @@ class _Draft:
             self._place(manifest._replace(extra=extra))
             return
         older, files = owner
-        if "store" in older.extra:
-            extra["store"] = older.extra["store"]
+        extra |= {key: older.extra[key] for key in _OF_REPLAY if key in older.extra}
         self._place(
             manifest._replace(
                 extra=extra, replay_of=older.counts.clock, replay_files=files

@@ -26,8 +26,11 @@ def append(directory: Path, event: str, **values: Any) -> None:
         OSError: the file cannot be written.
     """
     row = {"time": round(time.time(), 3), "event": event, **values}
-    with (directory / FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+    path = directory / FILE
+    whole = path.read_bytes().rpartition(b"\n")[:2] if path.exists() else ()
+    with path.open("ab") as file:
+        file.truncate(sum(map(len, whole)))  # removes a line that was cut off before
+        file.write(json.dumps(row).encode() + b"\n")
 
 
 def read(directory: Path) -> list[dict[str, Any]]:

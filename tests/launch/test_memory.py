@@ -96,3 +96,38 @@ def test_frames_that_do_not_fit_into_a_device_are_refused_with_the_bytes():
         memory.check_device(STORAGE, ATARI, 4, free=5_000_000_000)
     assert "--agent.storage.capacity 708616 would fit" in str(caught.value)
     memory.check_device(STORAGE, ATARI, 4)  # a CPU does not tell
+
+
+def test_memory_is_also_what_the_cgroups_leave(tmp_path):
+    """A pod has 10 MB and uses 4; its container may use 9 and uses 2.5, 8, or all."""
+    whole = memory.free(tmp_path)  # no files: that of the machine
+    assert whole <= memory.psutil.virtual_memory().total
+    write(tmp_path / "proc/self/cgroup", "0::/pod/box\n")
+    tree = tmp_path / "sys/fs/cgroup"
+    group(tree / "pod", 10 * 10**6, 4 * 10**6, "anon 7\ninactive_file 3000\n")
+    group(tree / "pod/box", "max", 25 * 10**5, "inactive_file 0\n")
+    assert memory.free(tmp_path) == 6 * 10**6 + 3_000
+    group(tree / "pod/box", 9 * 10**6, 8 * 10**6, "inactive_file 5\n")
+    assert memory.free(tmp_path) == 10**6 + 5
+    group(tree / "pod/box", 9 * 10**6, 9 * 10**6 + 1, "inactive_file 0\n")
+    assert memory.free(tmp_path) == 0
+
+
+def test_cgroups_of_the_first_version_count_too(tmp_path):
+    write(tmp_path / "proc/self/cgroup", "5:cpu:/x\n4:memory,hugetlb:/job\n0::/\n")
+    job = tmp_path / "sys/fs/cgroup/memory/job"
+    write(job / "memory.limit_in_bytes", 7_000)
+    write(job / "memory.usage_in_bytes", 6_000)
+    write(job / "memory.stat", "inactive_file 1\ntotal_inactive_file 20\n")
+    assert memory.free(tmp_path) == 1_020
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(text))
+
+
+def group(path, limit, used, stat):
+    write(path / "memory.max", limit)
+    write(path / "memory.current", used)
+    write(path / "memory.stat", stat)

@@ -4,8 +4,9 @@ import signal
 
 import pytest
 
-from launch import errors, preflight, run
+from launch import build, errors, preflight, run
 from launch.engines import one_thread
+from launch.roles.context import Run
 from launch.runs import checkpoint, checkpoint_files, logs, run_directory
 from launch.runs.checkpoint_files import Manifest
 from launch.runs.lock import locked
@@ -86,10 +87,8 @@ def test_a_run_resumed_off_the_grid_says_what_differs(
 ):
     """Its environments restart, as those of an uninterrupted run do not."""
     monkeypatch.setattr(one_thread, "run", lambda made, environment: None)
-    extra = {"store": {}, checkpoint.EXACT: exact}
-    resume = checkpoint.Checkpoint(begun, logs.Counts(1_234), extra)
-    experiment = run_directory.read_experiment(begun)
-    run.run_experiment(experiment, begun, "local", preflight.check(experiment), resume)
+    (begun / "replay").mkdir()
+    resume_local(begun, exact)
     difference = (
         f"{begun}: the environments restart at step 1,234, which is not a multiple of "
         "checkpoint.period; from there on the run differs from one that was not "
@@ -98,11 +97,32 @@ def test_a_run_resumed_off_the_grid_says_what_differs(
     assert capsys.readouterr().out == ("" if exact else difference)
 
 
+def resume_local(begun, exact):
+    extra = {"store": {}, checkpoint.EXACT: exact}
+    resume = checkpoint.Checkpoint(begun, logs.Counts(1_234), extra)
+    experiment = run_directory.read_experiment(begun)
+    run.run_experiment(experiment, begun, "local", preflight.check(experiment), resume)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_run_resumed_without_its_replay_says_so(begun, monkeypatch, capsys, exact):
+    """Older checkpoints without a replay are marked as exact."""
+    monkeypatch.setattr(one_thread, "run", lambda made, environment: None)
+    resume_local(begun, exact)
+    assert capsys.readouterr().out == (
+        f"{begun}: the replay was not saved at step 1,234, so it begins empty; from "
+        "there on the run differs from one that was not interrupted\n"
+    )
+
+
 @pytest.mark.parametrize("queued", [0, 7])
 def test_a_resumed_program_tells_what_it_drops(begun, capsys, queued):
+    (begun / "replay").mkdir()
     extra = {"store": "reverb", "queued": queued}
     resume = checkpoint.Checkpoint(begun, logs.Counts(1_234), extra)
-    run._tell_difference(begun, resume, "processes")
+    experiment = run_directory.read_experiment(begun)
+    made = Run(experiment, begun, build.spec_of(experiment), frame_stack=1)
+    run._tell_difference(made, resume, "processes")
     dropped = (
         f"{begun}: 7 transitions that waited in the actors' queues at step 1,234 are "
         "dropped\n"

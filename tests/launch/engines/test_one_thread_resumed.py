@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from launch.experiment import Evaluation
+from launch.experiment import Checkpointing, Evaluation
 from launch.policies import saved_policy
 from launch.runs import checkpoint, checkpoint_saving, run_directory, schedule
 from tests.launch.interrupted_runs import catch, metrics, rows, run_until
@@ -113,3 +113,14 @@ def test_a_run_that_is_extended_equals_a_long_one(lockstep, tmp_path):
     assert saved.extra[checkpoint.EXACT] is True
     run_local(long, extended, resume=saved)
     check_equal(extended, whole)
+
+
+@pytest.mark.parametrize("replay", [True, False])
+def test_only_a_checkpoint_with_its_replay_is_exact(replay, tmp_path):
+    saving = Checkpointing(period=100, replay=replay)
+    experiment = catch(310, checkpoint=saving)
+    directory = run_new(tmp_path, experiment)
+    saved = [checkpoint.at(directory, step) for step in checkpoint.kept(directory)]
+    on_grid = [each for each in saved if each.counts.clock % 100 == 0]
+    assert on_grid and all(each.extra[checkpoint.EXACT] is replay for each in on_grid)
+    assert all((each.replay is not None) is replay for each in saved)

@@ -61,6 +61,8 @@ def test_only_the_learner_gets_the_gpus_of_its_host():
     assert placement.gpus(LEARNER, GPU) == 2.0
     assert placement.gpus(LEARNER, HEAD) == 0.0
     assert placement.gpus(REPLAY, GPU) == 0.0
+    several = LEARNER._replace(replicas=2)  # which compute on the CPU of their host
+    assert placement.gpus(several, GPU) == 0.0
 
 
 @pytest.mark.parametrize(("actors", "cpus"), ((2, 5.0), (7, 10.0), (99, 10.0)))

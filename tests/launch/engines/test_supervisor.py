@@ -1,6 +1,7 @@
 """The supervisor with made-up roles: which it starts again, gives up, or ends."""
 
 import signal
+import time
 
 import pytest
 
@@ -63,7 +64,7 @@ def play(tmp_path, monkeypatch):
     """Runs a program whose lives end with these codes; returns what was seen."""
     monkeypatch.setattr("launch.engines.supervisor._POLL_SECONDS", 0.001)
 
-    def run(nodes, codes, *, reported=(), at_least=1):
+    def run(nodes, codes, *, reported=(), at_least=1, before=()):
         tape, link = [], FakeLink(dict(reported))
 
         def start(node, index, life):
@@ -73,7 +74,10 @@ def play(tmp_path, monkeypatch):
 
         rules = Rules(tmp_path, at_least)
         try:
-            Supervisor(start, link, rules).run(nodes)
+            supervisor = Supervisor(start, link, rules)
+            now = time.monotonic()
+            supervisor._restarts.extend(now + seconds for seconds in before)
+            supervisor.run(nodes)
             failure = None
         except errors.RoleFailed as error:
             failure = str(error)
@@ -146,6 +150,24 @@ def test_an_actor_beyond_its_budget_is_given_up_and_the_others_go_on(play, capsy
     said = "it died 3 times in 60 minutes; the run continues with 2 of 3"
     assert said in capsys.readouterr().err
     assert "actor/0 life 3 began" not in tape
+
+
+@pytest.mark.parametrize(("most", "times"), [(-4, []), (3, [0.0] * 7)])
+def test_all_roles_together_have_a_budget_of_an_hour(most, times, play, monkeypatch):
+    """As many restarts as there are roles, four, and `MOST_IN_AN_HOUR` more."""
+    monkeypatch.setattr("launch.engines.supervisor.MOST_IN_AN_HOUR", most)
+    codes = {**dying("actor/0", 1), "coordinator/0 life 0": until(40, 0)}
+    _, gone, _, failure = play(
+        [COORDINATOR, ACTOR], codes, reported={"actor/0": 0}, before=times
+    )
+    assert (failure, gone) == (None, ["actor/0"])
+    # Those of more than an hour ago do not count.
+    old = [-3_601.0] * len(times)
+    monkeypatch.setattr("launch.engines.supervisor.MOST_IN_AN_HOUR", max(most, -3))
+    _, gone, _, _ = play(
+        [COORDINATOR, ACTOR], codes, reported={"actor/0": 0}, before=old
+    )
+    assert gone == []
 
 
 def test_too_few_actors_end_the_run(play):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from launch.errors import NotFinite
 from launch.roles.actor import Actor, Loop
 from launch.runs.logs import Episode
 
@@ -202,3 +203,15 @@ def test_reseeding_starts_exploration_afresh():
     actor.reseed(5, actor_steps=0)
     again = actor.select_action(observation)
     assert first.tolist() == again.tolist() != other.tolist()
+
+
+def test_what_is_not_finite_is_not_stored(scripted, tape):
+    """A NaN in the replay would end the learner much later, and every resumed run."""
+    environment = scripted([[[3.0, float("nan")]], [[0.5, 0.25, 9.0]]])
+    actor = Actor(act, lambda: {"q": np.int32(1)}, seed=0, adder=Recording(tape))
+    loop = Loop(environment, actor)
+    loop.step()
+    before = list(tape)
+    with pytest.raises(NotFinite, match="reward of nan in lane 0 at actor step 4"):
+        loop.step()
+    assert tape == before

@@ -74,6 +74,29 @@ def test_an_actor_that_is_lost_does_not_hold_up_the_end(coordinator):
     assert not coordinator.acting()
 
 
+def test_actors_that_all_wait_for_a_place_do_not_end_the_run(coordinator):
+    coordinator.report_actor("actor/0", 70, 140, [], 0.25)
+    for index in range(3):
+        coordinator.lost(f"actor/{index}")
+    assert (
+        coordinator.acting() and coordinator.acting(0, 2) and coordinator.acting(1, 2)
+    )
+    coordinator.join("actor/1", 0)
+    assert [coordinator.acting(store, 2) for store in range(2)] == [False, True]
+    coordinator.actor_ended("actor/1")
+    assert not coordinator.acting()
+
+
+def test_an_evaluation_that_is_not_finite_ends_the_program(run):
+    coordinator = Coordinator(run, FakeContext("coordinator"))
+    coordinator.report_evaluation(50, (70, 70, 5, 1), [(0.5, 9)])
+    nan = {"kl": float("nan")}
+    coordinator.report_evaluation(100, (130, 130, 5, 1), [(0.5, 9)], measures=nan)
+    assert coordinator.evaluated() == 50
+    with pytest.raises(errors.NotFinite, match="kl is nan"):
+        coordinator.run()
+
+
 def test_an_actor_that_joins_later_acts_as_well(coordinator):
     coordinator.join("actor/5", 0)
     for index in range(3):

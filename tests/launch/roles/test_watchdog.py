@@ -183,8 +183,13 @@ def test_local_run_that_is_killed_leaves_no_file_of_a_stall(tmp_path):
 
 
 def test_local_run_that_hangs_ends_with_its_stack(tmp_path):
-    done = subprocess.run([sys.executable, "-c", HANG, str(tmp_path)], timeout=50)
+    command = [sys.executable, "-c", HANG, str(tmp_path)]
+    done = subprocess.run(command, timeout=50, capture_output=True, text=True)
     assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "munchausen: the run made no progress for 0.5 s; the stacks of its threads are "
+        f"in {tmp_path / watchdog.FILE}"
+    )
     assert "hangs_here" in (tmp_path / watchdog.FILE).read_text()
 
 

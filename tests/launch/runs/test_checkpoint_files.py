@@ -66,7 +66,10 @@ def test_only_numbers_are_checkpoints_and_only_drafts_are_removed(tmp_path):
     assert checkpoint_files.steps(tmp_path / "nowhere") == []
 
 
-def test_a_draft_replaces_a_checkpoint(tmp_path):
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_draft_replaces_a_checkpoint(at_once, tmp_path, monkeypatch):
+    if not at_once:
+        monkeypatch.setattr(checkpoint_files, "_exchange", lambda *_: False)
     final, draft = tmp_path / "7", tmp_path / ".7.partial"
     for path, text in ((final, "old"), (draft, "new")):
         path.mkdir()
@@ -74,3 +77,28 @@ def test_a_draft_replaces_a_checkpoint(tmp_path):
     checkpoint_files.replace(final, draft)
     assert [path.name for path in tmp_path.iterdir()] == ["7"]
     assert (final / "x").read_text() == "new"
+
+
+def test_a_process_killed_while_it_replaces_a_checkpoint_leaves_one(
+    tmp_path, monkeypatch
+):
+    """Whatever comes after the exchange may never happen."""
+    final, draft = tmp_path / "7", tmp_path / ".7.partial"
+    for path, text in ((final, "old"), (draft, "new")):
+        path.mkdir()
+        (path / "x").write_text(text)
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint_files, "discard", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint_files.replace(final, draft)
+    assert (final / "x").read_text() == "new"
+    assert (draft / "x").read_text() == "old"
+
+
+def test_two_directories_that_cannot_be_exchanged_are_named(tmp_path):
+    (tmp_path / "7").mkdir()
+    with pytest.raises(FileNotFoundError, match="7"):
+        checkpoint_files.replace(tmp_path / "7", tmp_path / "nowhere")

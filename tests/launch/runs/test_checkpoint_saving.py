@@ -60,7 +60,12 @@ class Run:
             self.directory,
             Counts(steps),
             self.state,
-            extra={"store": {"at": steps}, "episodes": [steps], "exact": exact},
+            extra={
+                "store": {"at": steps},
+                "rows": [steps],  # of a replay in the learner
+                "episodes": [steps],
+                "exact": exact,
+            },
             replay=self.saver,
             keep=keep,
             ending=ending,
@@ -89,7 +94,12 @@ def test_a_replay_that_fits_is_saved_after_the_state(run):
     run.save(23, left=6.0)
     saved = run.newest()
     assert (saved.counts.clock, saved.replay_of, rows(saved)) == (23, None, "71 rows")
-    assert saved.extra == {"store": {"at": 23}, "episodes": [23], "exact": False}
+    assert saved.extra == {
+        "store": {"at": 23},
+        "rows": [23],
+        "episodes": [23],
+        "exact": False,
+    }
     assert not drafts(run)
 
 
@@ -100,7 +110,12 @@ def test_a_replay_that_does_not_fit_is_not_begun_and_the_older_one_used(run, cap
     saved = run.newest()
     assert (saved.counts.clock, saved.replay_of, rows(saved)) == (23, 10, "70 rows")
     # The rows are those of step 10, and so are the counters of the store.
-    assert saved.extra == {"store": {"at": 10}, "episodes": [23], "exact": False}
+    assert saved.extra == {
+        "store": {"at": 10},
+        "rows": [10],
+        "episodes": [23],
+        "exact": False,
+    }
     assert run.store.saves == 1
     assert capsys.readouterr().err == (
         "munchausen: the replay of step 23 is not saved: it takes 7 s, and 6 s are "

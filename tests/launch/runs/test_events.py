@@ -20,6 +20,11 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path):
     path = tmp_path / events.FILE
     path.write_text(path.read_text() + '{"event": "lo')
     assert [row["event"] for row in events.read(tmp_path)] == ["restart"]
+    for number in range(2):
+        events.append(tmp_path, "lost", number=number)
+    rows = events.read(tmp_path)
+    assert [row["event"] for row in rows] == ["restart", "lost", "lost"]
+    assert [row.get("number") for row in rows] == [None, 0, 1]
 
 
 def test_another_line_that_is_not_json_is_named(tmp_path):
