@@ -166,7 +166,7 @@ def log_quantiles(own: jax.Array, others: jax.Array) -> jax.Array:
 
 
 def worse_than_both(own: jax.Array, others: jax.Array) -> jax.Array:
-    """r_J: -log 16 where the own score is below both of the anchor's, else 0.
+    """r_J: -log 16 where the policy's score is below both of the anchor's, else 0.
 
     Args:
         own: `[B]` scores of the policy's samples.

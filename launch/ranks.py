@@ -28,7 +28,7 @@ def check(mode: str, environment: Mapping[str, str] = os.environ) -> None:
         size = environment.get(name, "1")
         if size.isdigit() and int(size) > 1:
             raise Unfit(
-                f"one process must start a program, and {name} tells of {size}",
+                f"exactly one process must start a program, but {name} is {size}",
                 "use one task, or --launch ray, which places roles on several machines "
                 "(`munchausen cluster slurm`)",
             )

@@ -184,7 +184,7 @@ def check_restoring(one: Compiled, spec: Spec) -> None:
 
 
 def check_numbers(agent: Agent) -> None:
-    """The discount is one, and there is something to sample."""
+    """The discount is above 0 and at most 1; a batch has at least one transition."""
     require(
         0 < agent.discount <= 1,
         "the agent's discount must be above 0 and at most 1",

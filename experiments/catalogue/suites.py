@@ -131,8 +131,8 @@ SUITES: dict[str, Suite] = {
         _tasks(*(f"minatar-{game.replace('_', '-')}" for game in MINATAR_GAMES)),
     ),
     "locomotion": Suite(
-        "the five MuJoCo tasks of Gymnasium that TD3 and SAC share",
-        "Fujimoto et al., TD3, 2018; Haarnoja et al., SAC, 2018",
+        "the five MuJoCo tasks of SAC's figures, in Gymnasium",
+        "Haarnoja et al., Soft Actor-Critic, 2018",
         _tasks("hopper", "halfcheetah", "walker2d", "ant", "humanoid"),
     ),
     "control-suite": Suite(

@@ -66,9 +66,12 @@ def scales(environment: Mapping[str, Any]) -> dict[str, Scale]:
 
 
 def random_return(environment: Mapping[str, Any]) -> float | None:
-    """The return of random play on a task, at which its scales begin; None: unknown."""
+    """The return of random play on a task, at which its scales begin; None: unknown.
+
+    The scale of the control suite begins at the least return that there can be.
+    """
     found = scales(environment)
-    return next(iter(found.values())).low if found else None
+    return next((scale.low for name, scale in found.items() if name != SHARE), None)
 
 
 @functools.cache

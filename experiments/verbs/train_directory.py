@@ -49,7 +49,10 @@ def run(plan: Plan) -> int:
     run_directory.make(directory)
     with locked(directory):
         if run_directory.is_run(directory):
-            raise OverrideError(f"another process has begun a run in {directory}")
+            raise OverrideError(
+                f"another process has begun a run in {directory}: choose another "
+                "--run_directory, or add --resume auto when that process has ended"
+            )
         run_directory.begin(directory, experiment)
         _begin(directory, experiment, options, ready)
     return 0

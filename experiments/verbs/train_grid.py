@@ -84,6 +84,6 @@ def _given(grid: Grid, arguments: Sequence[str]) -> dict[str, str]:
     if "output" in given and len(grid.experiments) > 1:
         raise OverrideError(
             f"--output names one file, and {grid.name} makes {len(grid.experiments)}: "
-            "remove it, and each lies in the folder of its experiment's runs"
+            "remove --output; each table is then in the folder of its experiment's runs"
         )
     return given

@@ -131,7 +131,10 @@ def to_dataset(
         DatasetError: no step is kept.
     """
     if not kept.any():
-        raise DatasetError(f"{source} holds no whole transition")
+        raise DatasetError(
+            f"{source} must hold at least one transition with a next observation, but "
+            "holds none: check the flags that end episodes"
+        )
     steps = steps if kept.all() else Steps(*(column[kept] for column in steps))
     transitions = Transition(
         steps.observations,

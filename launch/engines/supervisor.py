@@ -243,7 +243,7 @@ class Supervisor:
             raise NoRestart(f"{len(self._restarts)} restarts in an hour are too many")
 
     def _give_up(self, role: Role, how: str, error: NoRestart) -> None:
-        """Goes on without a role if enough others of its node are left."""
+        """Lets the program continue without a role, if its node has enough others."""
         kin = [each for each in self.roles if each.node is role.node]
         left = [each for each in kin if each is not role and each not in self._lost]
         replicated = role.node.replicas is not None and role.node.restarts is not None

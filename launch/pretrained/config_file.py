@@ -160,7 +160,7 @@ def _number(path: Path, key: str, value: Any, kind: type) -> Any:
 
 
 def _pattern(path: Path, layers: int, values: Mapping[str, Any]) -> int:
-    """Every which layer is global, from the list of layers or from the old key."""
+    """The distance between global layers, from the list of layers or the old key."""
     key = "sliding_window_pattern"
     stated = _number(path, key, values.get(f"_{key}", values[key]), int)
     kinds = values.get("layer_types")

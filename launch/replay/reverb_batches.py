@@ -169,7 +169,7 @@ class ReverbBatches:
         self._readers = []
 
     def _part(self, first: int, readers: Sequence[Any]) -> Transition:
-        """The part of a server; of a later one if it has no more to give."""
+        """A server's part of a batch; the next server's if that one has ended."""
         replays = len(readers)
         for index in [(first + ahead) % replays for ahead in range(replays)]:
             self._asked = time.monotonic()

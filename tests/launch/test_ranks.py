@@ -12,7 +12,7 @@ def test_several_ranks_are_refused_for_programs_of_one_machine(name):
         with pytest.raises(Unfit) as refused:
             ranks.check(mode, {name: "3"})
         assert str(refused.value) == (
-            f"one process must start a program, and {name} tells of 3; use one task, "
+            f"exactly one process must start a program, but {name} is 3; use one task, "
             "or --launch ray, which places roles on several machines "
             "(`munchausen cluster slurm`)"
         )

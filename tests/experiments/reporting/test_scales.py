@@ -32,6 +32,10 @@ def test_scales_of_each_kind_of_task():
 def test_random_play():
     assert scales.random_return({"kind": "Atari", "game": "surround"}) == -10.0
     assert scales.random_return({"kind": "Catch"}) is None
+    # The scale of the control suite begins at 0, which random play exceeds.
+    assert scales.random_return({"kind": "ControlSuite", "name": "walker-walk"}) is None
+    hopper = scales.random_return({"kind": "Locomotion", "name": "Hopper-v5"})
+    assert hopper == pytest.approx(-20.3, abs=0.1)
 
 
 def test_every_task_of_a_suite_but_those_without_reference_has_a_scale():
