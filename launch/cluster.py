@@ -15,7 +15,8 @@ class Cluster:
     Attributes:
         address: of the cluster, `host:port`; `auto`: the one that this machine belongs
             to; empty: Ray is started on this machine, for this program only.
-        place: hosts of roles, each as `role=host`.
+        place: hosts of roles, each as `role=host`; of several learners one each, or one
+            for all.
         ports: ports for the roles that other roles call, as `LOW-HIGH`; empty: any.
         elastic: whether the program begins with as many actors as it needs at least.
     """
@@ -34,21 +35,22 @@ class Cluster:
                 "program on a host of the cluster, not through a Ray client"
             )
 
-    def hosts(self) -> dict[str, str]:
-        """The host that a user chose for each role.
+    def hosts(self) -> dict[str, tuple[str, ...]]:
+        """The hosts that a user chose for each role; several only for learners.
 
         Raises:
             ValueError: an entry is not `role=host`.
         """
-        chosen: dict[str, str] = {}
+        chosen: dict[str, tuple[str, ...]] = {}
         for entry in self.place:
             role, _, host = entry.partition("=")
-            if role not in PLACED or not host or role in chosen:
+            again = role in chosen and role != "learner"
+            if role not in PLACED or not host or again:
                 raise ValueError(
                     f"place must be role=HOST with a role of {', '.join(PLACED)}, each "
-                    f"once, got {entry!r}"
+                    f"once, or once for each learner, got {entry!r}"
                 )
-            chosen[role] = host
+            chosen[role] = (*chosen.get(role, ()), host)
         return chosen
 
     def port_range(self) -> tuple[int, int]:

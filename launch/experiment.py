@@ -160,7 +160,8 @@ class Experiment:
         actors: number of actors; one if local.
         environments: environments that each actor steps together.
         learners: number of learner processes, which share each batch; one if local. One
-            learner uses all GPUs of its host; several compute on the CPU of one host.
+            learner uses all GPUs of its host. Several do so under Ray if --place gives
+            each a host, and compute on the CPU if they share one.
         replays: number of replay servers, which share the transitions: actor i stores
             into server i modulo this number, so actors should be a multiple of it; one
             if local.

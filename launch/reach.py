@@ -86,6 +86,21 @@ def refuse_public(addresses: Iterable[str], allowed: bool) -> None:
         )
 
 
+def own_address(toward: str) -> str:
+    """The address of the interface through which this host reaches another one.
+
+    Args:
+        toward: address of the other host; no packet is sent to it.
+
+    Raises:
+        OSError: there is no way to that host.
+    """
+    family = socket.AF_INET6 if ":" in toward else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((toward, 9))
+        return str(probe.getsockname()[0])
+
+
 def own_addresses() -> list[str]:
     """All addresses of this host's interfaces."""
     import psutil  # late: only programs of several machines need it

@@ -55,7 +55,8 @@ class Options:
         resume: auto: continue the run in --run_directory if it has begun.
         address: of the Ray cluster, host:port; auto: the one of this machine; empty:
             Ray is started on this machine.
-        place: hosts of roles in that cluster, such as learner=gpu1.
+        place: hosts of roles in that cluster, such as learner=gpu1; of several learners
+            one each.
         ports: for roles that other roles call, as LOW-HIGH; empty: any.
         isolate: whether a program of threads or processes gets a private network, in
             which no other machine and no other user reaches its ports.

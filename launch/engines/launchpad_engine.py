@@ -23,7 +23,7 @@ from launch.build import make_stages
 from launch.cluster import HERE, Cluster
 from launch.engines import calls, process, processes, program, signals
 from launch.engines.calls import CourierPeer
-from launch.engines.program import Node
+from launch.engines.program import NO_GPU, Node
 from launch.engines.supervisor import Rules
 from launch.experiment import SUPERVISION, Supervision
 from launch.replay import light_reverb
@@ -170,10 +170,10 @@ def _environment(node: Node) -> dict[str, str]:
     # Two are as fast, and the learner of Pong keeps 80 MB less.
     if "MALLOC_ARENA_MAX" not in os.environ:
         environment["MALLOC_ARENA_MAX"] = "2"
-    # Each of several learners would take all accelerators of their host, which one
-    # learner uses all alone.
+    # Each of several learners would take all accelerators of this machine, which one
+    # learner uses all alone. Ray may give each learner a host.
     if not node.accelerators or node.replicas is not None:
-        environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+        environment |= NO_GPU
     return environment
 
 

@@ -25,29 +25,52 @@ class Host(NamedTuple):
     gpus: float
 
 
+# A replica of a role: the role's name, and the replica's index.
+Replica = tuple[str, int]
+
+
 def choose(
-    nodes: Sequence[Node], wanted: Mapping[str, str], hosts: Sequence[Host], own: str
-) -> dict[str, Host]:
+    nodes: Sequence[Node],
+    wanted: Mapping[str, Sequence[str]],
+    hosts: Sequence[Host],
+    own: str,
+) -> dict[Replica, Host]:
     """The host of each role that has one: all roles that are never started again.
 
     By default they run on the launcher's host, so that no other host needs the run
-    directory. The replay runs where the learner does.
+    directory. The replay runs where the first learner does.
 
     Args:
         nodes: of the program.
-        wanted: name or address of the host that a user chose, by role.
+        wanted: names or addresses of the hosts that a user chose, by role: one, or one
+            for each replica.
         hosts: of the cluster.
         own: key of the launcher's host.
 
     Raises:
-        Unfit: there is no such host.
+        Unfit: there is no such host, or their number does not fit.
     """
     [here] = [host for host in hosts if host.key == own]
-    given = {role: _find(role, text, hosts) for role, text in wanted.items()}
+    given = {
+        role: [_find(role, text, hosts) for text in texts]
+        for role, texts in wanted.items()
+    }
     if "learner" in given:
-        given.setdefault("replay", given["learner"])
-    fixed = {node.role for node in nodes if node.restarts is None}
-    return {role: given.get(role, here) for role in sorted(fixed | given.keys())}
+        given.setdefault("replay", given["learner"][:1])
+    chosen = {}
+    for node in nodes:
+        if node.restarts is None or node.role in given:
+            places = given.get(node.role, [here])
+            number = len(node.names())
+            if len(places) not in (1, number):
+                raise Unfit(
+                    f"--place must name one host for all {node.role}s, or one for each "
+                    f"of {number}, got {len(places)}",
+                    f"give --place {node.role}=HOST once, or {number} times",
+                )
+            for index in range(number):
+                chosen[node.role, index] = places[index % len(places)]
+    return chosen
 
 
 def _find(role: str, text: str, hosts: Sequence[Host]) -> Host:
@@ -61,14 +84,24 @@ def _find(role: str, text: str, hosts: Sequence[Host]) -> Host:
     return found[0]
 
 
-def gpus(node: Node, host: Host | None) -> float:
-    """GPUs for a role: all of its host, as for a process of this machine.
+def gpus(node: Node, places: Mapping[Replica, Host]) -> float:
+    """GPUs for each replica of a role: all of its host.
 
-    Several learners share a host, and so compute on its CPU.
+    Learners that share a host compute on its CPU, and then all learners do: JAX
+    connects devices of one kind only.
     """
-    if host is None or node.replicas is not None:
+    hosts = [host for (role, _), host in places.items() if role == node.role]
+    shared = len({host.key for host in hosts}) < len(hosts)
+    if not node.accelerators or shared:
         return 0.0
-    return host.gpus if node.accelerators else 0.0
+    least, most = min(host.gpus for host in hosts), max(host.gpus for host in hosts)
+    if least < most:
+        raise Unfit(
+            "hosts of learners must have equally many GPUs, but "
+            + ", ".join(f"{host.name} has {host.gpus:g}" for host in hosts),
+            "choose others with --place, or start Ray there with --num-gpus",
+        )
+    return least
 
 
 def cpus(nodes: Sequence[Node], actors: int) -> float:
@@ -123,11 +156,11 @@ def _varies(node: Node) -> bool:
     return node.replicas is not None and node.restarts is not None
 
 
-def need_directory(places: Mapping[str, Host], own: str) -> dict[str, Host]:
+def need_directory(places: Mapping[Replica, Host], own: str) -> dict[Replica, Host]:
     """The roles on other hosts that need the run directory, with their hosts."""
     writers = ("coordinator", "learner", "replay")
     return {
-        role: host
-        for role, host in places.items()
-        if role in writers and host.key != own
+        replica: host
+        for replica, host in places.items()
+        if replica[0] in writers and host.key != own
     }

@@ -1,26 +1,10 @@
 """Free ports of a host, for the roles that other roles call.
 
-A Ray actor on another host runs these functions, which therefore import nothing of this
-project.
+A Ray actor on another host runs these functions, which therefore import no library.
 """
 
 import errno
 import socket
-
-
-def own_address(toward: str) -> str:
-    """The address of the interface through which this host reaches another one.
-
-    Args:
-        toward: address of the other host; no packet is sent to it.
-
-    Raises:
-        OSError: there is no way to that host.
-    """
-    family = socket.AF_INET6 if ":" in toward else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((toward, 9))
-        return str(probe.getsockname()[0])
 
 
 def reserve(low: int, high: int) -> socket.socket:

@@ -28,6 +28,8 @@ from launch.roles.evaluator_role import EvaluatorRole
 from launch.roles.learner_role import make_learner
 from launch.roles.replay_role import ReplayRole
 
+# Environment variables of a process that must not take accelerators.
+NO_GPU = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 GRACE_SECONDS = 20.0  # for a role to end after it was asked to, by default
 # The methods of the coordinator that other roles call.
 _COORDINATOR = (

@@ -27,7 +27,7 @@ from launch.engines import (
     ray_places,
     role_table,
 )
-from launch.engines.program import Node
+from launch.engines.program import NO_GPU, Node
 from launch.engines.ray_handle import RayHandle
 from launch.engines.ray_role import Order
 from launch.engines.supervisor import Rules, Supervisor
@@ -128,6 +128,10 @@ class Starter:
     def start(self, node: Node, index: int, life: int) -> RayHandle:
         """Starts one life of a role; a `launch.engines.supervisor.Start`."""
         variables, flags = self._settings[node.role]
+        if placement.gpus(node, self._placed.places):
+            variables = {
+                name: value for name, value in variables.items() if name not in NO_GPU
+            }
         order = Order(
             work=os.getcwd(),
             payload=self._made[node.role][index],
@@ -148,7 +152,7 @@ class Starter:
 
     def _strategy(self, node: Node) -> Any:
         """Where a role that may be started again should run: anywhere by default."""
-        host = self._placed.places.get(node.role)
+        host = self._placed.places.get((node.role, 0))
         if host is None:
             return "SPREAD"
         return NodeAffinitySchedulingStrategy(host.key, soft=True)

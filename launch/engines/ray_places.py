@@ -61,15 +61,16 @@ class Placed:
 
     def _place(self, fixed: Sequence[tuple[Node, int]]) -> None:
         bundles = []
-        for node, _ in fixed:
-            host = self.places[node.role]
-            wanted = {"CPU": node.cpus, "GPU": placement.gpus(node, host)}
+        for node, index in fixed:
+            host = self.places[node.role, index]
+            wanted = {"CPU": node.cpus, "GPU": placement.gpus(node, self.places)}
             bundle = {name: amount for name, amount in wanted.items() if amount}
             bundles.append(bundle | {f"node:{host.address}": 0.001})
         self._group = placement_group(bundles, strategy="PACK")
         if not self._group.wait(_PLACE_SECONDS):
             texts = [
-                f"{node.role} on {self.places[node.role].name}" for node, _ in fixed
+                f"{node.role} on {self.places[node.role, index].name}"
+                for node, index in fixed
             ]
             raise Unfit(
                 f"Ray must place {', '.join(texts)} within {_PLACE_SECONDS:g} s, but "
@@ -80,7 +81,7 @@ class Placed:
             self.actors[node.role, index] = make_actor(
                 self.connection.root,
                 node.cpus,
-                placement.gpus(node, self.places[node.role]),
+                placement.gpus(node, self.places),
                 PlacementGroupSchedulingStrategy(
                     self._group, placement_group_bundle_index=place
                 ),
@@ -99,10 +100,10 @@ class Placed:
         token = secrets.token_hex(16)
         file.write_text(token, encoding="utf-8")
         try:
-            for (role, _), actor in self.actors.items():
-                if role in needing:
-                    asked = actor.check_directory.remote(str(directory), file.name)
-                    self._check_answer(role, needing[role], directory, token, asked)
+            for replica, host in needing.items():
+                actor = self.actors[replica]
+                asked = actor.check_directory.remote(str(directory), file.name)
+                self._check_answer(replica[0], host, directory, token, asked)
         finally:
             for each in directory.glob(f"{file.name}*"):
                 each.unlink()

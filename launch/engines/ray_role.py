@@ -110,7 +110,7 @@ class RayRole:
         """
         module = _import(self._root, "launch.engines.ports")
         self._held += [module.reserve(*ports) for _ in range(count)]
-        host = module.own_address(toward)
+        host = _import(self._root, "launch.reach").own_address(toward)
         host = f"[{host}]" if ":" in host else host
         return [f"{host}:{held.getsockname()[1]}" for held in self._held]
 

@@ -12,13 +12,16 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
-from jax._src import distributed
+from jax._src import distributed, xla_bridge
+from jax._src.lib import xla_client
 from jax.experimental import multihost_utils
 
 from launch.errors import RankLost, Stopped
+from launch.reach import own_address
 from launch.roles.context import Context
 
 _DECISION_SECONDS = 0.1  # between two decisions of the first rank
@@ -42,8 +45,6 @@ def join(context: Context, ranks: int) -> None:
         Stopped: the program ended before all ranks had started.
         RankLost: another rank did not start in time, or cannot be reached.
     """
-    jax.config.update("jax_cpu_collectives_implementation", "gloo")
-
     address = context.address("learner")
     failures: list[RuntimeError] = []
 
@@ -77,9 +78,29 @@ def join(context: Context, ranks: int) -> None:
             f"learner {context.index} of {ranks} must reach the others through "
             f"{address}: {reason}"
         ) from failures[0]
+    _connect_cpus(address)
     # If a rank is silent, JAX prints which one and aborts the others. The stacks of all
     # their threads would hide it in the last lines of their logs.
     signal.signal(signal.SIGABRT, signal.SIG_DFL)
+
+
+def _connect_cpus(address: str) -> None:
+    """Lets the CPUs of all ranks compute together, through this host's own address.
+
+    JAX would take the address of the host's name, which is 127.0.1.1 on many hosts.
+
+    Args:
+        address: of the first rank, `host:port`.
+    """
+    own = own_address(address.rpartition(":")[0].strip("[]"))
+
+    def make() -> Any:
+        client = distributed.global_state.client
+        return xla_bridge.make_cpu_client(
+            xla_client._xla.make_gloo_tcp_collectives(client, hostname=own)
+        )
+
+    xla_bridge.register_backend_factory("cpu", make, priority=0, fail_quietly=False)
 
 
 def agree(steps: int) -> int:

@@ -10,20 +10,21 @@ def test_by_default_ray_runs_on_this_machine_and_chooses_ports():
 
 
 def test_places_and_ports():
-    cluster = Cluster("auto", ("learner=gpu1", "evaluator=10.0.0.7"), "7100-7219")
-    assert cluster.hosts() == {"learner": "gpu1", "evaluator": "10.0.0.7"}
+    chosen = ("learner=gpu1", "evaluator=10.0.0.7", "learner=gpu2")
+    cluster = Cluster("auto", chosen, "7100-7219")
+    assert cluster.hosts() == {"learner": ("gpu1", "gpu2"), "evaluator": ("10.0.0.7",)}
     assert cluster.port_range() == (7100, 7219)
 
 
 @pytest.mark.parametrize(
-    "place", (("actor=gpu1",), ("learner",), ("learner=",), ("learner=a", "learner=b"))
+    "place", (("actor=gpu1",), ("learner",), ("learner=",), ("replay=a", "replay=b"))
 )
 def test_a_place_must_be_a_role_and_a_host(place):
     with pytest.raises(ValueError) as error:
         Cluster(place=place)
     assert str(error.value) == (
         "place must be role=HOST with a role of learner, replay, coordinator, "
-        f"evaluator, each once, got {place[-1]!r}"
+        f"evaluator, each once, or once for each learner, got {place[-1]!r}"
     )
 
 

@@ -103,3 +103,7 @@ def test_own_addresses_are_addresses():
     found = reach.own_addresses()
     assert "127.0.0.1" in found
     reach.refuse_public(found, allowed=True)
+
+
+def test_the_address_toward_this_host_is_its_own():
+    assert reach.own_address("127.0.0.1") == "127.0.0.1"

@@ -93,6 +93,18 @@ def test_a_run_outlives_a_host_that_is_cut_off(command, hosts):
     assert [row["event"] for row in events.read(directory)].count(events.RESTART) >= 1
 
 
+def test_learners_on_two_hosts_are_one(command, hosts):
+    """Each has a host, and both compute the same updates to the end of the run."""
+    places = f"learner={hosts.host(1)},learner={hosts.host(0)}"
+    settings = ["--learners", "2", "--place", places, "--steps", "4000"]
+    directory = start(command, hosts, *settings)
+    found = {row.role: row.host for row in roles.read(directory)}
+    learners = {role: host for role, host in found.items() if "learner" in role}
+    assert sorted(learners.values()) == ["host0", "host1"], found
+    assert found["replay"] == "host1"  # where the first learner is
+    check_end(command, directory, 4_000)
+
+
 @pytest.mark.skipif(
     not os.path.exists("/usr/sbin/sshd"), reason="not installed: openssh-server"
 )

@@ -43,7 +43,9 @@ def test_sound_steps_have_the_types_of_a_dataset():
 
 
 def test_a_dataset_without_kept_steps_is_refused():
-    with pytest.raises(DatasetError, match="file must hold at least one transition with a next"):
+    with pytest.raises(
+        DatasetError, match="file must hold at least one transition with a next"
+    ):
         to_dataset("file", checked(steps()), np.zeros(4, bool), np.zeros(4, bool))
 
 

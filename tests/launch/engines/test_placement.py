@@ -28,28 +28,29 @@ NODES = [REPLAY, COORDINATOR, LEARNER, ACTORS, EVALUATOR]
 
 def test_by_default_the_launchers_host_has_what_is_never_started_again():
     assert placement.choose(NODES, {}, HOSTS, "k1") == {
-        "coordinator": HEAD,
-        "learner": HEAD,
-        "replay": HEAD,
+        ("coordinator", 0): HEAD,
+        ("learner", 0): HEAD,
+        ("replay", 0): HEAD,
     }
 
 
 def test_the_replay_goes_where_the_learner_does():
-    places = placement.choose(NODES, {"learner": "gpu1"}, HOSTS, "k1")
-    assert places == {"coordinator": HEAD, "learner": GPU, "replay": GPU}
-    assert placement.need_directory(places, "k1") == {"learner": GPU, "replay": GPU}
-    assert placement.need_directory(places, "k2") == {"coordinator": HEAD}
+    learner, replay, coordinator = ("learner", 0), ("replay", 0), ("coordinator", 0)
+    places = placement.choose(NODES, {"learner": ["gpu1"]}, HOSTS, "k1")
+    assert places == {coordinator: HEAD, learner: GPU, replay: GPU}
+    assert placement.need_directory(places, "k1") == {learner: GPU, replay: GPU}
+    assert placement.need_directory(places, "k2") == {coordinator: HEAD}
 
 
 def test_an_evaluator_can_be_placed_by_address_and_needs_no_directory():
-    places = placement.choose(NODES, {"evaluator": "10.0.0.3"}, HOSTS, "k1")
-    assert places["evaluator"] == FAR
+    places = placement.choose(NODES, {"evaluator": ["10.0.0.3"]}, HOSTS, "k1")
+    assert places["evaluator", 0] == FAR
     assert placement.need_directory(places, "k1") == {}
 
 
 def test_an_unknown_host_is_named_with_those_that_are_there():
     with pytest.raises(Unfit) as error:
-        placement.choose(NODES, {"learner": "gpu9"}, HOSTS, "k1")
+        placement.choose(NODES, {"learner": ["gpu9"]}, HOSTS, "k1")
     assert str(error.value) == (
         "--place learner=gpu9 must name a host of the cluster, which has head "
         "(10.0.0.1), gpu1 (10.0.0.2), far (10.0.0.3); choose one of these, or start "
@@ -58,11 +59,60 @@ def test_an_unknown_host_is_named_with_those_that_are_there():
 
 
 def test_only_the_learner_gets_the_gpus_of_its_host():
-    assert placement.gpus(LEARNER, GPU) == 2.0
-    assert placement.gpus(LEARNER, HEAD) == 0.0
-    assert placement.gpus(REPLAY, GPU) == 0.0
-    several = LEARNER._replace(replicas=2)  # which compute on the CPU of their host
-    assert placement.gpus(several, GPU) == 0.0
+    places = placement.choose(NODES, {"learner": ["gpu1"]}, HOSTS, "k1")
+    assert placement.gpus(LEARNER, places) == 2.0
+    assert placement.gpus(REPLAY, places) == 0.0
+    assert placement.gpus(ACTORS, places) == 0.0
+    here = placement.choose(NODES, {}, HOSTS, "k1")
+    assert placement.gpus(LEARNER, here) == 0.0
+
+
+THREE = node("learner", accelerators=True, replicas=3)
+MORE = [GPU, Host("k4", "gpu2", "10.0.0.4", 8.0, 2.0), HEAD, FAR]
+
+
+def placed(*learners):
+    nodes = [REPLAY, COORDINATOR, THREE._replace(replicas=2), ACTORS]
+    return nodes[2], placement.choose(nodes, {"learner": learners}, MORE, "k1")
+
+
+def test_each_of_several_learners_can_have_a_host_and_then_its_gpus():
+    node, places = placed("gpu2", "gpu1")
+    names = {replica: host.name for replica, host in places.items()}
+    assert names == {
+        ("replay", 0): "gpu2",  # where the first learner is
+        ("coordinator", 0): "head",
+        ("learner", 0): "gpu2",
+        ("learner", 1): "gpu1",
+    }
+    assert placement.gpus(node, places) == 2.0
+    assert {*placement.need_directory(places, "k1")} == {
+        ("replay", 0),
+        ("learner", 0),
+        ("learner", 1),
+    }
+
+
+def test_learners_that_share_a_host_compute_on_its_cpu():
+    node, places = placed("gpu1")
+    assert places["learner", 0] == places["learner", 1] == GPU
+    assert placement.gpus(node, places) == 0.0
+
+
+def test_hosts_of_learners_must_fit_their_number_and_each_other():
+    node, places = placed("gpu1", "far")
+    with pytest.raises(Unfit) as error:
+        placement.gpus(node, places)
+    assert str(error.value) == (
+        "hosts of learners must have equally many GPUs, but gpu1 has 2, far has 0; "
+        "choose others with --place, or start Ray there with --num-gpus"
+    )
+    with pytest.raises(Unfit) as error:
+        placement.choose([THREE], {"learner": ["gpu1", "far"]}, HOSTS, "k1")
+    assert str(error.value) == (
+        "--place must name one host for all learners, or one for each of 3, got 2; "
+        "give --place learner=HOST once, or 3 times"
+    )
 
 
 @pytest.mark.parametrize(("actors", "cpus"), ((2, 5.0), (7, 10.0), (99, 10.0)))

@@ -8,10 +8,6 @@ import pytest
 from launch.engines import ports
 
 
-def test_the_address_toward_this_host_is_its_own():
-    assert ports.own_address("127.0.0.1") == "127.0.0.1"
-
-
 def test_a_reserved_port_is_not_given_again():
     with ports.reserve(0, 0) as first:
         low = first.getsockname()[1]

@@ -36,12 +36,14 @@ def starter(monkeypatch, tmp_path):
     placed = SimpleNamespace(
         connection=Connection([FAR], "ab" * 28, "", ""),
         actors={("learner", 0): "reserved"},
-        places={"learner": FAR, "evaluator": FAR},
+        places={("learner", 0): FAR, ("evaluator", 0): FAR},
     )
     payloads = {"learner": [b"l"], "actor": [b"a", b"b", b"c"], "evaluator": [b"e"]}
     settings = {role: ({"JAX_PLATFORMS": "cpu"}, ["--x"]) for role in payloads}
     starter = ray_engine.Starter(placed, payloads, settings, tmp_path)
-    return SimpleNamespace(start=starter.start, orders=orders, made=made)
+    return SimpleNamespace(
+        start=starter.start, orders=orders, made=made, places=placed.places
+    )
 
 
 def test_a_role_that_is_called_runs_where_its_ports_are(starter):
@@ -49,6 +51,16 @@ def test_a_role_that_is_called_runs_where_its_ports_are(starter):
     assert (handle.actor, handle.log.name) == ("reserved", "learner-0.log")
     assert starter.orders[0].accelerators and starter.orders[0].payload == b"l"
     assert handle.where("ab" * 28) == "far"
+
+
+@pytest.mark.parametrize(("gpus", "platforms"), [(0.0, "cpu"), (2.0, None)])
+def test_learners_on_hosts_with_gpus_may_use_them(
+    starter, gpus, platforms, monkeypatch
+):
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    starter.places["learner", 0] = FAR._replace(gpus=gpus)
+    starter.start(LEARNER, 0, 0)
+    assert starter.orders[0].variables.get("JAX_PLATFORMS") == platforms
 
 
 def test_every_life_of_an_actor_has_a_new_place_and_its_number(starter):
