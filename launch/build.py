@@ -139,6 +139,12 @@ def make_stages(experiment: Experiment, spec: Spec) -> list[Stage]:
     recipe = agents.find(experiment.agent_name)
     _check_actions(experiment, recipe, spec)
     *before, last = recipe.stages(experiment.agent, spec)
+    for stage in (*before, last):
+        if not isinstance(stage.agent, Agent):
+            raise ValueError(
+                f"{experiment.agent_name} must build an agents.parts.contract.Agent, "
+                f"got {type(stage.agent).__name__}: return it from agent(config, spec)"
+            )
     if experiment.dataset or recipe.dataset is not None:
         last = last._replace(source="dataset")
     if experiment.dataset and experiment.preparation.normalize_observations:

@@ -1,6 +1,7 @@
 """Checks, before a run starts, that its settings fit each other and this machine."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +13,12 @@ from agents.parts.checks import InvalidSetting
 from agents.parts.contract import Agent, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
 from launch import devices, memory, surroundings
-from launch.build import make_actor_environment, make_spec, make_stages
+from launch.build import (
+    make_actor_environment,
+    make_agent,
+    make_spec,
+    make_stages,
+)
 from launch.errors import UnevenShares
 from launch.experiment import PROCESSES, Experiment, Mode
 from launch.runs import dashboards, initial_networks
@@ -31,12 +37,14 @@ class Ready(NamedTuple):
         environment: the actor's environment in a local run that acts; the caller closes
             it.
         dataset: the dataset of a run that learns from one.
+        notes: what the caller should know about the run.
     """
 
     spec: Spec
     frame_stack: int
     environment: VectorEnvironment | None
     dataset: "Prepared | None"
+    notes: tuple[str, ...] = ()
 
 
 def check(
@@ -87,7 +95,24 @@ def check(
         raise
     if not acts:
         environment.close()
-    return Ready(spec, frame_stack, environment if acts else None, dataset)
+    notes = [] if dataset is None else [*dataset.notes]
+    if dataset is None:
+        notes += _learns_nothing(experiment, spec)
+    return Ready(spec, frame_stack, environment if acts else None, dataset, (*notes,))
+
+
+def _learns_nothing(experiment: Experiment, spec: Spec) -> Iterator[str]:
+    """Yields a note if a run ends before its first update."""
+    storage = make_agent(experiment, spec).storage
+    if storage.order == "queue":
+        return
+    first = storage.min_size + storage.batch_size / storage.samples_per_insert
+    if experiment.steps < first:
+        yield (
+            f"{experiment.name} will learn nothing: its first update comes after "
+            f"{math.ceil(first):,} actor steps, and it ends after {experiment.steps:,} "
+            "(--steps)"
+        )
 
 
 def _check_fit(

@@ -108,10 +108,16 @@ class Options:
         if self.gpus < 0:
             raise ValueError(f"gpus must be at least 0, got {self.gpus}")
         self.port_range()
-        for name in ("partition", "namespace", "image", "name"):
+        for name in ("partition", "image"):
             _check_plain(name, getattr(self, name))
+        for name in ("namespace", "name"):
+            _check_name(name, getattr(self, name))
         for host in self.hosts:
             _check_plain("hosts", host)
+        if len({*self.hosts}) < len(self.hosts) or "" in self.hosts:
+            raise ValueError(
+                f"hosts must be names, each once, got {','.join(self.hosts)}"
+            )
 
     def port_range(self) -> tuple[int, int]:
         """The lowest and the highest port.
@@ -224,12 +230,21 @@ def _check_plain(flag: str, text: str) -> None:
         )
 
 
+def _check_name(flag: str, text: str) -> None:
+    """Refuses a name that Kubernetes, or a file's name, does not take."""
+    if text and not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", text):
+        raise ValueError(
+            f"{flag} must be made of at most 63 small letters, digits and - inside, "
+            f"got {text!r}"
+        )
+
+
 def _name(command: Sequence[str]) -> str:
     """A name for a job, made of the experiment's."""
     from experiments.verbs.train_names import find_named
 
     found = find_named(command[1:])
-    return re.sub(r"[^a-z0-9]+", "-", found.name.lower()).strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", found.name.lower()).strip("-")[:63].strip("-")
 
 
 def addresses(hosts: Sequence[str]) -> dict[str, list[str]]:

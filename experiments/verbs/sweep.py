@@ -86,6 +86,11 @@ def main(arguments: Sequence[str]) -> int:
     failure: RunFailed | None = None
     if not sweep.options.only_results:
         cells, failure = _run(sweep, cells, count)
+    elif not Path(sweep.train.runs).is_dir():
+        raise OverrideError(
+            f"--only_results shows runs below --runs, but {sweep.train.runs} is not a "
+            "directory"
+        )
     elif cells[0].experiments[0].initial:
         raise OverrideError(
             f"--only_results cannot show {sweep.name}, whose runs begin with weights "

@@ -29,7 +29,7 @@ A figure or suite trains all its variants, seed 0 of each first. Repeat the comm
 continue it: complete runs below --runs are kept, interrupted runs resume from their
 newest checkpoint, missing runs start, and a larger --steps extends all of them. Runs
 that differ in any other setting are ignored. The same applies to --seeds N of one
-variant of a figure. Local runs share the cores, one thread each; --parallel 1 gives
+experiment. Local runs share the cores, one thread each; --parallel 1 gives
 each run all cores. Flags apply to every variant."""
 
 
@@ -162,13 +162,14 @@ def _plan(
     seeds = _seeds(named, options, values)
     check_directory(options, one=single and seeds is None)
     if seeds is None:
-        return Plan(experiments, options, not single)
+        return Plan(experiments, options, continued=not single)
     every = [
         dataclasses.replace(experiment, seed=seed)
         for seed in seeds
         for experiment in experiments
     ]
-    return Plan(every, options, not single or bases[0].name in VARIANTS)
+    # Several runs are found by their settings, so that the same command continues them.
+    return Plan(every, options, continued=not single or options.seeds is not None)
 
 
 def _replaced(base: Experiment, changes: Mapping[str, Any]) -> Experiment:

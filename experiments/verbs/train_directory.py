@@ -7,6 +7,7 @@ it is complete, as schedulers need that start a command again.
 import dataclasses
 from pathlib import Path
 
+from experiments import flags
 from experiments.flags import OverrideError
 from experiments.verbs import (
     resumed_settings,
@@ -72,7 +73,7 @@ def _continue(directory: Path, plan: Plan) -> int:
             return 0
         experiment = _changed(directory, configured, wanted)
         if existing_runs.is_complete(directory, experiment):
-            print(f"{directory} is complete: it has done {experiment.steps:,} steps")
+            print(_completed(directory, configured, experiment))
             return 0
         shared = {
             field.name: getattr(options, field.name)
@@ -83,6 +84,18 @@ def _continue(directory: Path, plan: Plan) -> int:
         train_resume.resume(request)
     summarise([(experiment.seed, directory)])
     return 0
+
+
+def _completed(directory: Path, configured: Experiment, wanted: Experiment) -> str:
+    """What a complete run has done, and with which settings if others are wanted."""
+    said = (
+        f"{directory} is complete: it has done {checkpoint.reached(directory):,} steps"
+    )
+    changed = resumed_settings.changed(configured, wanted)
+    changed.pop("steps", None)
+    for path, (old, new) in changed.items():
+        said += f"; with --{path} {flags.show(old)}, so {flags.show(new)} has no effect"
+    return said
 
 
 def _changed(directory: Path, configured: Experiment, wanted: Experiment) -> Experiment:

@@ -51,8 +51,8 @@ def provided(plan: Plan) -> Plan:
     for each in [each for found in sources.values() for each in found.values()]:
         if isinstance(each.place, Experiment):
             named.append(each.place)
-        elif not initial_networks.is_pretrained(each.place):
-            initial_weights.check_finished(each.place)
+        else:
+            initial_weights.check_whole(each.place)
     _train(list(dict.fromkeys(named)), options)
     origins = {
         experiment: tuple(

@@ -149,8 +149,8 @@ def check(
 
 
 def print_notes(ready: Iterable[Ready]) -> None:
-    """Prints what was assumed of datasets, or left out, each line once."""
-    notes = [note for each in ready if each.dataset for note in each.dataset.notes]
+    """Prints what was assumed of datasets, or left out, and other notes, once each."""
+    notes = [note for each in ready for note in each.notes]
     for note in dict.fromkeys(notes):
         print(f"munchausen: {note}", file=sys.stderr, flush=True)
 

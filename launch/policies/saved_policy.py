@@ -25,9 +25,24 @@ def load_policy(directory: str | Path, seed: int = 0) -> Callable[[Any], np.ndar
 
     Raises:
         RunDirectoryError: not a run, or a run without a checkpoint.
+
+    The policy raises ValueError if observations have another shape.
     """
-    _, agent, params = load(zoo.find(directory))
-    return Actor(agent.act, lambda: params, seed, evaluation=True).select_action
+    experiment, agent, params = load(zoo.find(Path(directory).expanduser()))
+    actor = Actor(agent.act, lambda: params, seed, evaluation=True)
+    shape = spec_of(experiment).observation.shape
+
+    def policy(observation: Any) -> np.ndarray:
+        found = np.asarray(observation)
+        if found.shape[1:] != shape or not len(found):
+            wanted = ", ".join(["N", *map(str, shape)])
+            raise ValueError(
+                f"observations must be a batch [{wanted}] with N of at least 1, got "
+                f"{[*found.shape]}"
+            )
+        return actor.select_action(found)
+
+    return policy
 
 
 def load(directory: Path, steps: int | None = None) -> tuple[Experiment, Agent, Params]:

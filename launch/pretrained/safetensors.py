@@ -76,13 +76,7 @@ def load(directory: Path) -> Checkpoint:
     """
     described = config_file.read(directory)
     with contextlib.ExitStack() as stack:
-        held = _open(stack, directory)
-        skipped = []
-        if described.multimodal:
-            skipped = [name for name in held if tensors.is_vision(name)]
-        text = {name: each for name, each in held.items() if name not in skipped}
-        head = text.pop(tensors.HEAD, None)
-        _check(directory, text, tensors.shapes(described.config))
+        text, head, skipped = _opened(stack, directory, described)
         params = tensors.gather(described.config, lambda name: text[name].read())
         if head is not None and not np.array_equal(head.read(), params["embed"]):
             raise PretrainedError(
@@ -93,6 +87,30 @@ def load(directory: Path) -> Checkpoint:
         parts = " and ".join(sorted({name.split(".")[0] for name in skipped}))
         print(f"{directory}: skipped {len(skipped)} tensors of {parts}", flush=True)
     return Checkpoint(described.config, params, described.eos, tuple(skipped))
+
+
+def check(directory: Path) -> None:
+    """Refuses a checkpoint whose tensors do not fit `config.json`; reads no weights.
+
+    Raises:
+        PretrainedError: see `load`.
+    """
+    with contextlib.ExitStack() as stack:
+        _opened(stack, directory, config_file.read(directory))
+
+
+def _opened(
+    stack: contextlib.ExitStack, directory: Path, described: config_file.Described
+) -> tuple[dict[str, _Held], _Held | None, list[str]]:
+    """The decoder's tensors, the head if there is one, and the names left out."""
+    held = _open(stack, directory)
+    skipped = []
+    if described.multimodal:
+        skipped = [name for name in held if tensors.is_vision(name)]
+    text = {name: each for name, each in held.items() if name not in skipped}
+    head = text.pop(tensors.HEAD, None)
+    _check(directory, text, tensors.shapes(described.config))
+    return text, head, skipped
 
 
 def _open(stack: contextlib.ExitStack, directory: Path) -> dict[str, _Held]:

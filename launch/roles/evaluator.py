@@ -5,10 +5,14 @@ from collections.abc import Callable
 
 import environments
 from agents.parts.contract import Agent, Params
+from environments.checks import EnvironmentFailed
 from launch.experiment import Experiment
 from launch.roles.actor import Actor, Loop
 from launch.roles.notes import Notes
 from launch.runs.logs import Episode, Evaluated
+
+# Steps of evaluation in which at least one episode must end; Atari's have 27,000.
+_LONGEST_EPISODE = 200_000
 
 # More lanes would only cost memory: the policy call is amortised long before.
 MAX_LANES = 32
@@ -88,13 +92,22 @@ class Evaluator:
         if self._steps:
             return self._play_steps(loop, tick)
         played: list[list[Episode]] = [[] for _ in self._shares]
+        silent = 0  # steps of each lane since an episode ended in any
         while any(
             len(done) < share for done, share in zip(played, self._shares, strict=True)
         ):
             tick()
+            silent += 1
             for lane, episode in loop.step():
+                silent = 0
                 if len(played[lane]) < self._shares[lane]:
                     played[lane].append(episode)
+            if silent >= _LONGEST_EPISODE:
+                raise EnvironmentFailed(
+                    f"no episode has ended within {silent:,} steps of evaluation: an "
+                    "environment must end its episodes, or get a limit with "
+                    "--environment.episode_steps"
+                )
         return played
 
     def _play_steps(self, loop: Loop, tick: Callable[[], None]) -> list[list[Episode]]:

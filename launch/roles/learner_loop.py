@@ -24,6 +24,7 @@ from launch.runs.logs import Counts
 from launch.runs.replay_saving import ReplaySaver
 from launch.runs.schedule import SaveTimer, Schedule
 
+_LONGEST_TURN = 1_000  # learner steps without a look at signals
 _RATE = "replay_rate"  # the entry of `extra` with the measured speed of saving
 
 
@@ -185,7 +186,7 @@ class LearnerLoop:
             self._unsaved, self._on_grid = True, False
             host.act()
             try:
-                self.learner.run(owed())
+                self._learn(host, owed())
             except StopIteration:
                 break
             host.report(self.learner.at_hand.metrics)
@@ -197,6 +198,21 @@ class LearnerLoop:
                 saves.saved()
                 if self._on_grid:
                     host.saved()
+
+    def _learn(self, host: Host, steps: int) -> None:
+        """Takes learner steps; a signal ends even a turn of very many.
+
+        Raises:
+            StopIteration: there will be no further batch.
+        """
+        # All ranks of several learners take the same steps, so none may stop early.
+        turn = steps if self._experiment.learners > 1 else _LONGEST_TURN
+        while steps > turn and not host.stopped():
+            self.learner.run(turn)
+            steps -= turn
+            host.tick()
+        if steps <= turn:
+            self.learner.run(steps)
 
     def _up_to_grids(self, host: Host) -> int:
         """Learner steps of a call, fewer where a grid of the run comes first."""

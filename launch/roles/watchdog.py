@@ -175,7 +175,8 @@ class LocalWatchdog:
                     faulthandler.dump_traceback(file)
                 said = (
                     f"munchausen: the run made no progress for {self._seconds:g} s; "
-                    f"the stacks of its threads are in {self._path}\n"
+                    f"the stacks of its threads are in {self._path}; continue it with "
+                    f"--resume {self._path.parent}\n"
                 )
                 os.write(2, said.encode())  # sys.stderr may be locked by what hangs
                 os._exit(1)

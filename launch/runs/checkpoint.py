@@ -113,10 +113,26 @@ def load_state(checkpoint: Checkpoint, agent: Agent) -> TrainingState:
     """
     try:
         expected = jax.eval_shape(agent.init, jax.random.key(0))
-        return checkpoint_files.restore_state(checkpoint.path, expected)
+        state = checkpoint_files.restore_state(checkpoint.path, expected)
+        _check_shapes(expected, state)
+        return state
     except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
         path, reason = checkpoint.path / STATE, " ".join(str(error).split())[:300]
         raise RunDirectoryError(f"{path} does not fit the agent: {reason}") from error
+
+
+def _check_shapes(expected: TrainingState, state: TrainingState) -> None:
+    """Raises ValueError if an array has another shape: Orbax does not look at it."""
+    leaves = jax.tree_util.tree_leaves_with_path(expected.params)
+    for (path, wanted), found in zip(
+        leaves, jax.tree.leaves(state.params), strict=True
+    ):
+        if wanted.shape != found.shape:
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            raise ValueError(
+                f"{name} must be {[*wanted.shape]}, but the checkpoint has "
+                f"{[*found.shape]}; restore the network's settings in config.yaml"
+            )
 
 
 def read(path: Path) -> Checkpoint:

@@ -82,4 +82,7 @@ def _read(directory: Path) -> Lease | None:
     except FileNotFoundError:
         return None
     except (OSError, TypeError, ValueError) as error:
-        raise SaveFailed(f"cannot read {path}: {error}") from error
+        raise SaveFailed(
+            f"cannot read {path}: {error}; delete this file if no other process writes "
+            "to this run"
+        ) from error

@@ -20,6 +20,21 @@ from launch.runs.initial_networks import is_pretrained, run_of
 _CHUNK = 1 << 24  # bytes that are read at a time
 
 
+def check_whole(directory: Path) -> None:
+    """Refuses a run that is not finished, and a checkpoint that cannot be loaded.
+
+    Raises:
+        RunDirectoryError: the run is not, or is none.
+        PretrainedError: a file of the checkpoint is missing, damaged or does not fit.
+    """
+    if not is_pretrained(directory):
+        check_finished(directory)
+        return
+    from launch.pretrained import safetensors  # other runs do not need it
+
+    safetensors.check(directory)
+
+
 def check_finished(directory: Path) -> None:
     """Refuses a run that is not finished.
 

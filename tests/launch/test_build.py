@@ -189,3 +189,14 @@ print("backends:", list(xla_bridge._backends))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     said = f"{[()] * len(names)}\nbackends: []\n"
     assert done.stdout == said, done.stderr
+
+
+def test_an_agent_that_is_none_is_refused(catch, monkeypatch):
+    monkeypatch.setattr("agents.mdqn.agent", lambda config, spec: None)
+    experiment = catch()
+    with pytest.raises(ValueError) as error:
+        build.make_stages(experiment, build.spec_of(experiment))
+    assert str(error.value) == (
+        "mdqn must build an agents.parts.contract.Agent, got NoneType: return it from "
+        "agent(config, spec)"
+    )

@@ -243,3 +243,22 @@ def test_a_queue_and_a_dataset_are_not_on_the_device():
     queued = Stage(stage.agent._replace(storage=queue))
     with pytest.raises(ValueError, match=r"^--replay device needs an agent with a re"):
         preflight._check_place(catch, "local", queued)
+
+
+@pytest.mark.parametrize(("steps", "learns"), [(119, False), (120, True)])
+def test_a_run_that_ends_before_its_first_update_has_a_note(steps, learns, catch):
+    """100 steps fill the replay; then 20 steps owe a batch of 40 samples."""
+    experiment = catch(
+        {
+            "steps": steps,
+            "agent.storage.min_size": 100,
+            "agent.storage.batch_size": 40,
+            "agent.storage.samples_per_insert": 2.0,
+        }
+    )
+    ready = preflight.check(experiment, here=False)
+    note = (
+        "mdqn/catch will learn nothing: its first update comes after 120 actor steps, "
+        f"and it ends after {steps} (--steps)"
+    )
+    assert ready.notes == (() if learns else (note,))

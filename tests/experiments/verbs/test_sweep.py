@@ -11,7 +11,7 @@ from launch import run
 from tests.experiments.verbs.replaced_training import ReplacedTraining
 
 NAME = "mdqn/catch"
-LINE = f"sweep {NAME} --launch threads --agent.temperature 0.5,0.25 --steps 100"
+LINE = f"sweep {NAME} --launch threads --agent.temperature 0.5,0.25 --steps 110"
 
 
 def cell(experiment):

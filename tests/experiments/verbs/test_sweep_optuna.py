@@ -12,7 +12,7 @@ pytest.importorskip("optuna")
 
 NAME = "mdqn/catch"
 SPACE = "--agent.temperature 0.01:1:log --agent.loss huber,squared"
-LINE = f"sweep {NAME} --launch threads --steps 100 {SPACE}"
+LINE = f"sweep {NAME} --launch threads --steps 110 {SPACE}"
 
 
 @pytest.fixture

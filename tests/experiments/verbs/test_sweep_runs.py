@@ -12,7 +12,7 @@ from launch.errors import RunFailed
 from tests.experiments.verbs.replaced_training import ReplacedTraining
 
 NAME = "mdqn/catch"
-LINE = f"sweep {NAME} --launch threads --agent.temperature 0.5,0.25 --steps 100"
+LINE = f"sweep {NAME} --launch threads --agent.temperature 0.5,0.25 --steps 110"
 
 
 @pytest.fixture

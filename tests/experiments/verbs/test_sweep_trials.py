@@ -14,7 +14,7 @@ optuna = pytest.importorskip("optuna")
 
 NAME = "mdqn/catch"
 SPACE = "--agent.temperature 0.01:1:log --agent.loss huber,squared"
-LINE = f"sweep {NAME} --launch threads --steps 100 --seeds 2 {SPACE}"
+LINE = f"sweep {NAME} --launch threads --steps 110 --seeds 2 {SPACE}"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_each_trial_runs_all_seeds_with_values_from_its_ranges(
 
 
 def test_a_search_continues_and_chooses_what_one_long_search_chooses(launched):
-    line = f"sweep {NAME} --launch threads --steps 100 {SPACE} --optuna".split()
+    line = f"sweep {NAME} --launch threads --steps 110 {SPACE} --optuna".split()
     # Optuna's first ten trials are random; the eleventh depends on all of them.
     assert cli.main([*line, "11", "--runs", "whole"]) == 0
     whole = launched.ran[:]
@@ -72,7 +72,7 @@ def test_a_search_continues_and_chooses_what_one_long_search_chooses(launched):
 
 
 def test_other_seeds_of_the_sampler_choose_other_cells(launched):
-    line = f"sweep {NAME} --launch threads --steps 100 --optuna 2 {SPACE}".split()
+    line = f"sweep {NAME} --launch threads --steps 110 --optuna 2 {SPACE}".split()
     assert cli.main([*line, "--seed", "3"]) == cli.main([*line, "--seed", "4"]) == 0
     assert len(set(launched.ran)) == 4
 
@@ -116,6 +116,6 @@ def test_what_a_killed_search_left_behind_is_ended_or_run(launched, tmp_path):
 
 
 def test_trials_of_the_same_cell_share_their_runs(launched):
-    line = f"sweep {NAME} --launch threads --steps 100 --agent.loss huber,squared"
+    line = f"sweep {NAME} --launch threads --steps 110 --agent.loss huber,squared"
     assert cli.main([*line.split(), "--optuna", "9"]) == 0
     assert len(launched.ran) == len(set(launched.ran)) == 2

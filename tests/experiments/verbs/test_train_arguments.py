@@ -87,3 +87,17 @@ def test_a_users_environment_has_one_place(line, said):
     with pytest.raises(OverrideError) as caught:
         train_arguments.plan(line.split())
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line, continued",
+    [
+        ("mdqn/catch", False),
+        ("mdqn/catch --seed 3", False),
+        ("mdqn/catch --seeds 1", True),
+        ("mdqn/catch --seeds 3", True),
+    ],
+)
+def test_several_seeds_of_an_experiment_continue_its_runs(line, continued):
+    """A scheduler that starts the same command again must not lose their steps."""
+    assert train_arguments.plan(line.split()).continued is continued

@@ -28,7 +28,7 @@ def test_a_cluster_with_places_and_ports():
     line = "--launch ray --address head:6379 --place learner=gpu1,replay=gpu1"
     cluster = plan(f"mdqn/catch {line} --ports 7000-7100").options.cluster()
     assert cluster.address == "head:6379"
-    assert cluster.hosts() == {"learner": "gpu1", "replay": "gpu1"}
+    assert cluster.hosts() == {"learner": ("gpu1",), "replay": ("gpu1",)}
     assert cluster.port_range() == (7000, 7100)
 
 
@@ -55,7 +55,7 @@ def test_a_cluster_with_places_and_ports():
         (
             "--launch ray --place learner",
             "--place must be role=HOST with a role of learner, replay, coordinator, "
-            "evaluator, each once, got 'learner'",
+            "evaluator, each once, or once for each learner, got 'learner'",
         ),
     ),
 )

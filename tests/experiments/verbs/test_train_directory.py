@@ -53,6 +53,11 @@ def test_the_same_line_starts_continues_and_finds_the_end(here, capsys):
     assert evaluated(here) == [40, 80] and here.name in capsys.readouterr().out
     assert command("--steps 80 --resume auto") == 0
     assert capsys.readouterr().out == "here is complete: it has done 80 steps\n"
+    assert command("--steps 60 --resume auto --stall_seconds 500") == 0
+    assert capsys.readouterr().out == (
+        "here is complete: it has done 80 steps; with --stall_seconds 600.0, so 500.0 "
+        "has no effect\n"
+    )
     # A changed line is treated like `train --resume` with changed fields.
     assert command("--steps 120 --resume=auto --stall_seconds 500") == 0
     out = capsys.readouterr().out
@@ -72,6 +77,7 @@ def test_the_same_line_starts_continues_and_finds_the_end(here, capsys):
 
 def test_a_run_is_not_begun_twice_without_resume(here, launched, capsys):
     assert command("--steps 80") == 0
+    assert "will learn nothing" in capsys.readouterr().err
     assert refused(capsys, "--steps 80") == (
         "--run_directory must hold no run yet, and here does: add --resume auto to "
         "continue that run"

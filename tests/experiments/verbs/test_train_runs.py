@@ -67,8 +67,10 @@ def test_flags_may_stand_before_the_experiment():
 def test_seeds_of_programs_run_in_turn_and_are_summarised(launched, capsys, elsewhere):
     assert cli.main("train dqn/catch --seeds 3 --launch threads".split()) == 0
     assert [experiment.seed for experiment, _ in launched] == [0, 1, 2]
-    assert len(list((elsewhere / "runs" / "dqn" / "catch").iterdir())) == 3
-    assert capsys.readouterr().out.splitlines()[3:] == [
+    assert len(list((elsewhere / "runs" / "dqn" / "catch").glob("seed*"))) == 3
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "3 runs: 3 to start"
+    assert out[4:] == [
         "seed 0  final evaluation return 99.5  (first evaluation 49.5)",
         "seed 1  final evaluation return 100  (first evaluation 50)",
         "seed 2  final evaluation return 100.5  (first evaluation 50.5)",

@@ -1,5 +1,8 @@
 """The policy that a run saved is loaded, called and evaluated; errors are one line."""
 
+import re
+import shutil
+
 import numpy as np
 import pytest
 
@@ -22,6 +25,36 @@ def test_a_policy_is_loaded_in_one_line(run):
     assert (
         saved_policy.load_policy(str(run))(boards[:3]).tolist() == actions[:3].tolist()
     )
+
+
+@pytest.mark.parametrize(
+    "observations, shape",
+    [
+        (np.zeros((10, 5)), "[10, 5]"),
+        (np.zeros((0, 10, 5)), "[0, 10, 5]"),
+        ([[1, 2]], "[1, 2]"),
+    ],
+)
+def test_a_policy_takes_batches_of_its_observations_only(run, observations, shape):
+    policy = saved_policy.load_policy(run)
+    with pytest.raises(ValueError) as error:
+        policy(observations)
+    assert str(error.value) == (
+        "observations must be a batch [N, 10, 5] with N of at least 1, got " + shape
+    )
+    assert policy(np.zeros((2, 10, 5), np.float32).tolist()).shape == (2,)
+
+
+def test_a_network_that_was_changed_in_the_configuration_is_named(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    config = copy / "config.yaml"
+    text = config.read_text()
+    config.write_text(re.sub(r"(hidden:\s+- )\d+", r"\g<1>7", text))
+    with pytest.raises(RunDirectoryError) as error:
+        saved_policy.load(copy)
+    assert "does not fit the agent: q/" in str(error.value)
+    assert "; restore the network's settings in config.yaml" in str(error.value)
 
 
 def test_the_loaded_policy_is_the_one_evaluated_last(run):

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import environments
+from environments.checks import EnvironmentFailed
 from launch.build import make_agent, make_spec
 from launch.roles import evaluator
+from launch.roles.actor import Loop
 from launch.roles.evaluator import Evaluator
 
 
@@ -153,3 +155,17 @@ def test_every_step_calls_tick(catch, agent):
     made = Evaluator(catch(), agent, episodes=3)
     made.evaluate({"q": np.int32(1)}, 100, lambda: ticks.append(1))
     assert len(ticks) == 9, "three lanes, nine decisions each"
+
+
+def test_an_environment_that_never_ends_its_episodes_ends_the_evaluation(
+    make, monkeypatch
+):
+    monkeypatch.setattr("launch.roles.evaluator._LONGEST_EPISODE", 3)
+    evaluator, _ = make(2, 2)
+    monkeypatch.setattr(Loop, "step", lambda self: [])
+    with pytest.raises(EnvironmentFailed) as error:
+        evaluator.evaluate({}, 100)
+    assert str(error.value) == (
+        "no episode has ended within 3 steps of evaluation: an environment must end "
+        "its episodes, or get a limit with --environment.episode_steps"
+    )

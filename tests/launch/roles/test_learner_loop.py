@@ -1,6 +1,7 @@
 """The learner loop with a made-up host: the order of calls, and the checkpoints."""
 
 import contextlib
+import dataclasses
 
 import numpy as np
 import pytest
@@ -157,6 +158,19 @@ def test_a_loop_ends_at_a_stop_and_when_there_are_no_more_batches(make):
     loop, host = make(batches=2), Host(10)
     loop.run(host, evaluated=0)
     assert (loop.learner.learner_steps, host.steps) == (2, 3)
+
+
+@pytest.mark.parametrize(("learners", "taken"), [(1, 6), (2, 100)])
+def test_a_stop_ends_a_turn_of_many_updates_unless_learners_share_it(
+    make, learners, taken, monkeypatch
+):
+    """The signal comes during the second part of three updates."""
+    monkeypatch.setattr("launch.roles.learner_loop._LONGEST_TURN", 3)
+    loop, host = make(), Host(10)
+    loop._experiment = dataclasses.replace(loop._experiment, learners=learners)
+    monkeypatch.setattr(host, "stopped", lambda: loop.learner.learner_steps >= 4)
+    loop._learn(host, 100)
+    assert loop.learner.learner_steps == taken
 
 
 def test_a_loop_continues_from_a_checkpoint(make, tmp_path):

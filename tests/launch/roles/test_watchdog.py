@@ -188,7 +188,7 @@ def test_local_run_that_hangs_ends_with_its_stack(tmp_path):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         "munchausen: the run made no progress for 0.5 s; the stacks of its threads are "
-        f"in {tmp_path / watchdog.FILE}"
+        f"in {tmp_path / watchdog.FILE}; continue it with --resume {tmp_path}"
     )
     assert "hangs_here" in (tmp_path / watchdog.FILE).read_text()
 

@@ -12,7 +12,7 @@ from agents import sft
 from environments.language.markov import Markov
 from launch import preflight
 from launch.build import make_agent, spec_of
-from launch.errors import RunDirectoryError
+from launch.errors import PretrainedError, RunDirectoryError
 from launch.experiment import Checkpointing, Experiment
 from launch.pretrained import safetensors
 from launch.runs import (
@@ -23,7 +23,7 @@ from launch.runs import (
 )
 from tests.launch.interrupted_runs import metrics, run_until
 from tests.launch.local_runs import parameters, run_local, run_new
-from tests.launch.pretrained.checkpoints import GEMMA
+from tests.launch.pretrained.checkpoints import GEMMA, copy
 from tests.launch.small_experiments import changed, small_catch
 
 # Too few steps for an update: what a run ends with is what it began with.
@@ -142,3 +142,13 @@ def test_a_checkpoint_of_hugging_face_gives_its_only_network(tmp_path):
     (directory / "model.safetensors").write_bytes(b"other weights")
     with pytest.raises(RunDirectoryError, match="is gone or was altered"):
         initial_weights.load(experiment.origins)
+
+
+def test_a_damaged_checkpoint_is_refused_before_a_run_begins(tmp_path):
+    checkpoint = copy("gemma3", tmp_path)
+    initial_weights.check_whole(checkpoint)
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(PretrainedError) as error:
+        initial_weights.check_whole(checkpoint)
+    assert str(error.value).startswith(f"cannot read {weights}: ")

@@ -73,3 +73,35 @@ def test_logs_of_offline_runs_are_truncated_by_learner_steps(tmp_path):
 def test_truncating_without_logs_makes_no_files(tmp_path):
     truncate_logs.truncate_to(tmp_path, None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_nobody_can_read_are_named_and_left_out(written, capsys):
+    bad = {
+        "metrics.jsonl": [b"hello\n", b'{"actor_steps": "x"}\n', b"\xff\n"],
+        "metrics.csv": [b"hello\n"],
+        logs.EVALUATIONS: [b"hello\n", b"\0\n"],
+        logs.SAMPLES: [b"[]\n"],
+    }
+    before = lines(written)
+    for name, rows in bad.items():
+        path = written / name
+        path.write_bytes(path.read_bytes() + b"".join(rows))
+    truncate_logs.truncate_to(written, resume_at(written, Counts(200)))
+    after = lines(written)
+    for name in NAMES:
+        assert after[name] == before[name][:-1]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 7
+    assert said[0] == (
+        f"munchausen: row 4 of {written / 'metrics.jsonl'} cannot be read and is left "
+        "out: 'hello'"
+    )
+
+
+def test_bytes_that_are_no_text_stay_in_rows_that_can_be_read(written):
+    path = written / logs.SAMPLES
+    text = path.read_bytes().replace(b'"prompt": "a', b'"prompt": "\xff', 1)
+    assert b"\xff" in text
+    path.write_bytes(text)
+    truncate_logs.truncate_to(written, resume_at(written, Counts(500)))
+    assert path.read_bytes() == text
