@@ -254,6 +254,12 @@ def import_module(name: str) -> Any:
     Raises:
         UnusableAgent: it does not exist, or fails; the message has file and line.
     """
+    if "/" in name or name.startswith(".") or name.endswith(".py"):
+        raise UnusableAgent(
+            "a module must be named as Python imports it, such as "
+            f"my_package.my_module, got {name!r}: put its folder on PYTHONPATH and "
+            "leave out path and .py"
+        )
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

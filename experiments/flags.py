@@ -125,6 +125,8 @@ def _about(flag: str, message: str) -> str:
     A class that checks itself may begin its message with the name of the field, which
     the flag then replaces.
     """
+    if message.startswith("--"):
+        return message  # it names the flags that matter itself
     names = flag.lstrip("-").split(".")
     for start in range(len(names)):
         own = ".".join(names[start:])

@@ -1,7 +1,7 @@
 """Evaluation in a separate environment: of one policy, or in step with training."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import environments
 from agents.parts.contract import Agent, Params
@@ -92,22 +92,12 @@ class Evaluator:
         if self._steps:
             return self._play_steps(loop, tick)
         played: list[list[Episode]] = [[] for _ in self._shares]
-        silent = 0  # steps of each lane since an episode ended in any
         while any(
             len(done) < share for done, share in zip(played, self._shares, strict=True)
         ):
-            tick()
-            silent += 1
-            for lane, episode in loop.step():
-                silent = 0
+            for lane, episode in self._next_ends(loop, tick):
                 if len(played[lane]) < self._shares[lane]:
                     played[lane].append(episode)
-            if silent >= _LONGEST_EPISODE:
-                raise EnvironmentFailed(
-                    f"no episode has ended within {silent:,} steps of evaluation: an "
-                    "environment must end its episodes, or get a limit with "
-                    "--environment.episode_steps"
-                )
         return played
 
     def _play_steps(self, loop: Loop, tick: Callable[[], None]) -> list[list[Episode]]:
@@ -116,13 +106,31 @@ class Evaluator:
         playing = set(range(len(played)))  # the lanes whose episode counts
         end = loop.actor_steps + self._steps
         while playing:
-            tick()
-            for lane, episode in loop.step():
+            for lane, episode in self._next_ends(loop, tick):
                 if lane in playing:
                     played[lane].append(episode)
                     if loop.actor_steps >= end:
                         playing.remove(lane)
         return played
+
+    def _next_ends(
+        self, loop: Loop, tick: Callable[[], None]
+    ) -> Sequence[tuple[int, Episode]]:
+        """Steps until an episode ends; returns `(lane, episode)` of those that did.
+
+        Raises:
+            EnvironmentFailed: none ends.
+        """
+        for _ in range(_LONGEST_EPISODE):
+            tick()
+            ended = loop.step()
+            if ended:
+                return ended
+        raise EnvironmentFailed(
+            f"no episode has ended within {_LONGEST_EPISODE:,} steps of evaluation: an "
+            "environment must end its episodes, or get a limit with "
+            "--environment.episode_steps"
+        )
 
 
 class Lockstep:

@@ -170,12 +170,21 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise RunDirectoryError(
             f"{directory} is not a run directory: it has no {CONFIG}"
+            f"{_runs_inside(Path(directory))}"
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RunDirectoryError(f"cannot read {path}: {_reason(error)}") from error
     if not isinstance(plain, dict) or "experiment" not in plain:
         raise RunDirectoryError(f"{path} describes no experiment")
     return plain
+
+
+def _runs_inside(directory: Path) -> str:
+    """Names a run of a folder that holds runs, for a message."""
+    for pattern in ("*", "*/*", "*/*/*"):
+        for config in sorted(directory.glob(f"{pattern}/{CONFIG}")):
+            return f"; name a run inside, such as {config.parent}"
+    return ""
 
 
 def read_experiment(directory: str | os.PathLike[str]) -> Any:

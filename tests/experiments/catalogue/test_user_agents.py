@@ -177,6 +177,15 @@ def test_a_missing_plugin_names_the_ways_to_provide_it(capsys):
     )
 
 
+@pytest.mark.parametrize("name", ["./good", "good.py", "folder/good"])
+def test_a_path_is_no_name_of_a_module(name, capsys):
+    assert said(f"train x/catch --plugin {name}", capsys) == (
+        "--plugin: a module must be named as Python imports it, such as "
+        f"my_package.my_module, got {name!r}: put its folder on PYTHONPATH and leave "
+        "out path and .py"
+    )
+
+
 def test_agents_of_two_plugins_with_one_name_are_refused(packages, capsys):
     write_module(packages, "twin", RECIPE + "{'double_dqn': Recipe('x')}")
     error = said("train double_dqn/catch --plugin stranger_agents,twin", capsys)

@@ -62,4 +62,4 @@ def test_a_cluster_with_places_and_ports():
 def test_mistakes(flags, message):
     with pytest.raises(OverrideError) as error:
         plan(f"mdqn/catch {flags}")
-    assert message in str(error.value)
+    assert str(error.value) == message

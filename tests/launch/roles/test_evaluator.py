@@ -157,14 +157,15 @@ def test_every_step_calls_tick(catch, agent):
     assert len(ticks) == 9, "three lanes, nine decisions each"
 
 
+@pytest.mark.parametrize("steps", [0, 50])
 def test_an_environment_that_never_ends_its_episodes_ends_the_evaluation(
-    make, monkeypatch
+    catch, agent, steps, monkeypatch
 ):
     monkeypatch.setattr("launch.roles.evaluator._LONGEST_EPISODE", 3)
-    evaluator, _ = make(2, 2)
+    playing = Evaluator(catch(), agent, episodes=2, steps=steps)
     monkeypatch.setattr(Loop, "step", lambda self: [])
     with pytest.raises(EnvironmentFailed) as error:
-        evaluator.evaluate({}, 100)
+        playing.evaluate({}, 100)
     assert str(error.value) == (
         "no episode has ended within 3 steps of evaluation: an environment must end "
         "its episodes, or get a limit with --environment.episode_steps"

@@ -9,6 +9,7 @@ import yaml
 from launch import errors
 from launch.runs import run_directory
 from tests.launch.runs.stand_in_experiment import Fake, Sea
+from tests.launch.small_experiments import small_catch
 
 
 def test_two_runs_in_the_same_second_get_two_directories(tmp_path, monkeypatch):
@@ -103,3 +104,15 @@ def test_a_path_that_python_does_not_read_as_utf_8_has_another_remedy(monkeypatc
     monkeypatch.setattr(run_directory.sys, "getfilesystemencoding", lambda: "ascii")
     with pytest.raises(errors.RunDirectoryError, match="; set PYTHONUTF8=1, so that"):
         run_directory.create("\udcc3\udcbc", Fake())
+
+
+@pytest.mark.parametrize("above", [1, 2, 3])
+def test_a_folder_of_runs_is_told_from_a_run(above, tmp_path):
+    run = run_directory.create(tmp_path, small_catch())
+    folder = run.parents[above - 1]
+    with pytest.raises(errors.RunDirectoryError) as error:
+        run_directory.read_config(folder)
+    assert str(error.value) == (
+        f"{folder} is not a run directory: it has no config.yaml; name a run inside, "
+        f"such as {run}"
+    )
