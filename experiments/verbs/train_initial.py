@@ -20,6 +20,10 @@ from launch.runs import (
     initial_weights,
 )
 
+# Settings that may differ between a run and what gives it first weights: the prompts to
+# train on, 0 for the task's vocabulary, and how a decoder computes.
+_HARMLESS = ("prompts", "vocabulary", "dtype", "remat")
+
 
 def provided(plan: Plan) -> Plan:
     """The plan, with the origins of first weights in the experiments that need them.
@@ -46,7 +50,7 @@ def provided(plan: Plan) -> Plan:
     for experiment in {each.name: each for each in sources}.values():
         train_runs.check(experiment, options.launch, options.wandb, here=False)
         _check_fit(experiment, sources[experiment])
-        _print_other_tasks(experiment, sources[experiment])
+        _print_differences(experiment, sources[experiment])
     named = list[Experiment]()
     for each in [each for found in sources.values() for each in found.values()]:
         if isinstance(each.place, Experiment):
@@ -109,21 +113,24 @@ def _check_shared(experiment: Experiment, network: str, source: Source) -> None:
             )
 
 
-def _print_other_tasks(experiment: Experiment, sources: dict[str, Source]) -> None:
-    """Names settings of the task with which first weights were not learned."""
+def _print_differences(experiment: Experiment, sources: dict[str, Source]) -> None:
+    """Names settings of task and network with which first weights were not learned."""
     for network, source in sources.items():
-        learner = source.learned.experiment
-        if learner is None:
-            continue
-        own, other = experiment.environment, learner.environment
-        for field in initial_sources.differences(own, other):
-            if field != "prompts":
-                print(
-                    f"--initial.{network}: {learner.name} learned with "
-                    f"--environment.{field} {getattr(other, field)}, this run has "
-                    f"{getattr(own, field)}",
-                    flush=True,
-                )
+        learned = source.learned
+        field, own = initial_networks.architecture(experiment.agent, network)
+        pairs = [(f"agent.{field}", own, learned.architectures[source.network])]
+        if learned.experiment is not None:
+            task = experiment.environment, learned.experiment.environment
+            pairs.append(("environment", *task))
+        for prefix, mine, other in pairs:
+            for name in initial_sources.differences(mine, other):
+                if name not in _HARMLESS:
+                    print(
+                        f"--initial.{network}: {learned.name} learned with "
+                        f"--{prefix}.{name} {getattr(other, name)}, this run has "
+                        f"{getattr(mine, name)}",
+                        flush=True,
+                    )
 
 
 def _train(experiments: list[Experiment], options: Options) -> None:

@@ -139,6 +139,16 @@ def test_another_task_of_the_first_weights_is_named(trained, capsys):
     )
 
 
+def test_another_network_of_equal_shape_is_named(trained, capsys):
+    line = "train gkd/arithmetic --agent.network.final_cap 3 --agent.network.remat true"
+    assert cli.main(line.split()) == 2
+    note, _ = capsys.readouterr().out.splitlines()
+    assert note == (
+        "--initial.policy: sft/arithmetic learned with --agent.network.final_cap 0.0, "
+        "this run has 3.0"
+    )
+
+
 def test_a_figure_trains_each_source_of_each_seed_once(trained, monkeypatch, capsys):
     assert cli.main([*LINE.split(), "--seeds", "2", "--actors_at_least", "1"]) == 2
     [plan] = trained
