@@ -44,6 +44,8 @@ def run(plan: Plan) -> int:
         entries = existing_runs.find(options.runs, plan.experiments)
         print(overview(entries), flush=True)
     left = [entry for entry in entries if entry.is_left]
+    if all(entry.state == "complete" for entry in entries):
+        print("to train them again, choose another folder with --runs", flush=True)
     directories = {entry: entry.directory for entry in entries if entry not in left}
     if several:
         directories |= _run_side_by_side(left, plan, at_once)

@@ -17,10 +17,10 @@ NAME = "leverage/cartpole"
 DQN, MDQN = f"{NAME}_dqn", f"{NAME}_mdqn"
 
 
-def test_seeds_of_a_variant_are_resumed_and_those_of_other_experiments_start_anew():
-    assert train_arguments.plan([DQN, "--seeds", "2"]).continued
-    assert not train_arguments.plan([DQN]).continued
-    assert not train_arguments.plan(["dqn/catch", "--seeds", "2"]).continued
+def test_several_seeds_are_continued_and_a_single_run_starts_anew():
+    for name in (DQN, "dqn/catch"):
+        assert train_arguments.plan([name, "--seeds", "2"]).continued
+        assert not train_arguments.plan([name]).continued
 
 
 TINY = (
@@ -54,7 +54,7 @@ def test_a_figure_is_resumed_after_a_kill(tmp_path, capsys):
     out = capsys.readouterr().out.splitlines()
     assert out[0] == f"{count} runs: {count - 2} to start, 2 to resume"
     assert begun < set(tmp_path.glob("munchausen/*/*")) or count == 2
-    for directory in tmp_path.glob("munchausen/*/*"):
+    for directory in tmp_path.glob("munchausen/*/seed*"):
         grid = [row.grid for row in logs.read_evaluations(directory)]
         np.testing.assert_array_equal(grid, [3000, 6000, 9000])
     assert cli.main(line) == 0
