@@ -88,9 +88,7 @@ def _continue(directory: Path, plan: Plan) -> int:
 
 def _completed(directory: Path, configured: Experiment, wanted: Experiment) -> str:
     """What a complete run has done, and with which settings if others are wanted."""
-    said = (
-        f"{directory} is complete: it has done {checkpoint.reached(directory):,} steps"
-    )
+    said = f"{directory} is complete: it has done {configured.steps:,} steps"
     changed = resumed_settings.changed(configured, wanted)
     changed.pop("steps", None)
     for path, (old, new) in changed.items():

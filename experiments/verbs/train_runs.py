@@ -31,7 +31,7 @@ def run(plan: Plan) -> int:
     """
     options, count = plan.options, len(plan.experiments)
     train_cluster.refuse_public(options.address, options.i_have_a_firewall)
-    several = options.launch == "local" and (count > 1 or plan.continued)
+    several = options.launch == "local" and plan.continued
     at_once = _at_once(options, count) if several else 1
     here = options.launch not in PROCESSES and not several
     ready = {
@@ -75,8 +75,7 @@ def _run_side_by_side(
             entries, options.runs, at_once, options.wandb, grace=options.grace
         )
     except errors.Interrupted as error:
-        how = "the same command" if plan.continued else "--resume"
-        said = f"{error}; continue with {how}"
+        said = f"{error}; continue with the same command"
         raise errors.RunStopped(said, error.signal) from error
     return {**directories}
 

@@ -32,7 +32,7 @@ def await_run(command, ready, what, seconds=100):
     """The run directory as soon as `ready(directory)`; the command must still run."""
     for _ in command.patiently(seconds, what):
         assert command.process.poll() is None, command.process.communicate()
-        found = list(Path(command.directory).glob("runs/*/*/*/"))
+        found = list(Path(command.directory).glob("runs/*/*/seed*/"))
         if found and ready(found[0]):
             return found[0]
 

@@ -121,7 +121,7 @@ def test_runs_side_by_side_save_themselves_and_the_command_continues_them(
     command.munchausen(words)
 
     def both_learn(_):
-        found = list(command.directory.glob("runs/*/*/*"))
+        found = list(command.directory.glob("runs/*/*/seed*"))
         return len(found) == 2 and all(map(catch_commands.is_evaluated, found))
 
     catch_commands.await_run(command, both_learn, "training")

@@ -149,7 +149,7 @@ def test_a_signal_has_every_run_save_itself_once(number, tmp_path):
     launcher.send_signal(number)
     out, err = launcher.communicate(timeout=60)
     assert launcher.returncode == errors.exit_code(number)
-    assert err.splitlines()[-1].endswith("; continue with --resume")
+    assert err.splitlines()[-1].endswith("; continue with the same command")
     directories = [Path(line) for line in out.splitlines()]
     assert len(directories) == 2  # the third never started
     for directory in directories:

@@ -27,7 +27,7 @@ def run(command, line, code=0):
 
 
 def directories(command):
-    return sorted(Path(command.directory).glob("runs/*/*/*/"))
+    return sorted(Path(command.directory).glob("runs/*/*/seed*/"))
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ def test_a_run_goes_on_without_its_output(redirection, mode, options, command):
     )
     assert (code, err) == (0, "")
     assert (command.directory / "code").read_text() == "0\n"
-    runs = list(command.directory.glob("runs/*/*/*"))
+    runs = list(command.directory.glob("runs/*/*/seed*"))
     assert len(runs) == (2 if options else 1)
     for directory in runs:
         assert read_evaluations(directory)[-1].grid == 300
@@ -110,7 +110,7 @@ def test_a_signal_ends_runs_side_by_side(command):
     command.munchausen(catch_commands.line("local", "--seeds 2"))
 
     def are_evaluated(_):
-        found = list(command.directory.glob("runs/*/*/*"))
+        found = list(command.directory.glob("runs/*/*/seed*"))
         return len(found) == 2 and all(map(catch_commands.is_evaluated, found))
 
     catch_commands.await_run(command, are_evaluated, "training")
@@ -118,7 +118,7 @@ def test_a_signal_ends_runs_side_by_side(command):
         os.kill(pid, signal.SIGUSR1)
     code, out, err = command.wait(60)
     assert code == 75, err
-    assert "stopped by SIGUSR1; continue with --resume" in err
+    assert "stopped by SIGUSR1; continue with the same command" in err
     assert not command.alive()
     for directory in catch_commands.run_directories(command, out):
         assert checkpoint.newest(directory).counts.learner_steps > 0
@@ -135,7 +135,7 @@ def test_timeout_ends_a_run_in_order(name, command):
         f"timeout --preserve-status -s {name} 15 {sys.executable} -m experiments.cli "
         f"{line}",
     )
-    [directory] = command.directory.glob("runs/*/*/*")
+    [directory] = command.directory.glob("runs/*/*/seed*")
     assert code == errors.exit_code(number), err
     check_saved(command, directory, number, err)
 

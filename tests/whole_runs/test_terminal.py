@@ -111,7 +111,7 @@ def test_ctrl_c_during_the_start_ends_it(command, terminal, mode, stage):
     said = check_end(command, shown)
     saved = [
         catch_commands.saved_steps(path)
-        for path in command.directory.glob("runs/*/*/*")
+        for path in command.directory.glob("runs/*/*/seed*")
     ]
     if any(saved):
         assert "continue with --resume" in said
