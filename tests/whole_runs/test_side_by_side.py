@@ -150,7 +150,9 @@ def test_a_signal_has_every_run_save_itself_once(number, tmp_path):
     out, err = launcher.communicate(timeout=60)
     assert launcher.returncode == errors.exit_code(number)
     assert err.splitlines()[-1].endswith("; continue with the same command")
-    directories = [Path(line) for line in out.splitlines()]
+    overview, *lines = out.splitlines()
+    assert overview == "3 runs: 3 to start"
+    directories = [Path(line) for line in lines]
     assert len(directories) == 2  # the third never started
     for directory in directories:
         [checkpoint] = (directory / "checkpoints").iterdir()
