@@ -152,7 +152,7 @@ def _left(top: Path, path: str, limit: str, used: str) -> Iterator[int]:
     for group in (own, *own.parents):
         if not group.is_relative_to(top):
             return
-        with contextlib.suppress(OSError, ValueError):  # "max" is no limit
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
             most = int((group / limit).read_text())
             taken = int((group / used).read_text())
             yield max(most - taken + _cached(group / "memory.stat"), 0)

@@ -93,7 +93,7 @@ def own_address(toward: str) -> str:
         toward: address of the other host; no packet is sent to it.
 
     Raises:
-        OSError: there is no way to that host.
+        OSError: this host has no route to the other one.
     """
     family = socket.AF_INET6 if ":" in toward else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:

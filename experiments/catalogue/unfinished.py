@@ -52,7 +52,7 @@ class Unfinished:
             np.savez(file, *arrays, name=np.array(name))
 
     def load(self, name: str, like: Any) -> Part | None:
-        """Reads the part; None if there is no file, or if it holds another part.
+        """Reads the part. Returns None if the file is missing or holds another part.
 
         Args:
             name: of the part.

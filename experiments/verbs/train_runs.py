@@ -150,7 +150,7 @@ def check(
 
 
 def print_notes(ready: Iterable[Ready]) -> None:
-    """Prints what was assumed of datasets, or left out, and other notes, once each."""
+    """Prints each note about the runs and their datasets once."""
     notes = [note for each in ready for note in each.notes]
     for note in dict.fromkeys(notes):
         print(f"munchausen: {note}", file=sys.stderr, flush=True)

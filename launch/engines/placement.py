@@ -48,7 +48,8 @@ def choose(
         own: key of the launcher's host.
 
     Raises:
-        Unfit: there is no such host, or their number does not fit.
+        Unfit: the cluster lacks a host that the user named, or the user named neither
+            one host for a role nor one for each of its replicas.
     """
     [here] = [host for host in hosts if host.key == own]
     given = {
@@ -87,8 +88,15 @@ def _find(role: str, text: str, hosts: Sequence[Host]) -> Host:
 def gpus(node: Node, places: Mapping[Replica, Host]) -> float:
     """GPUs for each replica of a role: all of its host.
 
-    Learners that share a host compute on its CPU, and then all learners do: JAX
-    connects devices of one kind only.
+    If two learners share a host, all learners compute on the CPU: JAX connects devices
+    of one kind only.
+
+    Args:
+        node: the role.
+        places: the host of each replica, see `choose`.
+
+    Raises:
+        Unfit: the hosts of the learners do not have equally many GPUs.
     """
     hosts = [host for (role, _), host in places.items() if role == node.role]
     shared = len({host.key for host in hosts}) < len(hosts)
