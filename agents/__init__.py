@@ -88,7 +88,7 @@ class Recipe(NamedTuple):
 
         Raises:
             UnusableAgent: the module cannot be imported, has no dataclass `Config` with
-                defaults or no function `agent`, or lacks the variant.
+                defaults or no function `agent`, or lacks the variant or a shared field.
         """
         module = import_module(self.module)
         parts = {"Config": "a frozen dataclass", "agent": "a function (config, spec)"}
@@ -113,6 +113,13 @@ class Recipe(NamedTuple):
                 f"{self.module}.Config must have valid defaults for all fields, but "
                 f"{_reason(error)}"
             ) from error
+        fields = {field.name for field in dataclasses.fields(module.Config)}
+        for network, names in self.shared.items():
+            if isinstance(names, str) or not fields.issuperset(names):
+                raise UnusableAgent(
+                    f"shared[{network!r}] of the agent {name} must be a tuple of fields "
+                    f"of {self.module}.Config, got {names!r}"
+                )
 
     def _load(self) -> Any:
         return importlib.import_module(self.module)

@@ -79,6 +79,17 @@ def test_every_agent_of_ours_passes_the_check_of_users_recipes():
         recipe.check(name)
 
 
+@pytest.mark.parametrize("names", ["divergence", ("divergence", "beta")])
+def test_shared_settings_must_be_fields_of_the_agent(names):
+    recipe = Recipe("agents.f_divergence", shared={"teacher": names})
+    with pytest.raises(UnusableAgent) as refused:
+        recipe.check("mine")
+    assert str(refused.value) == (
+        "shared['teacher'] of the agent mine must be a tuple of fields of "
+        f"agents.f_divergence.Config, got {names!r}"
+    )
+
+
 def test_the_error_of_a_user_s_module_has_its_place(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "my_typo.py").write_text("x = 1\n\ny = x.z\n")
