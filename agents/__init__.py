@@ -117,8 +117,8 @@ class Recipe(NamedTuple):
         for network, names in self.shared.items():
             if isinstance(names, str) or not fields.issuperset(names):
                 raise UnusableAgent(
-                    f"shared[{network!r}] of the agent {name} must be a tuple of fields "
-                    f"of {self.module}.Config, got {names!r}"
+                    f"shared[{network!r}] of the agent {name} must be a tuple of "
+                    f"fields of {self.module}.Config, got {names!r}"
                 )
 
     def _load(self) -> Any:

@@ -19,6 +19,7 @@ Deviations:
 - The order of updates is critic, policy, temperature, each with actions drawn afresh.
 """
 
+import math
 from dataclasses import dataclass
 
 import chex
@@ -40,7 +41,7 @@ class Config:
     Attributes:
         initial_temperature: alpha > 0 at the start, in units of the reward.
         target_entropy: policy entropy that the temperature aims at, in nats for each
-            action dimension.
+            action dimension, at most ln 2, which uniform actions have.
         discount: gamma.
         target_step_size: tau, the step size of the target copies.
         network: torso and widths of the policy and of each critic.
@@ -60,6 +61,8 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.above("initial_temperature", self.initial_temperature, 0)
+        most = heads.LARGEST_ENTROPY  # beyond it the temperature rises without end
+        checks.between("target_entropy", self.target_entropy, -math.inf, most)
         checks.between("discount", self.discount, 0, 1)
         checks.fraction("target_step_size", self.target_step_size)
 

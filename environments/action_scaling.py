@@ -11,6 +11,9 @@ class Canonical:
         low: `[D]` finite lower bounds.
         high: `[D]` finite upper bounds.
 
+    Attributes:
+        rounding: `[D]`, how far beyond [-1, 1] float32 may take an action of the box.
+
     Raises:
         ValueError: if a bound is infinite, or lower bounds are not below upper ones.
     """
@@ -24,6 +27,9 @@ class Canonical:
         self._centre = ((high + low) / 2).astype(np.float32)
         self._half = ((high - low) / 2).astype(np.float32)
         self._same = bool((low == -1).all() and (high == 1).all())
+        # Of the bound, of the centre, and of the action itself.
+        most = 2 * np.maximum(np.abs(low), np.abs(high)) * np.finfo(np.float32).eps
+        self.rounding = np.zeros_like(self._half) if self._same else most / self._half
 
     def native(self, action: np.ndarray) -> np.ndarray:
         """Converts an action in [-1, 1] to the environment's own bounds.

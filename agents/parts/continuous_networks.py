@@ -20,8 +20,10 @@ from agents.parts.networks import Torso, make_torso
 LOG_STD = (-5.0, 2.0)
 # Bins of a dimension of the action, and the degree of the preferences over them.
 BINS, DEGREE = 31, 2
-# The least and the largest entropy of a dimension: one bin, all bins.
-HISTOGRAM_ENTROPY = (math.log(2 / BINS), math.log(2))
+# Entropies of a dimension: the largest of any policy on [-1, 1], and the least of a
+# histogram, of one bin.
+LARGEST_ENTROPY = math.log(2)
+LEAST_HISTOGRAM_ENTROPY = math.log(2 / BINS)
 
 
 class Policy(NamedTuple):

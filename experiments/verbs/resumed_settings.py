@@ -69,12 +69,22 @@ def change(configured: Experiment, values: Mapping[str, Any]) -> Experiment:
         if path not in old or old[path].value != value
     }
     for path in changes:
-        reason = _reason(path)
+        reason = "" if _moved_dataset(configured, path, changes) else _reason(path)
         if path == "agent.discount" and configured.agent.storage.n_step > 1:
             reason = f"the saved sums of n rewards have the old discount: {_OTHER_RUN}"
         if reason:
             raise OverrideError(f"--{path} cannot change when a run resumes: {reason}")
     return flags.replace(configured, changes, "--")
+
+
+def _moved_dataset(
+    configured: Experiment, path: str, changes: Mapping[str, Any]
+) -> bool:
+    """Whether the change is another place of the run's dataset.
+
+    Its rows are compared with those that the run learned from when it is read.
+    """
+    return path == "dataset" and bool(configured.dataset and changes[path])
 
 
 def _reason(path: str) -> str:
@@ -96,6 +106,8 @@ def changed(configured: Experiment, experiment: Experiment) -> dict[str, list[An
 def explain(path: str, old: Any, new: Any, *, step: int, local: bool) -> str:
     """One line: a change, and what it does to reproducibility."""
     said = f"--{path} {flags.show(new)} (before: {flags.show(old)})"
+    if path == "dataset":
+        return f"{said}: another place of the dataset that the run learned from"
     if path.startswith(_HARMLESS):
         return f"{said}: what is learned does not depend on it"
     if not local:

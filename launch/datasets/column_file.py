@@ -56,7 +56,10 @@ def columns(
             "it is one of these, or write its columns with numpy.savez"
         )
     if not os.path.isfile(path):
-        raise DatasetError(f"{path}: no such file")
+        place = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise DatasetError(
+            f"{path}: no such file{place}: name the dataset's place with --dataset PATH"
+        )
     with _opened(path) as file:
         held = names(file, path)
         for name in required:

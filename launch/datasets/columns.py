@@ -123,7 +123,7 @@ class Actions:
             DatasetError: an action is out of its bounds by more than rounding.
         """
         scaled = self._scaled(actions)
-        beyond = _beyond(scaled)
+        beyond = self._beyond(scaled)
         bad = np.flatnonzero(beyond > _ROUNDING)
         self._rows += len(actions)
         if len(bad) and not self._clip:
@@ -142,7 +142,7 @@ class Actions:
         """`[M]` bool: which rows of finite actions `[M, D]` `read` would refuse."""
         if self._clip:
             return np.zeros(len(actions), bool)
-        return _beyond(self._scaled(actions)) > _ROUNDING
+        return self._beyond(self._scaled(actions)) > _ROUNDING
 
     def notes(self, source: str) -> list[str]:
         """A line about the actions that were clipped, if there are any."""
@@ -157,10 +157,12 @@ class Actions:
     def _scaled(self, actions: np.ndarray) -> np.ndarray:
         return actions if self._bounds is None else self._bounds.canonical(actions)
 
-
-def _beyond(scaled: np.ndarray) -> np.ndarray:
-    """How far each row of actions is out of [-1, 1]; negative inside."""
-    return np.abs(scaled).reshape(len(scaled), -1).max(axis=1, initial=0) - 1
+    def _beyond(self, scaled: np.ndarray) -> np.ndarray:
+        """How far each row of actions is out of [-1, 1]; not positive inside."""
+        far = np.abs(scaled) - 1
+        if self._bounds is not None:
+            far = far - self._bounds.rounding
+        return far.reshape(len(scaled), -1).max(axis=1, initial=-1)
 
 
 def _check_rows(where: str, column: np.ndarray, rows: int) -> None:

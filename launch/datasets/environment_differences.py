@@ -42,8 +42,19 @@ _ROBOTICS = {
 # Keyword arguments that only change pictures.
 _SHOWN = ("camera_id", "camera_name", "default_camera_config", "height", "width")
 
-# Files of D4RL, such as hopper_medium-v2.hdf5. Their environment is gym's version 2.
-_D4RL_FILE = re.compile(r"([a-z0-9]+)[-_](?:random|medium|expert|full|mixed).*-v[0-2]")
+# Files of D4RL, such as hopper_medium-v2.hdf5, and hopper_medium.hdf5 of its version 0,
+# of which gym's version 2 of the environment is the source.
+_D4RL_FILE = re.compile(
+    r"(ant|halfcheetah|hopper|walker)(?:2d)?"
+    r"(?:[-_](?:random|medium|expert|full|mixed)[a-z_-]*-v[0-2]"
+    r"|_(?:random|medium|expert|full|mixed)[a-z_]*)"
+)
+_D4RL_FAMILIES = {
+    "ant": "Ant",
+    "halfcheetah": "HalfCheetah",
+    "hopper": "Hopper",
+    "walker": "Walker2d",
+}
 
 
 def check(
@@ -100,15 +111,24 @@ def check(
 
 
 def check_file(path: Path, environment: environments.Config) -> list[str]:
-    """A line about rewards that differ, if the name of a file is one of D4RL's."""
+    """A line about rewards that differ, if the name of a file is one of D4RL's.
+
+    Raises:
+        DatasetError: the file is of another environment by its name.
+    """
     match = _D4RL_FILE.fullmatch(path.stem.lower())
     wanted = family(environment)
     # D4RL's own files of the hand tasks hold the rewards that ours pay.
     if match is None or wanted is None or wanted in _ROBOTICS:
         return []
-    if match[1] != wanted.lower():
-        return []
-    return check(str(path), f"{wanted}-v2", {}, None, environment)
+    kind = _D4RL_FAMILIES[match[1]]
+    if kind != wanted:
+        raise DatasetError(
+            f"{path}: the file has the name of D4RL's {kind}, the environment is "
+            f"{wanted}: choose the environment that the dataset is from, or rename the "
+            "file"
+        )
+    return check(f"{path}, by its name D4RL's", f"{kind}-v2", {}, None, environment)
 
 
 def _difference(kind: str, version: str, settings: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.parts.contract import Spec
+from agents.parts.contract import Spec, Storage
 from launch.datasets.columns import Actions
 from launch.datasets.dataset import Dataset, Steps, check, to_dataset
 from launch.errors import DatasetError
@@ -13,7 +13,7 @@ from launch.runs.checkpoint import Checkpoint
 _COLUMNS = ("frame", "action", "reward", "discount", "steps")
 
 
-def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> Dataset:
+def read(directory: Path, saved: Checkpoint, spec: Spec, storage: Storage) -> Dataset:
     """The transitions in a checkpoint's replay, ordered by the start of their episodes.
 
     A record of an episode begins late where its first steps were overwritten, and ends
@@ -23,10 +23,11 @@ def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> 
         directory: the run directory.
         saved: one of the run's checkpoints.
         spec: of one environment, observations not stacked.
-        n_step: number of rewards that the run summed in a transition.
+        storage: how the run's agent stored transitions.
 
     Raises:
-        DatasetError: the checkpoint has no replay, or one that cannot be read.
+        DatasetError: the checkpoint has no replay, or one that cannot be read, or the
+            replay does not hold each reward and how each episode ended.
     """
     if saved.replay is None:
         raise DatasetError(
@@ -38,10 +39,17 @@ def read(directory: Path, saved: Checkpoint, spec: Spec, *, n_step: int = 1) -> 
             "train with --launch local, or play its policy with `munchausen collect "
             f"{directory}`"
         )
-    if n_step != 1:
+    if storage.n_step != 1:
         raise DatasetError(
             f"{saved.path} must hold the reward of each step, its replay has rewards "
-            f"summed over {n_step} steps: train with --agent.storage.n_step 1"
+            f"summed over {storage.n_step} steps: train with --agent.storage.n_step 1"
+        )
+    if storage.terminal_at_time_limit:
+        raise DatasetError(
+            f"{saved.path} must hold which episodes terminated, its replay has all "
+            "that ended at the time limit as terminated: train with "
+            "--agent.storage.terminal_at_time_limit false, or play the run's policy "
+            f"with `munchausen collect {directory}`"
         )
     progress = saved.extra["store"]
     if "written" not in progress:

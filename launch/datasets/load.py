@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 import environments
 from agents.parts.contract import Spec
 from launch.build import make_agent
@@ -115,8 +117,7 @@ def _read_run(
             "use that dataset, or a run that acted"
         )
     saved = checkpoint.newest(directory)
-    n_step = make_agent(experiment, spec).storage.n_step
-    return from_run.read(directory, saved, spec, n_step=n_step)
+    return from_run.read(directory, saved, spec, make_agent(experiment, spec).storage)
 
 
 def load_prepared(
@@ -138,10 +139,38 @@ def load_prepared(
         experiment.dataset, spec, experiment.environment, experiment.dataset_reading
     )
     prepared = prepare(dataset.transitions, experiment.preparation)
+    prepared = _as_acted(experiment.dataset, prepared, spec)
     prepared = prepared._replace(notes=dataset.notes)
     if directory is not None:
         _check_same(experiment.dataset, prepared.fingerprint, directory)
     return prepared
+
+
+def _as_acted(source: str, prepared: Prepared, spec: Spec) -> Prepared:
+    """Observations of the type that the policy sees, unless they are normalised.
+
+    Networks divide uint8 by 255, and only that.
+
+    Raises:
+        DatasetError: an observation is not of the environment's integers.
+    """
+    kind = spec.observation.dtype
+    if prepared.networks or not np.issubdtype(kind, np.integer):
+        return prepared
+    columns = {}
+    for name in ("observation", "next_observation"):
+        given = getattr(prepared.transitions, name)
+        with np.errstate(invalid="ignore"):
+            columns[name] = given.astype(kind)
+        bad = np.argwhere(columns[name] != given)
+        if len(bad):
+            row, value = bad[0][0], given[tuple(bad[0])]
+            raise DatasetError(
+                f"{source}: {name} of transition {row} must be {kind}, as the "
+                f"environment's are, got {value:.6g}; correct the file, or add "
+                "--preparation.normalize_observations true"
+            )
+    return prepared._replace(transitions=prepared.transitions._replace(**columns))
 
 
 def _check_same(source: str, found: dict[str, int], directory: Path) -> None:

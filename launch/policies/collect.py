@@ -121,9 +121,8 @@ class _Run:
     def replayed(self, steps: int) -> list[Episode]:
         """The first steps of the replay at the medium checkpoint."""
         saved, kept = self.medium_checkpoint(), list[Episode]()
-        n_step = self.agent.storage.n_step
-        directory = self.request.directory
-        for episode in split(from_run.read(directory, saved, self.spec, n_step=n_step)):
+        directory, storage = self.request.directory, self.agent.storage
+        for episode in split(from_run.read(directory, saved, self.spec, storage)):
             if steps:
                 kept.append(episode.first(steps))
                 steps -= kept[-1].length

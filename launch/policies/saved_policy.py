@@ -17,7 +17,11 @@ from launch.runs import checkpoint, run_directory
 
 
 def load_policy(directory: str | Path, seed: int = 0) -> Callable[[Any], np.ndarray]:
-    """Loads a run's policy: `observation [N, ...] -> action [N]`, as in evaluation.
+    """Loads a run's policy: `observation [N, ...] -> action [N, ...]`, as evaluated.
+
+    Observations and actions are those of `environments.make` with the run's
+    environment: continuous actions `[N, D]` are from -1 to 1, whatever the bounds of
+    the environment itself are, and discrete actions `[N]` count from 0.
 
     Args:
         directory: a run directory, or a policy of the zoo such as `zoo/mdqn-catch`.

@@ -1,8 +1,8 @@
 """What an evaluation finds besides returns: completions, and measures.
 
-The discounted return is what the agent's values estimate, apart from their bonus for
-entropy. An agent with a discount of 0.99 learns little from what happens after 300
-steps, and may fall then.
+The discounted return is what the agent's values estimate, apart from a bonus, such as
+that for entropy, and from the scale of a dataset's rewards. An agent with a discount of
+0.99 learns little from what happens after 300 steps, and may fall then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,8 @@ class Notes:
         """Means over the evaluation: of the agent's measures, of discounted returns.
 
         Discounted returns are of rewards as the replay stores them, hence clipped where
-        the environment says so. An agent without a discount has none.
+        the environment says so, but not divided by the range of a dataset's rewards.
+        An agent without a discount has none.
 
         Args:
             episodes: number of episodes of each lane that count, from its first on.

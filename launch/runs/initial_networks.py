@@ -16,7 +16,7 @@ import numpy as np
 import environments
 from agents.parts.contract import Agent, NetworkParams, Params, Stage, TrainingState
 from environments.vector import VectorEnvironment
-from launch.build import make_agent, make_spec
+from launch.build import NORMALIZER, make_agent, make_spec
 from launch.experiment import Experiment, Origin
 from launch.runs import run_directory
 
@@ -133,12 +133,12 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
         ValueError: a network is unknown, or has no weights although it must be given.
         RunDirectoryError: a network does not fit its origin, or that cannot be read.
     """
-    known = abstract_state(stages[-1].agent).params
+    known = set(abstract_state(stages[-1].agent).params) - {NORMALIZER}
     for name in experiment.initial:
         if name not in known:
             raise ValueError(
                 f"--initial.{name} must name a network of {experiment.agent_name}: one "
-                f"of {', '.join(known)}"
+                f"of {', '.join(sorted(known))}"
             )
     for name in stages[-1].agent.given:
         if name not in experiment.initial:
@@ -179,7 +179,7 @@ def check_tokenizers(origins: Sequence[Origin]) -> None:
 def check_fit(
     own: Learned, network: str, source: Learned, taken: str, said: str = ""
 ) -> None:
-    """Refuses weights for another vocabulary, or of other shapes.
+    """Refuses weights for another vocabulary, for other inputs, or of other shapes.
 
     Args:
         own: the networks that are to have the weights.
@@ -201,6 +201,7 @@ def check_fit(
                 f"{len(source.words)}: token {token} is {left!r} in the first and "
                 f"{right!r} in the second"
             )
+    _check_inputs(own, source, said)
     needed, given = arrays(own.params[network]), arrays(source.params[taken])
     for name in [*needed, *given]:
         wanted, found = needed.get(name, "no array"), given.get(name, "no array")
@@ -209,6 +210,24 @@ def check_fit(
                 f"{said} must fit {own.name}: {name} must be "
                 f"{wanted}, but in {taken} of {source.name} it is {found}"
             )
+
+
+def _check_inputs(own: Learned, source: Learned, said: str) -> None:
+    """Refuses weights that learned from normalised observations, or from others."""
+    needs, has = NORMALIZER in own.params, NORMALIZER in source.params
+    if needs == has:
+        return
+    flag = "--preparation.normalize_observations"
+    if has:
+        raise ValueError(
+            f"{said} must have learned from observations as they are, like {own.name}, "
+            f"but {source.name} normalises them with its dataset: choose a run that "
+            f"learned with {flag} false"
+        )
+    raise ValueError(
+        f"{said} must have learned from normalised observations, like {own.name}, but "
+        f"{source.name} does not normalise them: add {flag} false"
+    )
 
 
 def arrays(params: NetworkParams) -> dict[str, str]:

@@ -112,6 +112,10 @@ def test_errors_name_values_out_of_range(field, value):
         dataclasses.replace(implicit_q.Config(), **{field: value})
 
 
+def test_only_a_histogram_has_a_least_entropy():
+    assert implicit_q.Config(policy="tanh_gaussian", target_entropy=-2.8)
+
+
 def test_the_temperature_moves_the_entropy_to_its_target(key):
     """One step of Adam is as long as the learning rate."""
     rate, target = 1e-3, 0.6

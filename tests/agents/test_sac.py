@@ -38,7 +38,7 @@ def test_no_gradient_through_targets():
     np.testing.assert_array_equal(gradients[2], np.zeros(2))
 
 
-@pytest.mark.parametrize(("target_entropy", "sign"), [(20.0, 1), (-20.0, -1)])
+@pytest.mark.parametrize(("target_entropy", "sign"), [(0.69, 1), (-20.0, -1)])
 def test_the_temperature_steers_the_entropy_to_its_target(key, target_entropy, sign):
     """It rises where the policy has less entropy than the target, and else falls."""
     agent = make("sac", target_entropy=target_entropy, initial_temperature=0.5)
@@ -49,6 +49,13 @@ def test_the_temperature_steers_the_entropy_to_its_target(key, target_entropy, s
     # Adam's first step has the size of its rate.
     np.testing.assert_allclose(moved, sign * 3e-4, rtol=1e-3)
     np.testing.assert_allclose(metrics["temperature"], 0.5, rtol=1e-6)
+
+
+def test_an_entropy_that_no_policy_has_is_refused():
+    """Uniform actions have ln 2 = 0.693 nats in each dimension."""
+    wanted = r"target_entropy must be at most 0\.69.*, got 0.7"
+    with pytest.raises(ValueError, match=wanted):
+        sac.Config(target_entropy=0.7)
 
 
 def test_a_higher_temperature_widens_the_policy(key):

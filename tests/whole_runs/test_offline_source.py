@@ -76,6 +76,26 @@ def test_another_dataset_is_refused_by_launch_run_too(replaced, capsys):
     assert written(replaced) == before
 
 
+def test_a_run_whose_dataset_moved_continues_from_its_new_place(
+    begun, tmp_path, capsys
+):
+    directory = tmp_path / "run"
+    shutil.copytree(begun, directory)
+    config = directory / run_directory.CONFIG
+    old = run_directory.read_experiment(begun).dataset
+    config.write_text(config.read_text().replace(old, "gone.hdf5"))
+    line = ["train", "--resume", str(directory), "--steps", "60"]
+    assert cli.main(line) == 2
+    [error] = capsys.readouterr().err.splitlines()
+    assert error.endswith(": name the dataset's place with --dataset PATH")
+    assert cli.main([*line, "--dataset", old]) == 0
+    assert (
+        f"--dataset {old} (before: gone.hdf5): another place" in capsys.readouterr().out
+    )
+    assert run_directory.read_experiment(directory).dataset == old
+    assert logs.read_evaluations(directory)[-1].grid == 60
+
+
 def test_runs_that_recorded_no_dataset_can_be_resumed(replaced):
     forget(replaced, [".", "pretraining"])
     line = ["train", "--resume", str(replaced), "--steps", "60"]

@@ -76,6 +76,22 @@ def test_settings_that_cannot_change_have_a_reason(path, value, reason):
     assert str(refused.value).startswith(start)
 
 
+def test_a_dataset_may_have_moved_but_cannot_be_dropped():
+    learned = dataclasses.replace(CATCH, dataset="old.hdf5")
+    new = resumed_settings.change(learned, {"dataset": "/new.hdf5"})
+    assert new.dataset == "/new.hdf5"
+    assert resumed_settings.explain(
+        "dataset", "old.hdf5", "/new.hdf5", step=7, local=True
+    ) == (
+        "--dataset /new.hdf5 (before: old.hdf5): another place of the dataset that the "
+        "run learned from"
+    )
+    with pytest.raises(OverrideError, match="--dataset cannot change when a run"):
+        resumed_settings.change(learned, {"dataset": ""})
+    with pytest.raises(OverrideError, match=r"--dataset.clip_actions cannot change"):
+        resumed_settings.change(learned, {"dataset.clip_actions": True})
+
+
 def test_a_setting_that_stays_as_it_is_is_no_change():
     assert resumed_settings.change(CATCH, {"seed": 0, "environment.rows": 10}) == CATCH
 

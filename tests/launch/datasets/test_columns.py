@@ -68,6 +68,22 @@ def test_actions_are_scaled_from_their_bounds_with_a_tolerance_for_rounding():
     assert rounded.tolist() == [[1]]
 
 
+def test_actions_at_any_bounds_in_float32_are_inside():
+    """Far from 0, a step of float32 is large beside the width of the box."""
+    random = np.random.default_rng(3)
+    for _ in range(200):
+        low = random.uniform(-50, 50, 3).astype(np.float32)
+        high = low + random.uniform(0.1, 20, 3).astype(np.float32)
+        box = Canonical(low, high)
+        played = [box.native(np.full(3, sign, np.float32)) for sign in (-1, 1)]
+        scaled = Actions(box).read("here", np.array([low, high, *played]))
+        np.testing.assert_allclose(
+            scaled, np.array([[-1], [1]] * 2) * np.ones(3), atol=2e-4
+        )
+    with pytest.raises(DatasetError, match="is out of its bounds"):
+        Actions(box).read("here", high[None] + np.float32(0.01))
+
+
 def test_actions_out_of_bounds_are_refused_with_the_flag_that_clips_them():
     actions = Actions()
     with pytest.raises(DatasetError) as error:

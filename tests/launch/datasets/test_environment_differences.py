@@ -81,15 +81,33 @@ def test_another_environment_is_refused_and_an_unknown_one_told():
         ("hopper_medium-v2.hdf5", True),
         ("hopper-medium-expert-v0.hdf5", True),
         ("HOPPER_mixed-v1.H5", True),
+        ("hopper_medium.hdf5", True),
+        ("hopper_medium_expert.hdf5", True),
         ("hopper.hdf5", False),
+        ("hopper-medium.hdf5", False),
         ("hopper-medium-v5.hdf5", False),
-        ("walker2d_medium-v2.hdf5", False),
+        ("hopper_medium-v5.hdf5", False),
+        ("my_hopper_medium.hdf5", False),
     ],
 )
 def test_files_named_as_by_d4rl_are_of_version_2(name, told):
     found = check_file(Path("x") / name, HOPPER)
     assert len(found) == told
     if told:
-        assert f"{name}: Hopper-v2 pays other rewards" in found[0]
+        assert f"{name}, by its name D4RL's: Hopper-v2 pays other rewards" in found[0]
+
+
+def test_files_of_d4rl_of_another_environment_are_refused():
+    """Walker2d and HalfCheetah have equal shapes."""
+    with pytest.raises(DatasetError) as refused:
+        check_file(Path("walker_mixed.hdf5"), CHEETAH)
+    assert str(refused.value) == (
+        "walker_mixed.hdf5: the file has the name of D4RL's Walker2d, the environment "
+        "is HalfCheetah: choose the environment that the dataset is from, or rename "
+        "the file"
+    )
+    assert check_file(Path("walker2d_medium-v2.hdf5"), ControlSuite("walker-run")) == []
+    walker = Locomotion("Walker2d-v5")
+    assert len(check_file(Path("walker2d_medium-v2.hdf5"), walker)) == 1
     assert check_file(Path("halfcheetah_medium-v2.hdf5"), CHEETAH) == []
     assert check_file(Path("pen-human-v1.hdf5"), Adroit("pen")) == []

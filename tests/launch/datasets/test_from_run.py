@@ -5,12 +5,15 @@ import functools
 import numpy as np
 import pytest
 
+from agents.parts.contract import Storage
 from launch.datasets import from_run
 from launch.errors import DatasetError
 from launch.runs import logs
 from launch.runs.checkpoint import Checkpoint
 from tests.launch.datasets.random_data import spec_of
 from tests.launch.datasets.two_lanes import SPEC, save_store
+
+STORAGE = Storage()
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def saved(tmp_path):
 
 
 def test_transitions_are_complete_and_in_the_order_in_which_episodes_began(saved):
-    dataset = from_run.read("run", saved(), SPEC)
+    dataset = from_run.read("run", saved(), SPEC, STORAGE)
     step = dataset.transitions
     rows = [
         *[(0, 1, 1, 1, False), (1, 2, 2, 0, True)],  # lane 0 terminates
@@ -43,37 +46,48 @@ def test_transitions_are_complete_and_in_the_order_in_which_episodes_began(saved
 
 
 def test_overwritten_transitions_are_not_read(saved):
-    step = from_run.read("run", saved(capacity=8), SPEC).transitions  # 4 rows a lane
+    step = from_run.read(
+        "run", saved(capacity=8), SPEC, STORAGE
+    ).transitions  # 4 rows a lane
     assert step.observation[:, 0].tolist() == [3, 4, 5, 103, 105]
 
 
 @pytest.mark.parametrize(
-    "settings, n_step, message",
+    "settings, storage, message",
     [
-        ({"store": "reverb"}, 1, "Reverb server's replay.*--launch local.*collect run"),
-        ({"store": {"inserted": 7}}, 1, "has a queue, .* used once.*collect run"),
-        ({"n_step": 3}, 3, "summed over 3 steps.*--agent.storage.n_step 1"),
+        (
+            {"store": "reverb"},
+            {},
+            "Reverb server's replay.*--launch local.*collect run",
+        ),
+        ({"store": {"inserted": 7}}, {}, "has a queue, .* used once.*collect run"),
+        ({}, {"n_step": 3}, "summed over 3 steps.*--agent.storage.n_step 1"),
+        (
+            {},
+            {"terminal_at_time_limit": True},
+            "--agent.storage.terminal_at_time_limit false, or .*collect run",
+        ),
     ],
 )
-def test_a_replay_that_cannot_be_read_is_refused(saved, settings, n_step, message):
+def test_a_replay_that_cannot_be_read_is_refused(saved, settings, storage, message):
     with pytest.raises(DatasetError, match=message):
-        from_run.read("run", saved(**settings), SPEC, n_step=n_step)
+        from_run.read("run", saved(**settings), SPEC, Storage(**storage))
 
 
 def test_a_checkpoint_without_a_replay_is_refused(tmp_path):
     bare = Checkpoint(tmp_path / "none", logs.Counts(12), {"store": {}})
     with pytest.raises(DatasetError, match=r"no replay: .*--checkpoint.replay true"):
-        from_run.read("run", bare, SPEC)
+        from_run.read("run", bare, SPEC, STORAGE)
 
 
 def test_a_replay_of_another_environment_and_nan_are_refused(saved, tmp_path):
     checkpoint = saved()
     other = spec_of(observation=2, action=3)
     with pytest.raises(DatasetError, match=r"lane 0: action.npy has shape .*\(5, 3\)"):
-        from_run.read("run", checkpoint, other)
+        from_run.read("run", checkpoint, other, STORAGE)
     path = tmp_path / "replay/reward.npy"
     rewards = np.load(path)
     rewards[1, 2] = np.nan  # lane 1's second transition
     np.save(path, rewards)
     with pytest.raises(DatasetError, match=r"lane 1: reward.npy, row 1: .*nan"):
-        from_run.read("run", checkpoint, SPEC)
+        from_run.read("run", checkpoint, SPEC, STORAGE)

@@ -4,17 +4,19 @@ import contextlib
 import io
 
 import gymnasium
+import jax
 import numpy as np
 import pytest
 
 from environments import Adroit, Locomotion
 from launch.datasets import minari_writing
-from launch.datasets.load import load
+from launch.datasets.load import load, load_prepared
 from launch.datasets.source_environment import Native
 from launch.errors import DatasetError
 from tests.launch.datasets.d4rl_files import SPEC, columns
 from tests.launch.datasets.minari_datasets import TEXT
 from tests.launch.datasets.random_data import episodes, spec_of
+from tests.launch.small_experiments import pendulum
 
 
 def test_actions_in_an_hdf5_file_are_scaled_from_the_environments_bounds(written_hdf5):
@@ -39,6 +41,35 @@ def test_the_environment_gives_episode_length_and_reference_returns(written_hdf5
     assert dataset.size == 199 + 49
     assert np.flatnonzero(dataset.ends).tolist() == [198, 247]
     assert dataset.reference == (-56.512833, 2880.5693087298737)
+
+
+def prepared_bytes(path, *, normalize):
+    """A dataset of an environment whose observations are uint8."""
+    small = pendulum(
+        "bc", str(path), **{"preparation.normalize_observations": normalize}
+    )
+    spec = spec_of(observation=4, action=1)
+    spec = spec._replace(observation=jax.ShapeDtypeStruct((4,), np.dtype(np.uint8)))
+    return load_prepared(small, spec).transitions
+
+
+def test_observations_have_the_type_that_the_policy_sees(written_hdf5):
+    """Networks divide uint8 by 255, in learning as in acting."""
+    seen = np.arange(12.0).reshape(3, 4) * 23  # to 253
+    data = columns(3) | {"observations": seen, "actions": np.zeros((3, 1))}
+    data["timeouts"][2] = True
+    path = written_hdf5(data)
+    raw = prepared_bytes(path, normalize=False)
+    assert raw.observation.dtype == raw.next_observation.dtype == np.uint8
+    assert raw.next_observation.tolist() == seen[1:].tolist()
+    assert prepared_bytes(path, normalize=True).observation.dtype == np.float32
+    data["observations"] = seen + 0.5
+    with pytest.raises(DatasetError) as refused:
+        prepared_bytes(written_hdf5(data), normalize=False)
+    assert str(refused.value).endswith(
+        ": observation of transition 0 must be uint8, as the environment's are, got "
+        "0.5; correct the file, or add --preparation.normalize_observations true"
+    )
 
 
 def test_d4rls_data_of_the_hand_are_found_by_their_id(minari_root):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from agents.parts.contract import Storage
 from launch.datasets import from_run
 from launch.datasets.episode import split
 from launch.policies.record_episodes import Recording
@@ -11,7 +12,7 @@ from tests.launch.datasets.two_lanes import SPEC, drive, save_store
 def test_recorded_episodes_equal_those_in_the_store(tmp_path):
     recording = Recording(steps=1_000)
     drive(recording)
-    stored = list(split(from_run.read("run", save_store(tmp_path), SPEC)))
+    stored = list(split(from_run.read("run", save_store(tmp_path), SPEC, Storage())))
     # The store has one more episode: the unfinished one.
     for one in recording.episodes:
         assert any(

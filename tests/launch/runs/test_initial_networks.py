@@ -11,7 +11,7 @@ from launch.errors import PretrainedError
 from launch.experiment import Experiment, Origin
 from launch.runs import initial_networks
 from tests.launch.pretrained.checkpoints import copy, describe
-from tests.launch.small_experiments import small_catch
+from tests.launch.small_experiments import pendulum, small_catch
 
 
 def check(experiment, **networks):
@@ -55,6 +55,36 @@ def test_weights_of_another_shape_are_refused_by_the_first_array():
         initial_networks.check_fit(own, "q", source, "q")
     initial_networks.check_fit(source, "q", source, "q")
     assert source.architectures["q"].hidden == (16,)
+
+
+def test_weights_that_learned_from_other_inputs_are_refused():
+    """An online run has raw observations, an offline run normalised ones."""
+    raw = pendulum("td3", None, name="td3/pendulum")
+    scaled = pendulum("td3_bc", "x.hdf5", name="td3_bc/pendulum")
+    online, offline = map(initial_networks.learned_by, (raw, scaled))
+    with pytest.raises(ValueError) as refused:
+        initial_networks.check_fit(online, "policy", offline, "policy")
+    assert str(refused.value) == (
+        "--initial.policy must have learned from observations as they are, like "
+        "td3/pendulum, but td3_bc/pendulum normalises them with its dataset: choose a "
+        "run that learned with --preparation.normalize_observations false"
+    )
+    with pytest.raises(ValueError) as refused:
+        initial_networks.check_fit(offline, "policy", online, "policy", "the base")
+    assert str(refused.value) == (
+        "the base must have learned from normalised observations, like "
+        "td3_bc/pendulum, but td3/pendulum does not normalise them: add "
+        "--preparation.normalize_observations false"
+    )
+    initial_networks.check_fit(offline, "policy", offline, "policy")
+
+
+def test_statistics_of_observations_come_from_the_dataset_alone():
+    with pytest.raises(
+        ValueError, match=r"must name a network of td3_bc: one of critic, "
+    ):
+        wanted = pendulum("td3_bc", "x.hdf5", initial={"normalizer": "x"})
+        initial_networks.check(wanted, make_stages(wanted, spec_of(wanted)))
 
 
 def test_a_network_of_another_agent_may_be_chosen():
