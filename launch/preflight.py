@@ -10,7 +10,7 @@ import numpy as np
 
 import environments
 from agents.parts.checks import InvalidSetting
-from agents.parts.contract import Agent, Spec, Stage, Storage
+from agents.parts.contract import Agent, Preparation, Spec, Stage, Storage
 from environments.vector import VectorEnvironment
 from launch import devices, memory, surroundings
 from launch.build import (
@@ -20,7 +20,7 @@ from launch.build import (
     make_stages,
 )
 from launch.errors import UnevenShares
-from launch.experiment import PROCESSES, Experiment, Mode
+from launch.experiment import PROCESSES, REFUSE_FLAWS, Experiment, Mode
 from launch.runs import dashboards, initial_networks
 from launch.runs.dashboards import WandbMode
 
@@ -142,6 +142,7 @@ def _check_fit(
         if last.agent.tables is not None:
             last.agent.tables.check(len(dataset.transitions.reward))
         return dataset
+    _check_online(experiment)
     _check_memory(
         experiment, mode, last.agent.storage, spec, frame_stack, at_once, here
     )
@@ -303,16 +304,37 @@ def _check_place(experiment: Experiment, mode: Mode, stage: Stage) -> None:
             )
 
 
+def _check_online(experiment: Experiment) -> None:
+    """Refuses settings of a dataset in a run that acts."""
+    pairs = {
+        "dataset": (experiment.dataset_reading, REFUSE_FLAWS),
+        "preparation": (experiment.preparation, Preparation()),
+    }
+    for name, (given, default) in pairs.items():
+        if given != default:
+            raise ValueError(
+                f"flags that begin with --{name}. are for a run that learns from a "
+                "dataset, but this one acts: name a dataset with --dataset, or remove "
+                "them"
+            )
+
+
 def _check_offline(experiment: Experiment, agent: Agent) -> None:
     """Refuses settings that a run which learns from a dataset cannot have."""
     if not experiment.dataset:
         raise ValueError(
             f"{experiment.agent_name} learns from a dataset: name one with --dataset"
         )
-    if experiment.actors > 1:
+    for name in ("actors", "environments"):
+        if getattr(experiment, name) > 1:
+            raise ValueError(
+                f"a run that learns from a dataset must not have several {name}, got "
+                f"--{name} {getattr(experiment, name)}; remove --{name}"
+            )
+    if experiment.act_under_update:
         raise ValueError(
-            "a run that learns from a dataset must not have several actors, got "
-            f"--actors {experiment.actors}; remove --actors"
+            "--act_under_update must be false for a run that learns from a dataset, "
+            "which does not act, got true"
         )
     if experiment.evaluation.lockstep:
         raise ValueError(

@@ -381,8 +381,13 @@ TASKS |= {
     ),
 }
 
-# Tasks that need a flag before they can run, with an example of its value.
+# Tasks that need a flag before they can run, with an example of its value for agents
+# with actions of each kind.
 NEEDS = {
-    "atari": ("environment.game", "a game", "seaquest"),
-    "gymnasium": ("environment.id", "an environment", "CartPole-v1"),
+    "atari": ("environment.game", "a game", {"discrete": "seaquest"}),
+    "gymnasium": (
+        "environment.id",
+        "an environment",
+        {"discrete": "CartPole-v1", "continuous": "Pendulum-v1"},
+    ),
 }

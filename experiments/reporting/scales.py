@@ -16,14 +16,15 @@ NORMALISATION = published.PUBLISHED / "normalisation"
 
 HUMAN = "human-normalised"
 DQN = "DQN-normalised"
-D4RL = "D4RL score"
+D4RL = "D4RL score / 100"
 SHARE = "share of the best return"
 
 MEANINGS = {
     HUMAN: "0 is the return of random play, 1 that of a human (DQN Zoo's numbers; "
     "rliable's differ in Video Pinball, where random play scores 0 instead of 16,257)",
     DQN: "0 is the return of random play, 1 that of published DQN at its end",
-    D4RL: "0 is the return of D4RL's random policy, 1 that of its expert",
+    D4RL: "0 is the return of D4RL's random policy, 1 that of its expert; datasets "
+    "that `munchausen collect` made are not D4RL's",
     SHARE: "1 is the best possible return, of 1 a step",
 }
 

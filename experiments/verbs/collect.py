@@ -23,7 +23,8 @@ several checkpoints: train it with --launch local --checkpoint.period 10_000
   --steps          minimum number of steps (of medium-replay: maximum); default 200_000
   --quality        random         uniform actions
                    medium         the checkpoint nearest to a third of expert return
-                   medium-replay  the replay of the medium checkpoint
+                   medium-replay  the replay of the medium checkpoint; episodes that
+                                  the run broke off at checkpoints are cut short
                    expert         the newest checkpoint (default)
                    medium-expert  half medium, half expert
   --dataset        id of the dataset; default munchausen/<environment>/<quality>-v0

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import agents
 from experiments import flags
 from experiments.flags import OverrideError
 from experiments.verbs import train_cluster, train_isolated
@@ -292,8 +293,9 @@ def _check(
     """Refuses flags that do not fit each other."""
     from experiments.catalogue.tasks import NEEDS
 
-    path, what, example = NEEDS.get(base.name.rpartition("/")[2], ("", "", ""))
+    path, what, examples = NEEDS.get(base.name.rpartition("/")[2], ("", "", {}))
     if path and path not in values:
+        example = examples[agents.look_up(base.agent_name).actions]
         raise OverrideError(f"{base.name} needs {what}, such as --{path} {example}")
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")

@@ -65,10 +65,15 @@ def locate(dataset_id: str) -> Path:
     """
     path = root() / dataset_id
     if not check_id(dataset_id) or not is_dataset(path):
+        remedy = "make it with `munchausen collect`"
+        if not dataset_id.startswith("munchausen/"):
+            remedy += (
+                ", or, if it is one of Minari's, get it with `minari download "
+                f"{dataset_id}`"
+            )
         raise DatasetError(
             f"no dataset {dataset_id}: looked in {root()} ({ROOT} sets another place); "
-            "make one with `munchausen collect`, or get a public one with "
-            f"`minari download {dataset_id}`"
+            f"{remedy}"
         )
     return path
 

@@ -232,6 +232,31 @@ def test_a_replay_outside_of_the_server_needs_one_learner_and_one_server(field, 
         preflight.check(several, "processes", here=False)
 
 
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"actors": 3}, "must not have several actors, got --actors 3; remove"),
+        ({"environments": 5}, "several environments, got --environments 5; remove"),
+        ({"act_under_update": True}, "--act_under_update must be false for a run"),
+    ],
+)
+def test_settings_of_actors_are_refused_for_a_run_from_a_dataset(changes, said):
+    with pytest.raises(ValueError, match=said):
+        preflight.check(pendulum("bc", "x.hdf5", **changes), here=False)
+
+
+@pytest.mark.parametrize(
+    "changes, name",
+    [
+        ({"preparation.scale_rewards": True}, "preparation"),
+        ({"dataset_reading.clip_actions": True}, "dataset"),
+    ],
+)
+def test_settings_of_a_dataset_are_refused_for_a_run_that_acts(changes, name, catch):
+    with pytest.raises(ValueError, match=f"flags that begin with --{name}. are for"):
+        preflight.check(catch(changes), here=False)
+
+
 def test_a_queue_and_a_dataset_are_not_on_the_device():
     offline = changed(pendulum("bc", "x.hdf5"), {"replay": "device"})
     stages = build.make_stages(offline, build.spec_of(offline))

@@ -79,7 +79,11 @@ def test_keyword_arguments_of_an_environment_are_read():
         ),
         (
             "mdqn/gymnasium",
-            "mdqn/gymnasium needs an environment, such as --environment.id ",
+            "mdqn/gymnasium needs an environment, such as --environment.id CartPole-v1",
+        ),
+        (
+            "sac/gymnasium",
+            "sac/gymnasium needs an environment, such as --environment.id Pendulum-v1",
         ),
     ],
 )
