@@ -114,7 +114,8 @@ class Recipe(NamedTuple):
                 f"{_reason(error)}"
             ) from error
         fields = {field.name for field in dataclasses.fields(module.Config)}
-        for network, names in self.shared.items():
+        shared: dict[str, Any] = {**self.shared}  # a user may have written anything
+        for network, names in shared.items():
             if isinstance(names, str) or not fields.issuperset(names):
                 raise UnusableAgent(
                     f"shared[{network!r}] of the agent {name} must be a tuple of "

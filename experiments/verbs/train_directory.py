@@ -64,7 +64,8 @@ def _continue(directory: Path, plan: Plan) -> int:
     [wanted], options = plan.experiments, plan.options
     with locked(directory):  # before its newest checkpoint is named
         configured = run_directory.read_experiment(directory)
-        if not checkpoint.kept(directory):
+        done = existing_runs.is_complete(directory, configured)
+        if not checkpoint.kept(directory) and not done:
             _check_name(directory, configured, wanted)
             [wanted] = train_initial.provided(plan).experiments
             ready = _check(wanted, options)
@@ -75,6 +76,7 @@ def _continue(directory: Path, plan: Plan) -> int:
         if existing_runs.is_complete(directory, experiment):
             print(_completed(directory, configured, experiment))
             return 0
+        existing_runs.refuse_without_checkpoint(directory, configured)
         shared = {
             field.name: getattr(options, field.name)
             for field in dataclasses.fields(train_resume.Options)

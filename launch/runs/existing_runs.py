@@ -6,6 +6,7 @@ the folder of runs. So each run is sought again when its turn comes, see `taken`
 
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
@@ -61,6 +62,7 @@ class Finder:
         """
         self.root = root
         self._seen: set[Path] = set()
+        self._told: set[Path] = set()
         # Runs by their settings, oldest first.
         self._begun: dict[Experiment, list[tuple[Path, Experiment]]] = {}
 
@@ -73,20 +75,26 @@ class Finder:
         saved something keeps its origins.
 
         Raises:
-            RunDirectoryError: a matching run's evaluations cannot be read.
+            RunDirectoryError: a matching run's evaluations cannot be read, or the run
+                cannot be extended, see `refuse_without_checkpoint`.
         """
-        found = []
-        for path, begun in self._matching(experiment):
-            origins = begun.origins if checkpoint.reached(path) else ()
+        found = dict[Path, Entry]()
+        begun = dict(self._matching(experiment))
+        for path, each in begun.items():
+            origins = each.origins if checkpoint.reached(path) else ()
             kept = dataclasses.replace(
                 experiment, origins=origins or experiment.origins
             )
-            found.append(Entry(kept, path, _state(path, experiment)))
+            found[path] = Entry(kept, path, _state(path, experiment))
         for state in ("complete", "held"):
-            for entry in found:
+            for entry in found.values():
                 if entry.state == state:
                     return entry
-        return max(found, key=_reached, default=Entry(experiment, state="missing"))
+        if not found:
+            return Entry(experiment, state="missing")
+        furthest = max(found, key=checkpoint.reached)
+        refuse_without_checkpoint(furthest, begun[furthest])
+        return found[furthest]
 
     def _matching(self, experiment: Experiment) -> list[tuple[Path, Experiment]]:
         """The runs with an experiment's settings and no more steps, oldest first."""
@@ -96,8 +104,12 @@ class Finder:
                 continue
             try:
                 begun = run_directory.read_experiment(path)
-            except RunDirectoryError:
-                continue  # not a run, a run of another version, or just being made
+            except RunDirectoryError as error:
+                # No run, a run of another version, one edited by hand, or being made.
+                if (path / run_directory.CONFIG).exists() and path not in self._told:
+                    self._told.add(path)
+                    print(f"munchausen: passed over: {error}", file=sys.stderr)
+                continue
             self._seen.add(path)
             self._begun.setdefault(_identity(begun), []).append((path, begun))
         same = self._begun.get(_identity(experiment), [])
@@ -185,18 +197,34 @@ def checkpoint_to_resume(directory: Path, *, local: bool) -> Checkpoint | None:
     return newest
 
 
+def refuse_without_checkpoint(directory: Path, begun: Experiment) -> None:
+    """Refuses to extend a complete run that has no checkpoint to continue from.
+
+    It would begin again, and its evaluations would be lost.
+
+    Args:
+        directory: of the run.
+        begun: its experiment, as `config.yaml` has it.
+
+    Raises:
+        RunDirectoryError: the run is so.
+    """
+    if not checkpoint.kept(directory) and is_complete(directory, begun):
+        raise RunDirectoryError(
+            f"{directory} is complete after {begun.steps:,} steps, and has no "
+            "checkpoint from which more could follow: restore its directory "
+            f"{checkpoint.DIRECTORY}, move the run away to begin a new one, or choose "
+            "another place with --runs"
+        )
+
+
 def is_complete(directory: Path, experiment: Experiment) -> bool:
     """Whether a run has its last evaluation; its last step may be saved earlier.
 
     Raises:
         RunDirectoryError: the run's evaluations cannot be read.
     """
-    try:
-        rows = logs.read_evaluations(directory)
-    except (KeyError, OSError, TypeError, ValueError) as error:
-        path = directory / logs.EVALUATIONS
-        raise RunDirectoryError(f"cannot read {path}: {error}") from error
-    return bool(rows) and rows[-1].grid >= experiment.steps
+    return logs.evaluated(directory) >= experiment.steps
 
 
 def _identity(experiment: Experiment) -> Experiment:
@@ -214,7 +242,3 @@ def _state(directory: Path, experiment: Experiment) -> State:
     if is_complete(directory, experiment):
         return "complete"
     return "held" if lock.is_held(directory) else "cut short"
-
-
-def _reached(entry: Entry) -> int:
-    return -1 if entry.directory is None else checkpoint.reached(entry.directory)

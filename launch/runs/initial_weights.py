@@ -43,8 +43,7 @@ def check_finished(directory: Path) -> None:
     """
     experiment = run_directory.read_experiment(directory)
     if not existing_runs.is_complete(directory, experiment):
-        rows = logs.read_evaluations(directory)
-        done = rows[-1].grid if rows else 0
+        done = logs.evaluated(directory)
         raise RunDirectoryError(
             f"a run that gives weights must be finished, but {directory} was "
             f"evaluated last after {done:,} of {experiment.steps:,} steps: continue it "

@@ -10,10 +10,12 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TextIO
+
+from launch.errors import RunDirectoryError
 
 Scalar = float | int | bool | str | None
 
@@ -285,16 +287,56 @@ class EvaluationRow(NamedTuple):
 
 
 def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:
-    """The evaluations of a run so far, oldest first; none if there is no file yet."""
-    path = Path(directory) / EVALUATIONS
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            evaluation_row(row)
-            for row in csv.DictReader(file)
-            if row["wall_time"]  # absent while the last row is being written
-        ]
+    """The evaluations of a run so far, oldest first; none if there is no file yet.
+
+    Raises:
+        RunDirectoryError: the file cannot be read, or a line of it is no evaluation.
+    """
+    path, rows = Path(directory) / EVALUATIONS, []
+    for number, row in _evaluation_lines(path):
+        if row is None:
+            raise RunDirectoryError(
+                f"cannot read {path}: line {number} must be an evaluation, with a "
+                f"number in each of the columns {', '.join(EVALUATION_COLUMNS)}; "
+                "delete that line"
+            )
+        rows.append(row)
+    return rows
+
+
+def evaluated(directory: str | os.PathLike[str]) -> int:
+    """The last grid point of a run's evaluations; 0 if there is none yet.
+
+    Lines that are no evaluations are passed over; a run that resumes drops them.
+
+    Raises:
+        RunDirectoryError: the file cannot be read.
+    """
+    lines = _evaluation_lines(Path(directory) / EVALUATIONS)
+    return max((row.grid for _, row in lines if row is not None), default=0)
+
+
+def _evaluation_lines(path: Path) -> Iterator[tuple[int, EvaluationRow | None]]:
+    """Yields the number of each complete line but the header, and its evaluation.
+
+    That is None if the line has another number of cells, or one that is no number.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RunDirectoryError(f"cannot read {path}: {error.strerror}") from error
+    header, *lines = text.split("\n")
+    names = header.rstrip("\r").split(",")
+    for number, line in enumerate(lines[:-1], start=2):  # the last is being written
+        if line.strip():
+            cells = line.rstrip("\r").split(",")
+            try:
+                row = evaluation_row(dict(zip(names, cells, strict=True)))
+            except (KeyError, ValueError):
+                row = None
+            yield number, row
 
 
 def evaluation_row(row: Mapping[str, str]) -> EvaluationRow:

@@ -89,6 +89,14 @@ def test_a_run_that_saved_nothing_begins_again_with_an_empty_log(here, capsys):
     assert command("--steps 80 --resume auto") == 0
     for step in checkpoint.kept(here):
         checkpoint_files.discard(here / checkpoint.DIRECTORY / str(step))
+    before = (here / logs.EVALUATIONS).read_text()
+    assert command("--steps 90 --resume auto") == 2  # its evaluations are complete
+    assert "and has no checkpoint from which more could" in capsys.readouterr().err
+    assert (here / logs.EVALUATIONS).read_text() == before
+    assert command("--steps 80 --resume auto") == 0
+    assert "is complete: it has done 80 steps" in capsys.readouterr().out
+    [header, first, _] = before.splitlines(keepends=True)
+    (here / logs.EVALUATIONS).write_text(header + first)
     assert command("--steps 80 --resume auto --seed 3") == 0
     assert evaluated(here) == [40, 80]
     assert run_directory.read_experiment(here).seed == 3

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from launch.errors import RunDirectoryError
-from launch.runs import existing_runs, lock, logs, run_directory
+from launch.runs import checkpoint, existing_runs, lock, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.existing_runs import Entry, Finder
 from launch.runs.lock import locked
@@ -32,7 +32,6 @@ def test_a_run_is_missing_then_cut_short_then_complete(catch, tmp_path):
         assert find(tmp_path, wanted).state == "held"
     evaluate(directory, 300)
     assert find(tmp_path, wanted).state == "complete"
-    assert find(tmp_path, catch({"steps": 301})).state == "cut short"
     assert find(tmp_path, catch({"steps": 299})).state == "missing"
     assert find(tmp_path, catch({"agent.discount": 0.5})).state == "missing"
     # Runs of earlier versions were not saved by wall time, which changes no run.
@@ -58,13 +57,19 @@ def test_each_configuration_is_read_once_however_many_experiments_are_sought(
     assert sorted(counted) == sorted(made)
 
 
-def test_a_configuration_that_was_edited_by_hand_is_passed_over(catch, tmp_path):
+def test_a_configuration_that_was_edited_by_hand_is_passed_over_with_a_line(
+    catch, tmp_path, capsys
+):
     edited = run_directory.create(tmp_path, catch())
     path = edited / run_directory.CONFIG
     text = path.read_text()
     assert "discount: 0.99\n" in text
     path.write_text(text.replace("discount: 0.99\n", "discount: {a: 1}\n"))
-    assert find(tmp_path, catch()) == Entry(catch(), state="missing")
+    finder = Finder(str(tmp_path))
+    for _ in range(2):
+        assert finder.find(catch()) == Entry(catch(), state="missing")
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"munchausen: passed over: {path}")
 
 
 def test_a_label_is_part_of_the_title(catch):
@@ -150,7 +155,32 @@ def test_a_run_resumes_only_where_its_replay_can_be_read(
         existing_runs.checkpoint_to_resume(tmp_path, local=local)
 
 
-def test_unreadable_evaluations_are_reported_with_their_file(catch, tmp_path):
-    (tmp_path / logs.EVALUATIONS).write_text("grid,returns\nmany,few\n")
-    with pytest.raises(RunDirectoryError, match=f"cannot read .*{logs.EVALUATIONS}"):
-        existing_runs.is_complete(tmp_path, catch())
+def test_a_complete_run_is_extended_only_from_a_checkpoint(catch, tmp_path):
+    """Else its evaluations would be lost, as those of 200 steps of 300 may be."""
+    directory = run_directory.create(tmp_path, catch())
+    evaluate(directory, 200)
+    assert find(tmp_path, catch({"steps": 301})).state == "cut short"
+    evaluate(directory, 300)
+    with pytest.raises(RunDirectoryError) as refused:
+        find(tmp_path, catch({"steps": 301}))
+    assert str(refused.value) == (
+        f"{directory} is complete after 300 steps, and has no checkpoint from which "
+        "more could follow: restore its directory checkpoints, move the run away to "
+        "begin a new one, or choose another place with --runs"
+    )
+    assert find(tmp_path, catch()).state == "complete"
+    (directory / checkpoint.DIRECTORY / "300").mkdir(parents=True)
+    assert find(tmp_path, catch({"steps": 301})).state == "cut short"
+
+
+@pytest.mark.parametrize("broken", ["\0\0\0", "\0\0\0\n", "300,x,y\n", "300,1,"])
+def test_lines_that_are_no_evaluations_hinder_no_other(broken, catch, tmp_path):
+    """As a disk that was full or switched off leaves them; a resumed run drops them."""
+    evaluate(tmp_path, 200)
+    path = tmp_path / logs.EVALUATIONS
+    path.write_text(path.read_text() + broken)
+    assert logs.evaluated(tmp_path) == 200
+    assert not existing_runs.is_complete(tmp_path, catch())
+    path.write_text(path.read_text() + "\n")
+    evaluate(tmp_path, 300)
+    assert existing_runs.is_complete(tmp_path, catch())
