@@ -110,17 +110,17 @@ class _Run:
         return self._play("random", _uniform(self.spec), {}, steps)
 
     def play_expert(self, steps: int) -> list[Episode]:
-        saved = checkpoint.newest(self.request.directory)
+        saved = checkpoint.newest(self.request.directory, replay=False)
         self._note(f"expert: the checkpoint at step {saved.counts.actor_steps:,}")
         return self._play("expert", self.agent.act, self._params(saved), steps)
 
     def play_medium(self, steps: int) -> list[Episode]:
-        params = self._params(self.medium_checkpoint())
+        params = self._params(self.medium_checkpoint(replay=False))
         return self._play("medium", self.agent.act, params, steps)
 
     def replayed(self, steps: int) -> list[Episode]:
         """The first steps of the replay at the medium checkpoint."""
-        saved, kept = self.medium_checkpoint(), list[Episode]()
+        saved, kept = self.medium_checkpoint(replay=True), list[Episode]()
         directory, storage = self.request.directory, self.agent.storage
         for episode in split(from_run.read(directory, saved, self.spec, storage)):
             if steps:
@@ -128,7 +128,7 @@ class _Run:
                 steps -= kept[-1].length
         return kept
 
-    def medium_checkpoint(self) -> Checkpoint:
+    def medium_checkpoint(self, *, replay: bool) -> Checkpoint:
         reference = d4rl_scores.reference(self.experiment.environment)
         if reference is not None:
             random_return = reference[0]
@@ -147,7 +147,7 @@ class _Run:
         warning = found.warning()
         if warning is not None:
             self._note(warning)
-        return checkpoint.at(directory, found.steps)
+        return checkpoint.at(directory, found.steps, replay=replay)
 
     def _note(self, line: str) -> None:
         self.notes.append(line)

@@ -67,9 +67,9 @@ def load(directory: Path, steps: int | None = None) -> tuple[Experiment, Agent, 
         expected = jax.eval_shape(agent.init, jax.random.key(0)).params
         return experiment, agent, policy_file.load(policy, expected)
     if steps is None:
-        saved = checkpoint.newest(directory)
+        saved = checkpoint.newest(directory, replay=False)
     else:
-        saved = checkpoint.at(directory, steps)
+        saved = checkpoint.at(directory, steps, replay=False)
     if not saved.counts.clock:  # offline, at the start and while a first stage learns
         raise RunDirectoryError(
             f"{directory} has not learned a policy yet: continue it with `munchausen "

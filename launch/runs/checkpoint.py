@@ -28,7 +28,7 @@ EXACT = "exact"
 
 
 class Checkpoint(NamedTuple):
-    """An intact checkpoint: its files are as they were written.
+    """An intact checkpoint: its files are as they were written, see `read`.
 
     Attributes:
         path: its directory.
@@ -63,14 +63,19 @@ def kept(directory: Path) -> list[int]:
     return checkpoint_files.steps(directory / DIRECTORY)
 
 
-def at(directory: Path, steps: int) -> Checkpoint:
+def at(directory: Path, steps: int, *, replay: bool = True) -> Checkpoint:
     """Reads the checkpoint of a run after `steps`, one of `kept`.
+
+    Args:
+        directory: a run directory.
+        steps: of the checkpoint.
+        replay: see `read`.
 
     Raises:
         RunDirectoryError: the checkpoint is damaged.
     """
     try:
-        return read(directory / DIRECTORY / str(steps))
+        return read(directory / DIRECTORY / str(steps), replay=replay)
     except Damaged as error:
         raise RunDirectoryError(str(error)) from error
 
@@ -83,11 +88,12 @@ def extras(directory: Path) -> Iterator[dict[str, Any]]:
             yield checkpoint_files.read_manifest(path).extra
 
 
-def newest(directory: Path) -> Checkpoint:
+def newest(directory: Path, *, replay: bool = True) -> Checkpoint:
     """The newest intact checkpoint; damaged ones are reported on standard error.
 
     Args:
         directory: a run directory.
+        replay: see `read`.
 
     Raises:
         RunDirectoryError: no checkpoint is intact.
@@ -95,7 +101,7 @@ def newest(directory: Path) -> Checkpoint:
     root = directory / DIRECTORY
     for step in reversed(kept(directory)):
         try:
-            return read(root / str(step))
+            return read(root / str(step), replay=replay)
         except Damaged as error:
             print(f"munchausen: {error}; trying the previous one", file=sys.stderr)
     raise RunDirectoryError(f"{directory} holds no usable checkpoint")
@@ -135,15 +141,22 @@ def _check_shapes(expected: TrainingState, state: TrainingState) -> None:
             )
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path, *, replay: bool = True) -> Checkpoint:
     """Reads a checkpoint by its directory.
+
+    Args:
+        path: of the checkpoint.
+        replay: whether its replay must be intact, too. A run that resumes needs it, a
+            policy does not, and it may be large or deleted to save space.
 
     Raises:
         Damaged: a file is missing or was altered.
     """
     manifest = checkpoint_files.read_manifest(path)
-    checkpoint_files.check(path, manifest.files, checkpoint_files.measure(path))
-    if manifest.replay_of is not None:
+    written = manifest.files if replay else manifest.without_replay()
+    found = checkpoint_files.measure(path, replay=replay)
+    checkpoint_files.check(path, written, found)
+    if replay and manifest.replay_of is not None:
         owner = path.parent / str(manifest.replay_of) / REPLAY
         found = checkpoint_files.measure(owner)
         checkpoint_files.check(owner, manifest.replay_files, found)

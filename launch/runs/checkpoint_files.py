@@ -51,6 +51,15 @@ class Manifest(NamedTuple):
     replay_of: int | None = None
     replay_files: Mapping[str, list[int]] = MappingProxyType({})
 
+    def without_replay(self) -> Files:
+        """The files of the checkpoint that are not of a replay."""
+        replay = f"{REPLAY}/"
+        return {
+            name: content
+            for name, content in self.files.items()
+            if not name.startswith(replay)
+        }
+
     def own_replay(self) -> Files:
         """The files of a replay in its own directory; empty if it has none there."""
         prefix = f"{REPLAY}/"
@@ -104,12 +113,19 @@ def check(path: Path, written: Mapping[str, list[int]], found: Files) -> None:
             raise Damaged(f"checkpoint {path} is damaged: {name} {state}")
 
 
-def measure(path: Path) -> Files:
-    """Size and CRC-32 of every file below a directory; none if there is no such."""
+def measure(path: Path, *, replay: bool = True) -> Files:
+    """Size and CRC-32 of every file below a directory; none if there is no such.
+
+    Args:
+        path: a checkpoint, or the directory of a replay.
+        replay: whether to read a checkpoint's replay, which may be large.
+    """
     return {
-        str(file.relative_to(path)): [file.stat().st_size, _checksum(file)]
+        str(name): [file.stat().st_size, _checksum(file)]
         for file in sorted(path.rglob("*"))
         if file.is_file() and file.name != MANIFEST
+        for name in [file.relative_to(path)]
+        if replay or name.parts[0] != REPLAY
     }
 
 

@@ -65,7 +65,7 @@ def origin(network: str, directory: Path, taken: str) -> Origin:
     path = directory
     if not is_pretrained(directory):
         check_finished(directory)
-        path = checkpoint.newest(directory).path
+        path = checkpoint.newest(directory, replay=False).path
     return Origin(network, str(path.absolute()), taken, _digest(path))
 
 
@@ -92,7 +92,7 @@ def _load(origin: Origin) -> NetworkParams:
     experiment = run_directory.read_experiment(run_of(path))
     agent = make_agent(experiment, spec_of(experiment))
     try:
-        saved = checkpoint.read(path)
+        saved = checkpoint.read(path, replay=False)
     except Damaged as error:
         raise RunDirectoryError(str(error)) from error
     return checkpoint.load_state(saved, agent).params[origin.source]

@@ -57,6 +57,25 @@ def test_a_network_that_was_changed_in_the_configuration_is_named(run, tmp_path)
     assert "; restore the network's settings in config.yaml" in str(error.value)
 
 
+def test_a_policy_needs_no_replay(run, tmp_path):
+    """Users delete replays to save space, and large ones take long to read."""
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    replays = list(copy.glob("checkpoints/*/replay"))
+    assert replays
+    for replay in replays:
+        shutil.rmtree(replay)
+    boards = np.random.default_rng(0).normal(size=(7, 10, 5)).astype(np.float32)
+    policies = [saved_policy.load_policy(each) for each in (run, copy)]
+    whole, bare = (policy(boards).tolist() for policy in policies)
+    assert whole == bare
+
+
+def test_functions_take_names_of_the_zoo_and_texts(run):
+    assert len(evaluate_run("zoo/mdqn-catch", 3, 0).returns) == 3
+    assert evaluate_run(str(run), 3, 0).returns == evaluate_run(run, 3, 0).returns
+
+
 def test_the_loaded_policy_is_the_one_evaluated_last(run):
     experiment, agent, params = saved_policy.load(run)
     last = logs.read_evaluations(run)[-1]

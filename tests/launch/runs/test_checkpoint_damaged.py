@@ -36,6 +36,11 @@ def test_damaged_checkpoint_is_named_and_the_previous_one_is_used(
     frames.write_bytes(frames.read_bytes()[:-1])
     assert checkpoint.newest(copied).counts.actor_steps == 400
     assert "500 is damaged: replay/frame.npy was altered" in capsys.readouterr().err
+    assert checkpoint.newest(copied, replay=False).counts.actor_steps == 500
+    [state, *_] = (copied / "checkpoints" / "500" / "state").rglob("_METADATA")
+    state.write_bytes(b"")
+    assert checkpoint.newest(copied, replay=False).counts.actor_steps == 400
+    assert "500 is damaged: state/" in capsys.readouterr().err
 
 
 def test_half_written_checkpoint_is_ignored(whole, tmp_path):
