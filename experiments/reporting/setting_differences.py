@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from experiments import flags
+from launch.experiment import BOOKKEEPING
 
 # Fields in which runs of the same agent may differ.
-_OF_A_RUN = ("seed", "origins", "description", "log_period")
+_OF_A_RUN = ("seed", "origins", "description", *BOOKKEEPING)
 # Fields that have no effect unless the run learns from a dataset.
 _OF_A_DATASET = ("dataset", "preparation")
 # Fields that runs of earlier versions lack, with the value that says the same.

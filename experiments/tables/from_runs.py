@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments import language_metrics, output_files
+from experiments import flags, language_metrics, output_files
 from experiments.catalogue import computation
 from experiments.flags import OverrideError
 from experiments.names import GRIDS
@@ -30,9 +30,11 @@ from experiments.reporting import (
     statistics,
 )
 from experiments.reporting.read_run import Run
+from experiments.tables import rows as rows_of_tables
 from experiments.verbs import train_arguments
 from launch import output
 from launch.errors import RunDirectoryError
+from launch.experiment import BOOKKEEPING, Experiment
 from launch.runs import run_directory, serialization
 from launch.runs.logs import Counts, EvaluationRow
 
@@ -70,7 +72,7 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
     """
     added = _provenance(run.directory, run.config)
     if _has_cells(added["command"]):
-        added["command"] = alone(run.directory)
+        added["command"] = alone(run.directory, added["command"])
     for evaluation in run.evaluations:
         average = statistics.training_average(
             run.metrics, evaluation.counts.actor_steps
@@ -98,26 +100,27 @@ def _has_cells(command: str) -> bool:
     return any(word == "sweep" or word in GRIDS for word in command.split())
 
 
-def alone(directory: Path) -> str:
+def alone(directory: Path, command: str) -> str:
     """The command line of `train` that trains one run of a sweep.
+
+    Args:
+        directory: of the run.
+        command: that it recorded, of the sweep.
 
     Raises:
         RunDirectoryError: today's program has no such experiment, or no flags for it.
     """
     experiment = run_directory.read_experiment(directory)
-    name = experiment.name
     try:
-        [default] = train_arguments.plan([name]).experiments
-        usual, own = (
-            setting_differences.flat(serialization.to_plain(each))
-            for each in (default, experiment)
-        )
+        base = rows_of_tables.without_settings(experiment, command)
+        [default] = train_arguments.plan(base).experiments
+        usual, own = map(_settings, (default, experiment))
         changed = [
             f"--{path}={value}"
             for path, value in own.items()
             if usual.get(path) != value
         ]
-        line = [name, f"--seed={experiment.seed}", *changed]
+        line = [*base, f"--seed={experiment.seed}", *changed]
         found = train_arguments.plan(line).experiments
     except OverrideError as error:
         raise RunDirectoryError(
@@ -130,6 +133,14 @@ def alone(directory: Path) -> str:
             "of a sweep, and give others: read the run with the version that began it"
         )
     return f"munchausen train {shlex.join(line)}"
+
+
+def _settings(experiment: Experiment) -> dict[str, str]:
+    """All fields of an experiment that flags set, by path."""
+    fields = flags.fields(experiment)
+    bookkeeping = {path: flags.show(fields[path].value) for path in BOOKKEEPING}
+    plain = serialization.to_plain(experiment)
+    return setting_differences.flat(plain) | bookkeeping
 
 
 def _returns(evaluation: EvaluationRow) -> str:

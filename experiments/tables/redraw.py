@@ -110,7 +110,8 @@ def line(name: str, command: str) -> Line:
     """
     experiment = rows.planned(name, command)
     plain = serialization.to_plain(experiment)
-    [default] = train_arguments.plan([name]).experiments
+    base = rows.without_settings(experiment, command)
+    [default] = train_arguments.plan(base).experiments
     usual = setting_differences.flat(serialization.to_plain(default))
     changed = [
         f"{path.rpartition('.')[2]} {value}"

@@ -3,11 +3,13 @@
 import csv
 import functools
 import math
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from experiments.catalogue.tasks import NEEDS
 from experiments.flags import OverrideError
 from experiments.reporting import formats
 from experiments.verbs import train_arguments
@@ -100,6 +102,41 @@ def planned(name: str, command: str) -> Experiment:
     if not found:
         raise ValueError(f"{command!r} does not run {name}")
     return found[0]
+
+
+def without_settings(experiment: Experiment, command: str) -> tuple[str, ...]:
+    """The words of `train` that plan a run's experiment before settings change it.
+
+    They are the experiment's name, or the one in the command where that is another,
+    such as `mdqn/gymnasium` of `mdqn/my_module-corridor`; and the modules of agents.
+
+    Args:
+        experiment: of the run.
+        command: recorded, of `train` or `sweep`.
+
+    Raises:
+        OverrideError: today's program has no such experiment.
+    """
+    plugins, names = list[str](), [experiment.name]
+    words = iter(shlex.split(re.split(r" (?:train|sweep) ", command)[-1]))
+    for word in words:
+        if word.partition("=")[0] == "--plugin":
+            plugins += [word] if "=" in word else [word, next(words, "")]
+        elif "/" in word and not word.startswith("-"):
+            names.append(word)
+    refused = OverrideError(f"there is no experiment {experiment.name}")
+    for name in names[:2]:
+        line = [name, *plugins]
+        path, _, _ = NEEDS.get(name.rpartition("/")[2], ("", "", {}))
+        if path:
+            value = getattr(experiment.environment, path.rpartition(".")[2])
+            line.append(f"--{path}={value}")
+        try:
+            if len(train_arguments.plan(line).experiments) == 1:
+                return (*line,)
+        except OverrideError as error:
+            refused = error
+    raise refused
 
 
 def _without_weights(arguments: str) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from experiments import flags
 from experiments.flags import OverrideError
 from experiments.verbs import train_arguments
-from launch.experiment import Experiment
+from launch.experiment import BOOKKEEPING, Experiment
 
 # Why a field cannot change, and what to do instead; by path, or by its first part.
 _OTHER_RUN = "train another run"
@@ -34,14 +34,7 @@ _FIXED = {
 # Flags of `train` that `train --resume` has as well.
 _OF_A_START = ("launch", "wandb", "actors_at_least", "grace", "restarts", "resume")
 # Fields that do not change what is learned.
-_HARMLESS = (
-    "evaluation",
-    "learners",
-    "log_period",
-    "stall_seconds",
-    "checkpoint.keep",
-    "checkpoint.minutes",
-)
+_HARMLESS = ("evaluation", "learners", *BOOKKEEPING)
 
 
 def known(configured: Experiment) -> dict[str, flags.Field]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
 from launch.errors import RunDirectoryError
-from launch.experiment import Experiment
+from launch.experiment import Checkpointing, Experiment
 from launch.runs import checkpoint, lock, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
 
@@ -228,13 +228,17 @@ def is_complete(directory: Path, experiment: Experiment) -> bool:
 
 
 def _identity(experiment: Experiment) -> Experiment:
-    """What matching runs have in common: their settings, but not their length."""
+    """What matching runs have in common: settings other than length and bookkeeping."""
+    usual = Checkpointing()
     return dataclasses.replace(
         experiment,
         steps=1,
         description="",
-        # When a run is saved by wall time makes no difference to it.
-        checkpoint=dataclasses.replace(experiment.checkpoint, minutes=0.0),
+        log_period=1,
+        stall_seconds=1.0,
+        checkpoint=dataclasses.replace(
+            experiment.checkpoint, keep=usual.keep, minutes=usual.minutes
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from experiments.verbs import train_arguments
 from launch.errors import RunDirectoryError
 from launch.runs import logs, run_directory
 from tests.experiments import run_directories
+from tests.experiments.user_packages import write_module
 
 
 @pytest.fixture(autouse=True)
@@ -73,12 +74,27 @@ def test_a_resumed_run_lists_each_command_with_its_code(run):
             "sweep mdqn/alien-cpu --agent.discount 0.5,0.9",
         ),  # a suite's
         ("mdqn/catch", "train leverage/cartpole_grid --steps 1_300"),
+        ("mdqn/catch", "sweep mdqn/catch --log_period 70 --agent.discount 0.5,0.9"),
+        (
+            "mdqn/gymnasium",  # its runs have the name of the environment
+            "sweep mdqn/gymnasium --environment.id CartPole-v1 --agent.discount 0.5,1",
+        ),
+        ("slow/catch", "sweep slow/catch --plugin tables_agents --agent.discount 0.5"),
     ],
 )
 def test_a_run_of_a_sweep_has_the_command_that_trains_it_alone(
-    elsewhere, name, command
+    elsewhere, name, command, monkeypatch
 ):
+    monkeypatch.syspath_prepend(str(elsewhere))
+    write_module(
+        elsewhere,
+        "tables_agents",
+        "from agents import Recipe\nREGISTRY = {'slow': Recipe('agents.mdqn')}\n",
+    )
     line = [name, "--seed=7", "--agent.discount=0.5", "--steps=1_300"]
+    for flag in ("--log_period", "--plugin", "--environment.id"):
+        if flag in command:
+            line += [flag, command.split(f"{flag} ")[1].split()[0]]
     [experiment] = train_arguments.plan(line).experiments
     run = run_directory.create("runs", experiment)
     change(run, command=f"munchausen {command}")
@@ -89,7 +105,8 @@ def test_a_run_of_a_sweep_has_the_command_that_trains_it_alone(
     [row] = table()
     _, _, arguments = row["command"].partition("munchausen train ")
     assert train_arguments.plan(shlex.split(arguments)).experiments == [experiment]
-    assert redraw.line(name, row["command"]).label == "mdqn, discount 0.5"
+    label = redraw.line(experiment.name, row["command"]).label
+    assert label == f"{experiment.agent_name}, discount 0.5"
 
 
 def test_a_run_of_a_sweep_whose_experiment_is_gone_is_named(run, capsys):

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from launch.errors import RunDirectoryError
+from launch.experiment import BOOKKEEPING
 from launch.runs import checkpoint, existing_runs, lock, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.existing_runs import Entry, Finder
@@ -34,8 +35,8 @@ def test_a_run_is_missing_then_cut_short_then_complete(catch, tmp_path):
     assert find(tmp_path, wanted).state == "complete"
     assert find(tmp_path, catch({"steps": 299})).state == "missing"
     assert find(tmp_path, catch({"agent.discount": 0.5})).state == "missing"
-    # Runs of earlier versions were not saved by wall time, which changes no run.
-    assert find(tmp_path, catch({"checkpoint.minutes": 0})).state == "complete"
+    for path in BOOKKEEPING:
+        assert find(tmp_path, catch({path: 7})).state == "complete"
     assert find(tmp_path, catch({"checkpoint.period": 7})).state == "missing"
 
 
