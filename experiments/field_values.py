@@ -4,6 +4,7 @@ import ast
 import difflib
 import math
 import os
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -207,11 +208,11 @@ def _remedy(text: str) -> str:
     """What to type instead of a text that is not a number; empty if unknown."""
     if text[:1] in DASHES:
         return f": it begins with {DASHES[text[0]]}, type -{text[1:]}"
-    plain = text.replace(",", "_")
-    try:
-        return f"; write {int(plain)} or {plain}" if plain != text else ""
-    except ValueError:
-        return ""
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+", text):  # commas between thousands
+        return f"; write {text.replace(',', '')} or {text.replace(',', '_')}"
+    if re.fullmatch(r"[+-]?\d+,\d+", text):
+        return f"; write {text.replace(',', '.')}"
+    return ""
 
 
 _PARSERS: dict[type, Callable[[str], Any]] = {

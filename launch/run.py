@@ -5,6 +5,7 @@
 """
 
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -186,7 +187,7 @@ def _left(experiment: Experiment, directory: Path, number: int) -> str:
         return f"{directory} was complete"
     if checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING):
         saved = f"{_saved(directory)}; " if number in errors.NOTICES else ""
-        return f"{saved}continue with --resume {directory}"
+        return f"{saved}continue with --resume {shlex.quote(str(directory))}"
     return "nothing was saved yet"
 
 

@@ -69,12 +69,12 @@ def main(arguments: Sequence[str]) -> int:
         RunStopped: a signal ended the runs, which saved themselves.
     """
     sweep = sweep_arguments.read(arguments)
-    output = _output(sweep)
     if sweep.options.optuna is not None:
         from experiments.verbs import sweep_optuna
 
-        return sweep_optuna.run(sweep, output)
+        return sweep_optuna.run(sweep, _output(sweep))
     cells = sweep.cells()
+    output = _output(sweep, cells)
     count = sum(len(cell.experiments) for cell in cells)
     print(f"{len(cells):,} cells, {count:,} runs", flush=True)
     if sweep.options.dry_run:
@@ -134,15 +134,19 @@ def _run(
     return whole, None
 
 
-def _output(sweep: Sweep) -> Path:
+def _output(sweep: Sweep, cells: Sequence[Cell] = ()) -> Path:
     """The CSV file to write; checks a file that the user chose.
+
+    By default it is in the folder of the runs, if all of `cells` have the same.
 
     Raises:
         RunDirectoryError: it or the picture next to it cannot be written.
     """
     if sweep.options.output is None:
+        names = {each.name for cell in cells for each in cell.experiments}
+        [name] = names if len(names) == 1 else [sweep.name]
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        return Path(sweep.train.runs) / sweep.name / f"sweep-{stamp}.csv"
+        return Path(sweep.train.runs) / name / f"sweep-{stamp}.csv"
     path = Path(sweep.options.output)
     for each in (path, path.with_suffix(".png")):
         output_files.check_writable(each)

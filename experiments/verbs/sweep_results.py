@@ -12,6 +12,7 @@ from experiments.reporting import formats
 from experiments.verbs.sweep_arguments import Cell, Sweep, brief, short_names
 from experiments.verbs.sweep_values import Range
 from experiments.verbs.train_summary import final_return
+from launch.errors import RunDirectoryError
 from launch.runs.existing_runs import Entry, Finder
 
 
@@ -128,7 +129,10 @@ def show(results: Sequence[Result], sweep: Sweep, output: Path) -> None:
     if not results:
         return
     print(table(results))
-    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write {output}: {error.strerror}") from error
     write_csv(output, results)
     print(output)
     if any(result.known for result in results):

@@ -46,7 +46,10 @@ def test_text_becomes_a_value_of_the_type(annotation, text, value):
         (int, "1.5", "must be an integer, got '1.5'; did you mean 2"),
         (int, "inf", "must be an integer and finite, got 'inf'"),
         (int, "", "must be an integer, got ''"),
-        (float, "1,5", "must be a number, got '1,5'"),
+        (float, "1,5", "must be a number, got '1,5'; write 1.5$"),
+        (float, "-0,1", "must be a number, got '-0,1'; write -0.1$"),
+        (float, "1,2,3", "must be a number, got '1,2,3'$"),
+        (int, "12,3456", "must be an integer, got '12,3456'; write 12.3456$"),
         (int, "1,000", "must be an integer, got '1,000'; write 1000 or 1_000"),
         (
             int,

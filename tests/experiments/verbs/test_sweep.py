@@ -114,6 +114,29 @@ def test_a_dry_run_lists_the_cells_and_starts_nothing(launched, tmp_path, capsys
     assert launched.ran == [] and list(tmp_path.iterdir()) == []
 
 
+def test_the_table_lies_next_to_the_runs_of_a_renamed_environment(
+    launched, undrawn, tmp_path
+):
+    line = (
+        "sweep mdqn/gymnasium --environment.id MountainCar-v0 --launch threads "
+        "--agent.temperature 0.5,0.25 --agent.munchausen 0.5 --steps 110"
+    )
+    assert cli.main(line.split()) == 0
+    [table] = tmp_path.glob("runs/*/*/sweep-*.csv")
+    assert table.parent.name == "mountaincar-v0"
+    assert {path.parent for path in tmp_path.glob("runs/*/*/seed0-*")} == {table.parent}
+
+
+def test_a_table_that_cannot_be_written_is_one_line(
+    launched, undrawn, tmp_path, capsys
+):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/mdqn").write_text("a file in the place of a folder")
+    assert cli.main([*LINE.split(), "--only_results", "true"]) == 2
+    [error] = capsys.readouterr().err.splitlines()
+    assert error.startswith("munchausen: cannot write runs/mdqn/catch/sweep-")
+
+
 def test_an_output_that_cannot_be_written_is_refused_first(launched, capsys):
     assert sweep("--output", "nowhere/table.csv") == 2
     assert "there is no directory nowhere" in capsys.readouterr().err
