@@ -131,6 +131,7 @@ def _context(reading: Reading, wanted: Wanted | None) -> dict[str, Any]:
         "notes": [
             ("Left out", "path", reading.left_out),
             ("Incomplete", "run", reading.incomplete),
+            ("Changed settings", "resumption", reading.changed),
             ("Without some points", "run", reading.points),
         ],
         "settings": _settings(reading),

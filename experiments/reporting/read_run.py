@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from experiments import flags
 from experiments.catalogue import computation
 from experiments.reporting import plain_text, read_logs
 from launch.errors import RunDirectoryError
+from launch.experiment import BOOKKEEPING
 from launch.runs import events, lock, roles, run_directory
 from launch.runs.logs import EvaluationRow, Sample
 from launch.runs.roles import Row
@@ -18,6 +20,8 @@ _NEEDED: dict[str, type] = {
     "steps": int,
     "environment": dict,
 }
+# A longer run has its own rows, and a dataset that moved has the same rows.
+_UNTOLD = ("steps", "dataset", "description", *BOOKKEEPING)
 _OF_A_DEATH: dict[str, type] = {
     "role": str,
     "host": str,
@@ -69,6 +73,16 @@ class Run(NamedTuple):
     def starts(self) -> list[dict[str, Any]]:
         """Command, code and versions of its start, then of each resumption."""
         return [self.config, *self.config.get("resumed", [])]
+
+    @property
+    def changes(self) -> list[str]:
+        """A sentence for each resumption with other settings than before."""
+        return [
+            f"{plain_text.one_line(self.directory)}: from step {step} on with "
+            + ", ".join(changes)
+            for step, changes in map(_changes, self.config.get("resumed", []))
+            if changes
+        ]
 
     @property
     def actor_steps(self) -> int:
@@ -195,6 +209,26 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
             f"{path}: `dataset` must be a text, got {experiment['dataset']!r}"
         )
     _check_starts(path, config)
+
+
+def _changes(start: dict[str, Any]) -> tuple[str, list[str]]:
+    """The step of a resumption, and its changes of what is learned or measured."""
+    changed, step = start.get("changed"), start.get("step")
+    pairs = changed.items() if isinstance(changed, dict) else ()
+    shown = f"{step:,}" if isinstance(step, int) else str(step)
+    return shown, [
+        plain_text.one_line(
+            f"{path} {flags.show(_hashable(values[1]))} (before: "
+            f"{flags.show(_hashable(values[0]))})"
+        )
+        for path, values in pairs
+        if path not in _UNTOLD and isinstance(values, list) and len(values) == 2
+    ]
+
+
+def _hashable(value: Any) -> Any:
+    """A value as it was before it was written: tuples become lists there."""
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _check_starts(path: Path, config: dict[str, Any]) -> None:

@@ -50,12 +50,14 @@ class Reading(NamedTuple):
         groups: groups with evaluations, by environment in the order of the paths.
         left_out: one sentence for each run or folder that was left out.
         incomplete: one sentence for each run that is shown but not complete.
+        changed: one sentence for each time that a run resumed with other settings.
         points: one sentence for each run of which points were left out.
     """
 
     groups: dict[str, list[Group]]
     left_out: list[str]
     incomplete: list[str]
+    changed: list[str]
     points: list[str]
 
 
@@ -80,7 +82,8 @@ def read(paths: Sequence[str]) -> Reading:
         raise RunDirectoryError(none_shown(left_out))
     groups = {title: _label(members) for title, members in environments.items()}
     incomplete = [run.progress for run in shown if not run.complete]
-    return Reading(groups, left_out, incomplete, each.points)
+    changed = [sentence for run in shown for sentence in run.changes]
+    return Reading(groups, left_out, incomplete, changed, each.points)
 
 
 def read_each(directories: Sequence[Path]) -> Readable:

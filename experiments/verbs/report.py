@@ -139,7 +139,7 @@ def _name_what_lacks(reading: "Reading", *, named_on_page: bool) -> None:
     """
     for sentence in reading.left_out:
         print(f"munchausen: left out: {sentence}", file=sys.stderr)
-    for sentences in (reading.incomplete, reading.points):
+    for sentences in (reading.incomplete, reading.changed, reading.points):
         _print_some(sentences, shortened=named_on_page)
 
 

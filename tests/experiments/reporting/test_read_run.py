@@ -1,6 +1,7 @@
 """Reading one run directory."""
 
 import pytest
+import yaml
 
 from experiments.reporting import read_run
 from launch.errors import RunDirectoryError
@@ -26,6 +27,23 @@ def test_a_lost_last_return_leaves_a_run_complete(tmp_path):
     assert [row.grid for row in run.evaluations] == [50]
     assert points == [
         f"{path}: left out 1 point of evaluations.csv (not finite in line 3)"
+    ]
+
+
+def test_a_run_tells_which_settings_changed_and_when(tmp_path):
+    path = write(tmp_path, evaluations={50: [1.0]})
+    config = yaml.safe_load((path / "config.yaml").read_text())
+    config["resumed"] = [
+        {"step": 4_000, "changed": {"agent.discount": [0.99, 0.5], "steps": [1, 2]}},
+        {"step": 5_000, "changed": {"log_period": [1_000, 500]}},
+        {"step": 6_000},
+        {"changed": "edited by hand"},
+        {"step": 7_000, "changed": {"agent.network.hidden": [[16], [16, 8]]}},
+    ]
+    (path / "config.yaml").write_text(yaml.safe_dump(config))
+    assert read_run.read(path, []).changes == [
+        f"{path}: from step 4,000 on with agent.discount 0.5 (before: 0.99)",
+        f"{path}: from step 7,000 on with agent.network.hidden 16,8 (before: 16)",
     ]
 
 
