@@ -20,7 +20,8 @@ class Played(NamedTuple):
         name: of the task.
         environment: its configuration, as published numbers name it.
         agents: the seeds of each agent, by label.
-        step: of the last evaluation that all these runs have reached.
+        step: at which agents are compared: the last evaluation that the complete runs
+            of each agent have, or all of its runs if none is complete.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Played(NamedTuple):
     step: int
 
     def returns(self, label: str) -> dict[int, float]:
-        """Mean return at `step` of each seed that has an evaluation up to there."""
+        """Mean return at `step` of each seed that has come so far."""
         if label not in self.agents:
             return {}
         rows = {
@@ -37,6 +38,7 @@ class Played(NamedTuple):
                 row.mean_return for row in run.evaluations if row.grid <= self.step
             ]
             for run in self.agents[label].runs
+            if run.end >= self.step
         }
         return {seed: own[-1] for seed, own in rows.items() if own}
 
@@ -109,12 +111,13 @@ def sort(groups: Iterable[Group], suite_name: str, suite: Suite) -> SuiteRuns:
     for name, own in found.items():
         agents = {labels[id(group)]: group for group in own}
         if agents:
-            step = min(run.end for group in own for run in group.runs)
+            step = min(map(_compared, own))
             environment = published.environment(own[0].runs[0].experiment)
             played.append(Played(name, environment, agents, step))
     order = list(dict.fromkeys(label for one in played for label in one.agents))
     lacking = [f"{name}: no run" for name, own in found.items() if not own]
-    lacking += [line for one in played for line in _missing(one, order, played)]
+    for one in played:
+        lacking += [*_short(one), *_missing(one, order, played)]
     return SuiteRuns(played, order, lacking)
 
 
@@ -155,11 +158,33 @@ def _agent(group: Group) -> str:
     return str(group.runs[0].experiment["agent_name"])
 
 
+def _compared(group: Group) -> int:
+    """The last step at which an agent's runs can be compared with others.
+
+    A run that ended early shortens only itself, unless no run is complete.
+    """
+    complete = [run.end for run in group.runs if run.complete]
+    return min(complete or [run.end for run in group.runs])
+
+
+def _short(one: Played) -> list[str]:
+    """A line for each agent before whose end the other agents are compared."""
+    ends = {label: _compared(group) for label, group in one.agents.items()}
+    further = formats.steps(max(ends.values()))
+    return [
+        f"{one.name}: no result of {label} after {one.reached}, so all agents are "
+        f"compared there; others have {further}"
+        for label, end in ends.items()
+        if end == one.step < max(ends.values())
+    ]
+
+
 def _missing(one: Played, labels: list[str], played: list[Played]) -> list[str]:
-    """A line for each agent and seed that other tasks have, and this one lacks."""
+    """A line for each agent, and for the seeds of an agent, without a result here."""
     lines = []
     for label in labels:
-        everywhere = {seed for each in played for seed in each.returns(label)}
+        groups = [each.agents[label] for each in played if label in each.agents]
+        everywhere = {run.experiment["seed"] for group in groups for run in group.runs}
         lacking = sorted(everywhere - set(one.returns(label)))
         if label not in one.agents:
             lines.append(f"{one.name}: no run of {label}")

@@ -37,10 +37,30 @@ def test_returns_are_taken_where_all_runs_of_a_task_have_been(tmp_path):
     )
     assert one.returns("dqn") == {0: 6.0} and one.mean("mdqn") == 4.0
     assert one.mean("iqn") is None
-    assert found.missing == [
+    *absent, shortened = found.missing
+    assert absent == [
         f"minatar-{name}: no run"
         for name in ("asterix", "freeway", "seaquest", "space-invaders")
     ]
+    assert shortened == (
+        "minatar-breakout: no result of mdqn after 80 actor steps, so all agents are "
+        "compared there; others have 100"
+    )
+
+
+def test_a_run_that_ended_early_shortens_no_other(tmp_path):
+    """Seed 1 of mdqn has come to 40 of 100 steps; the agents are compared at 100."""
+    breakout, points = game("breakout"), {40: [1.0, 3.0], 100: [9.0]}
+    for name in ("dqn", "mdqn"):
+        for seed in (0, 1, 2):
+            own = {40: [50.0]} if (name, seed) == ("mdqn", 1) else points
+            write(tmp_path, f"{name}/breakout", seed, own, environment=breakout)
+    found = sort(tmp_path)
+    [one] = found.played
+    assert one.step == 100
+    assert one.returns("dqn") == {0: 9.0, 1: 9.0, 2: 9.0}
+    assert one.returns("mdqn") == {0: 9.0, 2: 9.0}
+    assert "minatar-breakout: no result of seed 1 of mdqn" in found.missing
 
 
 def test_missing_agents_and_seeds_are_named(tmp_path):
