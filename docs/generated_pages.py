@@ -5,6 +5,7 @@ its module's docstring and the fields of its `Config`, a command's page is its `
 """
 
 import contextlib
+import functools
 import inspect
 import io
 import posixpath
@@ -16,6 +17,7 @@ from typing import Any
 import nbconvert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 import agents
 from experiments import cli, flags
@@ -52,6 +54,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, path in copied.items():
         files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Turns the links of a page of ours to files of the repository into links here."""
+    source = ROOT / "docs" / page.file.src_uri
+    if not source.is_file():  # generated
+        return markdown
+    start = posixpath.dirname(page.file.src_uri) or "."
+
+    def target(match: re.Match[str]) -> str:
+        place = _place((source.parent / match[2]).resolve())
+        if place is None:
+            return match[0]
+        return f"[{match[1]}]({posixpath.relpath(place, start)}{match[3] or ''})"
+
+    return _LINK.sub(target, markdown)
 
 
 def _modules() -> list[str]:
@@ -171,25 +189,38 @@ def _help(arguments: list[str]) -> str:
     return printed.getvalue().rstrip()
 
 
+@functools.cache
+def _places() -> dict[Path, str]:
+    """The page of each file or folder of the repository that has one elsewhere."""
+    places = {path: page for page, path in RESULTS.items()}
+    places[ROOT / "README.md"] = "index.md"
+    places[ROOT / "agents"] = "agents/index.md"
+    places[NOTEBOOK] = "catch.md"
+    for module in _modules():
+        places[ROOT / f"{module.replace('.', '/')}.py"] = _agent_page(module)
+    return places
+
+
+def _place(path: Path) -> str | None:
+    """Where the site has a file of the repository; None: nowhere."""
+    if path.suffix in (".csv", ".png"):
+        return f"files/{path.parent.name}/{path.name}"
+    return _places().get(path)
+
+
 def _results() -> tuple[dict[str, str], dict[str, Path]]:
     """The pages of results, and the pictures and tables that they link to."""
     copied: dict[str, Path] = {}
-    pages = {path: page for page, path in RESULTS.items()}
-    pages[ROOT / "README.md"] = "index.md"
-    pages |= {
-        ROOT / f"{module.replace('.', '/')}.py": _agent_page(module)
-        for module in _modules()
-    }
 
     def target(match: re.Match[str]) -> str:
         text, link, anchor = match[1], match[2], match[3] or ""
         path = (source.parent / link).resolve()
-        if path.suffix in (".csv", ".png"):
-            copied[f"files/{path.parent.name}/{path.name}"] = path
-            return f"[{text}](files/{path.parent.name}/{path.name})"
-        if path in pages:
-            return f"[{text}]({pages[path]}{anchor})"
-        return text  # a file of the repository that has no page
+        place = _place(path)
+        if place is None:
+            return text  # a file of the repository that has no page
+        if place.startswith("files/"):
+            copied[place] = path
+        return f"[{text}]({place}{anchor})"
 
     texts = {}
     for page, source in RESULTS.items():

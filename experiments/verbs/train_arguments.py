@@ -39,8 +39,8 @@ class Options:
     """Flags of `train` that are not fields of an experiment.
 
     Attributes:
-        launch: local: one thread, reproducible; else a program of threads or processes;
-            ray: of processes on the hosts of a Ray cluster.
+        launch: local: one process, reproducible; else a program of threads or
+            processes; ray: of processes on the hosts of a Ray cluster.
         runs: root of the run directories.
         seeds: N runs seeds 0 to N-1 instead of --seed; none: one, or a figure's number.
         parallel: number of local runs at once, one thread each if several; none: one

@@ -67,6 +67,30 @@ def test_links_of_the_results_lead_to_pages_or_copies(pages):
     assert "](../" not in text + history
 
 
+@pytest.mark.parametrize(
+    "file",
+    [*DOCS.rglob("*.md"), *map(DOCS.parent.joinpath, ("README.md", "CONTRIBUTING.md"))],
+)
+def test_links_between_files_of_the_repository_lead_somewhere(file):
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", file.read_text())
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+def test_links_to_the_repository_become_links_of_the_site(pages):
+    page = types.SimpleNamespace(file=types.SimpleNamespace(src_uri="recipes/gpu.md"))
+    text = (
+        "[a](../../experiments/results/README.md#on-a-gpu) [b](../catch.ipynb) "
+        "[c](../../agents/ploff/agent.py) [d](../../experiments/results/gpu.csv) "
+        "[e](offline.md) [f](https://x.org/a.csv)"
+    )
+    assert pages.on_page_markdown(text, page) == (
+        "[a](../results.md#on-a-gpu) [b](../catch.md) [c](../agents/ploff.md) "
+        "[d](../files/results/gpu.csv) [e](offline.md) [f](https://x.org/a.csv)"
+    )
+    page.file.src_uri = "agents/dqn.md"
+    assert pages.on_page_markdown(text, page) == text  # generated
+
+
 def test_the_page_of_commands_has_every_verb(pages):
     from experiments.cli import VERBS
 
