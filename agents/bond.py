@@ -125,7 +125,7 @@ class Config:
             checks.between(name, getattr(self, name), 0, 1)
         for name in ("regularization", "evaluation_temperature"):
             checks.at_least(name, getattr(self, name), 0)
-        checks.at_least("anchor_period", self.anchor_period, 1)
+        checks.steps("anchor_period", self.anchor_period, 1)
         for name in ("best_of", "batch_size"):  # the batch for the baseline
             checks.at_least(name, getattr(self, name), 2)
         checks.parts(self.parts, self.batch_size)

@@ -114,10 +114,11 @@ class Config:
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
         if self.target_entropy is not None:
-            least = heads.LEAST_HISTOGRAM_ENTROPY
-            least = least if self.policy == "histogram" else -math.inf
             most = heads.LARGEST_ENTROPY
-            checks.between("target_entropy", self.target_entropy, least, most)
+            checks.at_most("target_entropy", self.target_entropy, most)
+            if self.policy == "histogram":
+                least = heads.LEAST_HISTOGRAM_ENTROPY
+                checks.between("target_entropy", self.target_entropy, least, most)
         checks.between("log_policy_floor", self.floor, -math.inf, 0)
         for name in ("munchausen", "discount"):
             checks.between(name, getattr(self, name), 0, 1)

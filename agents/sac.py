@@ -19,7 +19,6 @@ Deviations:
 - The order of updates is critic, policy, temperature, each with actions drawn afresh.
 """
 
-import math
 from dataclasses import dataclass
 
 import chex
@@ -61,8 +60,8 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.above("initial_temperature", self.initial_temperature, 0)
-        most = heads.LARGEST_ENTROPY  # beyond it the temperature rises without end
-        checks.between("target_entropy", self.target_entropy, -math.inf, most)
+        # Beyond it the temperature rises without end.
+        checks.at_most("target_entropy", self.target_entropy, heads.LARGEST_ENTROPY)
         checks.between("discount", self.discount, 0, 1)
         checks.fraction("target_step_size", self.target_step_size)
 

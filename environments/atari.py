@@ -32,7 +32,8 @@ class Settings(NamedTuple):
     Attributes:
         repeat_action_probability: probability that the emulator repeats the last action
             instead of the new one, at each emulated frame ("sticky actions").
-        noop_max: an episode starts with 1 to `noop_max` frames of no-op; 0 for none.
+        noop_max: an episode starts with 0 to `noop_max` frames of no-op. DQN Zoo has 1
+            to 30; ale-py's vector of emulators always includes 0.
         life_loss_discount: the environment's discount when a life is lost in training;
             the game and the reported episode continue.
         frames_per_episode: emulated frames before truncation; 30 minutes of play.
@@ -118,8 +119,7 @@ class Atari:
             ("sticky actions"); none: 0.25.
         frame_skip: emulated frames per agent step; none: 4.
         life_loss: whether discounts are 0 at each lost life in training; none: false.
-        noop_max: an episode starts with 1 to so many frames of no-op; none: 0, no such
-            frames.
+        noop_max: an episode starts with 0 to so many frames of no-op; none: 0.
         frames_per_episode: emulated frames before truncation; none: 108,000.
     """
 
@@ -333,7 +333,8 @@ def _make_emulators(
         stack_num=stack,
         frameskip=settings.action_repeat,
         maxpool=True,
-        noop_max=settings.noop_max,
+        # It draws from 0 to one less.
+        noop_max=settings.noop_max and settings.noop_max + 1,
         episodic_life=False,
         life_loss_info=False,
         reward_clipping=False,

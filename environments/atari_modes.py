@@ -31,7 +31,7 @@ def make_emulators(
         grayscale: one byte for a pixel, else three.
         frame_stack: pictures in an observation.
         action_repeat: emulated frames per step.
-        noop_max: an episode starts with 1 to `noop_max` frames of no-op; 0 for none.
+        noop_max: an episode starts with 0 to `noop_max` frames of no-op.
         options: arguments of `ale_py.env.AtariEnv`.
     """
 
@@ -73,11 +73,11 @@ class _Game(gymnasium.Wrapper):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         seed = None if seed is None else int(seed)  # of numpy's kind, it is refused
         frame, info = self.env.reset(seed=seed, options=options)
-        if self._noop_max:
-            for _ in range(self.env.unwrapped.np_random.integers(self._noop_max) + 1):
-                frame, _, terminated, truncated, info = self.env.step(0)
-                if terminated or truncated:
-                    frame, info = self.env.reset(options=options)
+        random = self.env.unwrapped.np_random
+        for _ in range(random.integers(self._noop_max + 1) if self._noop_max else 0):
+            frame, _, terminated, truncated, info = self.env.step(0)
+            if terminated or truncated:
+                frame, info = self.env.reset(options=options)
         self._pictures.extend([self._blank] * (self._pictures.maxlen or 1))
         return self._stacked(frame), info
 

@@ -5,6 +5,8 @@ import math
 import typing
 from typing import Any
 
+_MOST_STEPS = 2**31 - 1
+
 
 class InvalidSetting(ValueError):
     """A field of a configuration has an invalid value.
@@ -42,6 +44,22 @@ def at_least(field: str, value: float, low: float) -> None:
     """Raises InvalidSetting unless `low <= value`."""
     if not value >= low:
         raise InvalidSetting(field, value, f"at least {_shown(low)}")
+
+
+def steps(field: str, value: int, least: int) -> None:
+    """Raises InvalidSetting unless `value` is from `least` to the largest int32.
+
+    Learners and actors count steps in int32.
+    """
+    at_least(field, value, least)
+    if value > _MOST_STEPS:
+        raise InvalidSetting(field, value, f"at most {_MOST_STEPS:,}")
+
+
+def at_most(field: str, value: float, high: float) -> None:
+    """Raises InvalidSetting unless `value` is finite and `value <= high`."""
+    if not -math.inf < value <= high:
+        raise InvalidSetting(field, value, f"finite and at most {_shown(high)}")
 
 
 def above(field: str, value: float, low: float) -> None:

@@ -26,7 +26,7 @@ class RandomStart:
     start: int = 10_000
 
     def __post_init__(self) -> None:
-        checks.at_least("exploration.start", self.start, 0)
+        checks.steps("exploration.start", self.start, 0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class GaussianNoise:
     scale: float = 0.1
 
     def __post_init__(self) -> None:
-        checks.at_least("exploration.start", self.start, 0)
+        checks.steps("exploration.start", self.start, 0)
         checks.at_least("exploration.scale", self.scale, 0)
 
 

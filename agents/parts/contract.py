@@ -116,6 +116,12 @@ class Storage:
         for name in ("n_step", "capacity", "min_size", "batch_size"):
             checks.at_least(f"storage.{name}", getattr(self, name), 1)
         checks.above("storage.samples_per_insert", self.samples_per_insert, 0)
+        if self.n_step > self.capacity:
+            raise checks.InvalidSetting(
+                "storage.n_step",
+                self.n_step,
+                f"at most storage.capacity, {self.capacity}",
+            )
         if self.order not in ("replay", "queue"):
             raise checks.InvalidSetting(
                 "storage.order", self.order, "one of replay, queue"

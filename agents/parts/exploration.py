@@ -34,7 +34,7 @@ class EpsilonGreedy:
         for name in ("initial", "final", "evaluation"):
             checks.between(f"exploration.{name}", getattr(self, name), 0, 1)
         for name in ("start", "decay_steps"):
-            checks.at_least(f"exploration.{name}", getattr(self, name), 0)
+            checks.steps(f"exploration.{name}", getattr(self, name), 0)
 
 
 def epsilon(

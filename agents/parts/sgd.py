@@ -105,7 +105,7 @@ def every(period: int, change: TargetUpdate) -> TargetUpdate:
     The change is computed at every step, and selected if it is due: a branch copies the
     targets twice on CPUs, and on accelerators it waits for the host.
     """
-    checks.at_least("target_update_period", period, 1)
+    checks.steps("target_update_period", period, 1)
     if period == 1:
         return change
 

@@ -62,7 +62,7 @@ def check(config: Settings) -> None:
     checks.choices(config)
     for name in ("target_noise", "target_noise_clip"):
         checks.at_least(name, getattr(config, name), 0)
-    checks.at_least("policy_delay", config.policy_delay, 1)
+    checks.steps("policy_delay", config.policy_delay, 1)
     checks.between("discount", config.discount, 0, 1)
     checks.fraction("target_step_size", config.target_step_size)
 

@@ -53,9 +53,10 @@ def test_the_temperature_steers_the_entropy_to_its_target(key, target_entropy, s
 
 def test_an_entropy_that_no_policy_has_is_refused():
     """Uniform actions have ln 2 = 0.693 nats in each dimension."""
-    wanted = r"target_entropy must be at most 0\.69.*, got 0.7"
-    with pytest.raises(ValueError, match=wanted):
-        sac.Config(target_entropy=0.7)
+    for value in (0.7, -np.inf):
+        wanted = rf"target_entropy must be finite and at most 0\.69.*, got {value}"
+        with pytest.raises(ValueError, match=wanted):
+            sac.Config(target_entropy=value)
 
 
 def test_a_higher_temperature_widens_the_policy(key):

@@ -220,6 +220,24 @@ def test_no_ops_precede_an_episode_if_wanted(noop_max, several):
     assert (frames != frames[0]).any() == several
 
 
+@pytest.mark.parametrize("mode", [None, 0])
+@pytest.mark.parametrize("noop_max", [0, 1, 2])
+def test_no_ops_are_0_to_the_largest_number(noop_max, mode):
+    """In Freeway each frame differs; both kinds of emulators draw the same numbers."""
+    config = environments.Atari(
+        "freeway",
+        "custom",
+        mode=mode,
+        noop_max=noop_max,
+        frame_skip=1,
+        repeat_action_probability=0.0,
+    )
+    environment = environments.make(config, 24, seed=0)
+    frames = environment.reset().observation
+    environment.close()
+    assert len(np.unique(frames.reshape(24, -1), axis=0)) == noop_max + 1
+
+
 @pytest.mark.parametrize(
     "life_loss, evaluation, zeros",
     [(True, False, 5), (True, True, 1), (None, False, 1)],

@@ -16,6 +16,7 @@ from experiments.field_values import OverrideError
         (int, "2e6", 2_000_000),
         (float, "3", 3.0),
         (float, "-1e-3", -0.001),
+        (float, "-inf", -float("inf")),
         (bool, "True", True),
         (bool, "false", False),
         (bool, "YES", True),
@@ -45,6 +46,9 @@ def test_text_becomes_a_value_of_the_type(annotation, text, value):
     [
         (int, "1.5", "must be an integer, got '1.5'; did you mean 2"),
         (int, "inf", "must be an integer and finite, got 'inf'"),
+        (int, "-inf", "must be an integer and finite, got '-inf'"),
+        (float, "inf", "must be a number and finite, got 'inf'"),
+        (float, "nan", "must be a number and finite, got 'nan'"),
         (int, "", "must be an integer, got ''"),
         (float, "1,5", "must be a number, got '1,5'; write 1.5$"),
         (float, "-0,1", "must be a number, got '-0,1'; write -0.1$"),

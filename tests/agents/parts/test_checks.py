@@ -14,7 +14,9 @@ from agents import (
     td3,
 )
 from agents.parts import checks, networks, sgd
-from agents.parts.contract import discrete_spec
+from agents.parts.continuous_exploration import RandomStart
+from agents.parts.contract import Storage, discrete_spec
+from agents.parts.exploration import EpsilonGreedy
 
 DISCRETE = discrete_spec((5,), np.float32, 3)
 
@@ -47,6 +49,30 @@ def test_every_choice_of_every_agent_is_checked():
                     checks.choices(wrong)
                 checked += 1
     assert checked >= 5
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda steps: EpsilonGreedy(start=steps), "exploration.start"),
+        (lambda steps: EpsilonGreedy(decay_steps=steps), "exploration.decay_steps"),
+        (lambda steps: RandomStart(start=steps), "exploration.start"),
+        (lambda steps: sgd.every(steps, sgd.fixed), "target_update_period"),
+    ],
+)
+def test_steps_beyond_int32_are_refused(make, field):
+    make(2**31 - 1)
+    with pytest.raises(checks.InvalidSetting) as refused:
+        make(2**31)
+    assert str(refused.value) == (
+        f"{field} must be at most 2,147,483,647, got 2147483648"
+    )
+
+
+def test_a_transition_of_more_steps_than_the_replay_has_is_refused():
+    Storage(n_step=20, capacity=20, min_size=3)
+    with pytest.raises(checks.InvalidSetting, match=r"at most storage.capacity, 20, "):
+        Storage(n_step=21, capacity=20, min_size=3)
 
 
 def test_an_unknown_torso_is_refused():

@@ -1,11 +1,15 @@
 """The named experiments: complete, and with the papers' settings."""
 
+import contextlib
+import math
+
 import pytest
 
 import agents
 from experiments import flags
 from experiments.catalogue.experiments import misfit
 from experiments.catalogue.tasks import TASKS
+from experiments.flags import OverrideError
 from experiments.names import EXPERIMENTS
 from experiments.reporting import published
 from launch.datasets import d4rl_scores
@@ -126,3 +130,15 @@ def test_local_runs_act_under_the_update_where_it_helps():
     }
     found = {name: EXPERIMENTS[name].act_under_update for name in names}
     assert found == names
+
+
+def test_only_the_floor_of_log_policies_may_be_minus_infinity():
+    """The command line accepts -inf, so each configuration refuses it elsewhere."""
+    found = set()
+    for name in sorted(one_of_each()):
+        for path, field in flags.fields(EXPERIMENTS[name]).items():
+            if "float" in flags.type_name(field.annotation):
+                with contextlib.suppress(OverrideError):
+                    flags.replace(EXPERIMENTS[name], {path: -math.inf})
+                    found.add(path)
+    assert found == {"agent.log_policy_floor"}
