@@ -46,8 +46,16 @@ def _sums_to_a_number(values: np.ndarray) -> bool:
 
 
 def check_metrics(metrics: Mapping[str, float], learner_steps: int) -> None:
-    """Raises NotFinite if a metric is NaN or infinite; a loss names its network."""
-    for name, value in metrics.items():
-        if not math.isfinite(value):
+    """Raises NotFinite if a metric is NaN or infinite; a loss names its network.
+
+    Losses come first: others follow from them. Metrics are looked at when they are
+    logged or saved, so they may have been NaN before `learner_steps`.
+    """
+    losses_first = sorted(metrics, key=lambda name: not name.endswith("_loss"))
+    for name in losses_first:
+        if not math.isfinite(metrics[name]):
             what = f"loss of network {name[:-5]}" if name.endswith("_loss") else name
-            raise NotFinite(f"{what} is {value} at learner step {learner_steps}")
+            raise NotFinite(
+                f"{what} is {metrics[name]} at learner step {learner_steps}; it may "
+                "have been so since the last log row"
+            )

@@ -35,6 +35,7 @@ from launch.runs import (
     checkpoint_files,
     existing_runs,
     generation,
+    provenance,
     run_directory,
 )
 from launch.runs.checkpoint import Checkpoint
@@ -120,6 +121,15 @@ def _tell_difference(run: Run, resume: Checkpoint, mode: Mode) -> None:
         print(
             f"{directory}: the replay is that of step {resume.replay_of:,}; there was "
             f"no time to save it at step {step:,}",
+            flush=True,
+        )
+    threads = provenance.threads()
+    before = resume.extra.get(checkpoint.THREADS, threads)  # older: unknown
+    if mode == "local" and before != threads:
+        print(
+            f"{directory}: computes with {threads} thread{'s' * (threads > 1)}, before "
+            f"step {step:,} with {before}, which rounds sums otherwise; NPROC={before} "
+            "continues as before",
             flush=True,
         )
     queued = resume.extra.get(QUEUED, 0)

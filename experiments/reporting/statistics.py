@@ -226,9 +226,12 @@ def rate(run: Run, counter: str) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def mean_rate(run: Run, counter: str) -> float | None:
-    """Steps per second between the first and last log row, so without the start-up."""
+    """Steps per second between the first and last log row, so without the start-up.
+
+    None if the run has not counted between two rows.
+    """
     wall, count = _clock(run, counter)
-    if len(wall) < 2:
+    if len(wall) < 2 or count[-1] == count[0]:
         return None
     return float((count[-1] - count[0]) / (wall[-1] - wall[0]))
 

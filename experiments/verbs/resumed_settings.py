@@ -142,7 +142,7 @@ def check_networks(configured: Experiment, experiment: Experiment, spec: Any) ->
         paths = [path for path in changed(configured, experiment) if "agent." in path]
         raise OverrideError(
             f"--{', --'.join(paths)} cannot change when a run resumes: the saved "
-            f"networks would not fit: {_OTHER_RUN}"
+            f"networks or the state of their optimisers would not fit: {_OTHER_RUN}"
         )
 
 

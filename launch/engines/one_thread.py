@@ -1,11 +1,12 @@
 """Runs one experiment in one thread: reproducible, and easy to debug.
 
-Equal seeds give equal runs, bit for bit, whatever the clock does. Environments cannot
-be saved: they restart at each checkpoint on the grid of steps, even if the run is not
-interrupted, so that a run resumed there equals one that was not. A checkpoint that was
-saved by wall time, at an interruption, or at the end of a run off the grid, changes
-nothing in a run that continues; only a run that resumes there differs from then on, and
-its manifest notes that. Nothing of Reverb, Launchpad or TensorFlow is imported.
+Equal seeds give equal runs, bit for bit, whatever the clock does, if XLA has equally
+many threads. Environments cannot be saved: they restart at each checkpoint on the grid
+of steps, even if the run is not interrupted, so that a run resumed there equals one
+that was not. A checkpoint that was saved by wall time, at an interruption, or at the
+end of a run off the grid, changes nothing in a run that continues; only a run that
+resumes there differs from then on, and its manifest notes that. Nothing of Reverb,
+Launchpad or TensorFlow is imported.
 
 With `act_under_update` a second thread computes the updates. What the first one does
 never depends on how far the second one is: it acts with the parameters of before the

@@ -1,8 +1,8 @@
 """Runs local runs side by side: a process and a log for each, an ordered end.
 
 Runs that share a machine get one thread each, so that their results do not depend on
-their number. XLA 0.6.2 makes NPROC threads; it ignores `intra_op_parallelism_threads`
-and `--xla_cpu_multi_thread_eigen`.
+their number; a run alone takes all cores, and rounds otherwise. XLA 0.6.2 makes NPROC
+threads; it ignores `intra_op_parallelism_threads` and `--xla_cpu_multi_thread_eigen`.
 
 Runs that differ in their seed only compile the same programs, and share them: a decoder
 can take longer to compile than to learn.

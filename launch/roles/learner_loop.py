@@ -16,7 +16,7 @@ from launch.experiment import Experiment
 from launch.roles.batches import Batches
 from launch.roles.idle_time import UpdateClock
 from launch.roles.learner import Learner
-from launch.runs import checkpoint, checkpoint_saving
+from launch.runs import checkpoint, checkpoint_saving, provenance
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.checkpoint_saving import Ending
 from launch.runs.generation import Lease
@@ -262,6 +262,7 @@ class LearnerLoop:
             **self._batches.progress(),
             **host.pending(),
             checkpoint.EXACT: host.exact(self._on_grid),
+            checkpoint.THREADS: provenance.threads(),
         }
         if self._saver is not None and self._saver.rate:
             extra[_RATE] = self._saver.rate

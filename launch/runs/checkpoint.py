@@ -25,6 +25,8 @@ DIRECTORY = "checkpoints"
 # The entry of `extra` that notes whether a run resumed from the checkpoint equals one
 # that was not interrupted.
 EXACT = "exact"
+# The entry that notes with how many threads XLA computed, which rounds sums otherwise.
+THREADS = "threads"
 
 
 class Checkpoint(NamedTuple):

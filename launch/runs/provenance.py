@@ -62,6 +62,12 @@ def machine(gpus: Path = Path("/proc/driver/nvidia/gpus")) -> str:
     return ", ".join(parts)
 
 
+def threads() -> int:
+    """Number of threads with which XLA computes on the CPU: NPROC, or all cores."""
+    wanted = os.environ.get("NPROC", "")
+    return int(wanted) if wanted.isdecimal() else len(os.sched_getaffinity(0))
+
+
 def kept_off_gpus(environment: Mapping[str, str]) -> bool:
     """Whether environment variables keep JAX off all NVIDIA GPUs."""
     if environment.get("JAX_PLATFORMS") == "cpu":

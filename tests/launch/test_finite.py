@@ -46,7 +46,10 @@ def test_bytes_are_not_checked():
 
 
 def test_loss_names_its_network():
-    with pytest.raises(
-        errors.NotFinite, match="loss of network pi is nan at learner step 9"
-    ):
-        finite.check_metrics({"q_loss": 0.5, "pi_loss": np.nan}, 9)
+    found = {"action_gap": np.nan, "q_loss": 0.5, "pi_loss": np.nan}
+    with pytest.raises(errors.NotFinite) as refused:
+        finite.check_metrics(found, 9)
+    assert str(refused.value) == (
+        "loss of network pi is nan at learner step 9; it may have been so since the "
+        "last log row"
+    )

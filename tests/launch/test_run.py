@@ -97,11 +97,25 @@ def test_a_run_resumed_off_the_grid_says_what_differs(
     assert capsys.readouterr().out == ("" if exact else difference)
 
 
-def resume_local(begun, exact):
-    extra = {"store": {}, checkpoint.EXACT: exact}
+def resume_local(begun, exact, **more):
+    extra = {"store": {}, checkpoint.EXACT: exact, **more}
     resume = checkpoint.Checkpoint(begun, logs.Counts(1_234), extra)
     experiment = run_directory.read_experiment(begun)
     run.run_experiment(experiment, begun, "local", preflight.check(experiment), resume)
+
+
+def test_a_run_resumed_with_other_threads_says_so(begun, monkeypatch, capsys):
+    """XLA then adds in another order."""
+    monkeypatch.setattr(one_thread, "run", lambda made, environment: None)
+    (begun / "replay").mkdir()
+    told = (
+        f"{begun}: computes with 1 thread, before step 1,234 with 3, which rounds sums "
+        "otherwise; NPROC=3 continues as before\n"
+    )
+    for threads, said in (("3", ""), ("1", told)):
+        monkeypatch.setenv("NPROC", threads)
+        resume_local(begun, exact=True, threads=3)
+        assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize("exact", [False, True])

@@ -169,7 +169,7 @@ def test_a_run_resumes_with_other_environments_and_another_rate(
             "--actors_at_least must be at most --actors 1, got 2",
         ),
         ("--actors_at_least 0", "--actors_at_least must be at least 1, got 0"),
-        ("--agent.network.hidden 7 --steps 95", "the saved networks would not fit"),
+        ("--agent.network.hidden 7 --steps 95", "the saved networks or the state"),
         ("--environments 4", "it has done 90 of 90 steps; a larger --steps extends it"),
         ("--zzz 4", "unknown field --zzz; --help lists the fields"),
     ):

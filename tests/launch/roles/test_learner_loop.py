@@ -100,8 +100,9 @@ def make(catch, tmp_path):
 
 
 def test_evaluations_come_before_checkpoints_and_the_last_save_is_the_hosts(
-    make, tmp_path
+    make, tmp_path, monkeypatch
 ):
+    monkeypatch.setenv("NPROC", "3")
     loop, host = make(), Host(10)
     loop.run(host, evaluated=0)
     assert host.tape == [
@@ -118,7 +119,7 @@ def test_evaluations_come_before_checkpoints_and_the_last_save_is_the_hosts(
     assert checkpoint.kept(tmp_path) == [3, 6, 9, 10]
     saved = checkpoint.newest(tmp_path)
     assert saved.counts == Counts(10, 10, 10), "learner steps are the learner's"
-    assert saved.extra == {"kept": 10, "exact": False}
+    assert saved.extra == {"kept": 10, "exact": False, "threads": 3}
     assert host.saves == 5, "four, and the one that was only tried"
 
 

@@ -1,5 +1,7 @@
 """The provenance of a run: its command line and its machine."""
 
+import os
+
 from launch.runs import provenance
 
 
@@ -28,3 +30,10 @@ def test_the_machine_has_the_gpus_that_jax_may_use(monkeypatch, tmp_path):
     assert provenance.machine(tmp_path) == both
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     assert provenance.machine(tmp_path).endswith(" GiB")
+
+
+def test_threads_are_those_of_xla(monkeypatch):
+    monkeypatch.setenv("NPROC", "5")
+    assert provenance.threads() == 5
+    monkeypatch.delenv("NPROC")
+    assert provenance.threads() == len(os.sched_getaffinity(0))
