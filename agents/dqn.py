@@ -36,8 +36,8 @@ class Config:
     Attributes:
         discount: gamma.
         loss: regression of the TD error.
-        target_update_period: learner steps between copies of the target network (8,000
-            agent steps at one update every 4).
+        target_update_period: learner steps between copies of the target network; 2,000
+            are 8,000 agent steps at one update every 4.
         network: torso and widths.
         optimizer: Adam.
         exploration: epsilon-greedy schedule, in actor steps.

@@ -41,8 +41,8 @@ class Config:
         acting_fractions: K, quantiles averaged into an action value.
         cosines: size of the embedding of a fraction.
         discount: gamma.
-        target_update_period: learner steps between copies of the target network (8,000
-            agent steps at one update every 4).
+        target_update_period: learner steps between copies of the target network; 2,000
+            are 8,000 agent steps at one update every 4.
         network: torso and widths.
         optimizer: Adam.
         exploration: epsilon-greedy schedule, in actor steps.

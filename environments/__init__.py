@@ -124,7 +124,7 @@ def make(
         seed: of all randomness; each lane has its own generator. Equal seeds give equal
             streams for equal actions.
         evaluation: whether the episodes are for evaluation instead of training; makes a
-            difference under Atari's `nature` protocol only.
+            difference where Atari's lost lives end the discount in training only.
 
     Returns:
         A new environment; the caller must `close` it.

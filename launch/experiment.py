@@ -55,13 +55,15 @@ class Evaluation:
 
     Attributes:
         period: actor steps between evaluations.
-        episodes: whole episodes per evaluation, played by the policy of that moment.
+        episodes: whole episodes per evaluation, played by the policy of that moment;
+            unused in lock-step, and with `steps`.
         steps: instead of a number of episodes, the decisions after which no episode
             begins any more; those under way are played to their end. Dopamine's phases
             are of 125,000. 0: `episodes` decides.
         lockstep: instead, the evaluator takes one decision for each decision of the
-            actors, with the newest policy, and an evaluation covers the episodes that
-            ended since the previous one, perhaps none.
+            actors, with the newest policy, in as many environments as they have, at
+            most 32; an evaluation covers the episodes that ended since the previous
+            one, perhaps none.
     """
 
     period: int = 250_000

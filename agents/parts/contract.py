@@ -91,7 +91,8 @@ class Storage:
 
     Attributes:
         n_step: number of rewards summed in one transition.
-        capacity: number of agent steps kept; the oldest are overwritten.
+        capacity: number of agent steps kept; the oldest are overwritten. In a local run
+            an episode of T steps takes T + S + n - 1 of them, with S stacked frames.
         min_size: agent steps stored before the first update.
         batch_size: transitions per update.
         samples_per_insert: transitions sampled per transition stored; with a batch of

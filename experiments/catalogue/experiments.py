@@ -86,6 +86,12 @@ class Named(NamedTuple):
         default = recipe.default()
         if recipe.dataset is None:
             shared |= _by_actions(self.agent_name, recipe, task)
+        if "optimizer" in recipe.settings:  # its rates and epsilon belong together
+            shared = {
+                path: value
+                for path, value in shared.items()
+                if not path.startswith("optimizer.")
+            }
         if self.agent_name in FIXED_EVALUATION:
             shared.pop("evaluation_temperature", None)
         if self.agent_name not in agents.REGISTRY:

@@ -25,7 +25,8 @@ Deviations:
   we add to the paper's: M-DQN, Deep CPI and Soft-DQN. With the Huber loss of M-DQN's
   authors, whose CartPole is `munchausen/cartpole`, M-DQN does worse, and one of three
   seeds diverged (`results/leverage_huber.csv`).
-- On Atari DQN and M-DQN have their default Huber loss, and the `-cpu` games Adam.
+- On Atari DQN, M-DQN and Momentum DQN have their default Huber loss, and the `-cpu`
+  games Adam.
 - Learning starts after 500 agent steps, as in Dopamine; the paper gives no number.
 - Episodes end after 500 (CartPole) and 1,000 steps (LunarLander), as in gymnasium, and
   agents bootstrap from the last state; the paper's framework stores these limits as the

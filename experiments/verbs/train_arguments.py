@@ -297,6 +297,14 @@ def _check(
     if path and path not in values:
         example = examples[agents.look_up(base.agent_name).actions]
         raise OverrideError(f"{base.name} needs {what}, such as --{path} {example}")
+    evaluation = experiment.evaluation
+    if "evaluation.episodes" in values and (evaluation.lockstep or evaluation.steps):
+        other = "steps 0" if evaluation.steps else "lockstep false"
+        raise OverrideError(
+            f"--evaluation.episodes has no effect on {experiment.name}, whose "
+            "evaluations are phases of a number of steps: remove it, or add "
+            f"--evaluation.{other}"
+        )
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
     check_actors(experiment, options.launch, options.actors_at_least)

@@ -51,7 +51,7 @@ def summarise(runs: Sequence[tuple[int, Path | None]]) -> None:
     """
     finals = [None if path is None else final_return(path) for _, path in runs]
     for (seed, path), value in zip(runs, finals, strict=True):
-        shown = "no evaluation"
+        shown = "none: no episode has ended in an evaluation"
         if path is not None and value is not None:
             shown = f"{value:.4g}{_score(path, value)}{_first(path)}"
         print(f"seed {seed}  final evaluation return {shown}")

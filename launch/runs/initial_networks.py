@@ -254,8 +254,9 @@ def choose(network: str, source: Learned, wanted: str = "") -> str:
     """
     taken = wanted or (network if network in source.learned else POLICY)
     if taken not in source.params:
+        neither = f"none, and it has neither {network} nor {POLICY}"
         raise ValueError(
             f"--initial.{network} must name a network of {source.name} with "
-            f"#{' or #'.join(source.params)}, got {taken!r}"
+            f"#{' or #'.join(source.params)}, got {repr(wanted) if wanted else neither}"
         )
     return taken

@@ -6,6 +6,7 @@ import math
 import pytest
 
 import agents
+from agents.parts import sgd
 from experiments import flags
 from experiments.catalogue.experiments import misfit
 from experiments.catalogue.tasks import TASKS
@@ -142,3 +143,10 @@ def test_only_the_floor_of_log_policies_may_be_minus_infinity():
                     flags.replace(EXPERIMENTS[name], {path: -math.inf})
                     found.add(path)
     assert found == {"agent.log_policy_floor"}
+
+
+@pytest.mark.parametrize("task", ["catch", "minatar-asterix", "pong", "pong-cpu"])
+def test_a_variant_with_an_optimiser_keeps_it_on_every_task(task):
+    """The epsilon of Adam means something else to RMSProp."""
+    assert EXPERIMENTS[f"dqn_rmsprop/{task}"].agent.optimizer == sgd.RMSPROP
+    assert EXPERIMENTS[f"dqn/{task}"].agent.optimizer.method == "adam"

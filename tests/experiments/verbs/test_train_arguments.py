@@ -105,3 +105,19 @@ def test_a_users_environment_has_one_place(line, said):
 def test_several_seeds_of_an_experiment_continue_its_runs(line, continued):
     """A scheduler that starts the same command again must not lose their steps."""
     assert train_arguments.plan(line.split()).continued is continued
+
+
+@pytest.mark.parametrize(
+    "line, other",
+    [
+        ("dqn/minatar-breakout --evaluation.episodes 3", "lockstep false"),
+        ("dqn/cartpole --evaluation.steps 500 --evaluation.episodes=3", "steps 0"),
+    ],
+)
+def test_a_number_of_episodes_without_effect_is_refused(line, other):
+    with pytest.raises(OverrideError) as caught:
+        train_arguments.plan(line.split())
+    assert str(caught.value) == (
+        f"--evaluation.episodes has no effect on {line.split()[0]}, whose evaluations "
+        f"are phases of a number of steps: remove it, or add --evaluation.{other}"
+    )

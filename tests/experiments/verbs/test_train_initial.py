@@ -104,7 +104,12 @@ def trained(monkeypatch):
         ),
         (
             LINE.replace("initial.q", "initial.teacher"),
-            "--initial.teacher must name a network of dqn/tiny with #q, got 'policy'",
+            "--initial.teacher must name a network of dqn/tiny with #q, got none, and "
+            "it has neither teacher nor policy",
+        ),
+        (
+            LINE.replace("dqn/tiny", "dqn/tiny#policy"),
+            "--initial.q must name a network of dqn/tiny with #q, got 'policy'",
         ),
         (
             LINE.replace("initial.q dqn/tiny", "initial.teacher dqn/tiny#q"),

@@ -21,7 +21,10 @@ def elsewhere(tmp_path, monkeypatch):
 def test_a_run_without_evaluations_prints_no_return(monkeypatch, capsys):
     monkeypatch.setattr(run, "run_experiment", lambda *_, **__: None)
     assert cli.main(["train", "dqn/catch"]) == 0
-    assert "seed 0  final evaluation return no evaluation" in capsys.readouterr().out
+    assert (
+        "seed 0  final evaluation return none: no episode has ended in an evaluation"
+        in capsys.readouterr().out
+    )
 
 
 def test_the_first_evaluation_is_printed_next_to_the_last(tmp_path, capsys):
@@ -42,7 +45,7 @@ def test_the_mean_is_at_the_last_step_that_all_seeds_reached(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "seed 0  final evaluation return 400  (first evaluation 4)",
         "seed 1  final evaluation return 2",
-        "seed 7  final evaluation return no evaluation",
+        "seed 7  final evaluation return none: no episode has ended in an evaluation",
         "mean over 2 of 3 seeds at step 50  3  (from 2 to 4)",
     ]
     train_summary.summarise([(0, runs[0][1]), (0, runs[0][1])])

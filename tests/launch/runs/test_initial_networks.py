@@ -90,7 +90,7 @@ def test_statistics_of_observations_come_from_the_dataset_alone():
 def test_a_network_of_another_agent_may_be_chosen():
     learned = initial_networks.learned_by(small_catch())
     assert initial_networks.choose("q", learned) == "q"
-    with pytest.raises(ValueError, match=r"with #q, got 'policy'"):
+    with pytest.raises(ValueError, match=r"with #q, got none, and it"):
         initial_networks.choose("critic", learned)
     with pytest.raises(ValueError, match=r"with #q, got 'critic'"):
         initial_networks.choose("q", learned, "critic")
