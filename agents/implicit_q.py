@@ -114,11 +114,7 @@ class Config:
     def __post_init__(self) -> None:
         checks.above("temperature", self.temperature, 0)
         if self.target_entropy is not None:
-            most = heads.LARGEST_ENTROPY
-            checks.at_most("target_entropy", self.target_entropy, most)
-            if self.policy == "histogram":
-                least = heads.LEAST_HISTOGRAM_ENTROPY
-                checks.between("target_entropy", self.target_entropy, least, most)
+            heads.check_target_entropy(self.target_entropy, self.policy)
         checks.between("log_policy_floor", self.floor, -math.inf, 0)
         for name in ("munchausen", "discount"):
             checks.between(name, getattr(self, name), 0, 1)

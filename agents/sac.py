@@ -60,8 +60,7 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.above("initial_temperature", self.initial_temperature, 0)
-        # Beyond it the temperature rises without end.
-        checks.at_most("target_entropy", self.target_entropy, heads.LARGEST_ENTROPY)
+        heads.check_target_entropy(self.target_entropy)
         checks.between("discount", self.discount, 0, 1)
         checks.fraction("target_step_size", self.target_step_size)
 

@@ -123,15 +123,8 @@ def _tell_difference(run: Run, resume: Checkpoint, mode: Mode) -> None:
             f"no time to save it at step {step:,}",
             flush=True,
         )
-    threads = provenance.threads()
-    before = resume.extra.get(checkpoint.THREADS, threads)  # older: unknown
-    if mode == "local" and before != threads:
-        print(
-            f"{directory}: computes with {threads} thread{'s' * (threads > 1)}, before "
-            f"step {step:,} with {before}, which rounds sums otherwise; NPROC={before} "
-            "continues as before",
-            flush=True,
-        )
+    if mode == "local":
+        _tell_threads(directory, resume)
     queued = resume.extra.get(QUEUED, 0)
     if queued:
         print(
@@ -152,6 +145,19 @@ def _tell_difference(run: Run, resume: Checkpoint, mode: Mode) -> None:
             f"{directory}: the environments restart at step {step:,}, "
             "which is not a multiple of checkpoint.period; from there on the run "
             "differs from one that was not interrupted",
+            flush=True,
+        )
+
+
+def _tell_threads(directory: Path, resume: Checkpoint) -> None:
+    """Tells whether XLA computed with another number of threads before."""
+    threads = provenance.threads()
+    before = resume.extra.get(checkpoint.THREADS, threads)  # older: unknown
+    if before != threads:
+        print(
+            f"{directory}: computes with {threads} thread{'s' * (threads > 1)}, before "
+            f"step {resume.counts.clock:,} with {before}, which rounds sums otherwise; "
+            f"NPROC={before} continues as before",
             flush=True,
         )
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.parts import layers, networks
+from agents.parts import checks, layers, networks
 from agents.parts.contract import NetworkParams, Spec
 from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
 from agents.parts.networks import Torso, make_torso
@@ -20,10 +20,22 @@ from agents.parts.networks import Torso, make_torso
 LOG_STD = (-5.0, 2.0)
 # Bins of a dimension of the action, and the degree of the preferences over them.
 BINS, DEGREE = 31, 2
-# Entropies of a dimension: the largest of any policy on [-1, 1], and the least of a
-# histogram, of one bin.
-LARGEST_ENTROPY = math.log(2)
-LEAST_HISTOGRAM_ENTROPY = math.log(2 / BINS)
+
+
+def check_target_entropy(target: float, policy: str = "tanh_gaussian") -> None:
+    """Refuses a target that no policy has: the temperature would move without end.
+
+    Args:
+        target: policy entropy of each action dimension, in nats.
+        policy: histogram or tanh_gaussian.
+
+    Raises:
+        InvalidSetting: the target is above ln 2, the entropy of uniform actions on
+            [-1, 1], or below that of one bin of a histogram.
+    """
+    checks.at_most("target_entropy", target, math.log(2))
+    if policy == "histogram":
+        checks.between("target_entropy", target, math.log(2 / BINS), math.log(2))
 
 
 class Policy(NamedTuple):

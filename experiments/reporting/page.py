@@ -97,6 +97,16 @@ def picture(reading: Reading, format_: str, wanted: Wanted | None = None) -> byt
     return plots.picture(panels, _looks(reading), format_)
 
 
+def _notes(reading: Reading) -> list[tuple[str, str, list[str]]]:
+    """Heading, what is counted, and sentences of each kind of note."""
+    return [
+        ("Left out", "path", reading.left_out),
+        ("Incomplete", "run", reading.incomplete),
+        ("Changed settings", "resumption", reading.changed),
+        ("Without some points", "run", reading.points),
+    ]
+
+
 def _looks(reading: Reading, others: Sequence[str] = ()) -> dict[str, Look]:
     return plots.looks([*(group.label for _, group in _members(reading)), *others])
 
@@ -128,12 +138,7 @@ def _context(reading: Reading, wanted: Wanted | None) -> dict[str, Any]:
             sections.section(index, title, members, looks)
             for index, (title, members) in enumerate(reading.groups.items())
         ],
-        "notes": [
-            ("Left out", "path", reading.left_out),
-            ("Incomplete", "run", reading.incomplete),
-            ("Changed settings", "resumption", reading.changed),
-            ("Without some points", "run", reading.points),
-        ],
+        "notes": _notes(reading),
         "settings": _settings(reading),
         "versions": _versions(runs),
         "runs": [_run(group.label, run) for group in groups for run in group.runs],
