@@ -143,11 +143,6 @@ class Origin:
     sha256: str
 
 
-# Settings, by path, that make no difference to what a run learns and evaluates: how it
-# is logged, watched and saved.
-BOOKKEEPING = ("log_period", "stall_seconds", "checkpoint.keep", "checkpoint.minutes")
-
-
 @dataclass(frozen=True)
 class Experiment:
     """One run.

@@ -8,7 +8,6 @@ from experiments import flags
 from experiments.catalogue import computation
 from experiments.reporting import plain_text, read_logs
 from launch.errors import RunDirectoryError
-from launch.experiment import BOOKKEEPING
 from launch.runs import events, lock, roles, run_directory
 from launch.runs.logs import EvaluationRow, Sample
 from launch.runs.roles import Row
@@ -21,7 +20,7 @@ _NEEDED: dict[str, type] = {
     "environment": dict,
 }
 # A longer run has its own rows, and a dataset that moved has the same rows.
-_UNTOLD = ("steps", "dataset", "description", *BOOKKEEPING)
+_UNTOLD = ("steps", "dataset", "description", *run_directory.BOOKKEEPING)
 _OF_A_DEATH: dict[str, type] = {
     "role": str,
     "host": str,

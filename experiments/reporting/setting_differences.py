@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from experiments import flags
-from launch.experiment import BOOKKEEPING
+from launch.runs.run_directory import BOOKKEEPING
 
 # Fields in which runs of the same agent may differ.
 _OF_A_RUN = ("seed", "origins", "description", *BOOKKEEPING)

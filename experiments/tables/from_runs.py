@@ -34,7 +34,7 @@ from experiments.tables import rows as rows_of_tables
 from experiments.verbs import train_arguments
 from launch import output
 from launch.errors import RunDirectoryError
-from launch.experiment import BOOKKEEPING, Experiment
+from launch.experiment import Experiment
 from launch.runs import run_directory, serialization
 from launch.runs.logs import Counts, EvaluationRow
 
@@ -138,7 +138,9 @@ def alone(directory: Path, command: str) -> str:
 def _settings(experiment: Experiment) -> dict[str, str]:
     """All fields of an experiment that flags set, by path."""
     fields = flags.fields(experiment)
-    bookkeeping = {path: flags.show(fields[path].value) for path in BOOKKEEPING}
+    bookkeeping = {
+        path: flags.show(fields[path].value) for path in run_directory.BOOKKEEPING
+    }
     plain = serialization.to_plain(experiment)
     return setting_differences.flat(plain) | bookkeeping
 

@@ -9,7 +9,8 @@ import numpy as np
 from experiments import flags
 from experiments.flags import OverrideError
 from experiments.verbs import train_arguments
-from launch.experiment import BOOKKEEPING, Experiment
+from launch.experiment import Experiment
+from launch.runs.run_directory import BOOKKEEPING
 
 # Why a field cannot change, and what to do instead; by path, or by its first part.
 _OTHER_RUN = "train another run"

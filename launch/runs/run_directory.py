@@ -14,9 +14,10 @@ from launch.errors import AgentMissing, RunDirectoryError
 from launch.runs import provenance, serialization
 
 CONFIG = "config.yaml"
-
-
 PRETRAINING = "pretraining"  # a first stage's own run directory, within the run's
+# Settings, by path, that make no difference to what a run learns and evaluates: how it
+# is logged, watched and saved.
+BOOKKEEPING = ("log_period", "stall_seconds", "checkpoint.keep", "checkpoint.minutes")
 
 
 def create(root: str | os.PathLike[str], experiment: Any) -> Path:

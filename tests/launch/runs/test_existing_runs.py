@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from launch.errors import RunDirectoryError
-from launch.experiment import BOOKKEEPING
 from launch.runs import checkpoint, existing_runs, lock, logs, run_directory
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.existing_runs import Entry, Finder
@@ -35,7 +34,7 @@ def test_a_run_is_missing_then_cut_short_then_complete(catch, tmp_path):
     assert find(tmp_path, wanted).state == "complete"
     assert find(tmp_path, catch({"steps": 299})).state == "missing"
     assert find(tmp_path, catch({"agent.discount": 0.5})).state == "missing"
-    for path in BOOKKEEPING:
+    for path in run_directory.BOOKKEEPING:
         assert find(tmp_path, catch({path: 7})).state == "complete"
     assert find(tmp_path, catch({"checkpoint.period": 7})).state == "missing"
 
