@@ -81,7 +81,7 @@ def folder_for_config(path):
 
 
 COUNTS = {"actor_steps": 200, "frames": 200, "learner_steps": 9, "episodes": 20}
-LOST = {"counts": COUNTS, "extra": {}, "files": {"replay/frame.npy": [7, 7]}}
+LOST = {"counts": COUNTS, "extra": {}, "files": {"state/_METADATA": [7, 7]}}
 FOREIGN = {"counts": COUNTS, "extra": {}, "files": {}}
 DAMAGERS = {
     "foreign": lambda path: (path / "config.yaml").write_text("learning_rate: 1"),
