@@ -199,8 +199,8 @@ def _float(text: str, wanted: str = "a number") -> float:
         number = float(text)
     except ValueError as error:
         raise OverrideError(f"must be {wanted}, got {text!r}{_remedy(text)}") from error
-    # Without a lower bound is -inf, as in the defaults of soft_dqn; where a field may
-    # not have it, its configuration refuses it.
+    # -inf stands for no lower bound, as in the defaults of soft_dqn; configurations
+    # refuse it in all other fields.
     if not math.isfinite(number) and (number != -math.inf or wanted == "an integer"):
         raise OverrideError(f"must be {wanted} and finite, got {text!r}")
     return number
