@@ -331,11 +331,6 @@ def _check_offline(experiment: Experiment, agent: Agent) -> None:
                 f"a run that learns from a dataset must not have several {name}, got "
                 f"--{name} {getattr(experiment, name)}; remove --{name}"
             )
-    if experiment.act_under_update:
-        raise ValueError(
-            "--act_under_update must be false for a run that learns from a dataset, "
-            "which does not act, got true"
-        )
     if experiment.evaluation.lockstep:
         raise ValueError(
             "evaluation.lockstep must be false for a run that learns from a dataset "

@@ -237,7 +237,6 @@ def test_a_replay_outside_of_the_server_needs_one_learner_and_one_server(field, 
     [
         ({"actors": 3}, "must not have several actors, got --actors 3; remove"),
         ({"environments": 5}, "several environments, got --environments 5; remove"),
-        ({"act_under_update": True}, "--act_under_update must be false for a run"),
     ],
 )
 def test_settings_of_actors_are_refused_for_a_run_from_a_dataset(changes, said):

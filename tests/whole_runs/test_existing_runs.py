@@ -51,6 +51,7 @@ def test_a_run_is_missing_cut_short_or_complete(tmp_path):
 def test_more_steps_extend_a_run_and_fewer_are_another(tmp_path):
     directory = run_directory.create(tmp_path, experiment("--steps 100"))
     evaluate(directory, 100)
+    save(directory, 100)
     assert state(tmp_path, experiment("--steps 101")) == ("cut short", directory)
     assert state(tmp_path, experiment("--steps 99")) == ("missing", None)
 
