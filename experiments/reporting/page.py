@@ -98,7 +98,7 @@ def picture(reading: Reading, format_: str, wanted: Wanted | None = None) -> byt
 
 
 def _notes(reading: Reading) -> list[tuple[str, str, list[str]]]:
-    """Heading, what is counted, and sentences of each kind of note."""
+    """The notes of the page: a heading, the noun that is counted, the sentences."""
     return [
         ("Left out", "path", reading.left_out),
         ("Incomplete", "run", reading.incomplete),

@@ -211,7 +211,10 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
 
 
 def _changes(start: dict[str, Any]) -> tuple[str, list[str]]:
-    """The step of a resumption, and its changes of what is learned or measured."""
+    """The step at which a run resumed, and a text for each setting that changed.
+
+    Changes of bookkeeping, of the length and of the dataset's place are left out.
+    """
     changed, step = start.get("changed"), start.get("step")
     pairs = changed.items() if isinstance(changed, dict) else ()
     shown = f"{step:,}" if isinstance(step, int) else str(step)

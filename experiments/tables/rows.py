@@ -115,7 +115,7 @@ def without_settings(experiment: Experiment, command: str) -> tuple[str, ...]:
         command: recorded, of `train` or `sweep`.
 
     Raises:
-        OverrideError: today's program has no such experiment.
+        OverrideError: today's program does not know the experiment.
     """
     plugins, names = list[str](), [experiment.name]
     words = iter(shlex.split(re.split(r" (?:train|sweep) ", command)[-1]))
@@ -124,7 +124,10 @@ def without_settings(experiment: Experiment, command: str) -> tuple[str, ...]:
             plugins += [word] if "=" in word else [word, next(words, "")]
         elif "/" in word and not word.startswith("-"):
             names.append(word)
-    refused = OverrideError(f"there is no experiment {experiment.name}")
+    refused = OverrideError(
+        f"a recorded command must name one experiment, got {command!r}: read the run "
+        "with the version that began it"
+    )
     for name in names[:2]:
         line = [name, *plugins]
         path, _, _ = NEEDS.get(name.rpartition("/")[2], ("", "", {}))

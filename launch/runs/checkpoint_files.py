@@ -114,7 +114,7 @@ def check(path: Path, written: Mapping[str, list[int]], found: Files) -> None:
 
 
 def measure(path: Path, *, replay: bool = True) -> Files:
-    """Size and CRC-32 of every file below a directory; none if there is no such.
+    """Size and CRC-32 of every file below a directory; empty if it does not exist.
 
     Args:
         path: a checkpoint, or the directory of a replay.

@@ -207,7 +207,7 @@ def refuse_without_checkpoint(directory: Path, begun: Experiment) -> None:
         begun: its experiment, as `config.yaml` has it.
 
     Raises:
-        RunDirectoryError: the run is so.
+        RunDirectoryError: the run is complete and has no checkpoint.
     """
     if not checkpoint.kept(directory) and is_complete(directory, begun):
         raise RunDirectoryError(
@@ -221,9 +221,14 @@ def refuse_without_checkpoint(directory: Path, begun: Experiment) -> None:
 def is_complete(directory: Path, experiment: Experiment) -> bool:
     """Whether a run has its last evaluation; its last step may be saved earlier.
 
+    A run that resumes from a checkpoint drops lines that are not evaluations. Without
+    a checkpoint such a line is an error: the run would begin again and lose the others.
+
     Raises:
         RunDirectoryError: the run's evaluations cannot be read.
     """
+    if not checkpoint.kept(directory):
+        logs.read_evaluations(directory)
     return logs.evaluated(directory) >= experiment.steps
 
 

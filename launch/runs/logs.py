@@ -287,10 +287,10 @@ class EvaluationRow(NamedTuple):
 
 
 def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:
-    """The evaluations of a run so far, oldest first; none if there is no file yet.
+    """The evaluations of a run so far, oldest first; empty before the first one.
 
     Raises:
-        RunDirectoryError: the file cannot be read, or a line of it is no evaluation.
+        RunDirectoryError: the file cannot be read, or a line is not an evaluation.
     """
     path, rows = Path(directory) / EVALUATIONS, []
     for number, row in _evaluation_lines(path):
@@ -305,12 +305,12 @@ def read_evaluations(directory: str | os.PathLike[str]) -> list[EvaluationRow]:
 
 
 def evaluated(directory: str | os.PathLike[str]) -> int:
-    """The last grid point of a run's evaluations; 0 if there is none yet.
+    """The last grid point of a run's evaluations; 0 before the first one.
 
-    Lines that are no evaluations are passed over; a run that resumes drops them.
+    Lines that are not evaluations are passed over; a run that resumes drops them.
 
     Raises:
-        RunDirectoryError: the file cannot be read.
+        RunDirectoryError: the file cannot be read, or lacks a column.
     """
     lines = _evaluation_lines(Path(directory) / EVALUATIONS)
     return max((row.grid for _, row in lines if row is not None), default=0)
@@ -319,7 +319,11 @@ def evaluated(directory: str | os.PathLike[str]) -> int:
 def _evaluation_lines(path: Path) -> Iterator[tuple[int, EvaluationRow | None]]:
     """Yields the number of each complete line but the header, and its evaluation.
 
-    That is None if the line has another number of cells, or one that is no number.
+    The evaluation is None if the line has a wrong number of cells, or a cell that
+    should be a number is not.
+
+    Raises:
+        RunDirectoryError: the file cannot be read, or lacks a column.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -334,7 +338,11 @@ def _evaluation_lines(path: Path) -> Iterator[tuple[int, EvaluationRow | None]]:
             cells = line.rstrip("\r").split(",")
             try:
                 row = evaluation_row(dict(zip(names, cells, strict=True)))
-            except (KeyError, ValueError):
+            except KeyError as error:
+                raise RunDirectoryError(
+                    f"cannot read {path}: it has no column {error.args[0]}"
+                ) from error
+            except ValueError:
                 row = None
             yield number, row
 

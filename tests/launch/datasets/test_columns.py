@@ -69,7 +69,7 @@ def test_actions_are_scaled_from_their_bounds_with_a_tolerance_for_rounding():
 
 
 def test_actions_at_any_bounds_in_float32_are_inside():
-    """Far from 0, a step of float32 is large beside the width of the box."""
+    """Far from 0, float32 rounds a bound by more than the usual tolerance."""
     random = np.random.default_rng(3)
     for _ in range(200):
         low = random.uniform(-50, 50, 3).astype(np.float32)

@@ -176,6 +176,7 @@ def test_a_complete_run_is_extended_only_from_a_checkpoint(catch, tmp_path):
 @pytest.mark.parametrize("broken", ["\0\0\0", "\0\0\0\n", "300,x,y\n", "300,1,"])
 def test_lines_that_are_no_evaluations_hinder_no_other(broken, catch, tmp_path):
     """As a disk that was full or switched off leaves them; a resumed run drops them."""
+    (tmp_path / checkpoint.DIRECTORY / "200").mkdir(parents=True)
     evaluate(tmp_path, 200)
     path = tmp_path / logs.EVALUATIONS
     path.write_text(path.read_text() + broken)
@@ -184,3 +185,26 @@ def test_lines_that_are_no_evaluations_hinder_no_other(broken, catch, tmp_path):
     path.write_text(path.read_text() + "\n")
     evaluate(tmp_path, 300)
     assert existing_runs.is_complete(tmp_path, catch())
+
+
+def test_without_a_checkpoint_a_line_that_is_no_evaluation_is_an_error(catch, tmp_path):
+    """The run would begin again, and the evaluations before the line would be lost."""
+    evaluate(tmp_path, 200)
+    path = tmp_path / logs.EVALUATIONS
+    path.write_text(path.read_text() + "300,x,y\n")
+    with pytest.raises(RunDirectoryError) as refused:
+        existing_runs.is_complete(tmp_path, catch())
+    said = str(refused.value)
+    assert said.startswith(f"cannot read {path}: line 3 must be an evaluation, with a ")
+    assert said.endswith("; delete that line")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_file_without_a_column_is_an_error(kept, catch, tmp_path):
+    if kept:
+        (tmp_path / checkpoint.DIRECTORY / "200").mkdir(parents=True)
+    path = tmp_path / logs.EVALUATIONS
+    path.write_text("grid,returns\n300,1.5\n")
+    with pytest.raises(RunDirectoryError) as refused:
+        existing_runs.is_complete(tmp_path, catch())
+    assert str(refused.value) == f"cannot read {path}: it has no column actor_steps"
