@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from experiments.reporting import bootstrap
 from tests.experiments.report_pages import POINTS, ROWS, report, text_of
@@ -77,6 +78,20 @@ def test_a_return_that_is_not_finite_costs_one_point(elsewhere, capsys):
     assert lines == [f"munchausen: {sentence}"]
     assert f"Without some points: 1 run {sentence}" in text
     assert "Incomplete" not in text
+
+
+def test_settings_that_changed_are_told_on_page_and_terminal(elsewhere, capsys):
+    [path] = seeds(elsewhere / "runs", curve(4, 10))
+    config = yaml.safe_load((path / "config.yaml").read_text())
+    config["resumed"] = [{"step": 2_000, "changed": {"agent.discount": [0.99, 0.5]}}]
+    (path / "config.yaml").write_text(yaml.safe_dump(config))
+    text, lines = shown(capsys, "runs")
+    sentence = (
+        f"{path.relative_to(elsewhere)}: from step 2,000 on with agent.discount 0.5 "
+        "(before: 0.99)"
+    )
+    assert lines == [f"munchausen: {sentence}"]
+    assert f"Changed settings: 1 resumption {sentence}" in text
 
 
 def test_a_gap_is_interpolated_and_told(elsewhere, capsys):
