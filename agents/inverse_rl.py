@@ -1,7 +1,7 @@
 """Inverse RL of language: maximum likelihood with a temporal-difference term.
 
 Wulfmeier et al., "Imitating Language via Scalable Inverse Reinforcement Learning",
-NeurIPS 2024, https://arxiv.org/abs/2409.01369, offline IQLearn.
+NeurIPS 2024, https://arxiv.org/abs/2409.01369, offline and online IQLearn.
 
 | symbol | here |
 | --- | --- |
@@ -10,10 +10,21 @@ NeurIPS 2024, https://arxiv.org/abs/2409.01369, offline IQLearn.
 | V(s_t) | ln sum_a exp Q(s_t, a); 0 where the completion has ended |
 | pi | softmax(Q), so that V(s_t) + ln pi(a_t given s_t) = Q(s_t, a_t) |
 | lambda, gamma | `td_weight`, `discount` |
+| omega, the mix-in | `policy_share`; 0: offline |
 
 Q(s_t, a_t) - gamma V(s_{t+1}) is the reward that explains the references; its square
 is the temporal-difference term. With lambda = 0 the loss is that of `sft`, in which
 adding a number to all logits of a state changes nothing.
+
+Online, the actor generates a completion of each prompt with pi. With rho_E the tokens
+of the references, rho those of references and generated completions in the shares
+1 - omega and omega, and r = Q(s_t, a_t) - gamma V(s_{t+1}), IQ-Learn (Garg et al.,
+NeurIPS 2021, https://arxiv.org/abs/2106.12142) minimises
+
+    E_rho[V(s_t) - gamma V(s_{t+1})] - E_{rho_E}[r] + lambda E_rho[r^2],
+
+which is Eq. (14) for omega = 0. If gamma is 1, V(s_t) - V(s_{t+1}) adds up to V(s_0)
+over any completion, so that omega changes the squared rewards only.
 
 An entropy bonus is the paper's other baseline (`entropy_weight`, with lambda = 0).
 `measure` gives the log-probability and the reward of whole references, which show
@@ -21,7 +32,11 @@ whether the policy over-fits.
 
 Deviations:
 - We have not seen the paper's lambda, gamma and learning rates; the defaults are ours.
-- The paper's online variant, which mixes in completions of the policy, is left out.
+  Nor have we seen its equation of the online loss: this one is IQ-Learn's.
+- omega weighs the two means, and each prompt of the batch has both completions. In the
+  paper, as second-hand sources have it, a tenth of the batch is the policy's.
+- A generated token has the weight of its prompt's reference tokens, whatever its
+  completion's length: otherwise V(s_0) would not cancel.
 - A completion also ends at the task's last column, where no EOS follows.
 - The mean is over all tokens of the batch.
 """
@@ -36,7 +51,7 @@ import jax.numpy as jnp
 import optax
 
 from agents.parts import checks, sgd
-from agents.parts.contract import Agent, Metrics, Params, Spec
+from agents.parts.contract import Agent, Metrics, Params, Spec, Transition
 from agents.parts.language import assembly, sampling, sequences, transformer
 from agents.parts.language.assembly import Average
 
@@ -48,7 +63,9 @@ class Config:
     Attributes:
         td_weight: lambda, of the squared reward.
         discount: gamma, of the next state's value.
-        entropy_weight: of the policy's entropy, which the loss rewards.
+        policy_share: omega, the weight of completions that the policy generates; 0:
+            offline, with references only. Above 0, the actors sample at temperature 1.
+        entropy_weight: of the policy's entropy, which the loss rewards, on references.
         average: mean over all tokens of the batch, or over sequences of their means.
         evaluation_temperature: of sampling in evaluation; 0: the most likely token.
         network: shape of the decoder.
@@ -60,6 +77,7 @@ class Config:
 
     td_weight: float = 0.1
     discount: float = 1.0
+    policy_share: float = 0.0
     entropy_weight: float = 0.0
     average: Average = "token_mean"
     evaluation_temperature: float = 0.0
@@ -70,7 +88,8 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.choices(self)
-        checks.between("discount", self.discount, 0, 1)
+        for name in ("discount", "policy_share"):
+            checks.between(name, getattr(self, name), 0, 1)
         for name in ("td_weight", "entropy_weight", "evaluation_temperature"):
             checks.at_least(name, getattr(self, name), 0)
         checks.at_least("batch_size", self.batch_size, 1)
@@ -104,7 +123,8 @@ def entropies(logits: jax.Array) -> jax.Array:
 
 
 def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss:
-    """Eq. (14), with the weight of the entropy bonus: the mean over tokens."""
+    """Eq. (14), or IQ-Learn's loss online, with the entropy bonus: mean over tokens."""
+    share = config.policy_share
 
     def loss(params: Params, part: assembly.Part) -> tuple[jax.Array, Metrics]:
         logits = logits_of(params, network, part.prompt, part.completion)
@@ -113,15 +133,57 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
         losses = (
             config.td_weight * squared - log_probs - config.entropy_weight * entropy
         )
-        return part.average(losses), {
+        value = part.average(losses)
+        if share:
+            own = generated_mean(config, network, params, part)
+            of_references = state_terms(implied, log_probs, config.td_weight)
+            value += share * (own - part.average(of_references))
+        return value, {
             "log_prob": part.token_mean(log_probs),
             "squared_reward": part.token_mean(squared),
             "entropy": part.token_mean(entropy),
         }
 
-    return assembly.loss_in_parts(
+    in_parts = assembly.loss_in_parts(
         spec, loss, parts=config.parts, average=config.average
     )
+
+    def online_loss(
+        params: Params, target_params: Params, batch: Transition, key: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+        _, reference = assembly.split(batch.observation, spec)
+        both = batch._replace(action=reference, extras={"generated": batch.action})
+        value, metrics = in_parts(params, target_params, both, key)
+        return value, metrics | assembly.completion_metrics(batch.action)
+
+    return online_loss if share else in_parts
+
+
+def state_terms(
+    implied: jax.Array, log_probs: jax.Array, td_weight: float
+) -> jax.Array:
+    """V(s_t) - gamma V(s_{t+1}), which is r - ln pi, plus lambda r^2."""
+    return implied - log_probs + td_weight * implied**2
+
+
+def generated_mean(
+    config: Config, network: transformer.Config, params: Params, part: assembly.Part
+) -> jax.Array:
+    """The part's share of the mean of `state_terms` on the policy's completions.
+
+    Args:
+        config: the paper's.
+        network: of the policy.
+        params: of the policy.
+        part: of the references `[b, T]`; its extras have the completions `generated`.
+    """
+    completion = part.batch.extras["generated"]
+    logits = logits_of(params, network, part.prompt, completion)
+    implied, log_probs = of_tokens(logits, completion, config.discount)
+    values = state_terms(implied, log_probs, config.td_weight)
+    # All tokens of a reference have one weight; those generated for its prompt have it.
+    weights = sequences.completion_mask(completion) * part.weights[:, :1]
+    return sequences.weighted(values, weights)
 
 
 def logits_of(
@@ -141,7 +203,8 @@ def of_tokens(
 
 
 def agent(config: Config, spec: Spec) -> Agent:
-    """Builds offline IQLearn for a task whose actions are tokens."""
+    """Builds IQLearn for a task whose actions are tokens."""
+    assembly.check_references(spec)
     network = assembly.for_task(config.network, spec)
 
     def measure(params: Params, key: jax.Array, observation: Any) -> Metrics:
@@ -159,7 +222,7 @@ def agent(config: Config, spec: Spec) -> Agent:
     act = assembly.acting(
         network,
         spec,
-        generated=0.0,
+        generated=float(config.policy_share > 0),
         temperature=1.0,
         evaluation_temperature=config.evaluation_temperature,
     )

@@ -8,10 +8,14 @@ NeurIPS 2024, https://arxiv.org/abs/2409.01369. Claims, from its figures' captio
 - `inverse_rl/data`, on sums: with few prompts maximum likelihood over-fits; the
   temporal-difference term mitigates that, an entropy bonus does not.
 
+`td_0.1` and `online_0.1` have the same weight of that term; online, completions of the
+policy have a share of 0.1 in it.
+
 Deviations:
 - Decoders of about 100,000 parameters that begin with random weights, instead of T5 and
   PaLM 2 after pre-training; our tasks instead of XSum, GSM8k, TLDR and WMT22.
 - The weights of the terms are ours: we have not seen the paper's. So is gamma = 1.
+- The policy's share is the paper's as second-hand sources have it.
 - Completions are sampled at temperature 1 in `weights`, and greedy in `data`.
 """
 
@@ -25,10 +29,11 @@ TERMS = {
     "td_0.01": {"td_weight": 0.01},
     "td_0.1": {"td_weight": 0.1},
     "td_1": {"td_weight": 1.0},
+    "online_0.1": {"td_weight": 0.1, "policy_share": 0.1},
     "entropy_0.01": {"td_weight": 0.0, "entropy_weight": 0.01},
     "entropy_0.1": {"td_weight": 0.0, "entropy_weight": 0.1},
 }
-WITH_DATA = ("likelihood", "td_0.1", "entropy_0.1")
+WITH_DATA = ("likelihood", "td_0.1", "online_0.1", "entropy_0.1")
 PROMPTS = {"few": 500, "all": 5_000}
 
 

@@ -39,11 +39,11 @@ def make(module=inverse_rl, **settings):
     return module.agent(module.Config(**settings), SPEC)
 
 
-def trained(agent, key, updates):
+def trained(agent, key, updates, batch=BATCH):
     """The states after each update, and the metrics of the last."""
     update, state, states = jax.jit(agent.update), agent.init(key), []
     for _ in range(updates):
-        state, metrics = update(state, BATCH)
+        state, metrics = update(state, batch)
         states.append(state)
     return states, metrics
 
@@ -128,6 +128,97 @@ def test_an_entropy_bonus_leaves_more_entropy(key):
     assert bonus["entropy"] > 2 * plain["entropy"]
 
 
+GENERATED = jnp.array(
+    [[8, 3, EOS], [4, EOS, PAD], [EOS, PAD, PAD], [5, 6, 7], [7, 7, 7]], jnp.int32
+)
+ONLINE = BATCH._replace(action=GENERATED, extras={"log_probs": jnp.zeros((5, T))})
+
+
+def lengths_of(completions):
+    return [row.index(EOS) + 1 if EOS in row else T for row in completions.tolist()]
+
+
+@pytest.mark.parametrize("average", ["token_mean", "sequence_mean"])
+def test_the_online_loss_mixes_the_states_of_both_completions(average, key):
+    """IQ-Learn's three expectations, token by token, in double precision."""
+    weight, discount, share = 0.3, 0.7, 0.2
+    agent = make(
+        average=average, td_weight=weight, discount=discount, policy_share=share
+    )
+    state = agent.init(key)
+    _, metrics = jax.jit(agent.update)(state, ONLINE)
+    network = dataclasses.replace(NETWORK, vocabulary=V)
+
+    def terms(completions, rows):
+        """For each row the sums of r, r^2 and V(s_t) - gamma V(s_{t+1})."""
+        logits = np.asarray(
+            sampling.completion_logits(
+                state.params["policy"], network, PROMPTS, completions
+            ),
+            np.float64,
+        )
+        v = np.log(np.exp(logits).sum(axis=-1))
+        for row, length in zip(rows, lengths_of(completions), strict=True):
+            after = [*v[row, 1:length], 0.0]
+            q = [logits[row, t, completions[row, t]] for t in range(length)]
+            r = np.array([q[t] - discount * after[t] for t in range(length)])
+            steps = [v[row, t] - discount * after[t] for t in range(length)]
+            yield np.array([r.sum(), (r**2).sum(), np.sum(steps)])
+
+    rows = range(5)
+    ours = np.array(list(terms(REFERENCES, rows)))
+    own = np.array(list(terms(GENERATED, rows)))
+    each = {
+        "token_mean": np.full(5, 1 / 11),
+        "sequence_mean": 1 / (5 * np.array([2, 2, 2, 2, 3])),
+    }[average]
+    mixed = (1 - share) * each @ ours + share * each @ own
+    by_hand = mixed[2] - each @ ours[:, 0] + weight * mixed[1]
+    assert metrics["policy_loss"] == pytest.approx(by_hand, rel=1e-5)
+    assert metrics["completion_length"] == pytest.approx(12 / 5)
+    assert metrics["truncated"] == pytest.approx(2 / 5)
+
+
+def test_online_without_discount_and_squares_it_is_maximum_likelihood(key):
+    """V(s_t) - V(s_{t+1}) adds up to V(s_0) over any completion of a prompt."""
+    parts = {"parts": 1}
+    online = make(td_weight=0.0, policy_share=0.6, **parts)
+    state, metrics = jax.jit(online.update)(online.init(key), ONLINE)
+    likelihood = make(sft, **parts)
+    other, wanted = jax.jit(likelihood.update)(likelihood.init(key), BATCH)
+    assert metrics["policy_loss"] == pytest.approx(
+        float(wanted["policy_loss"]), rel=1e-5
+    )
+    # Adam's first step is the gradient's sign where the gradient is not about 0.
+    for a, b in zip(*map(jax.tree.leaves, (state.params, other.params)), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_online_actors_generate_and_offline_ones_copy_the_references(key):
+    for share, references in ((0.0, True), (0.1, False)):
+        agent = make(policy_share=share)
+        params = agent.init(key).params
+        tokens, extras = jax.jit(agent.act)(params, key, BATCH.observation, 0, False)
+        assert (tokens == REFERENCES).all() == references
+        assert bool(extras) != references
+
+
+def test_online_it_learns_the_references_with_smaller_rewards_elsewhere(key):
+    """Squared rewards of other completions shrink if they have a share."""
+    network, squared = dataclasses.replace(NETWORK, vocabulary=V), {}
+    for share in (0.0, 0.5):
+        agent = make(td_weight=0.1, policy_share=share)
+        batch = ONLINE if share else BATCH
+        states, _ = trained(agent, key, 80, batch)
+        params = states[-1].params
+        greedy, _ = jax.jit(agent.act)(params, key, BATCH.observation, 0, True)
+        np.testing.assert_array_equal(greedy, REFERENCES)
+        logits = inverse_rl.logits_of(params, network, PROMPTS, GENERATED)
+        implied, _ = inverse_rl.of_tokens(logits, GENERATED, 1.0)
+        squared[share] = float(jnp.mean(implied[:, 0] ** 2))
+    assert squared[0.5] < squared[0.0] / 4, squared
+
+
 def test_measures_are_sums_over_the_references(key):
     agent = make(discount=0.6)
     params = agent.init(key).params
@@ -152,6 +243,8 @@ def test_measures_are_sums_over_the_references(key):
         ("td_weight", -0.1),
         ("entropy_weight", -0.1),
         ("discount", 1.1),
+        ("policy_share", -0.1),
+        ("policy_share", 1.1),
         ("evaluation_temperature", -1.0),
         ("batch_size", 0),
         ("average", "mean"),
@@ -163,8 +256,8 @@ def test_errors_name_values_out_of_range(field, value):
         make(**{field: value})
 
 
-def test_a_task_without_references_is_refused():
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_a_task_without_references_is_refused(share):
+    config = inverse_rl.Config(network=NETWORK, policy_share=share)
     with pytest.raises(ValueError, match="learns from reference completions, but the "):
-        inverse_rl.agent(
-            inverse_rl.Config(network=NETWORK), SPEC._replace(references=False)
-        )
+        inverse_rl.agent(config, SPEC._replace(references=False))

@@ -159,7 +159,7 @@ def acting(
         ValueError: the policy must imitate references, and the task has none.
     """
     if source is references and generated < 1:
-        _check_references(spec)
+        check_references(spec)
     [columns] = spec.action.shape
 
     def act(
@@ -253,7 +253,8 @@ def log_prob(
     return accumulation.mapped(of_rows, (prompt, completion), parts)
 
 
-def _check_references(spec: Spec) -> None:
+def check_references(spec: Spec) -> None:
+    """Raises ValueError if the task has no reference completions."""
     if not spec.references:
         raise ValueError(
             "this agent learns from reference completions, but the task has none: let "
