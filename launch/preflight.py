@@ -341,3 +341,9 @@ def _check_offline(experiment: Experiment, agent: Agent) -> None:
             "storage.n_step must be 1 for a run that learns from a dataset of single "
             f"steps, got {agent.storage.n_step}; choose --agent.storage.n_step 1"
         )
+    if agent.storage.terminal_at_time_limit:
+        raise ValueError(
+            "storage.terminal_at_time_limit must be false for a run that learns from a "
+            "dataset, whose columns say where an episode terminated, got true; choose "
+            "--agent.storage.terminal_at_time_limit false"
+        )

@@ -94,6 +94,10 @@ def test_online_and_offline_runs_do_not_mix(dataset, tmp_path, capsys):
     for added, said in (
         (["--actors", "2", "--launch", "threads"], "remove --actors"),
         (["--agent.storage.n_step", "3"], "--agent.storage.n_step 1"),
+        (
+            ["--agent.storage.terminal_at_time_limit", "true"],
+            "--agent.storage.terminal_at_time_limit false",
+        ),
         (["--evaluation.lockstep", "true"], "--evaluation.lockstep false"),
     ):
         assert cli.main([*command, *added]) == 2
