@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -169,7 +170,9 @@ def test_ctrl_c_twice_ends_at_once(command, terminal, mode):
     time.sleep(0.3)
     terminal.press_ctrl_c()
     code, shown = terminal.end(10)
-    assert code == 130
+    # While the interpreter ends, the signal itself may end the process: a shell shows
+    # 130 for both.
+    assert code in (130, -signal.SIGINT)
     assert not command.alive()
     assert "Traceback" not in shown
     assert shown.rfind(SHOW) >= shown.rfind(HIDE)
