@@ -72,7 +72,6 @@ def agent(config: Config, spec: Spec) -> Agent:
         networks={"policy": policy.init},
         losses={"policy": policy_loss},
         optimizers={"policy": config.optimizer.make()},
-        target_update=sgd.periodic(1),  # nothing reads the target
     )
     storage = Storage(batch_size=config.batch_size)
     return Agent(init, update, act, storage, config.discount)

@@ -169,7 +169,6 @@ def stage(config: Config, spec: Spec, *, name: str, discount: float) -> Agent:
         networks={name: model.init},
         losses={name: loss},
         optimizers={name: config.optimizer.make()},
-        target_update=sgd.periodic(1),  # nothing reads the target
     )
     storage = Storage(batch_size=config.batch_size)
     return Agent(init, update, never_acts, storage, discount)

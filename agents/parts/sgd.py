@@ -141,7 +141,7 @@ def learner(
     networks: Mapping[str, Callable[[jax.Array], NetworkParams]],
     losses: Mapping[str, Loss],
     optimizers: Mapping[str, optax.GradientTransformation],
-    target_update: TargetUpdate,
+    target_update: TargetUpdate | None = None,
     first_targets: Callable[[Params], Params] | None = None,
     delayed: Mapping[str, delays.Delay] = MappingProxyType({}),
 ) -> tuple[Init, Update]:
@@ -155,7 +155,7 @@ def learner(
         losses: a loss for each network that learns. A network without a loss does not
             change: its parameters come from an earlier stage.
         optimizers: an optimiser for each loss.
-        target_update: see `periodic` and `polyak`.
+        target_update: see `periodic` and `polyak`; None: no network has a target.
         first_targets: computes the initial targets from the online networks; by
             default copies of the networks that learn. For papers whose targets hold
             more than copies.
@@ -167,8 +167,16 @@ def learner(
     for name, delay in delayed.items():
         checks.at_least(f"period of {name}", delay.period, 1)
     delayed = {name: delay for name, delay in delayed.items() if delay.period > 1}
+    if target_update is None:
+        assert first_targets is None, "targets need an update"
+        first_targets, target_update = _no_targets, fixed
     init = _make_init(networks, losses, optimizers, first_targets, delayed)
     return init, _make_update(losses, optimizers, target_update, delayed)
+
+
+def _no_targets(params: Params) -> Params:
+    del params
+    return {}
 
 
 def _make_init(

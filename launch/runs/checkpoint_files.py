@@ -20,7 +20,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from agents.parts.contract import TrainingState
+from agents.parts.contract import Params, TrainingState
 from launch.errors import Damaged
 from launch.runs.logs import Counts
 
@@ -215,10 +215,27 @@ def restore_state(path: Path, expected: TrainingState) -> TrainingState:
         expected: a state of the same shapes and types, which may be abstract.
     """
     key = jax.eval_shape(jax.random.key_data, expected.key)
-    like = expected._replace(key=key)._asdict()
-    saved = _checkpointer().restore((path / STATE).absolute(), like)
-    state = TrainingState(**saved)
-    return state._replace(key=jax.random.wrap_key_data(state.key))
+    where = (path / STATE).absolute()
+    like = expected._replace(
+        key=key, target_params=_unused_targets(where, expected) | expected.target_params
+    )
+    state = TrainingState(**_checkpointer().restore(where, like._asdict()))
+    targets = {name: state.target_params[name] for name in expected.target_params}
+    key = jax.random.wrap_key_data(state.key)
+    return state._replace(key=key, target_params=targets)
+
+
+def _unused_targets(state: Path, expected: TrainingState) -> Params:
+    """The networks that had a target when a state was saved, and no longer have one.
+
+    Until December 2026 every network that learns had a target.
+    """
+    saved = _checkpointer().metadata(state).item_metadata.tree["target_params"]
+    return {
+        name: network
+        for name, network in expected.params.items()
+        if name in saved.keys() - expected.target_params.keys()
+    }
 
 
 @functools.cache

@@ -340,7 +340,7 @@ def assemble(
         learned: name of the network that learns.
         critic_loss: of `value`, a decoder; None: the agent has no critic.
         measure: see `Agent`.
-        target_update: of the target of `learned`; None: nothing reads the target.
+        target_update: of the targets of the networks that learn; None: they have none.
 
     Raises:
         InvalidSetting: a setting is not among the choices that its type lists.
@@ -354,7 +354,7 @@ def assemble(
         },
         losses=losses,
         optimizers={name: config.optimizer.make() for name in losses},
-        target_update=target_update or sgd.periodic(1),
+        target_update=target_update,
     )
     size = config.batch_size
     storage = Storage(

@@ -122,8 +122,7 @@ def one_extra(params, key, observation, actor_steps, evaluation):
         (
             {"init": unnamed_networks},
             "check_init",
-            "params and target_params must have the network policy of opt_state; got "
-            "['q'] and ['q']",
+            "params must have the network policy of opt_state; got ['q']",
         ),
         (
             {"update": counted_twice},

@@ -99,6 +99,14 @@ def test_targets_start_equal_and_are_copied_on_the_period(key):
         assert int(state.steps) == step
 
 
+def test_without_an_update_of_targets_there_are_none(key):
+    init, update = two_networks(None)
+    state = init(key)
+    assert state.target_params == {}
+    state, _ = update(state, None)
+    assert float(state.params["a"]) == 1.0 - 10.0 and state.target_params == {}
+
+
 @pytest.mark.parametrize("target_update", [sgd.polyak(0.25), sgd.periodic(1)])
 def test_a_network_without_a_loss_is_constant_and_has_no_target(key, target_update):
     init, update = sgd.learner(

@@ -3,9 +3,10 @@
 import json
 
 import jax
+import numpy as np
 import pytest
 
-from launch.errors import SaveFailed
+from launch.errors import RunDirectoryError, SaveFailed
 from launch.runs import checkpoint, checkpoint_files, checkpoint_saving
 from launch.runs.logs import Counts
 from tests.agents.cases import make
@@ -44,6 +45,38 @@ def test_saving_removes_checkpoints_of_later_steps(save, tmp_path, keep):
     final = save(50, keep=keep)
     assert final.is_dir()
     assert checkpoint.kept(tmp_path) == [8, 50][-keep:]
+
+
+def test_targets_that_the_agent_no_longer_has_are_left_out(state, tmp_path):
+    """Until December 2026 also networks had one whose target no loss reads."""
+    agent = make("dqn")
+    without = agent._replace(
+        init=lambda key: agent.init(key)._replace(target_params={})
+    )
+    path = checkpoint_saving.save(
+        tmp_path, Counts(9), state, extra={}, replay=None, keep=1
+    )
+    saved = checkpoint.read(path)
+    assert checkpoint.load_state(saved, without).target_params == {}
+    for name in ("params", "opt_state"):
+        found, wanted = (
+            jax.tree.map(np.asarray, getattr(each, name))
+            for each in (checkpoint.load_state(saved, without), state)
+        )
+        jax.tree.map(np.testing.assert_array_equal, found, wanted)
+    whole = checkpoint.load_state(saved, agent)
+    jax.tree.map(
+        np.testing.assert_array_equal, whole.target_params, state.target_params
+    )
+
+
+def test_a_missing_target_is_refused(state, tmp_path):
+    saved = state._replace(target_params={})
+    path = checkpoint_saving.save(
+        tmp_path, Counts(9), saved, extra={}, replay=None, keep=1
+    )
+    with pytest.raises(RunDirectoryError, match="does not fit the agent"):
+        checkpoint.load_state(checkpoint.read(path), make("dqn"))
 
 
 def test_a_step_that_is_saved_again_is_replaced(save):
