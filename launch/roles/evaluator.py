@@ -86,6 +86,7 @@ class Evaluator:
             return Evaluated(episodes, self._notes.samples, measures)
         finally:
             environment.close()
+            self._params = {}  # the learner replaces them: they need memory
 
     def _play(self, loop: Loop, tick: Callable[[], None]) -> list[list[Episode]]:
         """Plays the episodes of each lane."""

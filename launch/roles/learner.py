@@ -97,7 +97,7 @@ class Learner:
         self._thread = thread
         self._turn: Future[None] | None = None  # under way
         first = jax.jit(agent.init)(jax.random.key(seed))
-        self._state: TrainingState = devices.replicate(first, copy=True)
+        self._state: TrainingState = devices.replicate(first)
         self.learner_steps = 0
         self.metrics: Metrics = {}
         self.catch_up()
@@ -250,7 +250,8 @@ class Learner:
         """Puts the newest parameters at hand, without metrics, as after a restore."""
         self._wait()
         self.metrics = {}
-        self._at_hand = AtHand(devices.local(self._state.params), self.metrics)
+        if self._thread is not None:  # else it would keep these parameters alive
+            self._at_hand = AtHand(devices.local(self._state.params), self.metrics)
 
     def take_over(self, networks: Mapping[str, NetworkParams]) -> None:
         """Replaces the parameters of those of its networks that have these names.

@@ -63,6 +63,8 @@ class Notes:
     def measures(self, episodes: Sequence[int]) -> dict[str, float]:
         """Means over the evaluation: of the agent's measures, of discounted returns.
 
+        This ends the notes: the parameters are let go, as they need memory.
+
         Discounted returns are of rewards as the replay stores them, hence clipped where
         the environment says so, but not divided by the range of a dataset's rewards.
         An agent without a discount has none.
@@ -70,6 +72,7 @@ class Notes:
         Args:
             episodes: number of episodes of each lane that count, from its first on.
         """
+        self._params = {}
         means: dict[str, float] = {}
         if self._measured:
             found = jax.tree.map(lambda *values: np.mean(values), *self._measured)

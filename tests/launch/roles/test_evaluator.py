@@ -1,5 +1,7 @@
 """Whole episodes of one policy: shared fairly over lanes, raw returns, seeded."""
 
+import gc
+import weakref
 from collections import Counter
 
 import jax.numpy as jnp
@@ -170,3 +172,13 @@ def test_an_environment_that_never_ends_its_episodes_ends_the_evaluation(
         "no episode has ended within 3 steps of evaluation: an environment must end "
         "its episodes, or get a limit with --environment.episode_steps"
     )
+
+
+def test_it_lets_the_parameters_go(make):
+    evaluator, _ = make(5, 3)
+    parameter = jnp.zeros((3, 41))
+    evaluator.evaluate({"q": parameter}, 100)
+    left = weakref.ref(parameter)
+    del parameter
+    gc.collect()
+    assert left() is None

@@ -1,5 +1,6 @@
 """The learner: steps, parameters for others, and its state."""
 
+import gc
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -121,6 +122,29 @@ def test_a_restored_learner_continues_as_if_never_interrupted(agent):
     assert second.learner_steps == 7
     assert values(second.params) == values(whole.params)
     assert values(second.save().opt_state) == values(whole.save().opt_state)
+
+
+def number_of_layers():
+    """Arrays of the first layer's shape that exist: nothing else has it."""
+    gc.collect()
+    return sum(array.shape == (50, 7) for array in jax.live_arrays())
+
+
+def test_it_keeps_one_state_and_nothing_of_earlier_ones(agent):
+    """Network, target, and Adam's two moments, also after a restore."""
+    before = number_of_layers()
+    learner = make(agent)
+    assert number_of_layers() == before + 4
+    learner.run(3)
+    assert number_of_layers() == before + 4
+    learner.restore(learner.save())
+    learner.step()
+    assert number_of_layers() == before + 4
+    with ThreadPoolExecutor(1) as thread:
+        threaded = make(agent, thread=thread)
+        threaded.run(3)
+        threaded.save()
+        assert number_of_layers() == before + 4 + 5  # with those at hand
 
 
 def test_taken_networks_replace_copies_in_the_targets_and_nothing_else():
