@@ -10,7 +10,14 @@ import numpy as np
 
 import environments
 from agents.parts.checks import InvalidSetting
-from agents.parts.contract import Agent, Preparation, Spec, Stage, Storage
+from agents.parts.contract import (
+    Agent,
+    Preparation,
+    Spec,
+    Stage,
+    Storage,
+    TrainingState,
+)
 from environments.vector import VectorEnvironment
 from launch import devices, memory, surroundings
 from launch.build import (
@@ -127,7 +134,7 @@ def _check_fit(
 ) -> "Prepared | None":
     """Checks agent, devices and data; returns the dataset of a run that has one."""
     stages = make_stages(experiment, spec)
-    initial_networks.check(experiment, stages)
+    state = initial_networks.check(experiment, stages)
     check_shares(experiment, mode, stages)
     if here and mode not in PROCESSES:
         check_devices(stages)
@@ -144,7 +151,14 @@ def _check_fit(
         return dataset
     _check_online(experiment)
     _check_memory(
-        experiment, mode, last.agent.storage, spec, frame_stack, at_once, here
+        experiment,
+        mode,
+        last.agent.storage,
+        spec,
+        frame_stack,
+        state,
+        at_once=at_once,
+        here=here,
     )
     return None
 
@@ -155,6 +169,8 @@ def _check_memory(
     storage: Storage,
     spec: Spec,
     frame_stack: int,
+    state: TrainingState,
+    *,
     at_once: int,
     here: bool,
 ) -> None:
@@ -181,6 +197,7 @@ def _check_memory(
         keeper=keeper,
         at_once=at_once,
         others=others,
+        state=state,
     )
 
 

@@ -122,18 +122,22 @@ def abstract_state(agent: Agent) -> TrainingState:
     return jax.eval_shape(lambda seed: agent.init(jax.random.key(seed)), np.uint32(0))
 
 
-def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
+def check(experiment: Experiment, stages: Sequence[Stage]) -> TrainingState:
     """Refuses first weights of unknown networks, and an agent without what it needs.
 
     Args:
         experiment: the experiment to run.
         stages: its learning stages.
 
+    Returns:
+        Shapes and dtypes of the first state of the last stage.
+
     Raises:
         ValueError: a network is unknown, or has no weights although it must be given.
         RunDirectoryError: a network does not fit its origin, or that cannot be read.
     """
-    known = set(abstract_state(stages[-1].agent).params) - {NORMALIZER}
+    state = abstract_state(stages[-1].agent)
+    known = set(state.params) - {NORMALIZER}
     for name in experiment.initial:
         if name not in known:
             raise ValueError(
@@ -150,6 +154,7 @@ def check(experiment: Experiment, stages: Sequence[Stage]) -> None:
     for each in experiment.origins:
         check_fit(learned_by(experiment), each.network, of_origin(each), each.source)
     check_tokenizers(experiment.origins)
+    return state
 
 
 def check_tokenizers(origins: Sequence[Origin]) -> None:

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from agents.parts.contract import Spec, Storage, discrete_spec
+from agents.parts.contract import Spec, Storage, TrainingState, discrete_spec
 from launch import memory
 
 ATARI = discrete_spec((4, 84, 84), np.uint8, 6)
@@ -49,9 +49,8 @@ def test_the_memory_of_every_actor_counts():
     roles = memory.estimate(STORAGE, ATARI, 4, actors=5, keeper="replay")
     assert roles["actor"] == 5 * 0.7e9
     assert roles["replay"] == 0.3e9 + 7.076e9
-    assert set(memory.estimate(STORAGE, ATARI, 4, actors=1, keeper="local")) == {
-        "local"
-    }
+    local = memory.estimate(STORAGE, ATARI, 4, actors=1, keeper="local")
+    assert local == {"local": 1e9 + 7.076e9, "networks": 0}
 
 
 def test_a_run_that_fits_into_memory_passes():
@@ -71,6 +70,49 @@ def test_too_large_a_capacity_is_refused_with_one_that_would_fit():
 def test_no_capacity_is_proposed_if_none_fits():
     with pytest.raises(ValueError, match="fewer actors, or a machine with more memory"):
         memory.check(STORAGE, ATARI, 4, actors=9, keeper="replay", available=10**9)
+
+
+def state(parameters):
+    """A network of float32 parameters, with Adam's moments; another does not learn."""
+    network = {"w": jax.ShapeDtypeStruct((parameters,), np.float32)}
+    return TrainingState(
+        {"policy": network, "teacher": network},
+        {},
+        {"policy": (network, network)},
+        jax.ShapeDtypeStruct((), np.int32),
+        jax.eval_shape(jax.random.key, 0),
+    )
+
+
+def test_networks_count_in_the_learner_and_where_they_act():
+    """Four arrays of 7 million numbers of four bytes; the counter and the key."""
+    large, own = state(7_000_000), 4 * 28e6 + 4 + 8
+    roles = memory.estimate(STORAGE, ATARI, 4, actors=1, keeper="local", state=large)
+    assert roles["networks"] == 3 * own
+    assert roles["local"] == 1e9 + 7.076e9
+    others = {"learner": 3, "replay": 2}
+    roles = memory.estimate(
+        STORAGE, ATARI, 4, actors=5, keeper="replay", others=others, state=large
+    )
+    assert roles["networks"] == 3 * 3 * own + (5 + 1) * 2 * 2 * 28e6
+    elsewhere = others | {"evaluator": 0}
+    roles = memory.estimate(
+        STORAGE, ATARI, 4, actors=0, keeper="replay", others=elsewhere, state=large
+    )
+    assert roles["networks"] == 3 * 3 * own
+
+
+def test_too_large_networks_are_refused():
+    storage = Storage(capacity=32, min_size=32)
+    text = discrete_spec((24,), np.int32, 90)
+    settings = {"actors": 1, "keeper": "local", "available": 20 * 10**9}
+    memory.check(storage, text, 1, state=state(300_000_000), **settings)
+    with pytest.raises(
+        ValueError,
+        match=r"needs 25\.0 GB \(local 1\.0, networks 24\.0\), 20\.0 GB are free; "
+        "choose smaller networks, or a machine with more memory",
+    ):
+        memory.check(storage, text, 1, state=state(500_000_000), **settings)
 
 
 def test_the_memory_of_every_learner_and_replay_server_counts():
