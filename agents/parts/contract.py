@@ -155,8 +155,8 @@ class TrainingState(NamedTuple):
 
     Attributes:
         params: online parameters, including those of networks that do not learn.
-        target_params: target parameters, equal to `params` at the start; mostly of
-            all networks that learn, of none if no loss reads them.
+        target_params: target parameters, equal to `params` at the start; empty if no
+            loss reads them, else mostly those of the networks that learn.
         opt_state: optimiser states.
         steps: `[]` int32 learner steps (gradient steps) done.
         key: consumed and replaced by each update.
