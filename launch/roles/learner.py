@@ -259,14 +259,15 @@ class Learner:
         Targets that are copies of these networks become copies of the new ones.
         """
         self._wait()
-        state = devices.local(self._state)
-        params, targets = dict(state.params), dict(state.target_params)
+        before = devices.local(self._state)
+        params, targets = dict(self._state.params), dict(self._state.target_params)
         for name in networks.keys() & params.keys():
-            for target, value in state.target_params.items():
-                if _equal(value, params[name]):
-                    targets[target] = networks[name]
-            params[name] = networks[name]
-        self.restore(state._replace(params=params, target_params=targets))
+            for target, value in before.target_params.items():
+                if _equal(value, before.params[name]):
+                    targets[target] = devices.replicate(networks[name], copy=True)
+            params[name] = devices.replicate(networks[name], copy=True)
+        self._state = self._state._replace(params=params, target_params=targets)
+        self.catch_up()
 
 
 def _equal(network: NetworkParams, other: NetworkParams) -> bool:
