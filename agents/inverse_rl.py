@@ -124,7 +124,6 @@ def entropies(logits: jax.Array) -> jax.Array:
 
 def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss:
     """Eq. (14), or IQ-Learn's loss online, with the entropy bonus: mean over tokens."""
-    share = config.policy_share
 
     def loss(params: Params, part: assembly.Part) -> tuple[jax.Array, Metrics]:
         logits = logits_of(params, network, part.prompt, part.completion)
@@ -134,10 +133,10 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
             config.td_weight * squared - log_probs - config.entropy_weight * entropy
         )
         value = part.average(losses)
-        if share:
+        if config.policy_share:
             own = generated_mean(config, network, params, part)
             of_references = state_terms(implied, log_probs, config.td_weight)
-            value += share * (own - part.average(of_references))
+            value += config.policy_share * (own - part.average(of_references))
         return value, {
             "log_prob": part.token_mean(log_probs),
             "squared_reward": part.token_mean(squared),
@@ -156,7 +155,7 @@ def loss_of(config: Config, network: transformer.Config, spec: Spec) -> sgd.Loss
         value, metrics = in_parts(params, target_params, both, key)
         return value, metrics | assembly.completion_metrics(batch.action)
 
-    return online_loss if share else in_parts
+    return online_loss if config.policy_share else in_parts
 
 
 def state_terms(

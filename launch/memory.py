@@ -135,19 +135,31 @@ def check(
     each_one = _transition_bytes(spec, frame_stack, in_process=keeper != "replay")
     rest = needed - storage.capacity * each_one
     fitting = math.floor((available - rest) / each_one)
-    shares = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in roles.items())
     remedy = "use fewer actors, or a machine with more memory"
     if fitting >= storage.min_size:
         remedy = f"--agent.storage.capacity {fitting} would fit"
     elif roles["networks"] > available / 2:
         remedy = "choose smaller networks, or a machine with more memory"
-    each = f" for each of {at_once} runs" if at_once > 1 else ""
+    raise _does_not_fit(storage.capacity, roles, available, at_once, remedy)
+
+
+def _does_not_fit(
+    capacity: int,
+    roles: Mapping[str, float],
+    available: int,
+    at_once: int,
+    remedy: str,
+) -> ValueError:
+    """The error of a run that needs more than what is available, both in bytes."""
+    shares = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in roles.items())
+    each = ""
     if at_once > 1:
+        each = f" for each of {at_once} runs"
         remedy += ", or run fewer at once with --parallel"
-    raise ValueError(
-        f"the run must fit into memory: with storage.capacity {storage.capacity} it "
-        f"needs {needed / 1e9:.1f} GB ({shares}), {available / 1e9:.1f} GB are free"
-        f"{each}; {remedy}"
+    return ValueError(
+        f"the run must fit into memory: with storage.capacity {capacity} it "
+        f"needs {sum(roles.values()) / 1e9:.1f} GB ({shares}), "
+        f"{available / 1e9:.1f} GB are free{each}; {remedy}"
     )
 
 
