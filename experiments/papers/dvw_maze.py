@@ -63,6 +63,7 @@ class Settings:
         schemes: which of the six.
         discount: of the learners' targets; 0.99 as in the authors' runs, 0.995 as in
             the paper. The mazes, q* and the gap have 0.995.
+        least_weight: of a pair, if weights are learned; 0.1 as in the authors' runs.
         at_once: runs side by side in one program, for a GPU.
         reference_draws: whether all runs have the observations and first weights of
             the authors' runs; else each has its own.
@@ -76,15 +77,12 @@ class Settings:
     samples: tuple[int, ...] = (3, 10)
     schemes: tuple[str, ...] = tuple(SCHEMES)
     discount: float = 0.99
+    least_weight: float = 0.1
     at_once: int = 1
     reference_draws: bool = True
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            for each in value if isinstance(value, tuple) else (value,):
-                if isinstance(each, int) and not isinstance(each, bool) and each < 1:
-                    raise ValueError(f"must be at least 1, got {each}")
+        self._check_numbers()
         if not self.samples:
             raise ValueError("must have at least one number")
         unknown = [name for name in self.schemes if name not in SCHEMES]
@@ -93,13 +91,21 @@ class Settings:
                 f"schemes must be some of {', '.join(SCHEMES)}, got "
                 f"{', '.join(unknown) or 'none'}"
             )
-        if not 0 <= self.discount < 1:
-            raise ValueError(f"discount must be in [0, 1), got {self.discount}")
         if self.iterations % self.points:
             raise ValueError(
                 f"must be a multiple of the points, got {self.iterations} iterations "
                 f"and {self.points} points"
             )
+
+    def _check_numbers(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            for each in value if isinstance(value, tuple) else (value,):
+                if isinstance(each, int) and not isinstance(each, bool) and each < 1:
+                    raise ValueError(f"must be at least 1, got {each}")
+        for name in ("discount", "least_weight"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
 
 _RUN = ("samples", "scheme", "maze", "run")  # columns that tell the runs apart
@@ -148,7 +154,10 @@ def compute(
         if not chunk:
             continue
         config = fitted.Config(
-            samples=samples, discount=settings.discount, **SCHEMES[scheme]
+            samples=samples,
+            discount=settings.discount,
+            weight_floor=settings.least_weight,
+            **SCHEMES[scheme],
         )
         found = _gaps(seed, chunk, config, settings, unfinished)
         for point, gaps in enumerate(found):

@@ -23,7 +23,7 @@ def test_the_defaults_are_the_authors():
     assert (settings.mazes, settings.first_maze, settings.seeds) == (20, 1, 3)
     assert (settings.iterations, settings.samples) == (20_000, (3, 10))
     assert settings.discount == fitted.Config().discount == 0.99
-    assert fitted.Config().weight_floor == 0
+    assert settings.least_weight == fitted.Config().weight_floor == 0.1
     penalties = dvw_maze.SCHEMES["DVW M-DQN"]
     # Entropy coefficient (1 - alpha) tau and KL coefficient alpha tau.
     tau, alpha = penalties["temperature"], penalties["munchausen"]
@@ -40,6 +40,7 @@ def test_the_defaults_are_the_authors():
         ({"samples": ()}, "must have at least one number"),
         ({"schemes": ("DQN", "IQN")}, "some of DQN, .*, f. M-DQN, got IQN"),
         ({"discount": 1.0}, r"discount must be in \[0, 1\), got 1.0"),
+        ({"least_weight": -0.1}, r"least_weight must be in \[0, 1\), got -0.1"),
         ({"schemes": ()}, "some of DQN, .*, f. M-DQN, got none"),
         ({"iterations": 7, "points": 2}, "a multiple of the points, got 7 iterations"),
     ],
@@ -55,7 +56,7 @@ def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
 
     def gaps(key, process, observations, params, *, config, iterations, points, after):
         assert after is None and (iterations, observations.shape[-2:]) == (6, (625, 5))
-        assert config.discount == 0.97
+        assert (config.discount, config.weight_floor) == (0.97, 0.03)
         moved = jnp.diagonal(process.transitions[..., 1, :], axis1=-2, axis2=-1)
         absorbing = jnp.sum(moved == 1.0, axis=-1)
         assert absorbing.shape == key.shape
@@ -65,7 +66,7 @@ def test_every_scheme_runs_in_every_maze_with_every_seed(at_once, monkeypatch):
     monkeypatch.setattr(fitted, "gaps", gaps)
     settings = Settings(
         mazes=2, first_maze=7, seeds=2, iterations=6, points=3, samples=(4,),
-        discount=0.97, at_once=at_once,
+        discount=0.97, least_weight=0.03, at_once=at_once,
     )  # fmt: skip
     rows = list(dvw_maze.compute(5, settings))
     assert len(rows) == 6 * 2 * 2 * 4
