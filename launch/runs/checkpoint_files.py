@@ -230,12 +230,11 @@ def _unused_targets(state: Path, expected: TrainingState) -> Params:
 
     Until December 2026 every network that learns had a target.
     """
-    saved = _checkpointer().metadata(state).item_metadata.tree["target_params"]
-    return {
-        name: network
-        for name, network in expected.params.items()
-        if name in saved.keys() - expected.target_params.keys()
-    }
+    metadata = _checkpointer().metadata(state).item_metadata
+    if metadata is None:  # the checkpoint is none of ours, which `restore` says
+        return {}
+    unused = metadata.tree["target_params"].keys() - expected.target_params.keys()
+    return {name: expected.params[name] for name in unused & expected.params.keys()}
 
 
 @functools.cache
