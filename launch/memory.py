@@ -26,7 +26,7 @@ _ITEM_BYTES = 4_800
 # writer encodes, and the newest parameters with their gradient. Measured with a decoder
 # of 35 million parameters: 3.4 states of 0.43 GB at the highest, 2.0 between saves.
 _STATES = 3
-# Of those who act: the parameters in use, and those that arrive.
+# An actor or evaluator holds the parameters in use, and newer ones while they arrive.
 _PARAMETERS = 2
 
 # The role that keeps the replay, the one of a local run being the whole run.
@@ -150,7 +150,7 @@ def _does_not_fit(
     at_once: int,
     remedy: str,
 ) -> ValueError:
-    """The error of a run that needs more than what is available, both in bytes."""
+    """Makes the error for roles that need more bytes than are available."""
     shares = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in roles.items())
     each = ""
     if at_once > 1:

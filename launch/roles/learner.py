@@ -97,7 +97,7 @@ class Learner:
         self._thread = thread
         self._turn: Future[None] | None = None  # under way
         first = jax.jit(agent.init)(jax.random.key(seed))
-        self._state: TrainingState = devices.replicate(first)
+        self._state: TrainingState = devices.replicate(first)  # nobody else has it
         self.learner_steps = 0
         self.metrics: Metrics = {}
         self.catch_up()

@@ -228,10 +228,10 @@ def restore_state(path: Path, expected: TrainingState) -> TrainingState:
 def _unused_targets(state: Path, expected: TrainingState) -> Params:
     """The networks that had a target when a state was saved, and no longer have one.
 
-    Until December 2026 every network that learns had a target.
+    Before 2026-11-30 every network that learns had a target.
     """
     metadata = _checkpointer().metadata(state).item_metadata
-    if metadata is None:  # the checkpoint is none of ours, which `restore` says
+    if metadata is None:  # Orbax knows no state here: `restore` will say so
         return {}
     unused = metadata.tree["target_params"].keys() - expected.target_params.keys()
     return {name: expected.params[name] for name in unused & expected.params.keys()}

@@ -48,7 +48,7 @@ def test_saving_removes_checkpoints_of_later_steps(save, tmp_path, keep):
 
 
 def test_targets_that_the_agent_no_longer_has_are_left_out(state, tmp_path):
-    """Until December 2026 also networks had one whose target no loss reads."""
+    """Before 2026-11-30 every network that learns had a target, read or not."""
     agent = make("dqn")
     without = agent._replace(
         init=lambda key: agent.init(key)._replace(target_params={})
