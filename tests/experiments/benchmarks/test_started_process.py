@@ -14,7 +14,9 @@ from experiments.benchmarks import started_process
 from experiments.benchmarks.measure import BenchFailed
 from launch.errors import RunStopped
 
-# A process with a child in another session, as the roles of a program are.
+# A process with a child in another session, as the roles of a program are. It writes
+# once the child runs: until then a stopped child keeps its parent from stopping, since
+# the parent waits in vfork.
 FAMILY = (
     "import subprocess, sys, time\n"
     "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
@@ -22,12 +24,12 @@ FAMILY = (
 )
 # A benchmark that has started a family and waits.
 BENCHMARK = f"""
-import sys, time
+import os, sys, time
 from experiments.benchmarks import started_process
 with started_process.ended_in_order(), started_process.folder() as place:
     (place / "written").touch()
     with started_process.started([sys.executable, "-c", {FAMILY!r}]) as one:
-        while len(one._family()) < 2:
+        while not os.fstat(one._output.fileno()).st_size:
             time.sleep(0.01)
         if sys.argv[1:] == ["paused"]:
             one.pause()
@@ -40,6 +42,10 @@ def states(one):
     return [each.status() for each in one._family()]
 
 
+def has_written(one):
+    return os.fstat(one._output.fileno()).st_size > 0
+
+
 def until(condition):
     end = time.monotonic() + 10
     while not condition():
@@ -50,7 +56,8 @@ def until(condition):
 @pytest.fixture
 def family(tmp_path):
     with started_process.started([sys.executable, "-c", FAMILY], tmp_path) as one:
-        until(lambda: len(one._family()) == 2)
+        until(lambda: has_written(one))
+        assert len(one._family()) == 2
         yield one
 
 
@@ -75,7 +82,7 @@ def test_a_process_that_does_not_end_is_killed(monkeypatch):
     with started_process.started(
         [sys.executable, "-c", f"{deaf}print(flush=True)\ntime.sleep(600)"]
     ) as one:
-        until(lambda: os.fstat(one._output.fileno()).st_size)
+        until(lambda: has_written(one))
         [process] = one._family()
     assert not process.is_running()
 
