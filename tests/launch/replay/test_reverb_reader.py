@@ -29,7 +29,7 @@ def test_a_starved_reader_notices_a_stop(make_server):
     threading.Timer(0.3, stop.set).start()
     start = time.monotonic()
     assert list(reader) == []
-    assert 0.3 <= time.monotonic() - start < 2
+    assert 0.3 <= time.monotonic() - start < 20
     state = limiter.limiter_state(client)
     assert state == (0, 0, 0, STORAGE.min_size, 0)
 

@@ -159,7 +159,7 @@ def test_an_adder_held_up_by_the_limiter_notices_a_stop(make_server):
         if stop.is_set():
             break
     adder.close()
-    assert 1 <= time.monotonic() - start < 5
+    assert 1 <= time.monotonic() - start < 20
     state = limiter.limiter_state(client)
     assert state.missing_inserts == 0
     assert state.missing_samples > 0

@@ -130,7 +130,7 @@ def test_without_a_measured_speed_it_is_tried_until_the_deadline(run, capsys):
     run.store.may_end.clear()
     began = time.monotonic()
     run.save(23, left=0.3)
-    assert 0.25 < time.monotonic() - began < 5
+    assert 0.25 < time.monotonic() - began < 20
     assert run.newest().replay_of == 10 and run.store.saves == 2
     assert "it takes more time than is left" in capsys.readouterr().err
     run.store.may_end.set()
