@@ -6,7 +6,7 @@ https://arxiv.org/abs/2305.13185, with the settings of its code
 (matsuolab/Deep-Variance-Weighting-Maze): 20 mazes with 3 seeds each, 3 or 10 samples of
 each pair in each of 20,000 iterations. The gap is max |q* - q_pi| / max q*.
 
-A full run takes 45 minutes on one CPU core, 90 if it is weighted by learned variances:
+A full run takes 47 minutes on one CPU core, 93 if it is weighted by learned variances:
 `--mazes 1 --first_maze 7 --seeds 1 --iterations 2_000` does a part, `--schemes
 "DQN,f* DQN"` two of the six. `--at_once 60` runs
 so many side by side, for a GPU. Each gap is written as soon as it is computed.

@@ -6,8 +6,8 @@ Mistakes", ICLR 2024, https://arxiv.org/abs/2306.13649.
 - `gkd/sizes`: students of three sizes, and what they learn from: references (`sft`),
   the teacher's completions (`seq_kd`), the teacher's distribution on references
   (`supervised_kd`), on their own completions (`on_policy`), or on both (`mixed`). The
-  paper's claim: on-policy gains most over the first student, 1.7 to 2.1 times as much
-  as supervised distillation.
+  paper's claim, as notes on it have it: on-policy gains most over the first student,
+  1.7 to 2.1 times as much as supervised distillation.
 - `gkd/data`: on-policy distillation with 5 % of the prompts against supervised
   distillation with all. The paper's claim: the first is not worse.
 - `gkd/divergences`: five divergences, sampled at temperature 1 or greedily. The paper's
