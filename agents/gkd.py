@@ -26,7 +26,8 @@ Deviations:
 - Eq. (5) leaves open how the reward's gradient is estimated. Here it is a score
   function with the mean of the batch's other rewards as baseline, weighted by
   min(1, p_S(y) / p_S'(y)), where S' is the student that generated y.
-- Without references, prompts are all that a task needs; lambda must then be 1.
+- Without references, prompts are all that a task needs; lambda must then be 1, or the
+  other completions the teacher's.
 """
 
 from dataclasses import dataclass
@@ -124,7 +125,9 @@ def loss_of(config: Config, pair: distillation.Pair, spec: Spec) -> sgd.Loss:
         prompt, completion = part.prompt, part.completion
 
         def own_log_probs() -> jax.Array:
-            return sampling.score(params["policy"], pair.student, prompt, completion)
+            return sampling.score(
+                params["policy"], pair.student, prompt, completion, pair.chunk
+            )
 
         if config.divergence == "likelihood":
             losses = -own_log_probs()

@@ -16,7 +16,7 @@ between that sum and the critic's value. `measure` gives KL(pi, pi_SFT).
 
 The critic is a decoder of the policy's shape and, as in the paper, begins with the
 weights of supervised fine-tuning. Its value is its logit of PAD minus the logit that
-`sft` gives PAD. No completion contains PAD, so the critic needs no further parameters,
+`sft` gives PAD. No reference contains PAD, so the critic needs no further parameters,
 and its values begin at 0.
 
 Deviations:

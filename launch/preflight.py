@@ -111,10 +111,11 @@ def check(
 def _learns_nothing(experiment: Experiment, spec: Spec) -> Iterator[str]:
     """Yields a note if a run ends before its first update."""
     storage = make_agent(experiment, spec).storage
-    if storage.order == "queue":
-        return
     first = storage.min_size + storage.batch_size / storage.samples_per_insert
-    if experiment.steps < first:
+    lanes, made = experiment.environments, experiment.steps
+    if storage.order == "queue":
+        first, made = storage.batch_size, lanes * math.ceil(made / lanes)
+    if made < first:
         yield (
             f"{experiment.name} will learn nothing: its first update comes after "
             f"{math.ceil(first):,} actor steps, and it ends after {experiment.steps:,} "

@@ -89,8 +89,9 @@ def summarise(
     claimed = [about[index] for index in generator.permutation(len(about))]
     if generator.random() < planted:
         wrong = int(generator.integers(len(claimed)))
-        subject, verb, right = claimed[wrong]
-        others = [word for word in OBJECTS if word != right]
+        subject, verb, _ = claimed[wrong]
+        true = [thing for _, _, thing in about]
+        others = [word for word in OBJECTS if word not in true]
         claimed[wrong] = (subject, verb, others[generator.integers(len(others))])
     one_sentence = generator.random() < 0.5
     words = list(claimed[0])

@@ -315,13 +315,14 @@ class Local:
         """Whether a run that resumes here equals one that was not interrupted.
 
         The environments restart at checkpoints of the grid, also if the run continues;
-        a run that learns from a dataset has none. The replay must be saved with it.
+        a run that learns from a dataset has none. What a replay or a queue holds must
+        be saved with it.
         """
         if self._acting is None:
             return True
-        # A queue is empty whenever the run saves itself.
         is_queue = self._stages[-1].agent.storage.order == "queue"
-        return on_grid and (is_queue or self._run.experiment.checkpoint.replay)
+        holds = not is_queue or self._batches.stored() > 0
+        return on_grid and (self._run.experiment.checkpoint.replay or not holds)
 
     def saved(self) -> None:
         """Restarts the environments, as a run resumed from this checkpoint does."""

@@ -56,6 +56,7 @@ class Actor:
         self._adder = adder
         self._version = version
         self._reward_clip = reward_clip
+        self._evaluation = evaluation
         self._extras: Any = ()
         plays = np.bool_(evaluation)
 
@@ -92,13 +93,15 @@ class Actor:
     def score_others(self, score: Callable[[np.ndarray], np.ndarray]) -> None:
         """Scores the further actions that `select_action` left in the extras, if any.
 
+        Nothing learns from those of an evaluation, so they are not scored.
+
         Args:
             score: `actions [N, K, ...] -> [N, K]`, of the environment.
 
         Raises:
             NotFinite: a score is NaN or infinite.
         """
-        if self._adder is None:
+        if self._adder is None or self._evaluation:
             return
 
         def scored(leaf: Any) -> Any:

@@ -132,6 +132,7 @@ def test_losses_are_means_over_the_tokens_of_the_completions(params, log_probabi
         ),
         ({"teacher_temperature": 0.1}, sequence_mean(kl(sharp, student))),
         (gkd.SEQ_KD, -sequence_mean(taken(student))),
+        (gkd.SEQ_KD | {"chunk": 4}, -sequence_mean(taken(student))),
         ({"divergence_weight": 0.25}, 0.25 * forward + 0.75 * float(gains.mean())),
     ]
     found = losses(params, batch, *(settings for settings, _ in cases))

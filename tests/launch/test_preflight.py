@@ -269,6 +269,26 @@ def test_a_queue_and_a_dataset_are_not_on_the_device():
         preflight._check_place(catch, "local", queued)
 
 
+@pytest.mark.parametrize(("steps", "learns"), [(9, False), (10, True)])
+def test_so_has_a_run_with_a_queue(steps, learns, catch):
+    """Three environments make 9 or 12 transitions, of which an update takes 10."""
+    queue = {"order": "queue", "samples_per_insert": 1.0, "capacity": 20}
+    experiment = catch(
+        {
+            "steps": steps,
+            "environments": 3,
+            "agent.storage.batch_size": 10,
+            **{f"agent.storage.{name}": value for name, value in queue.items()},
+        }
+    )
+    ready = preflight.check(experiment, here=False)
+    note = (
+        "mdqn/catch will learn nothing: its first update comes after 10 actor steps, "
+        f"and it ends after {steps} (--steps)"
+    )
+    assert ready.notes == (() if learns else (note,))
+
+
 @pytest.mark.parametrize(("steps", "learns"), [(119, False), (120, True)])
 def test_a_run_that_ends_before_its_first_update_has_a_note(steps, learns, catch):
     """100 steps fill the replay; then 20 steps owe a batch of 40 samples."""

@@ -126,7 +126,9 @@ def measure_of(pair: Pair, spec: Spec) -> Measure:
             mask = sequences.completion_mask(completion)
             return jnp.sum(jnp.where(mask, values, 0)) / len(completion)
 
-        log_probs = sampling.score(params["policy"], pair.student, prompt, reference)
+        log_probs = sampling.score(
+            params["policy"], pair.student, prompt, reference, pair.chunk
+        )
         return {
             "forward_kl": total("forward_kl", of_teacher.tokens),
             "reverse_kl": total("reverse_kl", of_student.tokens),

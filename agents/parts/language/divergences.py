@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.parts import checks
+from agents.parts.language import accumulation
 
 Name = Literal["forward_kl", "reverse_kl", "jsd", "total_variation"]
 # (teacher logits [..., V], student logits [..., V]) -> [...]
@@ -127,24 +128,12 @@ def chunked(
     Returns:
         `[B, T]`.
     """
-    checks.at_least("chunk", chunk, 1)
     chex.assert_rank([teacher_states, student_states], 3)
-    chex.assert_equal_shape_prefix([teacher_states, student_states], 2)
-    shape = teacher_states.shape[:2]
-    positions = math.prod(shape)
-    rows = -(-positions // chunk)
-
-    def cut(states: jax.Array) -> jax.Array:
-        flat = states.reshape(positions, -1)
-        flat = jnp.pad(flat, ((0, rows * chunk - positions), (0, 0)))
-        return flat.reshape(rows, chunk, -1)
-
-    @jax.checkpoint
-    def of_chunk(states: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return divergence(teacher_logits(states[0]), student_logits(states[1]))
-
-    values = jax.lax.map(of_chunk, (cut(teacher_states), cut(student_states)))
-    return values.reshape(-1)[:positions].reshape(shape)
+    return accumulation.in_chunks(
+        lambda states: divergence(teacher_logits(states[0]), student_logits(states[1])),
+        (teacher_states, student_states),
+        chunk,
+    )
 
 
 def _log_softmaxes(

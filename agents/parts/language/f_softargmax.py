@@ -253,15 +253,18 @@ def _solve(
     """The softargmax `[..., V]` and its tau `[..., 1]`.
 
     tau lies between where the most likely token alone would have probability 1, and
-    where all tokens together would, if they had its score.
+    where all tokens together would, if they had its score. It is also not below where
+    they would if all had the least score: for large alpha, rare tokens and close scores
+    that is the narrower bracket.
     """
     rows = _rows(q, scores)
     scores = jnp.where(rows > 0, scores, -jnp.inf)
     top = jnp.max(scores, axis=-1, keepdims=True)
     centred = scores - top
     best = jnp.max(jnp.where(centred == 0, rows, 0), axis=-1, keepdims=True)
-    low = -divergence.slope(1 / best)
-    high = jnp.full_like(low, -divergence.slope(1 / jnp.sum(q)))
+    high = jnp.full_like(best, -divergence.slope(1 / jnp.sum(q)))
+    least = jnp.min(jnp.where(rows > 0, centred, 0), axis=-1, keepdims=True)
+    low = jnp.maximum(-divergence.slope(1 / best), high + least)
 
     def halve(_: Any, bracket: tuple[jax.Array, jax.Array]) -> tuple:
         low, high = bracket

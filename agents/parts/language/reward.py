@@ -20,7 +20,7 @@ def rewards(
 ) -> jax.Array:
     """The logit of PAD after the last token, less what the first weights give it.
 
-    No completion contains PAD, so the decoder needs no further parameters for its
+    No reference contains PAD, so the decoder needs no further parameters for its
     reward, and any language policy may give it its first weights. Without the
     difference, a completion that the policy never makes could have a large reward
     before anything is learned: fine-tuning lowers the logit of PAD only in states that

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.parts.contract import NetworkParams
-from agents.parts.language import sequences, transformer
+from agents.parts.language import accumulation, sequences, transformer
 
 
 class Completion(NamedTuple):
@@ -192,8 +192,24 @@ def score(
     config: transformer.Config,
     prompt: jax.Array,
     tokens: jax.Array,
+    chunk: int = 0,
 ) -> jax.Array:
-    """Log-probabilities `[B, T]` of given completions `[B, T]`; 0 after EOS."""
-    log_probs = jax.nn.log_softmax(completion_logits(params, config, prompt, tokens))
-    taken = jnp.take_along_axis(log_probs, tokens[:, :, None], axis=-1)[:, :, 0]
-    return jnp.where(sequences.completion_mask(tokens), taken, 0)
+    """Log-probabilities `[B, T]` of given completions `[B, T]`; 0 after EOS.
+
+    Args:
+        params: of the decoder.
+        config: of the decoder.
+        prompt: `[B, P]`, padded on the right.
+        tokens: `[B, T]`, the completions.
+        chunk: positions whose logits are in memory at a time; 0: all.
+    """
+    states = predicting_states(params, config, prompt, tokens)
+
+    def taken(positions: tuple[jax.Array, jax.Array]) -> jax.Array:
+        states, tokens = positions
+        log_probs = jax.nn.log_softmax(transformer.logits(params, config, states))
+        return jnp.take_along_axis(log_probs, tokens[..., None], axis=-1)[..., 0]
+
+    both = (states, tokens)
+    found = accumulation.in_chunks(taken, both, chunk) if chunk else taken(both)
+    return jnp.where(sequences.completion_mask(tokens), found, 0)

@@ -83,6 +83,15 @@ def test_a_share_of_references_has_one_wrong_object():
     assert scores.count(0.5) / 1_000 == pytest.approx(0.3, abs=0.06)
 
 
+def test_a_planted_object_is_not_that_of_the_other_fact():
+    """With the same verb twice, it would make the claim true."""
+    about = [("ann", "has", "ball"), ("ann", "has", "cup")]
+    generator = np.random.default_rng(3)
+    for _ in range(500):
+        words = facts.summarise(generator, about, planted=1.0)
+        assert facts.entailed(about, words) == 0.5
+
+
 def test_special_tokens_make_a_sentence_ungrammatical():
     task = facts.Summaries(environments.Facts())
     encode = task.vocabulary.encode

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from launch.policies import saved_policy
 from launch.runs import checkpoint, run_directory
@@ -43,6 +44,23 @@ def test_a_transition_that_is_left_over_is_used_by_the_next_update(tmp_path):
     assert {row["staleness_max"] for row in learner_rows(directory)} <= {0, 1}
     last = checkpoint.newest(directory).counts
     assert last.actor_steps == 500 and last.learner_steps == 500 // 7
+
+
+@pytest.mark.parametrize(
+    ("environments", "replay", "exact"),
+    [(5, True, True), (5, False, False), (7, False, True)],
+)
+def test_a_checkpoint_without_what_is_left_over_is_not_exact(
+    environments, replay, exact, tmp_path, monkeypatch
+):
+    """The batch is 7: after 203 steps nothing is left over, after 200 four are."""
+    experiment = queued(500, environments=environments)
+    experiment = changed(experiment, {"checkpoint.replay": replay})
+    cut = run_directory.create(tmp_path / "cut", experiment)
+    run_until(experiment, cut, 330, monkeypatch)
+    saved = checkpoint.newest(cut)
+    assert saved.counts.actor_steps == {5: 200, 7: 203}[environments]
+    assert saved.extra[checkpoint.EXACT] == exact
 
 
 def test_resumed_run_equals_the_uninterrupted_one(tmp_path, monkeypatch):

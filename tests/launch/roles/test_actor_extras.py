@@ -1,14 +1,22 @@
 """The extras that a policy returns reach the replay with its actions."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import environments
+from agents import REGISTRY
 from agents.parts.contract import Others
 from environments import Arithmetic
+from environments.language.arithmetic import Sums
+from launch.build import make_agent, spec_of
 from launch.errors import NotFinite
 from launch.roles.actor import Actor, Loop
+from launch.roles.evaluator import Evaluator
+from tests.launch.language_runs import SMALL
+from tests.launch.language_runs import sums as small_sums
+from tests.launch.small_experiments import changed
 
 
 def test_an_actor_remembers_the_extras_of_its_last_actions(scripted):
@@ -80,9 +88,23 @@ def test_nothing_is_scored_where_nothing_is_stored(monkeypatch):
     environment = environments.make(Arithmetic(), 3, seed=0)
     monkeypatch.setattr(environment, "score", None)
     Loop(environment, Actor(sums(environment), dict, seed=0)).step()
-    actor = Actor(sums(environment), dict, seed=0)
-    actor.select_action(environment.reset().observation)
-    actor.score_others(lambda actions: pytest.fail("an evaluation needs no scores"))
+
+
+def test_an_evaluation_scores_no_further_actions(monkeypatch):
+    """The samples of J-BOND's policy in evaluation are padding."""
+    settings = changed(REGISTRY["jbond"].default(), SMALL)
+    experiment = small_sums(agent_name="jbond", agent=settings)
+    agent = make_agent(experiment, spec_of(experiment))
+    kinds = []
+
+    def score(task, prompt, completion):
+        kinds.append(bool(completion.any()))
+        return 0.0
+
+    monkeypatch.setattr(Sums, "score", score)
+    evaluator = Evaluator(experiment, agent, episodes=3)
+    evaluator.evaluate(agent.init(jax.random.key(0)).params, point=0)
+    assert kinds == [True] * 3
 
 
 def test_a_score_that_is_no_number_ends_the_run():

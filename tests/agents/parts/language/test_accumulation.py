@@ -36,6 +36,18 @@ def test_parts_add_up_to_the_whole(parts):
     np.testing.assert_allclose(slope["w"], 3 * gradient["w"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("chunk", [1, 4, 6, 99])
+def test_chunks_of_positions_are_joined_in_order(chunk):
+    """Six positions of two leaves with other ranks."""
+    states, tokens = jnp.arange(12.0).reshape(2, 3, 2), jnp.arange(6).reshape(2, 3)
+    found = accumulation.in_chunks(
+        lambda rows: rows[0] @ jnp.array([1.0, 10.0]) + 100 * rows[1],
+        (states, tokens),
+        chunk,
+    )
+    assert found.tolist() == [[10, 132, 254], [376, 498, 620]]
+
+
 def test_a_part_sees_its_rows_only():
     """Four parts of three rows, each with every fourth row."""
     seen = []

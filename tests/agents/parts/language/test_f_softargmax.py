@@ -239,6 +239,24 @@ def test_equal_and_far_scores():
     assert operators.loss_of_labels(f, far, jnp.array(2)) == pytest.approx(2e4)
 
 
+@pytest.mark.parametrize(("tokens", "alpha"), [(1_024, 5.0), (20_000, 3.0)])
+def test_rare_tokens_and_a_large_alpha_do_not_widen_the_bracket(tokens, alpha):
+    """Against a bisection in double precision, of tau between far bounds."""
+    f, q = operators.alpha_divergence(alpha), 1 / tokens
+    theta = 3 * np.random.default_rng(5).normal(size=tokens)
+
+    def probabilities(tau):
+        slope = np.maximum((alpha - 1) * (theta - tau), 0)
+        return q * slope ** (1 / (alpha - 1))
+
+    low, high = theta.max() - 1e13, theta.max()
+    for _ in range(200):
+        tau = (low + high) / 2
+        low, high = (tau, high) if probabilities(tau).sum() > 1 else (low, tau)
+    found = operators.softargmax(f, jnp.asarray(theta), jnp.full(tokens, q))
+    assert np.abs(found - probabilities(tau)).sum() < 1e-4
+
+
 def test_settings_out_of_range_are_refused():
     with pytest.raises(ValueError, match="alpha must be above 0, got 0"):
         operators.named("alpha", 0.0)

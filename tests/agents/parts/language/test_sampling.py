@@ -65,6 +65,26 @@ def test_scores_are_log_softmax_of_each_row():
         np.testing.assert_allclose(found[:, n], np.where(there, wanted, 0), atol=1e-5)
 
 
+def test_scores_in_chunks_have_value_and_gradient_of_the_whole():
+    """35 positions; no intermediate of the gradient has the logits of all of them."""
+    wide = dataclasses.replace(CONFIG, vocabulary=5_000)
+    params = transformer.init(jax.random.key(7), wide)
+
+    def total(params, chunk):
+        scores = sampling.score(params, wide, PROMPTS, COMPLETIONS, chunk)
+        return jnp.sum(scores * jnp.arange(35.0).reshape(5, 7))
+
+    step = jax.jit(jax.value_and_grad(total), static_argnums=1)
+    found, wanted = step(params, 4), step(params, 0)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3),
+        found,
+        wanted,
+    )
+    used = step.lower(params, 4).compile().memory_analysis().temp_size_in_bytes
+    assert used < 35 * 5_000 * 4
+
+
 def test_greedy_generation_takes_the_largest_logit_of_the_parallel_pass(key):
     params = random_params(seed=2)
     made = generate(params, CONFIG, key, PROMPTS, T, 0.0).tokens
