@@ -37,6 +37,8 @@ class Recipe(NamedTuple):
             None: actors collect experience, unless the experiment names a dataset.
         shared: fields of `Config`, by network, in which a run that gives the network
             its weights must agree with this agent, if its agent has these fields.
+        measured_from: networks whose outputs are differences from those of another
+            one, and that one: each must have begun with the other's weights.
     """
 
     module: str
@@ -44,6 +46,7 @@ class Recipe(NamedTuple):
     actions: Literal["discrete", "continuous", "tokens"] = "discrete"
     dataset: Preparation | None = None
     shared: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    measured_from: Mapping[str, str] = MappingProxyType({})
 
     @property
     def config(self) -> type:
@@ -156,11 +159,13 @@ REGISTRY: dict[str, Recipe] = {
     "supervised_kd": Recipe("agents.gkd", "SUPERVISED_KD", actions="tokens"),
     "seq_kd": Recipe("agents.gkd", "SEQ_KD", actions="tokens"),
     "warp": Recipe("agents.warp", actions="tokens"),
-    "rlef": Recipe("agents.rlef", actions="tokens"),
+    "rlef": Recipe("agents.rlef", actions="tokens", measured_from={"value": "sft"}),
     "bond": Recipe("agents.bond", "BOND", actions="tokens"),
     "jbond": Recipe("agents.bond", actions="tokens"),
-    "reward_model": Recipe("agents.reward_model", actions="tokens"),
-    "warm": Recipe("agents.warm", actions="tokens"),
+    "reward_model": Recipe(
+        "agents.reward_model", actions="tokens", measured_from={"reward": "sft"}
+    ),
+    "warm": Recipe("agents.warm", actions="tokens", measured_from={"reward": "sft"}),
     "f_divergence": Recipe("agents.f_divergence", actions="tokens"),
     "f_distillation": Recipe(
         "agents.f_divergence",

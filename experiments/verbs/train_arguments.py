@@ -193,16 +193,21 @@ def _with_anchor(base: Experiment, changes: Mapping[str, Any]) -> Mapping[str, A
     """The changes, and the weights of `sft` for networks that begin as `sft` does.
 
     The caller may name others for them. Policies that continue fine-tuning, values and
-    rewards begin with the weights of the supervised policy, whichever it is.
+    rewards begin with the weights of the supervised policy, whichever it is; a run that
+    learned more networks has others of their names, which they do not take.
     """
     anchor = changes.get("initial.sft")
     if anchor is None:
         return changes
-    alike = {
-        f"initial.{network}": anchor
-        for network, text in base.initial.items()
-        if text == base.initial.get("sft")
-    }
+    from experiments.verbs import initial_sources  # imports the agent and JAX
+
+    source, _, _ = anchor.partition("#")
+    taken = initial_sources.find("sft", anchor, base).network
+    alike = {}
+    for network, text in base.initial.items():
+        if text == base.initial.get("sft"):
+            same = initial_sources.find(network, anchor, base).network == taken
+            alike[f"initial.{network}"] = anchor if same else f"{source}#{taken}"
     return {**alike, **changes}
 
 

@@ -8,7 +8,7 @@ import dataclasses
 
 import agents
 from experiments.flags import OverrideError
-from experiments.verbs import initial_sources, train_runs
+from experiments.verbs import initial_beginnings, initial_sources, train_runs
 from experiments.verbs.initial_sources import Source
 from experiments.verbs.train_arguments import Options, Plan
 from launch import errors
@@ -51,6 +51,8 @@ def provided(plan: Plan) -> Plan:
         train_runs.check(experiment, options.launch, options.wandb, here=False)
         _check_fit(experiment, sources[experiment])
         _print_differences(experiment, sources[experiment])
+    for experiment, found in sources.items():
+        initial_beginnings.check(experiment, found, options.runs)
     named = list[Experiment]()
     for each in [each for found in sources.values() for each in found.values()]:
         if isinstance(each.place, Experiment):

@@ -161,3 +161,13 @@ def test_networks_begin_as_the_supervised_policy_that_the_caller_names(
     # The supervised policy does not follow a policy that the caller names.
     line = f"{agent_name}/facts --initial.{other} gkd/facts#policy"
     assert planned(*line.split()).initial["sft"] == "sft/facts"
+
+
+def test_no_network_begins_as_its_own_namesake_of_the_supervised_policys_run():
+    """A run of RLEF has a critic, but `value` must begin as `sft` does."""
+    initial = planned(*"rlef/facts --initial.sft rlef/facts".split()).initial
+    assert initial == {
+        "policy": "rlef/facts",
+        "value": "rlef/facts#policy",
+        "sft": "rlef/facts",
+    }
