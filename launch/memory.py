@@ -143,21 +143,57 @@ def check(
     raise _does_not_fit(storage.capacity, roles, available, at_once, remedy)
 
 
+def check_offline(
+    state: TrainingState,
+    *,
+    local: bool,
+    learners: int = 1,
+    at_once: int = 1,
+    available: int | None = None,
+) -> None:
+    """Refuses a run that learns from a dataset if its networks do not fit into memory.
+
+    Args:
+        state: of the agent, may be abstract.
+        local: whether the run is one process.
+        learners: number of learners.
+        at_once: number of such runs that share the machine.
+        available: bytes; None asks the machine.
+
+    Raises:
+        ValueError: with the estimate.
+    """
+    available = (free() if available is None else available) // at_once
+    networks = float(learners * _STATES * _bytes(state))
+    roles = {"local": _LOCAL_BYTES}
+    if not local:
+        networks += _PARAMETERS * _bytes(state.params)
+        roles = {
+            "learner": learners * _ROLE_BYTES["learner"],
+            "evaluator": _ROLE_BYTES["evaluator"],
+        }
+    roles["networks"] = networks
+    if sum(roles.values()) > available:
+        remedy = "choose smaller networks, or a machine with more memory"
+        raise _does_not_fit(None, roles, available, at_once, remedy)
+
+
 def _does_not_fit(
-    capacity: int,
+    capacity: int | None,
     roles: Mapping[str, float],
     available: int,
     at_once: int,
     remedy: str,
 ) -> ValueError:
     """Makes the error for roles that need more bytes than are available."""
+    replay = "" if capacity is None else f"with storage.capacity {capacity} "
     shares = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in roles.items())
     each = ""
     if at_once > 1:
         each = f" for each of {at_once} runs"
         remedy += ", or run fewer at once with --parallel"
     return ValueError(
-        f"the run must fit into memory: with storage.capacity {capacity} it "
+        f"the run must fit into memory: {replay}it "
         f"needs {sum(roles.values()) / 1e9:.1f} GB ({shares}), "
         f"{available / 1e9:.1f} GB are free{each}; {remedy}"
     )

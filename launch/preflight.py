@@ -146,6 +146,12 @@ def _check_fit(
         from launch.datasets.load import load_prepared  # runs that act read no data
 
         _check_offline(experiment, last.agent)
+        memory.check_offline(
+            state,
+            local=mode == "local",
+            learners=_learners_here(experiment, mode),
+            at_once=at_once,
+        )
         dataset = load_prepared(experiment, spec, directory)
         if last.agent.tables is not None:
             last.agent.tables.check(len(dataset.transitions.reward))
@@ -186,8 +192,8 @@ def _check_memory(
             # The host keeps all but the frames.
             nothing = jax.ShapeDtypeStruct((0,), np.uint8)
             spec, frame_stack = spec._replace(observation=nothing), 1
-    others = {"learner": experiment.learners, "replay": experiment.replays}
-    actors = experiment.actors
+    learners, actors = _learners_here(experiment, mode), experiment.actors
+    others = {"learner": learners, "replay": experiment.replays}
     if mode == "ray":  # actors and evaluator run wherever the cluster has room
         actors = others["evaluator"] = 0
     memory.check(
@@ -200,6 +206,11 @@ def _check_memory(
         others=others,
         state=state,
     )
+
+
+def _learners_here(experiment: Experiment, mode: Mode) -> int:
+    """Learners on this machine: with Ray each may have another host."""
+    return 1 if mode == "ray" else experiment.learners
 
 
 def check_shares(experiment: Experiment, mode: Mode, stages: Sequence[Stage]) -> None:
@@ -275,13 +286,13 @@ def _check_queues(experiment: Experiment, mode: Mode, storage: Storage) -> None:
         )
     if mode == "local":
         return  # it has one actor and one queue
+    own = "storage." if hasattr(experiment.agent, "storage") else ""
     for name in ("batch_size", "capacity"):
         value = getattr(storage, name)
         if value % experiment.actors:
             raise ValueError(
-                f"--actors must divide storage.{name} {value} of "
-                f"{experiment.agent_name}, as each actor has a queue of equal size, "
-                f"got {experiment.actors}"
+                f"--actors must divide --agent.{own}{name} {value}, as each actor has "
+                f"a queue of equal size, got {experiment.actors}"
             )
 
 

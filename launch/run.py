@@ -132,6 +132,15 @@ def _tell_difference(run: Run, resume: Checkpoint, mode: Mode) -> None:
             f"step {step:,} are dropped",
             flush=True,
         )
+    left = 0 if replays or mode != "local" else _left_over(resume)
+    if left:
+        print(
+            f"{directory}: {left} transitions that waited for an update at step "
+            f"{step:,} were not saved; from there on the run differs from one that was "
+            "not interrupted",
+            flush=True,
+        )
+        return
     if resume.replay is None and replays:
         print(
             f"{directory}: the replay was not saved at step {step:,}, so it begins "
@@ -147,6 +156,14 @@ def _tell_difference(run: Run, resume: Checkpoint, mode: Mode) -> None:
             "differs from one that was not interrupted",
             flush=True,
         )
+
+
+def _left_over(resume: Checkpoint) -> int:
+    """Transitions of a local run's queue that no update had used and nobody saved."""
+    store = resume.extra["store"]
+    if resume.replay is not None or not isinstance(store, dict):  # of another engine
+        return 0
+    return store["inserted"] - store["sampled"]
 
 
 def _tell_threads(directory: Path, resume: Checkpoint) -> None:

@@ -134,6 +134,7 @@ def resume(request: Request) -> None:
     evaluated = shortened or existing_runs.is_complete(directory, experiment)
     _check_entries(saved)
     mode = _mode(options, saved)
+    _check_keeper(experiment, saved)
     train_arguments.check_actors(experiment, mode, options.actors_at_least)
     train_arguments.check_restarts(options.restarts, mode)
     train_isolated.check(options.isolate, mode, options.wandb)
@@ -222,6 +223,19 @@ def _mode(options: Options, saved: Checkpoint) -> Mode:
             "the saved replay"
         )
     return mode
+
+
+def _check_keeper(experiment: Experiment, saved: Checkpoint) -> None:
+    """Refuses a replay whose keeper cannot read what another one has saved."""
+    if saved.extra["store"] != "reverb" or saved.replay is None:
+        return
+    by_learner = "rows" in saved.extra
+    if by_learner == (experiment.replay == "host"):
+        fitting = "learner or device" if by_learner else "host"
+        raise OverrideError(
+            f"--replay must be {fitting} for this run, got {experiment.replay}: only "
+            "that can read the saved replay"
+        )
 
 
 def _check_entries(saved: Checkpoint) -> None:

@@ -242,6 +242,7 @@ class HostedRole:
         """
         self._node = node
         self._name = node.names()[index]
+        self._experiment = run.experiment
         self._stops = stops
         if stops is None:
             process.begin_role(self._name, run.experiment.name)
@@ -260,15 +261,25 @@ class HostedRole:
             own = addresses[node.role][index].resolve()
             context.port = int(lp_address.get_port_from_address(own))
         context.deadline = lambda: signals.deadline(notice.at, run.grace)
-        with process.exit_on_expected_errors(alone=stops is None):
-            self._role = node.make(run, context)
+        self._role = self._made(run, context)
         for method in node.serves:
             setattr(self, method, getattr(self._role, method))
+
+    def _made(self, run: Run, context: "LaunchpadContext") -> Any:
+        """The role. One that cannot be built has ended, so that no other waits."""
+        alone = self._stops is None
+        try:
+            with process.exit_on_expected_errors(alone, run.experiment):
+                return self._node.make(run, context)
+        except BaseException:
+            if self._stops is not None:
+                self._stops.leave(self._name)
+            raise
 
     def run(self) -> None:
         """Runs the role; then ends its process, or the program if `node.finishes`."""
         try:
-            with process.exit_on_expected_errors(alone=self._stops is None):
+            with process.exit_on_expected_errors(self._stops is None, self._experiment):
                 self._role.run()
         finally:
             if self._stops is not None:

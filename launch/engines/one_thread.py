@@ -15,7 +15,7 @@ turn of updates under way, and waits for their end before it starts the next tur
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agents.parts.contract import Agent, Metrics
 from environments.vector import VectorEnvironment
@@ -190,6 +190,8 @@ class Local:
         self._learner: Learner = self._loop.learner
         self._initial = run.initial()
         self._loop.begin(self._initial, run.resume)
+        if run.dataset is None:
+            self._initial = {}  # in use; the loaded copies need memory
         self._acting: Acting | None = None
         if store is not None and environment is not None:
             self._acting = Acting(
@@ -216,7 +218,6 @@ class Local:
         self._watchdog = LocalWatchdog(experiment.stall_seconds, run.directory)
         self.tick = self._watchdog.alive
         self.saving = self._watchdog.saving
-        self.pending = self._recorder.pending
 
     def run(self) -> None:
         """Learns stage after stage; saves a last checkpoint if one is needed."""
@@ -244,6 +245,7 @@ class Local:
                 progress=self._shows,
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
+        self._initial = {}
 
     def close(self) -> None:
         """Closes the logs, the environments and the watchdog."""
@@ -284,6 +286,10 @@ class Local:
             return Counts(learner_steps=learner_steps)
         loop = acting.loop
         return Counts(loop.actor_steps, loop.frames, learner_steps, acting.episodes)
+
+    def moment(self) -> tuple[Counts, dict[str, Any]]:
+        """The counters of the run, and the state of its logs."""
+        return self.counts(), self._recorder.pending()
 
     def report(self, metrics: Metrics) -> None:
         """Writes log rows that are due, and shows the progress."""

@@ -15,6 +15,7 @@ import setproctitle
 
 from environments.checks import EnvironmentFailed
 from launch import errors
+from launch.experiment import Experiment
 
 _POLL_SECONDS = 1.0
 _PRCTL = ctypes.CDLL(None).prctl
@@ -58,7 +59,7 @@ def begin_role(role: str, experiment_name: str) -> None:
 
 
 @contextlib.contextmanager
-def exit_on_expected_errors(alone: bool) -> Iterator[None]:
+def exit_on_expected_errors(alone: bool, experiment: Experiment) -> Iterator[None]:
     """Context manager: on an expected error, prints only its message and exits with 1.
 
     The launcher shows the last lines of a role's log, and the reason must be among
@@ -67,6 +68,7 @@ def exit_on_expected_errors(alone: bool) -> Iterator[None]:
     Args:
         alone: whether the role has this process for itself. If not, only a stall ends
             the process: a thread that hangs cannot be ended otherwise.
+        experiment: whose flags a message names.
     """
     try:
         yield
@@ -75,8 +77,11 @@ def exit_on_expected_errors(alone: bool) -> Iterator[None]:
             raise
         if isinstance(error, EnvironmentFailed) and error.__cause__ is not None:
             traceback.print_exception(error.__cause__, file=sys.__stderr__)
+        said = str(error)
+        if isinstance(error, errors.UnevenBatch):
+            said = errors.in_flags(error, experiment)
         # Not sys.stderr, which a live line on the terminal may have replaced.
-        print(error, file=sys.__stderr__, flush=True)
+        print(said, file=sys.__stderr__, flush=True)
         os._exit(1)
 
 

@@ -45,7 +45,7 @@ _COORDINATOR = (
     "learning",
     "lost",
     "moved",
-    "pending",
+    "moment",
     "report_actor",
     "report_evaluated",
     "report_evaluation",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.parts.contract import Params, Storage, Transition
+from launch.errors import RunDirectoryError
 from launch.replay import QUEUED, row_table
 from launch.replay.in_process import InProcess
 from launch.replay.limiter import TABLE, error_buffer
@@ -139,8 +140,16 @@ class Fed:
         """Continues with the rows that `save` wrote.
 
         Raises:
-            RunDirectoryError: the rows do not fit this store.
+            RunDirectoryError: the rows do not fit this store, or they are those of a
+                replay server.
         """
+        if path is None:
+            return
+        if "rows" not in progress:
+            raise RunDirectoryError(
+                f"--replay must be host, as in the run that saved {path}: its rows are "
+                "those of a replay server"
+            )
         self._store.restore(path, {"store": progress["rows"]}, learner_steps)
 
     def close(self) -> None:

@@ -154,8 +154,14 @@ class ReverbBatches:
         """Checks the number of servers; each starts with its saved tables by itself.
 
         Raises:
-            RunDirectoryError: another number of servers saved them.
+            RunDirectoryError: another number of servers saved them, or the learner
+                did, whose rows no server can read.
         """
+        if path is not None and "rows" in progress:
+            raise RunDirectoryError(
+                f"--replay must be learner or device, as in the run that saved {path}: "
+                "its rows are those of a learner"
+            )
         saved, replays = progress.get(_REPLAYS, 1), len(self._addresses)
         if path is not None and saved != replays:
             raise RunDirectoryError(

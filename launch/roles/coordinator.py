@@ -70,10 +70,13 @@ class Coordinator:
         counts = self._counter.get_counts()
         return Counts(**{name: int(counts.get(name, 0)) for name in Counts._fields})
 
-    def pending(self) -> dict[str, Any]:
-        """The state of the logs, which a checkpoint must hold for them to continue."""
+    def moment(self) -> tuple[Counts, dict[str, Any]]:
+        """The counters, and the state of the logs that goes with them.
+
+        A checkpoint must hold both for the logs to continue.
+        """
         with self._lock:
-            return self._recorder.pending()
+            return self.counts(), self._recorder.pending()
 
     def join(self, name: str, life: int) -> Counts:
         """Takes a role up into the run; returns the counters of the run.
@@ -117,10 +120,10 @@ class Coordinator:
             episodes: `(return, length)` of the episodes that ended.
             waiting: share of that time spent waiting for the rate limiter.
         """
-        self._counter.increment(
-            actor_steps=actor_steps, frames=frames, episodes=len(episodes)
-        )
         with self._writing() as is_open:
+            self._counter.increment(
+                actor_steps=actor_steps, frames=frames, episodes=len(episodes)
+            )
             self._moved(name, actor_steps)
             self._waiting[name] = waiting
             self._recorder.add_episodes(Episode(*episode) for episode in episodes)
@@ -140,8 +143,8 @@ class Coordinator:
             metrics: metrics of the last one.
             waiting: share of that time spent waiting for batches.
         """
-        self._counter.increment(learner_steps=learner_steps)
         with self._writing() as is_open:
+            self._counter.increment(learner_steps=learner_steps)
             self._watchdog.moved("learner")
             self._learner_metrics = metrics
             self._waiting["learner"] = waiting

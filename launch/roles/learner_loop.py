@@ -49,17 +49,18 @@ class Host(Protocol):
     def tick(self) -> None:
         """Gives a sign of life."""
 
-    def counts(self) -> Counts:
-        """The counters of the run."""
-
     def report(self, metrics: Metrics) -> None:
         """Takes the newest metrics, after the updates of a turn."""
 
     def evaluate(self, point: int) -> None:
         """Evaluates at a point of the evaluation grid that the run has reached."""
 
-    def pending(self) -> dict[str, Any]:
-        """The state of the logs for a checkpoint, as plain data."""
+    def moment(self) -> tuple[Counts, dict[str, Any]]:
+        """The counters of the run and the state of its logs, as they are together.
+
+        A checkpoint holds both. Of two moments, an episode that ended between them
+        would count twice or not at all in the logs of the resumed run.
+        """
 
     def saving(self) -> AbstractContextManager[None]:
         """Context manager around each save, which is no stall however long it takes."""
@@ -242,7 +243,7 @@ class LearnerLoop:
             checkpoint_saving.rehearse(
                 self._directory,
                 self.learner.save(),
-                extra={**self._batches.progress(), **host.pending()},
+                extra={**self._batches.progress(), **host.moment()[1]},
                 # Later it is not empty any more, and would take its time.
                 save_replay=self._batches.save if saves_replay else None,
             )
@@ -257,10 +258,10 @@ class LearnerLoop:
         if self._saved_at_notice:
             return
         settings = self._experiment.checkpoint
-        done = self.learner.learner_steps
+        counts, logs = host.moment()
         extra = {
             **self._batches.progress(),
-            **host.pending(),
+            **logs,
             checkpoint.EXACT: host.exact(self._on_grid),
             checkpoint.THREADS: provenance.threads(),
         }
@@ -269,7 +270,7 @@ class LearnerLoop:
         with host.saving():
             checkpoint_saving.save(
                 self._directory,
-                host.counts()._replace(learner_steps=done),
+                counts._replace(learner_steps=self.learner.learner_steps),
                 self.learner.save(),
                 extra=extra,
                 replay=self._saver if settings.replay else None,

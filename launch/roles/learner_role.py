@@ -151,6 +151,8 @@ class LearnerRole:
         self._learner = self._loop.learner
         self._initial = run.initial()
         self._loop.begin(self._initial, run.resume)
+        if self._dataset is None:
+            self._initial = {}  # in use; the loaded copies need memory
         self._reported = self._learner.learner_steps
         self._began = self._told = time.monotonic()
 
@@ -187,10 +189,22 @@ class LearnerRole:
             self._coordinator.close()
 
     def _learn(self) -> None:
-        run, dataset = self._run, self._dataset
-        if dataset is not None and run.resume is None:
+        dataset = self._dataset
+        if dataset is not None:
+            self._learn_earlier(dataset)
+        self._began = time.monotonic()
+        owed = self._owed if self._decisions or dataset is None else None
+        self._loop.run(self, evaluated=self.done(), owed=owed)
+        if dataset is not None:
+            # There is no replay to save, so the run need not wait for its evaluation.
+            self._loop.save_rest(self)
+
+    def _learn_earlier(self, dataset: "Prepared") -> None:
+        """Learns the stages before the last one, which then takes their networks."""
+        run = self._run
+        if run.resume is None:
             self._loop.save(self)  # from here on there is a run to resume
-        if dataset is not None and not run.start.clock:
+        if not run.start.clock:
             callbacks = StageCallbacks(self.tick, self.stopped, self.saving)
             networks = learn_earlier(
                 run.experiment,
@@ -201,12 +215,7 @@ class LearnerRole:
                 initial=self._initial,
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
-        self._began = time.monotonic()
-        owed = self._owed if self._decisions or dataset is None else None
-        self._loop.run(self, evaluated=self.done(), owed=owed)
-        if dataset is not None:
-            # There is no replay to save, so the run need not wait for its evaluation.
-            self._loop.save_rest(self)
+        self._initial = {}
 
     def _owed(self) -> int:
         """Learner steps until this is called again."""
@@ -261,9 +270,10 @@ class LearnerRole:
     def evaluate(self, point: int) -> None:
         """Does nothing: the evaluator role itself checks which points are due."""
 
-    def pending(self) -> dict[str, Any]:
-        """The state of the coordinator's logs, for a checkpoint."""
-        return self._coordinator.pending()
+    def moment(self) -> tuple[Counts, dict[str, Any]]:
+        """The coordinator's counters and the state of its logs, for a checkpoint."""
+        counts, logs = self._coordinator.moment()
+        return Counts(*counts), logs
 
     @contextlib.contextmanager
     def saving(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agents.parts.contract import Metrics, NetworkParams, Params, Stage
 from launch.datasets.normalization import Prepared
@@ -48,7 +48,6 @@ class _EarlierStage:
         self._steps = steps
         self._recorder = recorder
         self.tick, self.stopped, self.saving = callbacks
-        self.pending = recorder.pending
 
     def act(self) -> None:
         self.tick()
@@ -59,14 +58,17 @@ class _EarlierStage:
     def ended(self) -> bool:
         return self.done() >= self._steps
 
-    def counts(self) -> Counts:
+    def moment(self) -> tuple[Counts, dict[str, Any]]:
+        return self._counts(), self._recorder.pending()
+
+    def _counts(self) -> Counts:
         return Counts(learner_steps=self.done())
 
     def deadline(self) -> None:
         pass  # there is no replay, so that a save takes no time
 
     def report(self, metrics: Metrics) -> None:
-        self._recorder.report(self.counts(), metrics)
+        self._recorder.report(self._counts(), metrics)
 
     def evaluate(self, point: int) -> None:
         pass  # it has no policy

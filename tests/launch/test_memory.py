@@ -115,6 +115,25 @@ def test_too_large_networks_are_refused():
         memory.check(storage, text, 1, state=state(500_000_000), **settings)
 
 
+def test_networks_of_a_run_on_a_dataset_count_without_a_replay():
+    local = {"local": True, "available": 20 * 10**9}
+    memory.check_offline(state(300_000_000), **local)
+    with pytest.raises(
+        ValueError,
+        match=r"memory: it needs 25\.0 GB \(local 1\.0, networks 24\.0\), 20\.0 GB",
+    ):
+        memory.check_offline(state(500_000_000), **local)
+    with pytest.raises(ValueError, match="for each of 2 runs; choose smaller"):
+        memory.check_offline(state(300_000_000), at_once=2, **local)
+    program = {"local": False, "learners": 2, "available": 40 * 10**9}
+    memory.check_offline(state(300_000_000), **program)
+    with pytest.raises(
+        ValueError,
+        match=r"needs 58\.7 GB \(learner 2\.0, evaluator 0\.7, networks 56\.0\)",
+    ):
+        memory.check_offline(state(500_000_000), **program)
+
+
 def test_the_memory_of_every_learner_and_replay_server_counts():
     others = {"learner": 3, "replay": 2}
     roles = memory.estimate(STORAGE, ATARI, 4, actors=1, keeper="replay", others=others)

@@ -153,12 +153,12 @@ QUEUED = {f"agent.storage.{name}": value for name, value in QUEUE.items()}
         ),
         (
             {"actors": 5},
-            "--actors must divide storage.batch_size 12 of mdqn, as each actor has a "
+            "--actors must divide --agent.storage.batch_size 12, as each actor has a "
             "queue of equal size, got 5",
         ),
         (
             {"agent.storage.capacity": 13},
-            "--actors must divide storage.capacity 13 of mdqn, as each actor has a "
+            "--actors must divide --agent.storage.capacity 13, as each actor has a "
             "queue of equal size, got 3",
         ),
         (

@@ -10,6 +10,7 @@ from launch.roles.context import Run
 from launch.runs import checkpoint, checkpoint_files, logs, run_directory
 from launch.runs.checkpoint_files import Manifest
 from launch.runs.lock import locked
+from tests.launch.language_runs import sums
 
 
 @pytest.fixture
@@ -142,6 +143,24 @@ def test_a_resumed_program_tells_what_it_drops(begun, capsys, queued):
         "dropped\n"
     )
     assert capsys.readouterr().out == (dropped if queued else "")
+
+
+@pytest.mark.parametrize("sampled", [33, 30])
+def test_a_resumed_local_run_tells_what_was_left_in_its_queue(
+    tmp_path, capsys, sampled
+):
+    experiment = sums()
+    directory = run_directory.create(tmp_path, experiment)
+    progress = {"inserted": 33, "sampled": sampled}
+    extra = {"store": progress, checkpoint.EXACT: sampled == 33}
+    resume = checkpoint.Checkpoint(directory, logs.Counts(33), extra)
+    made = Run(experiment, directory, build.spec_of(experiment), frame_stack=1)
+    run._tell_difference(made, resume, "local")
+    told = (
+        f"{directory}: 3 transitions that waited for an update at step 33 were not "
+        "saved; from there on the run differs from one that was not interrupted\n"
+    )
+    assert capsys.readouterr().out == (told if sampled == 30 else "")
 
 
 @pytest.mark.parametrize(

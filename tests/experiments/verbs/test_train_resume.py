@@ -1,5 +1,7 @@
 """`train --resume`: which runs may resume, and in which mode."""
 
+import dataclasses
+
 import pytest
 
 from experiments.catalogue.experiments import EXPERIMENTS
@@ -42,6 +44,24 @@ def test_a_mode_that_cannot_read_the_replay_is_refused(store, asked, fitting):
         OverrideError, match=f"--launch must be {fitting} .* got {asked}"
     ):
         train_resume._mode(Options(launch=asked), saved(store=store))
+
+
+@pytest.mark.parametrize("kept_by", ["host", "learner"])
+@pytest.mark.parametrize("wanted", ["host", "learner", "device"])
+def test_a_keeper_that_cannot_read_the_replay_is_refused(kept_by, wanted, tmp_path):
+    experiment = dataclasses.replace(EXPERIMENTS["dqn/catch"], replay=wanted)
+    rows = {"rows": {"inserted": 7}} if kept_by == "learner" else {}
+    made = Checkpoint(tmp_path, Counts(70), {"store": "reverb", **rows})
+    train_resume._check_keeper(experiment, made)  # no replay was saved
+    (tmp_path / "replay").mkdir()
+    if (kept_by == "host") == (wanted == "host"):
+        train_resume._check_keeper(experiment, made)
+        return
+    fitting = {"host": "host", "learner": "learner or device"}[kept_by]
+    with pytest.raises(
+        OverrideError, match=f"--replay must be {fitting} for this run, got {wanted}"
+    ):
+        train_resume._check_keeper(experiment, made)
 
 
 def test_only_a_run_with_its_last_evaluation_is_refused_as_complete():

@@ -68,6 +68,15 @@ def test_a_signal_stops_the_second_program_of_a_process_in_order(command, number
     assert ended == ["ended actor", "ended coordinator"]
 
 
+def test_no_role_waits_for_one_that_could_not_be_built(command):
+    """Its patience is longer than the test may take."""
+    command.start(TOY, "fails")
+    code, out, err = command.wait(100)
+    assert code == 1 and "no learner" in err
+    ended = [line for line in out.splitlines() if line.startswith("ended ")]
+    assert ended == ["ended actor", "ended coordinator"]
+
+
 def test_others_call_the_first_of_several_learners(run):
     experiment = dataclasses.replace(run.experiment, learners=3, replays=2)
     run = run._replace(experiment=experiment)

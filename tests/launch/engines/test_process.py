@@ -6,10 +6,11 @@ import pytest
 
 from launch.engines import process
 from launch.errors import SaveFailed, UnevenBatch
+from tests.launch.language_runs import sums
 
 
 def test_a_thread_that_fails_raises():
-    with pytest.raises(SaveFailed), process.exit_on_expected_errors(alone=False):
+    with pytest.raises(SaveFailed), process.exit_on_expected_errors(False, sums()):
         raise SaveFailed("full")
 
 
@@ -17,7 +18,11 @@ def test_a_thread_that_fails_raises():
     "error, said",
     [
         (SaveFailed("full"), "full\n"),
-        (UnevenBatch(9, 8), f"{UnevenBatch(9, 8)}\n"),
+        (
+            UnevenBatch(5, 8),
+            "--agent.batch_size must be a multiple of the 8 devices that share a "
+            "batch, got 5\n",
+        ),
         (KeyError(), ""),
     ],
 )
@@ -34,6 +39,6 @@ def test_a_process_prints_expected_errors_without_a_trace(
     monkeypatch.setattr(process.os, "_exit", end)
     monkeypatch.setattr(process.sys, "__stderr__", sys.stderr)
     expected = Ended if said else KeyError
-    with pytest.raises(expected), process.exit_on_expected_errors(alone=True):
+    with pytest.raises(expected), process.exit_on_expected_errors(True, sums()):
         raise error
     assert capsys.readouterr().err == said

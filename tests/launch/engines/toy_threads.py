@@ -1,9 +1,11 @@
 """Two programs of threads, one after the other; the second waits to be stopped.
 
-The first ends by itself when its coordinator does. Every role prints when it ends.
+The first ends by itself when its coordinator does. Every role prints when it ends. With
+the argument `fails`, the learner of a single program cannot be built.
 """
 
 import sys
+from types import SimpleNamespace
 
 from absl import flags
 
@@ -27,21 +29,28 @@ class Role:
         print("ended", self._context.name, flush=True)
 
 
-def play(ends):
+def fail(run, context):
+    raise KeyError("no learner")
+
+
+def play(ends, further=()):
     nodes = [
         Node("actor", make=lambda run, context: Role(context, False), stops=0),
+        *further,
         Node(
             "coordinator",
             make=lambda run, context: Role(context, ends),
-            stops=1,
+            stops=2,
             finishes=True,
         ),
     ]
-    launchpad_engine.run_threads(None, nodes)
+    launchpad_engine.run_threads(SimpleNamespace(experiment=None), nodes)
 
 
 if __name__ == "__main__":
     flags.FLAGS(sys.argv[:1])
+    if sys.argv[1:] == ["fails"]:
+        play(ends=False, further=[Node("learner", fail, stops=1, patience=300.0)])
     play(ends=True)
     try:
         play(ends=False)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from agents.parts.contract import Storage
+from launch.errors import RunDirectoryError
 from launch.replay import QUEUED, row_table
 from launch.replay.fed import Fed
 from launch.replay.in_process import InProcess
@@ -265,6 +266,13 @@ def test_a_stop_ends_the_wait_for_a_batch(make_parts):
     with pytest.raises(StopIteration):
         parts.fed.next()
     assert 0.2 < time.monotonic() - began < 20
+
+
+def test_rows_of_a_replay_server_are_refused(make_parts, tmp_path):
+    parts = make_parts()
+    parts.fed.restore(None, {"store": "reverb"}, learner_steps=1)  # none were saved
+    with pytest.raises(RunDirectoryError, match="--replay must be host, as in the run"):
+        parts.fed.restore(tmp_path, {"store": "reverb", "replays": 1}, learner_steps=1)
 
 
 def test_a_resumed_store_continues_with_the_same_batches(make_parts, tmp_path):

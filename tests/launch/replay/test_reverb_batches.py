@@ -106,6 +106,13 @@ def test_a_stop_ends_batches_at_once(monkeypatch):
     assert batches._readers[1].asked == 0
 
 
+def test_rows_of_a_learner_are_refused(tmp_path):
+    progress = {"store": "reverb", "rows": {"inserted": 7}}
+    make("a:1").restore(None, progress, 0)  # no replay was saved
+    with pytest.raises(RunDirectoryError, match="--replay must be learner or device"):
+        make("a:1").restore(tmp_path, progress, 0)
+
+
 def test_another_number_of_servers_cannot_restore_a_snapshot(tmp_path):
     batches = make("a:1", "b:1", "c:1")
     batches.restore(tmp_path, {"store": "reverb", "replays": 3}, 0)

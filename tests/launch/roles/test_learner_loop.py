@@ -41,17 +41,14 @@ class Host:
     def tick(self):
         pass
 
-    def counts(self):
-        return Counts(self.steps, self.steps, 10**6)
-
     def report(self, metrics):
         assert "q_loss" in metrics
 
     def evaluate(self, point):
         self.tape.append(("evaluate", point, self.steps))
 
-    def pending(self):
-        return {"kept": self.steps}
+    def moment(self):
+        return Counts(self.steps, self.steps, 10**6), {"kept": self.steps}
 
     @contextlib.contextmanager
     def saving(self):

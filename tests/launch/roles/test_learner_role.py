@@ -41,8 +41,8 @@ class Program:
         self.evaluations -= 1
         return self.evaluations >= 0
 
-    def pending(self):
-        return {"seconds": 1.0, "episodes": [], "evaluated": []}
+    def moment(self):
+        return self.counts(), {"seconds": 1.0, "episodes": [], "evaluated": []}
 
     def saving(self, active):
         self.saving_now.append(active)
