@@ -116,6 +116,10 @@ class Recipe(NamedTuple):
                 f"{self.module}.Config must have valid defaults for all fields, but "
                 f"{_reason(error)}"
             ) from error
+        self._check_networks(name, module)
+
+    def _check_networks(self, name: str, module: Any) -> None:
+        """Refuses `shared` and `measured_from` that cannot be used."""
         fields = {field.name for field in dataclasses.fields(module.Config)}
         shared: dict[str, Any] = {**self.shared}  # a user may have written anything
         for network, names in shared.items():
@@ -124,6 +128,14 @@ class Recipe(NamedTuple):
                     f"shared[{network!r}] of the agent {name} must be a tuple of "
                     f"fields of {self.module}.Config, got {names!r}"
                 )
+        measured: Any = self.measured_from
+        if not isinstance(measured, Mapping) or not all(
+            isinstance(each, str) for pair in measured.items() for each in pair
+        ):
+            raise UnusableAgent(
+                f"measured_from of the agent {name} must be a dictionary from names of "
+                f"networks to names of networks, got {measured!r}"
+            )
 
     def _load(self) -> Any:
         return importlib.import_module(self.module)

@@ -90,6 +90,17 @@ def test_shared_settings_must_be_fields_of_the_agent(names):
     )
 
 
+@pytest.mark.parametrize("measured", [("reward", "sft"), {"reward": ("sft",)}])
+def test_networks_are_measured_from_networks(measured):
+    recipe = Recipe("agents.warm", measured_from=measured)
+    with pytest.raises(UnusableAgent) as caught:
+        recipe.check("mine")
+    assert str(caught.value) == (
+        "measured_from of the agent mine must be a dictionary from names of networks "
+        f"to names of networks, got {measured!r}"
+    )
+
+
 def test_the_error_of_a_user_s_module_has_its_place(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "my_typo.py").write_text("x = 1\n\ny = x.z\n")
