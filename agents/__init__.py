@@ -7,13 +7,16 @@ A user's package has its own `REGISTRY` in any module. Everywhere else its agent
 called `<module>:<name>`, so that `find` needs no other list of them.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from agents.parts.checks import InvalidSetting
 from agents.parts.contract import Agent, Preparation, Spec, Stage
 
 
@@ -69,19 +72,23 @@ class Recipe(NamedTuple):
 
         Raises:
             ValueError: the agent does not fit the environment.
+            UnusableAgent: a user's agent raised something else than a refusal.
         """
-        return self._load().agent(config, spec)
+        with self._placed():
+            return self._load().agent(config, spec)
 
     def stages(self, config: Any, spec: Spec) -> list[Stage]:
         """Builds the stages of a run, in order; the last one is the agent that acts.
 
         Raises:
             ValueError: the agent does not fit the environment.
+            UnusableAgent: a user's agent raised something else than a refusal.
         """
         module = self._load()
-        if hasattr(module, "stages"):
-            return module.stages(config, spec)
-        return [Stage(module.agent(config, spec))]
+        with self._placed():
+            if hasattr(module, "stages"):
+                return module.stages(config, spec)
+            return [Stage(module.agent(config, spec))]
 
     def check(self, name: str) -> None:
         """Refuses a recipe whose module does not have what it must.
@@ -136,6 +143,21 @@ class Recipe(NamedTuple):
                 f"measured_from of the agent {name} must be a dictionary from names of "
                 f"networks to names of networks, got {measured!r}"
             )
+
+    @contextlib.contextmanager
+    def _placed(self) -> Iterator[None]:
+        """Context in which an error of a user's agent gets the place of its cause.
+
+        A setting that the agent refuses has a message that says all.
+        """
+        try:
+            yield
+        except InvalidSetting:
+            raise
+        except Exception as error:
+            if self.module.partition(".")[0] == __name__:  # ours refuse by ValueError
+                raise
+            raise UnusableAgent(f"{self.module}: {_reason(error)}") from error
 
     def _load(self) -> Any:
         return importlib.import_module(self.module)
@@ -290,8 +312,8 @@ def import_module(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise UnusableAgent(
-                f"there is no module {name}: put the folder that holds it on "
-                "PYTHONPATH, or install its package with pip"
+                f"there is no module {name}: it must be in the working directory or "
+                "on PYTHONPATH, or be installed with pip"
             ) from error
         raise UnusableAgent(f"{name} cannot be imported: {_reason(error)}") from error
     except (Exception, SystemExit) as error:  # a user's code may raise anything
@@ -303,6 +325,17 @@ def _reason(error: BaseException) -> str:
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if isinstance(error, SyntaxError):
         return text  # which has the place
+    return f"{text} ({place(error)})"
+
+
+def place(error: BaseException) -> str:
+    """File and line where a user's code raised an error, or called what raised it."""
+    here = Path(__file__).resolve().parents[1]
     frames = traceback.extract_tb(error.__traceback__)
-    last = [each for each in frames if "importlib" not in each.filename][-1]
-    return f"{text} ({last.filename}, line {last.lineno})"
+    libraries = ("site-packages", "importlib")
+    own = [
+        each for each in frames if not any(name in each.filename for name in libraries)
+    ]
+    users = [each for each in own if here not in Path(each.filename).parents]
+    last = (users or own or frames)[-1]
+    return f"{last.filename}, line {last.lineno}"

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -70,6 +71,10 @@ def _unknown(error: Exception, name: str) -> str:
             f"module {module_name} has neither a function nor a class named "
             f"{attribute}, and registers no such id ({reason})"
         )
+    module_name, _, attribute = name.rpartition(".")
+    first, _, _ = module_name.partition(".")
+    if first and importlib.util.find_spec(first) is not None:
+        return f"{reason}; a class or function of a module is {module_name}:{attribute}"
     return (
         f"{reason}; if a module of yours registers it, put the module's name first: "
         f"my_module:{name}"

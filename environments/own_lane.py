@@ -16,6 +16,7 @@ from environments.checks import USER_ERRORS, EnvironmentFailed, summary
 from environments.own_sources import Broken, OfDmEnv, OfGymnasium
 
 _LONG_EPISODE = 100_000  # steps after which a missing time limit is suspected
+_told_of_long_episodes: set[str] = set()  # names: one line, not one for each lane
 
 
 class Lane(dm_env.Environment):
@@ -131,7 +132,8 @@ class Lane(dm_env.Environment):
         return EnvironmentFailed(f"{self._name}: {' '.join(said.split())}")
 
     def _warn_of_a_long_episode(self) -> None:
-        if self._step == _LONG_EPISODE:
+        if self._step == _LONG_EPISODE and self._name not in _told_of_long_episodes:
+            _told_of_long_episodes.add(self._name)
             _tell(
                 f"{self._name} in lane {self._lane} has played {self._step:,} steps of "
                 "one episode: evaluations wait for the end; set "

@@ -83,7 +83,6 @@ def run_experiment(
     """
     role = "launcher" if mode in PROCESSES else mode
     setproctitle.setproctitle(f"munchausen {role} {experiment.name}")
-    kept = f"everything saved so far is kept in {directory}"
     made = Run(
         experiment,
         directory,
@@ -100,12 +99,13 @@ def run_experiment(
     try:
         _start(made, mode, ready.environment, supervision, cluster)
     except _FAILURES as error:
+        kept = _kept(directory)
         if isinstance(error, EnvironmentFailed) and error.__cause__ is not None:
             kept = f"{_write_traceback(error.__cause__, directory)}\n{kept}"
         raise RunFailed(f"{error}\n{kept}") from error
     except OSError as error:  # a disk that is full, or gone
         reason = str(error.strerror or error).lower()
-        said = f"cannot write to {directory}: {reason}\n{kept}"
+        said = f"cannot write to {directory}: {reason}\n{_kept(directory)}"
         raise RunFailed(said) from error
     except errors.Interrupted as error:
         left = _left(experiment, directory, error.signal)
@@ -214,11 +214,24 @@ def _write_traceback(error: BaseException, directory: Path) -> str:
     return f"the traceback is in {path}"
 
 
+def _kept(directory: Path) -> str:
+    """What a run that failed has left."""
+    if _can_resume(directory):
+        return f"everything saved so far is kept in {directory}"
+    return f"no checkpoint was saved, so begin it again; its logs are in {directory}"
+
+
+def _can_resume(directory: Path) -> bool:
+    return bool(
+        checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING)
+    )
+
+
 def _left(experiment: Experiment, directory: Path, number: int) -> str:
     """How to resume a run that a signal stopped, or why not."""
     if existing_runs.is_complete(directory, experiment):
         return f"{directory} was complete"
-    if checkpoint.reached(directory) or checkpoint.reached(directory / PRETRAINING):
+    if _can_resume(directory):
         saved = f"{_saved(directory)}; " if number in errors.NOTICES else ""
         return f"{saved}continue with --resume {shlex.quote(str(directory))}"
     return "nothing was saved yet"
@@ -274,7 +287,14 @@ def main(arguments: Sequence[str]) -> int:
         with held:
             resume = existing_runs.checkpoint_to_resume(path, local=True)
             start = 0 if resume is None else resume.counts.actor_steps
-            ready = preflight.check(experiment, directory=path, start=start)
+            try:
+                ready = preflight.check(experiment, directory=path, start=start)
+            except RunDirectoryError:  # of a dataset, which is a ValueError, too
+                raise
+            except ValueError as error:
+                said = errors.in_flags(error, experiment)
+                print(f"munchausen: {said}", file=sys.stderr)
+                return 2
             wandb = cast(WandbMode, flags.get("wandb", "off"))
             run_experiment(experiment, path, "local", ready, resume, wandb, supervision)
     except RunStopped as error:
@@ -285,9 +305,6 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except RunDirectoryError as error:
         print(f"munchausen: {error}", file=sys.stderr)
-        return 2
-    except ValueError as error:
-        print(f"munchausen: {errors.in_flags(error, experiment)}", file=sys.stderr)
         return 2
     return 0
 

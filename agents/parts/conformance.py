@@ -82,6 +82,7 @@ def check_update(one: Compiled, spec: Spec) -> None:
     batch = batch_with_extras(one, spec)
     first, metrics = one.update(one.state, batch)
     again, _ = one.update(one.state, batch)
+    _check_finite(first.params, metrics, "an update")
     require(
         leaves_equal(first.params, again.params),
         "update must give equal networks for equal states and batches",
@@ -100,16 +101,20 @@ def check_update(one: Compiled, spec: Spec) -> None:
         "update must be compiled once for batches of one shape",
         f"it was compiled {len(one.traces)} times",
     )
-    check_metrics(metrics)
-    require(
-        all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(first.params)),
-        "networks must stay finite",
-        "4 updates gave NaN or infinity",
-    )
+    _check_finite(first.params, metrics, "4 updates")
     require(
         not leaves_equal(first.params, one.state.params),
         "update must change the networks",
         "4 updates changed nothing",
+    )
+
+
+def _check_finite(params: Params, metrics: Metrics, updates: str) -> None:
+    check_metrics(metrics)
+    require(
+        all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(params)),
+        "networks must stay finite",
+        f"{updates} gave NaN or infinity",
     )
 
 

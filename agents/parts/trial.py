@@ -154,6 +154,11 @@ def batch_for(agent: Agent, spec: Spec, seed: int = 0) -> Transition:
 
 
 def leaves_equal(left: Any, right: Any) -> bool:
-    """Whether two pytrees of the same structure have equal leaves."""
+    """Whether two pytrees of the same structure have equal leaves; NaN equals NaN."""
     pairs = zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True)
-    return all(np.array_equal(a, b) for a, b in pairs)
+    return all(_equal(a, b) for a, b in pairs)
+
+
+def _equal(left: Any, right: Any) -> bool:
+    floats = jnp.issubdtype(jnp.asarray(left).dtype, jnp.floating)
+    return np.array_equal(left, right, equal_nan=bool(floats))

@@ -175,13 +175,16 @@ def _label(members: Sequence[list[Run]]) -> list[Group]:
     pairs = {(each["agent_name"], each["name"]) for each in experiments}
     field = "agent_name" if len(pairs) == len({agent for agent, _ in pairs}) else "name"
     flat = [setting_differences.flat(experiment) for experiment in experiments]
+    commands = [str(runs[0].config.get("command", "")) for runs in members]
     labels: list[str] = []
     for own, experiment in zip(flat, experiments, strict=True):
         rivals = [each for each in flat if each["name"] == own["name"]]
-        changed = [
-            path for path in setting_differences.differences(rivals) if path in own
+        telling = setting_differences.telling(rivals, " ".join(commands), _SHOWN)
+        shown = [
+            f"{setting_differences.short(path, own)} {own[path]}"
+            for path in telling
+            if path in own
         ]
-        shown = [f"{path.rpartition('.')[2]} {own[path]}" for path in changed[:_SHOWN]]
         label = plain_text.one_line(", ".join([experiment[field], *shown]))
         labels.append(f"{label} #{len(labels) + 1}" if label in labels else label)
     return [Group(*pair) for pair in zip(labels, members, strict=True)]

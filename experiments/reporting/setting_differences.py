@@ -62,6 +62,45 @@ def differences(
     return {path: row for path, row in values.items() if len(set(row)) > 1}
 
 
+def telling(
+    flat: Sequence[dict[str, str]], commands: str = "", most: int = 4
+) -> list[str]:
+    """The fields that tell experiments apart, as few as can be found one by one.
+
+    Each is the one that leaves the fewest experiments alike; of equally good ones the
+    first that a command names, else the first.
+
+    Args:
+        flat: the experiments, each as `flat` returns it; no two are equal.
+        commands: the command lines that started them.
+        most: number of fields.
+    """
+    values, chosen = differences(flat), list[str]()
+    groups: list[tuple[str | None, ...]] = [()] * len(flat)
+
+    def split(path: str) -> list[tuple[str | None, ...]]:
+        pairs = zip(groups, values[path], strict=True)
+        return [(*group, value) for group, value in pairs]
+
+    while len(set(groups)) < len(flat) and len(chosen) < most:
+        best = max(
+            values, key=lambda path: (len(set(split(path))), f"--{path}" in commands)
+        )
+        groups = split(best)
+        chosen.append(best)
+    return chosen
+
+
+def short(path: str, paths: Iterable[str]) -> str:
+    """The end of a path that no other path has: its last part, the last two, or all."""
+    parts = path.split(".")
+    for length in range(1, len(parts)):
+        end = ".".join(parts[-length:])
+        if sum(f".{each}".endswith(f".{end}") for each in paths) == 1:
+            return end
+    return path
+
+
 def _flatten(plain: Any, path: str = "") -> Iterable[tuple[str, str]]:
     if not isinstance(plain, dict):
         yield path, flags.show(tuple(plain) if isinstance(plain, list) else plain)

@@ -146,8 +146,10 @@ def _labels(found: Mapping[str, list[Group]]) -> dict[int, str]:
     labels: dict[int, str] = {}
     for own in found.values():
         for group in own:
+            settings = group.settings
             told = [
-                f"{path.rpartition('.')[2]} {group.settings.get(path, formats.NONE)}"
+                f"{setting_differences.short(path, {*settings, path})} "
+                f"{settings.get(path, formats.NONE)}"
                 for path in differing[_agent(group)]
             ]
             labels[id(group)] = plain_text.one_line(", ".join([_agent(group), *told]))

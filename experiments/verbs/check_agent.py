@@ -2,7 +2,6 @@
 
 import dataclasses
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,11 +100,9 @@ def results(recipe: "Recipe") -> Iterator[Result]:
             config = small(recipe.default(), spec)
             recipe.agent(config, spec)
         except ValueError as error:  # how an agent refuses an environment
-            said = " ".join(str(error).split())
-            yield Result(f"{kind}: agent", said, skipped=kind == "images")
-            continue
-        except Exception as error:  # a user's code may raise anything
-            yield Result(f"{kind}: agent", _raised(error))
+            said, cause = " ".join(str(error).split()), error.__cause__ or error
+            refuses = isinstance(cause, ValueError)
+            yield Result(f"{kind}: agent", said, skipped=refuses and kind == "images")
             continue
         yield from _on_spec(recipe, config, spec, kind)
 
@@ -150,16 +147,10 @@ def _result(title: str, check: Callable[..., None], *arguments: Any) -> Result:
 
 def _raised(error: Exception) -> str:
     """An error of an agent's code, with the place where it was raised."""
-    here = Path(__file__).resolve().parents[2]
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [each for each in frames if "site-packages" not in each.filename]
-    users = [each for each in own if here not in Path(each.filename).parents]
-    place = (users or own or frames)[-1]
+    from agents import place
+
     text = " ".join(str(error).split())[:300]
-    return (
-        f"it must not raise; {type(error).__name__}: {text} "
-        f"({place.filename}, line {place.lineno})"
-    )
+    return f"it must not raise; {type(error).__name__}: {text} ({place(error)})"
 
 
 def check_config(recipe: "Recipe") -> None:

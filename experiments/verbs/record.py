@@ -88,8 +88,9 @@ def main(arguments: Sequence[str]) -> int:
     noted = _Noted(play.frames)
     with output_files.draft(path) as file:
         video.write(file, noted, play.frames_per_second)
-    returns = ", ".join(map(video.number, noted.returns)) or "no episode ended"
-    print(f"{path}\nsteps {noted.steps:,}  returns {returns}")
+    returns = ", ".join(map(video.number, noted.returns))
+    ended = f"returns {returns}" if returns else "no episode ended"
+    print(f"{path}\nsteps {noted.steps:,}  {ended}")
     return 0
 
 

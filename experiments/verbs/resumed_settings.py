@@ -112,7 +112,7 @@ def explain(path: str, old: Any, new: Any, *, step: int, local: bool) -> str:
             f"step {step:,} on it differs from a run that kept the old value"
         )
     return (
-        f"{said}: from step {step:,} on, so no run of one command equals it; "
+        f"{said}: from step {step:,} on, so a single command cannot repeat the run; "
         "config.yaml records the change"
     )
 

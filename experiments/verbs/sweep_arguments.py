@@ -138,7 +138,7 @@ def read(arguments: Sequence[str]) -> Sweep:
         swept[path] = found
     plan = _first_plan(swept, fixed)
     train_arguments.check_directory(plan.options, one=False)
-    _check(swept)
+    _check(swept, [(path, text) for path, text, _ in parts if path in fields])
     return Sweep(named.name, swept, fixed, plan.options, options)
 
 
@@ -204,13 +204,20 @@ def _values(
     return found
 
 
-def _check(swept: Mapping[str, tuple[Any, ...] | Range]) -> None:
+def _check(
+    swept: Mapping[str, tuple[Any, ...] | Range],
+    given: Sequence[tuple[str, str | None]],
+) -> None:
     """Refuses a sweep with no cells to compare, or with too many."""
     if not swept:
-        raise OverrideError(
-            "no field has several values to sweep: give one, such as "
-            "--agent.discount 0.9,0.95,0.99"
-        )
+        said = "give one, such as --agent.discount 0.9,0.95,0.99"
+        for path, text in given:
+            if text and "," in text:
+                said = (
+                    f"--{path} {text} is one value, since the field is a list; "
+                    f"semicolons separate lists: --{path} '{text.replace(',', ';')}'"
+                )
+        raise OverrideError(f"no field has several values to sweep: {said}")
     listed = [values for values in swept.values() if isinstance(values, tuple)]
     count = math.prod(map(len, listed))
     if len(listed) == len(swept) and count > MOST:

@@ -304,11 +304,12 @@ def _check(
         raise OverrideError(f"{base.name} needs {what}, such as --{path} {example}")
     evaluation = experiment.evaluation
     if "evaluation.episodes" in values and (evaluation.lockstep or evaluation.steps):
-        other = "steps 0" if evaluation.steps else "lockstep false"
+        kind = "are played in lock-step with training", "lockstep false"
+        if evaluation.steps:
+            kind = "are phases of a number of steps", "steps 0"
         raise OverrideError(
             f"--evaluation.episodes has no effect on {experiment.name}, whose "
-            "evaluations are phases of a number of steps: remove it, or add "
-            f"--evaluation.{other}"
+            f"evaluations {kind[0]}: remove it, or add --evaluation.{kind[1]}"
         )
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
@@ -356,6 +357,8 @@ def check_actors(experiment: Experiment, launch: Mode, at_least: int) -> None:
             f"--actors_at_least must be at most --actors {experiment.actors}, got "
             f"{at_least}"
         )
+    if experiment.dataset:
+        return  # it has no actors, see `launch.preflight`
     if launch == "local" and experiment.actors > 1:
         raise OverrideError(
             f"a local run has one actor, got --actors {experiment.actors}; use "

@@ -94,7 +94,10 @@ def _completed(directory: Path, configured: Experiment, wanted: Experiment) -> s
     changed = resumed_settings.changed(configured, wanted)
     changed.pop("steps", None)
     for path, (old, new) in changed.items():
-        said += f"; with --{path} {flags.show(old)}, so {flags.show(new)} has no effect"
+        said += (
+            f"; its --{path} is {flags.show(old)}, this command's {flags.show(new)} "
+            "has no effect"
+        )
     return said
 
 

@@ -44,6 +44,9 @@ change the shape of networks or replay, such as --agent.optimizer.learning_rate.
 prints what each change does to reproducibility, and config.yaml records it."""
 
 
+_ITS_DIRECTORY = ("--run_directory", "--run-directory")
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
     """Flags of `train --resume` that are not fields of an experiment.
@@ -169,6 +172,11 @@ def _read(arguments: Sequence[str]) -> Request:
     arguments = train_cluster.elastic(arguments)
     plain = train_names.plain(arguments)
     if plain:
+        if any(each.partition("=")[0] in _ITS_DIRECTORY for each in arguments):
+            raise OverrideError(
+                f"--resume must be auto for {plain[0]} with --run_directory, which "
+                "continues the run if it has begun"
+            )
         raise OverrideError(
             "--resume takes only a run directory, which records its experiment; "
             f"remove {plain[0]}"

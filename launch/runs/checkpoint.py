@@ -100,13 +100,18 @@ def newest(directory: Path, *, replay: bool = True) -> Checkpoint:
     Raises:
         RunDirectoryError: no checkpoint is intact.
     """
-    root = directory / DIRECTORY
-    for step in reversed(kept(directory)):
+    root, found = directory / DIRECTORY, kept(directory)
+    for step in reversed(found):
         try:
             return read(root / str(step), replay=replay)
         except Damaged as error:
             print(f"munchausen: {error}; trying the previous one", file=sys.stderr)
-    raise RunDirectoryError(f"{directory} holds no usable checkpoint")
+    if found:
+        raise RunDirectoryError(f"all checkpoints of {directory} are damaged")
+    raise RunDirectoryError(
+        f"{directory} holds no checkpoint: a run saves one every checkpoint.period "
+        "steps or checkpoint.minutes, at its end, and when Ctrl+C ends it"
+    )
 
 
 def load_state(checkpoint: Checkpoint, agent: Agent) -> TrainingState:

@@ -28,9 +28,9 @@ DAMAGE = {
     "an agent that is gone": r"{}/config.yaml names an agent: agents.REGISTRY has ",
     "an unknown field": r"{}/config.yaml",
     "a wrong type": r"{}/config.yaml",
-    "no checkpoint": r"{} holds no usable checkpoint",
-    "a file for checkpoints": r"{} holds no usable checkpoint",
-    "a damaged checkpoint": r"{} holds no usable checkpoint",
+    "no checkpoint": r"{} holds no checkpoint: a run saves one every checkpoint.per",
+    "a file for checkpoints": r"{} holds no checkpoint: ",
+    "a damaged checkpoint": r"all checkpoints of {} are damaged",
     "a foreign checkpoint": r"{}",
 }
 

@@ -41,7 +41,10 @@ def test_a_failed_run_says_why_and_where_it_is(begun, monkeypatch, capsys, error
     end_with(monkeypatch, error)
     assert run.main([str(begun)]) == 1
     said = said.replace("DIRECTORY", str(begun))
-    expected = f"munchausen: {said}\neverything saved so far is kept in {begun}\n"
+    expected = (
+        f"munchausen: {said}\nno checkpoint was saved, so begin it again; its logs are "
+        f"in {begun}\n"
+    )
     assert capsys.readouterr().err == expected
 
 
@@ -186,6 +189,26 @@ def test_a_refused_run_gives_exit_code_two_and_one_line(begun, tmp_path, capsys)
     assert run.main([str(begun)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("munchausen: ") and error.count("\n") == 1
+
+
+def test_an_error_of_a_run_under_way_keeps_its_traceback(begun, monkeypatch):
+    """JAX raises ValueError where shapes of a user's loss do not fit."""
+    end_with(monkeypatch, ValueError("Incompatible shapes for broadcasting"))
+    with pytest.raises(ValueError, match="Incompatible shapes"):
+        run.main([str(begun)])
+
+
+def test_a_run_that_fails_after_a_checkpoint_says_that_it_is_kept(
+    catch, tmp_path, monkeypatch, capsys
+):
+    directory = run_directory.create(tmp_path, catch({"steps": 30}))
+    assert run.main([str(directory)]) == 0
+    run_directory.record_resume(directory, catch({"steps": 50}))
+    end_with(monkeypatch, errors.NotFinite("loss is nan"))
+    capsys.readouterr()
+    assert run.main([str(directory)]) == 1
+    kept = f"everything saved so far is kept in {directory}\n"
+    assert capsys.readouterr().err == f"munchausen: loss is nan\n{kept}"
 
 
 def test_a_finished_run_resumes_from_its_checkpoint(catch, tmp_path):

@@ -172,8 +172,8 @@ def test_a_broken_plugin_is_one_line(packages, capsys, name, source, message):
 
 def test_a_missing_plugin_names_the_ways_to_provide_it(capsys):
     assert said("train x/catch --plugin nowhere.deep", capsys) == (
-        "--plugin: there is no module nowhere.deep: put the folder that holds it on "
-        "PYTHONPATH, or install its package with pip"
+        "--plugin: there is no module nowhere.deep: it must be in the working "
+        "directory or on PYTHONPATH, or be installed with pip"
     )
 
 
@@ -207,6 +207,26 @@ class Config:
     width: {kind} = {value}
 def agent(config, spec): pass
 """
+
+
+@pytest.mark.parametrize(
+    "name, line, raised",
+    [
+        ("one_value", "a, b = [1]", "ValueError: not enough values to unpack"),
+        ("one_type", "len(7)", "TypeError: object of type 'int' has no len()"),
+    ],
+)
+def test_an_error_while_an_agent_is_built_has_its_place(
+    packages, capsys, name, line, raised
+):
+    body = CONFIG.replace("{kind}", "int").replace("{value}", "1")
+    body = body.replace(": pass", f":\n    {line}")
+    write_module(packages, f"paper_{name}", body)
+    registry = RECIPE + f"{{'mine': Recipe('paper_{name}')}}"
+    write_module(packages, f"registry_{name}", registry)
+    error = said(f"train mine/catch --plugin registry_{name}", capsys)
+    place = f"({packages}/paper_{name}.py, line 12)"
+    assert error.startswith(f"paper_{name}: {raised}") and error.endswith(place), error
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,32 @@ def test_labels_are_as_short_as_they_can_be(tmp_path):
     assert list(groups_of(tmp_path)) == ["dqn/catch", "mdqn/catch", "mdqn/catch-fast"]
 
 
+def test_labels_have_the_fewest_fields_that_tell_runs_apart():
+    flat = [
+        {"a.hidden": "64", "a.period": "1", "b.period": "7", "steps": "50"},
+        {"a.hidden": "64", "a.period": "1", "b.period": "7", "steps": "1000"},
+        {"a.hidden": "8", "a.period": "2", "b.period": "9", "steps": "50"},
+    ]
+    telling = setting_differences.telling
+    assert telling(flat) == ["a.hidden", "steps"]
+    # Of fields that tell as much, the one of a command.
+    assert telling(flat[1:]) == ["a.hidden"]
+    assert telling(flat[1:], "train x --b.period 9") == ["b.period"]
+    assert telling(flat, most=1) == ["a.hidden"]
+    names = [setting_differences.short(path, flat[0]) for path in flat[0]]
+    assert names == ["hidden", "a.period", "b.period", "steps"]
+
+
+def test_a_label_names_the_setting_that_differs_from_a_similar_run(tmp_path):
+    settings = {"loss": "huber", "discount": 0.9, "munchausen": 0.5, "temperature": 0.1}
+    write(tmp_path / "a", evaluations=POINTS)
+    write(tmp_path / "b", evaluations=POINTS, **settings)
+    write(tmp_path / "c", evaluations=POINTS, **settings, log_policy_floor=-7.0)
+    labels = list(groups_of(tmp_path / "a", tmp_path / "b", tmp_path / "c"))
+    assert len(set(labels)) == 3 and not any("#" in label for label in labels)
+    assert labels[2].endswith("log_policy_floor -7.0")
+
+
 def test_flags_of_reading_a_dataset_count_only_if_they_are_set():
     old = {"steps": 7, "dataset": "a-v0"}
     new = old | {"dataset_reading": {"kind": "DatasetReading", "clip_actions": False}}

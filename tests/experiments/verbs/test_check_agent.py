@@ -76,8 +76,40 @@ def test_every_failed_check_is_a_line_with_rule_and_place(packages, capsys):
         "actions for 1 environments must be int32 of shape [1], between 0 and 4; got "
         "[1, 1]"
     )
-    assert "skipped  images: agent: observations must be vectors" in found
+    [skipped] = [line for line in found if line.startswith("skipped  images")]
+    assert skipped == (
+        "skipped  images: agent: faulty_paper: ValueError: observations must be "
+        f"vectors ({packages}/faulty_paper.py, line 9)"
+    )
     assert found[-1] == f"faulty_agents:mine: {len(failed)} checks failed"
+
+
+NOT_FINITE = """
+from stranger_agents import double_dqn
+from stranger_agents.double_dqn import Config
+import jax
+import jax.numpy as jnp
+
+def agent(config, spec):
+    good = double_dqn.agent(config, spec)
+    def update(state, batch):
+        state, metrics = good.update(state, batch)
+        broken = jax.tree.map(lambda leaf: leaf * jnp.nan, state.params)
+        return state._replace(params=broken), metrics
+    return good._replace(update=update)
+"""
+
+
+def test_nan_is_called_nan_and_no_lack_of_purity(packages, capsys):
+    write_module(packages, "nan_paper", NOT_FINITE)
+    source = "from agents import Recipe\nREGISTRY = {'mine': Recipe('nan_paper')}"
+    write_module(packages, "nan_agents", source)
+    found = lines("check-agent nan_agents:mine", capsys, 1)
+    failed = {line for line in found if line.startswith("FAILED   vectors")}
+    assert failed == {
+        "FAILED   vectors: update is pure and finite, is compiled once, changes the "
+        "networks: networks must stay finite; an update gave NaN or infinity"
+    }
 
 
 def test_a_configuration_without_explanations_fails():

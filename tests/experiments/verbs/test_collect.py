@@ -193,7 +193,7 @@ def test_a_run_that_kept_its_last_checkpoint_only_is_refused(tmp_path, capsys):
     settings = SMALL | {"steps": 30, "checkpoint.replay": False}
     experiment = flags.replace(EXPERIMENTS["sac/hopper"], settings)
     directory = run_directory.create(tmp_path / "runs", experiment)
-    assert "no usable checkpoint" in refused(capsys, str(directory))
+    assert "holds no checkpoint: a run saves" in refused(capsys, str(directory))
     run_local(experiment, directory)
     for quality in ("medium", "medium-replay", "medium-expert"):
         message = refused(capsys, str(directory), "--quality", quality)

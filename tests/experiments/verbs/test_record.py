@@ -50,7 +50,7 @@ def test_cartpole_is_recorded_at_its_own_size_and_speed(runs, capsys):
     strips = [np.asarray(frame)[400:] for frame in frames]
     assert all(strip.max() > 150 for strip in strips)  # there is ink
     assert all((a != b).any() for a, b in itertools.pairwise(strips))
-    assert capsys.readouterr().out == "pole.gif\nsteps 4  returns no episode ended\n"
+    assert capsys.readouterr().out == "pole.gif\nsteps 4  no episode ended\n"
 
 
 def test_atari_is_recorded_as_a_playable_mp4_in_the_run(runs, capsys):
@@ -119,7 +119,7 @@ def test_a_run_without_or_with_a_damaged_checkpoint_is_refused(elsewhere, capsys
     (saved / "manifest.json").write_text("{")
     assert record(run) == 2
     err = capsys.readouterr().err
-    assert err.splitlines()[-1] == f"munchausen: {run} holds no usable checkpoint"
+    assert err.splitlines()[-1] == f"munchausen: all checkpoints of {run} are damaged"
     (run / "config.yaml").write_text("experiment: {kind: Other}")
     assert record(run) == 2
     assert "does not fit this version" in capsys.readouterr().err
@@ -158,4 +158,4 @@ def test_recording_hides_the_output_of_libraries(runs):
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "a.mp4\nsteps 1  returns no episode ended\n"
+    assert done.stdout == "a.mp4\nsteps 1  no episode ended\n"

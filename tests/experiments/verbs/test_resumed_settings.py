@@ -127,7 +127,11 @@ def test_networks_keep_their_shapes():
 @pytest.mark.parametrize(
     "path, local, said",
     [
-        ("environments", True, "from step 70 on, so no run of one command equals it"),
+        (
+            "environments",
+            True,
+            "from step 70 on, so a single command cannot repeat the run",
+        ),
         ("environments", False, "such a run is not reproducible anyway"),
         ("evaluation.period", True, "what is learned does not depend on it"),
         ("stall_seconds", False, "what is learned does not depend on it"),

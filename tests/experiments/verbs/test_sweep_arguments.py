@@ -72,6 +72,11 @@ HUNDREDS = "--agent.temperature 0:1:0.01 --agent.munchausen 0:1:0.1"
         ("", "name an experiment first, such as mdqn/cartpole"),
         (NAME, "no field has several values to sweep: give one, such as"),
         (f"{NAME} --agent.discount 0.9", "no field has several values to sweep"),
+        (
+            f"{NAME} --agent.network.hidden 16,32",
+            "--agent.network.hidden 16,32 is one value, since the field is a list; "
+            "semicolons separate lists: --agent.network.hidden '16;32'",
+        ),
         (f"{NAME} --agent.tmperature 1,2", "unknown field --agent.tmperature; did you"),
         (
             f"{NAME} --agent.temperature 1,x",

@@ -108,16 +108,32 @@ def test_several_seeds_of_an_experiment_continue_its_runs(line, continued):
 
 
 @pytest.mark.parametrize(
-    "line, other",
+    "line, kind, other",
     [
-        ("dqn/minatar-breakout --evaluation.episodes 3", "lockstep false"),
-        ("dqn/cartpole --evaluation.steps 500 --evaluation.episodes=3", "steps 0"),
+        (
+            "dqn/minatar-breakout --evaluation.episodes 3",
+            "are played in lock-step with training",
+            "lockstep false",
+        ),
+        (
+            "dqn/cartpole --evaluation.steps 500 --evaluation.episodes=3",
+            "are phases of a number of steps",
+            "steps 0",
+        ),
     ],
 )
-def test_a_number_of_episodes_without_effect_is_refused(line, other):
+def test_a_number_of_episodes_without_effect_is_refused(line, kind, other):
     with pytest.raises(OverrideError) as caught:
         train_arguments.plan(line.split())
     assert str(caught.value) == (
         f"--evaluation.episodes has no effect on {line.split()[0]}, whose evaluations "
-        f"are phases of a number of steps: remove it, or add --evaluation.{other}"
+        f"{kind}: remove it, or add --evaluation.{other}"
     )
+
+
+@pytest.mark.parametrize("launch", ["local", "processes"])
+def test_a_run_on_a_dataset_is_not_told_of_more_actors(launch):
+    """The preflight refuses them, whatever --launch is; see its tests."""
+    line = f"td3_bc/hopper --dataset d.npz --actors 4 --launch {launch}"
+    [experiment] = train_arguments.plan(line.split()).experiments
+    assert experiment.actors == 4

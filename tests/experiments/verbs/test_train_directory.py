@@ -55,8 +55,8 @@ def test_the_same_line_starts_continues_and_finds_the_end(here, capsys):
     assert capsys.readouterr().out == "here is complete: it has done 80 steps\n"
     assert command("--steps 60 --resume auto --stall_seconds 500") == 0
     assert capsys.readouterr().out == (
-        "here is complete: it has done 80 steps; with --stall_seconds 600.0, so 500.0 "
-        "has no effect\n"
+        "here is complete: it has done 80 steps; its --stall_seconds is 600.0, this "
+        "command's 500.0 has no effect\n"
     )
     # A changed line is treated like `train --resume` with changed fields.
     assert command("--steps 120 --resume=auto --stall_seconds 500") == 0
