@@ -92,7 +92,7 @@ class Options:
         if self.parallel is not None and self.parallel < 1:
             raise ValueError(f"must be at least 1, got {self.parallel}")
         self.supervision()
-        train_cluster.check(self.cluster(), self.launch)
+        train_cluster.check(self.cluster(), self.launch, self.i_have_a_firewall)
 
     def cluster(self) -> Cluster:
         """Where a program of `--launch ray` runs."""

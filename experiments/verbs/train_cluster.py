@@ -7,12 +7,22 @@ from launch.cluster import Cluster, split_actors
 from launch.experiment import Mode
 
 
-def check(cluster: Cluster, launch: Mode | None) -> None:
+def check(cluster: Cluster, launch: Mode | None, guarded: bool = False) -> None:
     """Refuses flags of a cluster for a run without one.
 
+    Args:
+        cluster: where the program runs.
+        launch: how it is started.
+        guarded: whether the user has said that a firewall guards the ports.
+
     Raises:
-        ValueError: the run is not started with `--launch ray`.
+        ValueError: the run is not started with `--launch ray`, or joins no cluster.
     """
+    if guarded and not cluster.address:
+        raise ValueError(
+            "--i_have_a_firewall is for --address, which joins a cluster: add that, or "
+            "remove this"
+        )
     given = [name for name, value in vars(cluster).items() if value]
     if given and launch != "ray":
         flag = "actors LOW..HIGH" if cluster.elastic else given[0]

@@ -82,7 +82,7 @@ class Options:
 
     def __post_init__(self) -> None:
         self.supervision()
-        train_cluster.check(self.cluster(), self.launch)
+        train_cluster.check(self.cluster(), self.launch, self.i_have_a_firewall)
 
     def cluster(self) -> Cluster:
         """Where a program of `--launch ray` runs."""

@@ -32,6 +32,11 @@ def run(plan: Plan) -> int:
     options, count = plan.options, len(plan.experiments)
     train_cluster.refuse_public(options.address, options.i_have_a_firewall)
     several = options.launch == "local" and plan.continued
+    if options.parallel is not None and not several:
+        raise OverrideError(
+            f"--parallel {options.parallel} is for several runs, such as those of "
+            "--seeds, and this is one: remove --parallel"
+        )
     at_once = _at_once(options, count) if several else 1
     here = options.launch not in PROCESSES and not several
     ready = {

@@ -106,6 +106,7 @@ def elsewhere(tmp_path, monkeypatch):
         ),
         ("train mdqn/catch --seeds 2 --parallel 0", "--parallel must be at least 1"),
         ("train mdqn/catch --parallel 2 --launch threads", "one run after the other"),
+        ("train mdqn/catch --parallel 2", "--parallel 2 is for several runs"),
         ("train leverage/cartpol", "cartpol'; did you mean 'leverage/cartpole"),
         ("train leverage/cartpole --agent.temperature 1", "unknown field --agent.temp"),
         ("train leverage/cartpole --seeds 2 --seed 1", "give one"),

@@ -36,6 +36,11 @@ def test_a_cluster_with_places_and_ports():
     ("flags", "message"),
     (
         (
+            "--i_have_a_firewall true",
+            "--i_have_a_firewall is for --address, which joins a cluster: add that, or "
+            "remove this",
+        ),
+        (
             "--launch ray --actors 7..3",
             "--actors must be N or LOW..HIGH with 1 <= LOW < HIGH, got 7..3",
         ),
