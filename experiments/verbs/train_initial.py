@@ -90,7 +90,9 @@ def _to_begin(plan: Plan) -> list[Experiment]:
 def _check_fit(experiment: Experiment, sources: dict[str, Source]) -> None:
     """Refuses weights that do not fit an experiment."""
     own = initial_networks.learned_by(experiment)
-    for network, source in sources.items():
+    # `--initial.sft` gives its weights to others, too, so a message names it first.
+    for network in sorted(sources, key=lambda network: network != "sft"):
+        source = sources[network]
         try:
             initial_networks.check_fit(own, network, source.learned, source.network)
         except ValueError as error:

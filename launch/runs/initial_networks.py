@@ -209,12 +209,15 @@ def check_fit(
     _check_inputs(own, source, said)
     needed, given = arrays(own.params[network]), arrays(source.params[taken])
     for name in [*needed, *given]:
-        wanted, found = needed.get(name, "no array"), given.get(name, "no array")
-        if wanted != found:
-            raise ValueError(
-                f"{said} must fit {own.name}: {name} must be "
-                f"{wanted}, but in {taken} of {source.name} it is {found}"
-            )
+        wanted, found = needed.get(name), given.get(name)
+        if wanted == found:
+            continue
+        rule = f"{name} must be {wanted}, but in {taken} of {source.name} it is {found}"
+        if found is None:
+            rule = f"{name} must be {wanted}, but {taken} of {source.name} has none"
+        elif wanted is None:
+            rule = f"{taken} of {source.name} has {name}, {found}, too"
+        raise ValueError(f"{said} must fit {own.name}: {rule}")
 
 
 def _check_inputs(own: Learned, source: Learned, said: str) -> None:

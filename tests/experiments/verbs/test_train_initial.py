@@ -123,6 +123,10 @@ def trained(monkeypatch):
             "f_distillation/markov does, but f_divergence/markov-teacher has 1.5: "
             "choose another run, or add --agent.alpha 1.5",
         ),
+        (  # `policy` has these weights, too, but the user gave `sft`
+            "train warp/preferences --initial.sft sft/arithmetic",
+            "--initial.sft must have the vocabulary of warp/preferences, ",
+        ),
     ],
 )
 def test_nothing_is_trained_before_all_is_checked(line, said, trained, capsys):

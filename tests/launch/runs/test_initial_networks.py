@@ -57,6 +57,15 @@ def test_weights_of_another_shape_are_refused_by_the_first_array():
     assert source.architectures["q"].hidden == (16,)
 
 
+def test_a_layer_that_one_network_lacks_is_named():
+    fewer = initial_networks.learned_by(small_catch(name="mdqn/catch"))
+    bare = fewer._replace(params={"q": {}})
+    with pytest.raises(ValueError, match=r"Dense_0/.* but q of mdqn/catch has none$"):
+        initial_networks.check_fit(fewer, "q", bare, "q")
+    with pytest.raises(ValueError, match=r"q of mdqn/catch has .*Dense_0/.*32, too$"):
+        initial_networks.check_fit(bare, "q", fewer, "q")
+
+
 def test_weights_that_learned_from_other_inputs_are_refused():
     """An online run has raw observations, an offline run normalised ones."""
     raw = pendulum("td3", None, name="td3/pendulum")
