@@ -143,8 +143,6 @@ def _check_fit(
         _check_place(experiment, mode, stages[-1])
     last = stages[-1]
     if last.source == "dataset":
-        from launch.datasets.load import load_prepared  # runs that act read no data
-
         _check_offline(experiment, last.agent)
         memory.check_offline(
             state,
@@ -152,10 +150,7 @@ def _check_fit(
             learners=_learners_here(experiment, mode),
             at_once=at_once,
         )
-        dataset = load_prepared(experiment, spec, directory)
-        if last.agent.tables is not None:
-            last.agent.tables.check(len(dataset.transitions.reward))
-        return dataset
+        return _read_dataset(experiment, spec, last.agent, directory)
     _check_online(experiment)
     _check_memory(
         experiment,
@@ -168,6 +163,18 @@ def _check_fit(
         here=here,
     )
     return None
+
+
+def _read_dataset(
+    experiment: Experiment, spec: Spec, agent: Agent, directory: Path | None
+) -> "Prepared":
+    """Reads the dataset of a run, and checks that it is large enough for the agent."""
+    from launch.datasets.load import load_prepared  # runs that act read no data
+
+    dataset = load_prepared(experiment, spec, directory)
+    if agent.tables is not None:
+        agent.tables.check(len(dataset.transitions.reward))
+    return dataset
 
 
 def _check_memory(

@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -114,47 +114,43 @@ def run_experiment(
 
 def _tell_difference(run: Run, resume: Checkpoint, mode: Mode) -> None:
     """Tells how a resumed run differs from an uninterrupted one, if it does."""
-    directory, step = run.directory, resume.counts.clock
+    for said in _differences(run, resume, mode):
+        print(f"{run.directory}: {said}", flush=True)
+
+
+def _differences(run: Run, resume: Checkpoint, mode: Mode) -> Iterator[str]:
+    step = resume.counts.clock
     last = make_stages(run.experiment, run.spec)[-1]
     replays = last.source != "dataset" and last.agent.storage.order != "queue"
+    further = "from there on the run differs from one that was not interrupted"
     if resume.replay_of is not None:
-        print(
-            f"{directory}: the replay is that of step {resume.replay_of:,}; there was "
-            f"no time to save it at step {step:,}",
-            flush=True,
+        yield (
+            f"the replay is that of step {resume.replay_of:,}; there was no time to "
+            f"save it at step {step:,}"
         )
     if mode == "local":
-        _tell_threads(directory, resume)
+        yield from _other_threads(resume)
     queued = resume.extra.get(QUEUED, 0)
     if queued:
-        print(
-            f"{directory}: {queued} transitions that waited in the actors' queues at "
-            f"step {step:,} are dropped",
-            flush=True,
+        yield (
+            f"{queued} transitions that waited in the actors' queues at step {step:,} "
+            "are dropped"
         )
+    exact = resume.extra.get(checkpoint.EXACT, True)  # older checkpoints do not know
     left = 0 if replays or mode != "local" else _left_over(resume)
     if left:
-        print(
-            f"{directory}: {left} transitions that waited for an update at step "
-            f"{step:,} were not saved; from there on the run differs from one that was "
-            "not interrupted",
-            flush=True,
+        yield (
+            f"{left} transitions that waited for an update at step {step:,} were not "
+            f"saved; {further}"
         )
-        return
-    if resume.replay is None and replays:
-        print(
-            f"{directory}: the replay was not saved at step {step:,}, so it begins "
-            "empty; from there on the run differs from one that was not interrupted",
-            flush=True,
+    elif resume.replay is None and replays:
+        yield (
+            f"the replay was not saved at step {step:,}, so it begins empty; {further}"
         )
-        return
-    exact = resume.extra.get(checkpoint.EXACT, True)  # older checkpoints do not know
-    if mode == "local" and not exact:
-        print(
-            f"{directory}: the environments restart at step {step:,}, "
-            "which is not a multiple of checkpoint.period; from there on the run "
-            "differs from one that was not interrupted",
-            flush=True,
+    elif mode == "local" and not exact:
+        yield (
+            f"the environments restart at step {step:,}, which is not a multiple of "
+            f"checkpoint.period; {further}"
         )
 
 
@@ -166,16 +162,15 @@ def _left_over(resume: Checkpoint) -> int:
     return store["inserted"] - store["sampled"]
 
 
-def _tell_threads(directory: Path, resume: Checkpoint) -> None:
-    """Tells whether XLA computed with another number of threads before."""
+def _other_threads(resume: Checkpoint) -> Iterator[str]:
+    """Whether XLA computed with another number of threads before."""
     threads = provenance.threads()
     before = resume.extra.get(checkpoint.THREADS, threads)  # older: unknown
     if before != threads:
-        print(
-            f"{directory}: computes with {threads} thread{'s' * (threads > 1)}, before "
-            f"step {resume.counts.clock:,} with {before}, which rounds sums otherwise; "
-            f"NPROC={before} continues as before",
-            flush=True,
+        yield (
+            f"computes with {threads} thread{'s' * (threads > 1)}, before step "
+            f"{resume.counts.clock:,} with {before}, which rounds sums otherwise; "
+            f"NPROC={before} continues as before"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import jax
 
-from agents.parts.contract import Agent, Metrics, NetworkParams, Storage
+from agents.parts.contract import Agent, Metrics, NetworkParams, Params, Storage
 from launch import finite
 from launch.build import make_stages
 from launch.datasets.load import load_prepared
@@ -149,12 +149,20 @@ class LearnerRole:
             lease=run.lease,
         )
         self._learner = self._loop.learner
-        self._initial = run.initial()
-        self._loop.begin(self._initial, run.resume)
-        if self._dataset is None:
-            self._initial = {}  # in use; the loaded copies need memory
+        self._initial = self._begin_learning()
         self._reported = self._learner.learner_steps
         self._began = self._told = time.monotonic()
+
+    def _begin_learning(self) -> Params:
+        """Loads the first weights or the checkpoint.
+
+        Returns:
+            The first weights that an earlier stage still needs; else they would only
+            take memory.
+        """
+        initial = self._run.initial()
+        self._loop.begin(initial, self._run.resume)
+        return {} if self._dataset is None else initial
 
     def get_variables(self, names: Sequence[str]) -> tuple[int, list[NetworkParams]]:
         """Remote call: the learner step of the newest parameters, and the parameters.

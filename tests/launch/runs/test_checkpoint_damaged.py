@@ -49,7 +49,7 @@ def test_half_written_checkpoint_is_ignored(whole, tmp_path):
     (copied / "checkpoints" / "500").rename(copied / "checkpoints" / ".500.partial")
     assert checkpoint.newest(copied).counts.actor_steps == 400
     (copied / "checkpoints" / "400" / "manifest.json").unlink()
-    with pytest.raises(RunDirectoryError, match="no usable checkpoint"):
+    with pytest.raises(RunDirectoryError, match=r"all checkpoints of .* are damaged"):
         checkpoint.newest(copied)
 
 
