@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from agents.parts.contract import Agent, Metrics, Params
+from agents.parts.contract import Agent, Metrics
 from environments.vector import VectorEnvironment
 from launch import errors
 from launch.build import make_actor_environment, make_extras_spec, make_stages
@@ -188,7 +188,7 @@ class Local:
             thread=self._thread,
         )
         self._learner: Learner = self._loop.learner
-        self._initial = self._begin_learning()
+        self._loop.begin(run.initial(), run.resume)
         self._acting: Acting | None = None
         if store is not None and environment is not None:
             self._acting = Acting(
@@ -198,17 +198,6 @@ class Local:
         self._evaluator = Evaluator(experiment, last.agent, phase.episodes, phase.steps)
         self.returns: list[float] = []
         self._open_logs()
-
-    def _begin_learning(self) -> Params:
-        """Loads the first weights or the checkpoint.
-
-        Returns:
-            The first weights that an earlier stage still needs; else they would only
-            take memory.
-        """
-        initial = self._run.initial()
-        self._loop.begin(initial, self._run.resume)
-        return {} if self._run.dataset is None else initial
 
     def _open_logs(self) -> None:
         """Truncates the logs to the checkpoint and opens them.
@@ -249,11 +238,10 @@ class Local:
                 self._stages,
                 dataset,
                 StageCallbacks(self.tick, self.stopped, self.saving),
-                initial=self._initial,
+                initial=run.initial(),
                 progress=self._shows,
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
-        self._initial = {}
 
     def close(self) -> None:
         """Closes the logs, the environments and the watchdog."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import jax
 
-from agents.parts.contract import Agent, Metrics, NetworkParams, Params, Storage
+from agents.parts.contract import Agent, Metrics, NetworkParams, Storage
 from launch import finite
 from launch.build import make_stages
 from launch.datasets.load import load_prepared
@@ -149,20 +149,9 @@ class LearnerRole:
             lease=run.lease,
         )
         self._learner = self._loop.learner
-        self._initial = self._begin_learning()
+        self._loop.begin(run.initial(), run.resume)
         self._reported = self._learner.learner_steps
         self._began = self._told = time.monotonic()
-
-    def _begin_learning(self) -> Params:
-        """Loads the first weights or the checkpoint.
-
-        Returns:
-            The first weights that an earlier stage still needs; else they would only
-            take memory.
-        """
-        initial = self._run.initial()
-        self._loop.begin(initial, self._run.resume)
-        return {} if self._dataset is None else initial
 
     def get_variables(self, names: Sequence[str]) -> tuple[int, list[NetworkParams]]:
         """Remote call: the learner step of the newest parameters, and the parameters.
@@ -204,7 +193,7 @@ class LearnerRole:
         owed = self._owed if self._decisions or dataset is None else None
         self._loop.run(self, evaluated=self.done(), owed=owed)
         if dataset is not None:
-            # There is no replay to save, so the run need not wait for its evaluation.
+            # The run has no replay to save, so it saves before its last evaluation.
             self._loop.save_rest(self)
 
     def _learn_earlier(self, dataset: "Prepared") -> None:
@@ -220,10 +209,9 @@ class LearnerRole:
                 self._stages,
                 dataset,
                 callbacks,
-                initial=self._initial,
+                initial=run.initial(),
             )
             self._loop.begin({**networks, **dataset.networks}, run.resume)
-        self._initial = {}
 
     def _owed(self) -> int:
         """Learner steps until this is called again."""

@@ -60,8 +60,8 @@ def test_from_train_to_report_with_a_plugin(command, installed, monkeypatch):
     for line in (f"evaluate {directory}", f"train --resume {directory} --steps 9000"):
         assert run(command, line, code=2) == (
             f"munchausen: {directory}/config.yaml names an agent: there is no module "
-            "stranger_agents: it must be in the working directory or on PYTHONPATH, or "
-            "be installed with pip\n"
+            "stranger_agents: start in the folder that holds it, put that folder on "
+            "PYTHONPATH, or install its package with pip\n"
         )
 
 

@@ -172,8 +172,8 @@ def test_a_broken_plugin_is_one_line(packages, capsys, name, source, message):
 
 def test_a_missing_plugin_names_the_ways_to_provide_it(capsys):
     assert said("train x/catch --plugin nowhere.deep", capsys) == (
-        "--plugin: there is no module nowhere.deep: it must be in the working "
-        "directory or on PYTHONPATH, or be installed with pip"
+        "--plugin: there is no module nowhere.deep: start in the folder that holds it, "
+        "put that folder on PYTHONPATH, or install its package with pip"
     )
 
 
