@@ -14,6 +14,8 @@ from experiments.flags import OverrideError
 from experiments.verbs import initial_sources
 from experiments.verbs.initial_sources import Source
 from launch.experiment import Experiment, Origin
+from launch.policies import merge_record
+from launch.policies.merge_record import Record
 from launch.runs import existing_runs, initial_networks, initial_weights
 
 
@@ -34,8 +36,8 @@ def check(experiment: Experiment, sources: Mapping[str, Source], runs: str) -> N
     """Compares the first weights of networks with those from which they are measured.
 
     Such a network either begins with the same weights, or continues a run that was
-    measured from them. Of a checkpoint of Hugging Face nothing is known, so the user is
-    told what it must be.
+    measured from them. Of a checkpoint that `munchausen merge` did not write nothing is
+    known, so the user is told what it must be.
 
     Args:
         experiment: the experiment to begin.
@@ -53,9 +55,9 @@ def check(experiment: Experiment, sources: Mapping[str, Source], runs: str) -> N
         wanted = _of_source(first, runs)
         if _of_source(own, runs) == wanted:
             continue
-        if isinstance(own.place, Path) and initial_networks.is_pretrained(own.place):
+        if _tells_nothing(own):
             print(
-                f"--initial.{network}: {own.place} does not say with which policy it "
+                f"--initial.{network}: {own.place} does not tell with which policy it "
                 f"began; --initial.{start} must be that policy",
                 flush=True,
             )
@@ -68,6 +70,18 @@ def check(experiment: Experiment, sources: Mapping[str, Source], runs: str) -> N
             )
 
 
+def _record(place: Path) -> Record | None:
+    """What a checkpoint of Hugging Face tells; None of a run or if it tells nothing."""
+    if not initial_networks.is_pretrained(place):
+        return None
+    return merge_record.read(place)
+
+
+def _tells_nothing(source: Source) -> bool:
+    place, run = source.place, source.learned.experiment
+    return isinstance(place, Path) and run is None and _record(place) is None
+
+
 def _of_source(source: Source, runs: str) -> _Weights:
     """The weights of a source; a named experiment may have a finished run."""
     place = source.place
@@ -76,8 +90,15 @@ def _of_source(source: Source, runs: str) -> _Weights:
         if entry.directory is None or entry.state != "complete":
             return _Weights(place, source.network)
         place = entry.directory
-    origin = initial_weights.origin("", place, source.network)
-    return _Weights(origin.sha256, source.network)
+    return _of_origin(initial_weights.origin("", place, source.network))
+
+
+def _of_origin(origin: Origin) -> _Weights:
+    """The weights that an origin names, or those of which they are a copy."""
+    record = _record(Path(origin.path))
+    if record is not None and record.copied:
+        return _of_origin(record.sources[0])
+    return _Weights(origin.sha256, origin.source)
 
 
 def _beginning(source: Source, start: str, runs: str) -> tuple[_Weights | None, str]:
@@ -96,14 +117,19 @@ def _beginning(source: Source, start: str, runs: str) -> tuple[_Weights | None, 
         first = initial_sources.find(start, text, place)
         said = f"{place.name} begins with {text}: choose --initial.{start} {text}"
         return _of_source(first, runs), said
-    assert learner is not None, "a checkpoint of Hugging Face has no beginning"
-    origins = [each for each in learner.origins if each.network == start]
+    record = _record(place)
+    if record is not None:
+        known = record.measured_from
+    else:
+        assert learner is not None, "a checkpoint that tells nothing is taken"
+        known = learner.origins
+    origins = [each for each in known if each.network == start]
     if not origins:
         return None, _unknown(str(place), start)
     [origin] = origins
     text = _text(origin)
     said = f"{place} began with {text}: choose --initial.{start} {text}"
-    return _Weights(origin.sha256, origin.source), said
+    return _of_origin(origin), said
 
 
 def _unknown(name: str, start: str) -> str:

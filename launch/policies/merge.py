@@ -15,9 +15,11 @@ from agents.parts.contract import NetworkParams
 from agents.parts.language import merging, transformer
 from agents.parts.language.sequences import EOS
 from launch.errors import PretrainedError
+from launch.policies import merge_beginnings, merge_record
+from launch.policies.merge_record import Record
 from launch.pretrained import config_file, safetensors, tokenizer
-from launch.runs import initial_networks, initial_weights, run_directory
-from launch.runs.initial_networks import POLICY, Learned, is_pretrained
+from launch.runs import initial_networks, initial_weights
+from launch.runs.initial_networks import Learned, is_pretrained
 
 Method = Literal["slerp", "lerp"]
 
@@ -49,11 +51,13 @@ class Merged(NamedTuple):
         params: of the decoder.
         cosines: between the task vectors of the first two sources, by layer; empty
             without a base or with one source.
+        record: where the weights come from.
     """
 
     config: transformer.Config
     params: NetworkParams
     cosines: dict[str, float]
+    record: Record
 
 
 def merge(request: Request) -> Merged:
@@ -67,21 +71,23 @@ def merge(request: Request) -> Merged:
     directories = [*request.sources, *([request.base] if request.base else [])]
     learned = [initial_networks.learned_at(each) for each in directories]
     config = _config(learned[0], directories[0])
-    _check_kind(request.sources, learned)
+    merge_beginnings.check_kind(request.sources)
     for directory, each in zip(directories[1:], learned[1:], strict=True):
         config_of_other = _config(each, directory)
         try:
             initial_networks.check_fit(
                 learned[0],
-                _network(learned[0]),
+                merge_beginnings.network_of(learned[0]),
                 each,
-                _network(each),
+                merge_beginnings.network_of(each),
                 said=str(directory),
             )
         except ValueError as error:
             raise PretrainedError(str(error)) from error
         _check_alike(config, config_of_other, directories[0], directory)
-    _check_beginnings(request.sources, request.base)
+    record = merge_beginnings.find(
+        request.sources, request.base, whole=request.fraction == 1
+    )
     checkpoints = [each for each in directories if is_pretrained(each)]
     for other in checkpoints[1:]:
         tokenizer.check_pair(other, checkpoints[0])
@@ -97,6 +103,7 @@ def merge(request: Request) -> Merged:
         dataclasses.replace(config, vocabulary=vocabulary),
         params,
         {name: float(value) for name, value in cosines.items()},
+        record,
     )
 
 
@@ -118,9 +125,8 @@ def weights_of(directory: Path) -> NetworkParams:
     Raises:
         RunDirectoryError: the run is not finished, or its weights cannot be read.
     """
-    network = _network(initial_networks.learned_at(directory))
-    origin = initial_weights.origin(network, directory, network)
-    return initial_weights.load([origin])[network]
+    [params] = initial_weights.load([merge_beginnings.weights(directory)]).values()
+    return params
 
 
 def save(request: Request, found: Merged, directory: Path) -> None:
@@ -139,27 +145,8 @@ def save(request: Request, found: Merged, directory: Path) -> None:
         found.params,
         eos=config_file.read(pretrained[0]).eos if pretrained else (EOS,),
         tokenizer_of=words[0] if words else None,
+        further={merge_record.FILE: merge_record.encode(found.record)},
     )
-
-
-def _network(learned: Learned) -> str:
-    return POLICY if POLICY in learned.params else min(learned.learned)
-
-
-def _check_kind(sources: Sequence[Path], learned: Sequence[Learned]) -> None:
-    """Refuses policies among reward models; a checkpoint may be either."""
-    runs = [
-        (source, _network(each))
-        for source, each in zip(sources, learned, strict=False)  # then comes the base
-        if not is_pretrained(source)
-    ]
-    for source, network in runs[1:]:
-        first, other = runs[0]
-        if network != other:
-            raise PretrainedError(
-                f"sources must all be policies or all be reward models, but {first} "
-                f"learned {other} and {source} learned {network}: merge them apart"
-            )
 
 
 def _check_alike(
@@ -183,69 +170,8 @@ def _computation(config: transformer.Config) -> dict[str, object]:
     return found | {"query_scalar": config.query_scalar or config.head_size}
 
 
-class _Lineage(NamedTuple):
-    """Weights that came before those of a network, and its own.
-
-    Attributes:
-        own: name of the network's weights.
-        known: names of all weights of the lineage that are known.
-        first: the oldest of them, as a message calls it.
-        whole: whether `first` is known to be the first.
-    """
-
-    own: str
-    known: frozenset[str]
-    first: str
-    whole: bool
-
-
-def _lineage(directory: Path) -> _Lineage:
-    """Follows the first weights of a run back to random ones, or to a checkpoint."""
-    network = _network(initial_networks.learned_at(directory))
-    sha256 = initial_weights.origin(network, directory, network).sha256
-    own, first = f"{sha256}#{network}", str(directory)
-    known = {own}
-    while run_directory.is_run(directory):  # one that gave weights may be gone
-        experiment = run_directory.read_experiment(directory)
-        found = [each for each in experiment.origins if each.network == network]
-        if not found:
-            first = f"random weights of seed {experiment.seed}"
-            return _Lineage(own, frozenset(known | {first}), first, whole=True)
-        [origin] = found
-        known.add(f"{origin.sha256}#{origin.source}")
-        first, network = origin.path, origin.source
-        path = Path(origin.path)
-        directory = path if is_pretrained(path) else initial_networks.run_of(path)
-    return _Lineage(own, frozenset(known), first, whole=False)
-
-
-def _check_beginnings(sources: Sequence[Path], base: Path | None) -> None:
-    """Refuses sources that did not begin with the base, or not with shared weights.
-
-    The mean of weights is of use only near weights that they share. Nothing is known
-    of a checkpoint without its run, so that it is taken.
-    """
-    lineages = {each: _lineage(each) for each in sources}
-    start = None if base is None else _lineage(base)
-    first, *others = lineages
-    for source, lineage in lineages.items():
-        if start and start.own not in lineage.known and lineage.whole:
-            raise PretrainedError(
-                f"sources must have begun with the weights of --base {base}, but "
-                f"{source} began with {lineage.first}"
-            )
-    for other in others:
-        one, two = lineages[first], lineages[other]
-        if one.whole and two.whole and not one.known & two.known:
-            raise PretrainedError(
-                f"sources must have begun with the same weights, but {first} began "
-                f"with {one.first} and {other} with {two.first}: train them with the "
-                "same source of --initial"
-            )
-
-
 def _config(learned: Learned, directory: Path) -> transformer.Config:
-    config = learned.architectures.get(_network(learned))
+    config = learned.architectures.get(merge_beginnings.network_of(learned))
     if not isinstance(config, transformer.Config):
         raise PretrainedError(
             f"only networks of language agents can be merged, but {directory} is of "

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import chex
@@ -206,6 +207,7 @@ def save(
     *,
     eos: tuple[int, ...] = (EOS,),
     tokenizer_of: Path | None = None,
+    further: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     shard_bytes: int = SHARD_BYTES,
 ) -> None:
     """Writes a checkpoint that Transformers loads, in float32.
@@ -216,6 +218,7 @@ def save(
         params: of the decoder.
         eos: ids that end a completion.
         tokenizer_of: a checkpoint whose tokenizer's files are copied.
+        further: contents of further JSON files, by the file's name.
         shard_bytes: largest size of one file, unless a single tensor is larger.
 
     Raises:
@@ -234,7 +237,8 @@ def save(
     draft = directory.with_name(f".munchausen-{os.getpid()}-{directory.name}")
     try:
         draft.mkdir(parents=True)
-        _write_json(draft / config_file.CONFIG, described)
+        for name, contents in {config_file.CONFIG: described, **further}.items():
+            _write_json(draft / name, contents)
         _write_weights(draft, config, params, shard_bytes)
         for file in tokenizer.files(tokenizer_of) if tokenizer_of else ():
             shutil.copy(file, draft)

@@ -1,6 +1,8 @@
 """Networks that are measured from others must have begun with their weights."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,10 +11,11 @@ from experiments import names
 from experiments.catalogue.lazy import Joined
 from experiments.flags import OverrideError
 from experiments.verbs import initial_beginnings, initial_sources
-from launch.policies import merge
+from launch.policies import merge_record
 from launch.runs import initial_weights
 from tests.launch.language_runs import SMALL, sums
 from tests.launch.local_runs import run_new
+from tests.launch.policies.merge_runs import written
 from tests.launch.small_experiments import changed
 
 
@@ -30,7 +33,11 @@ def begun(agent_name, first, **changes):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Two supervised policies, and a reward model that began with the first."""
+    """Two supervised policies, and a reward model that began with the first.
+
+    `merged` is an average of reward models, `unknown` one that tells nothing of itself,
+    and `copy` a copy of the first policy.
+    """
     root = tmp_path_factory.mktemp("runs")
     one, two = (run_new(root, begun("sft", {}, seed=seed)) for seed in (0, 1))
     model = begun("reward_model", dict.fromkeys(("reward", "sft"), one))
@@ -38,10 +45,18 @@ def runs(tmp_path_factory):
         initial_weights.origin(network, one, "policy") for network in ("reward", "sft")
     )
     model = run_new(root, dataclasses.replace(model, origins=origins))
-    merge.save(
-        merge.Request((model,)), merge.merge(merge.Request((model,))), root / "m"
-    )
-    return {"one": one, "two": two, "model": model, "merged": root / "m", "root": root}
+    merged = written(root / "merged", model, model, method="lerp")
+    unknown = Path(shutil.copytree(merged, root / "unknown"))
+    (unknown / merge_record.FILE).unlink()
+    return {
+        "one": one,
+        "two": two,
+        "model": model,
+        "merged": merged,
+        "unknown": unknown,
+        "copy": written(root / "copy", one),
+        "root": root,
+    }
 
 
 def check(runs, agent_name, **first):
@@ -95,12 +110,30 @@ def test_a_run_that_was_measured_from_nothing_is_refused(agent_name, network, ru
     )
 
 
-def test_of_a_checkpoint_the_user_is_told_what_it_must_be(runs, capsys):
-    check(runs, "warm", policy="two", reward="merged", sft="two")
+def test_of_a_checkpoint_of_others_the_user_is_told_what_it_must_be(runs, capsys):
+    check(runs, "warm", policy="two", reward="unknown", sft="two")
     assert capsys.readouterr().out == (
-        f"--initial.reward: {runs['merged']} does not say with which policy it began; "
-        "--initial.sft must be that policy\n"
+        f"--initial.reward: {runs['unknown']} does not tell with which policy it "
+        "began; --initial.sft must be that policy\n"
     )
+
+
+def test_a_merge_tells_from_which_policy_it_is_measured(runs, capsys):
+    check(runs, "warm", policy="two", reward="merged", sft="one")
+    check(runs, "warm", policy="two", reward="merged", sft="copy")
+    assert capsys.readouterr().out == ""
+    with pytest.raises(OverrideError) as caught:
+        check(runs, "warm", policy="two", reward="merged", sft="two")
+    assert str(caught.value).endswith(
+        f"but {runs['merged']} began with {runs['one']}#policy: choose --initial.sft "
+        f"{runs['one']}#policy"
+    )
+
+
+def test_a_copy_of_the_policy_counts_as_the_policy(runs, capsys):
+    check(runs, "reward_model", reward="copy", sft="one")
+    check(runs, "warm", policy="two", reward="model", sft="copy")
+    assert capsys.readouterr().out == ""
 
 
 def test_experiments_that_are_yet_to_be_trained_are_compared_by_name(runs, monkeypatch):

@@ -1,32 +1,22 @@
 """Merged checkpoints: their weights, and sources that must be refused."""
 
-import dataclasses
 import re
-import shutil
 
 import chex
 import jax
 import numpy as np
 import pytest
 
-from agents import REGISTRY
 from agents.parts.language import merging
-from environments import Preferences
 from launch.errors import PretrainedError, RunDirectoryError
 from launch.policies import merge, saved_policy
 from launch.policies.merge import Request
 from launch.pretrained import safetensors
-from launch.runs import initial_weights, run_directory
-from tests.launch.language_runs import SMALL, sums
+from launch.runs import run_directory
 from tests.launch.local_runs import run_new
+from tests.launch.policies.merge_runs import golden, reward_model, written
 from tests.launch.pretrained.checkpoints import GEMMA, change, copy, describe
-from tests.launch.small_experiments import changed, small_catch
-
-
-def golden(**changes):
-    """A run on `preferences`, where hardly two completions have the same reward."""
-    task = Preferences(symbols=12, completion_columns=5)
-    return sums(**{"name": "sft/preferences", "environment": task, **changes})
+from tests.launch.small_experiments import small_catch
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +86,7 @@ def test_cosines_are_between_the_first_two_sources(three):
 
 
 def test_a_run_and_a_checkpoint_of_it_merge_to_it(trained, tmp_path):
-    exported = tmp_path / "exported"
-    merge.save(Request((trained,)), merge.merge(Request((trained,))), exported)
+    exported = written(tmp_path / "exported", trained)
     found = merge.merge(Request((trained, exported), method="lerp"))
     chex.assert_trees_all_close(found.params, merge.weights_of(trained), atol=1e-6)
     assert jax.tree.leaves(found.params)[0].dtype == np.float32
@@ -106,17 +95,8 @@ def test_a_run_and_a_checkpoint_of_it_merge_to_it(trained, tmp_path):
 @pytest.fixture(scope="module")
 def reward_models(trained, tmp_path_factory):
     """Two runs that learned a reward."""
-    first = {"reward": str(trained), "sft": str(trained)}
-    agent = changed(REGISTRY["reward_model"].default(), SMALL)
-    model = golden(
-        name="reward_model/preferences", agent_name="reward_model", agent=agent
-    )
     runs = tmp_path_factory.mktemp("rewards")
-    origins = tuple(
-        initial_weights.origin(network, trained, "policy") for network in first
-    )
-    model = dataclasses.replace(model, initial=first, origins=origins)
-    return [run_new(runs, dataclasses.replace(model, seed=seed)) for seed in (1, 2)]
+    return [reward_model(runs, trained, seed) for seed in (1, 2)]
 
 
 def test_reward_models_merge_to_weights_for_a_reward_model(trained, reward_models):
@@ -149,56 +129,6 @@ def test_what_does_not_fit_is_refused(three, trained, tmp_path):
     assert "must have the same eos_token_id" in refusal(Request((one,), base))
 
 
-def test_a_policy_among_reward_models_is_refused(trained, reward_models):
-    """Their shapes are equal, so only the runs can tell."""
-    one, _ = reward_models
-    for sources in ((one, trained), (trained, one)):
-        assert refusal(Request(sources, trained)) == (
-            f"sources must all be policies or all be reward models, but {sources[0]} "
-            f"learned {'reward' if sources[0] == one else 'policy'} and {sources[1]} "
-            f"learned {'policy' if sources[0] == one else 'reward'}: merge them apart"
-        )
-
-
-@pytest.fixture(scope="module")
-def other_seed(tmp_path_factory):
-    """As `trained`, from other random weights."""
-    return run_new(tmp_path_factory.mktemp("other"), golden(seed=3))
-
-
-def test_sources_that_began_with_other_weights_are_refused(
-    trained, other_seed, reward_models
-):
-    request = Request((trained, other_seed), method="lerp")
-    assert refusal(request) == (
-        f"sources must have begun with the same weights, but {trained} began with "
-        f"random weights of seed 0 and {other_seed} with random weights of seed 3: "
-        "train them with the same source of --initial"
-    )
-    assert refusal(Request(tuple(reward_models), other_seed)) == (
-        f"sources must have begun with the weights of --base {other_seed}, but "
-        f"{reward_models[0]} began with random weights of seed 0"
-    )
-
-
-def test_runs_that_share_their_random_weights_merge(trained, tmp_path):
-    """And so does one that continues the other, which is gone meanwhile."""
-    origin = initial_weights.origin("policy", trained, "policy")
-    further = run_new(tmp_path, golden(origins=(origin,), seed=3))
-    merge.merge(Request((trained, further), method="lerp"))
-    merge.merge(Request((further, further), trained))
-    gone = dataclasses.replace(
-        origin, path=str(tmp_path / "gone" / "checkpoints" / "1")
-    )
-    lost = run_directory.create(tmp_path / "lost", golden(origins=(gone,), seed=3))
-    shutil.copytree(further, lost, dirs_exist_ok=True, ignore=config_file)
-    merge.merge(Request((trained, lost), method="lerp"))
-
-
-def config_file(_, names):
-    return {"config.yaml"} & set(names)
-
-
 def test_decoders_that_compute_differently_are_refused(three):
     _, one, two = three
     describe(two, sliding_window=3)
@@ -214,6 +144,6 @@ def test_runs_of_other_agents_are_refused(tmp_path):
 
 
 def test_unfinished_runs_are_refused(tmp_path):
-    run = run_directory.create(tmp_path, sums())
+    run = run_directory.create(tmp_path, golden())
     message = refusal(Request((run,)), RunDirectoryError)
     assert message.startswith("a run that gives weights must be finished, but ")
