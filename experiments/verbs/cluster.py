@@ -10,10 +10,13 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from experiments import flags
 from experiments.flags import OverrideError
+
+if TYPE_CHECKING:  # it imports the agents
+    from experiments.verbs.train_arguments import Plan
 
 Kind = Literal["slurm", "k8s", "ssh", "firewall"]
 _TEMPLATES: dict[Kind, str] = {
@@ -25,7 +28,7 @@ _TEMPLATES: dict[Kind, str] = {
 # The flags that each script has a use for.
 _USED: dict[Kind, tuple[str, ...]] = {
     "slurm": ("name", "directory", "nodes", "gpus", "ports", "partition"),
-    "k8s": ("name", "directory", "nodes", "gpus", "namespace", "image"),
+    "k8s": ("name", "directory", "nodes", "cpus", "gpus", "namespace", "image"),
     "ssh": ("name", "directory", "hosts", "ports"),
     "firewall": ("hosts", "ports"),
 }
@@ -64,6 +67,8 @@ Prints a script to start from: read it, change what differs at your site, run it
   --ports      ports for Ray and the roles, LOW-HIGH; default 20000-29999. One run takes
                a block of 500, which depends on the job (slurm) or the name (ssh)
   --nodes      slurm, k8s: number of machines; default 2
+  --cpus       k8s: CPUs of a pod; the run needs one for each actor, learner, replay and
+               evaluator; default 4
   --gpus       slurm, k8s: GPUs of a node; default 0
   --partition  slurm: where to run; default the site's
   --namespace  k8s: default `default`
@@ -84,6 +89,7 @@ class Options:
         hosts: names or addresses of the hosts.
         ports: for Ray and the roles, LOW-HIGH.
         nodes: number of machines.
+        cpus: CPUs of a pod.
         gpus: GPUs of a node.
         partition: of Slurm; empty: the site's default.
         namespace: of Kubernetes.
@@ -95,6 +101,7 @@ class Options:
     hosts: tuple[str, ...] = ()
     ports: str = "20000-29999"
     nodes: int = 2
+    cpus: int = 4
     gpus: int = 0
     partition: str = ""
     namespace: str = "default"
@@ -103,8 +110,11 @@ class Options:
     directory: str = ""
 
     def __post_init__(self) -> None:
-        if self.nodes < 1:
-            raise ValueError(f"nodes must be at least 1, got {self.nodes}")
+        for name in ("nodes", "cpus"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be at least 1, got {getattr(self, name)}"
+                )
         if self.gpus < 0:
             raise ValueError(f"gpus must be at least 0, got {self.gpus}")
         self.port_range()
@@ -189,12 +199,33 @@ def read(arguments: Sequence[str]) -> tuple[Kind, Options, list[str]]:
     if kind == "firewall" and command:
         raise OverrideError(f"firewall runs no command, got {shlex.join(command)}")
     if kind != "firewall":
-        _check_command(command)
+        _check_room(kind, _check_command(command), options)
     return kind, options, command
 
 
-def _check_command(command: Sequence[str]) -> None:
-    """Refuses a command that `train` would refuse.
+def _check_room(kind: Kind, plan: "Plan", options: Options) -> None:
+    """Refuses pods that are too small for a run; other scripts name no CPUs.
+
+    Raises:
+        OverrideError: they have too few CPUs together.
+    """
+    if kind != "k8s":
+        return
+    [experiment], given = plan.experiments, plan.options
+    actors = given.actors_at_least if given.elastic else experiment.actors
+    # As the nodes of `launch.engines.program` count them.
+    needed = actors + experiment.learners + experiment.replays + 1
+    if needed > options.nodes * options.cpus:
+        raise OverrideError(
+            f"the run needs {needed} CPUs, one for each of {actors} actors and for "
+            f"every learner, replay and evaluator, but {options.nodes} pods of "
+            f"{options.cpus} have {options.nodes * options.cpus}: add --cpus "
+            f"{-(-needed // options.nodes)}, or more --nodes"
+        )
+
+
+def _check_command(command: Sequence[str]) -> "Plan":
+    """Refuses a command that `train` would refuse; returns what it asks for.
 
     Raises:
         OverrideError: a mistake in it, or a flag that the script sets.
@@ -220,6 +251,7 @@ def _check_command(command: Sequence[str]) -> None:
             f"a script is for one run, the command has {len(plan.experiments)}: name "
             "one experiment with one --seed, and print a script for each"
         )
+    return plan
 
 
 def _check_plain(flag: str, text: str) -> None:

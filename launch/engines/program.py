@@ -147,7 +147,8 @@ def make(run: Run) -> list[Node]:
         listens=True,
         replicas=_replicas(run.experiment.replays),
     )
-    return [server, coordinator, learner, actors, _EVALUATOR]
+    # Actors may be more than there is room for, so the evaluator comes first.
+    return [server, coordinator, learner, _EVALUATOR, actors]
 
 
 def _learner(run: Run, replay: tuple[str, ...]) -> Node:

@@ -3,8 +3,10 @@
 import contextlib
 import os
 import secrets
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -138,10 +140,34 @@ def _init(rule: str, remedy: str, **settings: Any) -> None:
         Unfit: it does not hold.
     """
     try:
-        ray.init(**settings, **_SETTINGS)
+        with _own_handler():
+            ray.init(**settings, **_SETTINGS)
     except Exception as error:  # Ray raises whatever it meets, without a common class
         reason = " ".join(str(error).split())
         raise Unfit(f"{rule}, got: {reason}", remedy) from error
+
+
+@contextlib.contextmanager
+def _own_handler() -> Iterator[None]:
+    """Context manager that keeps this process's handler of SIGTERM.
+
+    Ray installs one that ends the process with exit code 15, and a scheduler would not
+    start the run again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Ray installs none either
+        return
+    before, early = signal.getsignal(signal.SIGTERM), False
+    try:
+        yield
+    except SystemExit as ended:  # what Ray's handler raises
+        if ended.code != signal.SIGTERM:
+            raise
+        early = True
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if early:
+        signal.raise_signal(signal.SIGTERM)
 
 
 def hosts() -> list[Host]:

@@ -152,6 +152,8 @@ class Starter:
 
     def _strategy(self, node: Node) -> Any:
         """Where a role that may be started again should run: anywhere by default."""
+        if node.role in self._placed.kept:
+            return self._placed.kept[node.role]
         host = self._placed.places.get((node.role, 0))
         if host is None:
             return "SPREAD"

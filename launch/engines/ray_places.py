@@ -25,7 +25,11 @@ _ANSWER_SECONDS = 60.0
 
 
 class Placed:
-    """The roles that are never started again, each placed before the program starts."""
+    """The places that a program keeps until its end.
+
+    Roles that are never started again begin to live there at once. A role that is, and
+    has no replicas, finds its place free again: waiting actors do not take it.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Placed:
         hosts = connection.hosts
         self.places = placement.choose(nodes, cluster.hosts(), hosts, connection.own)
         self.actors: dict[tuple[str, int], Any] = {}
+        self.kept: dict[str, Any] = {}  # strategies by role, see `Starter`
         self._group: Any = None
         fixed = [
             (node, index)
@@ -56,22 +61,29 @@ class Placed:
             if node.restarts is None
             for index in range(len(node.names()))
         ]
-        self._place(fixed)
+        self._place(fixed, [node for node in nodes if self._keeps(node)])
         self._check_directory(rules.directory)
 
-    def _place(self, fixed: Sequence[tuple[Node, int]]) -> None:
+    def _keeps(self, node: Node) -> bool:
+        alone = node.restarts is not None and node.replicas is None
+        return alone and (node.role, 0) not in self.places
+
+    def _place(self, fixed: Sequence[tuple[Node, int]], free: Sequence[Node]) -> None:
+        """Reserves places on the hosts of some roles, and anywhere for others."""
         bundles = []
         for node, index in fixed:
             host = self.places[node.role, index]
             wanted = {"CPU": node.cpus, "GPU": placement.gpus(node, self.places)}
             bundle = {name: amount for name, amount in wanted.items() if amount}
             bundles.append(bundle | {f"node:{host.address}": 0.001})
-        self._group = placement_group(bundles, strategy="PACK")
+        bundles += [{"CPU": node.cpus} for node in free]
+        self._group = placement_group(bundles, strategy="SPREAD")
         if not self._group.wait(_PLACE_SECONDS):
             texts = [
                 f"{node.role} on {self.places[node.role, index].name}"
                 for node, index in fixed
             ]
+            texts += [f"{node.role} on any host" for node in free]
             raise Unfit(
                 f"Ray must place {', '.join(texts)} within {_PLACE_SECONDS:g} s, but "
                 "has not: other programs may use the cluster",
@@ -82,10 +94,15 @@ class Placed:
                 self.connection.root,
                 node.cpus,
                 placement.gpus(node, self.places),
-                PlacementGroupSchedulingStrategy(
-                    self._group, placement_group_bundle_index=place
-                ),
+                self._in_group(place),
             )
+        for place, node in enumerate(free, start=len(fixed)):
+            self.kept[node.role] = self._in_group(place)
+
+    def _in_group(self, place: int) -> Any:
+        return PlacementGroupSchedulingStrategy(
+            self._group, placement_group_bundle_index=place
+        )
 
     def _check_directory(self, directory: Path) -> None:
         """Refuses a run directory that a role needs and cannot reach.

@@ -170,6 +170,7 @@ class Supervisor:
         self._rules = rules
         self._restarts = deque[float]()  # times of those within the last hour
         self._lost: list[Role] = []
+        self._done: list[Role] = []
         self.roles: list[Role] = []
 
     def run(self, nodes: Sequence[Node]) -> None:
@@ -210,10 +211,25 @@ class Supervisor:
                 code = role.handle.poll()
                 if code == 0 and role.node.finishes:
                     return
-                if code and role.due is None and role not in self._lost:
-                    self._died(role, code)
+                gone = role in self._lost or role in self._done
+                if code is not None and role.due is None and not gone:
+                    self._ended(role, code)
                 role.restart_if_due()
             time.sleep(_POLL_SECONDS)
+
+    def _ended(self, role: Role, code: int) -> None:
+        """Notes that a role has done its work, or treats it as dead."""
+        if code == 0 and self._has_done_its_work(role):
+            self._done.append(role)
+        else:
+            self._died(role, code)
+
+    def _has_done_its_work(self, role: Role) -> bool:
+        """Whether a role without an error has; else somebody sent it a signal."""
+        if role.node.restarts is None:
+            return True
+        roster = self._link.roster()
+        return not roster.members or role.name in roster.ended  # or the run is over
 
     def _died(self, role: Role, code: int) -> None:
         """Plans a restart of a dead role, gives it up, or raises RoleFailed."""

@@ -61,6 +61,7 @@ class Coordinator:
         # One ends only when all have done the steps of the run together.
         self._an_actor_has_ended = False
         self._members: dict[str, Member] = {}
+        self._ended: set[str] = set()
         self._evaluated = logs.last_evaluated_step(run.directory, run.start.clock)
         self._learning = self._evaluating = True
         self._finished = threading.Event()
@@ -101,7 +102,8 @@ class Coordinator:
     def roster(self) -> Roster:
         """The steps of the run, and the roles that have joined it."""
         with self._lock:
-            return Roster(self.counts().clock, dict(self._members))
+            members, ended = dict(self._members), tuple(sorted(self._ended))
+            return Roster(self.counts().clock, members, ended)
 
     def report_actor(
         self,
@@ -196,6 +198,7 @@ class Coordinator:
         """Notes that an actor has done its last step and stored its experience."""
         with self._lock:
             self._actors.discard(name)
+            self._ended.add(name)
             self._an_actor_has_ended = True
 
     def learner_ended(self) -> None:
@@ -204,7 +207,9 @@ class Coordinator:
 
     def evaluator_ended(self) -> None:
         """Notes that the last evaluation is logged."""
-        self._evaluating = False
+        with self._lock:
+            self._ended.add("evaluator")
+            self._evaluating = False
 
     def acting(self, store: int = 0, stores: int = 1) -> bool:
         """Whether an actor still acts.

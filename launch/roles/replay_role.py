@@ -63,5 +63,9 @@ class ReplayRole:
         )
 
     def run(self) -> None:
-        """Serves until the run ends."""
+        """Serves until the run ends.
+
+        In a program of threads the process may go on, and must not keep the tables.
+        """
         self._stop.wait()
+        self._server.stop()

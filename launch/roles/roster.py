@@ -25,10 +25,12 @@ class Roster(NamedTuple):
     Attributes:
         steps: of the run.
         members: by name; a remote caller receives plain tuples.
+        ended: names of those that have done their work.
     """
 
     steps: int = 0
     members: Mapping[str, Member] = MappingProxyType({})
+    ended: tuple[str, ...] = ()
 
     def has_reported(self, name: str, life: int) -> bool:
         """Whether a member has reported anything in this life."""

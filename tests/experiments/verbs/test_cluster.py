@@ -20,8 +20,8 @@ LINES = {
     "train mdqn/pong --actors 64",
     "ssh.sh": "ssh --hosts 127.0.0.1,127.0.0.2,127.0.0.3 --name two-words -- "
     "train sac/gymnasium --environment.id my:Env-v0 --environment.kwargs.name it's",
-    "k8s.yaml": "k8s --nodes 5 --gpus 2 --namespace team --image here/me:1.7 -- "
-    "train mdqn/pong --actors 64",
+    "k8s.yaml": "k8s --nodes 5 --cpus 14 --gpus 2 --namespace team "
+    "--image here/me:1.7 -- train mdqn/pong --actors 64",
     "firewall.nft": "firewall --ports 21000-22999 "
     "--hosts 10.7.0.0/24,192.168.7.3,fd00::5",
 }
@@ -122,6 +122,17 @@ def test_nftables_accepts_the_rules():
         ("slurm --hosts a -- train mdqn/pong", "slurm has no use for --hosts"),
         ("slurm --ports 5-9 -- train mdqn/pong", "--ports must be LOW-HIGH, at least"),
         ("slurm --name a;b -- train mdqn/pong", "--name must be made of at most 63 "),
+        ("k8s --cpus 0 -- train mdqn/pong", "--cpus must be at least 1, got 0"),
+        (
+            "k8s --nodes 5 --cpus 13 -- train mdqn/pong --actors 63",
+            "the run needs 66 CPUs, one for each of 63 actors and for every learner, "
+            "replay and evaluator, but 5 pods of 13 have 65: add --cpus 14, or more",
+        ),
+        (
+            "k8s -- train mdqn/pong --actors 6..99",
+            "the run needs 9 CPUs, one for each of 6 actors and for every learner, "
+            "replay and evaluator, but 2 pods of 4 have 8: add --cpus 5, or more",
+        ),
         ("k8s --name UPPER_x -- train mdqn/pong", "and - inside, got 'UPPER_x'"),
         ("k8s --namespace a/b -- train mdqn/pong", "--namespace must be made of at "),
         ("k8s --image a;b -- train mdqn/pong", "--image must be made of letters"),

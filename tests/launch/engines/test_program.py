@@ -16,7 +16,7 @@ def by_role(run):
 
 def test_a_run_that_acts_has_five_roles(run):
     nodes = by_role(run)
-    assert list(nodes) == ["replay", "coordinator", "learner", "actor", "evaluator"]
+    assert list(nodes) == ["replay", "coordinator", "learner", "evaluator", "actor"]
     assert nodes["actor"].names() == ["actor/0", "actor/1", "actor/2"]
     assert nodes["learner"].names() == ["learner"]
     assert [role for role, node in nodes.items() if node.accelerators] == ["learner"]

@@ -1,5 +1,8 @@
 """Hosts of a Ray cluster must fit together."""
 
+import signal
+import sys
+
 import pytest
 
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
@@ -53,3 +56,24 @@ def test_what_ray_raises_is_one_line(monkeypatch):
         "to which this machine belongs, got: no answer; run `ray start --address "
         "HEAD:PORT` on this machine, with the same token"
     )
+
+
+@pytest.mark.parametrize("during", [True, False])
+def test_a_notice_of_a_scheduler_is_ours_also_while_ray_starts(during, monkeypatch):
+    """Ray's own handler of SIGTERM ends the process with exit code 15."""
+    noticed = []
+
+    def init(**settings):
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+        if during:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(ray_cluster.ray, "init", init)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: noticed.append(number))
+    try:
+        ray_cluster._connect("head:6379")
+        if not during:
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert noticed == [signal.SIGTERM]

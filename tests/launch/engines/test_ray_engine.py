@@ -37,12 +37,17 @@ def starter(monkeypatch, tmp_path):
         connection=Connection([FAR], "ab" * 28, "", ""),
         actors={("learner", 0): "reserved"},
         places={("learner", 0): FAR, ("evaluator", 0): FAR},
+        kept={},
     )
     payloads = {"learner": [b"l"], "actor": [b"a", b"b", b"c"], "evaluator": [b"e"]}
     settings = {role: ({"JAX_PLATFORMS": "cpu"}, ["--x"]) for role in payloads}
     starter = ray_engine.Starter(placed, payloads, settings, tmp_path)
     return SimpleNamespace(
-        start=starter.start, orders=orders, made=made, places=placed.places
+        start=starter.start,
+        orders=orders,
+        made=made,
+        places=placed.places,
+        kept=placed.kept,
     )
 
 
@@ -77,6 +82,13 @@ def test_a_placed_evaluator_goes_elsewhere_if_its_host_is_lost(starter):
     starter.start(EVALUATOR, 0, 0)
     [(_, _, strategy)] = starter.made
     assert (strategy.node_id, strategy.soft) == ("ab" * 28, True)
+
+
+def test_every_life_of_an_evaluator_has_the_place_that_is_kept(starter):
+    starter.kept["evaluator"] = "its bundle"
+    for life in (0, 1):
+        starter.start(EVALUATOR, 0, life)
+    assert [strategy for _, _, strategy in starter.made] == ["its bundle"] * 2
 
 
 def test_only_variables_of_the_libraries_are_sent():

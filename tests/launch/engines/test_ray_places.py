@@ -22,6 +22,7 @@ NODES = [
     Node("replay", make=None, stops=5, listens=True),
     Node("coordinator", make=None, stops=4, cpus=0.0),
     Node("learner", make=None, stops=3, accelerators=True),
+    Node("evaluator", make=None, stops=2, restarts=Budget()),
     Node("actor", make=None, stops=1, replicas=3, restarts=Budget()),
 ]
 CONNECTION = Connection([HEAD, GPU], "k1", "10.0.0.1", "")
@@ -60,7 +61,9 @@ def fake(monkeypatch):
 
     monkeypatch.setattr(ray_places, "placement_group", group)
     monkeypatch.setattr(
-        ray_places, "PlacementGroupSchedulingStrategy", lambda *a, **k: 0
+        ray_places,
+        "PlacementGroupSchedulingStrategy",
+        lambda group, placement_group_bundle_index: placement_group_bundle_index,
     )
     monkeypatch.setattr(ray_places, "make_actor", actor)
     monkeypatch.setattr(ray_places.ray, "get", lambda answer, timeout=None: answer)
@@ -77,8 +80,16 @@ def place(tmp_path, *wanted):
 def test_each_role_is_bound_to_its_host(fake, tmp_path):
     placed = place(tmp_path)
     here = {"node:10.0.0.1": 0.001}
-    assert fake.bundles == [{"CPU": 1.0, **here}, here, {"CPU": 1.0, **here}]
+    fixed = [{"CPU": 1.0, **here}, here, {"CPU": 1.0, **here}]
+    assert fake.bundles == [*fixed, {"CPU": 1.0}]
     assert [*placed.actors] == [("replay", 0), ("coordinator", 0), ("learner", 0)]
+
+
+def test_the_evaluator_keeps_its_place_from_waiting_actors(fake, tmp_path):
+    """Unless the user chose its host: there it may be started elsewhere."""
+    assert place(tmp_path).kept == {"evaluator": 3}
+    assert place(tmp_path, "evaluator=gpu1").kept == {}
+    assert len(fake.bundles) == 3
 
 
 def test_a_learner_on_another_host_has_its_gpus_and_a_shared_directory(fake, tmp_path):
@@ -106,6 +117,6 @@ def test_a_cluster_without_room_is_refused(fake, tmp_path):
     with pytest.raises(Unfit) as error:
         place(tmp_path)
     assert str(error.value).startswith(
-        "Ray must place replay on head, coordinator on head, learner on head within "
-        "120 s, but has not"
+        "Ray must place replay on head, coordinator on head, learner on head, "
+        "evaluator on any host within 120 s, but has not"
     )

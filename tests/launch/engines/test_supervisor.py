@@ -48,12 +48,12 @@ class FakeHandle:
 class FakeLink(NoLink):
     """A coordinator at step 70, to which these have reported in these lives."""
 
-    def __init__(self, reported):
-        self.reported, self.gone = reported, []
+    def __init__(self, reported, ended):
+        self.reported, self.ended, self.gone = reported, ended, []
 
     def roster(self):
         members = {name: (life, 1, 5) for name, life in self.reported.items()}
-        return Roster(70, members)
+        return Roster(70, members, self.ended)
 
     def lost(self, name):
         self.gone.append(name)
@@ -64,8 +64,8 @@ def play(tmp_path, monkeypatch):
     """Runs a program whose lives end with these codes; returns what was seen."""
     monkeypatch.setattr("launch.engines.supervisor._POLL_SECONDS", 0.001)
 
-    def run(nodes, codes, *, reported=(), at_least=1, before=()):
-        tape, link = [], FakeLink(dict(reported))
+    def run(nodes, codes, *, reported=(), at_least=1, before=(), ended=()):
+        tape, link = [], FakeLink(dict(reported), ended)
 
         def start(node, index, life):
             title = f"{node.role}/{index} life {life}"
@@ -201,9 +201,30 @@ def test_an_evaluator_beyond_its_budget_ends_the_run(play):
 def test_a_role_that_ends_in_order_is_not_started_again(play):
     codes = {f"actor/{index} life 0": until(1, 0) for index in range(3)}
     codes["coordinator/0 life 0"] = until(9, 0)
-    tape, _, rows, failure = play([COORDINATOR, ACTOR], codes)
+    reported = {f"actor/{index}": 0 for index in range(3)}
+    tape, _, rows, failure = play(
+        [COORDINATOR, ACTOR], codes, reported=reported, ended=(*reported,)
+    )
     assert (failure, rows) == (None, [])
     assert len([line for line in tape if "began" in line]) == 4
+
+
+def test_a_role_that_somebody_told_to_end_is_started_again(play):
+    """A signal ends it without an error, but not with its work."""
+    codes = {"actor/1 life 0": until(1, 0), "actor/2 life 0": until(1, 0)}
+    codes["coordinator/0 life 0"] = until(900, 0)
+    reported = {f"actor/{index}": 0 for index in range(3)}
+    tape, _, rows, failure = play(
+        [COORDINATOR, ACTOR], codes, reported=reported, ended=("actor/2",)
+    )
+    assert failure is None
+    assert [(row["role"], row["how"]) for row in rows] == [("actor/1", "exit code 0")]
+    assert "actor/1 life 1 began" in tape
+
+
+def test_a_role_may_end_when_the_coordinator_is_gone(play):
+    codes = {"actor/0 life 0": until(1, 0), "coordinator/0 life 0": until(9, 0)}
+    assert play([COORDINATOR, ACTOR], codes)[2:] == ([], None)
 
 
 @pytest.mark.parametrize("patience, kept", [(30.0, True), (0.2, False)])

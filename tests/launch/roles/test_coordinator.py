@@ -117,6 +117,9 @@ def test_the_roster_counts_reports_of_this_life_and_steps_of_all(coordinator):
     for steps in (70, 30):
         coordinator.report_actor("actor/0", steps, steps, [], 0.0)
     assert coordinator.roster() == Roster(100, {"actor/0": Member(0, 2, 100)})
+    coordinator.actor_ended("actor/0")
+    coordinator.evaluator_ended()
+    assert coordinator.roster().ended == ("actor/0", "evaluator")
     coordinator.join("actor/0", 1)
     roster = coordinator.roster()
     assert roster.members["actor/0"] == Member(1, 0, 100)
