@@ -23,7 +23,7 @@ from agents.parts.contract import (
     never_acts,
 )
 from agents.parts.distributions import Gaussian
-from agents.parts.networks import Torso
+from agents.parts.networks import Torso, scaled
 
 # Bounds of the logarithm of a latent's standard deviation.
 LOG_STD = (-4.0, 15.0)
@@ -175,5 +175,5 @@ def stage(config: Config, spec: Spec, *, name: str, discount: float) -> Agent:
 
 
 def _beside(observation: Any, vector: jax.Array) -> jax.Array:
-    flat = observation.reshape(len(vector), -1).astype(jnp.float32)
+    flat = scaled(observation).reshape(len(vector), -1)
     return jnp.concatenate([flat, vector], axis=-1)

@@ -14,7 +14,7 @@ import numpy as np
 from agents.parts import checks, layers, networks
 from agents.parts.contract import NetworkParams, Spec
 from agents.parts.distributions import Gaussian, Histogram, TanhGaussian, squash
-from agents.parts.networks import Torso, make_torso
+from agents.parts.networks import Torso, make_torso, scaled
 
 # Bounds of the logarithm of a standard deviation; SAC's authors use -20 and 2.
 LOG_STD = (-5.0, 2.0)
@@ -289,9 +289,7 @@ def critics(config: networks.Config, spec: Spec, number: int = 2) -> Critic:
     def inputs(observation: Any, action: Any) -> tuple[Any, ...]:
         if images.convolutions:
             return observation, action
-        flat = observation.reshape(len(action), -1).astype(jnp.float32)
-        if observation.dtype == jnp.uint8:
-            flat = flat / 255.0  # as a torso does
+        flat = scaled(observation).reshape(len(action), -1)
         return (jnp.concatenate([flat, action], axis=-1),)
 
     def init(key: jax.Array) -> NetworkParams:

@@ -67,6 +67,12 @@ class Network(NamedTuple):
     apply: Callable[..., jax.Array]
 
 
+def scaled(observation: Any) -> jax.Array:
+    """Observations as float32; those of type uint8 are divided by 255."""
+    found = jnp.asarray(observation, jnp.float32)
+    return found / 255.0 if observation.dtype == jnp.uint8 else found
+
+
 class Torso(nn.Module):
     """Convolutions over a frame stack, then fully connected layers, all with ReLU.
 
@@ -83,9 +89,7 @@ class Torso(nn.Module):
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
         """Features of a batch of observations."""
-        x = observation.astype(jnp.float32)
-        if observation.dtype == jnp.uint8:
-            x = x / 255.0
+        x = scaled(observation)
         if self.convolutions:
             x = jnp.moveaxis(x, 1, -1)  # XLA convolves fastest with channels last
         for features, kernel, stride in self.convolutions:

@@ -30,7 +30,7 @@ from agents.parts.contract import (
     Transition,
     never_acts,
 )
-from agents.parts.networks import Network, Torso, make_torso
+from agents.parts.networks import Network, Torso, make_torso, scaled
 
 
 class Settings(Protocol):
@@ -123,7 +123,7 @@ def embeddings(config: Settings, spec: Spec) -> Embeddings:
 
 
 def _flat(observation: Any) -> jax.Array:
-    return jnp.reshape(observation, (len(observation), -1)).astype(jnp.float32)
+    return jnp.reshape(scaled(observation), (len(observation), -1))
 
 
 def distance(left: jax.Array, right: jax.Array) -> jax.Array:

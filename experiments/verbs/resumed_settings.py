@@ -64,7 +64,8 @@ def change(configured: Experiment, values: Mapping[str, Any]) -> Experiment:
     }
     for path in changes:
         reason = "" if _moved_dataset(configured, path, changes) else _reason(path)
-        if path == "agent.discount" and configured.agent.storage.n_step > 1:
+        storage = getattr(configured.agent, "storage", None)  # offline agents have none
+        if path == "agent.discount" and storage is not None and storage.n_step > 1:
             reason = f"the saved sums of n rewards have the old discount: {_OTHER_RUN}"
         if reason:
             raise OverrideError(f"--{path} cannot change when a run resumes: {reason}")
@@ -97,12 +98,15 @@ def changed(configured: Experiment, experiment: Experiment) -> dict[str, list[An
     }
 
 
-def explain(path: str, old: Any, new: Any, *, step: int, local: bool) -> str:
+def explain(
+    path: str, old: Any, new: Any, *, step: int, local: bool, offline: bool = False
+) -> str:
     """One line: a change, and what it does to reproducibility."""
     said = f"--{path} {flags.show(new)} (before: {flags.show(old)})"
     if path == "dataset":
         return f"{said}: another place of the dataset that the run learned from"
-    if path.startswith(_HARMLESS):
+    harmless = (*_HARMLESS, "checkpoint.") if offline else _HARMLESS
+    if path.startswith(harmless):
         return f"{said}: what is learned does not depend on it"
     if not local:
         return f"{said}: from step {step:,} on; such a run is not reproducible anyway"

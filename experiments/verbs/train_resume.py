@@ -210,8 +210,15 @@ def _record(request: Request, saved: Checkpoint, mode: Mode) -> None:
     for path, (old, new) in changed.items():
         if path == "steps":
             continue  # HELP explains it
-        local = mode == "local"
-        print(resumed_settings.explain(path, old, new, step=step, local=local))
+        said = resumed_settings.explain(
+            path,
+            old,
+            new,
+            step=step,
+            local=mode == "local",
+            offline=bool(request.configured.dataset),
+        )
+        print(said)
     run_directory.record_resume(
         request.directory,
         request.experiment,

@@ -108,6 +108,7 @@ def _create(
     low = np.full(size, -1.0) if native.low is None else native.low
     high = np.full(size, 1.0) if native.high is None else native.high
     bounds = Canonical(low, high)
+    episodes = [each._replace(observations=_numbers(each)) for each in episodes]
     seen = episodes[0].observations
     least, most = (0, 255) if seen.dtype == np.uint8 else (-np.inf, np.inf)
     space = gymnasium.spaces.Box(least, most, seen.shape[1:], seen.dtype.type)
@@ -134,6 +135,20 @@ def _create(
         dataset.storage.update_metadata(
             {"ref_min_score": low_score, "ref_max_score": high_score}
         )
+
+
+def _numbers(episode: Episode) -> np.ndarray:
+    """Observations of a type that Minari stores as it is.
+
+    It compresses uint8 that may be one picture a step, with loss, and has no space for
+    bool and other unsigned integers. A reader gives observations the type of the
+    environment's.
+    """
+    found = episode.observations
+    stack = found.ndim > 3 and found.shape[-1] not in (1, 3)
+    if found.dtype.kind not in "ub" or (found.dtype == np.uint8 and stack):
+        return found
+    return found.astype(np.float32)
 
 
 def _buffer(kind: Any, number: int, episode: Episode, bounds: Canonical) -> Any:

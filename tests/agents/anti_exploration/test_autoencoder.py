@@ -1,5 +1,6 @@
 """The conditional auto-encoder of a dataset's actions."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,3 +42,20 @@ def test_loss_of_the_autoencoder_by_hand(key):
     expected = np.square(rebuilt - batch.action).mean() + 0.5 * kl
     _, metrics = jax.jit(stage.update)(state, batch)
     np.testing.assert_allclose(metrics["cvae_loss"], expected, rtol=1e-4)
+
+
+def test_bytes_are_encoded_as_their_255th(key):
+    config = small(NAME, BOX).autoencoder
+    own, batch = autoencoder.make(config, BOX), batch_of(BOX)
+    params = own.init(key)
+    seen = np.arange(batch.observation.size, dtype=np.uint8)
+    seen = seen.reshape(batch.observation.shape)
+    for apply, vector in (
+        (own.encode, batch.action),
+        (own.decode, own.encode(params, batch.observation, batch.action).mean),
+    ):
+        found, wanted = (
+            apply(params, each, vector)
+            for each in (seen, seen.astype(np.float32) / 255)
+        )
+        chex.assert_trees_all_close(found, wanted, rtol=1e-5)

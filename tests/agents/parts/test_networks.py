@@ -173,3 +173,12 @@ def test_continuous_actions_are_refused():
     spec = Spec(ATARI.observation, 0, jax.ShapeDtypeStruct((3,), np.float32))
     with pytest.raises(ValueError, match="needs discrete actions"):
         networks.action_values(networks.Config(), spec)
+
+
+def test_only_bytes_are_scaled():
+    bytes_ = np.asarray([[0, 51], [255, 102]], np.uint8)
+    np.testing.assert_allclose(networks.scaled(bytes_), [[0, 0.2], [1, 0.4]], rtol=1e-6)
+    for kind in (np.float32, np.float64, np.int32):
+        found = networks.scaled(bytes_.astype(kind))
+        np.testing.assert_array_equal(found, [[0, 51], [255, 102]])
+        assert found.dtype == np.float32

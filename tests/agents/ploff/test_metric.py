@@ -203,3 +203,15 @@ def test_embeddings_are_for_vectors_and_continuous_actions():
     for spec in (VECTORS, IMAGES):
         with pytest.raises(ValueError, match="needs continuous actions"):
             metric.embeddings(SMALL, spec)
+
+
+def test_bytes_are_embedded_as_their_255th(key):
+    both = metric.embeddings(SMALL, BOX)
+    params, batch = both.pair.init(key), batch_of(BOX)
+    seen = np.arange(batch.observation.size, dtype=np.uint8)
+    seen = seen.reshape(batch.observation.shape)
+    found, wanted = (
+        both.pair.apply(params, each, batch.action)
+        for each in (seen, seen.astype(np.float32) / 255)
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)

@@ -113,6 +113,13 @@ def test_sums_of_rewards_keep_their_discount():
         resumed_settings.change(summed, {"agent.discount": 0.9})
 
 
+@pytest.mark.parametrize("agent", ["td3_bc", "anti_exploration", "ploff"])
+def test_the_discount_of_an_agent_without_replay_can_change(agent):
+    offline = EXPERIMENTS[f"{agent}/halfcheetah"]
+    new = resumed_settings.change(offline, {"agent.discount": 0.9})
+    assert new.agent.discount == 0.9
+
+
 def test_networks_keep_their_shapes():
     spec = discrete_spec((10, 5), "float32", 3)
     for path, value in (("agent.network.hidden", (5,)), ("agent.temperature", 0.7)):
@@ -142,6 +149,14 @@ def test_networks_keep_their_shapes():
 def test_a_change_is_explained(path, local, said):
     line = resumed_settings.explain(path, 3, 9, step=70, local=local)
     assert line.startswith(f"--{path} 9 (before: 3): ") and said in line
+
+
+def test_checkpoints_change_nothing_in_a_run_that_learns_from_a_dataset():
+    """It has no environments that would begin anew."""
+    line = resumed_settings.explain(
+        "checkpoint.period", 3, 9, step=70, local=True, offline=True
+    )
+    assert line.endswith("what is learned does not depend on it")
 
 
 SMALL = (

@@ -45,6 +45,30 @@ def test_actions_are_native_on_disk_and_in_plus_minus_one_in_memory(minari_root)
     np.testing.assert_allclose(action, played[0].actions, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "kind, shape",
+    [
+        (np.uint8, (5,)),
+        (np.uint8, (3, 7)),
+        (np.uint8, (2, 9, 3)),
+        (np.uint8, (2, 9, 7)),
+        (np.uint16, (5,)),
+        (bool, (5,)),
+        (np.int32, (5,)),
+        (np.float64, (5,)),
+    ],
+)
+def test_observations_of_every_type_are_read_as_they_were(kind, shape, minari_root):
+    """Minari alone would compress bytes as pictures, with loss."""
+    draw = np.random.default_rng(3)
+    [played] = episodes([6], action=2)
+    seen = draw.integers(0, 2 if kind is bool else 250, (7, *shape)).astype(kind)
+    minari_writing.write(ID, [played._replace(observations=seen)], Native(), TEXT)
+    [read] = minari.load_dataset(ID)
+    assert np.shape(read.observations) == (7, *shape)
+    np.testing.assert_array_equal(np.asarray(read.observations, kind), seen)
+
+
 def test_a_dataset_is_replaced_only_with_overwrite(written_minari, minari_root):
     with pytest.raises(DatasetError, match="ours/toy/three-v0 already exists"):
         minari_writing.write(ID, EPISODES[:1], Native(), TEXT)
