@@ -114,6 +114,18 @@ class Suite(dm_env.Environment):
         """`[D]` float32 in [-1, 1]."""
         return self._canonical.spec()
 
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """`[D]` lower and upper bounds of the suite's own actions."""
+        native = self._task.action_spec()
+        return native.minimum, native.maximum
+
+    @property
+    def episode_steps(self) -> int | None:
+        """Steps after which an episode is cut short; None: never."""
+        limit = self._task._step_limit  # the suite has no public name for it
+        return int(limit) if np.isfinite(limit) else None
+
     def render(self) -> np.ndarray:
         """`[480, 480, 3]` uint8 picture of the newest timestep, from camera 0."""
         picture: Any = self._task.physics.render(_SIZE, _SIZE, camera_id=0)

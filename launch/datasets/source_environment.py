@@ -8,6 +8,7 @@ from environments import Config
 from environments.action_scaling import Canonical
 
 if TYPE_CHECKING:
+    from environments import ControlSuite
     from environments.own import Gymnasium
 
 
@@ -54,13 +55,15 @@ def describe(environment: Config) -> Native:
     The hand tasks have no gymnasium name: their rewards and ends of episodes are
     D4RL's, not those of gymnasium-robotics.
     """
-    from environments import Gymnasium, Locomotion
+    from environments import ControlSuite, Gymnasium, Locomotion
     from environments.adroit import EPISODE_STEPS, Adroit
 
     if isinstance(environment, Adroit):
         return Native(episode_steps=EPISODE_STEPS[environment.name])
     if isinstance(environment, Gymnasium):
         return _describe_own(environment)
+    if isinstance(environment, ControlSuite):
+        return _describe_suite(environment)
     if not isinstance(environment, Locomotion):
         return Native()
     import gymnasium
@@ -71,6 +74,16 @@ def describe(environment: Config) -> Native:
         assert isinstance(space, gymnasium.spaces.Box)
         limit = made.spec.max_episode_steps if made.spec is not None else None
         return Native(environment.name, space.low, space.high, limit, exact=True)
+    finally:
+        made.close()
+
+
+def _describe_suite(config: "ControlSuite") -> Native:
+    from environments import control_suite
+
+    made = control_suite.Suite(config, seed=0)
+    try:
+        return Native(None, *made.bounds, made.episode_steps, exact=True)
     finally:
         made.close()
 
@@ -86,6 +99,7 @@ def _describe_own(config: "Gymnasium") -> Native:
     try:
         low, high = made.actions.bounds or (None, None)
         plain = ":" not in config.id and not config.kwargs and made.observations.same
-        return Native(config.id if plain else None, low, high, made.episode_steps)
+        name = config.id if plain else None
+        return Native(name, low, high, made.episode_steps, exact=True)
     finally:
         made.close()

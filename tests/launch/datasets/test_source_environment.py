@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from environments import Adroit, Catch, Locomotion
+from environments import Adroit, Catch, ControlSuite, Gymnasium, Locomotion
 from launch.datasets import source_environment
 from launch.datasets.source_environment import Native
 
@@ -36,3 +36,17 @@ def test_a_hand_task_has_a_limit_that_demonstrations_may_exceed_and_no_bounds():
 
 def test_other_environments_have_no_known_facts():
     assert source_environment.describe(Catch()) == Native()
+
+
+def test_a_task_of_the_control_suite_has_its_own_bounds_and_limit():
+    """Actions of the quadruped are not within [-1, 1]."""
+    found = source_environment.describe(ControlSuite("quadruped-walk"))
+    np.testing.assert_array_equal(found.low, [-1, -1, -0.8] * 4)
+    np.testing.assert_array_equal(found.high, [1, 1.1, 0.8] * 4)
+    assert (found.name, found.episode_steps, found.exact) == (None, 1_000, True)
+
+
+def test_an_environment_of_a_user_has_its_limit():
+    found = source_environment.describe(Gymnasium("Pendulum-v1"))
+    assert (found.name, found.episode_steps, found.exact) == ("Pendulum-v1", 200, True)
+    np.testing.assert_array_equal((found.low, found.high), ([-2], [2]))
