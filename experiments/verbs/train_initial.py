@@ -5,6 +5,7 @@ with the same seed, exists below --runs.
 """
 
 import dataclasses
+import os
 
 import agents
 from experiments.flags import OverrideError
@@ -12,6 +13,7 @@ from experiments.verbs import initial_beginnings, initial_sources, train_runs
 from experiments.verbs.initial_sources import Source
 from experiments.verbs.train_arguments import Options, Plan
 from launch import errors
+from launch.build import NORMALIZER
 from launch.experiment import Experiment, Origin
 from launch.runs import (
     checkpoint,
@@ -19,6 +21,7 @@ from launch.runs import (
     initial_networks,
     initial_weights,
 )
+from launch.runs.initial_networks import Learned
 
 # Settings that may differ between a run and what gives it first weights: the prompts to
 # train on, 0 for the task's vocabulary, and how a decoder computes.
@@ -121,6 +124,7 @@ def _print_differences(experiment: Experiment, sources: dict[str, Source]) -> No
     """Names settings of task and network with which first weights were not learned."""
     for network, source in sources.items():
         learned = source.learned
+        _print_inputs(experiment, network, learned)
         field, own = initial_networks.architecture(experiment.agent, network)
         pairs = [(f"agent.{field}", own, learned.architectures[source.network])]
         if learned.experiment is not None:
@@ -135,6 +139,21 @@ def _print_differences(experiment: Experiment, sources: dict[str, Source]) -> No
                         f"{getattr(mine, name)}",
                         flush=True,
                     )
+
+
+def _print_inputs(experiment: Experiment, network: str, learned: Learned) -> None:
+    """Tells that first weights see other inputs than those with which they learned."""
+    if learned.experiment is None or NORMALIZER not in learned.params:
+        return
+    own, other = experiment.dataset, learned.experiment.dataset
+    if os.path.realpath(own) != os.path.realpath(other):
+        print(
+            f"--initial.{network}: {learned.name} normalised its observations with "
+            f"{other}, this run does with {own}, so the weights begin with other "
+            "inputs than they learned from; --preparation.normalize_observations false "
+            "in both runs avoids that",
+            flush=True,
+        )
 
 
 def _train(experiments: list[Experiment], options: Options) -> None:

@@ -109,9 +109,6 @@ def _create(
     high = np.full(size, 1.0) if native.high is None else native.high
     bounds = Canonical(low, high)
     episodes = [each._replace(observations=_numbers(each)) for each in episodes]
-    seen = episodes[0].observations
-    least, most = (0, 255) if seen.dtype == np.uint8 else (-np.inf, np.inf)
-    space = gymnasium.spaces.Box(least, most, seen.shape[1:], seen.dtype.type)
     buffers = [_buffer(EpisodeBuffer, *pair, bounds) for pair in enumerate(episodes)]
     with warnings.catch_warnings():
         # Minari warns of every missing field, such as an author's address.
@@ -121,7 +118,7 @@ def _create(
             buffers,
             env=native.name,
             eval_env=native.name,
-            observation_space=space,
+            observation_space=_space(episodes[0].observations),
             action_space=gymnasium.spaces.Box(
                 np.asarray(low, np.float32), np.asarray(high, np.float32)
             ),
@@ -135,6 +132,15 @@ def _create(
         dataset.storage.update_metadata(
             {"ref_min_score": low_score, "ref_max_score": high_score}
         )
+
+
+def _space(observations: np.ndarray) -> Any:
+    """Minari's space of an observation."""
+    import gymnasium
+
+    kind = observations.dtype
+    least, most = (0, 255) if kind == np.uint8 else (-np.inf, np.inf)
+    return gymnasium.spaces.Box(least, most, observations.shape[1:], kind.type)
 
 
 def _numbers(episode: Episode) -> np.ndarray:

@@ -10,9 +10,9 @@ import pytest
 from experiments import cli, flags, names
 from experiments.catalogue.experiments import EXPERIMENTS
 from experiments.catalogue.lazy import Joined
-from experiments.verbs import train_runs
+from experiments.verbs import train_initial, train_runs
 from launch.policies import saved_policy
-from launch.runs import existing_runs, run_directory
+from launch.runs import existing_runs, initial_networks, run_directory
 from tests.launch.local_runs import run_new
 
 TINY = {
@@ -177,3 +177,21 @@ def test_a_run_that_is_not_finished_is_refused_and_one_is_found_by_its_directory
     assert "must be finished, but" in capsys.readouterr().err
     assert trained == []
     assert existing_runs.find("elsewhere", [tiny])[0].state == "cut short"
+
+
+@pytest.mark.parametrize("other, told", [("two.npz", True), ("sub/../one.npz", False)])
+def test_weights_that_learned_from_other_inputs_are_told(
+    other, told, tmp_path, monkeypatch, capsys
+):
+    """Observations are normalised with the statistics of the run's own dataset."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    one = EXPERIMENTS["bc/halfcheetah"]
+    one = dataclasses.replace(one, dataset="one.npz")
+    learned = initial_networks.learned_by(one)
+    train_initial._print_inputs(
+        dataclasses.replace(one, dataset=other), "policy", learned
+    )
+    said = capsys.readouterr().out
+    assert ("normalised its observations with one.npz, this run" in said) == told
+    assert told or said == ""
