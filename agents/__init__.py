@@ -312,8 +312,9 @@ def import_module(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise UnusableAgent(
-                f"there is no module {name}: start in the folder that holds it, put "
-                "that folder on PYTHONPATH, or install its package with pip"
+                f"Python must find the module {name}, but does not: start in the "
+                "folder that holds it, put that folder on PYTHONPATH, or install its "
+                "package with pip"
             ) from error
         raise UnusableAgent(f"{name} cannot be imported: {_reason(error)}") from error
     except (Exception, SystemExit) as error:  # a user's code may raise anything

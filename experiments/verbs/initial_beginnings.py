@@ -15,7 +15,6 @@ from experiments.verbs import initial_sources
 from experiments.verbs.initial_sources import Source
 from launch.experiment import Experiment, Origin
 from launch.policies import merge_record
-from launch.policies.merge_record import Record
 from launch.runs import existing_runs, initial_networks, initial_weights
 
 
@@ -70,16 +69,9 @@ def check(experiment: Experiment, sources: Mapping[str, Source], runs: str) -> N
             )
 
 
-def _record(place: Path) -> Record | None:
-    """What a checkpoint of Hugging Face tells; None of a run or if it tells nothing."""
-    if not initial_networks.is_pretrained(place):
-        return None
-    return merge_record.read(place)
-
-
 def _tells_nothing(source: Source) -> bool:
     place, run = source.place, source.learned.experiment
-    return isinstance(place, Path) and run is None and _record(place) is None
+    return isinstance(place, Path) and run is None and merge_record.read(place) is None
 
 
 def _of_source(source: Source, runs: str) -> _Weights:
@@ -95,7 +87,7 @@ def _of_source(source: Source, runs: str) -> _Weights:
 
 def _of_origin(origin: Origin) -> _Weights:
     """The weights that an origin names, or those of which they are a copy."""
-    record = _record(Path(origin.path))
+    record = merge_record.read(Path(origin.path))
     if record is not None and record.copied:
         return _of_origin(record.sources[0])
     return _Weights(origin.sha256, origin.source)
@@ -117,7 +109,7 @@ def _beginning(source: Source, start: str, runs: str) -> tuple[_Weights | None, 
         first = initial_sources.find(start, text, place)
         said = f"{place.name} begins with {text}: choose --initial.{start} {text}"
         return _of_source(first, runs), said
-    record = _record(place)
+    record = merge_record.read(place)
     if record is not None:
         known = record.measured_from
     else:

@@ -107,7 +107,7 @@ def explain(
         return f"{said}: another place of the dataset that the run learned from"
     harmless = (*_HARMLESS, "checkpoint.") if offline else _HARMLESS
     if path.startswith(harmless):
-        return f"{said}: what is learned does not depend on it"
+        return f"{said}: it does not change what the run learns"
     if not local:
         return f"{said}: from step {step:,} on; such a run is not reproducible anyway"
     if path.startswith("checkpoint."):

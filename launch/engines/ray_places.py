@@ -27,8 +27,8 @@ _ANSWER_SECONDS = 60.0
 class Placed:
     """The places that a program keeps until its end.
 
-    Roles that are never started again begin to live there at once. A role that is, and
-    has no replicas, finds its place free again: waiting actors do not take it.
+    A role that Ray never starts again gets its Ray actor at once. The evaluator may be
+    started again, so its place stays reserved: an actor that waits cannot take it.
     """
 
     def __init__(

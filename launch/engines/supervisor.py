@@ -225,11 +225,12 @@ class Supervisor:
             self._died(role, code)
 
     def _has_done_its_work(self, role: Role) -> bool:
-        """Whether a role without an error has; else somebody sent it a signal."""
+        """Whether a role that ended without an error has; a signal ends it so, too."""
         if role.node.restarts is None:
             return True
         roster = self._link.roster()
-        return not roster.members or role.name in roster.ended  # or the run is over
+        # Without members the coordinator did not answer: the run is over.
+        return not roster.members or role.name in roster.ended
 
     def _died(self, role: Role, code: int) -> None:
         """Plans a restart of a dead role, gives it up, or raises RoleFailed."""

@@ -133,10 +133,9 @@ def _step(origin: Origin) -> _Step:
     path = Path(origin.path)
     if is_pretrained(path):
         record = merge_record.read(path)
-        if record is None or not record.copied:
-            return _Step()
-        [before] = record.sources
-        return _Step(before, copied=True)
+        if record is not None and record.copied:
+            return _Step(record.sources[0], copied=True)
+        return _Step()
     run = initial_networks.run_of(path)
     if not run_directory.is_run(run):  # one that gave weights may be gone
         return _Step()

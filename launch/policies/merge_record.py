@@ -44,7 +44,7 @@ def encode(record: Record) -> dict[str, Any]:
 
 
 def read(directory: Path) -> Record | None:
-    """The record of a checkpoint; None if `munchausen merge` did not write it.
+    """The record of a checkpoint; None if there is none, as in a run.
 
     Raises:
         PretrainedError: the file cannot be read, or is not as `encode` makes it.

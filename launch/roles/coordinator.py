@@ -58,12 +58,10 @@ class Coordinator:
         self._waiting: dict[str, float] = {}
         actors = 0 if self._offline else run.experiment.actors
         self._actors = {f"actor/{index}" for index in range(actors)}
-        # One ends only when all have done the steps of the run together.
-        self._an_actor_has_ended = False
         self._members: dict[str, Member] = {}
-        self._ended: set[str] = set()
+        self._ended: set[str] = set()  # members that have done their work
         self._evaluated = logs.last_evaluated_step(run.directory, run.start.clock)
-        self._learning = self._evaluating = True
+        self._learning = True
         self._finished = threading.Event()
 
     def counts(self) -> Counts:
@@ -89,7 +87,7 @@ class Coordinator:
         with self._lock:
             before = self._members.get(name, Member())
             self._members[name] = Member(life, 0, before.steps)
-            if name.startswith("actor/"):
+            if _is_actor(name):
                 self._actors.add(name)
         return self.counts()
 
@@ -199,7 +197,6 @@ class Coordinator:
         with self._lock:
             self._actors.discard(name)
             self._ended.add(name)
-            self._an_actor_has_ended = True
 
     def learner_ended(self) -> None:
         """Notes that the learner has done its last step; it still serves parameters."""
@@ -209,7 +206,6 @@ class Coordinator:
         """Notes that the last evaluation is logged."""
         with self._lock:
             self._ended.add("evaluator")
-            self._evaluating = False
 
     def acting(self, store: int = 0, stores: int = 1) -> bool:
         """Whether an actor still acts.
@@ -221,7 +217,8 @@ class Coordinator:
         """
         with self._lock:
             indices = [int(name.rpartition("/")[2]) for name in self._actors]
-            done = self._offline or self._an_actor_has_ended
+            # One ends only when all have done the steps of the run together.
+            done = self._offline or any(map(_is_actor, self._ended))
         if not indices and not done:  # all wait for a place, and come back
             return True
         return any(shards.shard_of(index, stores) == store for index in indices)
@@ -232,7 +229,8 @@ class Coordinator:
 
     def evaluating(self) -> bool:
         """Whether the evaluator still needs the learner's parameters."""
-        return self._evaluating
+        with self._lock:
+            return "evaluator" not in self._ended
 
     def finish(self) -> None:
         """Ends `run`: all roles except this one and the replay have ended."""
@@ -284,6 +282,10 @@ class Coordinator:
         if self._failure is not None:
             raise self._failure
         time.sleep(_LAST_ANSWER_SECONDS)
+
+
+def _is_actor(name: str) -> bool:
+    return name.startswith("actor/")
 
 
 def _servers(context: Context, replays: int) -> dict[str, str]:

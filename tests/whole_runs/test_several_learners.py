@@ -60,7 +60,9 @@ def test_a_lost_learner_ends_the_program_which_resumes_with_another_number(comma
     assert sorted(path.name for path in newest.replay.iterdir()) == ["0", "1"]
     for learners, steps in ((1, saved + 1_000), (4, saved + 2_000)):
         out = resume(command, directory, f"--learners {learners} --steps {steps}")
-        assert re.search(f"--learners {learners} .*does not depend on it", out)
+        assert re.search(
+            f"--learners {learners} .*does not change what the run learns", out
+        )
         ended = checkpoint.newest(directory).counts
         assert ended.actor_steps >= steps
         # One update of 32 samples for 8 steps, after the first 500.

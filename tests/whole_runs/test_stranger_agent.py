@@ -59,9 +59,9 @@ def test_from_train_to_report_with_a_plugin(command, installed, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "")
     for line in (f"evaluate {directory}", f"train --resume {directory} --steps 9000"):
         assert run(command, line, code=2) == (
-            f"munchausen: {directory}/config.yaml names an agent: there is no module "
-            "stranger_agents: start in the folder that holds it, put that folder on "
-            "PYTHONPATH, or install its package with pip\n"
+            f"munchausen: {directory}/config.yaml names an agent: Python must find the "
+            "module stranger_agents, but does not: start in the folder that holds it, "
+            "put that folder on PYTHONPATH, or install its package with pip\n"
         )
 
 

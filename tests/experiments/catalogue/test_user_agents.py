@@ -97,7 +97,7 @@ def test_broken_entry_points_are_left_out_and_named(packages, capsys):
         "agents.Recipe, got 3"
     )
     assert third.startswith(
-        f"{start.format('lost')}there is no module no_such_module: "
+        f"{start.format('lost')}Python must find the module no_such_module, but "
     )
     assert "entry point bad of broken-agents" in said("train bad/catch", capsys)
     assert said("train bax/cat", capsys).startswith("unknown experiment 'bax/cat'; ")
@@ -172,8 +172,9 @@ def test_a_broken_plugin_is_one_line(packages, capsys, name, source, message):
 
 def test_a_missing_plugin_names_the_ways_to_provide_it(capsys):
     assert said("train x/catch --plugin nowhere.deep", capsys) == (
-        "--plugin: there is no module nowhere.deep: start in the folder that holds it, "
-        "put that folder on PYTHONPATH, or install its package with pip"
+        "--plugin: Python must find the module nowhere.deep, but does not: start in "
+        "the folder that holds it, put that folder on PYTHONPATH, or install its "
+        "package with pip"
     )
 
 

@@ -140,10 +140,10 @@ def test_networks_keep_their_shapes():
             "from step 70 on, so a single command cannot repeat the run",
         ),
         ("environments", False, "such a run is not reproducible anyway"),
-        ("evaluation.period", True, "what is learned does not depend on it"),
-        ("stall_seconds", False, "what is learned does not depend on it"),
+        ("evaluation.period", True, "it does not change what the run learns"),
+        ("stall_seconds", False, "it does not change what the run learns"),
         ("checkpoint.period", True, "restarts its environments at a checkpoint, so fr"),
-        ("checkpoint.keep", True, "what is learned does not depend on it"),
+        ("checkpoint.keep", True, "it does not change what the run learns"),
     ],
 )
 def test_a_change_is_explained(path, local, said):
@@ -156,7 +156,7 @@ def test_checkpoints_change_nothing_in_a_run_that_learns_from_a_dataset():
     line = resumed_settings.explain(
         "checkpoint.period", 3, 9, step=70, local=True, offline=True
     )
-    assert line.endswith("what is learned does not depend on it")
+    assert line.endswith("it does not change what the run learns")
 
 
 SMALL = (

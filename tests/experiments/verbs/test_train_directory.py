@@ -62,7 +62,7 @@ def test_the_same_line_starts_continues_and_finds_the_end(here, capsys):
     assert command("--steps 120 --resume=auto --stall_seconds 500") == 0
     out = capsys.readouterr().out
     said = (
-        "--stall_seconds 500.0 (before: 600.0): what is learned does not depend on it"
+        "--stall_seconds 500.0 (before: 600.0): it does not change what the run learns"
     )
     assert said in out
     assert "here: from step 80" in out

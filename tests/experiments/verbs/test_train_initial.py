@@ -11,6 +11,7 @@ from experiments import cli, flags, names
 from experiments.catalogue.experiments import EXPERIMENTS
 from experiments.catalogue.lazy import Joined
 from experiments.verbs import train_initial, train_runs
+from experiments.verbs.initial_sources import Source
 from launch.policies import saved_policy
 from launch.runs import existing_runs, initial_networks, run_directory
 from tests.launch.local_runs import run_new
@@ -189,8 +190,9 @@ def test_weights_that_learned_from_other_inputs_are_told(
     one = EXPERIMENTS["bc/halfcheetah"]
     one = dataclasses.replace(one, dataset="one.npz")
     learned = initial_networks.learned_by(one)
-    train_initial._print_inputs(
-        dataclasses.replace(one, dataset=other), "policy", learned
+    source = Source(learned, "policy", Path("run"))
+    train_initial._print_differences(
+        dataclasses.replace(one, dataset=other), {"policy": source}
     )
     said = capsys.readouterr().out
     assert ("normalised its observations with one.npz, this run" in said) == told

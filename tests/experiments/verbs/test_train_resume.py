@@ -1,9 +1,11 @@
 """`train --resume`: which runs may resume, and in which mode."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from experiments import flags
 from experiments.catalogue.experiments import EXPERIMENTS
 from experiments.flags import OverrideError
 from experiments.verbs import train_resume
@@ -77,3 +79,19 @@ def test_an_incomplete_checkpoint_names_its_missing_entry():
     checkpoint = saved()._replace(extra={"store": "dataset", "episodes": []})
     with pytest.raises(RunDirectoryError, match="has no seconds"):
         train_resume._check_entries(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "name, dataset", [("bc/halfcheetah", "data.npz"), ("mdqn/catch", "")]
+)
+def test_a_new_checkpoint_period_changes_only_runs_that_act(
+    name, dataset, monkeypatch, capsys
+):
+    monkeypatch.setattr(train_resume.run_directory, "record_resume", lambda *_: None)
+    old = dataclasses.replace(EXPERIMENTS[name], dataset=dataset)
+    new = flags.replace(old, {"checkpoint.period": 7})
+    request = train_resume.Request(Options(), Path("run"), old, new)
+    train_resume._record(request, saved(), "local")
+    said = capsys.readouterr().out
+    assert ("it does not change what the run learns" in said) == bool(dataset)
+    assert ("restarts its environments" in said) == (not dataset)

@@ -212,7 +212,7 @@ def test_a_role_that_ends_in_order_is_not_started_again(play):
 def test_a_role_that_somebody_told_to_end_is_started_again(play):
     """A signal ends it without an error, but not with its work."""
     codes = {"actor/1 life 0": until(1, 0), "actor/2 life 0": until(1, 0)}
-    codes["coordinator/0 life 0"] = until(900, 0)
+    codes["coordinator/0 life 0"] = until(9, 0)
     reported = {f"actor/{index}": 0 for index in range(3)}
     tape, _, rows, failure = play(
         [COORDINATOR, ACTOR], codes, reported=reported, ended=("actor/2",)

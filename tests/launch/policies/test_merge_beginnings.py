@@ -1,4 +1,4 @@
-"""Beginnings of merges: what is refused, and what a merge tells of itself."""
+"""A merge refuses sources with different beginnings, and records its sources."""
 
 import dataclasses
 import shutil
