@@ -24,7 +24,7 @@ DAMAGE = {
     "binary": r"cannot read {}/config.yaml",
     "a folder for config": r"cannot read {}/config.yaml",
     "an unknown agent": r"{}/config.yaml",
-    "an agent that is not installed": r"{}/config.yaml names an agent: there is no mod",
+    "an agent that is not installed": r"{}/config.yaml names an agent: Python must fin",
     "an agent that is gone": r"{}/config.yaml names an agent: agents.REGISTRY has ",
     "an unknown field": r"{}/config.yaml",
     "a wrong type": r"{}/config.yaml",
