@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agents import deep_cpi
-from agents.parts import exploration, sgd
-from tests.agents.cases import batch_of, make, with_head
+from agents.parts import exploration, networks, sgd
+from tests.agents.cases import VECTORS, batch_of, make, small, with_head
 
 NO_EXPLORATION = exploration.EpsilonGreedy(evaluation=0.0)
 PROBS = jnp.array([0.5, 0.2, 0.3])
@@ -95,3 +95,19 @@ def test_at_rate_one_the_policy_becomes_greedy(key):
 def test_errors_name_rates_out_of_range(settings):
     with pytest.raises(ValueError, match="mixing_rate must be"):
         dataclasses.replace(deep_cpi.Config(), **settings)
+
+
+def test_the_adaptive_rate_is_its_factor_times_the_mean_over_the_largest(key):
+    """With averages that are replaced at each step, by hand from the networks."""
+    agent = make("deep_cpi", adaptive=True, averaging_rate=1.0, mixing_rate=0.3)
+    state, batch = agent.init(key), batch_of()
+    network = networks.action_values(small("deep_cpi", VECTORS).network, VECTORS)
+    q, logits = (
+        np.asarray(network.apply(state.params[name], batch.observation), float)
+        for name in ("q", "policy")
+    )
+    policy = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    advantage = q.max(axis=1) - (policy * q).sum(axis=1)
+    _, metrics = jax.jit(agent.update)(state, batch)
+    expected = 0.3 * advantage.mean() / advantage.max()
+    np.testing.assert_allclose(metrics["mixing_rate"], expected, rtol=1e-4)

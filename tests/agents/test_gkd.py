@@ -231,6 +231,35 @@ def test_measures_are_0_for_equal_networks(params, log_probabilities, key):
     assert measured["reference_log_prob"] == pytest.approx(wanted, rel=1e-4)
 
 
+def test_measures_by_hand(params, key, monkeypatch):
+    """Sums up to EOS, over completions of the first network of each KL."""
+    made = {TEACHER: REFERENCES, STUDENT: REFERENCES[::-1]}
+
+    def generate(network, config, key, prompt, columns, temperature=1.0):
+        return sampling.Completion(made[config], jnp.zeros((B, T)))
+
+    monkeypatch.setattr(sampling, "generate", generate)
+    measured = jax.jit(make().measure)(params, key, OBSERVATION)
+    logits = jax.jit(sampling.completion_logits, static_argnums=1)
+
+    def total(name, other, completion):
+        log_p, log_q = (
+            np.asarray(
+                jax.nn.log_softmax(logits(params[n], c, PROMPTS, completion)),
+                np.float64,
+            )
+            for n, c in (name, other)
+        )
+        inside = np.asarray(sequences.completion_mask(completion))
+        return (kl(log_p, log_q) * inside).sum(axis=1).mean()
+
+    teacher, student = ("teacher", TEACHER), ("policy", STUDENT)
+    forward = total(teacher, student, made[TEACHER])
+    reverse = total(student, teacher, made[STUDENT])
+    assert measured["forward_kl"] == pytest.approx(forward, rel=1e-4)
+    assert measured["reverse_kl"] == pytest.approx(reverse, rel=1e-4)
+
+
 @pytest.mark.slow
 def test_forward_kl_is_the_mean_log_ratio_of_the_teachers_completions(params, key):
     """Over many samples, the sums of exact divergences equal the sampled ratio."""

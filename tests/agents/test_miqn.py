@@ -1,10 +1,12 @@
 """Munchausen IQN: its target by hand, and its limits."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from agents import iqn, miqn
-from agents.parts import equations
+from agents.parts import equations, networks
+from tests.agents.cases import VECTORS, batch_of, make, small
 
 # softmax(q / tau) with tau = 0.5 is [1/5, 4/5]; tau ln pi is [-0.804719, -0.111572].
 TEMPERATURE = 0.5
@@ -38,3 +40,45 @@ def test_the_mean_of_miqns_targets_is_mdqns_target():
 def test_miqn_without_munchausen_at_zero_temperature_is_iqn():
     cold = miqn.targets(jnp.array(0.0), R_T, DISCOUNT_T, Z_T, Q_T, 1e-7)
     np.testing.assert_allclose(cold, iqn.targets(R_T, DISCOUNT_T, Z_T, Q_T), rtol=1e-5)
+
+
+def test_the_loss_has_both_policies_of_the_target_network(key):
+    """By hand; the embedding of fractions is 1, so that quantiles are values."""
+    settings = {"online_fractions": 6, "temperature": 0.5, "munchausen": 0.9}
+    agent, batch = make("miqn", discount=0.8, **settings), batch_of()
+    config = small("miqn", VECTORS, **settings)
+    network = networks.quantile_values(config.network, VECTORS, config.cosines)
+
+    def flat(seed):
+        params = network.init(jax.random.key(seed))["params"]
+        embedding = params["Dense_0"]
+        plain = {
+            "kernel": jnp.zeros_like(embedding["kernel"]),
+            "bias": jnp.ones_like(embedding["bias"]),
+        }
+        return {"params": {**params, "Dense_0": plain}}
+
+    online, target = flat(1), flat(2)
+
+    def values(params, observation):
+        some = jnp.full((len(observation), 1), 0.5)
+        return network.apply(params, observation, some)[:, 0]
+
+    state = agent.init(key)
+    state = state._replace(params={"z": online}, target_params={"z": target})
+    _, metrics = jax.jit(agent.update)(state, batch)
+
+    rows = np.arange(len(batch.action))
+    log_policy = 0.5 * jax.nn.log_softmax(values(target, batch.observation) / 0.5)
+    bonus = 0.9 * jnp.clip(log_policy[rows, batch.action], -1.0, 0.0)
+    q_t = values(target, batch.next_observation)
+    soft = 0.5 * jax.nn.logsumexp(q_t / 0.5, axis=-1)
+    aim = batch.reward + bonus + 0.8 * batch.discount * soft
+    error = aim - values(online, batch.observation)[rows, batch.action]
+    fractions = jax.random.uniform(
+        jax.random.split(jax.random.split(state.key)[1], 4)[0], (len(rows), 6)
+    )
+    weights = jnp.abs(fractions - (error < 0)[:, None]).sum(axis=1)
+    size = jnp.abs(error)
+    huber = jnp.where(size <= 1, error**2 / 2, size - 0.5)
+    np.testing.assert_allclose(metrics["z_loss"], jnp.mean(weights * huber), rtol=1e-4)

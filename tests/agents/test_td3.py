@@ -3,10 +3,12 @@
 import dataclasses
 
 import jax
+import numpy as np
 import pytest
 
 from agents import REGISTRY, td3
-from tests.agents.cases import BOX, batch_of, leaves_equal, make
+from agents.parts.continuous_exploration import GaussianNoise
+from tests.agents.cases import BOX, batch_of, leaves_equal, make, observations
 
 
 def test_policy_and_targets_move_at_every_third_step_only(key):
@@ -72,3 +74,15 @@ def test_the_variant_of_2018_has_the_settings_of_the_published_curves():
     changed = ("network", "optimizer", "storage")
     same = {name: getattr(today, name) for name in changed}
     assert dataclasses.replace(config, **same) == today
+
+
+def test_the_noise_has_the_configured_scale(key):
+    agent = make("td3", exploration=GaussianNoise(start=3, scale=0.01))
+    params, seen = agent.init(key).params, observations(BOX, 3_000)
+    best, _ = agent.act(params, key, seen, 3, True)
+    noisy, _ = agent.act(params, key, seen, 3, False)
+    inside = np.abs(best).max(axis=1) < 0.9
+    assert inside.sum() > 300
+    assert np.std((noisy - best)[inside]) == pytest.approx(0.01, rel=0.05)
+    random, _ = agent.act(params, key, seen, 2, False)
+    assert np.std(random) == pytest.approx(3**-0.5, rel=0.05)

@@ -9,7 +9,7 @@ import pytest
 from agents import warp
 from agents.parts import sgd
 from agents.parts.contract import Spec, Transition
-from agents.parts.language import policy_gradient, sampling, transformer
+from agents.parts.language import policy_gradient, sampling, sequences, transformer
 from agents.parts.language.sequences import EOS, PAD
 
 P, T, V, B = 4, 3, 9, 5
@@ -134,6 +134,29 @@ def test_the_measure_is_the_distance_from_the_supervised_policy(key):
     error = ratio.std() / np.sqrt(len(ratio))
     assert error < 0.1 * ratio.mean()
     assert abs(measured - ratio.mean()) < 5 * error
+
+
+def test_the_measure_by_hand(key, monkeypatch):
+    """KL(policy, sft), in this order, at the tokens up to EOS of given completions."""
+
+    def generate(*arguments):
+        return sampling.Completion(COMPLETIONS, jnp.zeros((B, T)))
+
+    monkeypatch.setattr(sampling, "generate", generate)
+    agent = make()
+    params = agent.init(key).params
+    logits = jax.jit(sampling.completion_logits, static_argnums=1)
+    log_p, log_q = (
+        np.asarray(
+            jax.nn.log_softmax(logits(params[name], NETWORK, PROMPTS, COMPLETIONS)),
+            np.float64,
+        )
+        for name in ("policy", "sft")
+    )
+    inside = np.asarray(sequences.completion_mask(COMPLETIONS))
+    kl = (np.exp(log_p) * (log_p - log_q)).sum(axis=-1)
+    measured = jax.jit(agent.measure)(params, key, OBSERVATION)["sft_kl"]
+    assert measured == pytest.approx((kl * inside).sum(axis=1).mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize(("weight", "step_size"), [(0.0, 0.0), (0.02, 0.1)])

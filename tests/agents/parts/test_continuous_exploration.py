@@ -1,12 +1,13 @@
 """How agents with continuous actions explore."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from agents.parts import continuous_exploration as exploration
 from agents.parts.distributions import Gaussian, TanhGaussian
-from tests.agents.cases import BOX
+from tests.agents.cases import BOX, make, observations
 
 
 def acting(start):
@@ -56,3 +57,16 @@ def test_noise_has_its_scale_and_is_clipped(key):
     assert np.std(noisy) == pytest.approx(0.05, rel=0.02)
     assert np.mean(noisy) == pytest.approx(0.1, abs=0.002)
     assert np.max(exploration.add_noise(key, jnp.ones((500, 3)), 0.5)) == 1.0
+
+
+@pytest.mark.parametrize("name", ["sac", "iq"])
+def test_random_actions_end_at_the_start_of_the_policy(name, key):
+    agent = make(name, exploration=exploration.RandomStart(start=3))
+    params, seen = agent.init(key).params, observations(BOX, 50)
+    other = jax.tree.map(lambda leaf: leaf + 0.5, params)
+    chosen = [
+        [agent.act(each, key, seen, step, False)[0] for each in (params, other)]
+        for step in (2, 3)
+    ]
+    np.testing.assert_array_equal(*chosen[0])
+    assert not np.array_equal(*chosen[1])

@@ -109,3 +109,20 @@ def test_discrete_actions_are_refused(build):
 def test_errors_name_values_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_critics_scale_bytes_to_one(key):
+    """Bytes without convolutions, such as a RAM, as the same numbers in [0, 1]."""
+    bytes_, numbers = (
+        BOX._replace(observation=jax.ShapeDtypeStruct((7,), np.dtype(dtype)))
+        for dtype in (np.uint8, np.float32)
+    )
+    params = heads.critics(CONFIG, numbers).init(key)
+    seen = np.random.default_rng(0).integers(0, 256, (11, 7), np.uint8)
+    action = batch_of(BOX).action
+    np.testing.assert_allclose(
+        heads.critics(CONFIG, bytes_).apply(params, seen, action),
+        heads.critics(CONFIG, numbers).apply(params, np.float32(seen) / 255, action),
+        rtol=1e-5,
+        atol=1e-6,
+    )

@@ -72,3 +72,25 @@ def test_network_gives_a_quantile_for_each_fraction(torso, shape, dtype, hidden,
     assert not np.allclose(z[1, 4], z[1, 5])
     means = quantiles.values(network, params, key, observation, 17)
     np.testing.assert_allclose(means, z.mean(axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_the_network_is_that_of_the_paper(key):
+    """IQN, Eq. (4): features times relu(linear(cos(pi i sigma))), i from 1, by hand."""
+    spec = discrete_spec((7,), np.float32, 5)
+    network = networks.quantile_values(networks.Config("mlp", (13, 11)), spec, 9)
+    params = network.init(key)
+    random = np.random.default_rng(0)
+    observation = random.normal(size=(3, 7)).astype(np.float32)
+    fractions = random.uniform(size=(3, 4)).astype(np.float32)
+
+    def layer(inputs, weights):
+        return inputs @ np.asarray(weights["kernel"]) + np.asarray(weights["bias"])
+
+    own = params["params"]
+    features = np.maximum(layer(observation, own["torso"]["Dense_0"]), 0)
+    cosines = np.cos(np.pi * np.arange(1, 10) * fractions[..., None])
+    embedded = np.maximum(layer(cosines, own["Dense_0"]), 0)
+    hidden = np.maximum(layer(features[:, None] * embedded, own["Dense_1"]), 0)
+    expected = layer(hidden, own["Dense_2"])
+    found = network.apply(params, observation, fractions)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

@@ -7,6 +7,7 @@ import pytest
 
 from agents.tabular import conservative, operators, schemes, solvers
 from agents.tabular.conservative import conservative_policy_iteration as cpi
+from agents.tabular.mdp import MDP
 
 LARGEST_REWARD = 1.0  # of a Garnet
 
@@ -135,3 +136,15 @@ def test_rates_are_zero_where_the_advantage_is_negative(mdp, start):
     uniform = jnp.full((7, 3), 1 / 3)
     assert conservative.adaptive(start, 1.0)(mdp, uniform, worst, q) == 0
     assert conservative.safe(start)(mdp, uniform, worst, q) == 0
+
+
+def test_the_adaptive_rate_by_hand():
+    """One state that lasts, rewards 0 and 2, gamma 0.75: v of (1/2, 1/2) is 4."""
+    process = MDP(jnp.ones((1, 2, 1)), jnp.array([[0.0, 2.0]]), jnp.asarray(0.75))
+    policy, start = jnp.array([[0.5, 0.5]]), jnp.ones(1)
+    q = solvers.action_values(process, policy)
+    np.testing.assert_allclose(q, [[3.0, 5.0]])
+    target = jnp.array([[0.0, 1.0]])  # A = 5 - 4 = 1
+    for largest, expected in ((2.0, 1 / 16 / 8), (0.01, 1.0)):
+        rate = conservative.adaptive(start, largest)(process, policy, target, q)
+        np.testing.assert_allclose(rate, expected)

@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from agents.tabular import fitted, mdp
+from agents.tabular import fitted, mdp, operators
 from agents.tabular import maze as mazes
 from agents.tabular.fitted import Config
 from tests.marks import quick
@@ -158,3 +159,81 @@ def test_targets_and_variances_are_of_the_iterations_before(key):
     # rate in each step; Adam's first steps have that length.
     moved = before.params["scale"] - after.params["scale"]
     np.testing.assert_allclose(moved, 2 * 5e-3, rtol=1e-2)
+
+
+def test_points_do_not_change_a_run(key):
+    """Each iteration has its own key, wherever the gaps are computed."""
+    process, config = small_maze(), Config("learned", gradient_steps=3, hidden=(7,))
+    observations = jax.random.normal(key, (16, 5))
+    params = fitted.first_parameters(key, 5, 5, config)
+    once, often = (
+        list(
+            fitted.gaps(
+                key,
+                process,
+                observations,
+                params,
+                config=config,
+                iterations=4,
+                points=points,
+            )
+        )
+        for points in (1, 4)
+    )
+    for one, other in zip(
+        jax.tree.leaves(once[-1]), jax.tree.leaves(often[-1]), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_of_an_iteration_by_hand(key):
+    """Adam's first moments after one step are a tenth of the gradients."""
+    process, observations = small_maze(), jax.random.normal(key, (16, 5))
+    config = Config(
+        "learned",
+        gradient_steps=1,
+        hidden=(3,),
+        variance_rate=1.0,  # so large that the moved network would show
+        scale_rate=0.5,
+        weight_floor=1e-6,
+    )
+    state = fitted.start(fitted.first_parameters(key, 5, 5, config), config)
+
+    def random(params, seed):  # the last layers start at 0
+        leaves, structure = jax.tree.flatten(params)
+        keys = jax.random.split(jax.random.key(seed), len(leaves))
+        return jax.tree.unflatten(
+            structure,
+            [jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)],
+        )
+
+    old, q, variance = (random(state.target, seed) for seed in (1, 2, 3))
+    params = {**state.params, "q": q, "variance": variance}
+    state = state._replace(params=params, target=old)
+    ideal = jnp.ones_like(process.rewards)
+    after = fitted.iterate(key, state, process, observations, ideal, config)
+
+    def outputs(params):
+        return fitted.apply(params, observations, 5, config)
+
+    drawn = operators.next_states(key, process, config.samples)
+    value, target = outputs(q), fitted.targets(process, outputs(q), drawn, config)
+    earlier = fitted.targets(process, outputs(old), drawn, config)
+    seen = jnp.square(earlier - value[None]).mean(axis=0)
+    weights = jnp.exp(after.params["scale"]) / (jnp.exp(outputs(variance)) + 0.1)
+
+    def variance_loss(params):
+        error = jnp.abs(jnp.exp(outputs(params)) - seen)
+        return jnp.mean(jnp.where(error <= 1, error**2 / 2, error - 0.5))
+
+    def q_loss(params):
+        return jnp.mean(weights * (outputs(params) - target.mean(axis=0)) ** 2)
+
+    for name, loss in (("variance", variance_loss), ("q", q_loss)):
+        found = optax.tree_utils.tree_get(after.opt_state[name], "mu")
+        for one, other in zip(
+            jax.tree.leaves(found),
+            jax.tree.leaves(jax.grad(loss)(params[name])),
+            strict=True,
+        ):
+            np.testing.assert_allclose(one, 0.1 * other, rtol=1e-3, atol=1e-5)

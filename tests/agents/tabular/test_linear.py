@@ -119,3 +119,13 @@ def test_the_weighting_is_between_root_horizon_and_horizon():
     np.testing.assert_allclose(f, [[2.0, 2.0], [4.0, 4.0]])
     f = linear.weighting_of(jnp.array([[1.0]]), jnp.asarray(0.75))
     np.testing.assert_allclose(f, [[3.0]])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_leaving_out_pairs_costs_a_design_little(seed):
+    """At the default tolerance, in a space in which 150 pairs share six dimensions."""
+    phi = jax.random.normal(jax.random.key(seed), (30, 5, 6), "float64")
+    design = linear.optimal_design(phi)
+    assert 0.98 < design.sum() <= 1 + 1e-9
+    assert linear.leverages(phi.reshape(-1, 6), design.ravel()).max() < 6 * 1.03
+    assert (design > 0).sum() < 50

@@ -74,3 +74,9 @@ def test_the_hard_mdp_is_linear_in_its_features(key):
 def test_a_hard_mdp_with_probabilities_above_one_is_refused(key):
     with pytest.raises(ValueError, match=r"difference must be at most .*, got 0\.06"):
         hard_linear(key, features=4, difference=0.06, discount=0.9)
+
+
+@pytest.mark.parametrize("rewarded, count", [(0.25, 3), (0.2, 2), (0.01, 1)])
+def test_the_number_of_rewarded_states_is_rounded(key, rewarded, count):
+    mdp = garnet(key, 11, 3, 4, discount=0.9, rewarded=rewarded)  # 2.75, 2.2, 0.11
+    assert (mdp.rewards[:, 0] > 0).sum() == count

@@ -146,3 +146,10 @@ def test_the_greedy_policy_maximises_the_regularised_objective(mdp, q, key):
     for other_key in jax.random.split(key, 50):
         other = objective(jnp.log(random_policy(other_key, mdp)))
         assert (other < best).all()
+
+
+def test_next_states_have_the_probabilities_of_their_pairs(mdp, key):
+    drawn = np.asarray(operators.next_states(key, mdp, 5_000))
+    assert drawn.shape == (5_000, 7, 3)
+    shares = (drawn[..., None] == np.arange(7)).mean(axis=0)
+    np.testing.assert_allclose(shares, mdp.transitions, atol=0.05)

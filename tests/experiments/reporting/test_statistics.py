@@ -196,3 +196,14 @@ def test_evaluations_are_selected_by_the_frames_of_their_grid_point(tmp_path):
     assert statistics.evaluation_return(run, 400, 200) == 7.0
     assert statistics.evaluation_return(run, 400, 201) == pytest.approx((1.5 + 7.0) / 2)
     assert statistics.evaluation_return(run, 199, 100) is None
+
+
+def test_the_window_of_training_returns_begins_after_its_first_frame(tmp_path):
+    # 4 frames a step: rows at 40 and 400 frames; (40, 400] holds the second only.
+    rows = [
+        metrics_row(10, "actor", 1.0, episodes=1, episode_return=0.0),
+        metrics_row(100, "actor", 2.0, episodes=4, episode_return=8.0),
+    ]
+    [run] = groups_of(write(tmp_path, evaluations=POINTS, metrics=rows))["mdqn"]
+    assert statistics.training_return(run, frames=400, window=360) == 8.0
+    assert statistics.training_return(run, frames=400, window=361) == 6.0

@@ -243,3 +243,19 @@ def test_unstacked_observations_are_refused_with_frame_stacking():
 def test_sampling_from_an_empty_store_is_refused():
     with pytest.raises(ValueError, match="no transition"):
         make_store(STORAGE, frame_stack=1).next()
+
+
+@pytest.mark.parametrize(("n_step", "held"), [(1, 9), (3, 7)])
+def test_a_full_ring_holds_every_transition_of_its_rows(n_step, held):
+    """Ten rows of one long episode are ten frames, and so ten less n transitions."""
+    storage = dataclasses.replace(STORAGE, n_step=n_step, capacity=10)
+    spec = discrete_spec((), np.float32, 11)
+    store = InProcess(
+        storage, spec, discount=0.5, frame_stack=1, num_environments=1, seed=0
+    )
+    store.observe_first(scalar_step(streams.FIRST, 0, 1, 0))
+    for step in range(1, 31):
+        store.observe(np.zeros(1, np.int32), scalar_step(streams.MID, 0, 1, step))
+    seen = {float(x) for _ in range(60) for x in store.next().observation}
+    assert store.size == len(seen) == held
+    assert seen == set(range(21, 21 + held))

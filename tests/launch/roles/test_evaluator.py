@@ -182,3 +182,15 @@ def test_it_lets_the_parameters_go(make):
     del parameter
     gc.collect()
     assert left() is None
+
+
+def test_the_policy_is_told_that_it_is_evaluated(catch, agent):
+    """So it does not explore; an evaluation that did would play other actions."""
+
+    def act(params, key, observation, actor_steps, evaluation):
+        action = jnp.where(evaluation, params["q"], params["q"] + 1)
+        return jnp.full(len(observation), action), ()
+
+    settings = {"environment.rows": 2, "environment.columns": 3}
+    told = Evaluator(catch(settings), agent._replace(act=act), episodes=30)
+    assert returns(told) == returns(Evaluator(catch(settings), agent, episodes=30))
