@@ -117,6 +117,7 @@ class Recipe(NamedTuple):
                 f"in which the agent {name} differs from Config's defaults"
             )
         try:
+            self.config()
             self.default()
         except Exception as error:
             raise UnusableAgent(

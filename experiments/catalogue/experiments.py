@@ -86,18 +86,13 @@ class Named(NamedTuple):
         default = recipe.default()
         if recipe.dataset is None:
             shared |= _by_actions(self.agent_name, recipe, task)
-        if "optimizer" in recipe.settings:  # its rates and epsilon belong together
-            shared = {
-                path: value
-                for path, value in shared.items()
-                if not path.startswith("optimizer.")
-            }
         if self.agent_name in FIXED_EVALUATION:
             shared.pop("evaluation_temperature", None)
         if self.agent_name not in agents.REGISTRY:
             # A task's settings are for our agents; a user's agent has its own fields.
             own = flags.fields(default)
             shared = {path: value for path, value in shared.items() if path in own}
+        shared = _unless_chosen(shared, recipe)
         return Experiment(
             name=self.name,
             agent_name=self.agent_name,
@@ -130,8 +125,25 @@ def _recipe(agent_name: str) -> Recipe:
     return recipe
 
 
+def _unless_chosen(settings: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """The settings of a task without those that the agent's variant chose."""
+    plain, chosen = flags.fields(recipe.config()), flags.fields(recipe.default())
+    # A variant's optimizer is one choice: its rates and epsilon belong together.
+    whole = ("optimizer.",) if "optimizer" in recipe.settings else ()
+    return {
+        path: value
+        for path, value in settings.items()
+        if not path.startswith(whole) and plain.get(path) == chosen.get(path)
+    }
+
+
 def _of_some_agents(agent_name: str, task: Task) -> dict[str, Any]:
-    """A task's settings for fields that only some agents have, by path."""
+    """A task's settings for fields that only some agents have, by path.
+
+    A user's field called `loss` may mean anything.
+    """
+    if agent_name not in agents.REGISTRY:
+        return {}
     if agent_name in QUANTILE_AGENTS:
         names = ("online_fractions", "target_fractions") if task.fractions else ()
         return dict.fromkeys(names, task.fractions)

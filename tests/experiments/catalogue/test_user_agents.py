@@ -34,10 +34,11 @@ def test_a_plugin_adds_its_agents_to_every_fitting_task():
     assert "double_dqn/cartpole" in names.EXPERIMENTS
     assert "double_dqn/hopper" not in names.EXPERIMENTS
     experiment = names.EXPERIMENTS["hasty_double_dqn/catch"]
-    # The task's settings for the fields that the agent has.
+    # The task's settings for the fields that the agent has, and its variant chose none.
     assert experiment.agent.network.hidden == (64,)
     assert experiment.agent.mixture == 1.0
-    assert experiment.agent.target_update_period == 25
+    assert experiment.agent.target_update_period == 5
+    assert names.EXPERIMENTS["double_dqn/catch"].agent.target_update_period == 25
     user_agents.choose([])
     assert "double_dqn/cartpole" not in names.NAMED
 
@@ -194,6 +195,14 @@ def test_agents_of_two_plugins_with_one_name_are_refused(packages, capsys):
         "--plugin: twin:double_dqn must have another name, because "
         "stranger_agents:double_dqn is called double_dqn as well: rename it"
     )
+
+
+def test_a_users_field_called_loss_keeps_its_default(packages):
+    source = CONFIG.replace("{kind}", "float").replace("{value}", "0.5")
+    write_module(packages, "paper_loss", source.replace("width", "loss"))
+    write_module(packages, "lossy", RECIPE + "{'lossy': Recipe('paper_loss')}")
+    user_agents.choose(["lossy"])
+    assert names.EXPERIMENTS["lossy/minatar-breakout"].agent.loss == 0.5
 
 
 CONFIG = """
