@@ -77,10 +77,10 @@ class Run(NamedTuple):
     def changes(self) -> list[str]:
         """A sentence for each resumption with other settings than before."""
         return [
-            f"{plain_text.one_line(self.directory)}: from step {step} on with "
-            + ", ".join(changes)
-            for step, changes in map(_changes, self.config.get("resumed", []))
-            if changes
+            f"{plain_text.one_line(self.directory)}: from step {_shown(step)} on with "
+            + ", ".join(told)
+            for step, changes in run_directory.changes(self.config)
+            if (told := _told(changes))
         ]
 
     @property
@@ -210,21 +210,22 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
     _check_starts(path, config)
 
 
-def _changes(start: dict[str, Any]) -> tuple[str, list[str]]:
-    """The step at which a run resumed, and a text for each setting that changed.
+def _shown(step: Any) -> str:
+    return f"{step:,}" if isinstance(step, int) else str(step)
+
+
+def _told(changes: dict[str, tuple[Any, Any]]) -> list[str]:
+    """A text for each setting that changed.
 
     Changes of bookkeeping, of the length and of the dataset's place are left out.
     """
-    changed, step = start.get("changed"), start.get("step")
-    pairs = changed.items() if isinstance(changed, dict) else ()
-    shown = f"{step:,}" if isinstance(step, int) else str(step)
-    return shown, [
+    return [
         plain_text.one_line(
-            f"{path} {flags.show(_hashable(values[1]))} (before: "
-            f"{flags.show(_hashable(values[0]))})"
+            f"{path} {flags.show(_hashable(new))} (before: "
+            f"{flags.show(_hashable(old))})"
         )
-        for path, values in pairs
-        if path not in _UNTOLD and isinstance(values, list) and len(values) == 2
+        for path, (old, new) in changes.items()
+        if path not in _UNTOLD
     ]
 
 

@@ -70,7 +70,8 @@ class Finder:
         """Finds the existing run of an experiment, if there is one.
 
         A run matches an experiment if both have the same configuration; a run with
-        fewer steps matches, too, and is extended. Of several matches the complete one
+        fewer steps matches, too, and is extended. A run whose agent had other settings
+        before it resumed matches nothing. Of several matches the complete one
         is taken, else the held one, else the one that got furthest. A run that has
         saved something keeps its origins.
 
@@ -113,7 +114,28 @@ class Finder:
             self._seen.add(path)
             self._begun.setdefault(_identity(begun), []).append((path, begun))
         same = self._begun.get(_identity(experiment), [])
-        return [(path, each) for path, each in same if each.steps <= experiment.steps]
+        return [
+            (path, each)
+            for path, each in same
+            if each.steps <= experiment.steps and not self._is_mixed(path)
+        ]
+
+    def _is_mixed(self, path: Path) -> bool:
+        """Whether the agent's settings changed while a run learned; says so once."""
+        for step, changes in run_directory.changes(run_directory.read_config(path)):
+            changed = [name for name in changes if name.startswith("agent.")]
+            if not changed or not isinstance(step, int) or step == 0:
+                continue
+            if path not in self._told:
+                self._told.add(path)
+                print(
+                    f"munchausen: passed over: {path} changed "
+                    f"{', '.join(changed)} when it resumed at step {step:,}, so it is "
+                    "no run of one setting",
+                    file=sys.stderr,
+                )
+            return True
+        return False
 
 
 def find(root: str, experiments: Sequence[Experiment]) -> list[Entry]:

@@ -118,6 +118,31 @@ def record_resume(
     _write(directory, plain)
 
 
+def changes(config: Mapping[str, Any]) -> list[tuple[Any, dict[str, tuple[Any, Any]]]]:
+    """What each resumption of a run changed, as `record_resume` noted it.
+
+    Args:
+        config: of the run, see `read_config`; a user may have edited it.
+
+    Returns:
+        for each resumption the step at which it began, and the old and the new value
+        of each changed setting by path.
+    """
+    found = []
+    starts = config.get("resumed", [])
+    for start in starts if isinstance(starts, list) else ():
+        start = start if isinstance(start, dict) else {}
+        changed = start.get("changed")
+        pairs = changed.items() if isinstance(changed, dict) else ()
+        kept = {
+            path: (values[0], values[1])
+            for path, values in pairs
+            if isinstance(values, list) and len(values) == 2
+        }
+        found.append((start.get("step"), kept))
+    return found
+
+
 def _write(directory: str | os.PathLike[str], plain: dict[str, Any]) -> None:
     path = Path(directory) / CONFIG
     draft = path.with_name(f".{CONFIG}.draft")

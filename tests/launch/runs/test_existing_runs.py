@@ -72,6 +72,39 @@ def test_a_configuration_that_was_edited_by_hand_is_passed_over_with_a_line(
     assert said.startswith(f"munchausen: passed over: {path}")
 
 
+def test_a_run_whose_agent_changed_while_it_learned_is_no_run_of_either_setting(
+    catch, tmp_path, capsys
+):
+    old, new = catch({"agent.discount": 0.5}), catch({"agent.discount": 0.25})
+    directory = run_directory.create(tmp_path, old)
+    changed = {"agent.discount": [0.5, 0.25], "log_period": [1.0, 2.0]}
+    run_directory.record_resume(directory, new, {"step": 1100, "changed": changed})
+    evaluate(directory, 300)
+    finder = Finder(str(tmp_path))
+    for wanted in (old, new, new):
+        assert finder.find(wanted) == Entry(wanted, state="missing")
+    assert capsys.readouterr().err == (
+        f"munchausen: passed over: {directory} changed agent.discount when it resumed "
+        "at step 1,100, so it is no run of one setting\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"step": 0, "changed": {"agent.discount": [0.25, 0.5]}},  # it began again
+        {"step": 7, "changed": {"log_period": [1.0, 2.0], "steps": [200, 300]}},
+        {"step": 7},
+    ],
+)
+def test_a_run_that_resumed_with_the_same_agent_is_found(catch, tmp_path, details):
+    wanted = catch({"agent.discount": 0.5})
+    directory = run_directory.create(tmp_path, wanted)
+    run_directory.record_resume(directory, wanted, details)
+    evaluate(directory, 300)
+    assert find(tmp_path, wanted).state == "complete"
+
+
 def test_a_label_is_part_of_the_title(catch):
     assert Entry(catch()).title == "mdqn/catch seed 0"
     assert Entry(catch(), label="a 1").title == "mdqn/catch seed 0 (a 1)"

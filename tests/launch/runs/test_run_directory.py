@@ -83,6 +83,23 @@ def test_a_resumed_run_records_what_changed(tmp_path):
     assert "changed" not in second and second.keys() < first.keys()
 
 
+@pytest.mark.parametrize(
+    "resumed, expected",
+    [
+        ([], []),
+        ([{"step": 7}], [(7, {})]),
+        (
+            [{"step": 7, "changed": {"agent.discount": [0.5, 0.25], "steps": 3}}, {}],
+            [(7, {"agent.discount": (0.5, 0.25)}), (None, {})],
+        ),
+        ([3, {"step": 7, "changed": [1]}], [(None, {}), (7, {})]),  # a user's edits
+        (None, []),
+    ],
+)
+def test_changes_of_each_resumption_are_read(resumed, expected):
+    assert run_directory.changes({"resumed": resumed}) == expected
+
+
 def test_a_path_that_is_not_text_is_refused_before_anything_is_written(
     tmp_path, monkeypatch
 ):
