@@ -1,13 +1,19 @@
 """Sorts the runs of a report by the tasks of a suite and by agent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.catalogue.suites import Suite
 from experiments.catalogue.tasks import Task
-from experiments.reporting import formats, plain_text, published, setting_differences
+from experiments.reporting import (
+    formats,
+    plain_text,
+    published,
+    setting_differences,
+    suite_labels,
+)
 from experiments.reporting.read_runs import Group
 from launch.errors import RunDirectoryError
 from launch.runs import serialization
@@ -64,7 +70,8 @@ class SuiteRuns(NamedTuple):
     Attributes:
         played: each task that some agent was trained on, in the suite's order.
         labels: of all agents.
-        missing: a line for each task or seed that is missing.
+        missing: a line for each run of no task, then for each task or seed that is
+            missing.
     """
 
     played: list[Played]
@@ -83,7 +90,7 @@ def sort(groups: Iterable[Group], suite_name: str, suite: Suite) -> SuiteRuns:
     """Finds the task and the agent of each group of runs.
 
     A run belongs to a task if their environments are equal, and the qualities of their
-    datasets; other settings distinguish agents.
+    datasets; other settings distinguish agents. Groups of no task are named.
 
     Raises:
         RunDirectoryError: no run is of a task of the suite.
@@ -106,7 +113,7 @@ def sort(groups: Iterable[Group], suite_name: str, suite: Suite) -> SuiteRuns:
             f"suite {suite_name} needs runs of its tasks, and none of the runs is of "
             f"one: {', '.join(suite.tasks)}"
         )
-    labels = _labels(found)
+    labels = suite_labels.labels(found)
     played = []
     for name, own in found.items():
         agents = {labels[id(group)]: group for group in own}
@@ -115,10 +122,31 @@ def sort(groups: Iterable[Group], suite_name: str, suite: Suite) -> SuiteRuns:
             environment = published.environment(own[0].runs[0].experiment)
             played.append(Played(name, environment, agents, step))
     order = list(dict.fromkeys(label for one in played for label in one.agents))
-    lacking = [f"{name}: no run" for name, own in found.items() if not own]
+    lacking = _of_no_task(every, labels, suite_name)
+    lacking += [f"{name}: no run" for name, own in found.items() if not own]
     for one in played:
         lacking += [*_short(one), *_missing(one, order, played)]
     return SuiteRuns(played, order, lacking)
+
+
+def _of_no_task(
+    groups: Iterable[Group], placed: Container[int], suite_name: str
+) -> list[str]:
+    """A line for each group that is left out, since it is of no task of the suite."""
+    lines = []
+    for group in groups:
+        if id(group) in placed:
+            continue
+        experiment = group.runs[0].experiment
+        seeds = [str(run.experiment["seed"]) for run in group.runs]
+        noun = "seed" if len(seeds) == 1 else "seeds"
+        lines.append(
+            plain_text.one_line(
+                f"left out: {experiment['name']}, {noun} {formats.enumeration(seeds)}: "
+                f"{setting_differences.title(experiment)} is no task of {suite_name}"
+            )
+        )
+    return lines
 
 
 def _is_of(experiment: Mapping[str, Any], environment: Any, task: Task) -> bool:
@@ -130,34 +158,6 @@ def _is_of(experiment: Mapping[str, Any], environment: Any, task: Task) -> bool:
         and bool(dataset) == bool(task.dataset)
         and published.quality(dataset) == published.quality(task.dataset)
     )
-
-
-def _labels(found: Mapping[str, list[Group]]) -> dict[int, str]:
-    """A label of each group, by its identity: one agent has one label on all tasks.
-
-    It is the agent's name, with the settings in which its groups on some task differ.
-    """
-    differing: dict[str, dict[str, None]] = {}
-    for own in found.values():
-        for agent in {_agent(group) for group in own}:
-            flat = [group.settings for group in own if _agent(group) == agent]
-            paths = setting_differences.differences(flat)
-            differing.setdefault(agent, {}).update(dict.fromkeys(paths))
-    labels: dict[int, str] = {}
-    for own in found.values():
-        for group in own:
-            settings = group.settings
-            told = [
-                f"{setting_differences.short(path, {*settings, path})} "
-                f"{settings.get(path, formats.NONE)}"
-                for path in differing[_agent(group)]
-            ]
-            labels[id(group)] = plain_text.one_line(", ".join([_agent(group), *told]))
-    return labels
-
-
-def _agent(group: Group) -> str:
-    return str(group.runs[0].experiment["agent_name"])
 
 
 def _compared(group: Group) -> int:

@@ -102,6 +102,19 @@ def test_an_agents_label_is_the_same_on_all_tasks(tmp_path):
     }
 
 
+def test_groups_of_no_task_are_named_first(tmp_path):
+    write(tmp_path, "dqn/a", 0, {100: [1.0]}, environment=game("asterix"))
+    other = game("breakout") | {"sticky_actions": 0.0}
+    for seed in (3, 5):
+        write(tmp_path, "dqn/b", seed, {100: [1.0]}, environment=other)
+    found = sort(tmp_path)
+    assert found.missing[:2] == [
+        "left out: dqn/b, seeds 3 and 5: MinAtar breakout sticky_actions 0.0 is no "
+        "task of minatar-5",
+        "minatar-breakout: no run",
+    ]
+
+
 def test_runs_of_other_settings_of_the_environment_or_datasets_are_no_tasks(tmp_path):
     write(
         tmp_path / "sticky",
