@@ -6,6 +6,8 @@ from typing import Any
 from experiments import flags
 from launch.runs.run_directory import BOOKKEEPING
 
+# The beginning of paths of an agent's settings.
+OF_AGENT = "agent."
 # Fields in which runs of the same agent may differ.
 _OF_A_RUN = ("seed", "origins", "description", *BOOKKEEPING)
 # Fields that have no effect unless the run learns from a dataset.
@@ -67,8 +69,8 @@ def telling(
 ) -> list[str]:
     """The fields that tell experiments apart, as few as can be found one by one.
 
-    Each is the one that leaves the fewest experiments alike; of equally good ones the
-    first that a command names, else the first.
+    Each is the one that leaves the fewest experiments alike; of equally good ones one
+    of the agent, then one that a command names, then the first.
 
     Args:
         flat: the experiments, each as `flat` returns it; no two are equal.
@@ -84,7 +86,12 @@ def telling(
 
     while len(set(groups)) < len(flat) and len(chosen) < most:
         best = max(
-            values, key=lambda path: (len(set(split(path))), f"--{path}" in commands)
+            values,
+            key=lambda path: (
+                len(set(split(path))),
+                path.startswith(OF_AGENT),
+                f"--{path}" in commands,
+            ),
         )
         groups = split(best)
         chosen.append(best)

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from experiments.reporting import formats, plain_text, setting_differences
 from experiments.reporting.read_runs import Group
 
-_OF_AGENT = "agent."
-
 
 def labels(found: Mapping[str, Sequence[Group]]) -> dict[int, str]:
     """A label of each group, by its identity; on a task no two groups have the same.
@@ -61,7 +59,7 @@ def _chosen(settings: Iterable[Mapping[str, str]]) -> list[str]:
     by that.
     """
     own = [
-        {path: text for path, text in each.items() if path.startswith(_OF_AGENT)}
+        {path: text for path, text in each.items() if path.startswith(setting_differences.OF_AGENT)}
         for each in settings
     ]
     differing = {

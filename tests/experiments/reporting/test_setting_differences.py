@@ -43,6 +43,17 @@ def test_labels_have_the_fewest_fields_that_tell_runs_apart():
     assert telling(flat[1:]) == ["a.hidden"]
     assert telling(flat[1:], "train x --b.period 9") == ["b.period"]
     assert telling(flat, most=1) == ["a.hidden"]
+    # A setting of the agent tells more than another, also if commands name the other.
+    flat = [
+        {"evaluation.period": str(period), "agent.rate": str(period)}
+        for period in (5, 7)
+    ]
+    for command in ("", "train x --evaluation.period 5 --agent.rate 7"):
+        assert telling(flat, command) == ["agent.rate"]
+
+
+def test_a_field_is_shown_by_the_end_of_its_path_that_no_other_has():
+    flat = [{"a.hidden": "8", "a.period": "2", "b.period": "9", "steps": "50"}]
     names = [setting_differences.short(path, flat[0]) for path in flat[0]]
     assert names == ["hidden", "a.period", "b.period", "steps"]
 
