@@ -91,7 +91,7 @@ class Config:
         if self.averaging is not None and not 0 <= self.averaging < 1:
             wanted = "at least 0 and below 1"
             raise checks.InvalidSetting("averaging", self.averaging, wanted)
-        if self.actor == "averaging":
+        if self.actor == "averaging" or self.averaging:  # lambda is a multiple of tau
             checks.above("temperature", self.temperature, 0)
         elif self.actor == "indirect" and self.weight_of_kl == 0:
             checks.above("temperature", self.temperature, 0)
@@ -109,6 +109,8 @@ class Config:
         """Beta, the weight of the past average."""
         if self.averaging is not None:
             return self.averaging
+        if self.kl_weight == 0:
+            return 0.0  # also without entropy
         return self.kl_weight / (self.kl_weight + self.temperature)
 
     @property

@@ -159,6 +159,8 @@ def make_config(name):
         {"actor": "averaging", "temperature": 0.0},
         {"actor": "indirect", "temperature": 0.0, "kl_weight": 0.0},
         {"temperature": -1.0},
+        # Without entropy, no beta gives a KL penalty.
+        {"actor": "direct", "temperature": 0.0, "averaging": 0.5},
     ],
 )
 def test_errors_name_weights_out_of_range(settings):
@@ -171,6 +173,12 @@ def test_beta_must_be_below_1(averaging):
     said = f"averaging must be at least 0 and below 1, got {averaging:g}"
     with pytest.raises(ValueError, match=said):
         mirror_descent.Config(actor="indirect", temperature=0.0, averaging=averaging)
+
+
+def test_without_kl_nothing_is_averaged():
+    for temperature in (0.0, 0.25):
+        assert mirror_descent.Config(kl_weight=0, temperature=temperature).beta == 0
+    assert mirror_descent.Config(averaging=0.0, temperature=0.0).weight_of_kl == 0
 
 
 def test_mirror_descent_with_kl_accepts_zero_temperature():
