@@ -157,7 +157,9 @@ class Experiment:
         evaluation: the evaluator's grid.
         checkpoint: when the run saves itself.
         log_period: actor steps between rows of `metrics.jsonl`.
-        stall_seconds: time without progress after which the run is ended.
+        stall_seconds: time without progress after which the run is ended. An actor or
+            evaluator whose environment hangs for half of it is started again, if it is
+            a process.
         seed: seed of all random numbers.
         actors: number of actors; one if local.
         environments: environments that each actor steps together.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from experiments.reporting import formats, plain_text, setting_differences
 from experiments.reporting.read_runs import Group
+from experiments.reporting.setting_differences import OF_AGENT
 
 
 def labels(found: Mapping[str, Sequence[Group]]) -> dict[int, str]:
@@ -18,14 +19,13 @@ def labels(found: Mapping[str, Sequence[Group]]) -> dict[int, str]:
         found: the groups of each task.
     """
     names = dict.fromkeys(_agent(group) for own in found.values() for group in own)
-    return {
-        key: label
-        for name in names
-        for key, label in _of_one(
-            name,
-            [[group for group in own if _agent(group) == name] for own in found.values()],
-        ).items()
-    }
+    found_labels: dict[int, str] = {}
+    for name in names:
+        tasks = [
+            [each for each in own if _agent(each) == name] for own in found.values()
+        ]
+        found_labels |= _of_one(name, tasks)
+    return found_labels
 
 
 def _agent(group: Group) -> str:
@@ -59,15 +59,15 @@ def _chosen(settings: Iterable[Mapping[str, str]]) -> list[str]:
     by that.
     """
     own = [
-        {path: text for path, text in each.items() if path.startswith(setting_differences.OF_AGENT)}
+        {path: text for path, text in each.items() if path.startswith(OF_AGENT)}
         for each in settings
     ]
-    differing = {
+    differing = [  # in the order of the settings, so that labels are the same each time
         path
         for path, texts in setting_differences.differences(own).items()
         if len({*texts} - {None}) > 1
-    }
-    kept = [{path: each[path] for path in differing & each.keys()} for each in own]
+    ]
+    kept = [{path: each[path] for path in differing if path in each} for each in own]
     unequal = {tuple(sorted(each.items())): each for each in kept}
     return setting_differences.telling(list(unequal.values()), most=len(differing))
 

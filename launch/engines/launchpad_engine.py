@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import launchpad as lp
 from absl import flags
@@ -18,6 +18,7 @@ from launchpad import address as lp_address
 from launchpad.launch import worker_manager
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 
+from environments.vector import VectorEnvironment
 from launch import errors
 from launch.build import make_stages
 from launch.cluster import HERE, Cluster
@@ -29,6 +30,7 @@ from launch.experiment import SUPERVISION, Supervision
 from launch.replay import light_reverb
 from launch.roles import replay_role
 from launch.roles.context import Run, Stop
+from launch.roles.environment_watch import WatchedEnvironment
 from launch.roles.watchdog import Heartbeat
 from launch.runs import logs, roles
 from launch.runs.progress_from_logs import Follower
@@ -261,6 +263,9 @@ class HostedRole:
             own = addresses[node.role][index].resolve()
             context.port = int(lp_address.get_port_from_address(own))
         context.deadline = lambda: signals.deadline(notice.at, run.grace)
+        if stops is None:
+            # Soon enough that the coordinator does not end the whole run before.
+            context.hangs_after = run.experiment.stall_seconds / 2
         self._role = self._made(run, context)
         for method in node.serves:
             setattr(self, method, getattr(self._role, method))
@@ -313,10 +318,18 @@ class LaunchpadContext:
         self._clients = clients
         self.port = 0
         self.deadline: Callable[[], float | None] = lambda: None
+        self.hangs_after: float | None = None
 
     def peer(self, role: str, patience: float = 5.0) -> CourierPeer:
         """Connects to another role, to call its methods."""
         return CourierPeer(self._clients[role], self.stop, patience)
+
+    def watched(self, environment: VectorEnvironment) -> VectorEnvironment:
+        """The environment; if it hangs, this process ends, and is started again."""
+        if self.hangs_after is None:
+            return environment
+        watched = WatchedEnvironment(environment, self.hangs_after)
+        return cast("VectorEnvironment", watched)
 
     def address(self, role: str, index: int = 0) -> str:
         """Where the server of a replica of a role listens, `host:port`."""

@@ -42,7 +42,9 @@ class ActorRole:
             "actor", context.index, self._run.start.actor_steps, context.life
         )
         lanes = experiment.environments
-        environment = environments.make(experiment.environment, lanes, environment_seed)
+        environment = context.watched(
+            environments.make(experiment.environment, lanes, environment_seed)
+        )
         agent = make_agent(experiment, self._run.spec)
         adder = self._make_adder(self._run, agent, self._context)
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from agents.parts.contract import Params, Spec
+from environments.vector import VectorEnvironment
 from launch.experiment import Experiment
 from launch.runs.checkpoint import Checkpoint
 from launch.runs.dashboards import WandbMode
@@ -138,6 +139,12 @@ class Context(Protocol):
         """The time of `time.monotonic` by which the role must have saved everything.
 
         None, unless a scheduler has announced the end of the run.
+        """
+
+    def watched(self, environment: VectorEnvironment) -> VectorEnvironment:
+        """The environment; if it hangs, the role is ended and started again.
+
+        A role that shares its process with others gets the environment unchanged.
         """
 
     def address(self, role: str, index: int = 0) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import environments
 from agents.parts.contract import Agent, Params
 from environments.checks import EnvironmentFailed
+from environments.vector import VectorEnvironment
 from launch.experiment import Experiment
 from launch.roles.actor import Actor, Loop
 from launch.roles.notes import Notes
@@ -21,6 +22,13 @@ MAX_LANES = 32
 STEPS_PER_LANE = 10_000
 
 
+Watched = Callable[[VectorEnvironment], VectorEnvironment]
+
+
+def _unwatched(environment: VectorEnvironment) -> VectorEnvironment:
+    return environment
+
+
 class Evaluator:
     """Plays a number of episodes, or of steps; raw returns, nothing stored.
 
@@ -31,7 +39,12 @@ class Evaluator:
     """
 
     def __init__(
-        self, experiment: Experiment, agent: Agent, episodes: int, steps: int = 0
+        self,
+        experiment: Experiment,
+        agent: Agent,
+        episodes: int,
+        steps: int = 0,
+        watched: Watched = _unwatched,
     ):
         """Builds an evaluator.
 
@@ -41,7 +54,9 @@ class Evaluator:
             episodes: played at each call.
             steps: if not 0, no matter how many episodes, decisions of all lanes
                 together after which no episode begins.
+            watched: returns an environment whose hanging is noticed.
         """
+        self._watched = watched
         lanes = min(-(-steps // STEPS_PER_LANE) or episodes, MAX_LANES)
         self._experiment = experiment
         self._steps = steps
@@ -71,11 +86,13 @@ class Evaluator:
         """
         self._params = params
         environment_seed, seed = self._experiment.seeds("evaluator", start=point)
-        environment = environments.make(
-            self._experiment.environment,
-            len(self._shares),
-            environment_seed,
-            evaluation=True,
+        environment = self._watched(
+            environments.make(
+                self._experiment.environment,
+                len(self._shares),
+                environment_seed,
+                evaluation=True,
+            )
         )
         try:
             self._actor.reseed(seed, actor_steps=point)
@@ -146,6 +163,7 @@ class Lockstep:
         agent: Agent,
         variables: Callable[[], Params],
         lanes: int,
+        watched: Watched = _unwatched,
     ):
         """Builds an evaluator; `start` begins to play.
 
@@ -155,11 +173,13 @@ class Lockstep:
             variables: returns the newest parameters.
             lanes: number of environments stepped together, reduced to `MAX_LANES`; as
                 many as the actors have, to take decisions as fast.
+            watched: returns an environment whose hanging is noticed.
         """
+        self._watched = watched
         self._experiment = experiment
         self._lanes = min(lanes, MAX_LANES)
         self._actor = Actor(agent.act, variables, seed=0, evaluation=True)
-        self._environment: environments.VectorEnvironment | None = None
+        self._environment: VectorEnvironment | None = None
 
     def start(self, actor_steps: int, life: int = 0) -> None:
         """Begins, `actor_steps` into the run; unfinished episodes are discarded.
@@ -172,8 +192,13 @@ class Lockstep:
         environment_seed, seed = self._experiment.seeds(
             "evaluator", start=actor_steps, life=life
         )
-        self._environment = environments.make(
-            self._experiment.environment, self._lanes, environment_seed, evaluation=True
+        self._environment = self._watched(
+            environments.make(
+                self._experiment.environment,
+                self._lanes,
+                environment_seed,
+                evaluation=True,
+            )
         )
         self._actor.reseed(seed, actor_steps)
         self._loop = Loop(self._environment, self._actor, actor_steps)

@@ -38,6 +38,7 @@ class EvaluatorRole:
     def run(self) -> None:
         """Evaluates on the grid, and once more when the learner has ended."""
         experiment, spec = self._run.experiment, self._run.spec
+        watched = self._context.watched
         agent = make_agent(experiment, spec)
         try:
             joined = self._coordinator.join(self._context.name, self._context.life)
@@ -46,12 +47,12 @@ class EvaluatorRole:
             with closing(Parameters(learner, names, self._stop)) as parameters:
                 if experiment.evaluation.lockstep:
                     lanes = experiment.actors * experiment.environments
-                    lockstep = Lockstep(experiment, agent, parameters, lanes)
+                    lockstep = Lockstep(experiment, agent, parameters, lanes, watched)
                     self._accompany(lockstep, Counts(*joined))
                 else:
                     phase = experiment.evaluation
                     evaluator = Evaluator(
-                        experiment, agent, phase.episodes, phase.steps
+                        experiment, agent, phase.episodes, phase.steps, watched
                     )
                     self._evaluate(evaluator, parameters)
         except Stopped:

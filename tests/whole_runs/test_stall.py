@@ -1,5 +1,6 @@
 """Runs in which a role hangs: the watchdog ends them, with a diagnosis."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import signal
 import pytest
 
 from launch.roles.watchdog import FILE
+from launch.runs.logs import read_evaluations
 from tests.whole_runs import catch_commands
 
 pytestmark = [pytest.mark.launchpad, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -106,3 +108,58 @@ def test_a_thread_that_hangs_ends_the_run_with_its_stack(command):
     assert re.search(SILENT, text) and re.search(HANGS["learner"], text)
     assert "in hangs_here" in text, "the stacks of all roles"
     assert re.search(HANGS["learner"], err)
+
+
+HANGS_ONCE = """
+import os, threading
+import gymnasium, numpy as np, setproctitle
+
+class Hangs(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(-1, 1, (3,))
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, role, after):
+        self.role, self.after, self.steps = f"munchausen {role} ", after, 0
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps == self.after:
+            if setproctitle.getproctitle().startswith(self.role):
+                hangs_here()
+        return np.ones(3, np.float32), 1.0, self.steps % 10 == 0, False, {}
+
+def hangs_here():
+    try:
+        os.close(os.open("hung", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("role, after", [("actor/1", 300), ("evaluator", 15)])
+def test_a_role_whose_environment_hangs_is_started_again(role, after, command):
+    (command.directory / "hangs_once.py").write_text(HANGS_ONCE)
+    command.munchausen(
+        "train dqn/gymnasium --environment.id hangs_once:Hangs --steps 6000 "
+        f"--environment.kwargs.role {role} --environment.kwargs.after {after} "
+        "--launch processes --actors 2 "
+        "--agent.network.hidden 16 --agent.storage.min_size 100 --log_period 200 "
+        f"--evaluation.period 2000 --evaluation.episodes 40 {SETTINGS}"
+    )
+    code, _, err = command.wait(200)
+    assert code == 0, err
+    title = role if "/" in role else f"{role}/0"
+    assert f"{title} died (exit code 1) and is started again" in err
+    [directory] = command.directory.glob("runs/*/*/*/")
+    [row] = (directory / "events.jsonl").read_text().splitlines()
+    died = json.loads(row)
+    assert died["role"] == title
+    assert died["line"].startswith("the environment has not returned from a step")
+    log = directory / "logs" / f"{title.replace('/', '-')}.log"
+    assert "in hangs_here" in log.read_text()
+    grid = [row.grid for row in read_evaluations(directory)]
+    assert grid[-1] == 6000 and grid == sorted(grid)

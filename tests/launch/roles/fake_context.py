@@ -49,5 +49,8 @@ class FakeContext:
     def deadline(self):
         return self.must_end
 
+    def watched(self, environment):
+        return environment
+
     def address(self, role, index=0):
         return f"{role}:{index + 1}"
