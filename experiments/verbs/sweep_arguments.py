@@ -16,11 +16,13 @@ from experiments.flags import OverrideError
 from experiments.verbs import sweep_values, train_arguments, train_names
 from experiments.verbs.sweep_values import MOST, Range
 from launch.experiment import Experiment
+from launch.runs.run_directory import BOOKKEEPING
 
 # Fields that cannot be swept, and what to do instead.
 _REFUSED = {
     "seed": "--seeds N runs the seeds 0 to N-1 of each cell",
     "steps": "a longer run has all evaluations of a shorter one, so give the largest",
+    **dict.fromkeys(BOOKKEEPING, "it changes no result, so the cells would be one"),
 }
 
 

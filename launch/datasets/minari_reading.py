@@ -72,8 +72,8 @@ def locate(dataset_id: str) -> Path:
                 f"{dataset_id}`"
             )
         raise DatasetError(
-            f"no dataset {dataset_id}: looked in {root()} ({ROOT} sets another place); "
-            f"{remedy}"
+            f"no dataset {dataset_id}: looked in the working directory {Path.cwd()} "
+            f"and in {root()} ({ROOT} sets another place); {remedy}"
         )
     return path
 

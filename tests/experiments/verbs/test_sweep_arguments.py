@@ -102,6 +102,11 @@ HUNDREDS = "--agent.temperature 0:1:0.01 --agent.munchausen 0:1:0.1"
         ),
         (f"{NAME} {HUNDREDS}", "a sweep must have at most 1,000 cells, got 1,111"),
         (f"{NAME} --seed 0,1", "--seed must have one value: --seeds N runs the seeds"),
+        (
+            f"{NAME} --log_period 1,2",
+            "--log_period must have one value: it changes no result, so the cells",
+        ),
+        (f"{NAME} --checkpoint.keep 1:3:1", "--checkpoint.keep must have one value"),
         (f"{NAME} --steps 100,200", "--steps must have one value: a longer run has"),
         (
             "leverage/cartpole --agent.discount 0,1",

@@ -46,7 +46,8 @@ def test_a_written_dataset_is_read_back_exactly(written_minari):
 
 def test_an_unknown_id_is_refused_with_place_and_remedy(minari_root):
     with pytest.raises(
-        DatasetError, match=f"looked in {minari_root} .*collect.*download ab/"
+        DatasetError,
+        match=f"looked in .*{Path.cwd()} and in {minari_root} .*collect.*download ab/",
     ):
         load("ab/c-v0", SPEC)
     assert not minari_root.exists()
