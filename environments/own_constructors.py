@@ -71,6 +71,11 @@ def _unknown(error: Exception, name: str) -> str:
             f"module {module_name} has neither a function nor a class named "
             f"{attribute}, and registers no such id ({reason})"
         )
+    if name.startswith("ALE/"):
+        return (
+            f"{reason}; Atari games are tasks with a paper's protocol, such as "
+            f"dqn/breakout; Gymnasium's are --environment.id ale_py:{name}"
+        )
     module_name, _, attribute = name.rpartition(".")
     first, _, _ = module_name.partition(".")
     if first and importlib.util.find_spec(first) is not None:

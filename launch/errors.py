@@ -33,7 +33,7 @@ class EndedEarly(Exception):
 
 
 class NotFinite(Exception):
-    """A loss or an environment gave NaN or infinity; the message says which."""
+    """A loss or an environment gave no finite number; the message says which."""
 
 
 class DiskFull(Exception):

@@ -1,7 +1,8 @@
-"""Checks timesteps and metrics for NaN and infinity, which end a run."""
+"""Checks that timesteps and metrics are finite numbers; others end a run."""
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import dm_env
 import numpy as np
@@ -43,6 +44,17 @@ def _sums_to_a_number(values: np.ndarray) -> bool:
         return math.isfinite(sum(values.ravel().tolist()))
     with np.errstate(invalid="ignore", over="ignore"):  # infinities may cancel
         return math.isfinite(values.sum())
+
+
+def check_one_number_each(metrics: Mapping[str, Any]) -> None:
+    """Raises NotFinite if a metric of an agent is an array; see `Agent.update`."""
+    for name, value in metrics.items():
+        shape = np.shape(value)
+        if shape != ():
+            raise NotFinite(
+                f"the metric {name} must be one finite number, got an array of shape "
+                f"{list(shape)}: let the agent's update return its mean"
+            )
 
 
 def check_metrics(metrics: Mapping[str, float], learner_steps: int) -> None:

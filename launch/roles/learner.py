@@ -83,7 +83,9 @@ class Learner:
         def update(
             state: TrainingState, batch: Any, shared: Any
         ) -> tuple[TrainingState, Metrics]:
-            return agent.update(state, batches.read(batch, shared))
+            state, metrics = agent.update(state, batches.read(batch, shared))
+            finite.check_one_number_each(metrics)  # when it is compiled
+            return state, metrics
 
         self._several = jax.process_count() > 1
         self._update = devices.compile_update(

@@ -54,6 +54,12 @@ def test_a_time_limit_replaces_the_registered_one(strangers):
             "Did you mean: `Pendulum`?; if a module of yours ",
         ),
         (
+            "ALE/Breakout-v99",
+            {},
+            "; Atari games are tasks with a paper's protocol, such as dqn/breakout; "
+            "Gymnasium's are --environment.id ale_py:ALE/Breakout-v99",
+        ),
+        (
             "stranger_envs:Nothing",
             {},
             "module stranger_envs has neither a function nor a class named Nothing",

@@ -21,6 +21,13 @@ def test_finite_values_pass():
     finite.check_metrics({"q_loss": 0.5, "q_mean": -3.0}, 7)
 
 
+def test_a_metric_that_is_an_array_is_named_with_its_shape():
+    finite.check_one_number_each({"q_loss": 0.5, "q_mean": np.float32(-3.0)})
+    said = r"metric q_mean must be one finite number, got an array of shape \[3, 2\]"
+    with pytest.raises(errors.NotFinite, match=said):
+        finite.check_one_number_each({"q_loss": 0.5, "q_mean": np.zeros((3, 2))})
+
+
 def test_reward_that_is_not_a_number_names_lane_and_step():
     with pytest.raises(
         errors.NotFinite, match=r"reward of nan in lane 1 at actor step 7"

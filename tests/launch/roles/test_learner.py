@@ -68,6 +68,17 @@ def test_a_state_with_metrics_that_are_not_finite_is_not_saved(agent):
         learner.save()
 
 
+def test_a_metric_that_is_an_array_is_refused_before_the_first_step(agent):
+    def update(state, batch):
+        state, metrics = agent.update(state, batch)
+        return state, {**metrics, "q_values": np.zeros(3)}
+
+    learner = make(agent._replace(update=update))
+    with pytest.raises(errors.NotFinite, match=r"metric q_values must be one"):
+        learner.step()
+    assert learner.learner_steps == 0
+
+
 def test_run_takes_num_steps_or_continues_until_data_ends(agent):
     learner = make(agent, stream=itertools.islice(batches(), 9))
     learner.run(4)
