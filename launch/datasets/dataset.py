@@ -92,6 +92,24 @@ def check(
     return columns._replace(actions=actions.read(where["actions"], columns.actions))
 
 
+def check_discounts(where: str, discounts: np.ndarray) -> None:
+    """Refuses discounts that a dataset would lose: it holds 0 and 1 as a flag.
+
+    Args:
+        where: what the message puts before the index of a discount.
+        discounts: `[M]`.
+
+    Raises:
+        DatasetError: a discount of the environment is neither 0 nor 1.
+    """
+    for row in np.flatnonzero((discounts != 0) & (discounts != 1)):
+        raise DatasetError(
+            f"{where} {row}: the environment's discounts must be 0 or 1, because "
+            "a dataset holds only whether an episode terminated, got "
+            f"{discounts[row]:.6g}"
+        )
+
+
 def left_out(source: str, names: Sequence[str], total: int, reason: str) -> str:
     """The line about bad episodes that were left out.
 

@@ -6,7 +6,13 @@ import numpy as np
 
 from agents.parts.contract import Spec, Storage
 from launch.datasets.columns import Actions
-from launch.datasets.dataset import Dataset, Steps, check, to_dataset
+from launch.datasets.dataset import (
+    Dataset,
+    Steps,
+    check,
+    check_discounts,
+    to_dataset,
+)
 from launch.errors import DatasetError
 from launch.runs.checkpoint import Checkpoint
 
@@ -107,6 +113,7 @@ def _checked(rows: dict[str, np.ndarray], spec: Spec, source: str) -> Steps:
         raise DatasetError(f"{source} holds no transition yet: train for longer")
     # True if the next row starts an episode, or there is no next row.
     last = np.append(~completes[1:], True)[ends]
+    check_discounts(f"{source}: discount.npy, row", rows["discount"][ends])
     terminals = rows["discount"][ends] == 0
     frames = rows["frame"]
     return check(

@@ -7,6 +7,7 @@ import numpy as np
 
 from agents.parts.contract import Act
 from environments.vector import VectorEnvironment
+from launch.datasets.dataset import check_discounts
 from launch.datasets.episode import Episode
 from launch.roles.actor import Actor, Loop
 
@@ -44,7 +45,12 @@ class Recording:
     def observe(
         self, actions: np.ndarray, timestep: dm_env.TimeStep, extras: Any = ()
     ) -> None:
-        """Records a step of every lane, `[N, ...]`, without its extras."""
+        """Records a step of every lane, `[N, ...]`, without its extras.
+
+        Raises:
+            DatasetError: a discount of the environment is neither 0 nor 1.
+        """
+        check_discounts(f"after {self._taken} steps, lane", timestep.discount)
         for i, step_type in enumerate(timestep.step_type.tolist()):
             if step_type == _FIRST:
                 more = self._taken < self._wanted

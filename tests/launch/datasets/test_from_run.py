@@ -91,3 +91,14 @@ def test_a_replay_of_another_environment_and_nan_are_refused(saved, tmp_path):
     np.save(path, rewards)
     with pytest.raises(DatasetError, match=r"lane 1: reward.npy, row 1: .*nan"):
         from_run.read("run", checkpoint, SPEC, STORAGE)
+
+
+def test_discounts_that_a_dataset_would_lose_are_refused(saved, tmp_path):
+    checkpoint = saved()
+    path = tmp_path / "replay/discount.npy"
+    discounts = np.load(path)
+    discounts[1, 2] = 0.75  # lane 1's second transition
+    np.save(path, discounts)
+    said = r"lane 1: discount.npy, row 1: .* must be 0 or 1, .*terminated, got 0.75$"
+    with pytest.raises(DatasetError, match=said):
+        from_run.read("run", checkpoint, SPEC, STORAGE)
