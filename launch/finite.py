@@ -49,7 +49,7 @@ def _sums_to_a_number(values: np.ndarray) -> bool:
 def check_one_number_each(metrics: Mapping[str, Any]) -> None:
     """Raises NotFinite if a metric of an agent is an array; see `Agent.update`."""
     for name, value in metrics.items():
-        shape = np.shape(value)
+        shape = getattr(value, "shape", ())
         if shape != ():
             raise NotFinite(
                 f"the metric {name} must be one finite number, got an array of shape "

@@ -49,6 +49,7 @@ _D4RL_FILE = re.compile(
     r"(?:[-_](?:random|medium|expert|full|mixed)[a-z_-]*-v[0-2]"
     r"|_(?:random|medium|expert|full|mixed)[a-z_]*)"
 )
+_VERSION = re.compile(r"-v\d+$")  # of an id of gymnasium
 _D4RL_FAMILIES = {
     "ant": "Ant",
     "halfcheetah": "HalfCheetah",
@@ -80,6 +81,8 @@ def check(
     """
     if environment is None:
         return []
+    if isinstance(environment, environments.Gymnasium) and name is not None:
+        return _check_own(source, name, settings, environment)
     wanted = family(environment)
     used = d4rl_scores.reference(environment)
     if name is None:
@@ -110,6 +113,43 @@ def check(
     return [f"{source}: {scores}"] if used and own not in (None, used) else []
 
 
+def _check_own(
+    source: str,
+    name: str,
+    settings: Mapping[str, Any],
+    environment: "environments.Gymnasium",
+) -> list[str]:
+    """Lines about a dataset that may not be of an environment with gymnasium's id.
+
+    Raises:
+        DatasetError: gymnasium has other names for the two.
+    """
+    wanted = environment.id.rpartition(":")[2]
+    kinds = [_VERSION.sub("", each) for each in (name, wanted)]
+    if wanted == kinds[1]:  # a function or class, which has no id
+        return [
+            f"{source}: env_spec is {name}, which is not compared with "
+            f"{environment.id}, since that is no id of gymnasium's"
+        ]
+    if kinds[0] != kinds[1]:
+        raise DatasetError(
+            f"{source}: env_spec is {name}, the environment is {wanted}: choose the "
+            "environment that the dataset is from"
+        )
+    lines = []
+    if name != wanted:
+        lines.append(
+            f"{source}: env_spec is {name}, the environment is {wanted}: its version "
+            "may act or pay otherwise"
+        )
+    given, own = _unshown(settings), _unshown(environment.kwargs)
+    if given != own:
+        lines.append(
+            f"{source}: its environment was made with {given}, ours with {own}"
+        )
+    return lines
+
+
 def check_file(path: Path, environment: environments.Config) -> list[str]:
     """A line about rewards that differ, if the name of a file is one of D4RL's.
 
@@ -138,14 +178,19 @@ def _difference(kind: str, version: str, settings: Mapping[str, Any]) -> str:
     parts = []
     if version.isdecimal() and int(version) < 5 and kind in _BEFORE_5:
         parts.append(_BEFORE_5[kind])
-    changed = {
-        key: value
-        for key, value in settings.items()
-        if key not in _SHOWN and not key.startswith("render")
-    }
+    changed = _unshown(settings)
     if changed:
         parts.append(f"it was made with {changed}")
     return ", and ".join(parts)
+
+
+def _unshown(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments without those that only change pictures."""
+    return {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in settings.items()
+        if key not in _SHOWN and not key.startswith("render")
+    }
 
 
 def _scores(used: tuple[float, float] | None, own: tuple[float, float] | None) -> str:

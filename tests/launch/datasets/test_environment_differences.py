@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from environments import Adroit, ControlSuite, Locomotion
+from environments import Adroit, ControlSuite, Gymnasium, Locomotion
 from launch.datasets.environment_differences import check, check_file
 from launch.errors import DatasetError
 
@@ -73,6 +73,32 @@ def test_another_environment_is_refused_and_an_unknown_one_told():
     assert lines(None, ControlSuite("hopper-hop")) == []
     [line] = lines("Hopper-v5", ControlSuite("hopper-hop"))
     assert "env_spec is Hopper-v5, which has no counterpart" in line
+
+
+def test_an_environment_by_its_id_is_compared_by_name_version_and_arguments():
+    own = Gymnasium("my_package:mine/Tank-v1", {"size": 3, "shape": (5, 7)})
+    assert lines("mine/Tank-v1", own, size=3, shape=[5, 7], render_mode=None) == []
+    [version] = lines("mine/Tank-v0", own, size=3, shape=[5, 7])
+    assert version == (
+        "set: env_spec is mine/Tank-v0, the environment is mine/Tank-v1: its version "
+        "may act or pay otherwise"
+    )
+    [arguments] = lines("mine/Tank-v1", own, size=2)
+    assert arguments == (
+        "set: its environment was made with {'size': 2}, ours with {'size': 3, "
+        "'shape': (5, 7)}"
+    )
+    for other in ("Tank-v1", "Pendulum-v1"):
+        with pytest.raises(
+            DatasetError, match=rf"set: env_spec is {other}, .* is mine/Tank-v1: choose"
+        ):
+            lines(other, own)
+    [line] = lines("mine/Tank-v1", Gymnasium("my_package:make_tank"))
+    assert line == (
+        "set: env_spec is mine/Tank-v1, which is not compared with "
+        "my_package:make_tank, since that is no id of gymnasium's"
+    )
+    assert lines(None, own) == []
 
 
 @pytest.mark.parametrize(
