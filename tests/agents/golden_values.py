@@ -49,7 +49,7 @@ def computed(stage):
         batch = batch_for(one.agent, spec, seed=5)
     else:
         batch = batch_with_extras(one, spec, seed=5)
-    state, metrics = one.state, []
+    state, metrics = _apart(one.state), []
     for _ in range(UPDATES):
         state, row = one.update(state, batch)
         metrics.append({name: float(value) for name, value in sorted(row.items())})
@@ -58,6 +58,20 @@ def computed(stage):
         numbers["explored"] = _actions(one, state, spec, evaluation=False)
         numbers["evaluated"] = _actions(one, state, spec, evaluation=True)
     return numbers
+
+
+def _apart(state):
+    """The state with other target parameters, as after many steps.
+
+    At the start they equal the online ones, so that a loss could use the wrong ones.
+    """
+    leaves, structure = jax.tree.flatten(state.target_params)
+    random = np.random.default_rng(7)
+    moved = [
+        leaf + 0.1 * random.normal(size=leaf.shape).astype(leaf.dtype)
+        for leaf in map(np.asarray, leaves)
+    ]
+    return state._replace(target_params=jax.tree.unflatten(structure, moved))
 
 
 def _actions(one, state, spec, evaluation):
