@@ -151,6 +151,37 @@ def check_networks(configured: Experiment, experiment: Experiment, spec: Any) ->
         )
 
 
+def check_stages(
+    configured: Experiment, experiment: Experiment, spec: Any, step: int
+) -> None:
+    """Refuses another length of a stage that has ended: the change had no effect.
+
+    Args:
+        configured: as `config.yaml` has it.
+        experiment: the changed one.
+        spec: of the environment.
+        step: at which the run resumes; 0: an earlier stage is under way.
+
+    Raises:
+        OverrideError: an earlier stage would have taken another number of steps.
+    """
+    if configured.agent == experiment.agent or step == 0:
+        return
+    from launch.build import make_stages
+
+    earlier = [make_stages(each, spec)[:-1] for each in (configured, experiment)]
+    for old, new in zip(*earlier, strict=True):
+        if old.steps != new.steps:
+            found = changed(configured, experiment)
+            lengths = [old.steps, new.steps]
+            # A user's stage may last for a multiple of a setting.
+            paths = [path for path in found if found[path] == lengths] or [*found]
+            raise OverrideError(
+                f"--{', --'.join(paths)} cannot change when a run resumes: its stage "
+                f"{old.name} has ended after {old.steps:,} steps: {_OTHER_RUN}"
+            )
+
+
 def _kind(agent: Any) -> Any:
     """Structure, shapes and dtypes of an agent's training state.
 

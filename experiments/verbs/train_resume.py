@@ -153,6 +153,9 @@ def resume(request: Request) -> None:
     )
     print_notes([ready])
     resumed_settings.check_networks(configured, experiment, ready.spec)
+    resumed_settings.check_stages(
+        configured, experiment, ready.spec, saved.counts.clock
+    )
     _record(request, saved, mode)
     print(f"{directory}: from step {saved.counts.clock:,}", flush=True)
     launch_run.run_experiment(

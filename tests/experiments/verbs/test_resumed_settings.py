@@ -11,6 +11,7 @@ from experiments.catalogue.experiments import EXPERIMENTS
 from experiments.flags import OverrideError
 from experiments.verbs import resumed_settings
 from launch.runs.logs import read_evaluations
+from tests.launch.datasets.random_data import spec_of
 
 CATCH = EXPERIMENTS["mdqn/catch"]
 
@@ -129,6 +130,27 @@ def test_networks_keep_their_shapes():
             continue
         with pytest.raises(OverrideError, match="hidden cannot change"):
             resumed_settings.check_networks(CATCH, new, spec)
+
+
+@pytest.mark.parametrize("agent", ["anti_exploration", "ploff"])
+def test_a_stage_that_has_ended_keeps_its_length(agent):
+    offline, spec = (
+        EXPERIMENTS[f"{agent}/halfcheetah"],
+        spec_of(observation=17, action=6),
+    )
+    longer = flags.replace(
+        offline, {"agent.pretraining_steps": 700, "agent.discount": 0.5}
+    )
+    steps = offline.agent.pretraining_steps
+    with pytest.raises(
+        OverrideError,
+        match=f"^--agent.pretraining_steps cannot .* pretraining has ended after "
+        f"{steps:,} steps",
+    ):
+        resumed_settings.check_stages(offline, longer, spec, step=1)
+    resumed_settings.check_stages(offline, longer, spec, step=0)
+    shorter = flags.replace(offline, {"agent.discount": 0.5})
+    resumed_settings.check_stages(offline, shorter, spec, step=1)
 
 
 @pytest.mark.parametrize(
