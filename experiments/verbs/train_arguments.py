@@ -24,6 +24,12 @@ if TYPE_CHECKING:  # otherwise late: experiments need no figures
 
 # Fields of an Experiment that its name determines.
 _FIXED = ("name", "agent_name", "origins", "description")
+# Fields without effect on a run that learns from a dataset.
+_OF_A_REPLAY = (
+    "agent.storage.capacity",
+    "agent.storage.min_size",
+    "agent.storage.samples_per_insert",
+)
 
 _FIGURE_HELP = """\
 A figure or suite trains all its variants, seed 0 of each first. Repeat the command to
@@ -311,6 +317,12 @@ def _check(
             f"--evaluation.episodes has no effect on {experiment.name}, whose "
             f"evaluations {kind[0]}: remove it, or add --evaluation.{kind[1]}"
         )
+    for path in _OF_A_REPLAY if experiment.dataset else ():
+        if path in values:
+            raise OverrideError(
+                f"--{path} has no effect on a run that learns from a dataset and has "
+                "no replay: remove it"
+            )
     if options.seeds is not None and "seed" in values:
         raise OverrideError("--seed and --seeds exclude each other: give one of them")
     check_actors(experiment, options.launch, options.actors_at_least)

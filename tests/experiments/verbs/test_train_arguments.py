@@ -131,6 +131,19 @@ def test_a_number_of_episodes_without_effect_is_refused(line, kind, other):
     )
 
 
+@pytest.mark.parametrize("name", ["capacity", "min_size", "samples_per_insert"])
+def test_settings_of_a_replay_are_refused_where_there_is_none(name):
+    line = f"td3/hopper --agent.storage.{name} 70000"
+    with pytest.raises(OverrideError) as caught:
+        train_arguments.plan([*line.split(), "--dataset", "d.npz"])
+    assert str(caught.value) == (
+        f"--agent.storage.{name} has no effect on a run that learns from a dataset and "
+        "has no replay: remove it"
+    )
+    [experiment] = train_arguments.plan(line.split()).experiments
+    assert getattr(experiment.agent.storage, name) == 70_000
+
+
 @pytest.mark.parametrize("launch", ["local", "processes"])
 def test_a_run_on_a_dataset_is_not_told_of_more_actors(launch):
     """The preflight refuses them, whatever --launch is; see its tests."""
