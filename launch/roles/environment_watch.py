@@ -27,8 +27,8 @@ class WatchedEnvironment:
 
         Args:
             environment: to watch; it must let other threads run while it computes.
-            seconds: that one `reset` or `step` may take. Time in which the process was
-                suspended does not count.
+            seconds: half of the run's `stall_seconds`, which one `reset` or `step` may
+                take. Time in which the process was suspended does not count.
         """
         self._environment = environment
         self._seconds = seconds
@@ -80,7 +80,8 @@ class WatchedEnvironment:
         faulthandler.dump_traceback(log)
         said = (
             f"the environment has not returned from a step or a reset for "
-            f"{self._seconds:g} s; above are the stacks of all threads\n"
+            f"{self._seconds:g} s, half of --stall_seconds; above are the stacks of "
+            "all threads\n"
         )
         os.write(log.fileno(), said.encode())  # what hangs may have locked the stream
         os._exit(1)

@@ -40,8 +40,8 @@ def test_a_call_that_does_not_return_ends_the_process_with_its_stack(call):
     assert ended.returncode == 1
     assert "in hangs_here" in ended.stderr
     assert ended.stderr.splitlines()[-1] == (
-        "the environment has not returned from a step or a reset for 0.25 s; above are "
-        "the stacks of all threads"
+        "the environment has not returned from a step or a reset for 0.25 s, half of "
+        "--stall_seconds; above are the stacks of all threads"
     )
 
 
