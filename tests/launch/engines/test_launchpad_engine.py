@@ -125,7 +125,8 @@ from launch.engines.program import Node
 flags.FLAGS(sys.argv[:1])
 worker_manager.WorkerManager(register_in_thread=True)
 node = Node("actor", make=lambda run, context: context, stops=1)
-run = SimpleNamespace(experiment=SimpleNamespace(name="made up"), grace=1.0)
+experiment = SimpleNamespace(name="made up", stall_seconds=600.0)
+run = SimpleNamespace(experiment=experiment, grace=1.0)
 HostedRole(node, 0, run, stops=None, addresses={}, clients={})
 import reverb
 print(reverb.Client.__module__, "tensorflow" in sys.modules, flush=True)
