@@ -125,5 +125,6 @@ def test_the_time_of_a_call_begins_with_the_call(clock, ended):
     watched = WatchedEnvironment(slow, 0.25)
     clock.pass_(7.0)
     watched.reset()
-    assert min(ended) == 7.375
+    # The watch sees the call before or after the first 0.125 s of it.
+    assert 7.25 <= min(ended) <= 7.375
     watched.close()
