@@ -131,6 +131,7 @@ def run_threads(run: Run, nodes: Sequence[Node]) -> None:
     stops = OrderedStop(nodes)
     made = make_program(run, nodes, stops)
     early: list[int] = []
+    manager = None
     with signals.handling() as install:
         try:
             # During the launch a signal is noted only. Launchpad installs its own
@@ -143,6 +144,9 @@ def run_threads(run: Run, nodes: Sequence[Node]) -> None:
             manager.wait()
         except Exception as error:  # a role raised it; Launchpad printed its trace
             stops.await_end(_FAILURE_SECONDS)  # the learner may save
+            if manager is not None:
+                # It would go on counting, and kill this process with the next program.
+                manager._disable_signals()
             raise errors.RoleFailed(f"a role died: {error!r}") from error
     if caught:
         raise errors.Interrupted(caught[0])

@@ -78,6 +78,8 @@ def test_no_role_waits_for_one_that_could_not_be_built(command):
     code, out, err = command.wait(100)
     assert code == 1 and "no learner" in err
     assert ENDED.findall(out) == ["actor", "coordinator"]
+    # Launchpad kills the process at its last alarm, and so the next program of it.
+    assert "alarm in 0" in out
 
 
 def test_others_call_the_first_of_several_learners(run):

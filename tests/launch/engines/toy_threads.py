@@ -1,9 +1,11 @@
 """Two programs of threads, one after the other; the second waits to be stopped.
 
 The first ends by itself when its coordinator does. Every role prints when it ends. With
-the argument `fails`, the learner of a single program cannot be built.
+the argument `fails`, the learner of a single program cannot be built; after that, the
+seconds to the next alarm are printed.
 """
 
+import signal
 import sys
 from types import SimpleNamespace
 
@@ -50,7 +52,10 @@ def play(ends, further=()):
 if __name__ == "__main__":
     flags.FLAGS(sys.argv[:1])
     if sys.argv[1:] == ["fails"]:
-        play(ends=False, further=[Node("learner", fail, stops=1, patience=300.0)])
+        try:
+            play(ends=False, further=[Node("learner", fail, stops=1, patience=300.0)])
+        finally:
+            print("alarm in", signal.alarm(0), flush=True)
     play(ends=True)
     try:
         play(ends=False)
