@@ -1,16 +1,17 @@
 """Text metrics of completions that evaluations wrote: ROUGE, Self-BLEU and lengths.
 
-They are computed afterwards from `samples.jsonl`, so they never slow a run. ROUGE is
-Google's `rouge-score` with stemming off, BLEU is `sacrebleu`; both are in the extra
-`language`.
+Of summaries of facts also the shares of true and of wrong claims. All are computed
+afterwards from `samples.jsonl`, so they never slow a run. ROUGE is Google's
+`rouge-score` with stemming off, BLEU is `sacrebleu`; both are in the extra `language`.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from environments.language import facts
 from launch.runs.logs import Sample
 
 _ROUGE = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
@@ -42,12 +43,39 @@ def measure(completions: Sequence[str], references: Sequence[str]) -> dict[str, 
     return found | {"length": float(np.mean(lengths))}
 
 
-def of_samples(samples: Sequence[Sample]) -> dict[str, float]:
-    """As `measure`, for the samples of an evaluation, at least one."""
-    return measure(
+def of_samples(
+    samples: Sequence[Sample], environment: Mapping[str, Any]
+) -> dict[str, float]:
+    """As `measure`, for the samples of an evaluation; of facts also `of_claims`.
+
+    Args:
+        samples: at least one.
+        environment: its configuration, as `config.yaml` has it.
+    """
+    found = measure(
         [sample.completion for sample in samples],
         [sample.reference for sample in samples],
     )
+    is_of_facts = environment["kind"] == facts.Facts.__name__
+    return found | of_claims(samples) if is_of_facts else found
+
+
+def of_claims(samples: Sequence[Sample]) -> dict[str, float]:
+    """Percentages of all claims in summaries, by kind; see `facts.kinds`.
+
+    Args:
+        samples: of the environment of facts; without any claim all kinds have 0.
+    """
+    found = [
+        kind
+        for sample in samples
+        for kind in facts.kinds(
+            facts.read_facts(sample.prompt.split()), sample.completion.split()
+        )
+    ]
+    return {
+        kind: 100.0 * found.count(kind) / max(len(found), 1) for kind in facts.KINDS
+    }
 
 
 def rouge(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:

@@ -28,6 +28,8 @@ OBJECTS = tuple(
     "glass hat key kite lamp map milk nut oven pear pen plant plate ring rope shoe "
     "soap sock spoon tent tree vase watch wheel wine".split()
 )
+# Of a claim; see `kinds`.
+KINDS = ("entailed", "misplaced", "invented", "ungrammatical")
 _FACTS_OF_EACH = 2  # facts about each subject of a prompt
 _LONGEST = 9  # tokens of the longest reference, EOS included
 
@@ -132,6 +134,24 @@ def _claims_of(sentence: Sequence[str]) -> list[Fact | None]:
     return [
         (sentence[0], verb, thing) for verb, thing in zip(verbs, objects, strict=True)
     ]
+
+
+def kinds(facts: Sequence[Fact], words: Sequence[str]) -> list[str]:
+    """The kind of each claim of a summary.
+
+    It is `entailed`; `invented`, if no fact has its object; `misplaced`, if a fact has
+    its object with another subject or verb; or `ungrammatical`.
+    """
+    objects = {thing for _, _, thing in facts}
+    found = []
+    for claim in claims(words):
+        if claim is None:
+            found.append("ungrammatical")
+        elif claim in facts:
+            found.append("entailed")
+        else:
+            found.append("misplaced" if claim[2] in objects else "invented")
+    return found
 
 
 def entailed(facts: Sequence[Fact], words: Sequence[str]) -> float:

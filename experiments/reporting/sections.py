@@ -320,7 +320,10 @@ def _texts(groups: Sequence[Group]) -> dict[str, Any] | None:
 
 def _text_metrics(runs: Sequence[Run]) -> dict[str, float]:
     """Means over runs of the text metrics of their last evaluation, by name."""
-    measured = [language_metrics.of_samples(run.samples) for run in runs]
+    measured = [
+        language_metrics.of_samples(run.samples, run.experiment["environment"])
+        for run in runs
+    ]
     return {
         name: float(np.mean([each[name] for each in measured]))
         for name in measured[0]

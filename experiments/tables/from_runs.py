@@ -167,7 +167,9 @@ def _measures(run: Run, evaluation: EvaluationRow) -> dict[str, Any]:
 
 def _texts(run: Run) -> dict[str, float]:
     """Text metrics of the samples of a run's last evaluation, by name; none without."""
-    return language_metrics.of_samples(run.samples) if run.samples else {}
+    if not run.samples:
+        return {}
+    return language_metrics.of_samples(run.samples, run.experiment["environment"])
 
 
 def computed_rows(directory: Path) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from experiments import language_metrics
+from launch.runs.logs import Sample
 
 REFERENCE = "ann has ball and sees cup"
 
@@ -50,3 +51,21 @@ def test_a_missing_package_is_named(monkeypatch):
         ModuleNotFoundError, match=r"need the package sacrebleu: .*lang"
     ):
         language_metrics.self_bleu(["a", "b"])
+
+
+def test_wrong_claims_are_shares_of_the_claims_of_all_samples():
+    prompt = "ann has ball . ben sees cup . ann ?"
+    samples = [
+        Sample(prompt, "ann has ball .", 1.0, ""),
+        Sample(prompt, "ann has cup . ann has rope .", 0.0, ""),
+        Sample(prompt, "ann has ball and has cup . ann has ball . has", 0.5, ""),
+    ]
+    assert language_metrics.of_claims(samples) == pytest.approx(
+        {
+            "entailed": 100 * 3 / 7,
+            "misplaced": 100 * 2 / 7,
+            "invented": 100 / 7,
+            "ungrammatical": 100 / 7,
+        }
+    )
+    assert set(language_metrics.of_claims(samples[:0]).values()) == {0.0}

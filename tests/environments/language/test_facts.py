@@ -102,3 +102,18 @@ def test_special_tokens_make_a_sentence_ungrammatical():
     assert task.score(prompt, np.insert(right, 1, 0)) == 0.0
     assert task.score(prompt, np.insert(right, 1, 3)) == 0.0
     assert task.score(prompt, np.array([1, 0, 0])) == 0.0
+
+
+def test_the_kind_of_each_claim():
+    known = [("ann", "has", "ball"), ("ann", "sees", "cup"), ("ben", "has", "key")]
+    for summary, expected in {
+        "ann has ball and sees cup .": ["entailed", "entailed"],
+        "ann has key . ben sees key . cat has key .": 3 * ["misplaced"],
+        "ann has rope and sees cup . ann ball .": [
+            *("invented", "entailed", "ungrammatical")
+        ],
+        "ann has ball . ann sees": ["entailed", "ungrammatical"],
+        "": [],
+    }.items():
+        assert facts.kinds(known, summary.split()) == expected
+    assert {*facts.KINDS} == {"entailed", "misplaced", "invented", "ungrammatical"}

@@ -256,7 +256,9 @@ def test_returns_of_very_many_episodes_are_left_to_their_mean(elsewhere):
 
 def test_text_metrics_are_those_of_the_last_evaluation(elsewhere, capsys):
     points = {50: [0.0, 0.0], 100: [1.0, 1.0]}
-    one = run_directories.write(elsewhere / "texts", "gkd/facts", 0, points)
+    one = run_directories.write(
+        elsewhere / "texts", "gkd/facts", 0, points, environment={"kind": "Facts"}
+    )
     run_directories.write(elsewhere / "texts", "gkd/facts", 1, points)  # no samples
     pairs = {50: ("z", "z"), 100: ("a b c d", "e f g h i j")}
     samples = [
@@ -272,6 +274,7 @@ def test_text_metrics_are_those_of_the_last_evaluation(elsewhere, capsys):
     last = found.pop(("0", "100"))
     assert (float(last["ROUGE-1"]), float(last["Self-BLEU"])) == pytest.approx((50, 0))
     assert float(last["length"]) == 5
+    assert float(last["ungrammatical"]) == 100 and float(last["entailed"]) == 0
     assert {row["Self-BLEU"] for row in found.values()} == {""}
     assert from_runs.main(["texts", "table.csv"]) == 0
     assert "Self-BLEU" not in table()[0]
