@@ -27,7 +27,9 @@ def start(scratch, saved=None):
 def client_of(server):
     import reverb
 
-    return reverb.Client(f"localhost:{server.port}")
+    client = reverb.Client(f"localhost:{server.port}")
+    client.server_info(timeout=90)  # the first answer takes long on a busy machine
+    return client
 
 
 def fill(client):
