@@ -5,6 +5,7 @@ the argument `fails`, the learner of a single program cannot be built; after tha
 seconds to the next alarm are printed.
 """
 
+import os
 import signal
 import sys
 from types import SimpleNamespace
@@ -14,6 +15,11 @@ from absl import flags
 from launch import errors
 from launch.engines import launchpad_engine
 from launch.engines.program import Node
+
+
+def say(line):
+    """In one write: `print` of two threads at once may mix or lose what they print."""
+    os.write(1, f"{line}\n".encode())
 
 
 class Role:
@@ -26,9 +32,9 @@ class Role:
     def run(self):
         if not self._ends:
             if self._context.name == "coordinator":
-                print("waiting", flush=True)
+                say("waiting")
             self._context.stop.wait()
-        print("ended", self._context.name, flush=True)
+        say(f"ended {self._context.name}")
 
 
 def fail(run, context):
@@ -55,7 +61,7 @@ if __name__ == "__main__":
         try:
             play(ends=False, further=[Node("learner", fail, stops=1, patience=300.0)])
         finally:
-            print("alarm in", signal.alarm(0), flush=True)
+            say(f"alarm in {signal.alarm(0)}")
     play(ends=True)
     try:
         play(ends=False)
